@@ -1,0 +1,276 @@
+"""Commands: parse, call one function, print."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vss.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+    from orchestrator.jobs import Outcome
+    from orchestrator.settings import Settings
+
+app = typer.Typer(
+    help="Ablation experiments for video semantic segmentation: a YAML file in, a report out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one line and exit code 2."""
+    try:
+        app(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+
+
+@app.command()
+def plan(spec: SpecPath, as_json: AsJson = False) -> None:
+    """Check a spec and list its cells and trials, without starting any."""
+    from orchestrator.spec import load_spec
+
+    experiment = load_spec(spec)
+    if as_json:
+        trials = [
+            {
+                "trial_id": trial.config.trial_id,
+                "cell": trial.cell,
+                "seed": trial.config.seed,
+                "settings": trial.config.settings(),
+            }
+            for trial in experiment.trials
+        ]
+        _print_json({"experiment": experiment.name, "trials": trials})
+        return
+    for cell in experiment.cells:
+        mark = " (baseline)" if cell == experiment.baseline else ""
+        typer.echo(f"{cell}{mark}")
+        for trial in experiment.trials:
+            if trial.cell == cell:
+                typer.echo(f"  {trial.config.trial_id}  seed {trial.config.seed}")
+    typer.echo(f"{len(experiment.trials)} trials in {len(experiment.cells)} cells")
+
+
+@app.command()
+def submit(
+    spec: SpecPath,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Where a dataset lies; may be repeated."),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster (default: RAY_ADDRESS, else one started here).")
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="Without Ray, one trial at a time: for debugging.")
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Two steps of every cell, thrown away afterwards.")
+    ] = False,
+    pictures: Annotated[bool, typer.Option(help="Frames of the dataset in the report.")] = True,
+) -> None:
+    """Train what is not trained yet, measure, and write the report.
+
+    Ctrl-C stops the trials at their next step; the same command goes on with them.
+    """
+    from orchestrator import submit as driver
+    from orchestrator.settings import load_settings
+    from orchestrator.spec import load_spec
+
+    settings, console = load_settings(), _console()
+    experiment = load_spec(spec)
+    ray_address = None if in_process else _address(address, settings)
+    where = driver.Where(settings, _data_paths(data or []), ray_address, in_process)
+    if smoke:
+        raise typer.Exit(_print_smoke(driver.smoke(experiment, where, console), console))
+    done = driver.submit(experiment, where, console)
+    _finish(experiment.name, settings, pictures, console)
+    if done.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    failed = any(trial.state != "FINISHED" for trial in done.trials)
+    raise typer.Exit(TRIAL_FAILED if failed else ALL_FINISHED)
+
+
+@app.command()
+def status(
+    name: Annotated[
+        str | None, typer.Argument(help="An experiment; all of them if left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where experiments and their trials stand."""
+    from dataclasses import asdict
+
+    from orchestrator.ledger import Ledger
+    from orchestrator.progress import experiment_table, trial_table
+    from orchestrator.settings import load_settings
+
+    ledger = Ledger(load_settings().ledger_url)
+    if name is None:
+        experiments = ledger.experiments()
+        if as_json:
+            listed = [{"experiment": e.name, "trials": e.counts} for e in experiments]
+            _print_json({"experiments": listed})
+        else:
+            _console().print(experiment_table(experiments))
+        return
+    ledger.experiment(name)
+    trials = ledger.trials(name)
+    if as_json:
+        _print_json({"experiment": name, "trials": [asdict(trial) for trial in trials]})
+    else:
+        _console().print(trial_table(trials))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="The experiment.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder (default: VSS_HOME/reports/NAME).")
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Frames of the dataset in the report.")] = True,
+) -> None:
+    """Write the report of an experiment from what is tracked so far."""
+    from orchestrator.reporting import build
+    from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    _, path = build(name, settings, out or settings.report_folder(name), pictures)
+    typer.echo(path)
+
+
+@app.command()
+def names(as_json: AsJson = False) -> None:
+    """List every name that a spec may use, its options and its source."""
+    from dataclasses import asdict
+
+    from vss import catalog
+
+    if as_json:
+        tables = catalog.CHOICES.items()
+        _print_json({kind: {n: asdict(row) for n, row in t.items()} for kind, t in tables})
+        return
+    for kind, table in catalog.CHOICES.items():
+        typer.secho(kind, bold=True)
+        for name, row in table.items():
+            typer.echo(f"  {name:<10} {row.source}")
+            for option, default in row.options.items():
+                typer.echo(f"  {'':<10}   {option} (default {json.dumps(default)})")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of specs, by which editors complete and check them."""
+    from orchestrator.spec import json_schema
+
+    _print_json(json_schema())
+
+
+@app.command()
+def ui(
+    name: Annotated[
+        str | None, typer.Argument(help="Open at this experiment's runs; at all runs if left out.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The first port to try.")] = 5000,
+) -> None:
+    """Serve the MLflow UI on this machine until Ctrl-C."""
+    from orchestrator.ledger import Ledger
+    from orchestrator.settings import load_settings
+    from orchestrator.tracking import Tracker
+    from orchestrator.ui import serve
+
+    settings = load_settings()
+    if name is not None:
+        Ledger(settings.ledger_url).experiment(name)
+    page = Tracker(settings.tracking_uri, settings.artifacts).runs_page(name)
+    serve(settings.tracking_uri, page, port, say=typer.echo)
+
+
+@app.command()
+def dashboard(
+    stop: Annotated[bool, typer.Option("--stop", help="End the head that was started.")] = False,
+) -> None:
+    """Start a lasting Ray head on this machine; later submits run on it."""
+    from orchestrator import dashboard as head
+    from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    if stop:
+        ended = head.stop(settings)
+        typer.echo("the Ray head has ended" if ended else "no Ray head was running")
+        return
+    found = head.start(settings)
+    typer.echo(f"Ray dashboard: {found.dashboard_url} (submits now run there: {found.address})")
+    typer.echo("It asks for a token: 'ray get-auth-token' prints it.")
+    typer.echo("'vss-orch dashboard --stop' ends it.")
+
+
+def _finish(name: str, settings: "Settings", pictures: bool, console: "Console") -> None:
+    """What a submit prints last: the table, the report and the way to the UI."""
+    from orchestrator.reporting import build, result_table
+
+    record, path = build(name, settings, settings.report_folder(name), pictures)
+    console.print(result_table(record))
+    console.print(f"report:    {path}", soft_wrap=True, highlight=False)
+    console.print(f"MLflow UI: vss-orch ui {name}", highlight=False)
+
+
+def _print_smoke(outcomes: "Mapping[str, Outcome]", console: "Console") -> int:
+    for cell, outcome in outcomes.items():
+        said = "ok" if outcome.state == "FINISHED" else f"{outcome.state}: {outcome.message or ''}"
+        console.print(f"{cell}: {said}", markup=False, highlight=False, soft_wrap=True)
+    fine = all(outcome.state == "FINISHED" for outcome in outcomes.values())
+    return ALL_FINISHED if fine else TRIAL_FAILED
+
+
+def _address(given: str | None, settings: "Settings") -> str | None:
+    """--address, else RAY_ADDRESS, else the lasting head, else none: Ray is started here."""
+    from orchestrator import dashboard as lasting
+
+    if given or settings.ray_address:
+        return given or settings.ray_address
+    head = lasting.running(settings)
+    return head.address if head else None
+
+
+def _data_paths(given: list[str]) -> dict[str, Path]:
+    from vss import catalog
+
+    paths = {}
+    for item in given:
+        name, sign, path = item.partition("=")
+        if not sign or not path:
+            raise UserError(f"--data '{item}' is not NAME=PATH, for example camvid=/data/camvid")
+        try:
+            catalog.require("dataset", name, catalog.DATASETS)
+        except ValueError as error:
+            raise UserError(f"--data '{item}': {error}") from None
+        paths[name] = Path(path).expanduser()
+    return paths
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=2, default=str))
+
+
+if __name__ == "__main__":
+    main()

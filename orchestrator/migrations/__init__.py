@@ -1,0 +1,1 @@
+"""How a ledger came to have its tables, by Alembic."""

@@ -1,0 +1,90 @@
+"""Where things are: read once from the environment, defaults under VSS_HOME."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vss import catalog
+from vss.errors import UserError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Addresses and folders.
+
+    Attributes:
+        home: everything of the embedded default lives here (VSS_HOME, default ./runs).
+        ledger_url: SQLAlchemy address of the ledger (VSS_LEDGER_URL).
+        tracking_uri: of MLflow (MLFLOW_TRACKING_URI).
+        storage: folder of the trial directories, seen by all workers (VSS_STORAGE).
+        data: folder with one folder per dataset (VSS_DATA), or None.
+        ray_address: of a running cluster (RAY_ADDRESS), or None.
+    """
+
+    home: Path
+    ledger_url: str
+    tracking_uri: str
+    storage: Path
+    data: Path | None
+    ray_address: str | None
+
+    @property
+    def cache(self) -> Path:
+        """Decoded frames; local to a machine, may be deleted at any time."""
+        return self.home / "cache"
+
+    @property
+    def artifacts(self) -> Path:
+        """MLflow's files, while its store is a local database."""
+        return self.home / "artifacts"
+
+    def report_folder(self, experiment: str) -> Path:
+        """Where the report of an experiment is built."""
+        return self.home / "reports" / experiment
+
+
+def load_settings() -> Settings:
+    """Read the environment."""
+    home = _folder("VSS_HOME", Path("runs"))
+    data = os.environ.get("VSS_DATA")
+    return Settings(
+        home=home,
+        ledger_url=os.environ.get("VSS_LEDGER_URL") or f"sqlite:///{home / 'ledger.db'}",
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
+        storage=_folder("VSS_STORAGE", home / "trials"),
+        data=Path(data).expanduser().resolve() if data else None,
+        ray_address=os.environ.get("RAY_ADDRESS") or None,
+    )
+
+
+def data_path(dataset: str, given: Mapping[str, Path], settings: Settings) -> Path | None:
+    """Where a dataset lies on disk; None if it needs no place.
+
+    Args:
+        dataset: its name in the catalog.
+        given: NAME -> PATH from the command line.
+        settings: their `data` is the second place to look.
+
+    Raises:
+        UserError: if the place is not known or no folder.
+    """
+    if not catalog.DATASETS[dataset].needs_path:
+        return None
+    if dataset in given:
+        path, said = given[dataset], f"--data {dataset}={given[dataset]}"
+    elif settings.data is not None:
+        path = settings.data / dataset
+        said = f"VSS_DATA={settings.data}"
+    else:
+        raise UserError(
+            f"dataset '{dataset}' needs a folder: give --data {dataset}=PATH, "
+            "or set VSS_DATA to a folder that holds one folder per dataset"
+        )
+    if not path.is_dir():
+        raise UserError(f"no folder {path} for dataset '{dataset}' (from {said})")
+    return path.resolve()
+
+
+def _folder(variable: str, default: Path) -> Path:
+    return Path(os.environ.get(variable) or default).expanduser().resolve()

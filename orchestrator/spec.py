@@ -1,0 +1,320 @@
+"""An experiment as a short YAML file: what is compared, and how it varies. Imports no torch.
+
+What varies is said in three ways that can be mixed: `grid` (crossed), `cells` (listed by name) and
+`ablate` (one factor at a time away from `base`), less what `exclude` names.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from vss import catalog
+from vss.config import TrialConfig, describe, parse
+from vss.environment import native_bf16_on_cpu
+from vss.errors import UserError
+
+Settings = dict[str, Any]
+# Settings that read better without their name in the name of a cell.
+_BARE = ("head", "backbone")
+
+
+class Resources(BaseModel):
+    """What each trial needs, and how often it may be started again; no part of its identity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cpus: float = Field(1.0, gt=0, description="processor cores, and threads of a CPU trial")
+    gpus: float = Field(0.0, ge=0, description="GPUs; a fraction shares one between trials")
+    retries: int = Field(1, ge=0, description="new starts after a lost worker")
+
+
+class ExperimentSpec(BaseModel):
+    """The file as written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
+    description: str = ""
+    base: Settings = Field(default_factory=dict, description="settings of every cell")
+    grid: dict[str, list[Any]] = Field(default_factory=dict, description="factors, crossed")
+    cells: dict[str, Settings] = Field(default_factory=dict, description="cells by name")
+    ablate: dict[str, list[Any]] = Field(
+        default_factory=dict, description="factors, one at a time away from base"
+    )
+    exclude: list[Settings] = Field(default_factory=list, description="combinations left out")
+    seeds: Annotated[list[int], Field(min_length=1)] = Field(
+        description="one trial a cell and seed"
+    )
+    baseline: str | None = Field(None, description="the cell that others are compared with")
+    resources: Resources = Resources()
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One training of an experiment: a cell and a seed."""
+
+    cell: str
+    config: TrialConfig
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A checked spec: every trial built, every name known.
+
+    Attributes:
+        trials: cell by cell in the order of the file, seeds inside.
+        cells: name -> a trial of the cell (its first seed).
+        baseline: the cell that others are compared with.
+        weight_files: "sha256:..." -> the file that has it.
+        source: the text of the file.
+    """
+
+    name: str
+    description: str
+    trials: tuple[PlannedTrial, ...]
+    cells: Mapping[str, TrialConfig]
+    baseline: str
+    resources: Resources
+    weight_files: Mapping[str, Path]
+    source: str
+
+
+def load_spec(path: Path) -> Experiment:
+    """Read and check a spec.
+
+    Raises:
+        UserError: one line that names the file, the culprit and the remedy.
+    """
+    source = _read_text(path)
+    try:
+        return _experiment(_parse_yaml(source), source, path.parent)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a spec, by which editors complete and check."""
+    settings = TrialConfig.model_json_schema()
+    known = dict(settings["properties"])
+    known.pop("seed")
+    known["precision"] = {**known["precision"], "enum": ["auto", "fp32", "bf16"]}
+    known["weights"] = {"type": "string", "description": known["weights"]["description"]}
+    group = {"type": "object", "properties": known, "additionalProperties": False}
+    factors = {
+        "type": "object",
+        "properties": {
+            name: {"type": "array", "items": {"anyOf": [value, {"$ref": "#/$defs/settings"}]}}
+            for name, value in known.items()
+        },
+        "additionalProperties": {"type": "array", "items": {"$ref": "#/$defs/settings"}},
+    }
+    schema = ExperimentSpec.model_json_schema()
+    schema["$defs"]["settings"] = group
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    reference = {"$ref": "#/$defs/settings"}
+    parts = schema["properties"]
+    parts["base"] = {**reference, "description": parts["base"]["description"]}
+    parts["cells"]["additionalProperties"] = reference
+    parts["exclude"]["items"] = reference
+    for way in ("grid", "ablate"):
+        parts[way] = {**factors, "description": parts[way]["description"]}
+    return schema
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read spec {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"spec {path} is not UTF-8 text: {error.reason}") from None
+
+
+def _parse_yaml(source: str) -> ExperimentSpec:
+    try:
+        content = YAML(typ="safe", pure=True).load(source)  # YAML 1.2: 1e-3 is a number
+    except MarkedYAMLError as error:
+        raise UserError(_yaml_problem(error)) from None
+    except YAMLError as error:
+        raise UserError(f"unreadable YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"expected settings such as 'name: my-study', found {content!r}")
+    try:
+        return ExperimentSpec(**{str(key): value for key, value in content.items()})
+    except ValidationError as error:
+        raise UserError("; ".join(describe(e, ExperimentSpec) for e in error.errors())) from None
+
+
+def _yaml_problem(error: MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    problem = (error.problem or "").splitlines()[0]
+    if isinstance(error, DuplicateKeyError):
+        problem = f"{problem.partition(' with value')[0]}; write each key once"
+    return f"{place}{problem}"
+
+
+def _experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experiment:
+    if len(set(spec.seeds)) < len(spec.seeds):
+        raise UserError(f"'seeds' holds a seed twice: {spec.seeds}")
+    _check_exclude(spec)
+    first = spec.seeds[0]
+    weight_files: dict[str, Path] = {}
+    points = (
+        (name, _checked(name, {**_resolved(settings, spec, folder, weight_files), "seed": first}))
+        for name, settings in _points(spec)
+    )
+    cells, kept_names = _merge_equal(points, spec.cells)
+    if not cells:
+        raise UserError("the design is empty: give grid, cells or ablate (and not exclude all)")
+    return Experiment(
+        name=spec.name,
+        description=spec.description,
+        trials=tuple(
+            PlannedTrial(name, _checked(name, {**config.settings(), "seed": seed}))
+            for name, config in cells.items()
+            for seed in spec.seeds
+        ),
+        cells=cells,
+        baseline=_baseline(spec, cells, kept_names),
+        resources=spec.resources,
+        weight_files=weight_files,
+        source=source,
+    )
+
+
+def _check_exclude(spec: ExperimentSpec) -> None:
+    """A misspelt exclusion would leave out nothing, silently."""
+    for name in itertools.chain(*spec.exclude):
+        if name not in TrialConfig.model_fields:
+            hint = catalog.did_you_mean(name, TrialConfig.model_fields)
+            raise UserError(f"exclude: unknown setting '{name}'{hint}")
+
+
+def _points(spec: ExperimentSpec) -> Iterator[tuple[str, Settings]]:
+    """(cell name, settings) of every point of the design that is not excluded."""
+    for name, settings in itertools.chain(_grid(spec), _ablation(spec), spec.cells.items()):
+        merged = {**spec.base, **settings}
+        if not any(_matches(merged, pattern) for pattern in spec.exclude):
+            yield name, merged
+
+
+def _grid(spec: ExperimentSpec) -> Iterator[tuple[str, Settings]]:
+    if spec.grid:
+        for values in itertools.product(*spec.grid.values()):
+            changes = [_change(f, v) for f, v in zip(spec.grid, values, strict=True)]
+            merged = {k: v for change in changes for k, v in change.items()}
+            yield _cell_name(merged), merged
+
+
+def _ablation(spec: ExperimentSpec) -> Iterator[tuple[str, Settings]]:
+    if spec.ablate:
+        yield "base", {}
+        for factor, values in spec.ablate.items():
+            for value in values:
+                change = _change(factor, value)
+                yield _cell_name(change), change
+
+
+def _change(factor: str, value: Any) -> Settings:
+    """What one value of a factor sets: the factor, or several settings that move together."""
+    return value if isinstance(value, dict) else {factor: value}
+
+
+def _cell_name(settings: Settings) -> str:
+    return " ".join(
+        str(value) if name in _BARE else f"{name}={_shown(value)}"
+        for name, value in settings.items()
+    )
+
+
+def _shown(value: Any) -> str:
+    """As YAML would have it: true, 0.5, poly."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _matches(settings: Settings, pattern: Settings) -> bool:
+    return all(name in settings and settings[name] == value for name, value in pattern.items())
+
+
+def _resolved(
+    settings: Settings, spec: ExperimentSpec, folder: Path, weight_files: dict[str, Path]
+) -> Settings:
+    """Fill in what a spec may leave open, but a trial may not."""
+    if "seed" in settings:
+        raise UserError(f"'seed' (it is {settings['seed']}) belongs into the list 'seeds'")
+    resolved = {"precision": "auto", **settings}
+    head = catalog.HEADS.get(str(resolved.get("head")))
+    if head is not None and not head.uses_memory:
+        resolved = {"memory_length": 0, "include_current_frame": False, **resolved}
+    if resolved["precision"] == "auto":
+        fast = spec.resources.gpus > 0 or native_bf16_on_cpu()
+        resolved["precision"] = "bf16" if fast else "fp32"
+    weights = resolved.get("weights", "none")
+    if weights not in ("none", "imagenet"):
+        file = folder / str(weights)
+        resolved["weights"] = _digest(file)
+        weight_files[resolved["weights"]] = file.resolve()
+    return resolved
+
+
+def _digest(file: Path) -> str:
+    try:
+        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    except OSError as error:
+        raise UserError(
+            f"weights file {file} cannot be read ({error.strerror}); "
+            "paths are relative to the spec; or write none or imagenet"
+        ) from None
+
+
+def _checked(cell: str, settings: Settings) -> TrialConfig:
+    try:
+        return parse(settings)
+    except UserError as error:
+        raise UserError(f"cell '{cell}': {error}") from None
+
+
+def _merge_equal(
+    points: Iterator[tuple[str, TrialConfig]], chosen_names: Collection[str]
+) -> tuple[dict[str, TrialConfig], dict[str, str]]:
+    """Cells by name, equal ones once; and every name, also of those merged -> the name kept.
+
+    A name that was chosen (under `cells`) beats one that was made up.
+    """
+    names: dict[str, list[str]] = {}  # trial_id -> names, in order
+    configs: dict[str, TrialConfig] = {}
+    for name, config in points:
+        names.setdefault(config.trial_id, []).append(name)
+        configs[config.trial_id] = config
+    cells: dict[str, TrialConfig] = {}
+    kept: dict[str, str] = {}
+    for trial_id, equal in names.items():
+        best = next((name for name in equal if name in chosen_names), equal[0])
+        if best in cells:
+            raise UserError(f"two different cells are both named '{best}': rename the one in cells")
+        cells[best] = configs[trial_id]
+        kept.update(dict.fromkeys(equal, best))
+    return cells, kept
+
+
+def _baseline(
+    spec: ExperimentSpec, cells: Mapping[str, TrialConfig], kept_names: Mapping[str, str]
+) -> str:
+    if spec.baseline is None:
+        return next(iter(cells))
+    if spec.baseline not in kept_names:
+        hint = catalog.did_you_mean(spec.baseline, kept_names)
+        raise UserError(
+            f"baseline '{spec.baseline}' is not a cell{hint}; cells: {', '.join(cells)}"
+        )
+    return kept_names[spec.baseline]

@@ -1,0 +1,109 @@
+"""The MLflow UI on this machine, opened at an experiment's runs."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from vss.errors import UserError
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 15.0
+
+
+def free_port(wanted: int) -> int:
+    """`wanted`, or the next port on loopback that nobody listens on."""
+    for port in range(wanted, wanted + 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise UserError(f"no free port from {wanted} to {wanted + 99}: give another --port")
+
+
+def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object]) -> None:
+    """Show a page of the UI until Ctrl-C; a store behind a server has its UI already.
+
+    Args:
+        tracking_uri: of the store.
+        page: the part of the address after the host.
+        port: the first to try.
+        say: prints a line.
+    """
+    if tracking_uri.startswith(("http://", "https://")):
+        say(f"MLflow UI: {tracking_uri.rstrip('/')}/{page}")
+        return
+    with _mlflow_server(tracking_uri, free_port(port)) as address:
+        say(f"MLflow UI: {address}/{page}")
+        say("Ctrl-C ends it.")
+        if sys.stdout.isatty():
+            webbrowser.open(f"{address}/{page}")
+        with suppress(KeyboardInterrupt):
+            signal.pause()
+
+
+@contextmanager
+def _mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
+    """Serve a store's UI on loopback while the block runs.
+
+    Yields:
+        its address, once it answers.
+
+    Raises:
+        UserError: if it ends before it answers.
+    """
+    command = [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--backend-store-uri", tracking_uri),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+    ]
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # half the memory, a third of the start
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    server = subprocess.Popen(  # noqa: S603
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # it has children of its own: all of them end together
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_healthy(address, server)
+        yield address
+    finally:
+        _end_group(server)
+
+
+def _wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise UserError(f"the MLflow server ended with code {server.returncode}")
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310  # loopback
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise UserError(f"the MLflow server did not answer within {_START_SECONDS:.0f} s")
+
+
+def _end_group(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()

@@ -1,0 +1,71 @@
+"""A trial as the report sees it: flat, units in the field names."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One trial of an experiment; what was not measured is None.
+
+    Attributes:
+        cell: the row of the table that it belongs to.
+        state: FINISHED, or why there are no numbers: FAILED, PENDING, RUNNING, CANCELLED, DELETED.
+        message: the error of a failed trial.
+        settings: every setting that applies.
+        metrics: metric -> value on the scored split; fractions.
+        iou: class -> IoU; a class that does not occur is missing.
+        train_seconds: optimiser steps only.
+        parameters: trainable numbers used at inference.
+        latency_ms_median: of the cell, one prediction alone on an idle device.
+        environment: device, versions, commit.
+        pictures: file name -> PNG of frame, label and prediction side by side.
+    """
+
+    cell: str
+    seed: int
+    trial_id: str
+    state: str
+    settings: Mapping[str, Any]
+    message: str | None = None
+    run_id: str | None = None
+    attempts: int = 0
+    scored_split: str | None = None
+    scored_frames: int | None = None
+    scored_step: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    iou: Mapping[str, float] = field(default_factory=dict)
+    train_seconds: float | None = None
+    step_ms_median: float | None = None
+    parameters: int | None = None
+    peak_memory_mib: float | None = None
+    data_fingerprint: str | None = None
+    latency_ms_median: float | None = None
+    latency_ms_p95: float | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExperimentRecord:
+    """All trials of an experiment, and what the report says about it as a whole.
+
+    Attributes:
+        cells: in the order of the spec; a cell without a finished trial is a row too.
+        latency_conditions: what latency was measured on; empty if it was not.
+        source: the spec as written.
+    """
+
+    name: str
+    description: str
+    baseline: str
+    cells: Sequence[str]
+    runs: Sequence[RunRecord]
+    latency_conditions: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def finished(self) -> list[RunRecord]:
+        """The trials that have numbers."""
+        return [run for run in self.runs if run.state == "FINISHED"]

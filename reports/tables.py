@@ -1,0 +1,148 @@
+"""From records to tables of numbers, and from numbers to what is printed.
+
+Tables hold plain numbers (fractions, seconds, milliseconds); only `render` turns them into text.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import pandas as pd
+
+from reports.records import ExperimentRecord, RunRecord
+from reports.statistics import relative_change, summarise
+
+MISSING = "-"
+
+
+def results(record: ExperimentRecord) -> pd.DataFrame:
+    """One row a trial, everything that is known about it; what `results.csv` holds."""
+    return pd.DataFrame([_result_row(record.name, run) for run in record.runs])
+
+
+def accuracy_latency(record: ExperimentRecord, metric: str = "miou") -> pd.DataFrame:
+    """One row a cell, in the order of the spec: accuracy, time and size, and what differs.
+
+    Columns: mean, std and n of the metric; difference from the baseline as a fraction (`delta`)
+    and relative; train_seconds and its relative difference; latency and its ratio; parameters.
+    """
+    rows = pd.DataFrame([_cell_row(record, cell, metric) for cell in record.cells])
+    base = rows.to_dict("records")[record.cells.index(record.baseline)]
+    rows["delta"] = rows["mean"] - base["mean"]
+    for name, column in (("mean", "delta_relative"), ("train_seconds", "train_relative")):
+        rows[column] = [relative_change(value, base[name]) for value in rows[name]]
+    rows["latency_ratio"] = rows["latency_ms_median"] / base["latency_ms_median"]
+    return rows
+
+
+def per_class(record: ExperimentRecord) -> pd.DataFrame:
+    """One row a cell, one column a class: mean IoU over the seeds."""
+    classes = list(dict.fromkeys(name for run in record.finished for name in run.iou))
+    rows = {
+        cell: {name: summarise(run.iou.get(name) for run in runs).mean for name in classes}
+        for cell, runs in by_cell(record).items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=classes)
+
+
+def by_cell(record: ExperimentRecord) -> dict[str, list[RunRecord]]:
+    """Cell -> its finished trials."""
+    return {cell: [run for run in record.finished if run.cell == cell] for cell in record.cells}
+
+
+def render(table: pd.DataFrame, columns: Mapping[str, Callable[[pd.Series], str]]) -> str:
+    """A Markdown table.
+
+    Args:
+        table: one row a line.
+        columns: heading -> what to print of a row; the first column is left-aligned.
+    """
+    lines = [" | ".join(columns), " | ".join([":--", *["--:"] * (len(columns) - 1)])]
+    lines += [" | ".join(show(row) for show in columns.values()) for _, row in table.iterrows()]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown prints as it is; what needs no escape stays readable in the source."""
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", flat)
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """0.7541 -> 75.41."""
+    return MISSING if math.isnan(fraction) else f"{100 * fraction:.{digits}f}"
+
+
+def signed(number: float, digits: int = 2, unit: str = "") -> str:
+    """A difference: +1.02, -0.17 with a true minus sign left to the font."""
+    return MISSING if math.isnan(number) else f"{number:+.{digits}f}{unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as the paper writes them: D-HH:MM:SS, days only if there are any."""
+    if math.isnan(seconds):
+        return MISSING
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"{days}-{hour:02d}:{minute:02d}:{second:02d}"
+
+
+def number(value: float, digits: int = 1) -> str:
+    """A number, or a dash."""
+    return MISSING if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def spread(mean: float, std: float, n: int) -> str:
+    """Mean ± standard deviation (n) of a fraction, in percent."""
+    if n == 0:
+        return MISSING
+    return f"{percent(mean)} ± {percent(std)} ({n})" if n > 1 else f"{percent(mean)} (1)"
+
+
+def _cell_row(record: ExperimentRecord, cell: str, metric: str) -> dict[str, object]:
+    runs = by_cell(record)[cell]
+    score = summarise(run.metrics.get(metric) for run in runs)
+    return {
+        "cell": cell,
+        "mean": score.mean,
+        "std": score.std,
+        "n": score.n,
+        "train_seconds": summarise(run.train_seconds for run in runs).mean,
+        "latency_ms_median": _first(run.latency_ms_median for run in runs),
+        "latency_ms_p95": _first(run.latency_ms_p95 for run in runs),
+        "parameters": _first(run.parameters for run in runs),
+        "peak_memory_mib": max((run.peak_memory_mib or 0 for run in runs), default=math.nan),
+    }
+
+
+def _first(values: Iterable[float | None]) -> float:
+    """Of figures that all seeds of a cell share."""
+    return next((float(value) for value in values if value is not None), math.nan)
+
+
+def _result_row(experiment: str, run: RunRecord) -> dict[str, object]:
+    return {
+        "experiment": experiment,
+        "cell": run.cell,
+        "seed": run.seed,
+        "trial_id": run.trial_id,
+        "state": run.state,
+        "attempts": run.attempts,
+        **run.metrics,
+        "train_seconds": run.train_seconds,
+        "step_ms_median": run.step_ms_median,
+        "latency_ms_median": run.latency_ms_median,
+        "latency_ms_p95": run.latency_ms_p95,
+        "parameters": run.parameters,
+        "peak_memory_mib": run.peak_memory_mib,
+        "scored_split": run.scored_split,
+        "scored_frames": run.scored_frames,
+        "scored_step": run.scored_step,
+        **{f"iou/{name}": value for name, value in run.iou.items()},
+        **{name: value for name, value in run.settings.items() if name != "seed"},
+        "run_id": run.run_id,
+        "data_fingerprint": run.data_fingerprint,
+        **run.environment,
+        "message": run.message,
+    }

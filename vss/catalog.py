@@ -1,0 +1,186 @@
+"""Every name that a spec may use, where it lives and what it takes. Imports nothing heavy.
+
+One row adds a head, a backbone or a dataset: specs are checked against these tables, `vss-orch
+names` prints them, and the contract tests run over them.
+"""
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value that a setting may name, with the further settings that only it takes.
+
+    Attributes:
+        source: where it was published, or what it is.
+        options: setting -> default. A trial that names another choice may not give them.
+    """
+
+    source: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Backbone(Choice):
+    """An image encoder; `build` is the "module:function" that makes it."""
+
+    build: str = ""
+
+
+@dataclass(frozen=True)
+class Head(Choice):
+    """A decode head; `build` is the "module:class"; with `uses_memory` it reads past frames."""
+
+    build: str = ""
+    uses_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Dataset(Choice):
+    """A dataset; `load` is the "module:function" that lists its frames.
+
+    Attributes:
+        classes: name -> RGB colour, in the order of the label values 0, 1, ...; other values
+            are not scored.
+        needs_path: whether the user says where it lies (`--data NAME=PATH` or VSS_DATA).
+    """
+
+    load: str = ""
+    classes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    needs_path: bool = True
+
+
+BACKBONES: dict[str, Backbone] = {
+    name: Backbone(source=source, build=f"vss.models.backbones:{name}")
+    for name, source in {
+        "resnet18": "He et al. 2016, torchvision's form, dilated",
+        "resnet34": "He et al. 2016, torchvision's form, dilated",
+        "resnet50": "He et al. 2016, torchvision's form, dilated",
+        "resnet101": "He et al. 2016, torchvision's form, dilated",
+    }.items()
+}
+
+HEADS: dict[str, Head] = {
+    "fcn": Head(
+        source="Long et al. 2015: one 3x3 convolution and a classifier",
+        build="vss.models.heads.image:FCNHead",
+    ),
+    "psp": Head(
+        source="Zhao et al. 2017: pyramid pooling over 1, 2, 3 and 6 bins",
+        build="vss.models.heads.image:PSPHead",
+    ),
+    "nonlocal": Head(
+        source="Wang et al. 2018: scaled embedded-Gaussian attention in the current frame",
+        build="vss.models.heads.image:NonLocalHead",
+    ),
+    "tma": Head(
+        source="Wang et al. 2021 (TMANet): temporal memory attention",
+        build="vss.models.heads.tma:TMAHead",
+        uses_memory=True,
+        options={"share_slots": False, "position_code": 0.0},
+    ),
+}
+
+DATASETS: dict[str, Dataset] = {
+    "camvid": Dataset(
+        source="Brostow et al. 2009, the 480x360 index form of the SegNet tutorial",
+        load="vss.data.camvid:load",
+        classes={
+            "Sky": (128, 128, 128),
+            "Building": (128, 0, 0),
+            "Pole": (192, 192, 128),
+            "Road": (128, 64, 128),
+            "Pavement": (0, 0, 192),
+            "Tree": (128, 128, 0),
+            "SignSymbol": (192, 128, 128),
+            "Fence": (64, 64, 128),
+            "Car": (64, 0, 128),
+            "Pedestrian": (64, 64, 0),
+            "Bicyclist": (0, 128, 192),
+        },
+    ),
+    "synthetic": Dataset(
+        source="rendered on the spot: a drive whose single frames are often unreadable",
+        load="vss.data.synthetic:load",
+        classes={
+            "Sky": (150, 190, 235),
+            "Building": (165, 75, 60),
+            "Road": (95, 95, 100),
+            "Pavement": (190, 165, 150),
+            "Verge": (105, 150, 60),
+            "Tree": (30, 85, 35),
+            "Car": (200, 40, 160),
+            "Pedestrian": (245, 120, 20),
+        },
+        needs_path=False,
+        options={"clips": 150},
+    ),
+}
+
+OPTIMIZERS: dict[str, Choice] = {
+    "sgd": Choice(source="stochastic gradient descent", options={"momentum": 0.9}),
+    "adamw": Choice(source="Loshchilov and Hutter 2019, betas 0.9 and 0.999"),
+}
+
+SCHEDULES: dict[str, Choice] = {
+    "poly": Choice(
+        source="(1 - step/steps)^power, as in the DeepLab family",
+        options={"poly_power": 0.9, "final_learning_rate": 0.0},
+    ),
+    "one_cycle": Choice(
+        source="Smith 2018: cosine up from a 25th, cosine down to near 0",
+        options={"warmup_share": 0.3},
+    ),
+}
+
+# Settings whose value is a name from a table, in the order in which they are checked.
+CHOICES: dict[str, Mapping[str, Choice]] = {
+    "dataset": DATASETS,
+    "backbone": BACKBONES,
+    "head": HEADS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+
+
+def require(kind: str, name: str, known: Mapping[str, object]) -> str:
+    """Return `name` if it is known.
+
+    Raises:
+        ValueError: naming the closest known name, and all of them.
+    """
+    if name in known:
+        return name
+    raise ValueError(f"unknown {kind} '{name}'{did_you_mean(name, known)}; known: {listed(known)}")
+
+
+def did_you_mean(name: str, known: Mapping[str, object]) -> str:
+    """Say which known name is closest, or nothing if none is close."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def listed(names: Mapping[str, object]) -> str:
+    """The names in order, joined by commas."""
+    return ", ".join(sorted(names))
+
+
+def takers(option: str) -> str:
+    """Which choices take an option, for example "head tma"."""
+    found = [
+        f"{setting} {name}"
+        for setting, table in CHOICES.items()
+        for name, choice in table.items()
+        if option in choice.options
+    ]
+    return ", ".join(found)
+
+
+def resolve(reference: str) -> Any:
+    """Import what a row's "module:attribute" refers to."""
+    module, _, attribute = reference.partition(":")
+    return getattr(importlib.import_module(module), attribute)

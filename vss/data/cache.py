@@ -1,0 +1,118 @@
+"""Frames decoded once, to the size in use, and shared by all trials of a machine.
+
+Shapes: N frames, M labelled ones, h w the size of the trial, H W the labels' own size.
+"""
+
+import shutil
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from vss.data.clips import Frame, Image, VideoDataset
+from vss.errors import UserError
+
+_CHUNK = 16  # frames that one thread reads in a row: neighbours may share work
+
+
+@dataclass(frozen=True)
+class DecodedVideo:
+    """A dataset's pixels in memory-mapped arrays.
+
+    Attributes:
+        frames: as listed by the dataset.
+        images: (N, h, w, 3) RGB.
+        labels: (M, H, W), IGNORE_LABEL where nothing is labelled.
+        label_rows: (N,) row of `labels` for each frame, -1 if it has none.
+    """
+
+    frames: tuple[Frame, ...]
+    images: Image
+    labels: Image
+    label_rows: NDArray[np.int64]
+
+
+def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> DecodedVideo:
+    """Decode a dataset, or open what an earlier trial decoded.
+
+    Args:
+        dataset: what to read.
+        width: w of the images.
+        height: h of the images.
+        folder: where decoded arrays are kept.
+
+    Raises:
+        UserError: if an image or label cannot be read, or labels differ in size.
+    """
+    target = folder / f"{dataset.fingerprint[:16]}-{width}x{height}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{target}.lock"):  # the first trial decodes, the others wait for it
+        if not target.is_dir():
+            _write(dataset, width, height, target)
+    return DecodedVideo(
+        dataset.frames,
+        np.load(target / "images.npy", mmap_mode="r"),
+        np.load(target / "labels.npy", mmap_mode="r"),
+        _label_rows(dataset.frames),
+    )
+
+
+def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None:
+    unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
+    unfinished.mkdir()
+    rows = _label_rows(dataset.frames)
+    first = next(frame for frame in dataset.frames if frame.label)
+    label_size = dataset.read_label(first).shape
+    images = _create(unfinished / "images.npy", (len(rows), height, width, 3))
+    labels = _create(unfinished / "labels.npy", (int(rows.max()) + 1, *label_size))
+
+    def store(start: int) -> None:
+        for number in range(start, min(start + _CHUNK, len(rows))):
+            frame = dataset.frames[number]
+            images[number] = _scaled(dataset.read_image(frame), width, height)
+            if frame.label:
+                label = dataset.read_label(frame)
+                _check_size(label, label_size, frame, first)
+                labels[rows[number]] = label
+
+    try:
+        # Pillow gives the interpreter lock back while it decodes.
+        with ThreadPoolExecutor() as pool:
+            for _ in pool.map(store, range(0, len(rows), _CHUNK)):
+                pass
+        images.flush()
+        labels.flush()
+        unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _label_rows(frames: Sequence[Frame]) -> NDArray[np.int64]:
+    labelled = np.array([bool(frame.label) for frame in frames])
+    return np.where(labelled, np.cumsum(labelled) - 1, -1)
+
+
+def _create(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+    return np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+
+
+def _check_size(label: Image, expected: tuple[int, ...], frame: Frame, first: Frame) -> None:
+    if label.shape != expected:
+        raise UserError(
+            f"label {frame.label} is {label.shape[1]}x{label.shape[0]} pixels, {first.label} is "
+            f"{expected[1]}x{expected[0]}: labels of a dataset must be of one size"
+        )
+
+
+def _scaled(pixels: Image, width: int, height: int) -> Image:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    image = PillowImage.fromarray(pixels).resize((width, height), PillowImage.Resampling.BILINEAR)
+    return np.asarray(image)

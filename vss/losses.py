@@ -1,0 +1,71 @@
+"""What training minimises.
+
+Shapes: B clips, K classes, h w feature map, H W labels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vss.data.cache import DecodedVideo
+from vss.data.clips import IGNORE_LABEL, Clip
+from vss.models.layers import resize
+
+
+def segmentation_loss(
+    outputs: Sequence[Tensor],
+    output_weights: Sequence[float],
+    labels: Tensor,
+    class_weights: Tensor | None,
+) -> Tensor:
+    """Weighted sum of the cross-entropies of all outputs.
+
+    Args:
+        outputs: (B, K, h, w) logits each, the prediction first.
+        output_weights: one for each output.
+        labels: (B, H, W) int64; IGNORE_LABEL is left out of sum and mean.
+        class_weights: (K,) or None for equal weights.
+
+    Returns:
+        a scalar; 0 if no pixel is labelled.
+    """
+    losses = [
+        weight * cross_entropy(resize(logits, labels.shape[1:]), labels, class_weights)
+        for logits, weight in zip(outputs, output_weights, strict=True)
+    ]
+    return torch.stack(losses).sum()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
+    """Mean over the labelled pixels, weighted by their classes; 0 if there are none."""
+    total = F.cross_entropy(
+        logits.float(), labels, class_weights, ignore_index=IGNORE_LABEL, reduction="sum"
+    )
+    labelled = labels[labels != IGNORE_LABEL]
+    if class_weights is None:
+        return total / max(1, labelled.numel())
+    return total / class_weights[labelled].sum().clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def median_frequency_weights(
+    video: DecodedVideo, clips: Sequence[Clip], num_classes: int
+) -> Tensor:
+    """(K,) median frequency over frequency, classes that never occur 0.
+
+    Source: Eigen and Fergus, ICCV 2015, section 6.3.2: a class's frequency is its share of the
+    pixels of the images in which it occurs.
+    """
+    rows = video.label_rows[[clip.target for clip in clips]]
+    counts = np.stack(
+        [np.bincount(video.labels[row].ravel(), minlength=256)[:num_classes] for row in rows]
+    )
+    labelled = counts.sum(axis=1, keepdims=True)
+    pixels = (labelled * (counts > 0)).sum(axis=0)
+    occurs = pixels > 0
+    frequency = counts.sum(axis=0)[occurs] / pixels[occurs]
+    weights = np.zeros(num_classes)
+    weights[occurs] = np.median(frequency) / frequency
+    return torch.from_numpy(weights).float()

@@ -1,0 +1,179 @@
+"""Dilated ResNets, built from torchvision's blocks under torchvision's parameter names.
+
+Source: He et al., CVPR 2016; geometry of the OpenMMLab ResNets ("d8", contract_dilation).
+Differs from torchvision: any first-stage width; BasicBlock nets can be dilated, in the first
+convolution of each block only, as that toolbox does; no pooling and no classifier at the end.
+Shapes: N images, H W input size, h w that over the output stride; C4 C5 channels of stage 4
+(torchvision's layer3) and stage 5 (its layer4).
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torchvision
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from vss.errors import UserError
+
+Block = type[BasicBlock] | type[Bottleneck]
+
+
+class Features(NamedTuple):
+    """What the heads see of N images: (N, C4, h, w) and (N, C5, h, w)."""
+
+    stage4: Tensor
+    stage5: Tensor
+
+
+class ResNet(nn.Module):
+    """The convolutional part of a ResNet.
+
+    Args:
+        block: torchvision's BasicBlock or Bottleneck.
+        depths: blocks per layer.
+        width: channels of the first layer; later ones have 2, 4 and 8 times as many.
+        output_stride: 8, 16 or 32; strides of the last layers turn into dilation.
+    """
+
+    def __init__(
+        self, block: Block, depths: tuple[int, int, int, int], width: int, output_stride: int
+    ) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        strides, dilations = _GEOMETRY[output_stride]
+        planes = [width, 2 * width, 4 * width, 8 * width]
+        inputs = [width, *(block.expansion * p for p in planes[:3])]
+        self.layer1, self.layer2, self.layer3, self.layer4 = (
+            _layer(block, *arguments)
+            for arguments in zip(
+                inputs, planes, depths, strides, (1, *dilations[:3]), dilations, strict=True
+            )
+        )
+        self.channels = (block.expansion * planes[2], block.expansion * planes[3])
+        self.apply(_initialise)
+
+    def forward(self, images: Tensor) -> Features:
+        """Encode (N, 3, H, W) images."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))  # (N, width, H/4, W/4)
+        stage4 = self.layer3(self.layer2(self.layer1(x)))
+        return Features(stage4, self.layer4(stage4))
+
+
+# Output stride -> (stride of each layer, dilation of each layer).
+_GEOMETRY = {
+    8: ((1, 2, 1, 1), (1, 1, 2, 4)),
+    16: ((1, 2, 2, 1), (1, 1, 1, 2)),
+    32: ((1, 2, 2, 2), (1, 1, 1, 1)),
+}
+
+
+def _layer(
+    block: Block,
+    in_channels: int,
+    planes: int,
+    depth: int,
+    stride: int,
+    first_dilation: int,
+    dilation: int,
+) -> nn.Sequential:
+    """Blocks of one resolution; the first keeps the dilation of the layer before."""
+    out_channels = planes * block.expansion
+    shortcut: nn.Module | None = None
+    if stride != 1 or in_channels != out_channels:
+        shortcut = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
+            nn.BatchNorm2d(out_channels),
+        )
+    blocks = [block(in_channels, planes, stride, shortcut)]
+    blocks += [block(out_channels, planes) for _ in range(1, depth)]
+    for number, built in enumerate(blocks):
+        _dilate(built, first_dilation if number == 0 else dilation)
+    return nn.Sequential(*blocks)
+
+
+def _dilate(block: BasicBlock | Bottleneck, dilation: int) -> None:
+    # Bottleneck: its only 3x3. BasicBlock: torchvision's constructor refuses dilation, and the
+    # reference toolbox leaves the second 3x3 undilated.
+    conv = block.conv2 if isinstance(block, Bottleneck) else block.conv1
+    conv.dilation = (dilation, dilation)
+    conv.padding = (dilation, dilation)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def resnet18(width: int, output_stride: int) -> ResNet:
+    """ResNet-18: stage 4 has 4 * width channels, stage 5 has 8 * width."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), width, output_stride)
+
+
+def resnet34(width: int, output_stride: int) -> ResNet:
+    """ResNet-34: stage 4 has 4 * width channels, stage 5 has 8 * width."""
+    return ResNet(BasicBlock, (3, 4, 6, 3), width, output_stride)
+
+
+def resnet50(width: int, output_stride: int) -> ResNet:
+    """ResNet-50: stage 4 has 16 * width channels, stage 5 has 32 * width."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), width, output_stride)
+
+
+def resnet101(width: int, output_stride: int) -> ResNet:
+    """ResNet-101: stage 4 has 16 * width channels, stage 5 has 32 * width."""
+    return ResNet(Bottleneck, (3, 4, 23, 3), width, output_stride)
+
+
+def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:
+    """Fill a backbone with initial weights; torchvision's ImageNet classifier is left out.
+
+    Args:
+        backbone: what to fill.
+        name: its name in the catalog, which is torchvision's name too.
+        weights: "imagenet", or "sha256:..." of the file at `path`.
+        path: a .safetensors or .pth file; nothing in it is executed.
+
+    Raises:
+        UserError: if names or shapes do not fit; it names them.
+    """
+    if weights == "imagenet":
+        state = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(
+            check_hash=True
+        )
+    else:
+        assert path is not None  # noqa: S101  # the orchestrator passes it with every digest
+        state = read_state(path)
+    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    _check_fits(backbone, state, str(path or weights))
+    backbone.load_state_dict(state)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read tensors by name from .safetensors, or from .pth without executing anything."""
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise UserError(f"weights file {path} is not a plain mapping of names to tensors")
+    return state
+
+
+def _check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    given = {key: tuple(value.shape) for key, value in state.items()}
+    wrong = [f"{key} is missing" for key in own.keys() - given.keys()]
+    wrong += [f"{key} is not in the model" for key in given.keys() - own.keys()]
+    wrong += [
+        f"{key} has shape {given[key]}, the model {own[key]}"
+        for key in own.keys() & given.keys()
+        if own[key] != given[key]
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise UserError(f"weights {source} do not fit: {'; '.join(sorted(wrong)[:3])}{more}")

@@ -1,0 +1,71 @@
+"""Building blocks that several heads share.
+
+Shapes: B batch, C channels, H W feature map.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ConvNormReLU(nn.Sequential):
+    """Convolution without bias, batch norm, ReLU; the size of the map stays.
+
+    Source: the ConvModule of the OpenMMLab toolboxes, Kaiming initialisation included.
+
+    Args:
+        in_channels: C of the input.
+        out_channels: C of the output.
+        kernel_size: odd edge of the kernel.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False
+        )
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        super().__init__(conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+
+
+class Classifier(nn.Sequential):
+    """Dropout of whole channels, then a 1x1 convolution to one logit per class."""
+
+    def __init__(self, in_channels: int, num_classes: int, dropout: float) -> None:
+        conv = nn.Conv2d(in_channels, num_classes, kernel_size=1)
+        nn.init.normal_(conv.weight, std=0.01)
+        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]  # Conv2d's bias is on by default
+        super().__init__(nn.Dropout2d(dropout), conv)
+
+
+class PyramidPooling(nn.Module):
+    """Means over regular grids, each projected and spread over the map again.
+
+    Source: Zhao et al., CVPR 2017, section 3.2.
+
+    Args:
+        in_channels: channels C of the features.
+        out_channels: channels of each level.
+        bins: cells along each edge, one level per entry.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, bins: Sequence[int] = (1, 2, 3, 6)
+    ) -> None:
+        super().__init__()
+        self.bins = tuple(bins)
+        self.levels = nn.ModuleList(ConvNormReLU(in_channels, out_channels, 1) for _ in self.bins)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C + len(bins) * out_channels, H, W)."""
+        levels = [
+            resize(level(F.adaptive_avg_pool2d(x, edge)), x.shape[-2:])
+            for edge, level in zip(self.bins, self.levels, strict=True)
+        ]
+        return torch.cat([x, *levels], dim=1)
+
+
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear (B, C, H, W) -> (B, C, *size), pixels as areas (align_corners is false)."""
+    return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)

@@ -1,0 +1,136 @@
+"""A whole network: the backbone on every frame of a clip, the head on what it found.
+
+Differs from the published training loop: all frames of a clip pass the backbone in one call, so
+that batch statistics are those of the whole clip, and the current frame is never encoded twice.
+Shapes: B batch, T past frames, K classes, H W image size, h w feature map.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from vss import catalog
+from vss.config import TrialConfig
+from vss.models.backbones import Features, load_weights
+from vss.models.heads.image import FCNHead
+from vss.models.layers import resize
+
+
+class VideoSegmenter(nn.Module):
+    """Backbone, head and, for training, an auxiliary head on stage 4.
+
+    Attributes:
+        memory_length: T, past frames that a clip must hold.
+        loss_weights: the weight of each output in the loss, the prediction first.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        head: nn.Module,
+        auxiliary: nn.Module | None,
+        auxiliary_weight: float,
+        memory_length: int,
+        include_current_frame: bool,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.auxiliary = auxiliary
+        self.memory_length = memory_length
+        self.include_current_frame = include_current_frame
+        self.loss_weights = (1.0,) if auxiliary is None else (1.0, auxiliary_weight)
+
+    def forward(self, clip: Tensor) -> tuple[Tensor, ...]:
+        """Segment the last frame of each clip.
+
+        Args:
+            clip: (B, T + 1, 3, H, W), oldest frame first.
+
+        Returns:
+            (B, K, h, w) logits at feature size; in training mode the auxiliary ones follow.
+
+        Raises:
+            ValueError: if the clip has another number of frames.
+        """
+        self._check_length(clip)
+        features = Features(*(x.unflatten(0, clip.shape[:2]) for x in self.encode(clip)))
+        current = Features(*(x[:, -1] for x in features))
+        outputs = [self._read(current, features)]
+        if self.auxiliary is not None and self.training:
+            outputs.append(self.auxiliary(current))
+        return tuple(outputs)
+
+    def predict(self, clip: Tensor, size: Sequence[int]) -> Tensor:
+        """Logits of the last frame of each clip at another size: (B, K, *size)."""
+        return resize(self(clip)[0], size)
+
+    def encode(self, clip: Tensor) -> Features:
+        """(B, T, 3, H, W) frames -> features of B * T images."""
+        return Features(*self.backbone(clip.flatten(0, 1)))
+
+    def _read(self, current: Features, clip: Features) -> Tensor:
+        slots = self.memory_length + int(self.include_current_frame)
+        if slots == 0:
+            return self.head(current)
+        memory = Features(*(x[:, :slots].flatten(0, 1) for x in clip))
+        kept = tuple(x.unflatten(0, (-1, slots)) for x in self.remember(memory))
+        return self.head(current, kept)
+
+    def remember(self, frames: Features) -> tuple[Tensor, ...]:
+        """What the head keeps of each of N frames: tensors (N, ...)."""
+        keep: Callable[[Features], tuple[Tensor, ...]] = self.head.remember  # type: ignore[assignment]  # heads share a contract, not a base class
+        return keep(frames)
+
+    def _check_length(self, clip: Tensor) -> None:
+        if clip.shape[1] != self.memory_length + 1:
+            raise ValueError(
+                f"a clip must hold {self.memory_length} past frames and the current one, "
+                f"got {clip.shape[1]} frames"
+            )
+
+
+def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoSegmenter:
+    """The network that a trial describes, freshly initialised or with its initial weights.
+
+    Args:
+        config: the trial.
+        weights_path: the file whose digest `config.weights` holds, if it holds one.
+    """
+    num_classes = len(catalog.DATASETS[config.dataset].classes)
+    backbone = catalog.resolve(catalog.BACKBONES[config.backbone].build)(
+        config.width, config.output_stride
+    )
+    if config.weights != "none":
+        load_weights(backbone, config.backbone, config.weights, weights_path)
+    row = catalog.HEADS[config.head]
+    slots = {"memory_slots": config.memory_slots} if row.uses_memory else {}
+    head = catalog.resolve(row.build)(
+        channels=backbone.channels,
+        num_classes=num_classes,
+        head_channels=config.head_channels,
+        dropout=config.dropout,
+        **slots,
+        **config.chosen_options("head"),
+    )
+    auxiliary = None
+    if config.auxiliary_weight > 0:
+        auxiliary = FCNHead(
+            backbone.channels, num_classes, config.auxiliary_channels, config.dropout, "stage4"
+        )
+    return VideoSegmenter(
+        backbone,
+        head,
+        auxiliary,
+        config.auxiliary_weight,
+        config.memory_length,
+        config.include_current_frame,
+    )
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Trainable numbers of what runs at inference: the auxiliary head is left out."""
+    return sum(
+        p.numel() for name, p in model.named_parameters() if not name.startswith("auxiliary.")
+    )

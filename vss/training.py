@@ -1,0 +1,406 @@
+"""One training, from settings to scores.
+
+Everything random at step i is drawn from generators seeded by (seed, i): a training that is
+stopped and resumed, at whatever step, ends with the same bits on the same machine (CPU), and
+scoring in between changes nothing.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import SeedSequence
+from PIL.Image import Image as PillowImage
+from torch import Tensor
+
+from vss import catalog
+from vss.checkpoint import TrialDirectory
+from vss.config import TrialConfig
+from vss.data.cache import DecodedVideo, decode
+from vss.data.clips import Clip, VideoDataset, clips_of
+from vss.data.transforms import augment, gather
+from vss.environment import describe
+from vss.errors import UserError
+from vss.latency import StepClock, autocast
+from vss.losses import median_frequency_weights, segmentation_loss
+from vss.memory import PeakMemory
+from vss.metrics import Confusion, frame_confusions, iou_per_class, scores
+from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
+from vss.pictures import side_by_side
+
+SCORED_SPLIT = "test"
+CURVE_POINTS = 200  # of the loss, over a whole training
+REPORT_SECONDS = 1.0
+SCORING_BATCH = 8
+PICTURES = 4
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        step: optimiser steps done.
+        loss: newest point of the loss curve, or None before the first.
+        miou: newest score on val, or None before the first.
+        curve: (step, mean loss, learning rate) points since the last scoring; only when scored.
+        scores: metric -> value on val at this step; only when scored.
+    """
+
+    step: int
+    loss: float | None
+    miou: float | None
+    curve: Sequence[tuple[int, float, float]] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial measured: fractions, seconds, milliseconds and MiB, as the names say.
+
+    Attributes:
+        scored_split: the split that the scores are of.
+        scored_frames: labelled frames in it.
+        scored_step: the step whose weights were scored: the last, or the best on val.
+        metrics: metric -> value, for every metric of `vss/metrics.py`.
+        iou: class -> IoU, None where the class occurs in neither label nor prediction.
+        train_seconds: optimiser steps only, over all attempts; None below 4 steps.
+        parameters: trainable numbers used at inference.
+    """
+
+    scored_split: str
+    scored_frames: int
+    scored_step: int
+    metrics: Mapping[str, float]
+    iou: Mapping[str, float | None]
+    train_seconds: float | None
+    step_ms_median: float | None
+    step_ms_p95: float | None
+    parameters: int
+    peak_memory_mib: float
+    data_fingerprint: str
+
+
+def train(
+    config: TrialConfig,
+    dataset: VideoDataset,
+    directory: TrialDirectory,
+    *,
+    cache: Path,
+    device: torch.device,
+    threads: int,
+    weights_path: Path | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    checkpoint_seconds: float = 20.0,
+    max_scored_frames: int | None = None,
+) -> TrialResult | None:
+    """Train and score one trial, or go on where an earlier attempt stopped.
+
+    Args:
+        config: the trial.
+        dataset: its data.
+        directory: where checkpoints and results go.
+        cache: folder of decoded frames, shared by all trials of a machine.
+        device: where to run.
+        threads: for the CPU; the same number gives the same bits.
+        weights_path: the file whose digest `config.weights` holds.
+        report: called about once a second, and at every scoring.
+        should_stop: asked before every step.
+        checkpoint_seconds: time between checkpoints.
+        max_scored_frames: score only the first of each split (for a smoke test).
+
+    Returns:
+        the result, or None if it was told to stop (a checkpoint is then left).
+
+    Raises:
+        UserError: if data cannot be read or the loss is not finite.
+    """
+    if (finished := directory.result()) is not None:
+        _check_data(directory, finished["data_fingerprint"], dataset)
+        return TrialResult(**finished)
+    torch.set_num_threads(threads)
+    memory = PeakMemory(device)
+    torch.manual_seed(config.seed)
+    model = build_model(config, weights_path).to(device)
+    optimizer = _optimizer(config, model)
+    video = decode(dataset, config.frame_width, config.frame_height, cache)
+    clips = _clips(config, dataset, max_scored_frames)
+    class_weights = _class_weights(config, video, clips["train"], device)
+    state = _State(data_fingerprint=dataset.fingerprint)
+    if (saved := directory.load()) is not None:
+        state = _State(**saved["state"])
+        _check_data(directory, state.data_fingerprint, dataset)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+    clock = StepClock(device, state.step_seconds)
+    directory.log(f"starts at step {state.step} of {config.steps} on {device}, {threads} threads")
+    report(state.progress())
+    reported = checkpointed = time.monotonic()
+
+    while state.step < config.steps:
+        if should_stop():
+            directory.save(state.snapshot(model, optimizer))
+            directory.log(f"stopped at step {state.step}")
+            return None
+
+        clock.start()
+        rate = learning_rate(config, state.step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        _seed_step(config, state.step)
+        images, labels = _batch(config, state.step, video, clips["train"], device)
+        with autocast(config, device):
+            outputs = model(images)
+        loss = segmentation_loss(outputs, model.loss_weights, labels, class_weights)
+        _check_finite(loss, state.step, rate, directory)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if config.gradient_clip > 0:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+        optimizer.step()
+        clock.stop()
+        state.add(loss.item(), rate, config.steps)
+
+        if config.eval_every > 0 and state.step % config.eval_every == 0:
+            found = scores(score(model, config, video, clips["val"], device).sum(axis=0))
+            state.miou = found["miou"]
+            if config.select == "best_val" and found["miou"] > state.best_miou:
+                state.keep_best(model)
+            directory.log(f"step {state.step}: loss {state.loss:.4f}, val mIoU {state.miou:.4f}")
+            report(state.progress(found))
+            state.curve = []
+        now = time.monotonic()
+        if now - checkpointed >= checkpoint_seconds:
+            directory.save(state.snapshot(model, optimizer))
+            checkpointed = now
+        if now - reported >= REPORT_SECONDS:
+            report(state.progress())
+            reported = now
+
+    directory.save(state.snapshot(model, optimizer))  # the scoring below may take long
+    if state.best_weights:
+        model.load_state_dict(state.best_weights)
+    confusions = score(model, config, video, clips[SCORED_SPLIT], device)
+    report(Progress(state.step, state.loss, state.miou, curve=state.curve))
+    result = _result(config, state, confusions, clock, model, memory)
+    _write(directory, config, model, video, clips[SCORED_SPLIT], confusions)
+    directory.write_json("environment.json", describe(device, threads))
+    directory.finish(asdict(result))
+    directory.log(f"finished: {SCORED_SPLIT} mIoU {result.metrics['miou']:.4f}")
+    return result
+
+
+def learning_rate(config: TrialConfig, step: int) -> float:
+    """The rate of one step, counted from 0; a pure function, so that nothing is to be saved."""
+    highest, done = config.learning_rate, step / config.steps
+    if config.schedule == "poly":
+        power, final = config.chosen_options("schedule").values()
+        return float((highest - final) * (1 - done) ** power + final)
+    rise = config.chosen_options("schedule")["warmup_share"]
+    if done < rise:
+        return _cosine(highest / 25, highest, done / rise)
+    return _cosine(highest, highest / 250_000, (done - rise) / (1 - rise))
+
+
+@torch.inference_mode()
+def score(
+    model: VideoSegmenter,
+    config: TrialConfig,
+    video: DecodedVideo,
+    clips: Sequence[Clip],
+    device: torch.device,
+) -> Confusion:
+    """Predict clips at the size of their labels: (F, K, K), a confusion matrix per frame."""
+    num_classes = len(catalog.DATASETS[config.dataset].classes)
+    model.eval()
+    found = []
+    for first in range(0, len(clips), SCORING_BATCH):
+        images, labels = gather(video, clips[first : first + SCORING_BATCH], device)
+        with autocast(config, device):
+            logits = model.predict(images, labels.shape[1:])
+        found.append(frame_confusions(logits.argmax(dim=1), labels, num_classes))
+    model.train()
+    return np.concatenate(found)
+
+
+@dataclass
+class _State:
+    """What changes from step to step, besides weights and optimiser."""
+
+    data_fingerprint: str
+    step: int = 0
+    step_seconds: list[float] = field(default_factory=list)
+    window: list[float] = field(default_factory=list)  # losses since the last curve point
+    curve: list[tuple[int, float, float]] = field(default_factory=list)  # not yet reported
+    loss: float | None = None
+    miou: float | None = None
+    best_miou: float = -1.0
+    best_step: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, loss: float, rate: float, steps: int) -> None:
+        """Count a step."""
+        self.step += 1
+        self.window.append(loss)
+        if len(self.window) >= max(1, steps // CURVE_POINTS) or self.step == steps:
+            self.loss = sum(self.window) / len(self.window)
+            self.curve.append((self.step, self.loss, rate))
+            self.window = []
+
+    def keep_best(self, model: torch.nn.Module) -> None:
+        assert self.miou is not None  # noqa: S101  # called just after scoring
+        self.best_miou, self.best_step = self.miou, self.step
+        self.best_weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+
+    def progress(self, found: Mapping[str, float] | None = None) -> Progress:
+        curve = tuple(self.curve) if found is not None else ()
+        return Progress(self.step, self.loss, self.miou, curve, found or {})
+
+    def snapshot(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        return {
+            "state": vars(self),
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }
+
+
+def _optimizer(config: TrialConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            **config.chosen_options("optimizer"),
+        )
+    return torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+
+
+def _clips(
+    config: TrialConfig, dataset: VideoDataset, max_scored: int | None
+) -> dict[str, list[Clip]]:
+    length, stride = config.memory_length, config.frame_stride
+    return {
+        "train": clips_of(dataset.frames, "train", length, stride),
+        "val": clips_of(dataset.frames, "val", length, stride)[:max_scored],
+        "test": clips_of(dataset.frames, "test", length, stride)[:max_scored],
+    }
+
+
+def _class_weights(
+    config: TrialConfig, video: DecodedVideo, clips: Sequence[Clip], device: torch.device
+) -> Tensor | None:
+    if config.class_weights == "none":
+        return None
+    num_classes = len(catalog.DATASETS[config.dataset].classes)
+    return median_frequency_weights(video, clips, num_classes).to(device)
+
+
+def _seed_step(config: TrialConfig, step: int) -> None:
+    """Seed dropout."""
+    torch.manual_seed(int(SeedSequence([config.seed, step, 0]).generate_state(1)[0]))
+
+
+def _batch(
+    config: TrialConfig,
+    step: int,
+    video: DecodedVideo,
+    clips: Sequence[Clip],
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """The clips of one step, augmented; every epoch passes through all clips in its own order."""
+    first = step * config.batch_size
+    places = range(first, first + config.batch_size)
+    orders = {
+        epoch: np.random.default_rng([config.seed, epoch, 1]).permutation(len(clips))
+        for epoch in {place // len(clips) for place in places}
+    }
+    picked = [clips[orders[place // len(clips)][place % len(clips)]] for place in places]
+    rng = np.random.default_rng([config.seed, step, 2])
+    return augment(*gather(video, picked, device), config, rng)
+
+
+def _check_finite(loss: Tensor, step: int, rate: float, directory: TrialDirectory) -> None:
+    if not math.isfinite(loss.item()):
+        message = (
+            f"the loss is {loss.item()} at step {step} (learning rate {rate:.2e}): "
+            "lower learning_rate, or set gradient_clip"
+        )
+        directory.log(message)
+        raise UserError(message)
+
+
+def _check_data(directory: TrialDirectory, recorded: str, dataset: VideoDataset) -> None:
+    if recorded != dataset.fingerprint:
+        raise UserError(
+            f"trial {directory.path.name} was begun on data with fingerprint {recorded[:12]}, now "
+            f"it is {dataset.fingerprint[:12]}: give the data of then, or use another folder"
+        )
+
+
+def _cosine(start: float, end: float, done: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+
+
+def _result(
+    config: TrialConfig,
+    state: _State,
+    confusions: Confusion,
+    clock: StepClock,
+    model: VideoSegmenter,
+    memory: PeakMemory,
+) -> TrialResult:
+    total = confusions.sum(axis=0)
+    iou = iou_per_class(total).tolist()
+    return TrialResult(
+        scored_split=SCORED_SPLIT,
+        scored_frames=len(confusions),
+        scored_step=state.best_step if state.best_weights else config.steps,
+        iou={
+            name: None if math.isnan(value) else value
+            for name, value in zip(catalog.DATASETS[config.dataset].classes, iou, strict=True)
+        },
+        parameters=count_parameters(model),
+        peak_memory_mib=memory.mib(),
+        data_fingerprint=state.data_fingerprint,
+        metrics=scores(total),
+        **clock.summary(config.steps),
+    )
+
+
+def _write(
+    directory: TrialDirectory,
+    config: TrialConfig,
+    model: VideoSegmenter,
+    video: DecodedVideo,
+    clips: Sequence[Clip],
+    confusions: Confusion,
+) -> None:
+    """Weights, confusion matrices and a few pictures, spread evenly over the scored frames."""
+    directory.write_weights(model.state_dict())
+    names = [video.frames[clip.target].name for clip in clips]
+    directory.write_arrays("frames.npz", {"confusion": confusions, "frame": np.array(names)})
+    for number in np.linspace(0, len(clips) - 1, min(PICTURES, len(clips))).astype(int):
+        directory.write_picture(_picture(config, model, video, clips[number]), names[number])
+
+
+@torch.inference_mode()
+def _picture(
+    config: TrialConfig, model: VideoSegmenter, video: DecodedVideo, clip: Clip
+) -> PillowImage:
+    device = next(model.parameters()).device
+    images, labels = gather(video, [clip], device)
+    model.eval()
+    with autocast(config, device):
+        prediction = model.predict(images, labels.shape[1:]).argmax(dim=1)
+    palette = list(catalog.DATASETS[config.dataset].classes.values())
+    return side_by_side(
+        video.images[clip.target], labels[0].cpu().numpy(), prediction[0].cpu().numpy(), palette
+    )
