@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -35,6 +35,13 @@ class Resources(BaseModel):
     cpus: float = Field(1.0, gt=0, description="processor cores, and threads of a CPU trial")
     gpus: float = Field(0.0, ge=0, description="GPUs; a fraction shares one between trials")
     retries: int = Field(1, ge=0, description="new starts after a lost worker")
+
+    @field_validator("gpus")
+    @classmethod
+    def _several_gpus_are_whole(cls, gpus: float) -> float:
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"more than one GPU must be a whole number (it is {gpus})")
+        return gpus
 
 
 class ExperimentSpec(BaseModel):

@@ -33,10 +33,15 @@ class Backbone(Choice):
 
 @dataclass(frozen=True)
 class Head(Choice):
-    """A decode head; `build` is the "module:class"; with `uses_memory` it reads past frames."""
+    """A decode head; `build` is the "module:class"; with `uses_memory` it reads past frames.
+
+    Attributes:
+        smallest_batch: below it, batch norm over single cells of the head cannot be trained.
+    """
 
     build: str = ""
     uses_memory: bool = False
+    smallest_batch: int = 1
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ HEADS: dict[str, Head] = {
     "psp": Head(
         source="Zhao et al. 2017: pyramid pooling over 1, 2, 3 and 6 bins",
         build="vss.models.heads.image:PSPHead",
+        smallest_batch=2,
     ),
     "nonlocal": Head(
         source="Wang et al. 2018: scaled embedded-Gaussian attention in the current frame",

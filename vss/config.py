@@ -139,6 +139,12 @@ class TrialConfig(BaseModel):
 
     @model_validator(mode="after")
     def _settings_agree(self) -> Self:
+        smallest = catalog.HEADS[self.head].smallest_batch
+        if self.batch_size < smallest:
+            raise ValueError(
+                f"head '{self.head}' needs a batch_size of at least {smallest} "
+                f"(it is {self.batch_size}): its batch norm sees one cell a clip"
+            )
         if self.scale_min > self.scale_max:
             raise ValueError(f"scale_min ({self.scale_min}) is above scale_max ({self.scale_max})")
         if self.select == "best_val" and self.eval_every == 0:

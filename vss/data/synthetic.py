@@ -271,20 +271,20 @@ def _pedestrians(rng: Generator) -> list[_Thing]:
             PEDESTRIAN,
             side * rng.uniform(3.9, 5.3),
             z,
-            0.75,
-            1.8,
+            1.0,
+            1.9,
             _colour(rng, (245, 120, 20), 20),
             speed_x=rng.normal(0, 0.02),
             speed_z=rng.uniform(-0.06, 0.06),
         )
         for side in (-1, 1)
-        for z in _places(rng, 6.0)
+        for z in _places(rng, 5.0, until=25.0)
     ]
 
 
-def _places(rng: Generator, spacing: float) -> list[float]:
+def _places(rng: Generator, spacing: float, until: float = 45.0) -> list[float]:
     """Distances of a row of things about `spacing` metres apart."""
-    gaps = rng.uniform(0.5, 1.5, size=int(45 / spacing)) * spacing
+    gaps = rng.uniform(0.5, 1.5, size=int(until / spacing)) * spacing
     return [float(z) for z in np.cumsum(gaps)]
 
 

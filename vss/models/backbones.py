@@ -155,10 +155,18 @@ def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read tensors by name from .safetensors, or from .pth without executing anything."""
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    """Read tensors by name from .safetensors, or from .pth without executing anything.
+
+    Raises:
+        UserError: if the file holds anything else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged or a malicious file raises
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path} cannot be read as weights: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"weights file {path} is not a plain mapping of names to tensors")
     return state

@@ -45,10 +45,10 @@ class TMAHead(nn.Module):
         self.share_slots = share_slots
         self.position_code = position_code
         own = 1 if share_slots else memory_slots
-        self.memory_key = nn.ModuleList(_projection(channels[1], keys) for _ in range(own))
-        self.memory_value = nn.ModuleList(_projection(channels[1], values) for _ in range(own))
-        self.query_key = _projection(channels[1], keys)
-        self.query_value = _projection(channels[1], values)
+        self.memory_key = nn.ModuleList(projection(channels[1], keys) for _ in range(own))
+        self.memory_value = nn.ModuleList(projection(channels[1], values) for _ in range(own))
+        self.query_key = projection(channels[1], keys)
+        self.query_value = projection(channels[1], values)
         self.bottleneck = ConvNormReLU(2 * values, head_channels, 3)
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
@@ -92,7 +92,8 @@ class TMAHead(nn.Module):
         return torch.stack(keys, dim=1), torch.stack(values, dim=1)
 
 
-def _projection(in_channels: int, out_channels: int) -> nn.Sequential:
+def projection(in_channels: int, out_channels: int) -> nn.Sequential:
+    """How keys and values are computed: a 1x1, then a 3x3 convolution."""
     return nn.Sequential(
         ConvNormReLU(in_channels, out_channels, 1), ConvNormReLU(out_channels, out_channels, 3)
     )

@@ -1,0 +1,156 @@
+"""Small things that many tests need."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from orchestrator.settings import Settings, load_settings
+from vss.config import TrialConfig, parse
+
+# The smallest network and dataset on which everything still happens.
+TINY: dict[str, Any] = {
+    "dataset": "synthetic",
+    "clips": 2,
+    "frame_width": 48,
+    "frame_height": 32,
+    "backbone": "resnet18",
+    "width": 8,
+    "head": "fcn",
+    "memory_length": 0,
+    "include_current_frame": False,
+    "head_channels": 16,
+    "auxiliary_channels": 8,
+    "steps": 4,
+    "batch_size": 2,
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "precision": "fp32",
+    "seed": 0,
+}
+TINY_MEMORY = {**TINY, "head": "tma", "memory_length": 2}
+
+VARIABLES = (
+    "VSS_HOME",
+    "VSS_DATA",
+    "VSS_STORAGE",
+    "VSS_LEDGER_URL",
+    "MLFLOW_TRACKING_URI",
+    "RAY_ADDRESS",
+)
+
+
+def tiny(**changes: Any) -> TrialConfig:
+    """A trial that takes a second."""
+    return parse({**TINY, **changes})
+
+
+@pytest.fixture(autouse=True)
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A home of the test's own; nothing of the user's environment is seen."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VSS_HOME", str(tmp_path / "home"))
+    return load_settings()
+
+
+@pytest.fixture(autouse=True)
+def _same_threads() -> Iterator[None]:
+    """Trainings set the number of threads of the whole process."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def synthetic_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Decoded frames, shared by all tests: rendering takes longer than many of them."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def camvid(tmp_path: Path) -> Path:
+    """A tiny CamVid: two sequences, 30 video frames apart, painted in the real format."""
+    return paint_camvid(tmp_path / "camvid")
+
+
+def paint_camvid(root: Path, frames: int = 4, size: tuple[int, int] = (48, 36)) -> Path:
+    """Write a CamVid of `frames` frames a split; labels hold all 11 classes and void."""
+    rng = np.random.default_rng(0)
+    for split, sequence in (("train", "0006R0_f{:05d}"), ("val", "0016E5_{:05d}"),
+                            ("test", "Seq05VD_f{:05d}")):  # fmt: skip
+        lines = []
+        for folder in (split, f"{split}annot"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        for number in range(frames):
+            name = sequence.format(930 + 30 * number)
+            pixels = rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / split / f"{name}.png")
+            label = rng.integers(0, 12, (size[1], size[0]), dtype=np.uint8)
+            Image.fromarray(label).save(root / f"{split}annot" / f"{name}.png")
+            lines.append(
+                f"/SegNet/CamVid/{split}/{name}.png /SegNet/CamVid/{split}annot/{name}.png"
+            )
+        (root / f"{split}.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture
+def real_camvid() -> Path:
+    """The 701 real frames: VSS_TEST_CAMVID names the folder; they cannot be shipped."""
+    folder = os.environ.get("VSS_TEST_CAMVID")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs the real CamVid: VSS_TEST_CAMVID names its folder")
+    return Path(folder)
+
+
+SpecWriter = Callable[[str], Path]
+
+
+@pytest.fixture
+def write_spec(tmp_path: Path) -> SpecWriter:
+    """Write a spec file and return its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "spec.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a PostgreSQL server of the tests' own; needs its programs, not a running one."""
+    found = shutil.which("initdb") or next(
+        iter(sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)), None
+    )
+    if found is None:
+        pytest.skip("needs the programs of a PostgreSQL server (Debian: postgresql)")
+    programs = Path(found).resolve().parent
+    folder = tmp_path_factory.mktemp("postgres")
+    # PostgreSQL refuses to run as root.
+    user: dict[str, Any] = {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}
+    if user:
+        for path in (folder, *folder.parents[:2]):
+            path.chmod(0o755)
+        shutil.chown(folder, "nobody")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = folder / "data"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    initdb = [programs / "initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync"]
+    server = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options]
+    subprocess.run(initdb, check=True, capture_output=True, **user)
+    subprocess.run([*server, "start"], check=True, stdout=subprocess.DEVNULL, **user)
+    yield f"postgresql+psycopg://tests@127.0.0.1:{port}"
+    subprocess.run([*server, "-m", "immediate", "stop"], check=True, capture_output=True, **user)

@@ -1,0 +1,71 @@
+"""Where things are."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.settings import Settings, data_path, load_settings
+from vss.errors import UserError
+
+
+def test_everything_lives_under_the_home_by_default(settings: Settings, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+
+    assert settings.ledger_url == f"sqlite:///{home}/ledger.db"
+    assert settings.tracking_uri == f"sqlite:///{home}/mlflow.db"
+    assert settings.storage == home / "trials"
+    assert settings.ray_address is None
+
+
+def test_home_is_absolute_even_if_it_was_not_given_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VSS_HOME")
+
+    assert load_settings().home == Path.cwd() / "runs"
+
+
+def test_environment_points_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VSS_LEDGER_URL", "postgresql://h/d")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    monkeypatch.setenv("RAY_ADDRESS", "head:6379")
+    monkeypatch.setenv("VSS_STORAGE", str(tmp_path / "shared"))
+
+    settings = load_settings()
+
+    assert settings.ledger_url == "postgresql://h/d"
+    assert settings.tracking_uri == "http://mlflow:5000"
+    assert settings.ray_address == "head:6379"
+    assert settings.storage == tmp_path / "shared"
+
+
+def test_dataset_that_needs_no_place_has_none(settings: Settings) -> None:
+    assert data_path("synthetic", {}, settings) is None
+
+
+def test_path_on_the_command_line_comes_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VSS_DATA", str(tmp_path / "unused"))
+    (tmp_path / "here").mkdir()
+
+    assert data_path("camvid", {"camvid": tmp_path / "here"}, load_settings()) == tmp_path / "here"
+
+
+def test_vss_data_holds_one_folder_per_dataset(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "camvid").mkdir()
+    monkeypatch.setenv("VSS_DATA", str(tmp_path))
+
+    assert data_path("camvid", {}, load_settings()) == tmp_path / "camvid"
+
+
+def test_unknown_place_says_how_to_name_it(settings: Settings) -> None:
+    with pytest.raises(
+        UserError, match=r"'camvid' needs a folder: give --data camvid=PATH, or set"
+    ):
+        data_path("camvid", {}, settings)
+
+
+def test_missing_folder_is_named_with_where_it_was_said(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no folder .*gone for dataset 'camvid' \(from --data"):
+        data_path("camvid", {"camvid": tmp_path / "gone"}, settings)

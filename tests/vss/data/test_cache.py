@@ -1,0 +1,72 @@
+"""Frames decoded once."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import tiny
+from vss.data import camvid as camvid_module
+from vss.data.cache import decode
+from vss.data.clips import VideoDataset
+from vss.errors import UserError
+
+
+@pytest.fixture
+def dataset(camvid: Path) -> VideoDataset:
+    return camvid_module.load(tiny(), camvid)
+
+
+def test_images_are_scaled_and_labels_keep_their_size(
+    dataset: VideoDataset, tmp_path: Path
+) -> None:
+    video = decode(dataset, 24, 16, tmp_path / "cache")
+
+    assert video.images.shape == (12, 16, 24, 3)
+    assert video.labels.shape == (12, 36, 48)
+
+
+def test_pixels_are_those_of_the_files(dataset: VideoDataset, tmp_path: Path) -> None:
+    video = decode(dataset, 48, 36, tmp_path / "cache")
+
+    assert np.array_equal(video.images[3], dataset.read_image(dataset.frames[3]))
+    assert np.array_equal(video.labels[3], dataset.read_label(dataset.frames[3]))
+
+
+def test_second_trial_reads_what_the_first_decoded(dataset: VideoDataset, tmp_path: Path) -> None:
+    decode(dataset, 24, 16, tmp_path / "cache")
+
+    def refuse(frame: object) -> None:
+        raise AssertionError("decoded twice")
+
+    unreadable = replace(dataset, read_image=refuse, read_label=refuse)  # type: ignore[arg-type]
+    assert decode(unreadable, 24, 16, tmp_path / "cache").images.shape == (12, 16, 24, 3)
+
+
+def test_rows_of_labels_skip_unlabelled_frames(dataset: VideoDataset, tmp_path: Path) -> None:
+    first, *rest = dataset.frames
+    unlabelled = replace(dataset, frames=(first, replace(rest[0], label=""), *rest[1:]))
+
+    video = decode(unlabelled, 24, 16, tmp_path / "cache")
+
+    assert video.label_rows[:4].tolist() == [0, -1, 1, 2]
+    assert np.array_equal(video.labels[1], dataset.read_label(dataset.frames[2]))
+
+
+def test_labels_of_two_sizes_are_named(camvid: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((10, 12), np.uint8)).save(camvid / "testannot" / "Seq05VD_f00960.png")
+
+    with pytest.raises(UserError, match=r"testannot/Seq05VD_f00960.png is 12x10 pixels, .* 48x36"):
+        decode(camvid_module.load(tiny(), camvid), 24, 16, tmp_path / "cache")
+
+
+def test_failed_decoding_leaves_nothing_behind(camvid: Path, tmp_path: Path) -> None:
+    (camvid / "val" / "0016E5_00930.png").write_bytes(b"broken")
+    dataset = camvid_module.load(tiny(), camvid)
+
+    with pytest.raises(UserError, match="0016E5_00930.png"):
+        decode(dataset, 24, 16, tmp_path / "cache")
+
+    assert [p.suffix for p in (tmp_path / "cache").iterdir()] == [".lock"]

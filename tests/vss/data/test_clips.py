@@ -1,0 +1,86 @@
+"""Which past frames go with a labelled one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import tiny
+from vss.data import camvid
+from vss.data.clips import Frame, clips_of
+
+
+def video(*numbers: int, sequence: str = "a", split: str = "train") -> list[Frame]:
+    return [Frame(split, sequence, n, f"{sequence}{n}", f"{sequence}{n}") for n in numbers]
+
+
+def memory_numbers(frames: list[Frame], target: int, length: int, stride: int) -> list[int]:
+    clips = clips_of(frames, "train", length, stride)
+    clip = next(c for c in clips if frames[c.target].number == target)
+    return [frames[i].number for i in clip.memory]
+
+
+def test_memory_is_the_frames_before_oldest_first() -> None:
+    assert memory_numbers(video(1, 2, 3, 4), target=4, length=2, stride=1) == [2, 3]
+
+
+def test_stride_counts_video_frames() -> None:
+    assert memory_numbers(video(*range(10)), target=9, length=2, stride=3) == [3, 6]
+
+
+def test_start_of_a_sequence_repeats_its_earliest_frame() -> None:
+    assert memory_numbers(video(1, 2), target=2, length=3, stride=1) == [1, 1, 1]
+
+
+def test_first_frame_of_a_sequence_is_its_own_memory() -> None:
+    assert memory_numbers(video(1, 2), target=1, length=2, stride=1) == [1, 1]
+
+
+def test_frame_one_off_counts_as_found() -> None:
+    """CamVid labels frame 901 where 900 was due."""
+    frames = video(870, 901, 930)
+
+    assert memory_numbers(frames, target=901, length=1, stride=30) == [870]
+    assert memory_numbers(frames, target=930, length=2, stride=30) == [870, 901]
+
+
+def test_neighbours_are_not_taken_for_each_other_at_small_strides() -> None:
+    assert memory_numbers(video(1, 3, 4), target=4, length=2, stride=2) == [4, 4]
+
+
+def test_hole_ends_the_memory() -> None:
+    frames = video(2370, 2400, 4350, 4380)
+
+    assert memory_numbers(frames, target=4350, length=2, stride=30) == [4350, 4350]
+    assert memory_numbers(frames, target=4380, length=2, stride=30) == [4350, 4350]
+
+
+def test_memory_stays_in_its_sequence_and_split() -> None:
+    frames = video(1, sequence="a") + video(2, sequence="b") + video(1, 2, sequence="b", split="x")
+
+    assert memory_numbers(frames, target=2, length=1, stride=1) == [2]
+
+
+def test_only_labelled_frames_are_targets() -> None:
+    frames = [Frame("train", "a", 1, "1", ""), Frame("train", "a", 2, "2", "2")]
+
+    clips = clips_of(frames, "train", 1, 1)
+
+    assert [(c.target, c.memory) for c in clips] == [(1, (0,))]
+
+
+@pytest.mark.parametrize(
+    ("split", "counts"), [("train", (360, 354, 348, 342)), ("test", (231, 229, 227, 225))]
+)
+def test_real_list_has_the_known_number_of_exact_predecessors(
+    split: str, counts: tuple[int, ...], real_camvid: Path
+) -> None:
+    """Counted apart from this code, at exact spacing; frame 901 and its like add to train."""
+    frames = camvid.load(tiny(), real_camvid).frames
+
+    for length, count in enumerate(counts, start=1):
+        full = 0
+        for clip in clips_of(frames, split, length, 30):
+            target = frames[clip.target].number
+            wanted = [target - 30 * back for back in range(length, 0, -1)]
+            full += [frames[i].number for i in clip.memory] == wanted
+        assert full == count

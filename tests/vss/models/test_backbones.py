@@ -1,0 +1,147 @@
+"""Dilated ResNets against torchvision's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from vss.errors import UserError
+from vss.models import backbones
+from vss.models.backbones import load_weights
+
+NAMES = ("resnet18", "resnet34", "resnet50", "resnet101")
+
+
+def torchvision_state(name: str) -> dict[str, Tensor]:
+    model = torchvision.models.get_model(name)
+    for module in model.modules():  # statistics that are not those of a fresh net
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)
+    state: dict[str, Tensor] = model.state_dict()
+    return state
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("stride", [8, 16, 32])
+def test_parameters_are_torchvisions_without_the_classifier(name: str, stride: int) -> None:
+    with torch.device("meta"):
+        ours = getattr(backbones, name)(64, stride).state_dict()
+        theirs = torchvision.models.get_model(name).state_dict()
+
+    shapes = {key: value.shape for key, value in theirs.items() if not key.startswith("fc.")}
+    assert {key: value.shape for key, value in ours.items()} == shapes
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_undilated_net_is_torchvisions(name: str) -> None:
+    state = torchvision_state(name)
+    theirs = torchvision.models.get_model(name)
+    theirs.load_state_dict(state)
+    ours = getattr(backbones, name)(64, 32)
+    ours.load_state_dict({k: v for k, v in state.items() if not k.startswith("fc.")})
+    extractor = nn.Sequential(*list(theirs.children())[:-2]).eval()
+    image = torch.randn(1, 3, 64, 96)
+
+    found = ours.eval()(image)
+
+    torch.testing.assert_close(found.stage5, extractor(image))
+    torch.testing.assert_close(found.stage4, extractor[:-1](image))
+
+
+def test_bottleneck_net_at_stride_8_is_torchvisions_dilated_one() -> None:
+    state = torchvision_state("resnet50")
+    theirs = torchvision.models.resnet50(replace_stride_with_dilation=[False, True, True])
+    theirs.load_state_dict(state)
+    ours = backbones.resnet50(64, 8)
+    ours.load_state_dict({k: v for k, v in state.items() if not k.startswith("fc.")})
+    image = torch.randn(1, 3, 64, 96)
+
+    found = ours.eval()(image).stage5
+
+    torch.testing.assert_close(found, nn.Sequential(*list(theirs.children())[:-2]).eval()(image))
+
+
+def test_basic_block_dilates_its_first_convolution_only() -> None:
+    net = backbones.resnet18(64, 8)
+
+    dilations = {
+        name: (block.conv1.dilation[0], block.conv2.dilation[0])
+        for name, block in (
+            ("first of layer3", net.layer3[0]),
+            ("second of layer3", net.layer3[1]),
+            ("first of layer4", net.layer4[0]),
+            ("second of layer4", net.layer4[1]),
+        )
+    }
+
+    assert dilations == {
+        "first of layer3": (1, 1),
+        "second of layer3": (2, 1),
+        "first of layer4": (2, 1),
+        "second of layer4": (4, 1),
+    }
+
+
+@pytest.mark.parametrize("stride", [8, 16, 32])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_features_have_the_promised_channels_and_stride(name: str, stride: int) -> None:
+    net = getattr(backbones, name)(8, stride).eval()
+
+    found = net(torch.randn(1, 3, 64, 96))
+
+    assert found.stage4.shape == (1, net.channels[0], 64 // min(stride, 16), 96 // min(stride, 16))
+    assert found.stage5.shape == (1, net.channels[1], 64 // stride, 96 // stride)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_weights_of_a_file_are_loaded_without_its_classifier(suffix: str, tmp_path: Path) -> None:
+    state = torchvision_state("resnet18")
+    path = tmp_path / f"weights{suffix}"
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    net = backbones.resnet18(64, 8)
+
+    load_weights(net, "resnet18", "sha256:" + "0" * 64, path)
+
+    assert torch.equal(net.conv1.weight, state["conv1.weight"])
+
+
+def test_weights_that_do_not_fit_are_named_with_both_shapes(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file(backbones.resnet18(32, 8).state_dict(), path)
+
+    with pytest.raises(UserError, match=r"has shape \(32,\), the model \(64,\) and \d+ more"):
+        load_weights(backbones.resnet18(64, 8), "resnet18", "sha256:", path)
+
+
+def test_missing_and_unknown_weights_are_named(tmp_path: Path) -> None:
+    state = backbones.resnet18(8, 8).state_dict()
+    state["other.weight"] = state.pop("conv1.weight")
+    path = tmp_path / "w.safetensors"
+    save_file(state, path)
+
+    with pytest.raises(
+        UserError, match="conv1.weight is missing; other.weight is not in the model"
+    ):
+        load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
+
+
+class Trap:
+    """An object whose unpickling would run code."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("executed",)
+
+
+def test_weights_file_that_would_execute_code_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "w.pth"
+    torch.save({"conv1.weight": Trap()}, path)
+
+    with pytest.raises(UserError, match="cannot be read as weights"):
+        load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
+
+    assert "executed" not in capsys.readouterr().out

@@ -1,0 +1,91 @@
+"""Whole networks."""
+
+import pytest
+import torch
+
+from tests.conftest import TINY_MEMORY, tiny
+from vss.config import parse
+from vss.models.segmenter import build_model, count_parameters
+
+
+def clip(past: int, batch: int = 2) -> torch.Tensor:
+    return torch.randn(batch, past + 1, 3, 32, 48)
+
+
+def test_prediction_has_a_logit_for_every_class_at_the_size_asked_for() -> None:
+    model = build_model(tiny()).eval()
+
+    assert model.predict(clip(0), (36, 50)).shape == (2, 8, 36, 50)
+
+
+def test_auxiliary_output_comes_in_training_only() -> None:
+    model = build_model(tiny())
+
+    assert len(model.train()(clip(0))) == 2
+    assert len(model.eval()(clip(0))) == 1
+    assert model.loss_weights == (1.0, 0.4)
+
+
+def test_auxiliary_head_can_be_left_out() -> None:
+    model = build_model(tiny(auxiliary_weight=0))
+
+    assert len(model.train()(clip(0))) == 1
+    assert model.loss_weights == (1.0,)
+
+
+def test_clip_of_another_length_is_refused_with_both_numbers() -> None:
+    model = build_model(parse(TINY_MEMORY))
+
+    with pytest.raises(ValueError, match="must hold 2 past frames and the current one, got 2 fra"):
+        model(clip(1))
+
+
+def test_gradient_flows_into_the_memory_frames() -> None:
+    model = build_model(parse(TINY_MEMORY))
+    frames = clip(2).requires_grad_()
+
+    model(frames)[0].sum().backward()
+
+    assert frames.grad is not None
+    assert all(frames.grad[:, t].any() for t in range(3))
+
+
+def test_included_current_frame_is_the_newest_of_the_memory() -> None:
+    model = build_model(parse({**TINY_MEMORY, "include_current_frame": True})).eval()
+    frames = clip(2)
+    seen: list[torch.Tensor] = []
+    model.head.register_forward_pre_hook(lambda _, given: seen.extend(given[1]))
+
+    model(frames)
+
+    stage5 = model.encode(frames).stage5.unflatten(0, (2, 3))
+    assert seen[0].shape[1] == 3
+    torch.testing.assert_close(seen[0], stage5)
+
+
+def test_equal_seeds_begin_with_equal_backbones_whatever_the_head() -> None:
+    weights = []
+    for config in (tiny(), parse(TINY_MEMORY)):
+        torch.manual_seed(config.seed)
+        weights.append(build_model(config).backbone.state_dict()["layer4.1.conv2.weight"])
+
+    assert torch.equal(weights[0], weights[1])
+
+
+def test_parameters_are_counted_without_the_auxiliary_head() -> None:
+    with_auxiliary, without = build_model(tiny()), build_model(tiny(auxiliary_weight=0))
+
+    assert count_parameters(with_auxiliary) == count_parameters(without)
+
+
+def test_published_tma_head_has_its_published_size() -> None:
+    """6.33 M at memory 4 and 4.74 M at memory 2, with 12 classes; ours has 8 here."""
+    for memory, millions in ((4, 6.33), (2, 4.74)):
+        config = tiny(
+            head="tma", memory_length=memory, width=64, head_channels=512, auxiliary_weight=0
+        )
+        with torch.device("meta"):
+            head = build_model(config).head
+
+        count = sum(p.numel() for p in head.parameters()) + 4 * 513
+        assert count / 1e6 == pytest.approx(millions, abs=0.005)

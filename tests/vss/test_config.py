@@ -1,0 +1,107 @@
+"""The settings of a trial and its identity."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import TINY, TINY_MEMORY, tiny
+from vss.config import TrialConfig, parse
+from vss.errors import UserError
+
+
+def test_equal_settings_have_equal_identity() -> None:
+    assert parse(dict(TINY)).trial_id == parse(dict(reversed(TINY.items()))).trial_id
+
+
+def test_identity_is_pinned() -> None:
+    """A changed digest turns every finished trial of every user into a new one."""
+    assert tiny().trial_id == "df36690cce25"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"memory_length": 1}, {"precision": "bf16"}, {"weights": "sha256:" + "0" * 64},
+     {"share_slots": True}, {"clips": 3}],
+)  # fmt: skip
+def test_every_difference_is_another_trial(change: dict[str, Any]) -> None:
+    assert parse({**TINY_MEMORY, **change}).trial_id != parse(TINY_MEMORY).trial_id
+
+
+def test_a_default_that_is_spelt_out_is_the_same_trial() -> None:
+    spelt_out = parse({**TINY_MEMORY, "dropout": 0.1, "share_slots": False, "weights": "none"})
+
+    assert spelt_out.trial_id == parse(TINY_MEMORY).trial_id
+
+
+def test_whole_number_for_a_fraction_is_the_same_trial() -> None:
+    assert tiny(learning_rate=1).trial_id == tiny(learning_rate=1.0).trial_id
+
+
+def test_settings_survive_a_round_trip() -> None:
+    config = parse(TINY_MEMORY)
+
+    assert parse(config.settings()) == config
+
+
+def test_settings_leave_out_what_does_not_apply() -> None:
+    assert "share_slots" not in tiny().settings()
+    assert parse(TINY_MEMORY).settings()["share_slots"] is False
+
+
+@pytest.mark.parametrize("name", ["backbone", "head", "memory_length", "include_current_frame"])
+def test_what_is_compared_has_no_default(name: str) -> None:
+    settings = {key: value for key, value in TINY.items() if key != name}
+
+    with pytest.raises(UserError, match=f"'{name}' is missing: it has no default, state it"):
+        parse(settings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"memory_lenght": 2}, "unknown setting 'memory_lenght'; did you mean 'memory_length'?"),
+        ({"head": "tam"}, "unknown head 'tam'; did you mean 'tma'?"),
+        ({"backbone": "resnet19"}, "unknown backbone 'resnet19'; did you mean 'resnet1"),
+        ({"memory_length": 2}, "head 'fcn' sees the current frame only: set memory_length to 0"),
+        ({"include_current_frame": True}, "head 'fcn' has no memory: set include_current_frame"),
+        ({"head": "tma"}, "head 'tma' needs at least 1 memory frame"),
+        ({"share_slots": True}, "'share_slots' (it is true) is only for head tma; remove it for"),
+        ({"momentum": 0.9}, "'momentum' (it is 0.9) is only for optimizer sgd; remove it for opt"),
+        ({"steps": "4"}, "'steps': input should be a valid integer (it is '4')"),
+        ({"steps": 0}, "'steps': input should be greater than or equal to 1 (it is 0)"),
+        ({"flip": 1}, "'flip': input should be a valid boolean (it is 1)"),
+        ({"precision": "auto"}, "'precision': input should be 'fp32' or 'bf16' (it is 'auto')"),
+        ({"scale_min": 2.0}, "scale_min (2.0) is above scale_max (1.0)"),
+        ({"select": "best_val"}, "select: best_val needs eval_every above 0 (it is 0)"),
+        ({"weights": "imagenet"}, "imagenet weights are for width 64: it is 8"),
+        ({"weights": "w.pth"}, "weights 'w.pth' is neither none, imagenet nor sha256:"),
+        ({"head": "psp", "batch_size": 1}, "head 'psp' needs a batch_size of at least 2 (it is 1)"),
+    ],
+)
+def test_bad_setting_is_named_with_its_value_and_the_remedy(
+    change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        parse({**TINY, **change})
+
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_memory_head_may_read_the_current_frame_alone() -> None:
+    config = tiny(head="tma", include_current_frame=True)
+
+    assert config.memory_slots == 1
+
+
+def test_memory_slots_count_the_current_frame_too() -> None:
+    assert parse({**TINY_MEMORY, "include_current_frame": True}).memory_slots == 3
+
+
+def test_null_means_not_given() -> None:
+    assert tiny(share_slots=None) == tiny()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        TrialConfig(**TINY).seed = 1  # type: ignore[misc]

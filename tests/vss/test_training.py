@@ -1,0 +1,370 @@
+"""The training loop: what it leaves, and that stopping changes nothing."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import TINY_MEMORY, paint_camvid, tiny
+from vss import catalog
+from vss.checkpoint import TrialDirectory
+from vss.config import TrialConfig, parse
+from vss.errors import UserError
+from vss.training import CURVE_POINTS, Progress, TrialResult, learning_rate, train
+
+
+def run(
+    config: TrialConfig, folder: Path, cache: Path, data: Path | None = None, **options: Any
+) -> TrialResult | None:
+    dataset = catalog.resolve(catalog.DATASETS[config.dataset].load)(config, data)
+    return train(
+        config,
+        dataset,
+        TrialDirectory(folder, config),
+        cache=cache,
+        device=torch.device("cpu"),
+        threads=1,
+        **options,
+    )
+
+
+class Crash(Exception):
+    """Stands for a kill: nothing after it is run."""
+
+
+def crash_at(step: int) -> Callable[[], bool]:
+    """A `should_stop` that dies the n-th time it is asked."""
+    asked = 0
+
+    def ask() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked > step:
+            raise Crash
+        return False
+
+    return ask
+
+
+def outcome(folder: Path, config: TrialConfig) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    path = folder / config.trial_id
+    result = json.loads((path / "result.json").read_text())
+    timeless = {k: v for k, v in result.items() if not k.startswith(("train_", "step_ms", "peak"))}
+    return timeless, load_file(path / "weights.safetensors")
+
+
+def assert_same(left: Path, right: Path, config: TrialConfig) -> None:
+    (result, weights), (other_result, other_weights) = outcome(left, config), outcome(right, config)
+    assert result == other_result
+    assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
+    frames = [np.load(f / config.trial_id / "frames.npz")["confusion"] for f in (left, right)]
+    assert np.array_equal(*frames)
+
+
+def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = tiny()
+
+    result = run(config, tmp_path, synthetic_cache)
+
+    assert result is not None
+    assert sorted(p.name for p in (tmp_path / config.trial_id).iterdir()) == [
+        "attempt", "config.json", "environment.json", "frames.npz", "log.txt", "pictures",
+        "result.json", "weights.safetensors",
+    ]  # fmt: skip
+    assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
+
+
+def test_result_is_that_of_the_kept_confusions(tmp_path: Path, synthetic_cache: Path) -> None:
+    from vss.metrics import miou
+
+    config = tiny()
+
+    result = run(config, tmp_path, synthetic_cache)
+
+    frames = np.load(tmp_path / config.trial_id / "frames.npz")
+    assert result is not None
+    assert result.metrics["miou"] == pytest.approx(miou(frames["confusion"].sum(axis=0)))
+    assert result.scored_frames == len(frames["frame"]) == 8
+    assert frames["frame"][0] == "test0000/000008"
+
+
+def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = parse(TINY_MEMORY)
+
+    run(config, tmp_path / "a", synthetic_cache)
+    torch.rand(7)  # what the process did before must not matter
+    run(config, tmp_path / "b", synthetic_cache)
+
+    assert_same(tmp_path / "a", tmp_path / "b", config)
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path, synthetic_cache: Path) -> None:
+    weights = []
+    for seed in (0, 1):
+        run(tiny(seed=seed), tmp_path, synthetic_cache)
+        weights.append(outcome(tmp_path, tiny(seed=seed))[1]["head.classifier.1.weight"])
+
+    assert not torch.equal(*weights)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_crashed_training_ends_with_the_same_bits(
+    optimizer: str, step: int, tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = parse({**TINY_MEMORY, "optimizer": optimizer, "eval_every": 2, "steps": 5})
+    run(config, tmp_path / "whole", synthetic_cache)
+
+    with pytest.raises(Crash):
+        run(
+            config, tmp_path / "broken", synthetic_cache,
+            should_stop=crash_at(step), checkpoint_seconds=0,
+        )  # fmt: skip
+    run(config, tmp_path / "broken", synthetic_cache)
+
+    assert "starts at step 0" not in last_start(tmp_path / "broken" / config.trial_id)
+    assert_same(tmp_path / "whole", tmp_path / "broken", config)
+
+
+def last_start(directory: Path) -> str:
+    return [x for x in (directory / "log.txt").read_text().splitlines() if "starts at" in x][-1]
+
+
+def test_scoring_in_between_changes_nothing(tmp_path: Path, synthetic_cache: Path) -> None:
+    weights = []
+    for eval_every in (0, 1):
+        config = tiny(eval_every=eval_every)
+        run(config, tmp_path, synthetic_cache)
+        weights.append(outcome(tmp_path, config)[1])
+
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_told_to_stop_it_leaves_a_checkpoint_and_goes_on_from_it(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = tiny()
+    answers = iter([False, False, True])
+
+    stopped = run(config, tmp_path, synthetic_cache, should_stop=lambda: next(answers))
+    finished = run(config, tmp_path, synthetic_cache)
+
+    assert stopped is None
+    assert finished is not None
+    assert "starts at step 2 of 4" in last_start(tmp_path / config.trial_id)
+
+
+def test_finished_trial_is_not_trained_again(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = tiny()
+    first = run(config, tmp_path, synthetic_cache)
+
+    again = run(config, tmp_path, synthetic_cache, should_stop=crash_at(0))
+
+    assert again == first
+
+
+def test_progress_tells_steps_and_scores(tmp_path: Path, synthetic_cache: Path) -> None:
+    reports: list[Progress] = []
+
+    run(tiny(eval_every=2), tmp_path, synthetic_cache, report=reports.append)
+
+    scored = [report for report in reports if report.scores]
+    assert reports[0].step == 0
+    assert [report.step for report in scored] == [2, 4]
+    assert [[step for step, _, _ in report.curve] for report in scored] == [[1, 2], [3, 4]]
+    assert scored[-1].miou == scored[-1].scores["miou"]
+
+
+def test_loss_curve_reaches_the_end_without_any_scoring(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    reports: list[Progress] = []
+
+    run(tiny(), tmp_path, synthetic_cache, report=reports.append)
+
+    assert [step for step, _, _ in reports[-1].curve] == [1, 2, 3, 4]
+
+
+def test_long_curves_are_means_over_windows() -> None:
+    from vss.training import _State
+
+    state = _State(data_fingerprint="")
+    steps = 4 * CURVE_POINTS
+    for step in range(steps):
+        state.add(float(step % 4), 0.1, steps)
+
+    assert len(state.curve) == CURVE_POINTS
+    assert {loss for _, loss, _ in state.curve} == {1.5}
+
+
+def test_last_weights_are_scored_unless_best_is_asked_for(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    last = run(tiny(eval_every=1), tmp_path, synthetic_cache)
+    reports: list[Progress] = []
+    best = run(
+        tiny(eval_every=1, select="best_val"), tmp_path, synthetic_cache, report=reports.append
+    )
+
+    by_step = {r.step: r.scores["miou"] for r in reports if r.scores}
+    assert last is not None
+    assert last.scored_step == 4
+    assert best is not None
+    assert best.scored_step == max(by_step, key=lambda step: by_step[step])
+
+
+def test_non_finite_loss_names_step_and_rate(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = tiny(learning_rate=1e30, optimizer="sgd", steps=20)
+
+    with pytest.raises(
+        UserError, match=r"the loss is (nan|inf) at step [1-9]\d* \(learning rate \d"
+    ):
+        run(config, tmp_path, synthetic_cache)
+
+
+def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
+    config = tiny(dataset="camvid", clips=None)
+    data = paint_camvid(tmp_path / "camvid")
+    answers = iter([False, True])
+    run(config, tmp_path, tmp_path / "cache", data, should_stop=lambda: next(answers))
+    changed = paint_camvid(tmp_path / "other", frames=5)
+
+    with pytest.raises(UserError, match=r"was begun on data with fingerprint \w+, now it is"):
+        run(config, tmp_path, tmp_path / "cache", changed)
+
+
+def test_camvid_trains_with_class_weights_and_zoom(camvid: Path, tmp_path: Path) -> None:
+    config = tiny(
+        dataset="camvid", clips=None, class_weights="median_frequency", scale_max=2.0,
+        head="tma", memory_length=2, frame_stride=30,
+    )  # fmt: skip
+
+    result = run(config, tmp_path, tmp_path / "cache", camvid)
+
+    assert result is not None
+    assert result.scored_frames == 4
+    assert set(result.iou) == set(catalog.DATASETS["camvid"].classes)
+
+
+@pytest.mark.parametrize("schedule", ["poly", "one_cycle"])
+def test_learning_rate_ends_near_zero(schedule: str) -> None:
+    config = tiny(schedule=schedule, steps=100)
+
+    rates = [learning_rate(config, step) for step in range(100)]
+
+    assert max(rates) == pytest.approx(config.learning_rate, rel=1e-3)
+    assert rates[-1] < 0.02 * config.learning_rate
+
+
+def test_poly_schedule_is_the_published_one() -> None:
+    config = tiny(
+        schedule="poly", steps=80_000, learning_rate=0.01, poly_power=0.9, final_learning_rate=1e-4
+    )
+
+    assert learning_rate(config, 0) == 0.01
+    assert learning_rate(config, 40_000) == pytest.approx((0.01 - 1e-4) * 0.5**0.9 + 1e-4)
+
+
+def test_one_cycle_is_torchs(tmp_path: Path) -> None:
+    config = tiny(schedule="one_cycle", steps=50, learning_rate=0.1)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=51)
+    rates = []
+    for _ in range(50):
+        rates.append(theirs.get_last_lr()[0])
+        optimizer.step()
+        theirs.step()
+
+    # Theirs turns one step before 0.3 * total: compare the shape, not the phase.
+    ours = [learning_rate(config, step) for step in range(50)]
+    assert ours[0] == pytest.approx(rates[0])
+    assert np.abs(np.array(ours) - np.array(rates)).max() < 0.012
+
+
+def test_gradient_clipping_bounds_the_update(tmp_path: Path, synthetic_cache: Path) -> None:
+    moved = []
+    for clip in (0.0, 1e-6):
+        config = tiny(
+            optimizer="sgd", momentum=0.0, weight_decay=0.0, gradient_clip=clip, steps=1,
+            schedule="poly", learning_rate=1.0,
+        )  # fmt: skip
+        run(config, tmp_path, synthetic_cache)
+        moved.append(outcome(tmp_path, config)[1]["head.classifier.1.weight"])
+    torch.manual_seed(0)
+    from vss.models.segmenter import build_model
+
+    start = build_model(tiny()).state_dict()["head.classifier.1.weight"]
+
+    assert (moved[0] - start).abs().max() > 1e-3
+    assert (moved[1] - start).abs().max() < 2e-6
+
+
+def test_smoke_scores_few_frames(tmp_path: Path, synthetic_cache: Path) -> None:
+    result = run(tiny(), tmp_path, synthetic_cache, max_scored_frames=3)
+
+    assert result is not None
+    assert result.scored_frames == 3
+
+
+KILLED = """
+import os, signal, sys, torch
+from pathlib import Path
+from tests.vss.test_training import run
+from vss.config import parse
+import json
+config = parse(json.loads(sys.argv[1]))
+left = int(sys.argv[4])
+def die_in_time():
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return False
+run(config, Path(sys.argv[2]), Path(sys.argv[3]), should_stop=die_in_time, checkpoint_seconds=0)
+"""
+
+
+@pytest.mark.slow
+def test_killed_process_is_resumed_to_the_same_bits(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = parse({**TINY_MEMORY, "precision": "bf16", "steps": 8, "eval_every": 3})
+    run(config, tmp_path / "whole", synthetic_cache)
+    command = [
+        sys.executable, "-c", KILLED, json.dumps(config.settings()),
+        str(tmp_path / "killed"), str(synthetic_cache),
+    ]  # fmt: skip
+
+    codes = [subprocess.run([*command, str(steps)], check=False).returncode for steps in (1, 3, 2)]
+    run(config, tmp_path / "killed", synthetic_cache)
+
+    assert codes == [-signal.SIGKILL] * 3
+    assert "starts at step 6 of 8" in last_start(tmp_path / "killed" / config.trial_id)
+    assert_same(tmp_path / "whole", tmp_path / "killed", config)
+
+
+@pytest.mark.slow
+def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
+    """The quickstart in small: 60 clips, 150 steps, half the size; observed margins are 0.02 up."""
+    recipe = {
+        "clips": 60, "frame_width": 64, "frame_height": 48, "width": 16, "head_channels": 64,
+        "auxiliary_channels": 32, "batch_size": 8, "learning_rate": 4e-3, "weight_decay": 0.01,
+        "schedule": "one_cycle", "steps": 150,
+    }  # fmt: skip
+    memory = {"head": "tma", "memory_length": 2, "share_slots": True, "position_code": 2.0}
+
+    image = run(tiny(**recipe), tmp_path, synthetic_cache)
+    video = run(tiny(**recipe, **memory), tmp_path, synthetic_cache)
+
+    assert image is not None
+    assert video is not None
+    assert image.metrics["miou"] > 0.30
+    assert video.metrics["miou"] > image.metrics["miou"] + 0.01
+    assert math.isfinite(video.metrics["miou"])
