@@ -12,6 +12,7 @@ from vss.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic.fields import FieldInfo
     from rich.console import Console
 
     from orchestrator.jobs import Outcome
@@ -154,21 +155,31 @@ def report(
 
 @app.command()
 def names(as_json: AsJson = False) -> None:
-    """List every name that a spec may use, its options and its source."""
+    """List every name that a spec may use: settings, and what they may be set to."""
     from dataclasses import asdict
 
     from vss import catalog
+    from vss.config import TrialConfig
 
+    fields = TrialConfig.model_fields
     if as_json:
+        known = {
+            name: {"description": field.description, "required": field.is_required()}
+            for name, field in fields.items()
+        }
         tables = catalog.CHOICES.items()
-        _print_json({kind: {n: asdict(row) for n, row in t.items()} for kind, t in tables})
+        choices = {kind: {n: asdict(row) for n, row in t.items()} for kind, t in tables}
+        _print_json({"settings": known, **choices})
         return
+    typer.secho("settings", bold=True)
+    for name, field in fields.items():
+        typer.echo(f"  {name:<21} {field.description}{_default(field)}")
     for kind, table in catalog.CHOICES.items():
         typer.secho(kind, bold=True)
         for name, row in table.items():
             typer.echo(f"  {name:<10} {row.source}")
-            for option, default in row.options.items():
-                typer.echo(f"  {'':<10}   {option} (default {json.dumps(default)})")
+            for option, value in row.options.items():
+                typer.echo(f"  {'':<10}   {option} (default {json.dumps(value)})")
 
 
 @app.command()
@@ -205,7 +216,7 @@ def dashboard(
 ) -> None:
     """Start a lasting Ray head on this machine; later submits run on it."""
     from orchestrator import dashboard as head
-    from orchestrator.settings import load_settings
+    from orchestrator.settings import command, load_settings
 
     settings = load_settings()
     if stop:
@@ -214,18 +225,19 @@ def dashboard(
         return
     found = head.start(settings)
     typer.echo(f"Ray dashboard: {found.dashboard_url} (submits now run there: {found.address})")
-    typer.echo("It asks for a token: 'ray get-auth-token' prints it.")
-    typer.echo("'vss-orch dashboard --stop' ends it.")
+    typer.echo(f"Its token: {command('ray')} get-auth-token")
+    typer.echo(f"To end it: {command('vss-orch')} dashboard --stop")
 
 
 def _finish(name: str, settings: "Settings", pictures: bool, console: "Console") -> None:
     """What a submit prints last: the table, the report and the way to the UI."""
     from orchestrator.reporting import build, result_table
+    from orchestrator.settings import command
 
     record, path = build(name, settings, settings.report_folder(name), pictures)
     console.print(result_table(record))
     console.print(f"report:    {path}", soft_wrap=True, highlight=False)
-    console.print(f"MLflow UI: vss-orch ui {name}", highlight=False)
+    console.print(f"MLflow UI: {command('vss-orch')} ui {name}", soft_wrap=True, highlight=False)
 
 
 def _print_smoke(outcomes: "Mapping[str, Outcome]", console: "Console") -> int:
@@ -244,6 +256,12 @@ def _address(given: str | None, settings: "Settings") -> str | None:
         return given or settings.ray_address
     head = lasting.running(settings)
     return head.address if head else None
+
+
+def _default(field: "FieldInfo") -> str:
+    if field.is_required():
+        return " (no default)"
+    return "" if field.default is None else f" (default {json.dumps(field.default)})"
 
 
 def _data_paths(given: list[str]) -> dict[str, Path]:

@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, make_folder
 from vss.errors import UserError
 
 _START_SECONDS = 90.0
@@ -60,8 +60,7 @@ def start(settings: Settings) -> Head:
     """
     if (head := running(settings)) is not None:
         return head
-    settings.home.mkdir(parents=True, exist_ok=True)
-    log = settings.home / "ray-head.log"
+    log = make_folder(settings.home) / "ray-head.log"
     command = [sys.executable, "-m", "orchestrator.dashboard", str(_file(settings))]
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603  # our own module

@@ -162,13 +162,6 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-def keep_token_private() -> None:
-    """Ray leaves the token that opens its Jobs API readable by every user of the machine."""
-    token = Path.home() / ".ray" / "auth_token"
-    if token.exists():
-        token.chmod(0o600)
-
-
 def _measure_worker(
     settings: Mapping[str, dict[str, Any]], cpus: float, gpus: float
 ) -> dict[str, Any]:

@@ -553,6 +553,9 @@ def _out_of_reach(url: str, error: Exception) -> str:
             "postgresql://user:password@host/database or sqlite:////folder/ledger.db"
         )
     if isinstance(error, ImportError):
-        return f"the ledger at {shown} needs a driver: pip install 'vss-orch[postgres]' ({error})"
+        return (
+            f"the ledger at {shown} needs a driver that is not installed ({error}); "
+            "for PostgreSQL: pip install 'vss-orch[postgres]'"
+        )
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     return f"the ledger at {shown} is out of reach: {reason}; check VSS_LEDGER_URL or VSS_HOME"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -115,8 +116,8 @@ def trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> Rende
         trials: of one experiment.
         room: rows at most; the rest is summed up.
     """
-    table = Table(title=_summary(trials), title_justify="left", expand=False)
-    for name in ("cell", "seed", "state", "step", "loss", "val mIoU", "time left", "tries"):
+    table = Table(title=_summary(trials), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("cell", "seed", "state", "step", "loss", "val\nmIoU", "time\nleft", "tries"):
         right = name not in ("cell", "state")
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "cell")
     shown = _most_urgent(trials, room)
@@ -132,7 +133,7 @@ def trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> Rende
 
 def experiment_table(experiments: Sequence[ExperimentStatus]) -> RenderableType:
     """A table of experiments: how many trials are in each state."""
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("experiment")
     for state in State:
         table.add_column(state.lower(), justify="right", style=STYLES[state])

@@ -1,6 +1,8 @@
 """Where things are: read once from the environment, defaults under VSS_HOME."""
 
 import os
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +86,30 @@ def data_path(dataset: str, given: Mapping[str, Path], settings: Settings) -> Pa
     if not path.is_dir():
         raise UserError(f"no folder {path} for dataset '{dataset}' (from {said})")
     return path.resolve()
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder that may be there already.
+
+    Raises:
+        UserError: if that cannot be.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make folder {path}: {error.strerror}; check VSS_HOME, VSS_STORAGE or --out"
+        ) from None
+    return path
+
+
+def command(program: str) -> str:
+    """How a user calls an installed program: by name, or by path if its folder is not in PATH."""
+    here = Path(sys.executable).parent / program
+    found = shutil.which(program)
+    if not here.exists() or (found and Path(found).samefile(here)):
+        return program
+    return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def _folder(variable: str, default: Path) -> Path:

@@ -7,6 +7,7 @@ What varies is said in three ways that can be mixed: `grid` (crossed), `cells` (
 import hashlib
 import itertools
 import json
+import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,8 @@ def _parse_yaml(source: str) -> ExperimentSpec:
     except YAMLError as error:
         raise UserError(f"unreadable YAML: {error}") from None
     if not isinstance(content, dict):
-        raise UserError(f"expected settings such as 'name: my-study', found {content!r}")
+        found = textwrap.shorten(repr(content), 60, placeholder="...'")
+        raise UserError(f"expected settings such as 'name: my-study', found {found}")
     try:
         return ExperimentSpec(**{str(key): value for key, value in content.items()})
     except ValidationError as error:

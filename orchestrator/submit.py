@@ -25,7 +25,7 @@ from rich.console import Console
 from orchestrator.jobs import Executor, Job, Outcome
 from orchestrator.ledger import Claim, Driver, Ledger, Member, State, TrialStatus
 from orchestrator.progress import LiveView
-from orchestrator.settings import Settings, data_path
+from orchestrator.settings import Settings, command, data_path, make_folder
 from orchestrator.spec import Experiment, PlannedTrial
 from vss import catalog
 from vss.config import parse
@@ -100,8 +100,7 @@ def smoke(experiment: Experiment, where: Where, console: Console) -> Mapping[str
         cell -> how it ended.
     """
     jobs = _Jobs(experiment, where)
-    folder = where.settings.storage / f".smoke-{uuid.uuid4().hex[:8]}"
-    folder.mkdir(parents=True)
+    folder = make_folder(where.settings.storage / f".smoke-{uuid.uuid4().hex[:8]}")
     of_cell = {name: jobs.smoke(name, folder) for name in experiment.cells}
     distinct = {job.trial_id: job for job in of_cell.values()}
     found = _Collected()
@@ -168,7 +167,7 @@ def _run_trials(
 ) -> bool:
     """Run rounds until nothing is left to do; True if the user stopped them."""
     url = executor.dashboard_url
-    notes = [f"Ray dashboard: {url}"] if url else []
+    notes = [f"Ray dashboard: {url} (its token: {command('ray')} get-auth-token)"] if url else []
     outcomes = _Outcomes(experiment.resources.retries)
     with (
         ledger.driver() as driver,
@@ -227,7 +226,7 @@ class _Jobs:
             UserError: if data is missing.
         """
         settings = where.settings
-        self.storage = settings.storage
+        self.storage = make_folder(settings.storage)
         self.stop_file = settings.storage / f".stop-{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._experiment = experiment
@@ -235,7 +234,6 @@ class _Jobs:
         names = {trial.config.dataset for trial in experiment.trials}
         self._paths = {name: data_path(name, where.data, settings) for name in sorted(names)}
         self._fingerprints: dict[str, str] = {}
-        settings.storage.mkdir(parents=True, exist_ok=True)
 
     def fingerprint(self, trial: PlannedTrial) -> str:
         """Of the data of a trial; data is read once for all trials that share it."""

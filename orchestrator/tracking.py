@@ -9,15 +9,16 @@ import json
 import logging
 import os
 import re
+import socket
 import sqlite3
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
@@ -27,8 +28,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from orchestrator.ledger import ExperimentStatus, State, TrialStatus
-from reports.records import ExperimentRecord, RunRecord
+from orchestrator.ledger import ExperimentStatus
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +43,25 @@ TRACKING_ERRORS = (MlflowException, OutOfReachError)  # which a later attempt ma
 MLFLOW_EXPERIMENT = "vss-orch"
 ARTIFACTS = ("config.json", "environment.json", "result.json", "frames.npz", "weights.safetensors")
 LATENCY = "latency.json"
+# Fields of a result that are logged as metrics of the same name.
+NUMBERS = (
+    "train_seconds",
+    "step_ms_median",
+    "step_ms_p95",
+    "parameters",
+    "peak_memory_mib",
+    "scored_frames",
+    "scored_step",
+)
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the run of a trial holds: metric -> last value, tag -> text."""
+
+    metrics: dict[str, float]
+    tags: dict[str, str]
 
 
 class Tracker:
@@ -61,12 +80,14 @@ class Tracker:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.uri = uri
         try:
+            _check_answers(uri)
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # of the store's many drivers
-            reason = str(error).strip().splitlines()[0]
+            shown = re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", uri)
             raise OutOfReachError(
-                f"MLflow at {uri} is out of reach: {reason}; check MLFLOW_TRACKING_URI or VSS_HOME"
+                f"MLflow at {shown} is out of reach: {_innermost(error)}; "
+                "check MLFLOW_TRACKING_URI or VSS_HOME"
             ) from None
 
     def _open_experiment(self, artifacts: Path) -> str:
@@ -164,25 +185,15 @@ class Tracker:
         """Attach a report to an experiment's parent run."""
         self._client.log_artifacts(run_id, str(folder), "report")
 
-    def records(
-        self, experiment: ExperimentStatus, trials: Sequence[TrialStatus]
-    ) -> ExperimentRecord:
-        """Everything that a report needs, read by run id."""
-        runs = self._runs([t.run_id for t in trials if t.run_id])
-        latency = self.latency(experiment.run_id)
-        cells = list(dict.fromkeys(trial.cell for trial in trials))
-        return ExperimentRecord(
-            name=experiment.name,
-            description=experiment.description,
-            baseline=experiment.baseline,
-            cells=cells,
-            runs=[
-                _record(trial, runs.get(trial.run_id or ""), latency.get("cells", {}))
-                for trial in trials
-            ],
-            latency_conditions=latency.get("conditions", {}),
-            source=experiment.source,
-        )
+    def measured(self, run_ids: Sequence[str]) -> dict[str, "Measured"]:
+        """Run id -> what its run holds; runs that were deleted are left out."""
+        found = {}
+        for first in range(0, len(run_ids), 100):
+            part = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
+            query = f"attributes.run_id IN ({part})"
+            for run in self._client.search_runs([self.experiment_id], query, max_results=1000):
+                found[run.info.run_id] = Measured(dict(run.data.metrics), dict(run.data.tags))
+        return found
 
     def pictures(self, run_id: str) -> dict[str, bytes]:
         """File name -> PNG of a trial's pictures."""
@@ -197,15 +208,6 @@ class Tracker:
             return page
         query = f"tags.`experiment/{experiment}` LIKE '%'"
         return f"{page}?searchFilter={quote(query, safe='')}"
-
-    def _runs(self, run_ids: Sequence[str]) -> dict[str, Run]:
-        found: dict[str, Run] = {}
-        for first in range(0, len(run_ids), 100):
-            part = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
-            query = f"attributes.run_id IN ({part})"
-            for run in self._client.search_runs([self.experiment_id], query, max_results=1000):
-                found[run.info.run_id] = run
-        return found
 
     def _artifact(self, run_id: str, path: str) -> bytes | None:
         with tempfile.TemporaryDirectory() as folder:
@@ -245,7 +247,7 @@ class TrialRun:
         values = {
             **result.metrics,
             **{f"iou/{name}": value for name, value in result.iou.items()},
-            **{name: getattr(result, name) for name in _NUMBERS},
+            **{name: getattr(result, name) for name in NUMBERS},
         }
         step = settings["steps"]
         self._log_metrics([(k, float(v), step) for k, v in values.items() if v is not None])
@@ -274,62 +276,6 @@ class TrialRun:
             self._client.log_batch(self.run_id, metrics=metrics[first : first + 1000])
 
 
-# Fields of a result that are logged as metrics of the same name.
-_NUMBERS = (
-    "train_seconds",
-    "step_ms_median",
-    "step_ms_p95",
-    "parameters",
-    "peak_memory_mib",
-    "scored_frames",
-    "scored_step",
-)
-_ENVIRONMENT = (
-    "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
-    "vss-orch", "git_commit", "git_dirty",
-)  # fmt: skip
-
-
-def _record(trial: TrialStatus, run: Run | None, latency: Mapping[str, Any]) -> RunRecord:
-    record = RunRecord(
-        cell=trial.cell,
-        seed=trial.seed,
-        trial_id=trial.trial_id,
-        state=trial.state.value,
-        settings=trial.settings,
-        message=trial.message,
-        run_id=trial.run_id,
-        attempts=trial.attempts,
-    )
-    if trial.state != State.FINISHED:
-        return record
-    if run is None or run.info.lifecycle_stage == "deleted":
-        return replace(record, state="DELETED", message="its MLflow run was deleted")
-    metrics, tags = dict(run.data.metrics), run.data.tags
-    numbers = {name: metrics.pop(name, None) for name in _NUMBERS}
-    cell = latency.get(trial.cell, {})
-    return replace(
-        record,
-        metrics={name: value for name, value in metrics.items() if "/" not in name},
-        iou={name[4:]: value for name, value in metrics.items() if name.startswith("iou/")},
-        scored_split=tags.get("scored_split"),
-        data_fingerprint=tags.get("data_fingerprint"),
-        environment={name: tags[name] for name in _ENVIRONMENT if name in tags},
-        latency_ms_median=cell.get("latency_ms_median"),
-        latency_ms_p95=cell.get("latency_ms_p95"),
-        train_seconds=numbers["train_seconds"],
-        step_ms_median=numbers["step_ms_median"],
-        parameters=_whole(numbers["parameters"]),
-        peak_memory_mib=numbers["peak_memory_mib"],
-        scored_frames=_whole(numbers["scored_frames"]),
-        scored_step=_whole(numbers["scored_step"]),
-    )
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)
-
-
 def _tags(values: Mapping[str, Any]) -> list[RunTag]:
     return [RunTag(name, str(value)) for name, value in values.items() if value is not None]
 
@@ -337,6 +283,21 @@ def _tags(values: Mapping[str, Any]) -> list[RunTag]:
 def _metric_name(name: str) -> str:
     """MLflow allows letters, digits and "_-. :/" in the name of a metric."""
     return re.sub(r"[^\w\-. :/]", "_", name)
+
+
+def _check_answers(uri: str) -> None:
+    """MLflow itself tries for minutes before it says that no server is there."""
+    address = urlsplit(uri)
+    port = address.port or _PORTS.get(address.scheme.partition("+")[0])
+    if address.hostname and port:
+        socket.create_connection((address.hostname, port), timeout=10).close()
+
+
+def _innermost(error: BaseException) -> str:
+    """What the operating system or the driver said, below all that libraries wrapped around it."""
+    while (below := error.__cause__ or error.__context__) is not None:
+        error = below
+    return str(error).strip().splitlines()[0].partition(". ")[0]
 
 
 def _use_write_ahead_log(uri: str) -> None:

@@ -3,6 +3,7 @@
 import base64
 import html
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from reports.records import ExperimentRecord
 from reports.tables import duration, escape, number, percent, render, signed, spread
 
 _STYLE_SHEET = Path(__file__).with_name("report.css")
+PICTURES = "pictures"
 MAX_PICTURED_CELLS = 6
 PICTURES_PER_CELL = 2
 
@@ -40,6 +42,7 @@ def build_report(record: ExperimentRecord, out: Path) -> Path:
         the path of report.md.
     """
     out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / PICTURES, ignore_errors=True)
     tables.results(record).to_csv(out / "results.csv", index=False)
     page = Page(record, tables.accuracy_latency(record), out)
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
@@ -125,14 +128,14 @@ def _class_iou(name: str, row: pd.Series) -> str:
 
 def _pictures(page: Page) -> str:
     parts = []
-    folder = page.folder / "pictures"
+    folder = page.folder / PICTURES
     for run in [run for run in page.record.runs if run.pictures][:MAX_PICTURED_CELLS]:
         folder.mkdir(exist_ok=True)
         parts.append(f"**{escape(run.cell)}**, seed {run.seed}")
         for name, content in list(run.pictures.items())[:PICTURES_PER_CELL]:
             file = folder / f"{run.trial_id}-{name}"
             file.write_bytes(content)
-            parts.append(f"![{name}: frame, label, prediction](pictures/{file.name})")
+            parts.append(f"![{name}: frame, label, prediction]({PICTURES}/{file.name})")
     if not parts:
         return ""
     return "\n\n".join(["## Pictures", "Frame, label and prediction, left to right.", *parts])

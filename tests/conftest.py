@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from orchestrator.settings import Settings, load_settings
+from orchestrator.tracking import Tracker
 from vss.config import TrialConfig, parse
 
 # The smallest network and dataset on which everything still happens.
@@ -37,6 +38,32 @@ TINY: dict[str, Any] = {
     "seed": 0,
 }
 TINY_MEMORY = {**TINY, "head": "tma", "memory_length": 2}
+
+# An experiment of four of them.
+TINY_SPEC = """
+name: tiny
+description: two cells that take a second each
+base:
+  dataset: synthetic
+  clips: 2
+  frame_width: 48
+  frame_height: 32
+  backbone: resnet18
+  width: 8
+  include_current_frame: false
+  head_channels: 16
+  auxiliary_channels: 8
+  steps: 4
+  batch_size: 2
+  optimizer: adamw
+  learning_rate: 1e-3
+  precision: fp32
+  eval_every: 2
+cells:
+  image: {head: fcn}
+  memory: {head: tma, memory_length: 1}
+seeds: [0, 1]
+"""
 
 VARIABLES = (
     "VSS_HOME",
@@ -110,6 +137,22 @@ def real_camvid() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs the real CamVid: VSS_TEST_CAMVID names its folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables, which take seconds to make."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    Tracker(f"sqlite:///{folder / 'mlflow.db'}", folder / "unused")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def tracker(empty_store: Path, settings: Settings) -> Tracker:
+    """A store of the test's own. Its experiment keeps artifacts where the first store was made."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(empty_store, settings.home / "mlflow.db")
+    return Tracker(settings.tracking_uri, settings.artifacts)
 
 
 SpecWriter = Callable[[str], Path]

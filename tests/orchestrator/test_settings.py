@@ -1,10 +1,11 @@
 """Where things are."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from orchestrator.settings import Settings, data_path, load_settings
+from orchestrator.settings import Settings, command, data_path, load_settings
 from vss.errors import UserError
 
 
@@ -69,3 +70,24 @@ def test_unknown_place_says_how_to_name_it(settings: Settings) -> None:
 def test_missing_folder_is_named_with_where_it_was_said(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no folder .*gone for dataset 'camvid' \(from --data"):
         data_path("camvid", {"camvid": tmp_path / "gone"}, settings)
+
+
+def test_program_is_called_by_name_where_its_folder_is_in_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(folder))
+    assert command("vss-orch") == "vss-orch"
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir("/")
+    assert Path(command("vss-orch")).resolve() == (folder / "vss-orch").resolve()
+
+
+def test_program_in_the_working_folder_is_called_by_a_short_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(Path(sys.executable).parent.parent)
+
+    assert command("vss-orch") == "bin/vss-orch"

@@ -15,12 +15,12 @@ from rich.console import Console
 from orchestrator import submit as module
 from orchestrator.jobs import Events, Executor, Job, Outcome
 from orchestrator.ledger import Ledger, Member, State
+from orchestrator.reporting import records
 from orchestrator.settings import Settings, load_settings
 from orchestrator.spec import Experiment, load_spec
 from orchestrator.submit import Submitted, Where, smoke, submit
 from orchestrator.tracking import Tracker
-from tests.conftest import SpecWriter, paint_camvid
-from tests.orchestrator.conftest import TINY_SPEC
+from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from vss.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("tracker")
@@ -57,7 +57,7 @@ def test_experiment_goes_from_spec_to_results(
     done = submit(experiment, where, quiet())
 
     ledger = Ledger(where.settings.ledger_url)
-    record = tracker.records(ledger.experiment("tiny"), ledger.trials("tiny"))
+    record = records(ledger.experiment("tiny"), ledger.trials("tiny"), tracker)
     assert states(done) == ["FINISHED"] * 4
     assert not done.interrupted
     assert [(r.cell, r.seed) for r in record.runs] == [

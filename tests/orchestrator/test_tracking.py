@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.ledger import ExperimentStatus, State, TrialStatus
+from orchestrator.ledger import ExperimentStatus
 from orchestrator.settings import Settings
 from orchestrator.tracking import OutOfReachError, Tracker
 from tests.conftest import tiny
@@ -44,14 +44,6 @@ def directory(tmp_path: Path) -> Path:
     found.write_picture(Image.new("RGB", (2, 2)), "a/1")
     found.finish(dataclasses.asdict(RESULT))
     return found.path
-
-
-def status(run_id: str | None, **changes: Any) -> TrialStatus:
-    known = TrialStatus(
-        CONFIG.trial_id, "a", 0, CONFIG.settings(), State.FINISHED, 1, None, run_id, 4, None, None,
-        0, None, None,
-    )  # fmt: skip
-    return dataclasses.replace(known, **changes)
 
 
 def experiment(run_id: str | None = None) -> ExperimentStatus:
@@ -146,55 +138,40 @@ def test_finishing_twice_is_harmless(open_trial: Open, directory: Path) -> None:
     open_trial(run.run_id).finish(RESULT, directory)
 
 
-def test_record_is_what_was_measured(tracker: Tracker, open_trial: Open, directory: Path) -> None:
-    run = open_trial()
-    run.finish(RESULT, directory)
-
-    (record,) = tracker.records(experiment(), [status(run.run_id)]).runs
-
-    assert record.metrics == RESULT.metrics
-    assert record.iou == {"Sky": 0.9}
-    assert (record.train_seconds, record.parameters, record.scored_frames) == (2.5, 1000, 8)
-    assert record.environment["device"] == "a CPU"
-    assert record.data_fingerprint == "f" * 64
-
-
-def test_record_of_a_failed_trial_has_its_message_and_no_numbers(tracker: Tracker) -> None:
-    failed = status(None, state=State.FAILED, message="bad image")
-
-    (record,) = tracker.records(experiment(), [failed]).runs
-
-    assert (record.state, record.message, record.metrics) == ("FAILED", "bad image", {})
-
-
-def test_record_of_a_deleted_run_says_so(
-    tracker: Tracker, open_trial: Open, directory: Path, client: MlflowClient
-) -> None:
-    run = open_trial()
-    run.finish(RESULT, directory)
-    client.delete_run(run.run_id)
-
-    (record,) = tracker.records(experiment(), [status(run.run_id)]).runs
-
-    assert (record.state, record.metrics) == ("DELETED", {})
-
-
-def test_latency_is_kept_on_the_parent_run_and_joined_in(
+def test_what_was_logged_is_read_back_by_run_id(
     tracker: Tracker, open_trial: Open, directory: Path
 ) -> None:
     run = open_trial()
     run.finish(RESULT, directory)
+
+    found = tracker.measured([run.run_id, "unknown"])
+
+    assert list(found) == [run.run_id]
+    assert found[run.run_id].metrics["miou"] == 0.5
+    assert found[run.run_id].metrics["iou/Sky"] == 0.9
+    assert found[run.run_id].tags["device"] == "a CPU"
+
+
+def test_many_runs_are_read_in_parts(tracker: Tracker) -> None:
+    ids = [tracker.open_trial("a", f"{n:012x}", None, {}).run_id for n in range(120)]
+
+    assert set(tracker.measured(ids)) == set(ids)
+
+
+def test_deleted_run_is_left_out(tracker: Tracker, open_trial: Open, client: MlflowClient) -> None:
+    run = open_trial()
+    client.delete_run(run.run_id)
+
+    assert tracker.measured([run.run_id]) == {}
+
+
+def test_latency_is_kept_on_the_parent_run(tracker: Tracker) -> None:
     parent = tracker.open_experiment_run(experiment())
-    latency = {
-        "conditions": {"device": "a CPU"},
-        "cells": {"a": {"latency_ms_median": 7.0, "latency_ms_p95": 9.0}},
-    }
+    latency = {"conditions": {"device": "a CPU"}, "cells": {"a": {"latency_ms_median": 7.0}}}
 
     tracker.log_latency(parent, latency)
 
-    record = tracker.records(experiment(parent), [status(run.run_id)])
-    assert record.runs[0].latency_ms_median == 7.0
-    assert record.latency_conditions == {"device": "a CPU"}
+    assert tracker.latency(parent) == latency
 
 
 def test_latency_that_was_never_measured_is_empty(tracker: Tracker) -> None:

@@ -15,31 +15,8 @@ from orchestrator.settings import Settings
 from orchestrator.tracking import Tracker
 from orchestrator.worker import run_trial, threads_for
 from tests.conftest import tiny
-from vss.data import synthetic
 
 CONFIG = tiny()
-
-
-@pytest.fixture
-def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
-    return Job(
-        trial_id=CONFIG.trial_id,
-        settings=CONFIG.settings(),
-        attempt=1,
-        name="a, seed 0",
-        run_id=None,
-        storage=str(settings.storage),
-        cache=str(synthetic_cache),
-        data=None,
-        data_fingerprint=synthetic.load(CONFIG, None).fingerprint,
-        weights=None,
-        cpus=1.0,
-        gpus=0.0,
-        tracking_uri=None,
-        artifacts=str(settings.artifacts),
-        tags={"experiment/study": "a"},
-        stop_file=str(tmp_path / "stop"),
-    )
 
 
 def ignore(heartbeat: Mapping[str, Any]) -> None:

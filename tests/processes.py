@@ -1,0 +1,28 @@
+"""Processes that a test started, found without asking them."""
+
+from pathlib import Path
+
+
+def descendants(pid: int, named: str = "") -> list[int]:
+    """Children of a process, their children and so on, whose command line holds `named`."""
+    found = []
+    for child in _children(pid):
+        if named in _command_line(child):
+            found.append(child)
+        found += descendants(child, named)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(c) for task in tasks for c in (task / "children").read_text().split()]
+    except OSError:
+        return []  # it has ended meanwhile
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""

@@ -1,0 +1,78 @@
+"""Records of experiments that were never run, with numbers that can be checked by hand."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from reports.records import ExperimentRecord, RunRecord
+
+SETTINGS = {
+    "dataset": "camvid",
+    "precision": "fp32",
+    "steps": 10,
+    "batch_size": 2,
+    "select": "last",
+}
+ENVIRONMENT = {"device": "a processor", "threads": "1", "torch": "2.0", "git_commit": "abc"}
+
+
+def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
+    """A trial with results."""
+    values: dict[str, Any] = {
+        "settings": {**SETTINGS, "seed": seed},
+        "metrics": {"miou": miou, "pixel_accuracy": 0.9},
+        "iou": {"road": miou, "sky": 0.5},
+        "train_seconds": 60.0,
+        "latency_ms_median": 4.0,
+        "latency_ms_p95": 5.0,
+        "parameters": 1_000_000,
+        "peak_memory_mib": 100.0,
+        "scored_split": "test",
+        "scored_frames": 4,
+        "data_fingerprint": "f" * 64,
+        "environment": ENVIRONMENT,
+        "run_id": f"run-{cell}-{seed}",
+        "attempts": 1,
+    }
+    return RunRecord(cell, seed, f"{cell}-{seed}", "FINISHED", **(values | changes))
+
+
+def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
+    """An experiment of these trials; the first one's cell is the baseline."""
+    cells = list(dict.fromkeys(run.cell for run in runs))
+    values: dict[str, Any] = {
+        "name": "study",
+        "description": "What it asks.",
+        "baseline": cells[0],
+        "cells": cells,
+        "runs": runs,
+        "latency_conditions": {
+            "batch_size": 1,
+            "rounds": 3,
+            "runs_per_round": 5,
+            "device": "a processor",
+            "threads": 1,
+        },
+    }
+    return ExperimentRecord(**(values | changes))
+
+
+@pytest.fixture
+def study() -> ExperimentRecord:
+    """Two cells of three seeds: 40, 42, 44 and 50, 51, 52 points."""
+    slow = {"train_seconds": 90.0, "latency_ms_median": 6.0, "parameters": 2_000_000}
+    return record(
+        [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.44])]
+        + [finished("new", seed, miou, **slow) for seed, miou in enumerate([0.50, 0.51, 0.52])]
+    )
+
+
+@pytest.fixture
+def picture() -> bytes:
+    """A PNG."""
+    content = io.BytesIO()
+    Image.new("RGB", (6, 2), (200, 10, 10)).save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,166 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.records import ExperimentRecord, RunRecord
+from reports.report import build_report
+from tests.reports.conftest import finished, record
+
+
+class Page(HTMLParser):
+    """Headings, table cells and addresses of a page; fails on tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.cells: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th", "strong") and self.cells:
+            self.cells[-1] += data
+
+
+def test_report_is_four_kinds_of_file(study: ExperimentRecord, tmp_path: Path) -> None:
+    path = build_report(study, tmp_path / "out")
+
+    assert path == tmp_path / "out" / "report.md"
+    assert {p.name for p in path.parent.iterdir()} == {
+        "report.md", "report.html", "results.csv", "accuracy_latency.png", "seeds.png",
+    }  # fmt: skip
+    assert len(pd.read_csv(path.parent / "results.csv")) == 6
+
+
+def test_main_table_reads_as_expected(study: ExperimentRecord, tmp_path: Path) -> None:
+    text = build_report(study, tmp_path).read_text()
+
+    assert (
+        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | +0.00 % | 0-00:01:00 | +0.0 % "
+        "| 4.00 (5.00) | 1.00 | 1.00 |"
+    ) in text
+    assert (
+        "| new | 51.00 ± 1.00 (3) | +9.00 | +21.43 % | 0-00:01:30 | +50.0 % "
+        "| 6.00 (5.00) | 1.50 | 2.00 |"
+    ) in text
+    assert "6 of 6 trials finished, 2 cells." in text
+    assert "What is missing" not in text
+    assert "scored on: test (4 frames)" in text
+    assert "rows differ" not in text
+
+
+def test_what_is_missing_is_named(study: ExperimentRecord, tmp_path: Path) -> None:
+    lost = [
+        RunRecord("new", 7, "a", "FAILED", {}, message="the loss is nan"),
+        RunRecord("other", 0, "b", "PENDING", {}),
+    ]
+
+    text = build_report(record([*study.runs, *lost]), tmp_path).read_text()
+
+    assert "**6 of 8 trials finished**" in text
+    assert "- new, seed 7: FAILED, the loss is nan" in text
+    assert "- other, seed 0: PENDING" in text
+    assert re.search(r"^\| other \| - \| - ", text, re.MULTILINE)
+
+
+def test_nothing_finished_is_still_a_report(tmp_path: Path) -> None:
+    text = build_report(record([RunRecord("a", 0, "x", "PENDING", {})]), tmp_path).read_text()
+
+    assert "**0 of 1 trials finished**" in text
+    assert "png" not in text
+
+
+def test_rows_measured_under_different_conditions_are_marked(tmp_path: Path) -> None:
+    other = {"environment": {"device": "another", "threads": "1", "torch": "2.0"}}
+    runs = [finished("a", 0, 0.4), finished("b", 0, 0.5, **other)]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "device: a processor, another — **rows differ in it**" in text
+    assert text.count("rows differ") == 2  # device and commit
+
+
+def test_selection_on_validation_is_marked(study: ExperimentRecord, tmp_path: Path) -> None:
+    chosen = finished("c", 0, 0.4, settings={"select": "best_val"})
+
+    text = build_report(record([*study.runs, chosen]), tmp_path).read_text()
+
+    assert "**Selected on validation** (the step with the best val mIoU was scored): c." in text
+
+
+def test_retried_trials_are_named(tmp_path: Path) -> None:
+    text = build_report(record([finished("a", 3, 0.4, attempts=2)]), tmp_path).read_text()
+
+    assert "started more than once: a, seed 3" in text
+
+
+def test_html_holds_all_that_it_shows(
+    study: ExperimentRecord, picture: bytes, tmp_path: Path
+) -> None:
+    runs = [replace(study.runs[0], pictures={"frame.png": picture}), *study.runs[1:]]
+
+    build_report(record(runs), tmp_path)
+
+    page = Page((tmp_path / "report.html").read_text())
+    assert len(page.addresses) == 3
+    assert all(a.startswith("data:image/png;base64,") for a in page.addresses)
+    assert (tmp_path / "pictures" / "base-0-frame.png").read_bytes() == picture
+
+
+@pytest.mark.parametrize("name", ["a|b", "<script>x</script>", "$5 & *more*", "a_b_ [c](d)"])
+def test_odd_names_come_out_as_they_are(name: str, tmp_path: Path) -> None:
+    odd = record(
+        [finished(name, 0, 0.4), finished("plain", 0, 0.5)], name="study", description=name
+    )
+
+    build_report(odd, tmp_path)
+
+    page = Page((tmp_path / "report.html").read_text())
+    assert f"{name} (baseline)" in page.cells
+    assert "script" not in page.open
+
+
+def test_spec_can_be_copied_out(study: ExperimentRecord, tmp_path: Path) -> None:
+    source = "name: a\n# ```\nseeds: [0]\n"
+
+    text = build_report(replace(study, source=source), tmp_path).read_text()
+
+    assert f"````yaml\n{source}````" in text
+
+
+def test_second_report_replaces_the_first(study: ExperimentRecord, tmp_path: Path) -> None:
+    build_report(study, tmp_path)
+    before = (tmp_path / "report.md").read_bytes()
+
+    build_report(study, tmp_path)
+
+    assert (tmp_path / "report.md").read_bytes() == before
+
+
+def test_pictures_of_an_earlier_report_are_gone(
+    study: ExperimentRecord, picture: bytes, tmp_path: Path
+) -> None:
+    pictured = [replace(study.runs[0], pictures={"frame.png": picture}), *study.runs[1:]]
+    build_report(record(pictured), tmp_path)
+
+    build_report(study, tmp_path)
+
+    assert not (tmp_path / "pictures").exists()

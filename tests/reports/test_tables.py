@@ -1,0 +1,133 @@
+import math
+
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+
+from reports import tables
+from reports.records import ExperimentRecord, RunRecord
+from reports.tables import accuracy_latency, duration, escape, per_class, render, results, spread
+from tests.reports.conftest import finished, record
+
+
+def test_a_row_of_a_cell(study: ExperimentRecord) -> None:
+    base, new = accuracy_latency(study).to_dict("records")
+
+    assert (base["cell"], base["n"], base["delta"], base["latency_ratio"]) == ("base", 3, 0, 1)
+    assert new["mean"] == pytest.approx(0.51)
+    assert new["std"] == pytest.approx(0.01)
+    assert new["delta"] == pytest.approx(0.09)
+    assert new["delta_relative"] == pytest.approx(0.09 / 0.42)
+    assert new["train_relative"] == pytest.approx(0.5)
+    assert new["latency_ratio"] == pytest.approx(1.5)
+    assert new["parameters"] == 2_000_000
+
+
+def test_cell_without_a_result_is_a_row_of_nothing() -> None:
+    lost = RunRecord("new", 0, "x", "FAILED", {}, message="bad luck")
+
+    row = accuracy_latency(record([finished("base", 0, 0.4), lost])).to_dict("records")[1]
+
+    assert (row["cell"], row["n"]) == ("new", 0)
+    assert all(math.isnan(row[name]) for name in ("mean", "delta", "train_seconds", "parameters"))
+
+
+def test_baseline_without_a_result_leaves_the_means() -> None:
+    lost = RunRecord("base", 0, "x", "FAILED", {})
+
+    row = accuracy_latency(record([lost, finished("new", 0, 0.4)])).to_dict("records")[1]
+
+    assert row["mean"] == 0.4
+    assert math.isnan(row["delta"])
+
+
+def test_failed_seed_is_left_out_of_the_mean() -> None:
+    runs = [
+        finished("base", 0, 0.4),
+        RunRecord("base", 1, "x", "FAILED", {}),
+        finished("base", 2, 0.6),
+    ]
+
+    row = accuracy_latency(record(runs)).to_dict("records")[0]
+
+    assert (row["mean"], row["n"]) == (pytest.approx(0.5), 2)
+
+
+def test_class_means_leave_out_seeds_where_the_class_does_not_occur() -> None:
+    runs = [
+        finished("base", 0, 0.4, iou={"road": 0.8}),
+        finished("base", 1, 0.4, iou={"road": 0.6, "sky": 0.2}),
+    ]
+
+    found = per_class(record(runs))
+
+    assert list(found.columns) == ["road", "sky"]
+    assert found.loc["base", "road"] == pytest.approx(0.7)
+    assert found.loc["base", "sky"] == pytest.approx(0.2)
+
+
+def test_results_hold_every_trial_and_setting(study: ExperimentRecord) -> None:
+    failed = RunRecord("new", 3, "lost", "FAILED", {"steps": 10}, message="bad luck")
+
+    found = results(record([*study.runs, failed]))
+
+    assert len(found) == 7
+    assert not found.columns.duplicated().any()
+    assert found.iloc[0]["miou"] == 0.40
+    assert found.iloc[0]["iou/road"] == 0.40
+    assert found.iloc[-1]["message"] == "bad luck"
+    assert found.iloc[-1]["steps"] == 10
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.0, "0-00:00:00"),
+        (59.6, "0-00:01:00"),
+        (3_661.0, "0-01:01:01"),
+        (86_399.6, "1-00:00:00"),
+        (2 * 86_400 + 5 * 3600 + 7 * 60 + 9, "2-05:07:09"),
+        (120 * 86_400.0, "120-00:00:00"),
+        (math.nan, "-"),
+    ],
+)
+def test_duration_is_written_as_in_the_paper(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_spread_says_how_many_seeds() -> None:
+    assert spread(0.5123, 0.0045, 3) == "51.23 ± 0.45 (3)"
+    assert spread(0.5123, math.nan, 1) == "51.23 (1)"
+    assert spread(math.nan, math.nan, 0) == "-"
+
+
+def test_numbers_and_dashes() -> None:
+    assert tables.percent(0.7541) == "75.41"
+    assert tables.signed(1.018) == "+1.02"
+    assert tables.signed(-0.166, 1, " %") == "-0.2 %"
+    assert tables.number(12_345.67) == "12,345.7"
+    assert {tables.percent(math.nan), tables.signed(math.nan), tables.number(math.nan)} == {"-"}
+
+
+NASTY = [
+    "a|b", "a < b & c", "$x$", "*bold*", "_under_ snake_case", "[a](b)", "`tick`", "~~gone~~",
+    "back\\slash", "<b>tag</b>", "two\nlines", "![p](q.png)", "ümläut ± 4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_any_name_survives_markdown_as_it_is(name: str) -> None:
+    table = pd.DataFrame({"cell": [name], "value": [1]})
+    text = render(table, {"cell": lambda r: escape(r["cell"]), "v": lambda r: str(r["value"])})
+
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+
+    cells = [t for t in tokens if t.type == "inline"]
+    assert len(cells) == 4
+    children = cells[2].children or []
+    assert {child.type for child in children} <= {"text", "text_special"}
+    assert "".join(child.content for child in children) == " ".join(name.split())
+
+
+def test_snake_case_needs_no_escape() -> None:
+    assert escape("head=tma memory_length=4") == "head=tma memory_length=4"

@@ -1,0 +1,203 @@
+"""The installed command as a user runs it: real Ray, real MLflow, a real ledger, real signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from orchestrator import dashboard
+from orchestrator.ledger import Ledger, TrialStatus
+from orchestrator.settings import Settings
+from orchestrator.tracking import Tracker
+from tests.conftest import TINY_SPEC, SpecWriter
+from tests.processes import descendants
+
+pytestmark = pytest.mark.slow
+
+# Long enough to be caught in the act, scored often enough to have a checkpoint by then.
+SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]").replace("steps: 4", "steps: 600")
+PATIENCE = 120.0
+
+
+class Command:
+    """A vss-orch command in a process of its own."""
+
+    def __init__(self, log: Path, *arguments: object) -> None:
+        self._log = log
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def ended(self) -> int:
+        """Its exit code."""
+        return self.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Callable[..., Command]]:
+    """Start commands; whatever still runs at the end is killed, with all that it started."""
+    started: list[Command] = []
+
+    def start(*arguments: object) -> Command:
+        started.append(Command(tmp_path / f"log{len(started)}", *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            for pid in [*descendants(one.process.pid), one.process.pid]:
+                os.kill(pid, signal.SIGKILL)
+
+
+def until(true: Callable[[], Any], command: Command) -> None:
+    """Wait until something holds; fail with what the command said."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, command.said
+        assert command.process.poll() is None, command.said
+        time.sleep(0.1)
+
+
+def trials(settings: Settings) -> list[TrialStatus]:
+    return list(Ledger(settings.ledger_url).trials("tiny"))
+
+
+def trains(settings: Settings) -> bool:
+    """A trial is past its first scoring."""
+    return any(t.state == "RUNNING" and t.miou is not None for t in trials(settings))
+
+
+def tracked_trials(settings: Settings) -> list[str]:
+    """One trial id for every run in MLflow."""
+    tracker = Tracker(settings.tracking_uri, settings.artifacts)
+    client = MlflowClient(tracking_uri=tracker.uri)
+    runs = client.search_runs([tracker.experiment_id])
+    return [run.data.tags["trial_id"] for run in runs if "trial_id" in run.data.tags]
+
+
+def assert_whole(settings: Settings, again: Command) -> None:
+    """Every trial finished, each with one run, and the report has a figure for each cell."""
+    assert again.ended() == 0, again.said
+    assert [t.state for t in trials(settings)] == ["FINISHED"] * 2
+    assert sorted(tracked_trials(settings)) == sorted(t.trial_id for t in trials(settings))
+    report = (settings.report_folder("tiny") / "report.md").read_text()
+    assert "2 of 2 trials finished" in report
+
+
+def test_interrupted_submit_is_taken_up_where_it_stopped(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    spec = write_spec(SPEC)
+    first = command("submit", spec)
+    until(lambda: trains(settings), first)
+
+    first.process.send_signal(signal.SIGINT)
+
+    assert first.ended() == 130, first.said
+    assert "the same command goes on with them" in first.said
+    assert {t.state for t in trials(settings)} <= {"CANCELLED", "PENDING", "FINISHED"}
+    assert any(t.state == "CANCELLED" for t in trials(settings))
+    assert_whole(settings, command("submit", spec))
+    assert any(t.first_step > 0 for t in trials(settings))
+
+
+def test_killed_driver_loses_nothing(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    spec = write_spec(SPEC)
+    first = command("submit", spec)
+    until(lambda: trains(settings), first)
+
+    first.process.kill()
+    first.process.wait()
+
+    assert_whole(settings, command("submit", spec))
+    assert any(t.first_step > 0 and t.attempts == 2 for t in trials(settings))
+
+
+def test_killed_worker_is_replaced(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    submit = command("submit", write_spec(SPEC))
+    until(lambda: trains(settings), submit)
+
+    os.kill(descendants(submit.process.pid, "ray::ImplicitFunc")[0], signal.SIGKILL)
+
+    assert_whole(settings, submit)
+    assert sorted(t.attempts for t in trials(settings)) == [1, 2]
+
+
+def test_lasting_head_takes_submits_until_it_is_stopped(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    start = command("dashboard")
+    try:
+        assert start.ended() == 0, start.said
+        head = dashboard.running(settings)
+        assert head is not None
+        assert head.dashboard_url in start.said
+
+        short = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]"))
+        submit = command("submit", short)
+        assert_whole(settings, submit)
+        assert head.dashboard_url in submit.said
+        assert dashboard.running(settings) == head  # a submit leaves it running
+    finally:
+        stop = command("dashboard", "--stop")
+        assert stop.ended() == 0, stop.said
+    assert "the Ray head has ended" in stop.said
+    assert dashboard.running(settings) is None
+
+
+def test_ui_shows_the_runs_of_an_experiment(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    assert command("submit", write_spec(TINY_SPEC), "--in-process").ended() == 0
+    ui = command("ui", "tiny", "--port", 5311)
+    until(lambda: "MLflow UI: " in ui.said, ui)
+
+    address, _, query = ui.said.split("MLflow UI: ")[1].split()[0].partition("/#/")
+
+    assert query.startswith("experiments/")
+    with urllib.request.urlopen(address, timeout=10) as page:
+        assert b"<title>MLflow</title>" in page.read()
+    found = search(address, tracker.experiment_id, "tags.`experiment/tiny` LIKE '%'")
+    assert sorted(run["info"]["run_name"] for run in found) == [
+        "image, seed 0", "image, seed 1", "memory, seed 0", "memory, seed 1", "tiny",
+    ]  # fmt: skip
+
+    ui.process.send_signal(signal.SIGINT)
+    assert ui.ended() == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(address, timeout=2)
+
+
+def search(address: str, experiment_id: str, query: str) -> list[dict[str, Any]]:
+    """What the UI's page asks the server for."""
+    body = {"experiment_ids": [experiment_id], "filter": query}
+    request = urllib.request.Request(
+        f"{address}/api/2.0/mlflow/runs/search",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        runs: list[dict[str, Any]] = json.load(answer)["runs"]
+    return runs

@@ -1,0 +1,62 @@
+"""What the README and the shipped specs say can be done, can be done."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.cli import app
+from orchestrator.spec import load_spec
+from tests.conftest import VARIABLES, SpecWriter
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_example_spec_is_one(write_spec: SpecWriter) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+    experiment = load_spec(write_spec(example))
+
+    assert list(experiment.cells) == [
+        "memory_length=1 share_slots=false",
+        "memory_length=2 share_slots=false",
+        "memory_length=2 share_slots=true",
+        "memory_length=4 share_slots=false",
+        "memory_length=4 share_slots=true",
+        "fcn",
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "experiments").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_shipped_spec_is_one_and_says_what_it_costs(path: Path) -> None:
+    text = path.read_text()
+
+    assert load_spec(path).name == path.stem
+    assert text.startswith("# yaml-language-server: $schema=spec.schema.json\n")
+    assert "# Cost:" in text
+    assert "# Expected:" in text
+
+
+def test_every_command_and_option_is_in_the_readme() -> None:
+    help_text = CliRunner().invoke(app, ["--help"], terminal_width=200).output
+    commands = re.findall(r"^│ (\w+)  ", help_text, re.MULTILINE)
+
+    assert "submit" in commands
+    for command in commands:
+        assert f"`{command}" in README, command
+
+
+def test_every_variable_is_in_the_readme() -> None:
+    for name in VARIABLES:
+        assert f"`{name}`" in README
+
+
+def test_files_that_it_links_to_are_there() -> None:
+    linked = re.findall(r"\]\(([^)]+)\)", README)
+
+    assert linked
+    assert [path for path in linked if not (ROOT / path).exists()] == []
