@@ -33,14 +33,22 @@ class Backbone(Choice):
 
 @dataclass(frozen=True)
 class Head(Choice):
-    """A decode head; `build` is the "module:class"; with `uses_memory` it reads past frames.
+    """A decode head.
 
     Attributes:
+        build: the "module:class".
+        uses_memory: it reads past frames.
+        holds_current_frame: its memory always holds the current frame too.
+        fixed: arguments of the class that make this head of it.
+        axes: those that its criss-cross attention may take.
         smallest_batch: below it, batch norm over single cells of the head cannot be trained.
     """
 
     build: str = ""
     uses_memory: bool = False
+    holds_current_frame: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    axes: tuple[str, ...] = ()
     smallest_batch: int = 1
 
 
@@ -69,6 +77,15 @@ BACKBONES: dict[str, Backbone] = {
     }.items()
 }
 
+# Options of the heads that read the memory by temporal attention, and by criss-cross attention.
+_TEMPORAL = {
+    "share_slots": False,
+    "position_code": 0.0,
+    "projection": "1x1+3x3",
+    "attention_scale": False,
+}
+_CRISS_CROSS = {"recurrence": 2, "projection": "1x1", "attention_scale": False}
+
 HEADS: dict[str, Head] = {
     "fcn": Head(
         source="Long et al. 2015: one 3x3 convolution and a classifier",
@@ -80,14 +97,83 @@ HEADS: dict[str, Head] = {
         smallest_batch=2,
     ),
     "nonlocal": Head(
-        source="Wang et al. 2018: scaled embedded-Gaussian attention in the current frame",
+        source="Wang et al. 2018: embedded-Gaussian attention in the current frame",
         build="vss.models.heads.image:NonLocalHead",
+        options={"attention_scale": True},
+    ),
+    "danet": Head(
+        source="Fu et al. 2019 (DANet): attention over positions and over channels",
+        build="vss.models.heads.dual:DANetHead",
+        options={"attention_scale": False},
+    ),
+    "ccnet": Head(
+        source="Huang et al. 2019 (CCNet): attention along row and column, repeated",
+        build="vss.models.heads.criss_cross:CCNetHead",
+        options={"attention_axes": "column+row", **_CRISS_CROSS},
+        axes=("column", "row"),
+    ),
+    "ann": Head(
+        source="Zhu et al. 2019 (ANN): AFNB reads stage 4 into stage 5, APNB reads pooled pixels",
+        build="vss.models.heads.asymmetric:ANNHead",
     ),
     "tma": Head(
         source="Wang et al. 2021 (TMANet): temporal memory attention",
         build="vss.models.heads.tma:TMAHead",
         uses_memory=True,
-        options={"share_slots": False, "position_code": 0.0},
+        options=_TEMPORAL,
+    ),
+    "apnb_tma": Head(
+        source="Chen et al. 2021, 2.1: TMA that reads pyramid tokens of the memory",
+        build="vss.models.heads.tma:TMAHead",
+        uses_memory=True,
+        options={"pooling": "cube", **_TEMPORAL},
+    ),
+    "afnb_tma": Head(
+        source="Chen et al. 2021, 2.2: AFNB on the current frame, then TMA",
+        build="vss.models.heads.tma:TMAHead",
+        uses_memory=True,
+        options=_TEMPORAL,
+        fixed={"fuse_stages": True},
+    ),
+    "asym_tma": Head(
+        source="Chen et al. 2021, 2.2: AFNB on the current frame, then TMA over pyramid tokens",
+        build="vss.models.heads.tma:TMAHead",
+        uses_memory=True,
+        options={"pooling": "cube", **_TEMPORAL},
+        fixed={"fuse_stages": True},
+    ),
+    "cc3d": Head(
+        source="Huang et al. 2020: criss-cross attention of all frames over row, column and time",
+        build="vss.models.heads.criss_cross:CC3DHead",
+        uses_memory=True,
+        holds_current_frame=True,
+        options={"attention_axes": "column+row+time", **_CRISS_CROSS},
+        axes=("column", "row", "time"),
+    ),
+    "cc_tma": Head(
+        source="Chen et al. 2021, 2.3: criss-cross in the current frame, the memory beside it",
+        build="vss.models.heads.criss_cross:CCTMAHead",
+        uses_memory=True,
+        options={"attention_axes": "column+row+time", **_CRISS_CROSS},
+        axes=("column", "row", "time"),
+    ),
+    "da_tma": Head(
+        source="Chen et al. 2021, 2.4: TMA as position attention, beside channel attention",
+        build="vss.models.heads.dual:DualMemoryHead",
+        uses_memory=True,
+        options={"deep_supervision": True, **_TEMPORAL},
+    ),
+    "da_asym_tma": Head(
+        source="Chen et al. 2021, 2.4: dual attention on top of AFNB, over pyramid tokens",
+        build="vss.models.heads.dual:DualMemoryHead",
+        uses_memory=True,
+        options={
+            "deep_supervision": True,
+            "afnb_into_dual": True,
+            "pyramid_position": True,
+            "pooling": "cube",
+            **_TEMPORAL,
+        },
     ),
 }
 

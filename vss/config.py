@@ -51,10 +51,30 @@ class TrialConfig(BaseModel):
     auxiliary_weight: float = Field(0.4, ge=0, description="weight of the auxiliary loss; 0 = off")
     auxiliary_channels: int = Field(256, ge=1, description="width of the auxiliary head")
     share_slots: bool | None = Field(
-        None, description="one set of projections for all memory slots, not one each (tma)"
+        None, description="one set of projections for all memory slots, not one each"
     )
     position_code: float | None = Field(
-        None, ge=0, description="amplitude of the position code joined to queries and keys (tma)"
+        None, ge=0, description="amplitude of the position code joined to queries and keys"
+    )
+    projection: Literal["1x1", "1x1+3x3"] | None = Field(
+        None, description="convolutions that compute queries, keys and values"
+    )
+    attention_scale: bool | None = Field(
+        None, description="divide attention's logits by the square root of the key width"
+    )
+    pooling: Literal["cube", "clip", "frame", "flat"] | None = Field(
+        None, description="how pyramid tokens of the memory are pooled over time"
+    )
+    recurrence: int | None = Field(None, ge=1, description="rounds of criss-cross attention")
+    attention_axes: str | None = Field(
+        None, description="axes of criss-cross attention: column, row, time, joined by +"
+    )
+    deep_supervision: bool | None = Field(
+        None, description="position and channel branch have a loss each"
+    )
+    afnb_into_dual: bool | None = Field(None, description="AFNB's output feeds both branches")
+    pyramid_position: bool | None = Field(
+        None, description="the position branch reads pyramid tokens of the memory"
     )
 
     steps: int = Field(ge=1, description="optimiser steps")
@@ -134,6 +154,38 @@ class TrialConfig(BaseModel):
             raise ValueError(
                 f"head '{self.head}' needs at least 1 memory frame: "
                 "set memory_length above 0 (it is 0) or include_current_frame to true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _current_frame_suits_head(self) -> Self:
+        if catalog.HEADS[self.head].holds_current_frame and not self.include_current_frame:
+            raise ValueError(
+                f"the memory of head '{self.head}' always holds the current frame: "
+                "set include_current_frame to true (it is false)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _attention_suits_head(self) -> Self:
+        row = catalog.HEADS[self.head]
+        if self.attention_axes is not None:
+            axes = self.attention_axes.split("+")
+            allowed = [axis for axis in row.axes if axis in axes]
+            if axes != allowed:
+                raise ValueError(
+                    f"attention_axes '{self.attention_axes}' is not a choice of head "
+                    f"'{self.head}': join some of {', '.join(row.axes)} by +, in this order"
+                )
+            if "time" in row.axes and "time" not in axes:
+                raise ValueError(
+                    f"attention_axes '{self.attention_axes}' lacks time: head '{self.head}' "
+                    "would not read its memory"
+                )
+        if self.pyramid_position is False and self.pooling != row.options["pooling"]:
+            raise ValueError(
+                f"pooling (it is {self.pooling}) means nothing without pyramid_position: "
+                "remove it, or set pyramid_position to true"
             )
         return self
 

@@ -1,19 +1,30 @@
 """The attention reads that heads share, and the position code that can be joined to them.
 
-Shapes: B batch, K key channels, V value channels, N queries, M memory entries, H W feature map.
+Shapes: B batch, T frames, S frames that ask (all T, or the last alone), K key channels, V value
+channels, N queries, M memory entries, H W feature map, L length of an axis.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 POSITION_CHANNELS = 12
 # Radians per half map: a quarter, a half and a whole period from the centre to the edge.
 _FREQUENCIES = (math.pi / 2, math.pi, 2 * math.pi)
 
+PYRAMID_BINS = (1, 3, 6, 8)
+Pooling = Literal["cube", "clip", "frame", "flat"]
+# Axis of a clip -> its dimension in (B, T, H, W, C).
+AXES = {"time": 1, "column": 2, "row": 3}
 
-def full_read(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+
+def full_read(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None = None
+) -> Tensor:
     """Softmax attention of every query over every entry.
 
     Logits and softmax are kept in at least float32: without a scale they reach values where
@@ -24,15 +35,180 @@ def full_read(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor
         key: (B, K, M).
         value: (B, V, M).
         scale: factor on the logits; 1.0 for none.
+        bias: (M,) added to the scaled logits: the logarithm of how often an entry counts.
 
     Returns:
         (B, V, N), of the dtype of `value`.
     """
     exact = torch.promote_types(query.dtype, torch.float32)
     with torch.autocast(query.device.type, enabled=False):
-        logits = torch.matmul(query.mT.to(exact), key.to(exact))  # (B, N, M)
-        weights = torch.softmax(logits * scale if scale != 1.0 else logits, dim=2)
+        if fused_is_better(query, key):
+            return _fused_read(query.to(exact), key.to(exact), value, scale, bias)
+        asked, keys = query.mT.to(exact), key.to(exact)
+        if scale != 1.0:
+            asked = asked * scale
+        logits = asked @ keys  # (B, N, M)
+        if bias is not None:
+            logits = logits + bias.to(exact)
+        weights = torch.softmax(logits, dim=2)
         return torch.matmul(value, weights.to(value.dtype).mT)  # (B, V, N)
+
+
+def fused_is_better(query: Tensor, key: Tensor) -> bool:
+    """Whether a full read goes through PyTorch's fused attention, which never holds all logits.
+
+    On CUDA always. On a CPU it takes as long or longer and its backward pass several times as long
+    (`benchmarks/attention.py`), so it is for inference whose logits would fill more than 64 MiB.
+    """
+    if query.is_cuda:
+        return True
+    trains = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad)
+    logits_bytes = 4 * query.shape[0] * query.shape[2] * key.shape[2]
+    return not trains and logits_bytes > 64 * 2**20
+
+
+def _fused_read(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None
+) -> Tensor:
+    """`full_read` by F.scaled_dot_product_attention, in the dtype of the query."""
+    width = max(query.shape[1], value.shape[1])
+
+    def heads(x: Tensor) -> Tensor:
+        """(B, C, L) -> (B, 1, L, width): equal widths, else it falls back to the plain form."""
+        return F.pad(x.to(query.dtype).mT, (0, width - x.shape[1])).unsqueeze(1)
+
+    mask = None if bias is None else bias.to(query.dtype).expand(query.shape[2], -1)
+    read = F.scaled_dot_product_attention(
+        heads(query), heads(key), heads(value), attn_mask=mask, scale=scale
+    )
+    return read[:, 0, :, : value.shape[1]].mT.to(value.dtype)
+
+
+def pyramid_pool(x: Tensor, bins: Sequence[int] = PYRAMID_BINS) -> Tensor:
+    """Means over regular grids, as one list of tokens: (N, C, H, W) -> (N, C, sum of bins²).
+
+    Source: Zhu et al., ICCV 2019, section 3.2; 110 tokens with the published bins.
+    """
+    return torch.cat([F.adaptive_avg_pool2d(x, edge).flatten(2) for edge in bins], dim=2)
+
+
+def pool_over_time(
+    tokens: Tensor, pooling: Pooling, bins: Sequence[int] = PYRAMID_BINS
+) -> tuple[Tensor, Tensor | None]:
+    """Pyramid tokens of a clip from those of its frames.
+
+    Windows of adaptive pooling are boxes, so that pooling a clip is pooling each frame once and
+    then averaging over time: exact, and what was pooled of a past frame can be kept.
+
+    Args:
+        tokens: (B, T, C, sum of bins²) as `pyramid_pool` gave them.
+        pooling: bins over time of a level with b bins along each edge: b as well (`cube`, as in
+            three-dimensional adaptive pooling), b but at most one a frame (`clip`), one a frame
+            (`frame`), or one (`flat`).
+        bins: of the levels.
+
+    Returns:
+        (B, C, M) tokens, and (M,) the logarithm of how often each counts, or None if all count
+        once: with fewer frames than bins, `cube` repeats windows, which are read only once here.
+    """
+    frames = tokens.shape[1]
+    read, counts = [], []
+    for level, edge in zip(tokens.split([b * b for b in bins], dim=3), bins, strict=True):
+        windows = _windows(pooling, edge, frames)
+        for (first, last), count in windows.items():
+            read.append(level[:, first:last].mean(dim=1))
+            counts += [count] * edge**2
+    pooled = torch.cat(read, dim=2)
+    if max(counts) == 1:
+        return pooled, None
+    return pooled, torch.tensor(counts, dtype=torch.float64).log().to(tokens.device)
+
+
+def _windows(pooling: Pooling, edge: int, frames: int) -> dict[tuple[int, int], int]:
+    """(first frame, one past the last) of each window over time -> how often it occurs."""
+    count = {"cube": edge, "clip": min(edge, frames), "frame": frames, "flat": 1}[pooling]
+    found: dict[tuple[int, int], int] = {}
+    for i in range(count):
+        window = (i * frames // count, -(-(i + 1) * frames // count))
+        found[window] = found.get(window, 0) + 1
+    return found
+
+
+def criss_cross_read(
+    query: Tensor, key: Tensor, value: Tensor, axes: Sequence[str], scale: float = 1.0
+) -> Tensor:
+    """Each place reads the places that share all but one of its coordinates, itself once.
+
+    Source: Huang et al., ICCV 2019, and its three-dimensional form: one softmax over the column
+    (H), the row (W) and the same place in all frames (T), the own place counted once.
+    No mask and no joined tensor of logits: each axis adds its exponentials, and where an axis
+    brings the own place again, it is taken off. Memory: one logit per place and candidate.
+
+    Args:
+        query: (B, S, H, W, K); S is T, or 1 if only the last frame asks.
+        key: (B, T, H, W, K).
+        value: (B, T, H, W, V).
+        axes: some of "time", "column", "row".
+        scale: factor on the logits.
+
+    Returns:
+        (B, S, H, W, V), of the dtype of `value`.
+    """
+    exact = torch.promote_types(query.dtype, torch.float32)
+    asking = query.shape[1]
+    with torch.autocast(query.device.type, enabled=False):
+        asked, keys = query.to(exact) * scale, key.to(exact)
+        own_key, own_value = keys[:, -asking:], value[:, -asking:]
+        logits = {axis: _along(axis, asked, keys if axis == "time" else own_key) for axis in axes}
+        own = (asked * own_key).sum(dim=4)  # (B, S, H, W)
+        highest = own.detach()
+        for axis in axes:
+            highest = torch.maximum(highest, _back(axis, logits[axis].detach().amax(dim=4)))
+        # Starts with the own place taken off as often as it comes too many times.
+        own = (own - highest).exp() * (1 - len(axes))
+        total = own
+        read = own.unsqueeze(4) * own_value.to(exact)
+        for axis in axes:
+            weights = (logits[axis] - _there(axis, highest).unsqueeze(4)).exp()
+            values = (value if axis == "time" else own_value).to(exact)
+            total = total + _back(axis, weights.sum(dim=4))
+            read = read + _back(axis, weights @ _there(axis, values))
+        return (read / total.unsqueeze(4)).to(value.dtype)
+
+
+def _along(axis: str, query: Tensor, key: Tensor) -> Tensor:
+    """Logits of every place over the places along an axis, which stands before the last two."""
+    return _there(axis, query) @ _there(axis, key).mT
+
+
+def _there(axis: str, x: Tensor) -> Tensor:
+    """Move an axis of (B, T, H, W, ...) behind the other places."""
+    return x.movedim(AXES[axis], 3)
+
+
+def _back(axis: str, x: Tensor) -> Tensor:
+    """Undo `_there`."""
+    return x.movedim(3, AXES[axis])
+
+
+def channel_read(x: Tensor) -> Tensor:
+    """Each channel reads the channels that are least like it.
+
+    Source: Fu et al., CVPR 2019, section 3.3, as published: softmax(max(E) - E) with E the
+    products of channels, which is softmax(-E). The products are sums over all pixels and are kept
+    in at least float32.
+
+    Args:
+        x: (B, C, H, W).
+
+    Returns:
+        (B, C, H, W).
+    """
+    exact = torch.promote_types(x.dtype, torch.float32)
+    with torch.autocast(x.device.type, enabled=False):
+        flat = x.flatten(2).to(exact)
+        weights = torch.softmax(-(flat @ flat.mT), dim=2)  # (B, C, C)
+        return (weights @ flat).to(x.dtype).view_as(x)
 
 
 def position_code(height: int, width: int, amplitude: float, like: Tensor) -> Tensor:

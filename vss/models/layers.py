@@ -4,6 +4,7 @@ Shapes: B batch, C channels, H W feature map.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,17 @@ class ConvNormReLU(nn.Sequential):
         )
         nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
         super().__init__(conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+
+
+Projection = Literal["1x1", "1x1+3x3"]
+
+
+def project(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequential:
+    """How keys and values are computed: a 1x1 convolution, and perhaps a 3x3 after it."""
+    layers = [ConvNormReLU(in_channels, out_channels, 1)]
+    if kind == "1x1+3x3":
+        layers.append(ConvNormReLU(out_channels, out_channels, 3))
+    return nn.Sequential(*layers)
 
 
 class Classifier(nn.Sequential):
@@ -69,3 +81,21 @@ class PyramidPooling(nn.Module):
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     """Bilinear (B, C, H, W) -> (B, C, *size), pixels as areas (align_corners is false)."""
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
+
+
+def check_memory(memory: Tensor, slots: int, current: Tensor | None) -> None:
+    """See that a memory fits a head.
+
+    Args:
+        memory: (B, T, ...) as a head kept it.
+        slots: frames that the head was built for.
+        current: the current frame's features, if `memory` holds maps of the same size.
+
+    Raises:
+        ValueError: naming what is there and what is expected.
+    """
+    if memory.shape[1] != slots:
+        raise ValueError(f"the memory holds {memory.shape[1]} frames, the head has {slots} slots")
+    if current is not None and memory.shape[-2:] != current.shape[-2:]:
+        there, here = ("x".join(map(str, x.shape[-2:])) for x in (memory, current))
+        raise ValueError(f"memory frames are {there}, the current frame is {here} (height x width)")

@@ -40,7 +40,9 @@ class VideoSegmenter(nn.Module):
         self.auxiliary = auxiliary
         self.memory_length = memory_length
         self.include_current_frame = include_current_frame
-        self.loss_weights = (1.0,) if auxiliary is None else (1.0, auxiliary_weight)
+        # Branches of a head that are supervised weigh as much as its prediction.
+        of_head = (1.0,) * getattr(head, "outputs", 1)
+        self.loss_weights = of_head if auxiliary is None else (*of_head, auxiliary_weight)
 
     def forward(self, clip: Tensor) -> tuple[Tensor, ...]:
         """Segment the last frame of each clip.
@@ -49,7 +51,8 @@ class VideoSegmenter(nn.Module):
             clip: (B, T + 1, 3, H, W), oldest frame first.
 
         Returns:
-            (B, K, h, w) logits at feature size; in training mode the auxiliary ones follow.
+            (B, K, h, w) logits at feature size; in training mode those of the head's supervised
+            branches and the auxiliary ones follow.
 
         Raises:
             ValueError: if the clip has another number of frames.
@@ -57,7 +60,8 @@ class VideoSegmenter(nn.Module):
         self._check_length(clip)
         features = Features(*(x.unflatten(0, clip.shape[:2]) for x in self.encode(clip)))
         current = Features(*(x[:, -1] for x in features))
-        outputs = [self._read(current, features)]
+        read = self._read(current, features)
+        outputs = list(read) if isinstance(read, tuple) else [read]
         if self.auxiliary is not None and self.training:
             outputs.append(self.auxiliary(current))
         return tuple(outputs)
@@ -70,7 +74,7 @@ class VideoSegmenter(nn.Module):
         """(B, T, 3, H, W) frames -> features of B * T images."""
         return Features(*self.backbone(clip.flatten(0, 1)))
 
-    def _read(self, current: Features, clip: Features) -> Tensor:
+    def _read(self, current: Features, clip: Features) -> Tensor | tuple[Tensor, ...]:
         slots = self.memory_length + int(self.include_current_frame)
         if slots == 0:
             return self.head(current)
@@ -112,6 +116,7 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         head_channels=config.head_channels,
         dropout=config.dropout,
         **slots,
+        **row.fixed,
         **config.chosen_options("head"),
     )
     auxiliary = None

@@ -29,19 +29,60 @@ NAMES = {
         "bottleneck": "bottleneck",
         "conv_seg": "classifier.1",
     },
+    "danet": {
+        **{
+            f"{short}_{end}_conv": f"{branch}.conv_{end}"
+            for short, branch in (("pam", "position"), ("cam", "channel"))
+            for end in ("in", "out")
+        },
+        **{f"pam.{kind}_project": f"position.{kind}" for kind in ("query", "key", "value")},
+        "pam.gamma.scale": "position.gamma",
+        "cam.gamma.scale": "channel.gamma",
+        "conv_seg": "classifiers.fused.1",
+        "pam_conv_seg": "classifiers.branches.0.1",
+        "cam_conv_seg": "classifiers.branches.1.1",
+    },
+    "ccnet": {
+        "convs.0": "conv_in",
+        "convs.1": "decoder.conv_out",
+        "conv_cat": "decoder.bottleneck",
+        **{f"cca.{kind}_conv": f"attention.{kind}" for kind in ("query", "key", "value")},
+        "cca.gamma.scale": "attention.gamma",
+        "conv_seg": "decoder.classifier.1",
+    },
+    "criss_cross_3d": {
+        **{f"{kind}_conv": kind for kind in ("query", "key", "value")},
+        "gamma": "gamma",
+    },
+    "asymmetric_nonlocal": {
+        **{
+            f"{part}.stages.0.{kind}_project": f"{part}.{ours}"
+            for part in ("fusion", "context")
+            for kind, ours in (
+                ("query", "query"),
+                ("key", "key"),
+                ("value", "value"),
+                ("out", "output"),
+            )
+        },
+        "fusion.bottleneck": "fusion.bottleneck",
+        "context.bottleneck": "context.bottleneck",
+        "bottleneck": "bottleneck",
+        "conv_seg": "classifier.1",
+    },
     "tma_T2": {
         **{
-            f"memory_{kind}_conv.{layer}.{slot}": f"memory_{kind}.{slot}.{layer}"
+            f"memory_{kind}_conv.{layer}.{slot}": f"read.memory_{kind}.{slot}.{layer}"
             for kind in ("key", "value")
             for layer in (0, 1)
             for slot in (0, 1)
         },
         **{
-            f"query_{kind}_conv.{layer}": f"query_{kind}.{layer}"
+            f"query_{kind}_conv.{layer}": f"read.query_{kind}.{layer}"
             for kind in ("key", "value")
             for layer in (0, 1)
         },
-        "bottleneck": "bottleneck",
+        "bottleneck": "read.bottleneck",
         "conv_seg": "classifier.1",
     },
 }
@@ -65,8 +106,11 @@ class Reference:
             for name, _, kind in self.meta["params"]
             if not kind.startswith("alias:")
         }
-        counters = {n: v for n, v in head.state_dict().items() if n.endswith("batches_tracked")}
-        head.double().load_state_dict({**state, **counters})
+        own = head.double().state_dict()
+        counters = {n: v for n, v in own.items() if n.endswith("batches_tracked")}
+        # A 1x1x1 convolution in three dimensions is a 1x1 convolution of each frame.
+        fitted = {n: v.reshape(own[n].shape) if n in own else v for n, v in state.items()}
+        head.load_state_dict({**fitted, **counters})
         return head
 
     def features(self, requires_grad: bool = False) -> Features:
@@ -84,6 +128,10 @@ class Reference:
         names = sorted(name for name in self._arrays if name.startswith("input/memory"))
         return (torch.stack([self.tensor(name) for name in names], dim=1),) if names else ()
 
+    def count(self, name: str) -> int:
+        """How many outputs of a kind there are."""
+        return sum(array.startswith(f"{name}_") for array in self._arrays)
+
     @property
     def gradients(self) -> dict[str, Tensor]:
         """Input -> gradient of the sum of squares of the train-mode output."""
@@ -93,6 +141,8 @@ class Reference:
 
 
 def our_name(case: str, name: str) -> str:
+    if name in NAMES[case]:
+        return NAMES[case][name]
     prefixes = sorted(NAMES[case], key=len, reverse=True)
     prefix = next(p for p in prefixes if name.startswith(f"{p}."))
     rest = name.removeprefix(f"{prefix}.")

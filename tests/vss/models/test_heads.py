@@ -10,8 +10,12 @@ from torch import Tensor, nn
 from tests.vss.models.reference import Reference, relative_error
 from vss import catalog
 from vss.models.backbones import Features
+from vss.models.heads.asymmetric import ANNHead
+from vss.models.heads.criss_cross import CCNetHead, CrissCross
+from vss.models.heads.dual import DANetHead
 from vss.models.heads.image import FCNHead, NonLocalHead, PSPHead
-from vss.models.heads.tma import TMAHead, projection
+from vss.models.heads.tma import TMAHead
+from vss.models.layers import project
 
 CLASSES = 5
 
@@ -22,19 +26,36 @@ def reference_head(case: str) -> nn.Module:
         case "fcn_auxiliary":
             return FCNHead((16, 24), **{**common, "head_channels": 8}, stage="stage4")
         case "nonlocal":
-            return NonLocalHead((16, 24), **common)
+            return NonLocalHead((16, 24), **common, attention_scale=True)
         case "psp":
             return PSPHead((16, 24), **common)
+        case "danet":
+            return DANetHead((16, 24), **common, attention_scale=False)
+        case "ccnet":
+            options = catalog.HEADS["ccnet"].options
+            return CCNetHead((16, 24), **common, **options)
+        case "asymmetric_nonlocal":
+            return ANNHead((16, 24), **common)
         case "tma_T2":
-            head = TMAHead((24, 24), **common, memory_slots=2, share_slots=False, position_code=0.0)
+            head = TMAHead((24, 24), **common, memory_slots=2, **catalog.HEADS["tma"].options)
             # The reference case has keys of a quarter of the width, not an eighth.
-            head.memory_key = nn.ModuleList(projection(24, 4) for _ in range(2))
-            head.query_key = projection(24, 4)
+            head.read.memory_key = nn.ModuleList(project(24, 4, "1x1+3x3") for _ in range(2))
+            head.read.query_key = project(24, 4, "1x1+3x3")
             return head
     raise AssertionError(case)
 
 
-CASES = ("fcn_auxiliary", "nonlocal", "psp", "tma_T2")
+CASES = ("fcn_auxiliary", "nonlocal", "psp", "danet", "ccnet", "asymmetric_nonlocal", "tma_T2")
+
+
+def outputs(head: nn.Module, reference: Reference, features: Features) -> tuple[Tensor, ...]:
+    """All that a head computes, also in eval mode."""
+    if isinstance(head, DANetHead):
+        x = features.stage5
+        found = head.classifiers(head.position(x), head.channel(x), all_outputs=True)
+    else:
+        found = head(features, *(reference.memory() and (reference.memory(),)))
+    return found if isinstance(found, tuple) else (found,)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -42,9 +63,9 @@ def test_eval_output_is_the_published_one(case: str) -> None:
     reference = Reference(case)
     head = reference.load_into(reference_head(case)).eval()
 
-    found = head(reference.features(), *(reference.memory() and (reference.memory(),)))
+    found = outputs(head, reference, reference.features())
 
-    assert relative_error(found, reference.tensor("output_eval_0")) < 1e-10
+    assert_published(found, reference, "output_eval")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -53,22 +74,45 @@ def test_train_output_and_gradient_are_the_published_ones(case: str) -> None:
     head = reference.load_into(reference_head(case)).train()
     features = reference.features(requires_grad=True)
 
-    found = head(features, *(reference.memory() and (reference.memory(),)))
-    found.square().sum().backward()
+    found = outputs(head, reference, features)
+    sum(x.square().sum() for x in found).backward()  # type: ignore[union-attr]
 
-    assert relative_error(found, reference.tensor("output_train_0")) < 1e-10
+    assert_published(found, reference, "output_train")
     for name, expected in reference.gradients.items():
         given = features.stage4 if name == "stage4" else features.stage5
         assert given.grad is not None
         assert relative_error(given.grad, expected) < 1e-10
 
 
+def assert_published(found: tuple[Tensor, ...], reference: Reference, name: str) -> None:
+    assert len(found) == reference.count(name)
+    for number, output in enumerate(found):
+        assert relative_error(output, reference.tensor(f"{name}_{number}")) < 1e-10
+
+
+def test_criss_cross_over_a_clip_is_the_published_one() -> None:
+    reference = Reference("criss_cross_3d")
+    module = CrissCross(16, ("time", "column", "row"), "1x1", attention_scale=False)
+    reference.load_into(module)
+    clip = reference.tensor("input/clip").permute(0, 4, 1, 2, 3)  # time is last there
+
+    found = module(clip)
+
+    expected = reference.tensor("output_eval_0").permute(0, 4, 1, 2, 3)
+    assert relative_error(found, expected) < 1e-10
+    assert relative_error(module(clip, last_only=True), expected[:, -1:]) < 1e-10
+
+
 def contract_cases() -> Iterator[Any]:
     """Head, past frames, current frame in the memory, map size, batch."""
     for name, row in catalog.HEADS.items():
-        memories = (
-            [(1, False), (2, False), (4, True), (0, True)] if row.uses_memory else [(0, False)]
-        )
+        memories = [(length, current) for length in (1, 2, 4) for current in (False, True)]
+        if row.holds_current_frame:
+            memories = [(length, True) for length in (0, 1, 2, 4)]
+        elif row.uses_memory:
+            memories.append((0, True))
+        else:
+            memories = [(0, False)]
         for length, current in memories:
             for size in ((7, 9), (8, 6)):
                 for batch in (1, 2):
@@ -82,7 +126,7 @@ def build(name: str, slots: int, **options: Any) -> nn.Module:
     memory = {"memory_slots": slots} if row.uses_memory else {}
     head: nn.Module = catalog.resolve(row.build)(
         channels=(12, 16), num_classes=CLASSES, head_channels=16, dropout=0.1,
-        **memory, **{**row.options, **options},
+        **memory, **row.fixed, **{**row.options, **options},
     )  # fmt: skip
     # Branches that start as a no-op must not hide behind their zero.
     for parameter in head.parameters():
@@ -105,6 +149,13 @@ def inputs(slots: int, size: tuple[int, int], batch: int) -> tuple[Features, Fea
 
 
 def run(head: nn.Module, current: Features, memory: Features | None, slots: int) -> Tensor:
+    """The prediction."""
+    found = run_all(head, current, memory, slots)
+    return found[0] if isinstance(found, tuple) else found
+
+
+def run_all(head: nn.Module, current: Features, memory: Features | None, slots: int) -> Any:
+    """What the head returns: the prediction, or all supervised outputs while it trains."""
     if memory is None:
         return head(current)
     kept = head.remember(memory)  # type: ignore[operator]
@@ -128,16 +179,20 @@ def test_contract(name: str, slots: int, size: tuple[int, int], batch: int) -> N
     for module in head.modules():
         if isinstance(module, nn.Dropout2d):
             module.p = 0.0
-    train_logits = run(head, current, memory, slots)
-    train_logits.square().sum().backward()
+    found = run_all(head, current, memory, slots)
+    outputs = found if isinstance(found, tuple) else (found,)
+    sum(x.square().sum() for x in outputs).backward()  # type: ignore[union-attr]
 
-    assert eval_logits.shape == (batch, CLASSES, *size)
-    torch.testing.assert_close(train_logits, eval_logits)
+    assert {x.shape for x in outputs} == {(batch, CLASSES, *size)}
+    assert len(outputs) == getattr(head, "outputs", 1)
+    torch.testing.assert_close(outputs[0], eval_logits)
     for parameter_name, parameter in head.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.isfinite().all(), parameter_name
-        # Softmax cancels what a key's bias adds to all scores of a query.
-        if not parameter_name.endswith("key.bias"):
+        # Softmax cancels what a key's bias adds to all scores of a query, and all that keys and
+        # queries say of a memory of one entry.
+        alone = slots == 1 and parameter_name.startswith(("time_query", "time_key"))
+        if not parameter_name.endswith("key.bias") and not alone:
             assert parameter.grad.any(), parameter_name
 
 

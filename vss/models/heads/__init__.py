@@ -7,4 +7,7 @@ splits its work so that training and streaming run the same code:
 
     remember(features) -> what it keeps of each frame, a tuple of tensors (N, ...)
     forward(current, memory) -> logits; memory holds the same tensors as (B, T, ...), oldest first
+
+A head whose branches are supervised returns a tuple while it trains, the prediction first, and says
+in `outputs` how many.
 """

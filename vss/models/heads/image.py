@@ -60,15 +60,21 @@ class PSPHead(nn.Module):
 class NonLocalHead(nn.Module):
     """Attention of every pixel over the current frame (Wang et al., CVPR 2018).
 
-    Embedded Gaussian: logits scaled by 1/sqrt(C/2), a residual whose norm starts at zero.
+    Embedded Gaussian: logits scaled by 1/sqrt(C/2) unless `attention_scale` is false, a residual
+    whose norm starts at zero.
     """
 
     def __init__(
-        self, channels: tuple[int, int], num_classes: int, head_channels: int, dropout: float
+        self,
+        channels: tuple[int, int],
+        num_classes: int,
+        head_channels: int,
+        dropout: float,
+        attention_scale: bool,
     ) -> None:
         super().__init__()
         self.conv_in = ConvNormReLU(channels[1], head_channels, 3)
-        self.attention = NonLocalAttention(head_channels)
+        self.attention = NonLocalAttention(head_channels, attention_scale)
         self.conv_out = ConvNormReLU(head_channels, head_channels, 3)
         self.bottleneck = ConvNormReLU(channels[1] + head_channels, head_channels, 3)
         self.classifier = Classifier(head_channels, num_classes, dropout)
@@ -82,7 +88,7 @@ class NonLocalHead(nn.Module):
 class NonLocalAttention(nn.Module):
     """x plus what each of its pixels reads from all others; (B, C, H, W) in and out."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, attention_scale: bool) -> None:
         super().__init__()
         inner = channels // 2
         self.query = nn.Conv2d(channels, inner, kernel_size=1)
@@ -90,7 +96,7 @@ class NonLocalAttention(nn.Module):
         self.value = nn.Conv2d(channels, inner, kernel_size=1)
         norm = nn.BatchNorm2d(channels)
         self.output = nn.Sequential(nn.Conv2d(inner, channels, kernel_size=1, bias=False), norm)
-        self.scale = inner**-0.5
+        self.scale = inner**-0.5 if attention_scale else 1.0
         for projection in (self.query, self.key, self.value):
             nn.init.normal_(projection.weight, std=0.01)
             nn.init.zeros_(projection.bias)  # type: ignore[arg-type]  # it has one by default

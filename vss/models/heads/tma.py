@@ -1,33 +1,142 @@
-"""Temporal memory attention over the frames before the current one.
+"""Temporal memory attention, and the heads that the paper builds around it.
 
 Source: Wang, Wang, Liu: "Temporal Memory Attention for Video Semantic Segmentation", ICIP 2021,
-and its published code.
+and its published code, for `tma`; Chen et al. 2021, 2.1 to 2.4, for the others, whose text leaves
+open what each class names.
 Differs: `share_slots` (one set of projections for all slots: capacity then does not grow with the
-memory, and what was projected once can be cached) and `position_code` (sines and cosines of the
-place joined to queries and keys) are ours; both are off as published.
-Shapes: B batch, T memory slots, C5 channels of stage 5, C head channels, K C/8 key channels,
-V C/2 value channels, H W feature map.
+memory, and what was projected once can be cached), `position_code` (sines and cosines of the place
+joined to queries and keys), `attention_scale` and `projection` are ours or options of the paper;
+their defaults are as published.
+Shapes: N images, B batch, T memory slots, C4 C5 channels of stage 4 and 5, C head channels, K C/8
+key channels, V C/2 value channels, P tokens of a pooled frame, H W feature map.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vss.models.attention import full_read, position_code
+from vss.models.attention import (
+    Pooling,
+    full_read,
+    pool_over_time,
+    position_code,
+    pyramid_pool,
+)
 from vss.models.backbones import Features
-from vss.models.layers import Classifier, ConvNormReLU
+from vss.models.heads.asymmetric import StageFusion
+from vss.models.layers import Classifier, ConvNormReLU, Projection, check_memory, project
+
+
+class TemporalMemory(nn.Module):
+    """Each pixel reads the memory by softmax attention, joined to its own value.
+
+    Args:
+        channels: C5 of the current frame and of the memory.
+        head_channels: C; keys are C/8 wide and values C/2 (64 and 256 as published).
+        memory_slots: T, frames in the memory.
+        share_slots: the same projections for every slot.
+        position_code: amplitude of the code joined to queries and keys; 0 for none.
+        projection: how keys, queries and values are computed.
+        attention_scale: divide the logits by the square root of K.
+        pooling: read pyramid tokens of the memory instead of all its pixels, pooled over time so.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        head_channels: int,
+        memory_slots: int,
+        share_slots: bool,
+        position_code: float,
+        projection: Projection,
+        attention_scale: bool,
+        pooling: Pooling | None = None,
+    ) -> None:
+        super().__init__()
+        keys, values = head_channels // 8, head_channels // 2
+        self.memory_slots = memory_slots
+        self.share_slots = share_slots
+        self.position_code = position_code
+        self.scale = keys**-0.5 if attention_scale else 1.0
+        self.pooling = pooling
+        own = 1 if share_slots else memory_slots
+        self.memory_key = nn.ModuleList(project(channels, keys, projection) for _ in range(own))
+        self.memory_value = nn.ModuleList(project(channels, values, projection) for _ in range(own))
+        self.query_key = project(channels, keys, projection)
+        self.query_value = project(channels, values, projection)
+        self.bottleneck = ConvNormReLU(2 * values, head_channels, 3)
+
+    def remember(self, features: Features) -> tuple[Tensor, ...]:
+        """What is kept of each of N frames.
+
+        Returns:
+            where slots share their projections, keys and values as they are read: (N, K, HW) and
+            (N, V, HW), or P tokens instead of HW; else stage 5, (N, C5, H, W).
+        """
+        if not self.share_slots:
+            return (features.stage5,)
+        return self._entries(features.stage5, slot=0)
+
+    def forward(self, current: Tensor, memory: tuple[Tensor, ...]) -> Tensor:
+        """Read the memory for each pixel of the current frame.
+
+        Args:
+            current: (B, C5, H, W).
+            memory: what `remember` kept, each as (B, T, ...), oldest first.
+
+        Returns:
+            (B, C, H, W).
+
+        Raises:
+            ValueError: if the memory has another number of frames, or frames of another size.
+        """
+        check_memory(memory[0], self.memory_slots, None if self.share_slots else current)
+        if self.share_slots:
+            key, value = memory  # (B, T, K, P), (B, T, V, P)
+        else:
+            slots = [self._entries(x, slot) for slot, x in enumerate(memory[0].unbind(dim=1))]
+            key, value = (torch.stack(parts, dim=1) for parts in zip(*slots, strict=True))
+        query = self._coded(self.query_key(current))
+        context = self._read(query.flatten(2), key, value).unflatten(2, query.shape[-2:])
+        return self.bottleneck(torch.cat([self.query_value(current), context], dim=1))
+
+    def _entries(self, stage5: Tensor, slot: int) -> tuple[Tensor, Tensor]:
+        """(N, C5, H, W) -> keys (N, K, HW) and values (N, V, HW), or P tokens instead of HW."""
+        key = self._coded(self.memory_key[slot](stage5))
+        value = self.memory_value[slot](stage5)
+        if self.pooling is None:
+            return key.flatten(2), value.flatten(2)
+        return pyramid_pool(key), pyramid_pool(value)
+
+    def _coded(self, x: Tensor) -> Tensor:
+        """Join the position code to (N, K, H, W) keys or queries."""
+        if not self.position_code:
+            return x
+        code = position_code(*x.shape[-2:], self.position_code, like=x)
+        return torch.cat([x, code.expand(len(x), -1, -1, -1)], dim=1)
+
+    def _read(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """(B, K, HW), (B, T, K, P), (B, T, V, P) -> (B, V, HW)."""
+        if self.pooling is None:
+            key, value = (x.transpose(1, 2).flatten(2) for x in (key, value))
+            return full_read(query, key, value, self.scale)
+        keys, counts = pool_over_time(key, self.pooling)
+        values, _ = pool_over_time(value, self.pooling)
+        return full_read(query, keys, values, self.scale, counts)
 
 
 class TMAHead(nn.Module):
-    """Each pixel reads the memory by unscaled softmax attention, joined to its own value.
+    """A temporal read and a classifier: `tma`, `apnb_tma`, `afnb_tma` and `asym_tma`.
 
     Args:
         channels: of stage 4 and stage 5.
         num_classes: classes of the logits.
-        head_channels: C; keys are C/8 wide and values C/2 (64 and 256 as published).
+        head_channels: C.
         dropout: before the classifier.
-        memory_slots: T, frames in the memory.
-        share_slots: the same projections for every slot.
-        position_code: amplitude of the code joined to queries and keys; 0 for none.
+        fuse_stages: AFNB reads stage 4 into stage 5 of the current frame before it asks; the
+            memory stays as the backbone gave it.
+        memory: the further arguments of `TemporalMemory`.
     """
 
     def __init__(
@@ -36,64 +145,19 @@ class TMAHead(nn.Module):
         num_classes: int,
         head_channels: int,
         dropout: float,
-        memory_slots: int,
-        share_slots: bool,
-        position_code: float,
+        fuse_stages: bool = False,
+        **memory: Any,
     ) -> None:
         super().__init__()
-        keys, values = head_channels // 8, head_channels // 2
-        self.share_slots = share_slots
-        self.position_code = position_code
-        own = 1 if share_slots else memory_slots
-        self.memory_key = nn.ModuleList(projection(channels[1], keys) for _ in range(own))
-        self.memory_value = nn.ModuleList(projection(channels[1], values) for _ in range(own))
-        self.query_key = projection(channels[1], keys)
-        self.query_value = projection(channels[1], values)
-        self.bottleneck = ConvNormReLU(2 * values, head_channels, 3)
+        self.fusion = StageFusion(channels, head_channels // 2) if fuse_stages else None
+        self.read = TemporalMemory(channels[1], head_channels, **memory)
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:
-        """What is kept of each of N frames: keys and values if slots share them, else stage 5."""
-        if self.share_slots:
-            return self.memory_key[0](features.stage5), self.memory_value[0](features.stage5)
-        return (features.stage5,)
+        """What is kept of each of N frames."""
+        return self.read.remember(features)
 
     def forward(self, current: Features, memory: tuple[Tensor, ...]) -> Tensor:
-        """Read the memory for each pixel of the current frame.
-
-        Args:
-            current: features of the frame to segment.
-            memory: what `remember` kept, each as (B, T, ...), oldest first.
-
-        Returns:
-            (B, num_classes, H, W) logits.
-        """
-        key, value = memory if self.share_slots else self._project_slots(memory[0])
-        query = self.query_key(current.stage5)  # (B, K, H, W)
-        height, width = query.shape[-2:]
-        if self.position_code:
-            code = position_code(height, width, self.position_code, query)
-            query = torch.cat([query, code.expand(len(query), -1, -1, -1)], dim=1)
-            key = torch.cat([key, code.expand(*key.shape[:2], -1, -1, -1)], dim=2)
-        context = full_read(
-            query.flatten(2),
-            key.transpose(1, 2).flatten(2),  # (B, K, THW)
-            value.transpose(1, 2).flatten(2),  # (B, V, THW)
-            scale=1.0,
-        ).unflatten(2, (height, width))
-        own = self.query_value(current.stage5)  # (B, V, H, W)
-        return self.classifier(self.bottleneck(torch.cat([own, context], dim=1)))
-
-    def _project_slots(self, stage5: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, C5, H, W) -> (B, T, K, H, W) and (B, T, V, H, W), own weights for each slot."""
-        frames = stage5.unbind(dim=1)
-        keys = [project(x) for project, x in zip(self.memory_key, frames, strict=True)]
-        values = [project(x) for project, x in zip(self.memory_value, frames, strict=True)]
-        return torch.stack(keys, dim=1), torch.stack(values, dim=1)
-
-
-def projection(in_channels: int, out_channels: int) -> nn.Sequential:
-    """How keys and values are computed: a 1x1, then a 3x3 convolution."""
-    return nn.Sequential(
-        ConvNormReLU(in_channels, out_channels, 1), ConvNormReLU(out_channels, out_channels, 3)
-    )
+        """Features of the frame, and what was kept of T frames -> (B, K, H, W) logits."""
+        stage5 = current.stage5 if self.fusion is None else self.fusion(current)
+        return self.classifier(self.read(stage5, memory))
