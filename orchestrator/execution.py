@@ -14,8 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-# Read when Ray is imported. Results are read from our own reports, so Tune's loggers are off;
-# the first Ctrl-C is ours.
+# Read when Ray is imported. Results are read from our own reports, so Tune's loggers are off; the
+# first Ctrl-C is ours; a client shows the token that it has only if told so.
+if (
+    os.environ.get("RAY_AUTH_TOKEN")
+    or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    or Path("~/.ray/auth_token").expanduser().exists()
+):
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -121,13 +127,14 @@ def connect(address: str | None) -> Cluster:
         options |= {"include_dashboard": True, "object_store_memory": 100 * 2**20}
     else:
         _check_answers(address)
-        if _has_token():
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         context = ray.init(address=address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no Ray cluster at '{address or 'this machine'}': {reason}") from None
+        hint = "; if it asks for a token, RAY_AUTH_TOKEN_PATH names its file" if address else ""
+        raise UserError(
+            f"no Ray cluster at '{address or 'this machine'}': {reason}{hint}"
+        ) from None
     if address is None and _TOKEN_FILE.exists():
         _TOKEN_FILE.chmod(0o600)  # Ray leaves it readable by every user of the machine
     url = context.dashboard_url
@@ -150,11 +157,6 @@ def _check_answers(address: str) -> None:
             f"no Ray cluster answers at '{address}': {error.strerror or error}; "
             "check --address and RAY_ADDRESS, or leave them out to run on this machine"
         ) from None
-
-
-def _has_token() -> bool:
-    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return bool(named) or _TOKEN_FILE.exists()
 
 
 def disconnect() -> None:

@@ -217,7 +217,7 @@ def _latency_line(record: ExperimentRecord) -> str:
     return (
         f"- latency: batch {found['batch_size']}, whole clip encoded for each prediction, "
         f"{found['rounds']} rounds of {found['runs_per_round']} over all cells in turn, warm-up "
-        f"left out, on {escape(str(found['device']))}, {found['threads']} threads"
+        f"left out, on {escape(str(found['device']))} (threads: {found['threads']})"
     )
 
 

@@ -248,6 +248,7 @@ class _State:
         """Count a step."""
         self.step += 1
         self.window.append(loss)
+        self.loss = loss if self.loss is None else self.loss
         if len(self.window) >= max(1, steps // CURVE_POINTS) or self.step == steps:
             self.loss = sum(self.window) / len(self.window)
             self.curve.append((self.step, self.loss, rate))

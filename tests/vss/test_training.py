@@ -206,6 +206,17 @@ def test_long_curves_are_means_over_windows() -> None:
     assert {loss for _, loss, _ in state.curve} == {1.5}
 
 
+def test_scoring_before_the_first_point_of_the_curve_has_a_loss_to_tell(
+    tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vss.training.CURVE_POINTS", 1)
+    told: list[Progress] = []
+
+    run(tiny(eval_every=1), tmp_path, synthetic_cache, report=told.append)
+
+    assert all(p.loss is not None for p in told if p.miou is not None)
+
+
 def test_last_weights_are_scored_unless_best_is_asked_for(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
