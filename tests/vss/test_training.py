@@ -363,13 +363,13 @@ def test_killed_process_is_resumed_to_the_same_bits(tmp_path: Path, synthetic_ca
 
 @pytest.mark.slow
 def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
-    """The quickstart in small: 60 clips, 150 steps, half the size; observed margins are 0.02 up."""
+    """The quickstart in small: 60 clips, 250 steps; seen with seeds 0 and 1: margins of 0.04."""
     recipe = {
         "clips": 60, "frame_width": 64, "frame_height": 48, "width": 16, "head_channels": 64,
         "auxiliary_channels": 32, "batch_size": 8, "learning_rate": 4e-3, "weight_decay": 0.01,
-        "schedule": "one_cycle", "steps": 150,
+        "schedule": "one_cycle", "steps": 250,
     }  # fmt: skip
-    memory = {"head": "tma", "memory_length": 2, "share_slots": True, "position_code": 2.0}
+    memory = {"head": "tma", "memory_length": 4, "share_slots": True, "position_code": 2.0}
 
     image = run(tiny(**recipe), tmp_path, synthetic_cache)
     video = run(tiny(**recipe, **memory), tmp_path, synthetic_cache)
@@ -377,5 +377,5 @@ def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cach
     assert image is not None
     assert video is not None
     assert image.metrics["miou"] > 0.30
-    assert video.metrics["miou"] > image.metrics["miou"] + 0.01
+    assert video.metrics["miou"] > image.metrics["miou"] + 0.02
     assert math.isfinite(video.metrics["miou"])
