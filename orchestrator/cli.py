@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.jobs import Outcome
     from orchestrator.settings import Settings
+    from vss.config import TrialConfig
 
 app = typer.Typer(
     help="Ablation experiments for video semantic segmentation: a YAML file in, a report out.",
@@ -39,7 +40,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 @app.command()
-def plan(spec: SpecPath, as_json: AsJson = False) -> None:
+def plan(
+    spec: SpecPath,
+    as_json: AsJson = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Count parameters and operations of every cell.")
+    ] = False,
+) -> None:
     """Check a spec and list its cells and trials, without starting any."""
     from orchestrator.spec import load_spec
 
@@ -54,11 +61,18 @@ def plan(spec: SpecPath, as_json: AsJson = False) -> None:
             }
             for trial in experiment.trials
         ]
-        _print_json({"experiment": experiment.name, "trials": trials})
+        listed: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+        if cost:
+            listed["cost"] = {cell: _cost(config) for cell, config in experiment.cells.items()}
+        _print_json(listed)
         return
-    for cell in experiment.cells:
+    for cell, config in experiment.cells.items():
         mark = " (baseline)" if cell == experiment.baseline else ""
         typer.echo(f"{cell}{mark}")
+        if cost:
+            counted = _cost(config)
+            millions, gflops = counted["parameters"] / 1e6, counted["gflops"]
+            typer.echo(f"  {millions:.2f} M parameters, {gflops:.1f} GFLOPs a prediction")
         for trial in experiment.trials:
             if trial.cell == cell:
                 typer.echo(f"  {trial.config.trial_id}  seed {trial.config.seed}")
@@ -256,6 +270,14 @@ def _address(given: str | None, settings: "Settings") -> str | None:
         return given or settings.ray_address
     head = lasting.running(settings)
     return head.address if head else None
+
+
+def _cost(config: "TrialConfig") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from vss.cost import count
+
+    return asdict(count(config))
 
 
 def _default(field: "FieldInfo") -> str:

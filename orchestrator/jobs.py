@@ -21,6 +21,8 @@ class Job:
         cache: folder of decoded frames; each machine has its own.
         data: folder of the dataset, or None.
         weights: the file whose digest the settings hold, or None.
+        teacher: settings of the trial that teaches this one, or None.
+        teacher_weights: what that trial left; None for a fresh teacher (a smoke test).
         tracking_uri: of MLflow, or None to log nothing (a smoke test).
         stop_file: the worker stops as soon as this file exists.
         max_scored_frames: score only the first of each split, or None for all.
@@ -43,6 +45,8 @@ class Job:
     tags: dict[str, str]
     stop_file: str
     max_scored_frames: int | None = None
+    teacher: dict[str, Any] | None = None
+    teacher_weights: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 import textwrap
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -115,6 +115,10 @@ def json_schema() -> dict[str, Any]:
     known = dict(settings["properties"])
     known.pop("seed")
     known["precision"] = {**known["precision"], "enum": ["auto", "fp32", "bf16"]}
+    known["teacher_seed"] = {
+        "type": "integer",
+        "description": "seed of the teacher's trial; the student's own if left out",
+    }
     known["weights"] = {"type": "string", "description": known["weights"]["description"]}
     group = {"type": "object", "properties": known, "additionalProperties": False}
     factors = {
@@ -176,21 +180,24 @@ def _experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experiment:
     if len(set(spec.seeds)) < len(spec.seeds):
         raise UserError(f"'seeds' holds a seed twice: {spec.seeds}")
     _check_exclude(spec)
-    first = spec.seeds[0]
     weight_files: dict[str, Path] = {}
-    points = (
-        (name, _checked(name, {**_resolved(settings, spec, folder, weight_files), "seed": first}))
-        for name, settings in _points(spec)
+    points = [
+        (name, _resolved(settings, spec, folder, weight_files)) for name, settings in _points(spec)
+    ]
+    lessons = _lessons(points, spec)
+    cells, kept_names = _merge_equal(
+        ((name, _trial(name, settings, spec.seeds[0], lessons)) for name, settings in points),
+        spec.cells,
     )
-    cells, kept_names = _merge_equal(points, spec.cells)
     if not cells:
         raise UserError("the design is empty: give grid, cells or ablate (and not exclude all)")
+    settings_of = dict(points)
     return Experiment(
         name=spec.name,
         description=spec.description,
         trials=tuple(
-            PlannedTrial(name, _checked(name, {**config.settings(), "seed": seed}))
-            for name, config in cells.items()
+            PlannedTrial(name, _trial(name, settings_of[name], seed, lessons))
+            for name in cells
             for seed in spec.seeds
         ),
         cells=cells,
@@ -284,6 +291,50 @@ def _digest(file: Path) -> str:
             f"weights file {file} cannot be read ({error.strerror}); "
             "paths are relative to the spec; or write none or imagenet"
         ) from None
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """Who teaches a cell: the settings of the teacher's cell, and its seed if it is fixed."""
+
+    cell: str
+    settings: Settings
+    seed: int | None
+
+
+def _lessons(points: Sequence[tuple[str, Settings]], spec: ExperimentSpec) -> dict[str, _Lesson]:
+    """Student -> its lesson; takes `teacher_seed`, which belongs to no trial, out of settings."""
+    by_name = dict(points)
+    found = {}
+    for name, settings in points:
+        teacher, seed = settings.get("teacher", "none"), settings.pop("teacher_seed", None)
+        if teacher == "none":
+            if seed is not None:
+                raise UserError(
+                    f"cell '{name}': teacher_seed ({seed}) means nothing without teacher"
+                )
+            continue
+        if teacher not in by_name:
+            hint = catalog.did_you_mean(str(teacher), by_name)
+            raise UserError(f"cell '{name}': teacher '{teacher}' is not a cell of this spec{hint}")
+        if by_name[teacher].get("teacher", "none") != "none":
+            raise UserError(f"cell '{name}': teacher '{teacher}' has a teacher itself")
+        if seed is not None and seed not in spec.seeds:
+            raise UserError(
+                f"cell '{name}': teacher_seed {seed} is not among the seeds {spec.seeds}"
+            )
+        found[name] = _Lesson(teacher, by_name[teacher], seed)
+    return found
+
+
+def _trial(cell: str, settings: Settings, seed: int, lessons: Mapping[str, _Lesson]) -> TrialConfig:
+    """A cell with a seed; a student's teacher becomes the trial of that seed."""
+    lesson = lessons.get(cell)
+    if lesson is not None:
+        of_seed = seed if lesson.seed is None else lesson.seed
+        teacher = _checked(lesson.cell, {**lesson.settings, "seed": of_seed})
+        settings = {**settings, "teacher": teacher.trial_id}
+    return _checked(cell, {**settings, "seed": seed})
 
 
 def _checked(cell: str, settings: Settings) -> TrialConfig:

@@ -182,7 +182,10 @@ def _run_trials(
             ]
             if not todo:
                 break
-            claims = driver.claim([trial.trial_id for trial in todo])
+            ready = _with_a_teacher(todo, ledger.trials(experiment.name), driver, outcomes)
+            if not ready:
+                continue  # students of failed teachers were all that was left
+            claims = driver.claim([trial.trial_id for trial in ready])
             if claims:
                 wanted = [jobs.make(claim, ledger.membership(claim.trial_id)) for claim in claims]
                 with _Round(driver, claims, outcomes, should_stop) as events:
@@ -192,6 +195,27 @@ def _run_trials(
                 driver.touch()
                 time.sleep(_WAIT_SECONDS)
         return should_stop()
+
+
+def _with_a_teacher(
+    todo: Sequence[TrialStatus],
+    trials: Sequence[TrialStatus],
+    driver: Driver,
+    outcomes: "_Outcomes",
+) -> list[TrialStatus]:
+    """Those that can begin: teachers come first, and a failed one fails its students by name."""
+    by_id = {trial.trial_id: trial for trial in trials}
+    ready = []
+    for trial in todo:
+        teacher = by_id.get(trial.settings.get("teacher", "none"))
+        if teacher is None or teacher.state == State.FINISHED:
+            ready.append(trial)
+        elif teacher.trial_id in outcomes.given_up:
+            outcomes.given_up.add(trial.trial_id)
+            message = f"its teacher failed: {teacher.cell}, seed {teacher.seed}"
+            for claim in driver.claim([trial.trial_id]):
+                driver.end(claim, State.FAILED, message, message)
+    return ready
 
 
 def _measure_latency(
@@ -250,6 +274,8 @@ class _Jobs:
         config, settings, resources = trial.config, self._settings, self._experiment.resources
         data = self._paths[config.dataset]
         weights = self._experiment.weight_files.get(config.weights)
+        teacher = self._trials[config.teacher].config if config.teacher != "none" else None
+        taught = settings.storage / config.teacher / "weights.safetensors"
         return Job(
             trial_id=claim.trial_id,
             settings=config.settings(),
@@ -267,6 +293,8 @@ class _Jobs:
             artifacts=str(settings.artifacts),
             tags={f"experiment/{name}": cell for name, cell in membership.items()},
             stop_file=str(self.stop_file),
+            teacher=teacher.settings() if teacher else None,
+            teacher_weights=str(taught) if teacher else None,
         )
 
     def smoke(self, cell: str, folder: Path) -> Job:
@@ -279,6 +307,7 @@ class _Jobs:
             settings=short.settings(),
             storage=str(folder),
             tracking_uri=None,
+            teacher_weights=None,
             max_scored_frames=_SMOKE_FRAMES,
         )
 

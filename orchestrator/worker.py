@@ -123,6 +123,8 @@ def _run(job: Job, report: Report, opened: list[TrialRun]) -> Outcome:
         device=device,
         threads=threads_for(job.cpus),
         weights_path=Path(job.weights) if job.weights else None,
+        teacher=parse(job.teacher) if job.teacher else None,
+        teacher_weights=Path(job.teacher_weights) if job.teacher_weights else None,
         report=on_progress,
         should_stop=lambda: os.path.exists(job.stop_file),  # noqa: PTH110  # asked every step
         max_scored_frames=job.max_scored_frames,

@@ -26,9 +26,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class Backbone(Choice):
-    """An image encoder; `build` is the "module:function" that makes it."""
+    """An image encoder.
+
+    Attributes:
+        build: the "module:function" that makes it.
+        imagenet: torchvision has ImageNet weights for it.
+    """
 
     build: str = ""
+    imagenet: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,13 +74,16 @@ class Dataset(Choice):
 
 
 BACKBONES: dict[str, Backbone] = {
-    name: Backbone(source=source, build=f"vss.models.backbones:{name}")
-    for name, source in {
-        "resnet18": "He et al. 2016, torchvision's form, dilated",
-        "resnet34": "He et al. 2016, torchvision's form, dilated",
-        "resnet50": "He et al. 2016, torchvision's form, dilated",
-        "resnet101": "He et al. 2016, torchvision's form, dilated",
-    }.items()
+    f"resnet{depth}{form}": Backbone(
+        source=f"He et al. 2016, {source}, dilated",
+        build=f"vss.models.backbones:resnet{depth}{form}",
+        imagenet=form == "",
+    )
+    for form, source in (
+        ("", "torchvision's form"),
+        ("_v1c", "with the deep stem of the OpenMMLab toolboxes and of TMANet"),
+    )
+    for depth in (18, 34, 50, 101)
 }
 
 # Options of the heads that read the memory by temporal attention, and by criss-cross attention.
@@ -262,14 +271,12 @@ def listed(names: Mapping[str, object]) -> str:
 
 
 def takers(option: str) -> str:
-    """Which choices take an option, for example "head tma"."""
-    found = [
-        f"{setting} {name}"
+    """Which choices take an option, for example "head tma, apnb_tma"."""
+    found = {
+        setting: [name for name, choice in table.items() if option in choice.options]
         for setting, table in CHOICES.items()
-        for name, choice in table.items()
-        if option in choice.options
-    ]
-    return ", ".join(found)
+    }
+    return ", ".join(f"{setting} {', '.join(names)}" for setting, names in found.items() if names)
 
 
 def resolve(reference: str) -> Any:

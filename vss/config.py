@@ -92,12 +92,33 @@ class TrialConfig(BaseModel):
     warmup_share: float | None = Field(
         None, gt=0, lt=1, description="share of the steps on which the rate rises (one_cycle)"
     )
-    class_weights: Literal["none", "median_frequency"] = Field(
-        "none", description="weights of the classes in the loss"
+    class_weights: Literal["none", "median_frequency"] | list[float] = Field(
+        "none", description="weights of the classes in the loss; a list has one for each class"
+    )
+    ohem_threshold: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="only pixels whose true class is less probable than this count; 0 = all count",
+    )
+    ohem_min_share: float = Field(
+        0.0625,
+        gt=0,
+        le=1,
+        description="of the labelled pixels; so many of the hardest count anyway",
     )
     flip: bool = Field(True, description="mirror half of the training clips")
     scale_min: float = Field(1.0, gt=0, description="smallest zoom of a training clip")
     scale_max: float = Field(1.0, gt=0, description="largest zoom of a training clip")
+
+    teacher: str = Field(
+        "none",
+        description="whose answers are learnt too: a cell in a spec, its trial_id in a trial",
+    )
+    distillation_weight: float = Field(
+        0.0, ge=0, description="of the teacher's answers in the loss"
+    )
+    temperature: float = Field(1.0, gt=0, description="softens both answers in that loss")
 
     precision: Literal["fp32", "bf16"] = Field(description="of the forward pass")
     eval_every: int = Field(0, ge=0, description="steps between scores on val; 0 = never")
@@ -190,6 +211,19 @@ class TrialConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _distillation_is_whole(self) -> Self:
+        if self.teacher == "none" and (self.distillation_weight, self.temperature) != (0.0, 1.0):
+            raise ValueError(
+                f"distillation_weight ({self.distillation_weight}) and temperature "
+                f"({self.temperature}) mean nothing without a teacher"
+            )
+        if self.teacher != "none" and self.distillation_weight == 0:
+            raise ValueError(
+                f"teacher '{self.teacher}' teaches nothing: set distillation_weight above 0"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _settings_agree(self) -> Self:
         smallest = catalog.HEADS[self.head].smallest_batch
         if self.batch_size < smallest:
@@ -199,11 +233,33 @@ class TrialConfig(BaseModel):
             )
         if self.scale_min > self.scale_max:
             raise ValueError(f"scale_min ({self.scale_min}) is above scale_max ({self.scale_max})")
+        if isinstance(self.class_weights, list):
+            self._check_class_weights(self.class_weights)
+        if self.ohem_threshold == 0 and self.ohem_min_share != _DEFAULTS["ohem_min_share"]:
+            raise ValueError(
+                f"ohem_min_share (it is {self.ohem_min_share}) means nothing without "
+                "ohem_threshold (it is 0)"
+            )
         if self.select == "best_val" and self.eval_every == 0:
             raise ValueError("select: best_val needs eval_every above 0 (it is 0)")
+        if self.weights == "imagenet" and not catalog.BACKBONES[self.backbone].imagenet:
+            raise ValueError(
+                f"there are no imagenet weights for backbone '{self.backbone}': "
+                "set weights to none or to a file"
+            )
         if self.weights == "imagenet" and self.width != 64:
             raise ValueError(f"imagenet weights are for width 64: it is {self.width}")
         return self
+
+    def _check_class_weights(self, weights: list[float]) -> None:
+        classes = list(catalog.DATASETS[self.dataset].classes)
+        if len(weights) != len(classes):
+            raise ValueError(
+                f"class_weights has {len(weights)} entries, dataset '{self.dataset}' has "
+                f"{len(classes)} classes: {', '.join(classes)}"
+            )
+        if min(weights) < 0 or max(weights) == 0:
+            raise ValueError(f"class_weights must be 0 or above, one above 0 (it is {weights})")
 
     @model_validator(mode="after")
     def _weights_are_contents(self) -> Self:

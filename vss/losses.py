@@ -4,6 +4,7 @@ Shapes: B clips, K classes, h w feature map, H W labels.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,11 +16,28 @@ from vss.data.clips import IGNORE_LABEL, Clip
 from vss.models.layers import resize
 
 
+@dataclass(frozen=True)
+class HardPixels:
+    """Online hard example mining: which pixels count.
+
+    Source: Shrivastava et al., CVPR 2016, in the form of the OpenMMLab segmentation toolbox, whose
+    smallest number of pixels is a share here, so that it does not depend on the crop.
+
+    Attributes:
+        threshold: those whose true class has less than this probability count.
+        min_share: of the labelled pixels; if fewer count, the hardest of them do.
+    """
+
+    threshold: float
+    min_share: float
+
+
 def segmentation_loss(
     outputs: Sequence[Tensor],
     output_weights: Sequence[float],
     labels: Tensor,
     class_weights: Tensor | None,
+    hard: HardPixels | None = None,
 ) -> Tensor:
     """Weighted sum of the cross-entropies of all outputs.
 
@@ -28,19 +46,27 @@ def segmentation_loss(
         output_weights: one for each output.
         labels: (B, H, W) int64; IGNORE_LABEL is left out of sum and mean.
         class_weights: (K,) or None for equal weights.
+        hard: which pixels count, or None for all.
 
     Returns:
         a scalar; 0 if no pixel is labelled.
     """
     losses = [
-        weight * cross_entropy(resize(logits, labels.shape[1:]), labels, class_weights)
+        weight * cross_entropy(resize(logits, labels.shape[1:]), labels, class_weights, hard)
         for logits, weight in zip(outputs, output_weights, strict=True)
     ]
     return torch.stack(losses).sum()
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
-    """Mean over the labelled pixels, weighted by their classes; 0 if there are none."""
+def cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    class_weights: Tensor | None,
+    hard: HardPixels | None = None,
+) -> Tensor:
+    """Mean over the labelled pixels that count, weighted by their classes; 0 if there are none."""
+    if hard is not None:
+        labels = torch.where(_is_hard(logits, labels, hard), labels, IGNORE_LABEL)
     total = F.cross_entropy(
         logits.float(), labels, class_weights, ignore_index=IGNORE_LABEL, reduction="sum"
     )
@@ -48,6 +74,19 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None) 
     if class_weights is None:
         return total / max(1, labelled.numel())
     return total / class_weights[labelled].sum().clamp_min(torch.finfo(torch.float32).tiny)
+
+
+@torch.no_grad()
+def _is_hard(logits: Tensor, labels: Tensor, hard: HardPixels) -> Tensor:
+    """(B, K, H, W), (B, H, W) -> (B, H, W), true where a pixel counts."""
+    surprise = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_LABEL, reduction="none")
+    labelled = labels != IGNORE_LABEL
+    probability = torch.where(labelled, (-surprise).exp(), torch.inf)
+    counts = probability < hard.threshold
+    least = int(hard.min_share * int(labelled.sum()))
+    if int(counts.sum()) >= least:
+        return counts
+    return probability <= probability.flatten().kthvalue(least).values
 
 
 def median_frequency_weights(

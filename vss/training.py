@@ -24,10 +24,11 @@ from vss.config import TrialConfig
 from vss.data.cache import DecodedVideo, decode
 from vss.data.clips import Clip, VideoDataset, clips_of
 from vss.data.transforms import augment, gather
+from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
 from vss.errors import UserError
 from vss.latency import StepClock, autocast
-from vss.losses import median_frequency_weights, segmentation_loss
+from vss.losses import HardPixels, median_frequency_weights, segmentation_loss
 from vss.memory import PeakMemory
 from vss.metrics import Confusion, frame_confusions, iou_per_class, scores
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
@@ -95,6 +96,8 @@ def train(
     device: torch.device,
     threads: int,
     weights_path: Path | None = None,
+    teacher: TrialConfig | None = None,
+    teacher_weights: Path | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoint_seconds: float = 20.0,
@@ -110,6 +113,8 @@ def train(
         device: where to run.
         threads: for the CPU; the same number gives the same bits.
         weights_path: the file whose digest `config.weights` holds.
+        teacher: the trial that `config.teacher` names.
+        teacher_weights: what it left; None teaches at random (for a smoke test).
         report: called about once a second, and at every scoring.
         should_stop: asked before every step.
         checkpoint_seconds: time between checkpoints.
@@ -128,10 +133,16 @@ def train(
     memory = PeakMemory(device)
     torch.manual_seed(config.seed)
     model = build_model(config, weights_path).to(device)
+    master = None
+    if teacher is not None:
+        master = load_teacher(teacher, config, teacher_weights).to(device)
     optimizer = _optimizer(config, model)
     video = decode(dataset, config.frame_width, config.frame_height, cache)
     clips = _clips(config, dataset, max_scored_frames)
     class_weights = _class_weights(config, video, clips["train"], device)
+    hard = None
+    if config.ohem_threshold > 0:
+        hard = HardPixels(config.ohem_threshold, config.ohem_min_share)
     state = _State(data_fingerprint=dataset.fingerprint)
     if (saved := directory.load()) is not None:
         state = _State(**saved["state"])
@@ -157,7 +168,12 @@ def train(
         images, labels = _batch(config, state.step, video, clips["train"], device)
         with autocast(config, device):
             outputs = model(images)
-        loss = segmentation_loss(outputs, model.loss_weights, labels, class_weights)
+        loss = segmentation_loss(outputs, model.loss_weights, labels, class_weights, hard)
+        if master is not None and teacher is not None:
+            with autocast(teacher, device):
+                told = answers(master, images)
+            taught = distillation_loss(outputs[0], told, labels, config.temperature)
+            loss = loss + config.distillation_weight * taught
         _check_finite(loss, state.step, rate, directory)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -298,6 +314,8 @@ def _clips(
 def _class_weights(
     config: TrialConfig, video: DecodedVideo, clips: Sequence[Clip], device: torch.device
 ) -> Tensor | None:
+    if isinstance(config.class_weights, list):
+        return torch.tensor(config.class_weights, device=device)
     if config.class_weights == "none":
         return None
     num_classes = len(catalog.DATASETS[config.dataset].classes)

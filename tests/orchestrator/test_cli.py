@@ -66,6 +66,16 @@ def test_plan_as_json(run, write_spec: SpecWriter) -> None:  # type: ignore[no-u
     assert "path" not in json.dumps(plan)
 
 
+def test_plan_counts_what_cells_cost(run, write_spec: SpecWriter) -> None:  # type: ignore[no-untyped-def]
+    spec = write_spec(TINY_SPEC)
+
+    text, counted = run("plan", spec, "--cost").out, run("plan", spec, "--cost", "--json").json
+
+    assert set(counted["cost"]) == {"image", "memory"}
+    assert counted["cost"]["memory"]["gflops"] > counted["cost"]["image"]["gflops"] > 0
+    assert text.count("M parameters") == 2
+
+
 def test_plan_of_a_thousand_trials_takes_a_second_and_no_torch(write_spec: SpecWriter) -> None:
     seeds = f"seeds: {list(range(500))}"
     spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", seeds))

@@ -255,3 +255,43 @@ def test_every_example_is_a_valid_spec_with_the_line_that_editors_read(path: Pat
 
     assert experiment.trials
     assert path.read_text().startswith("# yaml-language-server: $schema=")
+
+
+STUDENTS = """
+cells:
+  big: {width: 128}
+  small: {teacher: big, distillation_weight: 10}
+"""
+
+
+def test_student_holds_the_trial_of_its_teacher_of_the_same_seed(load) -> None:  # type: ignore[no-untyped-def]
+    trials = load(STUDENTS).trials
+
+    teachers = {t.config.seed: t.config.trial_id for t in trials if t.cell == "big"}
+    students = {t.config.seed: t.config.teacher for t in trials if t.cell == "small"}
+    assert students == teachers
+
+
+def test_teacher_seed_gives_all_students_the_same_teacher(load) -> None:  # type: ignore[no-untyped-def]
+    trials = load(STUDENTS.replace("weight: 10", "weight: 10, teacher_seed: 1")).trials
+
+    assert {t.config.teacher for t in trials if t.cell == "small"} == {
+        t.config.trial_id for t in trials if t.cell == "big" and t.config.seed == 1
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("teacher: big", "teacher: bgi"), "teacher 'bgi' is not a cell.*did you mean 'big'"),
+        (("weight: 10", "weight: 10, teacher_seed: 7"), "teacher_seed 7 is not among the seeds"),
+        (("width: 128", "width: 128, teacher_seed: 1"), "means nothing without teacher"),
+        (
+            ("{width: 128}", "{width: 128, teacher: small, distillation_weight: 1}"),
+            "has a teacher itself",
+        ),
+    ],
+)
+def test_bad_lesson_is_refused(load, change: tuple[str, str], message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UserError, match=message):
+        load(STUDENTS.replace(*change))

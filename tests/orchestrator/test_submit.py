@@ -259,6 +259,55 @@ def test_worker_that_ends_without_a_word_counts_as_lost(
     assert done.trials[0].message == "its worker ended without a word"
 
 
+STUDENT_SPEC = TINY_SPEC.replace(
+    "  image: {head: fcn}\n",
+    "  student: {head: fcn, teacher: big, distillation_weight: 1}\n  big: {head: fcn, width: 16}\n",
+)
+
+
+def test_teachers_come_first_and_their_students_after_them(
+    where: Where, write_spec: SpecWriter, play: Play
+) -> None:
+    order: list[str] = []
+
+    def note(job: Job, n: int) -> Outcome:
+        order.append(job.name)
+        return Outcome(State.FINISHED)
+
+    with play(note):
+        done = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+
+    assert states(done) == ["FINISHED"] * 6
+    assert set(order[-2:]) == {"student, seed 0", "student, seed 1"}
+
+
+def test_failed_teacher_fails_its_student_by_name(
+    where: Where, write_spec: SpecWriter, play: Play
+) -> None:
+    def unlucky(job: Job, n: int) -> Outcome:
+        bad = job.name == "big, seed 1"
+        return Outcome(State.FAILED, "bad luck") if bad else Outcome(State.FINISHED)
+
+    with play(unlucky) as player:
+        done = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+
+    by_name = {f"{t.cell}, seed {t.seed}": t for t in done.trials}
+    assert by_name["student, seed 0"].state == "FINISHED"
+    assert by_name["student, seed 1"].state == "FAILED"
+    assert by_name["student, seed 1"].message == "its teacher failed: big, seed 1"
+    assert len(player.starts) == 5
+
+
+def test_student_learns_from_what_its_teacher_left(
+    where: Where, write_spec: SpecWriter, tracker: Tracker
+) -> None:
+    done = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+
+    assert states(done) == ["FINISHED"] * 6
+    big, student = done.trials[2], done.trials[0]
+    assert student.settings["teacher"] == big.trial_id
+
+
 def test_first_signal_stops_and_the_same_command_goes_on(
     experiment: Experiment, where: Where, play: Play
 ) -> None:

@@ -65,7 +65,7 @@ def test_what_is_compared_has_no_default(name: str) -> None:
         ({"memory_length": 2}, "head 'fcn' sees the current frame only: set memory_length to 0"),
         ({"include_current_frame": True}, "head 'fcn' has no memory: set include_current_frame"),
         ({"head": "tma"}, "head 'tma' needs at least 1 memory frame"),
-        ({"share_slots": True}, "'share_slots' (it is true) is only for head tma; remove it for"),
+        ({"share_slots": True}, "'share_slots' (it is true) is only for head tma, apnb_tma, "),
         ({"momentum": 0.9}, "'momentum' (it is 0.9) is only for optimizer sgd; remove it for opt"),
         ({"steps": "4"}, "'steps': input should be a valid integer (it is '4')"),
         ({"steps": 0}, "'steps': input should be greater than or equal to 1 (it is 0)"),
@@ -105,3 +105,41 @@ def test_null_means_not_given() -> None:
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         TrialConfig(**TINY).seed = 1  # type: ignore[misc]
+
+
+MISTAKES = {
+    "cc3d without the current frame": (
+        {"head": "cc3d", "memory_length": 1},
+        "always holds the current frame: set include_current_frame to true",
+    ),
+    "axes in another order": (
+        {"head": "ccnet", "attention_axes": "row+column"}, "join some of column, row by",
+    ),
+    "unknown axis": (
+        {"head": "ccnet", "attention_axes": "depth"}, "attention_axes 'depth' is not a choice",
+    ),
+    "memory that is not read": (
+        {"head": "cc_tma", "memory_length": 1, "attention_axes": "column+row"}, "lacks time",
+    ),
+    "pooling that is not read": (
+        {"head": "da_asym_tma", "memory_length": 1, "pyramid_position": False, "pooling": "flat"},
+        "means nothing without pyramid_position",
+    ),
+    "unknown pooling": (
+        {"head": "apnb_tma", "memory_length": 1, "pooling": "sphere"}, "'cube', 'clip'",
+    ),
+    "option of another head": (
+        {"head": "tma", "memory_length": 1, "recurrence": 3}, "only for head ccnet, cc3d",
+    ),
+    "too few class weights": ({"class_weights": [1.0, 2.0]}, "has 2 entries.*has 8 classes"),
+    "negative class weight": ({"class_weights": [1.0] * 7 + [-1.0]}, "must be 0 or above"),
+    "share without mining": ({"ohem_min_share": 0.5}, "means nothing without"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_settings_that_have_no_meaning_are_refused(mistake: str) -> None:
+    settings, message = MISTAKES[mistake]
+
+    with pytest.raises(UserError, match=message):
+        tiny(**settings)

@@ -70,3 +70,35 @@ def test_median_frequency_counts_only_images_with_the_class() -> None:
 
     median = (7 / 8 + 1 / 4) / 2
     assert weights.tolist() == pytest.approx([median / (7 / 8), median / (1 / 4), 0.0])
+
+
+def two_easy_one_hard() -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixels whose true class has a probability of 0.98, 0.88 and 0.05, and one unlabelled."""
+    margins = torch.tensor([4.0, 2.0, -3.0, -9.0])
+    logits = torch.stack([margins, torch.zeros(4)])[None, :, None, :]
+    return logits, torch.tensor([[[0, 0, 0, IGNORE_LABEL]]])
+
+
+def test_only_hard_pixels_count() -> None:
+    logits, labels = two_easy_one_hard()
+
+    loss = losses.cross_entropy(logits, labels, None, losses.HardPixels(0.7, 0.01))
+
+    assert loss.item() == pytest.approx(math.log(1 + math.exp(3.0)))
+
+
+def test_the_hardest_count_where_too_few_are_hard() -> None:
+    logits, labels = two_easy_one_hard()
+
+    loss = losses.cross_entropy(logits, labels, None, losses.HardPixels(0.7, 0.67))
+
+    expected = (math.log(1 + math.exp(3.0)) + math.log(1 + math.exp(-2.0))) / 2
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_hard_pixels_of_a_batch_without_a_label_cost_nothing() -> None:
+    labels = torch.full((1, 2, 2), IGNORE_LABEL)
+
+    loss = losses.cross_entropy(uniform_logits(4, 2, 2), labels, None, losses.HardPixels(0.7, 0.5))
+
+    assert loss.item() == 0.0

@@ -6,6 +6,7 @@ channels, N queries, M memory entries, H W feature map, L length of an axis.
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -41,7 +42,7 @@ def full_read(
         (B, V, N), of the dtype of `value`.
     """
     exact = torch.promote_types(query.dtype, torch.float32)
-    with torch.autocast(query.device.type, enabled=False):
+    with in_given_precision(query):
         if fused_is_better(query, key):
             return _fused_read(query.to(exact), key.to(exact), value, scale, bias)
         asked, keys = query.mT.to(exact), key.to(exact)
@@ -52,6 +53,14 @@ def full_read(
             logits = logits + bias.to(exact)
         weights = torch.softmax(logits, dim=2)
         return torch.matmul(value, weights.to(value.dtype).mT)  # (B, V, N)
+
+
+def in_given_precision(like: Tensor) -> AbstractContextManager[object]:
+    """Products in the dtype of their operands: autocast would round the logits to bfloat16."""
+    kind = like.device.type
+    if not torch.amp.is_autocast_available(kind):  # shapes alone, on the meta device
+        return nullcontext()
+    return torch.autocast(kind, enabled=False)
 
 
 def fused_is_better(query: Tensor, key: Tensor) -> bool:
@@ -156,7 +165,7 @@ def criss_cross_read(
     """
     exact = torch.promote_types(query.dtype, torch.float32)
     asking = query.shape[1]
-    with torch.autocast(query.device.type, enabled=False):
+    with in_given_precision(query):
         asked, keys = query.to(exact) * scale, key.to(exact)
         own_key, own_value = keys[:, -asking:], value[:, -asking:]
         logits = {axis: _along(axis, asked, keys if axis == "time" else own_key) for axis in axes}
@@ -205,7 +214,7 @@ def channel_read(x: Tensor) -> Tensor:
         (B, C, H, W).
     """
     exact = torch.promote_types(x.dtype, torch.float32)
-    with torch.autocast(x.device.type, enabled=False):
+    with in_given_precision(x):
         flat = x.flatten(2).to(exact)
         weights = torch.softmax(-(flat @ flat.mT), dim=2)  # (B, C, C)
         return (weights @ flat).to(x.dtype).view_as(x)

@@ -1,6 +1,7 @@
 """Dilated ResNets, built from torchvision's blocks under torchvision's parameter names.
 
 Source: He et al., CVPR 2016; geometry of the OpenMMLab ResNets ("d8", contract_dilation).
+The deep stem (v1c: three 3x3 convolutions for the 7x7) is that toolbox's too, and TMANet's.
 Differs from torchvision: any first-stage width; BasicBlock nets can be dilated, in the first
 convolution of each block only, as that toolbox does; no pooling and no classifier at the end.
 Shapes: N images, H W input size, h w that over the output stride; C4 C5 channels of stage 4
@@ -36,15 +37,25 @@ class ResNet(nn.Module):
         depths: blocks per layer.
         width: channels of the first layer; later ones have 2, 4 and 8 times as many.
         output_stride: 8, 16 or 32; strides of the last layers turn into dilation.
+        deep_stem: three 3x3 convolutions in front, the first two of half the width.
     """
 
     def __init__(
-        self, block: Block, depths: tuple[int, int, int, int], width: int, output_stride: int
+        self,
+        block: Block,
+        depths: tuple[int, int, int, int],
+        width: int,
+        output_stride: int,
+        deep_stem: bool = False,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
+        if deep_stem:
+            self.stem = _deep_stem(width)
+        else:
+            self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.relu = nn.ReLU(inplace=True)
+        self.deep_stem = deep_stem
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
         strides, dilations = _GEOMETRY[output_stride]
         planes = [width, 2 * width, 4 * width, 8 * width]
@@ -60,7 +71,9 @@ class ResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Features:
         """Encode (N, 3, H, W) images."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))  # (N, width, H/4, W/4)
+        # (N, width, H/2, W/2)
+        x = self.stem(images) if self.deep_stem else self.relu(self.bn1(self.conv1(images)))
+        x = self.maxpool(x)  # (N, width, H/4, W/4)
         stage4 = self.layer3(self.layer2(self.layer1(x)))
         return Features(stage4, self.layer4(stage4))
 
@@ -71,6 +84,18 @@ _GEOMETRY = {
     16: ((1, 2, 2, 1), (1, 1, 1, 2)),
     32: ((1, 2, 2, 2), (1, 1, 1, 1)),
 }
+
+
+def _deep_stem(width: int) -> nn.Sequential:
+    half = width // 2
+    layers: list[nn.Module] = []
+    for inputs, outputs, stride in ((3, half, 2), (half, half, 1), (half, width, 1)):
+        layers += [
+            nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
 
 
 def _layer(
@@ -128,6 +153,26 @@ def resnet50(width: int, output_stride: int) -> ResNet:
 def resnet101(width: int, output_stride: int) -> ResNet:
     """ResNet-101: stage 4 has 16 * width channels, stage 5 has 32 * width."""
     return ResNet(Bottleneck, (3, 4, 23, 3), width, output_stride)
+
+
+def resnet18_v1c(width: int, output_stride: int) -> ResNet:
+    """ResNet-18 with the deep stem."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), width, output_stride, deep_stem=True)
+
+
+def resnet34_v1c(width: int, output_stride: int) -> ResNet:
+    """ResNet-34 with the deep stem."""
+    return ResNet(BasicBlock, (3, 4, 6, 3), width, output_stride, deep_stem=True)
+
+
+def resnet50_v1c(width: int, output_stride: int) -> ResNet:
+    """ResNet-50 with the deep stem: TMANet's backbone."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), width, output_stride, deep_stem=True)
+
+
+def resnet101_v1c(width: int, output_stride: int) -> ResNet:
+    """ResNet-101 with the deep stem."""
+    return ResNet(Bottleneck, (3, 4, 23, 3), width, output_stride, deep_stem=True)
 
 
 def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:

@@ -66,6 +66,11 @@ class VideoSegmenter(nn.Module):
             outputs.append(self.auxiliary(current))
         return tuple(outputs)
 
+    @property
+    def memory_slots(self) -> int:
+        """Frames in the memory: the past ones, and the current one if it is included."""
+        return self.memory_length + int(self.include_current_frame)
+
     def predict(self, clip: Tensor, size: Sequence[int]) -> Tensor:
         """Logits of the last frame of each clip at another size: (B, K, *size)."""
         return resize(self(clip)[0], size)
@@ -75,9 +80,10 @@ class VideoSegmenter(nn.Module):
         return Features(*self.backbone(clip.flatten(0, 1)))
 
     def _read(self, current: Features, clip: Features) -> Tensor | tuple[Tensor, ...]:
-        slots = self.memory_length + int(self.include_current_frame)
+        slots = self.memory_slots
         if slots == 0:
             return self.head(current)
+        # The current frame is the last of the clip: with it the memory is the whole clip.
         memory = Features(*(x[:, :slots].flatten(0, 1) for x in clip))
         kept = tuple(x.unflatten(0, (-1, slots)) for x in self.remember(memory))
         return self.head(current, kept)

@@ -1,8 +1,25 @@
 """The attention reads."""
 
-import torch
+import itertools
 
-from vss.models.attention import POSITION_CHANNELS, full_read, position_code
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vss.models import attention
+from vss.models.attention import (
+    POSITION_CHANNELS,
+    PYRAMID_BINS,
+    Pooling,
+    channel_read,
+    criss_cross_read,
+    full_read,
+    fused_is_better,
+    pool_over_time,
+    position_code,
+    pyramid_pool,
+)
 
 
 def test_constant_memory_is_read_back_unchanged() -> None:
@@ -54,3 +71,143 @@ def test_position_code_is_most_like_itself() -> None:
     assert code.shape == (POSITION_CHANNELS, 35)
     assert likeness.argmax(dim=1).tolist() == list(range(35))
     torch.testing.assert_close(likeness.diagonal(), torch.full((35,), 6.0))
+
+
+def brute_criss_cross(query: Tensor, key: Tensor, value: Tensor, axes: tuple[str, ...]) -> Tensor:
+    """Every place and every candidate in a loop, each candidate once."""
+    places = list(itertools.product(*(range(n) for n in value.shape[1:4])))
+    dimension = {"time": 0, "column": 1, "row": 2}
+    read = torch.zeros_like(value)
+    for clip in range(len(value)):
+        for place in places:
+            candidates = [
+                other
+                for other in places
+                if other == place
+                or any(
+                    all(other[d] == place[d] for d in range(3) if d != dimension[axis])
+                    for axis in axes
+                )
+            ]
+            logits = torch.stack([query[clip][place] @ key[clip][c] for c in candidates])
+            for weight, candidate in zip(logits.softmax(0), candidates, strict=True):
+                read[clip][place] += weight * value[clip][candidate]
+    return read
+
+
+def places(channels: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, 3, 4, 5, channels, dtype=torch.float64, generator=generator)
+
+
+@pytest.mark.parametrize(
+    "axes", [("row",), ("column", "row"), ("time", "row"), ("time",), ("time", "column", "row")]
+)
+def test_criss_cross_is_the_brute_force_one(axes: tuple[str, ...]) -> None:
+    query, key, value = places(2, 1), places(2, 2), places(3, 3)
+
+    found = criss_cross_read(query, key, value, axes)
+
+    expected = brute_criss_cross(query, key, value, axes)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    last = criss_cross_read(query[:, -1:], key, value, axes)
+    torch.testing.assert_close(last, expected[:, -1:], rtol=1e-12, atol=1e-12)
+
+
+def test_criss_cross_keeps_large_logits_apart() -> None:
+    """Logits in the hundreds, as unscaled products give them, neither overflow nor vanish."""
+    query, key, value = 30 * places(2, 1), 30 * places(2, 2), places(3, 3)
+
+    found = criss_cross_read(query, key, value, ("time", "column", "row"))
+
+    expected = brute_criss_cross(query, key, value, ("time", "column", "row"))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_gradient_of_criss_cross_is_exact() -> None:
+    tensors = tuple(places(2, seed)[:1, :2, :2, :3].clone().requires_grad_() for seed in (1, 2, 3))
+
+    assert torch.autograd.gradcheck(
+        lambda q, k, v: criss_cross_read(q, k, v, ("time", "column", "row")), tensors
+    )
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 9])
+def test_cube_tokens_read_as_three_dimensional_pooling_does(frames: int) -> None:
+    """Repeated windows are read once, with the logarithm of their number on the logit."""
+    generator = torch.Generator().manual_seed(0)
+    key, value = (
+        torch.randn(2, frames, c, 9, 11, dtype=torch.float64, generator=generator) for c in (3, 4)
+    )
+    query = torch.randn(2, 3, 20, dtype=torch.float64, generator=generator)
+
+    def tokens(x: Tensor) -> Tensor:
+        return pyramid_pool(x.flatten(0, 1)).unflatten(0, (2, frames))
+
+    def cube(x: Tensor) -> Tensor:
+        levels = [F.adaptive_avg_pool3d(x.transpose(1, 2), b).flatten(2) for b in PYRAMID_BINS]
+        return torch.cat(levels, dim=2)
+
+    keys, counts = pool_over_time(tokens(key), "cube")
+    values, _ = pool_over_time(tokens(value), "cube")
+    found = full_read(query, keys, values, 1.0, counts)
+
+    assert cube(key).shape[2] == 756
+    assert keys.shape[2] <= 756
+    torch.testing.assert_close(found, full_read(query, cube(key), cube(value), 1.0))
+
+
+def test_flat_pyramid_of_one_frame_is_that_of_the_image() -> None:
+    image = torch.randn(2, 3, 9, 11)
+
+    found, counts = pool_over_time(pyramid_pool(image)[:, None], "flat")
+
+    assert counts is None
+    torch.testing.assert_close(found, pyramid_pool(image))
+
+
+@pytest.mark.parametrize(
+    ("pooling", "counts"),
+    [
+        ("clip", [110, 219, 328, 428, 528]),
+        ("frame", [110, 220, 330, 440, 550]),
+        ("flat", [110] * 5),
+        ("cube", [110, 228, 456, 500, 756]),  # 756 less what repeats
+    ],
+)
+def test_number_of_tokens_is_the_documented_one(pooling: Pooling, counts: list[int]) -> None:
+    found = [
+        pool_over_time(torch.zeros(1, frames, 2, 110), pooling)[0].shape[2]
+        for frames in range(1, 6)
+    ]
+
+    assert found == counts
+
+
+def test_channels_read_those_that_are_least_like_them() -> None:
+    """Two equal channels and an opposite one: the opposite one is what both of the others read."""
+    x = torch.stack([torch.ones(2, 2), torch.ones(2, 2), -torch.ones(2, 2)])[None] * 3
+
+    found = channel_read(x)
+
+    torch.testing.assert_close(found[0, 0], -3 * torch.ones(2, 2))
+    torch.testing.assert_close(found[0, 2], 3 * torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_fused_read_is_the_plain_one(counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    query, key, value = torch.randn(2, 5, 7), torch.randn(2, 5, 11), torch.randn(2, 3, 11)
+    bias = torch.rand(11) if counted else None
+    plain = full_read(query, key, value, 0.5, bias)
+
+    monkeypatch.setattr(attention, "fused_is_better", lambda query, key: True)
+
+    torch.testing.assert_close(full_read(query, key, value, 0.5, bias), plain)
+
+
+def test_fused_read_is_for_large_inference_on_a_cpu() -> None:
+    small, large = torch.zeros(1, 2, 64), torch.zeros(1, 2, 8192)
+
+    assert not fused_is_better(small, small)
+    assert fused_is_better(large, large)
+    assert not fused_is_better(large.requires_grad_(), large)

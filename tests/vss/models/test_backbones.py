@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tests.conftest import tiny
 from vss.errors import UserError
 from vss.models import backbones
 from vss.models.backbones import load_weights
@@ -64,6 +66,74 @@ def test_bottleneck_net_at_stride_8_is_torchvisions_dilated_one() -> None:
     torch.testing.assert_close(found, nn.Sequential(*list(theirs.children())[:-2]).eval()(image))
 
 
+def test_bottleneck_net_at_stride_8_holds_the_plain_net_at_every_4th_pixel() -> None:
+    """Dilation undoes the lost strides: on the coarse grid nothing has changed."""
+    plain, dilated = (backbones.resnet50(8, stride).double().eval() for stride in (32, 8))
+    dilated.load_state_dict(plain.state_dict())
+    image = torch.randn(1, 3, 128, 96, dtype=torch.float64)
+
+    with torch.inference_mode():
+        coarse, fine = plain(image).stage5, dilated(image).stage5
+
+    torch.testing.assert_close(fine[:, :, ::4, ::4], coarse)
+
+
+def by_hand(state: dict[str, Tensor], image: Tensor, deep_stem: bool) -> Tensor:
+    """ResNet-18 at stride 8 written out: the first 3x3 of a block is dilated, the second is not."""
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        return F.batch_norm(
+            x, state[f"{name}.running_mean"], state[f"{name}.running_var"],
+            state[f"{name}.weight"], state[f"{name}.bias"],
+        )  # fmt: skip
+
+    def block(x: Tensor, name: str, stride: int, dilation: int) -> Tensor:
+        y = F.conv2d(
+            x, state[f"{name}.conv1.weight"], stride=stride, padding=dilation, dilation=dilation
+        )
+        y = F.conv2d(norm(y, f"{name}.bn1").relu(), state[f"{name}.conv2.weight"], padding=1)
+        if f"{name}.downsample.0.weight" in state:
+            shortcut = F.conv2d(x, state[f"{name}.downsample.0.weight"], stride=stride)
+            x = norm(shortcut, f"{name}.downsample.1")
+        return (norm(y, f"{name}.bn2") + x).relu()
+
+    if deep_stem:
+        x = F.conv2d(image, state["stem.0.weight"], stride=2, padding=1)
+        x = F.conv2d(norm(x, "stem.1").relu(), state["stem.3.weight"], padding=1)
+        x = F.conv2d(norm(x, "stem.4").relu(), state["stem.6.weight"], padding=1)
+        x = norm(x, "stem.7").relu()
+    else:
+        x = norm(F.conv2d(image, state["conv1.weight"], stride=2, padding=3), "bn1").relu()
+    x = F.max_pool2d(x, 3, stride=2, padding=1)
+    for layer, stride, dilations in (
+        (1, 1, (1, 1)),
+        (2, 2, (1, 1)),
+        (3, 1, (1, 2)),
+        (4, 1, (2, 4)),
+    ):
+        x = block(x, f"layer{layer}.0", stride, dilations[0])
+        x = block(x, f"layer{layer}.1", 1, dilations[1])
+    return x
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet18_v1c"])
+def test_basic_block_net_at_stride_8_is_the_one_written_by_hand(name: str) -> None:
+    net = getattr(backbones, name)(8, 8).double().eval()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)
+    image = torch.randn(1, 3, 64, 96, dtype=torch.float64)
+
+    found = net(image).stage5
+
+    torch.testing.assert_close(found, by_hand(net.state_dict(), image, name.endswith("v1c")))
+
+
+def test_there_are_no_imagenet_weights_for_the_deep_stem() -> None:
+    with pytest.raises(UserError, match="no imagenet weights for backbone 'resnet18_v1c'"):
+        tiny(backbone="resnet18_v1c", width=64, weights="imagenet")
+
+
 def test_basic_block_dilates_its_first_convolution_only() -> None:
     net = backbones.resnet18(64, 8)
 
@@ -86,7 +156,7 @@ def test_basic_block_dilates_its_first_convolution_only() -> None:
 
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
-@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet18_v1c", "resnet50_v1c"])
 def test_features_have_the_promised_channels_and_stride(name: str, stride: int) -> None:
     net = getattr(backbones, name)(8, stride).eval()
 

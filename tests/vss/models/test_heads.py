@@ -224,6 +224,126 @@ def test_memory_changes_the_answer(name: str) -> None:
     assert not torch.allclose(run(head, current, memory, 2), run(head, current, other, 2))
 
 
+# --- identities: where nothing is published, a head is what it is composed of
+
+
+def same_weights(head: nn.Module, source: nn.Module) -> nn.Module:
+    """Give a head the weights of another one, as far as it has them."""
+    own = head.state_dict()
+    given = {name: value for name, value in source.state_dict().items() if name in own}
+    assert given.keys() == own.keys()
+    head.load_state_dict(given)
+    return head.double().eval()
+
+
+def doubled(features: Features | None) -> Features:
+    assert features is not None
+    return Features(*(x.double() for x in features))
+
+
+def assert_equal_answers(
+    one: nn.Module, other: nn.Module, slots: int, other_slots: int | None = None
+) -> None:
+    current, memory = inputs(slots, (7, 9), 2)
+    known = None if other_slots == 0 else doubled(memory)
+
+    left = run(one.double().eval(), doubled(current), doubled(memory), slots)
+    right = run(other, doubled(current), known, slots if other_slots is None else other_slots)
+
+    assert relative_error(left, right) < 1e-10
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+@pytest.mark.parametrize("shared", [False, True])
+def test_apnb_tma_with_pooling_left_out_is_tma(
+    slots: int, shared: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"share_slots": shared, "position_code": 1.0}
+    pyramid = build("apnb_tma", slots, **options)
+    monkeypatch.setattr("vss.models.heads.tma.pyramid_pool", lambda x: x.flatten(2))
+    monkeypatch.setattr(
+        "vss.models.heads.tma.pool_over_time",
+        lambda x, pooling: (x.transpose(1, 2).flatten(2), None),
+    )
+
+    assert_equal_answers(pyramid, same_weights(build("tma", slots, **options), pyramid), slots)
+
+
+def test_asym_tma_without_its_fusion_is_apnb_tma() -> None:
+    asymmetric = build("asym_tma", 2)
+    plain = same_weights(build("apnb_tma", 2), asymmetric)
+    asymmetric.fusion = None
+
+    assert_equal_answers(asymmetric, plain, 2)
+
+
+def test_afnb_tma_without_its_fusion_is_tma() -> None:
+    fused = build("afnb_tma", 2)
+    plain = same_weights(build("tma", 2), fused)
+    fused.fusion = None
+
+    assert_equal_answers(fused, plain, 2)
+
+
+def test_da_tma_without_its_channel_branch_is_tma() -> None:
+    dual = build("da_tma", 2)
+    plain = build("tma", 2)
+    plain.read.load_state_dict(dual.position.state_dict())  # type: ignore[union-attr,operator]
+    plain.classifier.load_state_dict(dual.classifiers.fused.state_dict())  # type: ignore[union-attr,operator]
+    dual.channel.forward = lambda stage5: 0.0  # type: ignore[union-attr,method-assign,assignment]
+
+    assert_equal_answers(dual, plain.double().eval(), 2)
+
+
+def test_da_asym_tma_with_both_switches_off_is_da_tma() -> None:
+    switched = build("da_asym_tma", 2, afnb_into_dual=False, pyramid_position=False)
+
+    assert_equal_answers(switched, same_weights(build("da_tma", 2), switched), 2)
+
+
+def test_cc3d_of_the_current_frame_alone_is_ccnet() -> None:
+    clip = build("cc3d", 1)
+    image = same_weights(build("ccnet", 0), clip)
+    current, _ = inputs(0, (7, 9), 2)
+
+    found = run(clip.double().eval(), doubled(current), doubled(current), 1)
+
+    assert relative_error(found, run(image, doubled(current), None, 0)) < 1e-10
+
+
+def test_cc_tma_that_gives_time_no_weight_is_ccnet() -> None:
+    separated = build("cc_tma", 2)
+    nn.init.zeros_(separated.time_gamma)  # type: ignore[arg-type]
+
+    assert_equal_answers(separated, same_weights(build("ccnet", 0), separated), 2, other_slots=0)
+
+
+def test_pyramids_of_one_frame_agree_unless_windows_repeat() -> None:
+    """`cube` repeats the windows of finer levels, which gives them more weight."""
+    flat = build("apnb_tma", 1, pooling="flat")
+
+    for pooling in ("clip", "frame"):
+        other = same_weights(build("apnb_tma", 1, pooling=pooling), flat)
+        assert_equal_answers(flat, other, 1)
+
+
+def test_every_recurrence_uses_the_same_weights() -> None:
+    sizes = {sum(p.numel() for p in build("ccnet", 0, recurrence=r).parameters()) for r in (1, 3)}
+
+    assert len(sizes) == 1
+
+
+def test_memory_of_another_length_or_size_is_refused_with_both() -> None:
+    for name in ("tma", "cc3d", "cc_tma"):
+        head = build(name, 2).eval()
+        current, memory = inputs(3, (7, 9), 1)
+        with pytest.raises(ValueError, match="the memory holds 3 frames, the head has 2 slots"):
+            run(head, current, memory, 3)
+        _, other = inputs(2, (5, 9), 1)
+        with pytest.raises(ValueError, match="memory frames are 5x9, the current frame is 7x9"):
+            run(head, current, other, 2)
+
+
 def test_shared_slots_do_not_care_for_the_order_of_frames() -> None:
     head = build("tma", 2, share_slots=True).eval()
     current, memory = inputs(2, (7, 9), 1)
@@ -257,11 +377,11 @@ def test_position_code_finds_the_own_place_of_an_unreadable_pixel() -> None:
     """With no content at all and a strong code, each pixel reads its own place."""
     head = build("tma", 1, share_slots=True, position_code=8.0).eval()
     seen: list[Tensor] = []
-    head.bottleneck.register_forward_pre_hook(lambda _, given: seen.append(given[0]))  # type: ignore[union-attr]
+    head.read.bottleneck.register_forward_pre_hook(lambda _, given: seen.append(given[0]))  # type: ignore[union-attr,operator]
     blank = Features(torch.zeros(1, 12, 7, 9), torch.zeros(1, 16, 7, 9))
-    value = torch.randn(1, 1, 8, 7, 9)
+    value = torch.randn(1, 1, 8, 7 * 9)
     key = head.remember(blank)[0][:, None]  # type: ignore[operator]
 
     head(blank, (key, value))
 
-    torch.testing.assert_close(seen[0][:, 8:], value[:, 0], atol=1e-3, rtol=0)
+    torch.testing.assert_close(seen[0][:, 8:].flatten(2), value[:, 0], atol=1e-3, rtol=0)

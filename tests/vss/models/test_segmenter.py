@@ -1,9 +1,12 @@
 """Whole networks."""
 
+import io
+
 import pytest
 import torch
 
 from tests.conftest import TINY_MEMORY, tiny
+from vss import catalog
 from vss.config import parse
 from vss.models.segmenter import build_model, count_parameters
 
@@ -89,3 +92,23 @@ def test_published_tma_head_has_its_published_size() -> None:
 
         count = sum(p.numel() for p in head.parameters()) + 4 * 513
         assert count / 1e6 == pytest.approx(millions, abs=0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", catalog.HEADS)
+def test_exported_program_agrees_after_a_reload(name: str) -> None:
+    row = catalog.HEADS[name]
+    memory = {"memory_length": 2, "include_current_frame": True} if row.uses_memory else {}
+    torch.manual_seed(0)
+    model = build_model(tiny(head=name, **memory)).eval()
+    for parameter in model.parameters():  # branches that start as a no-op
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.3)
+    clip = torch.randn(1, model.memory_length + 1, 3, 32, 48)
+    file = io.BytesIO()
+
+    torch.export.save(torch.export.export(model, (clip,)), file)
+    file.seek(0)
+    (found,) = torch.export.load(file).module()(clip)
+
+    torch.testing.assert_close(found, model(clip)[0])

@@ -38,8 +38,8 @@ class PositionBranch(nn.Module):
     def forward(self, stage5: Tensor) -> Tensor:
         """(B, C5, H, W) -> (B, C, H, W)."""
         x = self.conv_in(stage5)
-        projected = (project(x).flatten(2) for project in (self.query, self.key, self.value))
-        context = full_read(*projected, scale=self.scale).view_as(x)
+        query, key, value = (p(x).flatten(2) for p in (self.query, self.key, self.value))
+        context = full_read(query, key, value, self.scale).view_as(x)
         return self.conv_out(self.gamma * context + x)
 
 

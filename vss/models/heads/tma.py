@@ -113,7 +113,8 @@ class TemporalMemory(nn.Module):
         """Join the position code to (N, K, H, W) keys or queries."""
         if not self.position_code:
             return x
-        code = position_code(*x.shape[-2:], self.position_code, like=x)
+        height, width = x.shape[-2:]
+        code = position_code(height, width, self.position_code, like=x)
         return torch.cat([x, code.expand(len(x), -1, -1, -1)], dim=1)
 
     def _read(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

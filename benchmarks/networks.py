@@ -1,0 +1,144 @@
+"""Whole networks: a stream against its clip form, and a training step against the published loop.
+
+    python benchmarks/networks.py [--device cuda] [--threads 2] [--seconds 20]
+
+ResNet-18, 512 head channels, memory 4, batch 1, 360x480 for inference; a training step at
+`--train-size`. The published form encodes the frames of a clip one after the other. Both forms of a
+row are called in turn in one process; medians.
+"""
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from vss.config import TrialConfig, parse
+from vss.environment import describe
+from vss.losses import segmentation_loss
+from vss.models.backbones import Features
+from vss.models.segmenter import VideoSegmenter, build_model
+from vss.streaming import Stream
+
+
+def config(head: str, precision: str = "fp32") -> TrialConfig:
+    return parse(
+        {
+            "dataset": "camvid", "frame_width": 480, "frame_height": 360,
+            "backbone": "resnet18_v1c",
+            "head": head, "memory_length": 4, "include_current_frame": False, "steps": 1,
+            "batch_size": 1, "optimizer": "sgd", "learning_rate": 0.01, "precision": precision,
+            "seed": 0,
+        }
+    )  # fmt: skip
+
+
+def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
+    """Frame after frame through the backbone, the current one first, as TMANet does."""
+    current = Features(*model.backbone(clip[:, -1]))
+    past = [model.backbone(frame) for frame in clip[:, :-1].unbind(dim=1)]
+    memory = tuple(
+        x.unflatten(0, (len(clip), -1))
+        for x in model.remember(
+            Features(
+                *(torch.stack(stage, dim=1).flatten(0, 1) for stage in zip(*past, strict=True))
+            )
+        )
+    )
+    outputs = (model.head(current, memory),)
+    return (*outputs, model.auxiliary(current)) if model.training else outputs  # type: ignore[misc]
+
+
+def in_turn(calls: dict[str, Callable[[], object]], seconds: float, cuda: bool) -> dict[str, float]:
+    """Median seconds of each, called one after the other, round by round."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    ends = time.perf_counter() + seconds
+    while time.perf_counter() < ends or len(next(iter(times.values()))) < 3:
+        for name, call in calls.items():
+            if cuda:
+                torch.cuda.synchronize()
+            begun = time.perf_counter()
+            call()
+            if cuda:
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def inference_calls(device: torch.device) -> dict[str, Callable[[], object]]:
+    clip = torch.randn(1, 5, 3, 360, 480, device=device)
+    calls: dict[str, Callable[[], object]] = {}
+    for head in ("tma", "apnb_tma"):
+        model = build_model(config(head)).to(device).eval()
+        stream = Stream(model)
+        for frame in clip.unbind(dim=1):
+            stream.step(frame)
+        if head == "tma":
+            calls["tma, published loop"] = torch.inference_mode()(
+                lambda m=model: published(m, clip)
+            )
+        calls[f"{head}, clip"] = torch.inference_mode()(lambda m=model: m(clip))
+        calls[f"{head}, stream"] = lambda s=stream: s.step(clip[:, -1])
+    return calls
+
+
+def training_calls(
+    device: torch.device, size: tuple[int, int], batch: int
+) -> dict[str, Callable[[], object]]:
+    clip = torch.randn(batch, 5, 3, *size, device=device)
+    labels = torch.randint(0, 11, (batch, *size), device=device)
+
+    def step(model: VideoSegmenter, forward: Callable[..., object], bf16: bool) -> None:
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            outputs = forward(clip)
+        model.zero_grad(set_to_none=True)
+        segmentation_loss(outputs, model.loss_weights, labels, None).backward()  # type: ignore[arg-type]
+
+    model = build_model(config("tma")).to(device).train()
+    loop = lambda x: published(model, x)  # noqa: E731
+    return {
+        "published loop, fp32": lambda: step(model, loop, bf16=False),
+        "ours, fp32": lambda: step(model, model, bf16=False),
+        "published loop, bf16": lambda: step(model, loop, bf16=True),
+        "ours, bf16": lambda: step(model, model, bf16=True),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=60.0, help="about, for each table")
+    parser.add_argument("--train-size", type=int, nargs=2, default=(240, 320))
+    parser.add_argument("--train-batch", type=int, default=2)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    device = torch.device(given.device)
+    cuda = device.type == "cuda"
+    about = describe(device, given.threads)
+    print(f"{about['device']}, threads: {given.threads}, PyTorch {torch.__version__}, ", end="")
+    print(f"Python {platform.python_version()}\n")
+    found = in_turn(inference_calls(device), given.seconds, cuda)
+    print("| inference, 360x480, fp32 | ms | against its clip | against TMA's published loop |")
+    print("|---|--:|--:|--:|")
+    for name, seconds in found.items():
+        clip = found[f"{name.split(',')[0]}, clip"]
+        first = found["tma, published loop"]
+        print(f"| {name} | {1e3 * seconds:.0f} | {clip / seconds:.2f} | {first / seconds:.2f} |")
+    size = tuple(given.train_size)
+    found = in_turn(training_calls(device, size, given.train_batch), given.seconds, cuda)
+    print(f"\n| training step of tma, {size[0]}x{size[1]}, batch {given.train_batch} | ms ", end="")
+    print("| against the published loop in fp32 |\n|---|--:|--:|")
+    for name, seconds in found.items():
+        ratio = found["published loop, fp32"] / seconds
+        print(f"| {name} | {1e3 * seconds:.0f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

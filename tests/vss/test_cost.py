@@ -1,0 +1,96 @@
+"""Counted cost against figures counted by others on the published networks."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import tiny
+from vss import catalog
+from vss.cost import count
+
+PAPER = {
+    "dataset": "camvid", "clips": None, "frame_width": 480, "frame_height": 360,
+    "backbone": "resnet18_v1c", "width": 64, "head_channels": 512, "auxiliary_channels": 256,
+}  # fmt: skip
+
+
+def of(**settings: Any) -> Any:
+    return count(tiny(**{**PAPER, **settings}))
+
+
+def test_tmanet_costs_what_was_counted_on_the_published_code() -> None:
+    """378.3 GFLOP and 17.52 M parameters with 12 classes; a class more is 513 parameters."""
+    found = of(head="tma", memory_length=4)
+
+    assert found.gflops == pytest.approx(378.3, rel=0.01)
+    assert found.parameters == pytest.approx(17.52e6 - 513, rel=0.001)
+
+
+def test_tmanet_at_640() -> None:
+    found = of(head="tma", memory_length=4, frame_width=640, frame_height=640)
+
+    assert found.gflops == pytest.approx(957, rel=0.01)
+
+
+@pytest.mark.parametrize(("size", "gflops"), [((480, 360), 361), ((640, 640), 856)])
+def test_pyramid_tokens_save_what_was_counted(size: tuple[int, int], gflops: float) -> None:
+    """The reference figure counts all 756 tokens; ours are 500, which saves 0.1 % more."""
+    found = of(head="apnb_tma", memory_length=4, frame_width=size[0], frame_height=size[1])
+
+    assert found.gflops == pytest.approx(gflops, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "gflops"),
+    [
+        ("resnet18_v1c", (480, 360), 65.1),
+        ("resnet18_v1c", (640, 640), 154.3),
+        ("resnet50_v1c", (480, 360), 133.1),
+        ("resnet50_v1c", (640, 640), 315.4),
+    ],
+)
+def test_a_past_frame_costs_one_encoding(
+    backbone: str, size: tuple[int, int], gflops: float
+) -> None:
+    """Between memory 1 and 2 of a head whose slots cost little lies one more encoding."""
+    settings = {
+        "backbone": backbone, "head": "cc_tma", "head_channels": 8, "attention_axes": "time",
+        "frame_width": size[0], "frame_height": size[1],
+    }  # fmt: skip
+
+    found = of(**settings, memory_length=2).gflops - of(**settings, memory_length=1).gflops
+
+    assert found == pytest.approx(gflops, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("head", "millions"),
+    [("psp", 12.86), ("danet", 9.79), ("ccnet", 9.77), ("ann", 4.21), ("nonlocal", 9.97)],
+)
+def test_image_heads_have_the_published_number_of_parameters(head: str, millions: float) -> None:
+    """Of the head alone, 12 classes. ANN: 4.34 counts the projection that keys and queries share twice."""
+    fcn = of(head="fcn", batch_size=2).parameters
+    fcn_head = 512 * 512 * 9 + 2 * 512 + 512 * 11 + 11
+
+    found = of(head=head, batch_size=2).parameters - (fcn - fcn_head)
+
+    assert found / 1e6 == pytest.approx(millions, rel=0.005)
+
+
+def test_tma_head_grows_with_its_slots_unless_they_are_shared() -> None:
+    own = [of(head="tma", memory_length=t).parameters for t in (2, 4)]
+    shared = [of(head="tma", memory_length=t, share_slots=True).parameters for t in (2, 4)]
+
+    assert own[1] - own[0] == pytest.approx((6.33 - 4.74) * 1e6, rel=0.01)
+    assert shared[0] == shared[1]
+
+
+@pytest.mark.parametrize("head", catalog.HEADS)
+def test_every_head_can_be_counted(head: str) -> None:
+    row = catalog.HEADS[head]
+    memory = {"memory_length": 2 * row.uses_memory, "include_current_frame": row.uses_memory}
+
+    found = of(head=head, batch_size=2, **memory)
+
+    assert found.gflops > 65
+    assert found.parameters > 11e6

@@ -1,0 +1,79 @@
+"""A network on a video, frame by frame, with all of the past that can be kept kept.
+
+A clip of T + 1 frames costs T + 1 encodings; here each frame is encoded once. Its features, or
+where the head's slots share their projections the projected (and pooled) keys and values, wait
+until the last prediction that reads them. The logits are those of the clip.
+Shapes: B videos side by side, K classes, H W image size, h w feature map.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vss.models.backbones import Features
+from vss.models.layers import resize
+from vss.models.segmenter import VideoSegmenter
+
+
+class Stream:
+    """Predictions for the frames of a video, in order.
+
+    At the start the first frame stands for those that are missing before it, as in training.
+
+    Args:
+        model: in eval mode.
+
+    Raises:
+        ValueError: if the model is in training mode: its answer would depend on the whole clip.
+    """
+
+    def __init__(self, model: VideoSegmenter) -> None:
+        if model.training:
+            raise ValueError("a stream needs a model in eval mode: call model.eval() first")
+        self._model = model
+        self._past: deque[tuple[Tensor, ...]] = deque(maxlen=max(1, model.memory_length))
+        self._shape: torch.Size | None = None
+
+    @torch.inference_mode()
+    def step(self, frame: Tensor) -> Tensor:
+        """Segment the next frame.
+
+        Args:
+            frame: (B, 3, H, W), normalised.
+
+        Returns:
+            (B, K, h, w) logits at feature size.
+
+        Raises:
+            ValueError: if the frame has another shape than those before it.
+        """
+        if self._shape is not None and frame.shape != self._shape:
+            raise ValueError(
+                f"the stream began with frames of shape {tuple(self._shape)}, "
+                f"this one has {tuple(frame.shape)}: start a new Stream"
+            )
+        self._shape = frame.shape
+        model = self._model
+        current = Features(*model.encode(frame.unsqueeze(1)))
+        if model.memory_slots == 0:
+            return _prediction(model.head(current))
+        kept = model.remember(current)
+        if not self._past:
+            self._past.extend([kept] * model.memory_length)
+        slots = [*self._past][len(self._past) - model.memory_length :]
+        if model.include_current_frame:
+            slots.append(kept)
+        memory = tuple(torch.stack(parts, dim=1) for parts in zip(*slots, strict=True))
+        logits = _prediction(model.head(current, memory))
+        self._past.append(kept)
+        return logits
+
+    def predict(self, frame: Tensor, size: Sequence[int]) -> Tensor:
+        """Logits of the next frame at another size: (B, K, *size)."""
+        return resize(self.step(frame), size)
+
+
+def _prediction(found: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return found[0] if isinstance(found, tuple) else found
