@@ -205,6 +205,24 @@ def schema() -> None:
 
 
 @app.command()
+def import_weights(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint.")],
+    source: Annotated[str, typer.Option("--from", help="tmanet, mmseg or torchvision.")],
+    head: Annotated[
+        str | None, typer.Option(help="Its decode head, by our name (tmanet: tma).")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Default: FILE with the ending .safetensors.")
+    ] = None,
+) -> None:
+    """Bring a published checkpoint under our names, for `weights` in a spec."""
+    from vss.models.importing import import_file
+
+    written, count = import_file(file, source, head, out)
+    typer.echo(f"{written}: {count} tensors; in a spec write weights: {written.name}")
+
+
+@app.command()
 def ui(
     name: Annotated[
         str | None, typer.Argument(help="Open at this experiment's runs; at all runs if left out.")

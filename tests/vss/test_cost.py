@@ -68,7 +68,7 @@ def test_a_past_frame_costs_one_encoding(
     [("psp", 12.86), ("danet", 9.79), ("ccnet", 9.77), ("ann", 4.21), ("nonlocal", 9.97)],
 )
 def test_image_heads_have_the_published_number_of_parameters(head: str, millions: float) -> None:
-    """Of the head alone, 12 classes. ANN: 4.34 counts the projection that keys and queries share twice."""
+    """Of the head, 12 classes. Counting the projection twice that ANN shares gives 4.34."""
     fcn = of(head="fcn", batch_size=2).parameters
     fcn_head = 512 * 512 * 9 + 2 * 512 + 512 * 11 + 11
 

@@ -4,6 +4,7 @@ Shapes: B batch, T frames, S frames that ask (all T, or the last alone), K key c
 channels, N queries, M memory entries, H W feature map, L length of an axis.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -83,8 +84,8 @@ def _fused_read(
     width = max(query.shape[1], value.shape[1])
 
     def heads(x: Tensor) -> Tensor:
-        """(B, C, L) -> (B, 1, L, width): equal widths, else it falls back to the plain form."""
-        return F.pad(x.to(query.dtype).mT, (0, width - x.shape[1])).unsqueeze(1)
+        """(B, C, L) -> (B, 1, L, width): equal widths and dense rows, else the plain form runs."""
+        return F.pad(x.to(query.dtype).mT, (0, width - x.shape[1])).contiguous().unsqueeze(1)
 
     mask = None if bias is None else bias.to(query.dtype).expand(query.shape[2], -1)
     read = F.scaled_dot_product_attention(
@@ -150,8 +151,8 @@ def criss_cross_read(
 
     Source: Huang et al., ICCV 2019, and its three-dimensional form: one softmax over the column
     (H), the row (W) and the same place in all frames (T), the own place counted once.
-    No mask and no joined tensor of logits: each axis adds its exponentials, and where an axis
-    brings the own place again, it is taken off. Memory: one logit per place and candidate.
+    Differs: no mask is built and added; where an axis brings the own place again, the diagonal of
+    its logits is overwritten. Memory: one logit per place and candidate.
 
     Args:
         query: (B, S, H, W, K); S is T, or 1 if only the last frame asks.
@@ -166,28 +167,31 @@ def criss_cross_read(
     exact = torch.promote_types(query.dtype, torch.float32)
     asking = query.shape[1]
     with in_given_precision(query):
-        asked, keys = query.to(exact) * scale, key.to(exact)
-        own_key, own_value = keys[:, -asking:], value[:, -asking:]
-        logits = {axis: _along(axis, asked, keys if axis == "time" else own_key) for axis in axes}
-        own = (asked * own_key).sum(dim=4)  # (B, S, H, W)
-        highest = own.detach()
-        for axis in axes:
-            highest = torch.maximum(highest, _back(axis, logits[axis].detach().amax(dim=4)))
-        # Starts with the own place taken off as often as it comes too many times.
-        own = (own - highest).exp() * (1 - len(axes))
-        total = own
-        read = own.unsqueeze(4) * own_value.to(exact)
-        for axis in axes:
-            weights = (logits[axis] - _there(axis, highest).unsqueeze(4)).exp()
-            values = (value if axis == "time" else own_value).to(exact)
-            total = total + _back(axis, weights.sum(dim=4))
-            read = read + _back(axis, weights @ _there(axis, values))
-        return (read / total.unsqueeze(4)).to(value.dtype)
+        asked, keys = query.to(exact), key.to(exact)
+        asked = asked * scale if scale != 1.0 else asked
+        logits = []
+        for number, axis in enumerate(axes):
+            along = _there(axis, asked) @ _there(axis, _read(axis, keys, asking)).mT
+            if number > 0:
+                # Of T frames the last S ask: the own place of the first is T - S frames on.
+                offset = along.shape[4] - along.shape[3]
+                along.diagonal(offset, dim1=3, dim2=4).fill_(-torch.inf)
+            logits.append(_back(axis, along))
+        lengths = [x.shape[4] for x in logits]
+        joint = torch.cat(logits, dim=4)
+        logits.clear()  # each as large as its part of the joint one
+        parts = torch.softmax(joint, dim=4).to(value.dtype).split(lengths, dim=4)
+        del joint
+        found = (
+            _back(axis, _there(axis, part) @ _there(axis, _read(axis, value, asking)))
+            for axis, part in zip(axes, parts, strict=True)
+        )
+        return functools.reduce(torch.add, found)
 
 
-def _along(axis: str, query: Tensor, key: Tensor) -> Tensor:
-    """Logits of every place over the places along an axis, which stands before the last two."""
-    return _there(axis, query) @ _there(axis, key).mT
+def _read(axis: str, clip: Tensor, asking: int) -> Tensor:
+    """The frames that are read along an axis: all along time, else those that ask."""
+    return clip if axis == "time" else clip[:, -asking:]
 
 
 def _there(axis: str, x: Tensor) -> Tensor:

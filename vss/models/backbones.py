@@ -182,7 +182,8 @@ def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -
         backbone: what to fill.
         name: its name in the catalog, which is torchvision's name too.
         weights: "imagenet", or "sha256:..." of the file at `path`.
-        path: a .safetensors or .pth file; nothing in it is executed.
+        path: a .safetensors or .pth file; nothing in it is executed. Of a whole network
+            (`vss-orch import-weights`) the backbone is taken.
 
     Raises:
         UserError: if names or shapes do not fit; it names them.
@@ -194,7 +195,8 @@ def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -
     else:
         assert path is not None  # noqa: S101  # the orchestrator passes it with every digest
         state = read_state(path)
-    state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+    whole = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
+    state = whole or {key: value for key, value in state.items() if not key.startswith("fc.")}
     _check_fits(backbone, state, str(path or weights))
     backbone.load_state_dict(state)
 
@@ -209,6 +211,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
+        if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+            state = dict(state["state_dict"])  # OpenMMLab keeps them beside the optimiser's
     except Exception as error:  # whatever a damaged or a malicious file raises
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path} cannot be read as weights: {reason}") from None

@@ -9,83 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from vss.models.backbones import Features
+from vss.models.importing import head_name
 
 FOLDER = Path(__file__).parents[2] / "reference_vectors"
-# Reference prefix -> ours. "conv" and "bn" inside a ConvModule are "0" and "1" of a ConvNormReLU.
-NAMES = {
-    "fcn_auxiliary": {"convs.0": "conv", "conv_seg": "classifier.1"},
-    "nonlocal": {
-        "convs.0": "conv_in",
-        "convs.1": "conv_out",
-        "conv_cat": "bottleneck",
-        "nl_block.g.conv": "attention.value",
-        "nl_block.theta.conv": "attention.query",
-        "nl_block.phi.conv": "attention.key",
-        "nl_block.conv_out": "attention.output",
-        "conv_seg": "classifier.1",
-    },
-    "psp": {
-        **{f"psp_modules.{level}.1": f"pyramid.levels.{level}" for level in range(4)},
-        "bottleneck": "bottleneck",
-        "conv_seg": "classifier.1",
-    },
-    "danet": {
-        **{
-            f"{short}_{end}_conv": f"{branch}.conv_{end}"
-            for short, branch in (("pam", "position"), ("cam", "channel"))
-            for end in ("in", "out")
-        },
-        **{f"pam.{kind}_project": f"position.{kind}" for kind in ("query", "key", "value")},
-        "pam.gamma.scale": "position.gamma",
-        "cam.gamma.scale": "channel.gamma",
-        "conv_seg": "classifiers.fused.1",
-        "pam_conv_seg": "classifiers.branches.0.1",
-        "cam_conv_seg": "classifiers.branches.1.1",
-    },
-    "ccnet": {
-        "convs.0": "conv_in",
-        "convs.1": "decoder.conv_out",
-        "conv_cat": "decoder.bottleneck",
-        **{f"cca.{kind}_conv": f"attention.{kind}" for kind in ("query", "key", "value")},
-        "cca.gamma.scale": "attention.gamma",
-        "conv_seg": "decoder.classifier.1",
-    },
-    "criss_cross_3d": {
-        **{f"{kind}_conv": kind for kind in ("query", "key", "value")},
-        "gamma": "gamma",
-    },
-    "asymmetric_nonlocal": {
-        **{
-            f"{part}.stages.0.{kind}_project": f"{part}.{ours}"
-            for part in ("fusion", "context")
-            for kind, ours in (
-                ("query", "query"),
-                ("key", "key"),
-                ("value", "value"),
-                ("out", "output"),
-            )
-        },
-        "fusion.bottleneck": "fusion.bottleneck",
-        "context.bottleneck": "context.bottleneck",
-        "bottleneck": "bottleneck",
-        "conv_seg": "classifier.1",
-    },
-    "tma_T2": {
-        **{
-            f"memory_{kind}_conv.{layer}.{slot}": f"read.memory_{kind}.{slot}.{layer}"
-            for kind in ("key", "value")
-            for layer in (0, 1)
-            for slot in (0, 1)
-        },
-        **{
-            f"query_{kind}_conv.{layer}": f"read.query_{kind}.{layer}"
-            for kind in ("key", "value")
-            for layer in (0, 1)
-        },
-        "bottleneck": "read.bottleneck",
-        "conv_seg": "classifier.1",
-    },
-}
+# Case -> our head; the module of the 3-D case is no head, and has a table of its own.
+HEADS = {
+    "fcn_auxiliary": "fcn", "nonlocal": "nonlocal", "psp": "psp", "danet": "danet",
+    "ccnet": "ccnet", "asymmetric_nonlocal": "ann", "tma_T2": "tma",
+}  # fmt: skip
 
 
 class Reference:
@@ -141,13 +72,11 @@ class Reference:
 
 
 def our_name(case: str, name: str) -> str:
-    if name in NAMES[case]:
-        return NAMES[case][name]
-    prefixes = sorted(NAMES[case], key=len, reverse=True)
-    prefix = next(p for p in prefixes if name.startswith(f"{p}."))
-    rest = name.removeprefix(f"{prefix}.")
-    rest = rest.removeprefix("conv.") if rest == "conv.bias" else rest
-    return f"{NAMES[case][prefix]}.{rest.replace('conv.', '0.').replace('bn.', '1.')}"
+    if case == "criss_cross_3d":
+        return name.replace("_conv.", ".")
+    found = head_name(HEADS[case], name)
+    assert found is not None
+    return found
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:

@@ -1,0 +1,195 @@
+"""Published checkpoints under our parameter names: one table, which the parity tests use too.
+
+Sources: `tmanet` (the published code of TMANet), `mmseg` (the OpenMMLab segmentation toolbox 1.2),
+`torchvision` (its ResNet classifiers). Their backbones have our names already; a ConvModule's
+"conv" and "bn" are "0" and "1" of our ConvNormReLU.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vss import catalog
+from vss.errors import UserError
+from vss.models.backbones import read_state
+
+SOURCES = ("tmanet", "mmseg", "torchvision")
+
+_FCN = {"convs.0": "conv", "conv_seg": "classifier.1"}
+_MOST_SLOTS = 16
+
+# Our head -> prefix of its parameters in the source -> ours.
+HEAD_NAMES: dict[str, dict[str, str]] = {
+    "fcn": _FCN,
+    "psp": {
+        **{f"psp_modules.{level}.1": f"pyramid.levels.{level}" for level in range(4)},
+        "bottleneck": "bottleneck",
+        "conv_seg": "classifier.1",
+    },
+    "nonlocal": {
+        "convs.0": "conv_in",
+        "convs.1": "conv_out",
+        "conv_cat": "bottleneck",
+        "nl_block.g": "attention.value",
+        "nl_block.theta": "attention.query",
+        "nl_block.phi": "attention.key",
+        "nl_block.conv_out": "attention.output",
+        "conv_seg": "classifier.1",
+    },
+    "danet": {
+        **{
+            f"{short}_{end}_conv": f"{branch}.conv_{end}"
+            for short, branch in (("pam", "position"), ("cam", "channel"))
+            for end in ("in", "out")
+        },
+        **{f"pam.{kind}_project": f"position.{kind}" for kind in ("query", "key", "value")},
+        "pam.gamma.scale": "position.gamma",
+        "cam.gamma.scale": "channel.gamma",
+        "conv_seg": "classifiers.fused.1",
+        "pam_conv_seg": "classifiers.branches.0.1",
+        "cam_conv_seg": "classifiers.branches.1.1",
+    },
+    "ccnet": {
+        "convs.0": "conv_in",
+        "convs.1": "decoder.conv_out",
+        "conv_cat": "decoder.bottleneck",
+        **{f"cca.{kind}_conv": f"attention.{kind}" for kind in ("query", "key", "value")},
+        "cca.gamma.scale": "attention.gamma",
+        "conv_seg": "decoder.classifier.1",
+    },
+    "ann": {
+        **{
+            f"{part}.stages.0.{kind}_project": f"{part}.{ours}"
+            for part in ("fusion", "context")
+            for kind, ours in (
+                ("query", "query"), ("key", "key"), ("value", "value"), ("out", "output"),
+            )
+        },
+        "fusion.bottleneck": "fusion.bottleneck",
+        "context.bottleneck": "context.bottleneck",
+        "bottleneck": "bottleneck",
+        "conv_seg": "classifier.1",
+    },
+    "tma": {
+        **{
+            f"memory_{kind}_conv.{layer}.{slot}": f"read.memory_{kind}.{slot}.{layer}"
+            for kind in ("key", "value")
+            for layer in (0, 1)
+            for slot in range(_MOST_SLOTS)
+        },
+        **{
+            f"query_{kind}_conv.{layer}": f"read.query_{kind}.{layer}"
+            for kind in ("key", "value")
+            for layer in (0, 1)
+        },
+        "bottleneck": "read.bottleneck",
+        "conv_seg": "classifier.1",
+    },
+}  # fmt: skip
+
+
+def import_file(
+    file: Path, source: str, head: str | None, out: Path | None = None
+) -> tuple[Path, int]:
+    """Convert a checkpoint file.
+
+    Args:
+        file: .pth or .safetensors; nothing in it is executed.
+        source: one of SOURCES.
+        head: its decode head by our name; tmanet's is `tma`.
+        out: the file to write, beside `file` if not given.
+
+    Returns:
+        the file that was written, and how many tensors it holds.
+
+    Raises:
+        UserError: if it is not what it is said to be.
+    """
+    if source not in SOURCES:
+        hint = catalog.did_you_mean(source, dict.fromkeys(SOURCES))
+        raise UserError(f"unknown source '{source}'{hint}; known: {', '.join(SOURCES)}")
+    out = out or file.with_suffix(".safetensors")
+    if out.resolve() == file.resolve():
+        raise UserError(f"{out} is the checkpoint itself: give another --out")
+    head = "tma" if source == "tmanet" and head is None else head
+    tensors = convert(read_state(file), source, head)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, out)
+    return out, len(tensors)
+
+
+def head_name(head: str, name: str) -> str | None:
+    """Our name of a parameter of a source's head; None if our head does not hold it.
+
+    Raises:
+        KeyError: if the source's head has a parameter that ours does not know.
+    """
+    if head == "ann" and name.startswith("context.stages.0.query_project"):
+        return None  # the very tensors of the key projection
+    names = HEAD_NAMES[head]
+    if name in names:
+        return names[name]
+    known = [prefix for prefix in names if name.startswith(f"{prefix}.")]
+    if not known:
+        raise KeyError(name)
+    prefix = max(known, key=len)
+    rest = name.removeprefix(f"{prefix}.")
+    if re.fullmatch(r"conv\.bias", rest) or (
+        prefix.startswith("nl_block") and prefix != "nl_block.conv_out"
+    ):
+        return f"{names[prefix]}.{rest.removeprefix('conv.')}"  # a ConvModule without a norm
+    return f"{names[prefix]}.{rest.replace('conv.', '0.').replace('bn.', '1.')}"
+
+
+def convert(state: Mapping[str, Tensor], source: str, head: str | None) -> dict[str, Tensor]:
+    """A published checkpoint as the state of a VideoSegmenter, or of its backbone alone.
+
+    Args:
+        state: name -> tensor as published.
+        source: one of SOURCES.
+        head: its decode head by our name; None for torchvision's classifiers.
+
+    Raises:
+        UserError: naming what does not belong there.
+    """
+    if source == "torchvision":
+        kept = {name: x for name, x in state.items() if not name.startswith("fc.")}
+        return {f"backbone.{name}": x for name, x in kept.items()}
+    if head not in HEAD_NAMES:
+        hint = catalog.did_you_mean(str(head), HEAD_NAMES)
+        raise UserError(
+            f"no published checkpoint has head '{head}'{hint}; known: {catalog.listed(HEAD_NAMES)}"
+        )
+    converted, unknown = {}, []
+    for full_name, tensor in state.items():
+        part, _, name = full_name.removeprefix("module.").partition(".")
+        try:
+            ours = _part_name(part, name, head)
+        except KeyError:
+            unknown.append(full_name)
+            continue
+        if ours is not None:
+            converted[ours] = tensor
+    if unknown or not converted:
+        shown = ", ".join(sorted(unknown)[:3]) or "nothing"
+        raise UserError(
+            f"this is no {source} checkpoint with head '{head}': {shown} "
+            f"{'and more ' if len(unknown) > 3 else ''}found, where names begin with "
+            f"backbone, decode_head ({', '.join(list(HEAD_NAMES[head])[:3])}, ...) or "
+            "auxiliary_head"
+        )
+    return converted
+
+
+def _part_name(part: str, name: str, head: str) -> str | None:
+    match part:
+        case "backbone":
+            return f"backbone.{name}"
+        case "decode_head":
+            ours = head_name(head, name)
+            return None if ours is None else f"head.{ours}"
+        case "auxiliary_head":
+            return f"auxiliary.{head_name('fcn', name)}"
+    raise KeyError(part)
