@@ -1,5 +1,6 @@
 """Small things that many tests need."""
 
+import gc
 import os
 import shutil
 import socket
@@ -87,6 +88,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VSS_HOME", str(tmp_path / "home"))
     return load_settings()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_collections() -> Iterator[None]:
+    """Every trial ends with a garbage collection: spare it the many objects of the libraries."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
