@@ -47,13 +47,17 @@ class Stream:
             (B, K, h, w) logits at feature size.
 
         Raises:
-            ValueError: if the frame has another shape than those before it.
+            ValueError: if the frame has another shape than those before it, or is not finite: it
+                would spoil the memory for all that follow.
         """
         if self._shape is not None and frame.shape != self._shape:
             raise ValueError(
                 f"the stream began with frames of shape {tuple(self._shape)}, "
                 f"this one has {tuple(frame.shape)}: start a new Stream"
             )
+        if not frame.isfinite().all():
+            bad = int((~frame.isfinite()).sum())
+            raise ValueError(f"{bad} of {frame.numel()} values of the frame are not finite")
         self._shape = frame.shape
         model = self._model
         current = Features(*model.encode(frame.unsqueeze(1)))

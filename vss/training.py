@@ -232,7 +232,11 @@ def score(
     clips: Sequence[Clip],
     device: torch.device,
 ) -> Confusion:
-    """Predict clips at the size of their labels: (F, K, K), a confusion matrix per frame."""
+    """Predict clips at the size of their labels: (F, K, K), a confusion matrix per frame.
+
+    Raises:
+        UserError: if a prediction is not finite: its largest logit would be any class.
+    """
     num_classes = len(catalog.DATASETS[config.dataset].classes)
     model.eval()
     found = []
@@ -240,6 +244,12 @@ def score(
         images, labels = gather(video, clips[first : first + SCORING_BATCH], device)
         with autocast(config, device):
             logits = model.predict(images, labels.shape[1:])
+        if not logits.isfinite().all():
+            raise UserError(
+                f"the prediction of a frame among {first} to {first + len(images) - 1} is not "
+                f"finite ({int((~logits.isfinite()).sum())} of {logits.numel()} logits): "
+                "lower learning_rate, or set precision to fp32"
+            )
         found.append(frame_confusions(logits.argmax(dim=1), labels, num_classes))
     model.train()
     return np.concatenate(found)

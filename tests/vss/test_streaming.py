@@ -114,3 +114,30 @@ def test_frame_of_another_size_is_refused_with_both_shapes() -> None:
 def test_model_in_training_mode_is_refused() -> None:
     with pytest.raises(ValueError, match=r"call model.eval\(\) first"):
         Stream(build(head="fcn").train())
+
+
+def test_frame_that_is_not_finite_is_refused_before_it_spoils_the_memory() -> None:
+    stream = Stream(build(head="tma", memory_length=1))
+    frame = video(1)[:, 0]
+    before = stream.step(frame)
+
+    spoilt = frame.clone()
+    spoilt[0, 0, 0, 0] = torch.nan
+
+    with pytest.raises(ValueError, match="1 of 9216 values of the frame are not finite"):
+        stream.step(spoilt)
+
+    torch.testing.assert_close(stream.step(frame), before)
+
+
+@pytest.mark.parametrize("head", ["tma", "apnb_tma", "cc3d", "da_asym_tma"])
+def test_stream_agrees_with_the_clip_in_single_precision(head: str) -> None:
+    model = build(head=head, memory_length=2, include_current_frame=True).float()
+    frames, stream = video(3).float(), Stream(model)
+
+    for number in range(3):
+        found = stream.step(frames[:, number])
+
+    with torch.inference_mode():
+        expected = model(frames)[0]
+    assert (found - expected).norm() / expected.norm() < 1e-4

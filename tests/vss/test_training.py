@@ -19,6 +19,7 @@ from vss import catalog
 from vss.checkpoint import TrialDirectory
 from vss.config import TrialConfig, parse
 from vss.errors import UserError
+from vss.models.segmenter import VideoSegmenter
 from vss.training import CURVE_POINTS, Progress, TrialResult, learning_rate, train
 
 
@@ -240,6 +241,18 @@ def test_non_finite_loss_names_step_and_rate(tmp_path: Path, synthetic_cache: Pa
         UserError, match=r"the loss is (nan|inf) at step [1-9]\d* \(learning rate \d"
     ):
         run(config, tmp_path, synthetic_cache)
+
+
+def test_prediction_that_is_not_finite_is_no_class(
+    tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(self: VideoSegmenter, clip: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        return torch.full((len(clip), 8, *size), math.nan)
+
+    monkeypatch.setattr(VideoSegmenter, "predict", spoilt)
+
+    with pytest.raises(UserError, match="is not finite .* lower learning_rate"):
+        run(tiny(), tmp_path, synthetic_cache)
 
 
 def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
