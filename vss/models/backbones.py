@@ -215,6 +215,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
             state = dict(state["state_dict"])  # OpenMMLab keeps them beside the optimiser's
     except Exception as error:  # whatever a damaged or a malicious file raises
         reason = str(error).strip().splitlines()[0]
+        if reason.startswith("Weights only load failed"):  # PyTorch advises to execute the file
+            reason = "it is no PyTorch file, or it holds more than tensors"
         raise UserError(f"{path} cannot be read as weights: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"weights file {path} is not a plain mapping of names to tensors")

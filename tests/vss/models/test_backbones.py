@@ -211,7 +211,7 @@ def test_weights_file_that_would_execute_code_is_refused(
     path = tmp_path / "w.pth"
     torch.save({"conv1.weight": Trap()}, path)
 
-    with pytest.raises(UserError, match="cannot be read as weights"):
+    with pytest.raises(UserError, match="cannot be read as weights: it is no Py"):
         load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
 
     assert "executed" not in capsys.readouterr().out
