@@ -252,7 +252,7 @@ class TrialConfig(BaseModel):
         return self
 
     def _check_class_weights(self, weights: list[float]) -> None:
-        classes = list(catalog.DATASETS[self.dataset].classes)
+        classes = self.class_names
         if len(weights) != len(classes):
             raise ValueError(
                 f"class_weights has {len(weights)} entries, dataset '{self.dataset}' has "
@@ -292,6 +292,11 @@ class TrialConfig(BaseModel):
     def memory_slots(self) -> int:
         """Frames in the memory: the past ones, and the current one if it is included."""
         return self.memory_length + int(self.include_current_frame)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes that are trained and scored, in the order of the label values."""
+        return tuple(catalog.DATASETS[self.dataset].classes)
 
     def settings(self) -> dict[str, Any]:
         """Every setting that applies to this trial, defaults included, as JSON values."""

@@ -9,6 +9,7 @@ import torch
 
 from vss.config import TrialConfig
 from vss.environment import describe
+from vss.inference import predict
 from vss.models.segmenter import VideoSegmenter, build_model
 
 WARM_UP_STEPS = 3  # after each start: allocator, kernel choice, caches
@@ -114,8 +115,7 @@ def _prepare(config: TrialConfig, device: torch.device) -> Callable[[], object]:
 
     @torch.inference_mode()
     def run() -> object:
-        with autocast(config, device):
-            return model.predict(clip, size)
+        return predict(model, config, clip, size)
 
     return run
 
@@ -126,8 +126,3 @@ def _timed(run: Callable[[], object], device: torch.device) -> float:
     run()
     synchronise(device)
     return time.perf_counter() - started
-
-
-def autocast(config: TrialConfig, device: torch.device) -> torch.autocast:
-    """The precision of a trial, as a context for its forward passes."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")

@@ -15,10 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.random import SeedSequence
-from PIL.Image import Image as PillowImage
 from torch import Tensor
 
-from vss import catalog
 from vss.checkpoint import TrialDirectory
 from vss.config import TrialConfig
 from vss.data.cache import DecodedVideo, decode
@@ -27,18 +25,17 @@ from vss.data.transforms import augment, gather
 from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
 from vss.errors import UserError
-from vss.latency import StepClock, autocast
+from vss.inference import autocast
+from vss.latency import StepClock
 from vss.losses import HardPixels, median_frequency_weights, segmentation_loss
 from vss.memory import PeakMemory
-from vss.metrics import Confusion, frame_confusions, iou_per_class, scores
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
-from vss.pictures import side_by_side
+from vss.optimization import build_optimizer, learning_rate
+from vss.scoring import Scored, score, write_scores
 
 SCORED_SPLIT = "test"
 CURVE_POINTS = 200  # of the loss, over a whole training
 REPORT_SECONDS = 1.0
-SCORING_BATCH = 8
-PICTURES = 4
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def train(
     master = None
     if teacher is not None:
         master = load_teacher(teacher, config, teacher_weights).to(device)
-    optimizer = _optimizer(config, model)
+    optimizer = build_optimizer(config, model)
     video = decode(dataset, config.frame_width, config.frame_height, cache)
     clips = _clips(config, dataset, max_scored_frames)
     class_weights = _class_weights(config, video, clips["train"], device)
@@ -184,7 +181,7 @@ def train(
         state.add(loss.item(), rate, config.steps)
 
         if config.eval_every > 0 and state.step % config.eval_every == 0:
-            found = scores(score(model, config, video, clips["val"], device).sum(axis=0))
+            found = score(model, config, video, clips["val"], device).metrics
             state.miou = found["miou"]
             if config.select == "best_val" and found["miou"] > state.best_miou:
                 state.keep_best(model)
@@ -202,57 +199,15 @@ def train(
     directory.save(state.snapshot(model, optimizer))  # the scoring below may take long
     if state.best_weights:
         model.load_state_dict(state.best_weights)
-    confusions = score(model, config, video, clips[SCORED_SPLIT], device)
+    scored = score(model, config, video, clips[SCORED_SPLIT], device)
     report(Progress(state.step, state.loss, state.miou, curve=state.curve))
-    result = _result(config, state, confusions, clock, model, memory)
-    _write(directory, config, model, video, clips[SCORED_SPLIT], confusions)
+    result = _result(config, state, scored, clock, model, memory)
+    directory.write_weights(model.state_dict())
+    write_scores(directory, config, model, video, clips[SCORED_SPLIT], scored, dataset.classes)
     directory.write_json("environment.json", describe(device, threads))
     directory.finish(asdict(result))
     directory.log(f"finished: {SCORED_SPLIT} mIoU {result.metrics['miou']:.4f}")
     return result
-
-
-def learning_rate(config: TrialConfig, step: int) -> float:
-    """The rate of one step, counted from 0; a pure function, so that nothing is to be saved."""
-    highest, done = config.learning_rate, step / config.steps
-    if config.schedule == "poly":
-        power, final = config.chosen_options("schedule").values()
-        return float((highest - final) * (1 - done) ** power + final)
-    rise = config.chosen_options("schedule")["warmup_share"]
-    if done < rise:
-        return _cosine(highest / 25, highest, done / rise)
-    return _cosine(highest, highest / 250_000, (done - rise) / (1 - rise))
-
-
-@torch.inference_mode()
-def score(
-    model: VideoSegmenter,
-    config: TrialConfig,
-    video: DecodedVideo,
-    clips: Sequence[Clip],
-    device: torch.device,
-) -> Confusion:
-    """Predict clips at the size of their labels: (F, K, K), a confusion matrix per frame.
-
-    Raises:
-        UserError: if a prediction is not finite: its largest logit would be any class.
-    """
-    num_classes = len(catalog.DATASETS[config.dataset].classes)
-    model.eval()
-    found = []
-    for first in range(0, len(clips), SCORING_BATCH):
-        images, labels = gather(video, clips[first : first + SCORING_BATCH], device)
-        with autocast(config, device):
-            logits = model.predict(images, labels.shape[1:])
-        if not logits.isfinite().all():
-            raise UserError(
-                f"the prediction of a frame among {first} to {first + len(images) - 1} is not "
-                f"finite ({int((~logits.isfinite()).sum())} of {logits.numel()} logits): "
-                "lower learning_rate, or set precision to fp32"
-            )
-        found.append(frame_confusions(logits.argmax(dim=1), labels, num_classes))
-    model.train()
-    return np.concatenate(found)
 
 
 @dataclass
@@ -297,19 +252,6 @@ class _State:
         }
 
 
-def _optimizer(config: TrialConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            model.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            **config.chosen_options("optimizer"),
-        )
-    return torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-
-
 def _clips(
     config: TrialConfig, dataset: VideoDataset, max_scored: int | None
 ) -> dict[str, list[Clip]]:
@@ -328,8 +270,7 @@ def _class_weights(
         return torch.tensor(config.class_weights, device=device)
     if config.class_weights == "none":
         return None
-    num_classes = len(catalog.DATASETS[config.dataset].classes)
-    return median_frequency_weights(video, clips, num_classes).to(device)
+    return median_frequency_weights(video, clips, len(config.class_names)).to(device)
 
 
 def _seed_step(config: TrialConfig, step: int) -> None:
@@ -374,62 +315,22 @@ def _check_data(directory: TrialDirectory, recorded: str, dataset: VideoDataset)
         )
 
 
-def _cosine(start: float, end: float, done: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
-
-
 def _result(
     config: TrialConfig,
     state: _State,
-    confusions: Confusion,
+    scored: Scored,
     clock: StepClock,
     model: VideoSegmenter,
     memory: PeakMemory,
 ) -> TrialResult:
-    total = confusions.sum(axis=0)
-    iou = iou_per_class(total).tolist()
     return TrialResult(
         scored_split=SCORED_SPLIT,
-        scored_frames=len(confusions),
+        scored_frames=len(scored.frames),
         scored_step=state.best_step if state.best_weights else config.steps,
-        iou={
-            name: None if math.isnan(value) else value
-            for name, value in zip(catalog.DATASETS[config.dataset].classes, iou, strict=True)
-        },
+        metrics=scored.metrics,
+        iou=scored.iou,
         parameters=count_parameters(model),
         peak_memory_mib=memory.mib(),
         data_fingerprint=state.data_fingerprint,
-        metrics=scores(total),
         **clock.summary(config.steps),
-    )
-
-
-def _write(
-    directory: TrialDirectory,
-    config: TrialConfig,
-    model: VideoSegmenter,
-    video: DecodedVideo,
-    clips: Sequence[Clip],
-    confusions: Confusion,
-) -> None:
-    """Weights, confusion matrices and a few pictures, spread evenly over the scored frames."""
-    directory.write_weights(model.state_dict())
-    names = [video.frames[clip.target].name for clip in clips]
-    directory.write_arrays("frames.npz", {"confusion": confusions, "frame": np.array(names)})
-    for number in np.linspace(0, len(clips) - 1, min(PICTURES, len(clips))).astype(int):
-        directory.write_picture(_picture(config, model, video, clips[number]), names[number])
-
-
-@torch.inference_mode()
-def _picture(
-    config: TrialConfig, model: VideoSegmenter, video: DecodedVideo, clip: Clip
-) -> PillowImage:
-    device = next(model.parameters()).device
-    images, labels = gather(video, [clip], device)
-    model.eval()
-    with autocast(config, device):
-        prediction = model.predict(images, labels.shape[1:]).argmax(dim=1)
-    palette = list(catalog.DATASETS[config.dataset].classes.values())
-    return side_by_side(
-        video.images[clip.target], labels[0].cpu().numpy(), prediction[0].cpu().numpy(), palette
     )

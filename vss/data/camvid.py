@@ -41,6 +41,7 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
         _fingerprint(root, frames),
         read_image=lambda frame: _read(root / frame.image, "RGB"),
         read_label=lambda frame: _read_label(root / frame.label),
+        classes=catalog.DATASETS["camvid"].classes,
     )
 
 

@@ -6,7 +6,7 @@ labels frame 901 where 900 was due). Where the video was not recorded far enough
 hole, the oldest frame found so far is repeated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -50,12 +50,14 @@ class VideoDataset:
         fingerprint: changes whenever an image or label does.
         read_image: frame -> (H, W, 3) RGB at its own size.
         read_label: frame -> (H, W) label values; IGNORE_LABEL where none.
+        classes: name -> RGB colour, in the order of the label values.
     """
 
     frames: tuple[Frame, ...]
     fingerprint: str
     read_image: Callable[[Frame], Image]
     read_label: Callable[[Frame], Image]
+    classes: Mapping[str, tuple[int, int, int]]
 
 
 class Clip(NamedTuple):

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from vss import catalog
 from vss.config import TrialConfig
 from vss.data.clips import Frame, Image, VideoDataset
 
@@ -59,6 +60,7 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
         hashlib.sha256(identity.encode()).hexdigest(),
         read_image=lambda frame: render(frame.sequence)[0][frame.number],
         read_label=lambda frame: render(frame.sequence)[1][frame.number],
+        classes=catalog.DATASETS["synthetic"].classes,
     )
 
 

@@ -108,7 +108,7 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         config: the trial.
         weights_path: the file whose digest `config.weights` holds, if it holds one.
     """
-    num_classes = len(catalog.DATASETS[config.dataset].classes)
+    num_classes = len(config.class_names)
     backbone = catalog.resolve(catalog.BACKBONES[config.backbone].build)(
         config.width, config.output_stride
     )
