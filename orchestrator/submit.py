@@ -300,7 +300,8 @@ class _Jobs:
     def smoke(self, cell: str, folder: Path) -> Job:
         """Two steps of a cell, with nothing kept."""
         config = self._experiment.cells[cell]
-        short = parse({**config.settings(), "steps": _SMOKE_STEPS, "eval_every": 1})
+        steps = min(_SMOKE_STEPS, config.steps)  # 0 stays 0: what is only scored
+        short = parse({**config.settings(), "steps": steps, "eval_every": 1})
         return dataclasses.replace(
             self.make(Claim(config.trial_id, attempt=1, run_id=None), {}),
             trial_id=short.trial_id,

@@ -77,7 +77,10 @@ class TrialConfig(BaseModel):
         None, description="the position branch reads pyramid tokens of the memory"
     )
 
-    steps: int = Field(ge=1, description="optimiser steps")
+    steps: int = Field(
+        ge=0,
+        description="optimiser steps; 0 = scored only, weights then holds a whole trained network",
+    )
     batch_size: int = Field(ge=1, description="clips per step")
     optimizer: str = Field(json_schema_extra=_name_in("optimizer"), description="update rule")
     learning_rate: float = Field(gt=0, description="the schedule's highest")
@@ -123,7 +126,10 @@ class TrialConfig(BaseModel):
     precision: Literal["fp32", "bf16"] = Field(description="of the forward pass")
     eval_every: int = Field(0, ge=0, description="steps between scores on val; 0 = never")
     select: Literal["last", "best_val"] = Field(
-        "last", description="which step's weights are scored on test"
+        "last", description="which step's weights are scored"
+    )
+    scored_split: Literal["train", "val", "test"] = Field(
+        "test", description="whose frames give the scores"
     )
     seed: int = Field(ge=0, description="of initial weights, sampling, augmentation and dropout")
 
@@ -270,6 +276,24 @@ class TrialConfig(BaseModel):
                 f"weights '{self.weights}' is neither none, imagenet nor sha256:<64 hex digits>; "
                 "a path is allowed in a spec only"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _untrained_is_whole(self) -> Self:
+        if self.steps > 0:
+            return self
+        if not self.weights.startswith("sha256:"):
+            raise ValueError(
+                f"steps is 0, so nothing is trained: set weights to a file that holds the whole "
+                f"network (it is {self.weights}), or steps above 0"
+            )
+        if self.teacher != "none":
+            raise ValueError(
+                f"teacher '{self.teacher}' teaches nothing in 0 steps: remove it, or set steps "
+                "above 0"
+            )
+        if self.select != "last":
+            raise ValueError(f"select: {self.select} means nothing in 0 steps: remove it")
         return self
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from vss.config import TrialConfig, parse
+from vss.config import TrialConfig
 from vss.models.segmenter import build_model, count_parameters
 
 
@@ -25,7 +25,7 @@ class Cost:
 
 def count(config: TrialConfig) -> Cost:
     """Count a trial's network on the meta device: shapes alone, no memory, no arithmetic."""
-    fresh = parse({**config.settings(), "weights": "none"})
+    fresh = config.model_copy(update={"weights": "none"})
     with torch.device("meta"):
         model = build_model(fresh).eval()
         clip = torch.empty(1, config.memory_length + 1, 3, config.frame_height, config.frame_width)

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vss.config import TrialConfig
 from vss.data.clips import IGNORE_LABEL
 from vss.errors import UserError
 from vss.models.layers import resize
-from vss.models.segmenter import VideoSegmenter, build_model
+from vss.models.segmenter import VideoSegmenter, build_bare, load_network
 
 
 def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None) -> VideoSegmenter:
@@ -36,7 +35,7 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
             f"the teacher has the classes of '{config.dataset}', the student those of "
             f"'{student.dataset}': both need the same dataset"
         )
-    teacher = build_model(config)
+    teacher = build_bare(config)
     if config.memory_length > student.memory_length or (
         config.memory_length > 0 and config.frame_stride != student.frame_stride
     ):
@@ -51,7 +50,7 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
                 f"the weights of teacher {config.trial_id} are not at {weights}: "
                 "all workers must see the storage of the trials (VSS_STORAGE)"
             )
-        teacher.load_state_dict(load_file(weights))
+        load_network(teacher, weights)
     return teacher.eval().requires_grad_(False)
 
 

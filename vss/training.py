@@ -33,7 +33,6 @@ from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
 from vss.optimization import build_optimizer, learning_rate
 from vss.scoring import Scored, score, write_scores
 
-SCORED_SPLIT = "test"
 CURVE_POINTS = 200  # of the loss, over a whole training
 REPORT_SECONDS = 1.0
 
@@ -199,14 +198,15 @@ def train(
     directory.save(state.snapshot(model, optimizer))  # the scoring below may take long
     if state.best_weights:
         model.load_state_dict(state.best_weights)
-    scored = score(model, config, video, clips[SCORED_SPLIT], device)
+    scored_clips = clips[config.scored_split][:max_scored_frames]
+    scored = score(model, config, video, scored_clips, device)
     report(Progress(state.step, state.loss, state.miou, curve=state.curve))
     result = _result(config, state, scored, clock, model, memory)
     directory.write_weights(model.state_dict())
-    write_scores(directory, config, model, video, clips[SCORED_SPLIT], scored, dataset.classes)
+    write_scores(directory, config, model, video, scored_clips, scored, dataset.classes)
     directory.write_json("environment.json", describe(device, threads))
     directory.finish(asdict(result))
-    directory.log(f"finished: {SCORED_SPLIT} mIoU {result.metrics['miou']:.4f}")
+    directory.log(f"finished: {config.scored_split} mIoU {result.metrics['miou']:.4f}")
     return result
 
 
@@ -324,7 +324,7 @@ def _result(
     memory: PeakMemory,
 ) -> TrialResult:
     return TrialResult(
-        scored_split=SCORED_SPLIT,
+        scored_split=config.scored_split,
         scored_frames=len(scored.frames),
         scored_step=state.best_step if state.best_weights else config.steps,
         metrics=scored.metrics,

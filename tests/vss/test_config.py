@@ -68,7 +68,8 @@ def test_what_is_compared_has_no_default(name: str) -> None:
         ({"share_slots": True}, "'share_slots' (it is true) is only for head tma, apnb_tma, "),
         ({"momentum": 0.9}, "'momentum' (it is 0.9) is only for optimizer sgd; remove it for opt"),
         ({"steps": "4"}, "'steps': input should be a valid integer (it is '4')"),
-        ({"steps": 0}, "'steps': input should be greater than or equal to 1 (it is 0)"),
+        ({"steps": -1}, "'steps': input should be greater than or equal to 0 (it is -1)"),
+        ({"steps": 0}, "steps is 0, so nothing is trained: set weights to a file that holds the"),
         ({"flip": 1}, "'flip': input should be a valid boolean (it is 1)"),
         ({"precision": "auto"}, "'precision': input should be 'fp32' or 'bf16' (it is 'auto')"),
         ({"scale_min": 2.0}, "scale_min (2.0) is above scale_max (1.0)"),
@@ -107,6 +108,7 @@ def test_settings_cannot_be_changed() -> None:
         TrialConfig(**TINY).seed = 1  # type: ignore[misc]
 
 
+DIGEST = f"sha256:{'0' * 64}"
 MISTAKES = {
     "cc3d without the current frame": (
         {"head": "cc3d", "memory_length": 1},
@@ -133,6 +135,15 @@ MISTAKES = {
     ),
     "too few class weights": ({"class_weights": [1.0, 2.0]}, "has 2 entries.*has 8 classes"),
     "negative class weight": ({"class_weights": [1.0] * 7 + [-1.0]}, "must be 0 or above"),
+    "teacher of nothing": (
+        {"steps": 0, "weights": DIGEST, "teacher": "0123456789ab", "distillation_weight": 1.0},
+        "teacher '0123456789ab' teaches nothing in 0 steps",
+    ),
+    "choice among no steps": (
+        {"steps": 0, "weights": DIGEST, "select": "best_val", "eval_every": 1},
+        "select: best_val means nothing in 0 steps",
+    ),
+    "unknown split": ({"scored_split": "dev"}, "'train', 'val' or 'test' \\(it is 'dev'\\)"),
     "share without mining": ({"ohem_min_share": 0.5}, "means nothing without"),
 }  # fmt: skip
 
@@ -143,3 +154,12 @@ def test_settings_that_have_no_meaning_are_refused(mistake: str) -> None:
 
     with pytest.raises(UserError, match=message):
         tiny(**settings)
+
+
+def test_scoring_a_trained_network_is_a_trial_of_its_own() -> None:
+    trained = tiny()
+    scored = [tiny(steps=0, weights=DIGEST[:-1] + last) for last in "01"]
+
+    assert len({config.trial_id for config in (trained, *scored)}) == 3
+    assert tiny(scored_split="test").trial_id == trained.trial_id
+    assert tiny(scored_split="val").trial_id != trained.trial_id

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tests.conftest import tiny
 from vss import catalog
+from vss.data.clips import Frame, clips_of
 from vss.models.segmenter import VideoSegmenter, build_model
 from vss.streaming import Stream
 
@@ -62,6 +63,35 @@ def test_stream_gives_the_logits_of_the_clip(settings: dict[str, Any]) -> None:
             expected = model(frames[:, [*past, number]])[0]
         error = (found - expected).norm() / expected.norm()
         assert error < 1e-10, number
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("head", ["tma", "cc3d"])
+def test_memory_is_that_of_the_dataset_rule_at_every_stride(head: str, stride: int) -> None:
+    model, frames = build(head=head, memory_length=2, include_current_frame=True), video(9)
+    # Numbers in tens: a frame one number off, which the rule takes too, is never there.
+    listed = [Frame("test", "video", 10 * number, "", "labelled") for number in range(9)]
+    stream = Stream(model, frame_stride=stride)
+
+    for clip in clips_of(listed, "test", memory_length=2, frame_stride=10 * stride):
+        found = stream.step(frames[:, clip.target])
+        with torch.inference_mode():
+            expected = model(frames[:, [*clip.memory, clip.target]])[0]
+        assert (found - expected).norm() / expected.norm() < 1e-10, clip
+
+
+def test_stream_keeps_as_many_frames_as_its_memory_reaches_back() -> None:
+    stream = Stream(build(head="tma", memory_length=2), frame_stride=3)
+
+    for frame in video(9).unbind(dim=1):
+        stream.step(frame)
+
+    assert len(stream._past) == 6
+
+
+def test_stride_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"frame_stride must be 1 or more \(it is 0\)"):
+        Stream(build(head="fcn"), frame_stride=0)
 
 
 def test_each_frame_is_encoded_once() -> None:

@@ -1,5 +1,6 @@
 """The training loop: what it leaves, and that stopping changes nothing."""
 
+import hashlib
 import json
 import math
 import signal
@@ -12,13 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from tests.conftest import TINY_MEMORY, paint_camvid, tiny
 from vss import catalog
 from vss.checkpoint import TrialDirectory
 from vss.config import TrialConfig, parse
 from vss.errors import UserError
+from vss.models.segmenter import build_model
 from vss.training import CURVE_POINTS, Progress, TrialResult, train
 
 
@@ -344,3 +346,52 @@ def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cach
     assert image.metrics["miou"] > 0.30
     assert video.metrics["miou"] > image.metrics["miou"] + 0.02
     assert math.isfinite(video.metrics["miou"])
+
+
+def digest(file: Path) -> str:
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+@pytest.mark.parametrize("auxiliary", [True, False])
+def test_no_steps_score_the_weights_of_a_trained_network(
+    auxiliary: bool, tmp_path: Path, synthetic_cache: Path
+) -> None:
+    trained = tiny()
+    expected = run(trained, tmp_path, synthetic_cache)
+    file = tmp_path / "released.safetensors"
+    weights = load_file(tmp_path / trained.trial_id / "weights.safetensors")
+    save_file({k: v for k, v in weights.items() if auxiliary or "auxiliary" not in k}, file)
+    config = tiny(steps=0, weights=digest(file))
+
+    found = run(config, tmp_path, synthetic_cache, weights_path=file)
+
+    assert found is not None
+    assert expected is not None
+    assert (found.metrics, found.iou) == (expected.metrics, expected.iou)
+    assert (found.train_seconds, found.scored_step) == (None, 0)
+    assert found.parameters == expected.parameters
+
+
+def test_no_steps_with_weights_of_a_backbone_alone_are_refused(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    file = tmp_path / "backbone.safetensors"
+    weights = build_model(tiny()).state_dict()
+    save_file({k: v for k, v in weights.items() if k.startswith("backbone.")}, file)
+
+    with pytest.raises(UserError, match=r"do not fit: head\..* is missing"):
+        run(tiny(steps=0, weights=digest(file)), tmp_path, synthetic_cache, weights_path=file)
+
+
+@pytest.mark.parametrize(("split", "frames"), [("train", 16), ("val", 8), ("test", 8)])
+def test_the_split_that_is_asked_for_is_scored(
+    split: str, frames: int, tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = tiny(scored_split=split, steps=1)
+
+    result = run(config, tmp_path, synthetic_cache)
+
+    assert result is not None
+    assert (result.scored_split, result.scored_frames) == (split, frames)
+    scored = np.load(tmp_path / config.trial_id / "frames.npz")["frame"]
+    assert all(name.startswith(split) for name in scored)

@@ -197,7 +197,7 @@ def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -
         state = read_state(path)
     whole = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
     state = whole or {key: value for key, value in state.items() if not key.startswith("fc.")}
-    _check_fits(backbone, state, str(path or weights))
+    check_fits(backbone, state, str(path or weights))
     backbone.load_state_dict(state)
 
 
@@ -223,7 +223,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """See that names and shapes are those of a model.
+
+    Raises:
+        UserError: naming the first three that are not.
+    """
     own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     given = {key: tuple(value.shape) for key, value in state.items()}
     wrong = [f"{key} is missing" for key in own.keys() - given.keys()]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vss import catalog
 from vss.config import TrialConfig
-from vss.models.backbones import Features, load_weights
+from vss.models.backbones import Features, check_fits, load_weights, read_state
 from vss.models.heads.image import FCNHead
 from vss.models.layers import resize
 
@@ -106,13 +106,15 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
 
     Args:
         config: the trial.
-        weights_path: the file whose digest `config.weights` holds, if it holds one.
+        weights_path: the file whose digest `config.weights` holds, if it holds one: of the
+            backbone, or of the whole network if the trial has no steps.
     """
     num_classes = len(config.class_names)
     backbone = catalog.resolve(catalog.BACKBONES[config.backbone].build)(
         config.width, config.output_stride
     )
-    if config.weights != "none":
+    trains = config.steps > 0
+    if config.weights != "none" and trains:
         load_weights(backbone, config.backbone, config.weights, weights_path)
     row = catalog.HEADS[config.head]
     slots = {"memory_slots": config.memory_slots} if row.uses_memory else {}
@@ -126,11 +128,11 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         **config.chosen_options("head"),
     )
     auxiliary = None
-    if config.auxiliary_weight > 0:
+    if config.auxiliary_weight > 0 and trains:
         auxiliary = FCNHead(
             backbone.channels, num_classes, config.auxiliary_channels, config.dropout, "stage4"
         )
-    return VideoSegmenter(
+    model = VideoSegmenter(
         backbone,
         head,
         auxiliary,
@@ -138,6 +140,26 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         config.memory_length,
         config.include_current_frame,
     )
+    if config.weights != "none" and not trains:
+        assert weights_path is not None  # noqa: S101  # the orchestrator passes it with every digest
+        load_network(model, weights_path)
+    return model
+
+
+def build_bare(config: TrialConfig) -> VideoSegmenter:
+    """What runs at inference, freshly initialised: reads no file, has no auxiliary head."""
+    return build_model(config.model_copy(update={"weights": "none", "auxiliary_weight": 0.0}))
+
+
+def load_network(model: VideoSegmenter, weights: Path) -> None:
+    """Load all weights of a bare network; an auxiliary head in the file is of no use here.
+
+    Raises:
+        UserError: naming tensors that are missing, unknown or of another shape.
+    """
+    state = {k: v for k, v in read_state(weights).items() if not k.startswith("auxiliary.")}
+    check_fits(model, state, str(weights))
+    model.load_state_dict(state)
 
 
 def count_parameters(model: nn.Module) -> int:
