@@ -20,20 +20,26 @@ from vss.models.segmenter import VideoSegmenter
 class Stream:
     """Predictions for the frames of a video, in order.
 
-    At the start the first frame stands for those that are missing before it, as in training.
+    Every frame is predicted; its memory are those at 1, 2, ... times `frame_stride` before it. At
+    the start the oldest of these that there is (or the frame itself) stands for those that are
+    missing, as in `vss/data/clips.py`.
 
     Args:
         model: in eval mode.
+        frame_stride: frames between those of the memory; as many times more are kept.
 
     Raises:
         ValueError: if the model is in training mode: its answer would depend on the whole clip.
     """
 
-    def __init__(self, model: VideoSegmenter) -> None:
+    def __init__(self, model: VideoSegmenter, frame_stride: int = 1) -> None:
         if model.training:
             raise ValueError("a stream needs a model in eval mode: call model.eval() first")
+        if frame_stride < 1:
+            raise ValueError(f"frame_stride must be 1 or more (it is {frame_stride})")
         self._model = model
-        self._past: deque[tuple[Tensor, ...]] = deque(maxlen=max(1, model.memory_length))
+        self._stride = frame_stride
+        self._past: deque[tuple[Tensor, ...]] = deque(maxlen=model.memory_length * frame_stride)
         self._shape: torch.Size | None = None
 
     @torch.inference_mode()
@@ -64,15 +70,18 @@ class Stream:
         if model.memory_slots == 0:
             return _prediction(model.head(current))
         kept = model.remember(current)
-        if not self._past:
-            self._past.extend([kept] * model.memory_length)
-        slots = [*self._past][len(self._past) - model.memory_length :]
+        slots = [self._slot(back, kept) for back in range(model.memory_length, 0, -1)]
         if model.include_current_frame:
             slots.append(kept)
         memory = tuple(torch.stack(parts, dim=1) for parts in zip(*slots, strict=True))
         logits = _prediction(model.head(current, memory))
         self._past.append(kept)
         return logits
+
+    def _slot(self, back: int, current: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What is kept of the frame `back` strides ago, or of the oldest one in step with it."""
+        there = min(back, len(self._past) // self._stride)
+        return self._past[-there * self._stride] if there else current
 
     def predict(self, frame: Tensor, size: Sequence[int]) -> Tensor:
         """Logits of the next frame at another size: (B, K, *size)."""
