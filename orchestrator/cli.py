@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator import cli_model
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+ALL_FINISHED, TRIAL_FAILED, USER_ERROR = 0, 1, 2
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -102,21 +103,19 @@ def submit(
     Ctrl-C stops the trials at their next step; the same command goes on with them.
     """
     from orchestrator import submit as driver
-    from orchestrator.settings import load_settings
+    from orchestrator.reporting import print_report
+    from orchestrator.settings import data_paths, load_settings
     from orchestrator.spec import load_spec
 
     settings, console = load_settings(), _console()
     experiment = load_spec(spec)
     ray_address = None if in_process else _address(address, settings)
-    where = driver.Where(settings, _data_paths(data or []), ray_address, in_process)
+    where = driver.Where(settings, data_paths(data or []), ray_address, in_process)
     if smoke:
         raise typer.Exit(_print_smoke(driver.smoke(experiment, where, console), console))
     done = driver.submit(experiment, where, console)
-    _finish(experiment.name, settings, pictures, console)
-    if done.interrupted:
-        raise typer.Exit(INTERRUPTED)
-    failed = any(trial.state != "FINISHED" for trial in done.trials)
-    raise typer.Exit(TRIAL_FAILED if failed else ALL_FINISHED)
+    print_report(experiment.name, settings, pictures, console)
+    raise typer.Exit(done.exit_code)
 
 
 @app.command()
@@ -204,22 +203,8 @@ def schema() -> None:
     _print_json(json_schema())
 
 
-@app.command()
-def import_weights(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint.")],
-    source: Annotated[str, typer.Option("--from", help="tmanet, mmseg or torchvision.")],
-    head: Annotated[
-        str | None, typer.Option(help="Its decode head, by our name (tmanet: tma).")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Default: FILE with the ending .safetensors.")
-    ] = None,
-) -> None:
-    """Bring a published checkpoint under our names, for `weights` in a spec."""
-    from vss.models.importing import import_file
-
-    written, count = import_file(file, source, head, out)
-    typer.echo(f"{written}: {count} tensors; in a spec write weights: {written.name}")
+for command in (cli_model.predict, cli_model.evaluate, cli_model.export, cli_model.import_weights):
+    app.command()(command)
 
 
 @app.command()
@@ -261,17 +246,6 @@ def dashboard(
     typer.echo(f"To end it: {command('vss-orch')} dashboard --stop")
 
 
-def _finish(name: str, settings: "Settings", pictures: bool, console: "Console") -> None:
-    """What a submit prints last: the table, the report and the way to the UI."""
-    from orchestrator.reporting import build, result_table
-    from orchestrator.settings import command
-
-    record, path = build(name, settings, settings.report_folder(name), pictures)
-    console.print(result_table(record))
-    console.print(f"report:    {path}", soft_wrap=True, highlight=False)
-    console.print(f"MLflow UI: {command('vss-orch')} ui {name}", soft_wrap=True, highlight=False)
-
-
 def _print_smoke(outcomes: "Mapping[str, Outcome]", console: "Console") -> int:
     for cell, outcome in outcomes.items():
         said = "ok" if outcome.state == "FINISHED" else f"{outcome.state}: {outcome.message or ''}"
@@ -302,22 +276,6 @@ def _default(field: "FieldInfo") -> str:
     if field.is_required():
         return " (no default)"
     return "" if field.default is None else f" (default {json.dumps(field.default)})"
-
-
-def _data_paths(given: list[str]) -> dict[str, Path]:
-    from vss import catalog
-
-    paths = {}
-    for item in given:
-        name, sign, path = item.partition("=")
-        if not sign or not path:
-            raise UserError(f"--data '{item}' is not NAME=PATH, for example camvid=/data/camvid")
-        try:
-            catalog.require("dataset", name, catalog.DATASETS)
-        except ValueError as error:
-            raise UserError(f"--data '{item}': {error}") from None
-        paths[name] = Path(path).expanduser()
-    return paths
 
 
 def _console() -> "Console":

@@ -2,7 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,7 @@ from typing import Self
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -107,6 +109,20 @@ class LiveView:
                     soft_wrap=True,
                 )
             self._known[trial.trial_id] = trial.state
+
+
+@contextmanager
+def frame_bar(count: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr, if that is a terminal; gives what is to be told how many frames are done.
+
+    Args:
+        count: of all frames, if it is known.
+    """
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TextColumn("frames"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("segmenting", total=count)
+        yield lambda frames: progress.update(task, completed=frames)
 
 
 def trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> RenderableType:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from orchestrator.ledger import ExperimentStatus, Ledger, State, TrialStatus
-from orchestrator.settings import Settings, make_folder
+from orchestrator.settings import Settings, command, make_folder
 from orchestrator.tracking import NUMBERS, Measured, Tracker
 from reports import tables
 from reports.records import ExperimentRecord, RunRecord
@@ -69,6 +70,14 @@ def records(
         latency_conditions=latency.get("conditions", {}),
         source=experiment.source,
     )
+
+
+def print_report(name: str, settings: Settings, pictures: bool, console: Console) -> None:
+    """Build the report of an experiment; print its table, its path and the way to the UI."""
+    record, path = build(name, settings, settings.report_folder(name), pictures)
+    console.print(result_table(record))
+    console.print(f"report:    {path}", soft_wrap=True, highlight=False)
+    console.print(f"MLflow UI: {command('vss-orch')} ui {name}", soft_wrap=True, highlight=False)
 
 
 def result_table(record: ExperimentRecord) -> Table:

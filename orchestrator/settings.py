@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,25 @@ def load_settings() -> Settings:
         data=Path(data).expanduser().resolve() if data else None,
         ray_address=os.environ.get("RAY_ADDRESS") or None,
     )
+
+
+def data_paths(given: Sequence[str]) -> dict[str, Path]:
+    """Read `--data NAME=PATH` options.
+
+    Raises:
+        UserError: if one is not of this form, or names no dataset.
+    """
+    paths = {}
+    for item in given:
+        name, sign, path = item.partition("=")
+        if not sign or not path:
+            raise UserError(f"--data '{item}' is not NAME=PATH, for example camvid=/data/camvid")
+        try:
+            catalog.require("dataset", name, catalog.DATASETS)
+        except ValueError as error:
+            raise UserError(f"--data '{item}': {error}") from None
+        paths[name] = Path(path).expanduser()
+    return paths
 
 
 def data_path(dataset: str, given: Mapping[str, Path], settings: Settings) -> Path | None:

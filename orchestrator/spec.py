@@ -278,12 +278,17 @@ def _resolved(
     weights = resolved.get("weights", "none")
     if weights not in ("none", "imagenet"):
         file = folder / str(weights)
-        resolved["weights"] = _digest(file)
+        resolved["weights"] = digest(file)
         weight_files[resolved["weights"]] = file.resolve()
     return resolved
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """How a trial names a weights file: by what is in it.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
     try:
         return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     except OSError as error:

@@ -69,6 +69,13 @@ class Submitted:
     trials: Sequence[TrialStatus]
     interrupted: bool
 
+    @property
+    def exit_code(self) -> int:
+        """Of a command: 0 all finished, 1 a trial failed, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        return int(any(trial.state != State.FINISHED for trial in self.trials))
+
 
 def submit(experiment: Experiment, where: Where, console: Console) -> Submitted:
     """Run all trials of an experiment that are not finished, then measure latency.

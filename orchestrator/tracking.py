@@ -84,9 +84,8 @@ class Tracker:
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # of the store's many drivers
-            shown = re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", uri)
             raise OutOfReachError(
-                f"MLflow at {shown} is out of reach: {_innermost(error)}; "
+                f"MLflow at {_shown(uri)} is out of reach: {_innermost(error)}; "
                 "check MLFLOW_TRACKING_URI or VSS_HOME"
             ) from None
 
@@ -201,6 +200,37 @@ class Tracker:
         found = {Path(file.path).name: self._artifact(run_id, file.path) for file in files}
         return {name: content for name, content in found.items() if content}
 
+    def run_of(self, trial_id: str) -> str | None:
+        """The id of a trial's run, if it has one."""
+        run = self._find(trial_id)
+        return str(run.info.run_id) if run else None
+
+    def download_trial(self, run_id: str, folder: Path) -> Path:
+        """Bring settings and weights of a trial's run here, unless they are here already.
+
+        Returns:
+            the folder, inside of the given one, that holds config.json and weights.safetensors.
+
+        Raises:
+            UserError: if there is no such run, or it has no weights.
+        """
+        if self._existing(run_id) is None:
+            raise UserError(f"MLflow at {_shown(self.uri)} has no run '{run_id}'")
+        here = folder / run_id
+        here.mkdir(parents=True, exist_ok=True)
+        for name in ("config.json", "weights.safetensors"):
+            if not (here / name).exists():
+                self._download(run_id, name, here)
+        return here
+
+    def _download(self, run_id: str, name: str, folder: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+            try:
+                file = Path(self._client.download_artifacts(run_id, name, unfinished))
+            except (MlflowException, OSError):
+                raise UserError(f"run '{run_id}' has no {name}: is its trial finished?") from None
+            file.replace(folder / name)
+
     def runs_page(self, experiment: str | None) -> str:
         """The part of the UI's address, after the host, that shows an experiment's runs."""
         page = f"#/experiments/{self.experiment_id}/runs"
@@ -291,6 +321,11 @@ def _check_answers(uri: str) -> None:
     port = address.port or _PORTS.get(address.scheme.partition("+")[0])
     if address.hostname and port:
         socket.create_connection((address.hostname, port), timeout=10).close()
+
+
+def _shown(uri: str) -> str:
+    """An address without its password."""
+    return re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", uri)
 
 
 def _innermost(error: BaseException) -> str:

@@ -21,7 +21,13 @@ HOMES = {
     "mlflow": {"orchestrator/tracking.py"},
     "sqlalchemy": {"orchestrator/ledger.py", "orchestrator/migrations"},
 }
-LIGHT = ("orchestrator.cli", "orchestrator.spec", "vss.catalog", "vss.config")
+LIGHT = (
+    "orchestrator.cli",
+    "orchestrator.cli_model",
+    "orchestrator.spec",
+    "vss.catalog",
+    "vss.config",
+)
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "sqlalchemy", "pandas", "matplotlib", "numpy")
 
 

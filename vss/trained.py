@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from vss import catalog
 from vss.config import TrialConfig, parse
 from vss.errors import UserError
 from vss.models.segmenter import VideoSegmenter, build_bare, load_network
@@ -20,6 +21,11 @@ class TrainedModel:
 
     config: TrialConfig
     weights: Path
+
+    @property
+    def classes(self) -> dict[str, tuple[int, int, int]]:
+        """Name -> RGB colour, in the order of the indices that it predicts."""
+        return dict(catalog.DATASETS[self.config.dataset].classes)
 
 
 def read_trial(folder: Path) -> TrainedModel:

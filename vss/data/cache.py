@@ -76,7 +76,7 @@ def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None
     def store(start: int) -> None:
         for number in range(start, min(start + _CHUNK, len(rows))):
             frame = dataset.frames[number]
-            images[number] = _scaled(dataset.read_image(frame), width, height)
+            images[number] = scaled(dataset.read_image(frame), width, height)
             if frame.label:
                 label = dataset.read_label(frame)
                 _check_size(label, label_size, frame, first)
@@ -111,7 +111,8 @@ def _check_size(label: Image, expected: tuple[int, ...], frame: Frame, first: Fr
         )
 
 
-def _scaled(pixels: Image, width: int, height: int) -> Image:
+def scaled(pixels: Image, width: int, height: int) -> Image:
+    """(H, W, 3) RGB -> (height, width, 3), averaged where it shrinks."""
     if pixels.shape[:2] == (height, width):
         return pixels
     image = PillowImage.fromarray(pixels).resize((width, height), PillowImage.Resampling.BILINEAR)

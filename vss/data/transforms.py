@@ -16,8 +16,8 @@ from vss.data.cache import DecodedVideo
 from vss.data.clips import IGNORE_LABEL, Clip
 
 # Mean and standard deviation of ImageNet's RGB values, in 0..255.
-_MEAN = (123.675, 116.28, 103.53)
-_STD = (58.395, 57.12, 57.375)
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
 
 
 def gather(
@@ -30,11 +30,15 @@ def gather(
     """
     indices = np.array([[*clip.memory, clip.target] for clip in clips])
     pixels = torch.from_numpy(video.images[indices]).to(device)  # (B, T + 1, h, w, 3)
-    mean = torch.tensor(_MEAN, device=device).view(3, 1, 1)
-    std = torch.tensor(_STD, device=device).view(3, 1, 1)
-    images = (pixels.permute(0, 1, 4, 2, 3).float() - mean) / std
     labels = video.labels[video.label_rows[indices[:, -1]]]
-    return images, torch.from_numpy(labels).to(device)
+    return normalise(pixels), torch.from_numpy(labels).to(device)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """(..., h, w, 3) RGB bytes -> (..., 3, h, w) of mean 0 and deviation 1 over ImageNet."""
+    mean = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1)
+    std = torch.tensor(STD, device=pixels.device).view(3, 1, 1)
+    return (pixels.movedim(-1, -3).float() - mean) / std
 
 
 def augment(

@@ -1,0 +1,238 @@
+"""Real video, read and written frame by frame: nothing grows with its length.
+
+A source is a video file or a folder of pictures. Times are kept as they are, in ticks of the
+source's time base, so that odd and variable rates survive. Imports no torch.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image as PillowImage
+
+from vss.data.clips import Image
+from vss.errors import UserError
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+VIDEO_ENDINGS = (".mp4", ".mkv")
+_BT709, _LIMITED = 1, 1  # numbers of the H.264 standard for matrix, primaries, transfer; for range
+
+
+class BrokenVideoError(UserError):
+    """A source that cannot be read to its end.
+
+    Attributes:
+        frames: how many came before.
+    """
+
+    def __init__(self, message: str, frames: int) -> None:
+        super().__init__(message)
+        self.frames = frames
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame.
+
+    Attributes:
+        pixels: (H, W, 3) RGB, upright.
+        name: of the file in a folder; its number in a video.
+        ticks: when it is shown, in time bases of its source, from 0 on.
+        damaged: the decoder had to guess a part of it.
+    """
+
+    pixels: Image
+    name: str
+    ticks: int
+    damaged: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video file, or a folder of pictures in name order.
+
+    Attributes:
+        rate: frames per second, on average.
+        time_base: seconds of one tick.
+        count: frames as the file says; None if it does not.
+        files: of the folder; empty for a video file.
+    """
+
+    path: Path
+    rate: Fraction
+    time_base: Fraction
+    count: int | None
+    files: tuple[Path, ...] = ()
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Read the frames, one at a time.
+
+        Raises:
+            BrokenVideoError: saying at which frame.
+        """
+        return _read_files(self.files) if self.files else _decode(self)
+
+
+def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
+    """Look at a video file or a folder.
+
+    Args:
+        path: of it.
+        folder_rate: frames per second that a folder stands for.
+
+    Raises:
+        UserError: if it is neither, or holds no frame.
+    """
+    if path.is_dir():
+        files = (file for file in path.iterdir() if file.suffix.lower() in PICTURE_ENDINGS)
+        ordered = tuple(sorted(files, key=_by_number))
+        if not ordered:
+            raise UserError(f"{path} holds no picture ({', '.join(PICTURE_ENDINGS)})")
+        return Source(path, folder_rate, 1 / folder_rate, len(ordered), ordered)
+    try:
+        with av.open(path) as container:
+            stream = _video_stream(container, path)
+            rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+            base = stream.time_base or 1 / rate
+            return Source(path, rate, base, stream.frames or None)
+    except av.FFmpegError as error:
+        raise UserError(f"cannot read {path} as a video: {_reason(error)}") from None
+
+
+def _by_number(file: Path) -> list[Any]:
+    """Names in order, where frame2 comes before frame10."""
+    parts = re.split(r"(\d+)", file.name)
+    return [int(part) if part.isdigit() else part for part in parts]
+
+
+def _read_files(files: tuple[Path, ...]) -> Iterator[Picture]:
+    for number, file in enumerate(files):
+        try:
+            with PillowImage.open(file) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        except OSError as error:
+            raise BrokenVideoError(f"cannot read picture {file}: {error}", number) from None
+        yield Picture(pixels, file.stem, number)
+
+
+def _decode(source: Source) -> Iterator[Picture]:
+    number, first, last = 0, None, -1
+    step = max(1, round(1 / (source.rate * source.time_base)))
+    try:
+        with av.open(source.path) as container:
+            stream = _video_stream(container, source.path)
+            stream.thread_type = "AUTO"
+            for frame in container.decode(stream):
+                first = frame.pts if first is None else first
+                ticks = last + step if frame.pts is None or first is None else frame.pts - first
+                last = max(ticks, last + 1)  # an encoder takes no time twice
+                yield Picture(_upright(frame), f"{number:06d}", last, frame.is_corrupt)
+                number += 1
+            # A file may show fewer frames than it holds, but then it says that it is shorter too.
+            too_short = (stream.duration or 0) - last > 3 * step
+            if number < stream.frames and too_short:
+                raise BrokenVideoError(
+                    f"{source.path} breaks off at frame {number} of {stream.frames}", number
+                )
+    except av.FFmpegError as error:
+        raise BrokenVideoError(
+            f"{source.path} breaks at frame {number}: {_reason(error)}", number
+        ) from None
+
+
+def _video_stream(container: "av.container.InputContainer", path: Path) -> "av.VideoStream":
+    if not container.streams.video:
+        raise UserError(f"{path} holds no video, only other streams")
+    return container.streams.video[0]
+
+
+def _upright(frame: "av.VideoFrame") -> Image:
+    """(H, W, 3) RGB, turned as the file says; telephones film with the sensor on its side."""
+    pixels = frame.to_ndarray(format="rgb24")
+    turned = np.rot90(pixels, frame.rotation // 90)
+    return np.ascontiguousarray(turned, dtype=np.uint8)
+
+
+def _reason(error: "av.FFmpegError") -> str:
+    return (error.strerror or str(error)).lower()
+
+
+class VideoFile:
+    """An H.264 video that is being written.
+
+    It stands under a temporary name until it is finished.
+
+    Args:
+        path: its ending says the container.
+        rate: frames per second, on average.
+        time_base: seconds of one tick.
+
+    Raises:
+        UserError: if there is no encoder.
+    """
+
+    def __init__(self, path: Path, rate: Fraction, time_base: Fraction) -> None:
+        if "libx264" not in av.codecs_available:
+            raise UserError(
+                "this PyAV has no H.264 encoder (libx264): install av from PyPI, or let --out be a "
+                "folder of index PNGs"
+            )
+        self.path = path
+        self._temporary = unfinished(path)
+        self._rate, self._time_base = rate, time_base
+        self._container: av.container.OutputContainer | None = None
+        self._stream: Any = None
+
+    def write(self, pixels: Image, ticks: int) -> None:
+        """Add a frame; (H, W, 3) RGB, the size of the first one."""
+        pixels = _even(pixels)
+        if self._container is None:
+            self._container = self._open(*pixels.shape[:2])
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED
+        )
+        frame.pts, frame.time_base = ticks, self._time_base
+        self._container.mux(self._stream.encode(frame))
+
+    def _open(self, height: int, width: int) -> "av.container.OutputContainer":
+        container = av.open(self._temporary, "w")
+        options = {"crf": "18", "preset": "veryfast"}
+        stream = container.add_stream("libx264", rate=self._rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        context = stream.codec_context
+        context.time_base = self._time_base
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = _LIMITED
+        self._stream = stream
+        return container
+
+    def finish(self) -> None:
+        """Close the file and give it its name."""
+        if self._container is not None:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._temporary.replace(self.path)
+
+    def discard(self) -> None:
+        """Leave nothing."""
+        if self._container is not None:
+            self._container.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> Path:
+    """The name under which something is written until it is complete; the ending stays."""
+    return path.with_name(f".{path.stem}.unfinished{path.suffix}")
+
+
+def _even(pixels: Image) -> Image:
+    """4:2:0 has one colour for 2x2 pixels: an odd edge is repeated once."""
+    height, width = pixels.shape[:2]
+    if height % 2 == 0 and width % 2 == 0:
+        return pixels
+    return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
