@@ -41,7 +41,15 @@ class OutOfReachError(UserError):
 
 TRACKING_ERRORS = (MlflowException, OutOfReachError)  # which a later attempt may not meet
 MLFLOW_EXPERIMENT = "vss-orch"
-ARTIFACTS = ("config.json", "environment.json", "result.json", "frames.npz", "weights.safetensors")
+ARTIFACTS = (
+    "config.json",
+    "environment.json",
+    "result.json",
+    "curves.csv",
+    "frames.npz",
+    "samples.npz",
+    "weights.safetensors",
+)
 LATENCY = "latency.json"
 # Fields of a result that are logged as metrics of the same name.
 NUMBERS = (

@@ -6,7 +6,9 @@ resume.pt            state of an unfinished training; resume.previous.pt the one
 result.json          the scores, written last: where it is, the trial is complete
 environment.json     what it ran on
 weights.safetensors  the scored weights
-frames.npz           one confusion matrix per scored frame
+curves.csv           loss, learning rate and scores on val: curve,step,value
+frames.npz           one confusion matrix per scored frame, and its counts along boundaries
+samples.npz          frame, label and prediction of some scored frames
 pictures/            frame, label and prediction side by side
 log.txt              what happened, all attempts
 """
@@ -15,7 +17,7 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -104,6 +106,11 @@ class TrialDirectory:
     def write_arrays(self, name: str, arrays: dict[str, Any]) -> None:
         """Write numpy arrays, compressed."""
         self._write(name, lambda file: np.savez_compressed(file, **arrays))
+
+    def write_curves(self, points: Sequence[tuple[str, int, float]]) -> None:
+        """Write (curve, step, value) points."""
+        lines = ["curve,step,value", *(f"{name},{step},{value!r}" for name, step, value in points)]
+        self._write("curves.csv", lambda file: file.write(("\n".join(lines) + "\n").encode()))
 
     def write_picture(self, picture: PillowImage, name: str) -> None:
         """Write a PNG into pictures/; a slash in its name becomes a dash."""

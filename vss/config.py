@@ -322,6 +322,11 @@ class TrialConfig(BaseModel):
         """The classes that are trained and scored, in the order of the label values."""
         return tuple(catalog.DATASETS[self.dataset].classes)
 
+    @property
+    def void_index(self) -> int | None:
+        """The class that stands for unlabelled pixels, if they are trained and scored as one."""
+        return self.class_names.index("Void") if "Void" in self.class_names else None
+
     def settings(self) -> dict[str, Any]:
         """Every setting that applies to this trial, defaults included, as JSON values."""
         return self.model_dump(exclude_none=True)

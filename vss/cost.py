@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from vss.config import TrialConfig
+from vss.inference import autocast
+from vss.losses import segmentation_loss
+from vss.memory import TensorMemory
 from vss.models.segmenter import build_model, count_parameters
+from vss.optimization import build_optimizer
 
 
 @dataclass(frozen=True)
@@ -25,11 +30,46 @@ class Cost:
 
 def count(config: TrialConfig) -> Cost:
     """Count a trial's network on the meta device: shapes alone, no memory, no arithmetic."""
-    fresh = config.model_copy(update={"weights": "none"})
     with torch.device("meta"):
-        model = build_model(fresh).eval()
+        model = build_model(_fresh(config)).eval()
         clip = torch.empty(1, config.memory_length + 1, 3, config.frame_height, config.frame_width)
     # With gradients on, full reads take their plain form: the fused one pads its operands.
     with FlopCounterMode(display=False) as counter:
         model(clip)
     return Cost(count_parameters(model), counter.get_total_flops() / 1e9)
+
+
+def training_memory(config: TrialConfig, teacher: TrialConfig | None = None) -> int:
+    """Bytes of tensors that a training holds at most, estimated without running it.
+
+    Weights, gradients, optimiser, and what the forward pass keeps for the backward pass; tensors
+    are fake, so that nothing is computed. What the process itself needs comes on top: about
+    500 MiB on a CPU, and on a GPU the workspace of its libraries.
+
+    Args:
+        config: the trial.
+        teacher: whose answers it learns too.
+    """
+    device = torch.device("cpu")
+    size = (config.frame_height, config.frame_width)
+    with FakeTensorMode(), TensorMemory() as memory:
+        model = build_model(_fresh(config))
+        master = build_model(_fresh(teacher)).eval() if teacher is not None else None
+        optimizer = build_optimizer(config, model)
+        images = torch.empty(config.batch_size, config.memory_length + 1, 3, *size)
+        labels = torch.zeros(config.batch_size, *size, dtype=torch.long)
+        for _ in range(2):  # the optimiser's own tensors appear in its first step
+            with autocast(config, device):
+                outputs = model(images)
+            loss = segmentation_loss(outputs, model.loss_weights, labels, None)
+            if master is not None and teacher is not None:
+                with torch.no_grad(), autocast(teacher, device):
+                    master(images[:, -teacher.memory_length - 1 :])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return memory.peak_bytes
+
+
+def _fresh(config: TrialConfig) -> TrialConfig:
+    return config.model_copy(update={"weights": "none"})

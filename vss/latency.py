@@ -1,93 +1,62 @@
-"""Honest clocks: the device is synchronised before each reading, and warm-up is left out."""
+"""Inference latency: models side by side on one idle device, whole clips and streams.
+
+Every model has its turn in every round (A B C, A B C, ...), so that a machine that slows down
+slows all of them; ratios are taken within a round. Latency depends on the architecture alone: it
+is measured once a cell, with fresh weights.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
+from vss.clock import synchronise
 from vss.config import TrialConfig
+from vss.cost import count
 from vss.environment import describe
-from vss.inference import predict
-from vss.models.segmenter import VideoSegmenter, build_model
+from vss.inference import autocast, predict
+from vss.memory import TensorMemory
+from vss.models.segmenter import build_model
+from vss.streaming import Stream
 
-WARM_UP_STEPS = 3  # after each start: allocator, kernel choice, caches
-
-
-class StepClock:
-    """Times the optimiser steps of one attempt, adding to those of earlier ones.
-
-    Attributes:
-        seconds: duration of every timed step, in order.
-    """
-
-    def __init__(self, device: torch.device, seconds: list[float]) -> None:
-        self.seconds = seconds
-        self._device = device
-        self._to_skip = WARM_UP_STEPS
-        self._started = 0.0
-
-    def start(self) -> None:
-        """A step begins."""
-        synchronise(self._device)
-        self._started = time.perf_counter()
-
-    def stop(self) -> None:
-        """A step has ended."""
-        synchronise(self._device)
-        if self._to_skip > 0:
-            self._to_skip -= 1
-        else:
-            self.seconds.append(time.perf_counter() - self._started)
-
-    def summary(self, steps: int) -> dict[str, float | None]:
-        """Training time over `steps` steps, those of the warm-up counted like an average one."""
-        if not self.seconds:
-            return {"train_seconds": None, "step_ms_median": None, "step_ms_p95": None}
-        return {
-            "train_seconds": float(np.mean(self.seconds)) * steps,
-            "step_ms_median": float(np.median(self.seconds)) * 1000,
-            "step_ms_p95": float(np.percentile(self.seconds, 95)) * 1000,
-        }
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+# Models that are in memory at once; the baseline is among them in every group.
+GROUP = 16
+ROUNDS, RUNS_PER_ROUND = 10, 3
 
 
 def measure(
     cells: Mapping[str, TrialConfig],
+    baseline: str,
     device: torch.device,
     threads: int,
-    rounds: int = 10,
-    runs_per_round: int = 3,
+    rounds: int = ROUNDS,
+    runs_per_round: int = RUNS_PER_ROUND,
 ) -> dict[str, Any]:
-    """Inference latency of several models, one at a time on an otherwise idle device.
+    """Latency, memory and operations of several models, one at a time on an idle device.
 
-    Every model is run in every round (A B C, A B C, ...), so that a machine that slows down slows
-    all of them. Batch 1, a whole clip encoded for each prediction, logits at frame size.
+    `clip` encodes every frame of the clip for a prediction, as the published code does;
+    `streaming` encodes the new frame only and keeps the past. Batch 1, logits at frame size.
 
     Args:
         cells: name -> a trial of that cell; its weights do not matter.
+        baseline: the cell that others are set against.
         device: where to run.
         threads: for the CPU.
         rounds: how often each model has its turn, after one turn of warm-up.
         runs_per_round: timed predictions in one turn.
 
     Returns:
-        `conditions` (device, threads, rounds ...) and `cells`: name -> median and p95 in ms.
+        `conditions` (device, threads, rounds ...) and `cells`: name -> `precision`, `parameters`,
+        `gflops`, `memory_mib` (weights and tensors of one prediction), and for `clip` and
+        `streaming` each `median_ms`, `p95_ms`, `rounds_ms` (the median of each round) and
+        `baseline_rounds_ms` (the baseline's in the same rounds).
     """
     torch.set_num_threads(threads)
-    runs = {name: _prepare(config, device) for name, config in cells.items()}
-    taken: dict[str, list[float]] = {name: [] for name in cells}
-    for round_number in range(rounds + 1):
-        for name, run in runs.items():
-            times = [_timed(run, device) for _ in range(runs_per_round)]
-            if round_number > 0:
-                taken[name] += times
+    found: dict[str, Any] = {}
+    for group in _groups(cells, baseline):
+        found |= _measure_group(group, baseline, device, rounds, runs_per_round)
     return {
         "conditions": {
             **describe(device, threads),
@@ -95,29 +64,95 @@ def measure(
             "rounds": rounds,
             "runs_per_round": runs_per_round,
         },
-        "cells": {
-            name: {
-                "latency_ms_median": float(np.median(times)) * 1000,
-                "latency_ms_p95": float(np.percentile(times, 95)) * 1000,
-                "precision": cells[name].precision,
-            }
-            for name, times in taken.items()
-        },
+        "cells": {name: found[name] for name in cells},
     }
 
 
-def _prepare(config: TrialConfig, device: torch.device) -> Callable[[], object]:
+def _groups(
+    cells: Mapping[str, TrialConfig], baseline: str
+) -> Iterator[Mapping[str, TrialConfig]]:
+    others = [name for name in cells if name != baseline]
+    for first in range(0, max(1, len(others)), GROUP - 1):
+        names = [*([baseline] if baseline in cells else []), *others[first : first + GROUP - 1]]
+        yield {name: cells[name] for name in names}
+
+
+def _measure_group(
+    cells: Mapping[str, TrialConfig],
+    baseline: str,
+    device: torch.device,
+    rounds: int,
+    runs_per_round: int,
+) -> dict[str, Any]:
+    facts = {}
+    prepared = {}
+    for name, config in cells.items():
+        prepared[name], facts[name] = _prepare(config, device)
+    times: dict[tuple[str, str], list[list[float]]] = {
+        (name, form): [] for name, forms in prepared.items() for form in forms
+    }
+    for round_number in range(rounds + 1):
+        for name, forms in prepared.items():
+            for form, run in forms.items():
+                taken = [_timed(run, device) for _ in range(runs_per_round)]
+                if round_number > 0:
+                    times[name, form].append(taken)
+    return {
+        name: {
+            **facts[name],
+            **{
+                form: _summary(times[name, form], times.get((baseline, form), []))
+                for form in prepared[name]
+            },
+        }
+        for name in cells
+    }
+
+
+def _summary(times: list[list[float]], of_baseline: list[list[float]]) -> dict[str, Any]:
+    """From seconds of each round to milliseconds."""
+    everything = 1000 * np.concatenate(times)
+    return {
+        "median_ms": float(np.median(everything)),
+        "p95_ms": float(np.percentile(everything, 95)),
+        "rounds_ms": [1000 * float(np.median(taken)) for taken in times],
+        "baseline_rounds_ms": [1000 * float(np.median(taken)) for taken in of_baseline],
+    }
+
+
+def _prepare(
+    config: TrialConfig, device: torch.device
+) -> tuple[dict[str, Callable[[], object]], dict[str, Any]]:
+    """The two forms of a model, and what is counted rather than timed."""
     torch.manual_seed(0)
-    model: VideoSegmenter = build_model(config.model_copy(update={"weights": "none"}))
-    model = model.to(device).eval()
+    fresh = config.model_copy(update={"weights": "none"})
     size = (config.frame_height, config.frame_width)
     clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
+    with TensorMemory() as memory:
+        model = build_model(fresh).to(device).eval()
+        model.auxiliary = None  # not used at inference
+        stream = Stream(model)
 
-    @torch.inference_mode()
-    def run() -> object:
-        return predict(model, config, clip, size)
+        @torch.inference_mode()
+        def predict_clip() -> object:
+            return predict(model, config, clip, size)
 
-    return run
+        @torch.inference_mode()
+        def predict_next() -> object:
+            with autocast(config, device):
+                return stream.predict(clip[:, -1], size)
+
+        predict_clip()
+    for _ in range(config.memory_length + 1):  # a stream that has just begun has nothing cached
+        predict_next()
+    counted = count(config)
+    facts = {
+        "precision": config.precision,
+        "parameters": counted.parameters,
+        "gflops": counted.gflops,
+        "memory_mib": memory.peak_bytes / 2**20,
+    }
+    return {"clip": predict_clip, "streaming": predict_next}, facts
 
 
 def _timed(run: Callable[[], object], device: torch.device) -> float:

@@ -1,10 +1,16 @@
-"""The most memory that was in use at once."""
+"""The most memory that was in use at once: of a process or a GPU, and of tensors alone."""
 
 import resource
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 _CLEAR = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
@@ -33,3 +39,53 @@ class PeakMemory:
             return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 1024)
+
+
+class TensorMemory(TorchDispatchMode):
+    """Counts the bytes of all tensors that are made inside of it, on whatever device.
+
+    It counts what the network needs and not what an allocator rounds up to or keeps: equal on
+    every machine, and on the meta device, where nothing is computed. What one operation needs for
+    itself and gives back before it returns is not seen.
+
+    Attributes:
+        peak_bytes: the most that was alive at once.
+    """
+
+    _SWEEP_EVERY = 16  # operations between two looks at what has died
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak_bytes = 0
+        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._bytes = 0
+        self._operations = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run an operation and count what it returns."""
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self._add(tensor)
+        self._operations += 1
+        if self._bytes > self.peak_bytes or self._operations % self._SWEEP_EVERY == 0:
+            self._sweep()
+            self.peak_bytes = max(self.peak_bytes, self._bytes)
+        return result
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        reference = StorageWeakRef(storage)
+        if reference.cdata not in self._alive:
+            self._alive[reference.cdata] = (reference, storage.nbytes())
+            self._bytes += storage.nbytes()
+
+    def _sweep(self) -> None:
+        for key in [key for key, (reference, _) in self._alive.items() if reference.expired()]:
+            self._bytes -= self._alive.pop(key)[1]

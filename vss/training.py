@@ -180,8 +180,9 @@ def train(
         state.add(loss.item(), rate, config.steps)
 
         if config.eval_every > 0 and state.step % config.eval_every == 0:
-            found = score(model, config, video, clips["val"], device).metrics
+            found = score(model, config, video, clips["val"], device, thorough=False).metrics
             state.miou = found["miou"]
+            state.points += [(f"val/{name}", state.step, value) for name, value in found.items()]
             if config.select == "best_val" and found["miou"] > state.best_miou:
                 state.keep_best(model)
             directory.log(f"step {state.step}: loss {state.loss:.4f}, val mIoU {state.miou:.4f}")
@@ -203,7 +204,8 @@ def train(
     report(Progress(state.step, state.loss, state.miou, curve=state.curve))
     result = _result(config, state, scored, clock, model, memory)
     directory.write_weights(model.state_dict())
-    write_scores(directory, config, model, video, scored_clips, scored, dataset.classes)
+    write_scores(directory, video, scored_clips, scored, dataset.classes)
+    directory.write_curves(state.points)
     directory.write_json("environment.json", describe(device, threads))
     directory.finish(asdict(result))
     directory.log(f"finished: {config.scored_split} mIoU {result.metrics['miou']:.4f}")
@@ -219,6 +221,7 @@ class _State:
     step_seconds: list[float] = field(default_factory=list)
     window: list[float] = field(default_factory=list)  # losses since the last curve point
     curve: list[tuple[int, float, float]] = field(default_factory=list)  # not yet reported
+    points: list[tuple[str, int, float]] = field(default_factory=list)  # of all curves so far
     loss: float | None = None
     miou: float | None = None
     best_miou: float = -1.0
@@ -233,6 +236,10 @@ class _State:
         if len(self.window) >= max(1, steps // CURVE_POINTS) or self.step == steps:
             self.loss = sum(self.window) / len(self.window)
             self.curve.append((self.step, self.loss, rate))
+            self.points += [
+                ("train/loss", self.step, self.loss),
+                ("train/learning_rate", self.step, rate),
+            ]
             self.window = []
 
     def keep_best(self, model: torch.nn.Module) -> None:
