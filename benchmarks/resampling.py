@@ -1,4 +1,4 @@
-"""How long a report's statistics take: `python benchmarks/reports.py`.
+"""How long a report's statistics take: `python benchmarks/resampling.py`.
 
 Prints a table: 10,000 drawn test sets for 20 cells of 3 seeds, 233 frames and 11 classes, against
 the same draws summed one by one (a few of them, the time of all extrapolated).
