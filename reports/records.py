@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -20,6 +23,10 @@ class RunRecord:
         parameters: trainable numbers used at inference.
         latency_ms_median: of the cell, one prediction alone on an idle device.
         environment: device, versions, commit.
+        frames: names of the scored frames, as sequence/number, in order.
+        classes: names in the order of the label values.
+        confusions: (frames, classes, classes) pixel counts, rows are labels; None if not kept.
+        curves: name -> (step, value) points, for example of train/loss and val/miou.
         pictures: file name -> PNG of frame, label and prediction side by side.
     """
 
@@ -44,6 +51,10 @@ class RunRecord:
     latency_ms_median: float | None = None
     latency_ms_p95: float | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    frames: Sequence[str] = ()
+    classes: Sequence[str] = ()
+    confusions: NDArray[np.int64] | None = None
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 

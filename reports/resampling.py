@@ -4,11 +4,11 @@ Neighbouring frames of a video show the same things, so that single frames are n
 whole blocks of a sequence are drawn. Scores are computed from the summed confusion matrices of a
 draw, never averaged over frames. All trials see the same draws, so that differences are paired.
 
-Shapes: F frames, M blocks, S draws, R trials, K classes.
+Shapes: F frames, M blocks, S draws, K classes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
@@ -22,14 +22,54 @@ DRAWS = 10_000
 _NAME = re.compile(r"^(?P<sequence>.*)/\d+$")
 
 
+class TestSets:
+    """Test sets that might have been: the same ones for every trial.
+
+    Attributes:
+        blocks: M; one block alone says nothing of others.
+    """
+
+    __test__ = False  # no test case, whatever its name begins with
+
+    def __init__(self, frames: Sequence[str], draws: int = DRAWS, seed: int = 0) -> None:
+        """Draw M of the M blocks, with replacement, many times.
+
+        Args:
+            frames: names as `sequence/number`, in the order of time inside a sequence.
+            draws: S.
+            seed: of the draws.
+        """
+        numbers = blocks_of(frames)
+        self.blocks = int(numbers[-1]) + 1
+        self._starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        shares = np.full(self.blocks, 1 / self.blocks)
+        rng = np.random.default_rng(seed)
+        self._drawn = rng.multinomial(self.blocks, shares, size=draws).astype(np.float64)  # (S, M)
+
+    def iou(self, confusions: Confusions) -> Numbers:
+        """(F, K, K) -> (S, K) IoU of every class on every drawn set; NaN where it is not in it."""
+        true, union = _true_and_union(confusions)  # (F, K) each
+        of_blocks = [np.add.reduceat(part, self._starts, axis=0) for part in (true, union)]
+        return _ratio(*(self._drawn @ part for part in of_blocks))
+
+    def miou(self, confusions: Confusions) -> Numbers:
+        """(F, K, K) -> (S,) mean IoU over the classes of each drawn set."""
+        return mean_over_classes(self.iou(confusions))
+
+    def variance(self, draws: Numbers) -> float:
+        """Of a statistic over test sets, from its (S,) values; NaN for a single block.
+
+        A bootstrap of M blocks is too narrow by (M - 1) / M.
+        """
+        if self.blocks == 1:
+            return float("nan")
+        return float(np.nanvar(draws) * self.blocks / (self.blocks - 1))
+
+
 def blocks_of(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[np.int64]:
     """The block that each frame belongs to: (F,), numbered from 0.
 
     A sequence is cut into equal parts of about `length` frames; a block never spans two.
-
-    Args:
-        frames: names as `sequence/number`, in the order of time inside a sequence.
-        length: frames of a block.
     """
     numbers: list[int] = []
     for _, group in groupby(frames, key=_sequence):
@@ -40,58 +80,17 @@ def blocks_of(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[np.i
     return np.array(numbers, dtype=np.int64)
 
 
-def miou(confusions: Confusions) -> float:
-    """Mean IoU of summed confusion matrices, over the classes in label or prediction."""
-    true, union = _true_and_union(confusions[None])
-    return float(_mean_iou(true.sum(axis=1), union.sum(axis=1))[0])
+def iou(confusions: Confusions) -> Numbers:
+    """(F, K, K) -> (K,) IoU of the summed matrices; NaN for a class in neither."""
+    true, union = _true_and_union(confusions.sum(axis=0, keepdims=True))
+    return np.asarray(_ratio(true, union)[0])
 
 
-def resampled_miou(
-    trials: Sequence[Confusions], blocks: NDArray[np.int64], draws: int = DRAWS, seed: int = 0
-) -> Numbers:
-    """The mIoU of each trial on each of many drawn test sets.
-
-    Args:
-        trials: R times (F, K, K), all of the same frames.
-        blocks: (F,) the block of each frame.
-        draws: S.
-        seed: of the draws; the same ones for the same number of blocks.
-
-    Returns:
-        (S, R). A class that occurs nowhere in the whole set is left out, one that only a draw
-        misses is left out of that draw.
-    """
-    count = int(blocks.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
-    starts = np.flatnonzero(np.diff(blocks, prepend=-1))
-    found = np.empty((draws, len(trials)))
-    for column, confusions in enumerate(trials):
-        true, union = _true_and_union(confusions[None])
-        of_blocks = [np.add.reduceat(part[0], starts, axis=0) for part in (true, union)]
-        # Sums over a draw are one matrix product: (S, M) @ (M, K).
-        found[:, column] = _mean_iou(*(drawn.astype(np.float64) @ part for part in of_blocks))
-    return found
-
-
-def variance(draws: Numbers, blocks: int) -> float:
-    """Of a statistic over the test set, from its (S,) draws; NaN for a single block.
-
-    A bootstrap of M blocks is too narrow by (M - 1) / M.
-    """
-    return float(draws.var() * blocks / (blocks - 1)) if blocks > 1 else float("nan")
-
-
-def resampled_differences(
-    trials: Mapping[int, Confusions],
-    others: Mapping[int, Confusions],
-    blocks: NDArray[np.int64],
-    draws: int = DRAWS,
-) -> Numbers:
-    """(S,) draws of the mean difference in mIoU over the seeds that two cells share."""
-    shared = sorted(trials.keys() & others.keys())
-    ours = resampled_miou([trials[seed] for seed in shared], blocks, draws)
-    theirs = resampled_miou([others[seed] for seed in shared], blocks, draws)
-    return np.asarray((ours - theirs).mean(axis=1))
+def mean_over_classes(values: Numbers) -> Numbers:
+    """(..., K) -> (...) mean over the classes that occur."""
+    occurs = ~np.isnan(values)
+    total = np.where(occurs, values, 0.0).sum(axis=-1)
+    return np.asarray(total / np.maximum(occurs.sum(axis=-1), 1))
 
 
 def _sequence(frame: str) -> str:
@@ -100,13 +99,10 @@ def _sequence(frame: str) -> str:
 
 
 def _true_and_union(confusions: Confusions) -> tuple[Numbers, Numbers]:
-    """(R, F, K, K) -> intersections and unions (R, F, K)."""
+    """(F, K, K) -> intersections and unions, (F, K) each."""
     true = np.diagonal(confusions, axis1=-2, axis2=-1).astype(np.float64)
     return true, confusions.sum(axis=-1) + confusions.sum(axis=-2) - true
 
 
-def _mean_iou(true: Numbers, union: Numbers) -> Numbers:
-    """(..., K) sums -> (...) mean over the classes that occur."""
-    occurs = union > 0
-    iou = np.divide(true, union, out=np.zeros_like(true), where=occurs)
-    return np.asarray(iou.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
+def _ratio(true: Numbers, union: Numbers) -> Numbers:
+    return np.divide(true, union, out=np.full_like(true, np.nan), where=union > 0)
