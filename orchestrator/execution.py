@@ -96,13 +96,20 @@ class Cluster:
         finally:
             shutil.rmtree(folder / name, ignore_errors=True)
 
+    def trials_on_device(self, cpus: float, gpus: float) -> int:
+        """As many as fit on one GPU, or on the cores of the largest machine."""
+        if gpus:
+            return max(1, int(1 / gpus))
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return max(1, int(max(node.get("CPU", 0) for node in nodes) / cpus))
+
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], cpus: float, gpus: float
+        self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
     ) -> dict[str, Any]:
         """Measure the cells' latency in one worker that has a whole GPU, if it has one."""
         settings = {name: config.settings() for name, config in cells.items()}
         remote = ray.remote(_measure_worker).options(num_cpus=cpus, num_gpus=1 if gpus else 0)
-        measured: dict[str, Any] = ray.get(remote.remote(settings, cpus, gpus))
+        measured: dict[str, Any] = ray.get(remote.remote(settings, baseline, cpus, gpus))
         return measured
 
 
@@ -165,11 +172,12 @@ def disconnect() -> None:
 
 
 def _measure_worker(
-    settings: Mapping[str, dict[str, Any]], cpus: float, gpus: float
+    settings: Mapping[str, dict[str, Any]], baseline: str, cpus: float, gpus: float
 ) -> dict[str, Any]:
     from orchestrator.worker import measure_here  # torch: in the worker only
 
-    return measure_here({name: parse(values) for name, values in settings.items()}, cpus, gpus)
+    cells = {name: parse(values) for name, values in settings.items()}
+    return measure_here(cells, baseline, cpus, gpus)
 
 
 def _tune_worker(config: dict[str, Any]) -> None:

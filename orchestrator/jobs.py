@@ -23,6 +23,7 @@ class Job:
         weights: the file whose digest the settings hold, or None.
         teacher: settings of the trial that teaches this one, or None.
         teacher_weights: what that trial left; None for a fresh teacher (a smoke test).
+        trials_on_device: how many may share its GPU, or the cores of its machine.
         tracking_uri: of MLflow, or None to log nothing (a smoke test).
         stop_file: the worker stops as soon as this file exists.
         max_scored_frames: score only the first of each split, or None for all.
@@ -40,6 +41,7 @@ class Job:
     weights: str | None
     cpus: float
     gpus: float
+    trials_on_device: int
     tracking_uri: str | None
     artifacts: str
     tags: dict[str, str]
@@ -100,7 +102,10 @@ class Executor(Protocol):
             folder: for the executor's own files, seen by all machines.
         """
 
+    def trials_on_device(self, cpus: float, gpus: float) -> int:
+        """How many trials with these resources can share a GPU, or a machine's cores."""
+
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], cpus: float, gpus: float
+        self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
     ) -> dict[str, Any]:
         """Measure the cells' latency: `conditions`, and the figures of each cell."""

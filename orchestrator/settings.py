@@ -32,6 +32,12 @@ class Settings:
     ray_address: str | None
 
     @property
+    def has_ledger(self) -> bool:
+        """Whether there may be a ledger: asking must not make one."""
+        path = self.ledger_url.removeprefix("sqlite:///")
+        return path == self.ledger_url or Path(path).exists()
+
+    @property
     def cache(self) -> Path:
         """Decoded frames; local to a machine, may be deleted at any time."""
         return self.home / "cache"

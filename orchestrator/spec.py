@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from orchestrator import published
 from vss import catalog
 from vss.config import TrialConfig, describe, parse
 from vss.environment import native_bf16_on_cpu
@@ -109,6 +110,12 @@ def load_spec(path: Path) -> Experiment:
         raise UserError(f"{path}: {error}") from None
 
 
+def published_figures(source: str) -> dict[str, dict[str, float]]:
+    """Cell -> what others published of it, by the text of a spec that was checked before."""
+    points = [(name, dict(settings)) for name, settings in _points(_parse_yaml(source))]
+    return published.take(points)
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a spec, by which editors complete and check."""
     settings = TrialConfig.model_json_schema()
@@ -119,6 +126,7 @@ def json_schema() -> dict[str, Any]:
         "type": "integer",
         "description": "seed of the teacher's trial; the student's own if left out",
     }
+    known["published"] = published.Published.model_json_schema()
     known["weights"] = {"type": "string", "description": known["weights"]["description"]}
     group = {"type": "object", "properties": known, "additionalProperties": False}
     factors = {
@@ -184,6 +192,7 @@ def _experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experiment:
     points = [
         (name, _resolved(settings, spec, folder, weight_files)) for name, settings in _points(spec)
     ]
+    published.take(points)  # checked here, read again by reports
     lessons = _lessons(points, spec)
     cells, kept_names = _merge_equal(
         ((name, _trial(name, settings, spec.seeds[0], lessons)) for name, settings in points),
@@ -250,6 +259,7 @@ def _cell_name(settings: Settings) -> str:
     return " ".join(
         str(value) if name in _BARE else f"{name}={_shown(value)}"
         for name, value in settings.items()
+        if name != "published"
     )
 
 

@@ -90,6 +90,9 @@ def submit(experiment: Experiment, where: Where, console: Console) -> Submitted:
         opening = pool.submit(_open_tracker, where.settings)
         with _executor(where) as executor:
             executor.check_fits(experiment.resources.cpus, experiment.resources.gpus)
+            jobs.trials_on_device = executor.trials_on_device(
+                experiment.resources.cpus, experiment.resources.gpus
+            )
             tracker = opening.result()
             parent = _enter(experiment, jobs, ledger, tracker)
             interrupted = _run_trials(experiment, jobs, ledger, executor, console)
@@ -241,7 +244,9 @@ def _measure_latency(
     if cells and identity != {name: cell.get("trial_id") for name, cell in known.items()}:
         console.print(f"measuring the latency of {len(cells)} cells, one at a time")
         resources = experiment.resources
-        measured = executor.measure_latency(cells, resources.cpus, resources.gpus)
+        measured = executor.measure_latency(
+            cells, experiment.baseline, resources.cpus, resources.gpus
+        )
         for name, cell in measured["cells"].items():
             cell["trial_id"] = identity[name]
         tracker.log_latency(parent, measured)
@@ -258,6 +263,7 @@ class _Jobs:
         """
         settings = where.settings
         self.storage = make_folder(settings.storage)
+        self.trials_on_device = 1
         self.stop_file = settings.storage / f".stop-{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._experiment = experiment
@@ -296,6 +302,7 @@ class _Jobs:
             weights=str(weights) if weights else None,
             cpus=resources.cpus,
             gpus=resources.gpus,
+            trials_on_device=self.trials_on_device,
             tracking_uri=settings.tracking_uri,
             artifacts=str(settings.artifacts),
             tags={f"experiment/{name}": cell for name, cell in membership.items()},

@@ -50,16 +50,22 @@ class InProcess:
                 report = functools.partial(events.reported, job.trial_id)
                 events.ended(job.trial_id, run_trial(job, report))
 
+    def trials_on_device(self, cpus: float, gpus: float) -> int:
+        """One: they run one after the other."""
+        return 1
+
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], cpus: float, gpus: float
+        self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
     ) -> dict[str, Any]:
         """Measure the cells' latency."""
-        return measure_here(cells, cpus, gpus)
+        return measure_here(cells, baseline, cpus, gpus)
 
 
-def measure_here(cells: Mapping[str, TrialConfig], cpus: float, gpus: float) -> dict[str, Any]:
+def measure_here(
+    cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
+) -> dict[str, Any]:
     """Measure latency in this process: `conditions`, and the figures of each cell."""
-    return measure(cells, torch.device("cuda" if gpus else "cpu"), threads_for(cpus))
+    return measure(cells, baseline, torch.device("cuda" if gpus else "cpu"), threads_for(cpus))
 
 
 def run_trial(job: Job, report: Report) -> Outcome:
@@ -122,6 +128,7 @@ def _run(job: Job, report: Report, opened: list[TrialRun]) -> Outcome:
         cache=Path(job.cache),
         device=device,
         threads=threads_for(job.cpus),
+        trials_on_device=job.trials_on_device,
         weights_path=Path(job.weights) if job.weights else None,
         teacher=parse(job.teacher) if job.teacher else None,
         teacher_weights=Path(job.teacher_weights) if job.teacher_weights else None,

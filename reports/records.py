@@ -2,7 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Sample(NamedTuple):
+    """One scored frame.
+
+    Attributes:
+        image: (h, w, 3) RGB.
+        label: (H, W) class indices, other values unlabelled.
+        prediction: (H, W) class indices.
+    """
+
+    image: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+    prediction: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -20,6 +37,11 @@ class RunRecord:
         parameters: trainable numbers used at inference.
         latency_ms_median: of the cell, one prediction alone on an idle device.
         environment: device, versions, commit.
+        frames: names of the scored frames, as sequence/number, in order.
+        classes: names in the order of the label values.
+        confusions: (frames, classes, classes) pixel counts, rows are labels; None if not kept.
+        curves: name -> (step, value) points, for example of train/loss and val/miou.
+        samples: frame name -> what was seen and predicted there, for some of the frames.
         pictures: file name -> PNG of frame, label and prediction side by side.
     """
 
@@ -44,6 +66,11 @@ class RunRecord:
     latency_ms_median: float | None = None
     latency_ms_p95: float | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    frames: Sequence[str] = ()
+    classes: Sequence[str] = ()
+    confusions: NDArray[np.int64] | None = None
+    curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    samples: Mapping[str, Sample] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -55,6 +82,9 @@ class ExperimentRecord:
         cells: in the order of the spec; a cell without a finished trial is a row too.
         latency_conditions: what latency was measured on; empty if it was not.
         source: the spec as written.
+        colours: class -> RGB.
+        published: cell -> figures that others printed, by another protocol: `miou` (a fraction)
+            and `train_seconds`, where given.
     """
 
     name: str
@@ -64,6 +94,8 @@ class ExperimentRecord:
     runs: Sequence[RunRecord]
     latency_conditions: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def finished(self) -> list[RunRecord]:

@@ -21,7 +21,7 @@ from vss.data.transforms import normalise
 from vss.environment import device_name
 from vss.errors import UserError
 from vss.inference import autocast
-from vss.latency import WARM_UP_STEPS, synchronise
+from vss.clock import WARM_UP_STEPS, synchronise
 from vss.models.layers import resize
 from vss.models.segmenter import VideoSegmenter
 from vss.streaming import Stream

@@ -26,7 +26,7 @@ from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
 from vss.errors import UserError
 from vss.inference import autocast
-from vss.latency import StepClock
+from vss.clock import StepClock
 from vss.losses import HardPixels, median_frequency_weights, segmentation_loss
 from vss.memory import PeakMemory
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
@@ -91,6 +91,7 @@ def train(
     cache: Path,
     device: torch.device,
     threads: int,
+    trials_on_device: int = 1,
     weights_path: Path | None = None,
     teacher: TrialConfig | None = None,
     teacher_weights: Path | None = None,
@@ -108,6 +109,7 @@ def train(
         cache: folder of decoded frames, shared by all trials of a machine.
         device: where to run.
         threads: for the CPU; the same number gives the same bits.
+        trials_on_device: how many may run side by side there, this one included; recorded.
         weights_path: the file whose digest `config.weights` holds.
         teacher: the trial that `config.teacher` names.
         teacher_weights: what it left; None teaches at random (for a smoke test).
@@ -206,7 +208,7 @@ def train(
     directory.write_weights(model.state_dict())
     write_scores(directory, video, scored_clips, scored, dataset.classes)
     directory.write_curves(state.points)
-    directory.write_json("environment.json", describe(device, threads))
+    directory.write_json("environment.json", {**describe(device, threads), "trials_on_device": trials_on_device})
     directory.finish(asdict(result))
     directory.log(f"finished: {config.scored_split} mIoU {result.metrics['miou']:.4f}")
     return result

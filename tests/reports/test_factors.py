@@ -1,0 +1,98 @@
+"""Effects and interactions, from cells whose scores are chosen by hand."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from reports.comparison import Study
+from reports.factors import effects, factors, interactions
+from reports.records import RunRecord
+from tests.reports.conftest import SETTINGS, finished, record
+
+
+def trials(cell: str, miou: float, **settings: Any) -> list[RunRecord]:
+    """Three seeds, a point apart."""
+    return [
+        finished(cell, seed, miou + 0.01 * seed, settings={**SETTINGS, **settings, "seed": seed})
+        for seed in range(3)
+    ]
+
+
+def crossed(scores: Mapping[tuple[str, int], float]) -> Study:
+    """Heads crossed with memory lengths."""
+    return Study(
+        record(
+            [
+                run
+                for (head, memory), miou in scores.items()
+                for run in trials(f"{head} {memory}", miou, head=head, memory_length=memory)
+            ]
+        )
+    )
+
+
+@pytest.fixture
+def study() -> Study:
+    """Head b is 10 points better, memory 4 is 2 points better with a and 6 with b."""
+    return crossed({("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50, ("b", 4): 0.56})
+
+
+def test_factors_are_the_settings_that_vary_baseline_first(study: Study) -> None:
+    assert factors(study.record) == {"head": ["a", "b"], "memory_length": [1, 4]}
+
+
+def test_main_effect_is_the_mean_over_the_others(study: Study) -> None:
+    found = {effect.setting: effect for effect in effects(study)}
+
+    assert found["head"].compared.difference.mean == pytest.approx((0.10 + 0.14) / 2)
+    assert found["memory_length"].compared.difference.mean == pytest.approx((0.02 + 0.06) / 2)
+    assert found["head"].pairs == [("b 1", "a 1"), ("b 4", "a 4")]
+    assert found["head"].compared.difference.seeds == 3
+
+
+def test_interaction_is_the_difference_of_differences(study: Study) -> None:
+    (found,) = interactions(study)
+
+    assert found.settings == ("head", "memory_length")
+    assert found.values == (("a", "b"), (1, 4))
+    assert found.compared.difference.mean == pytest.approx(0.06 - 0.02)
+
+
+def test_one_factor_at_a_time_has_effects_and_no_interaction() -> None:
+    study = crossed({("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50})
+
+    assert {effect.setting for effect in effects(study)} == {"head", "memory_length"}
+    assert interactions(study) == []
+
+
+def test_settings_that_only_move_together_have_no_effect_of_their_own() -> None:
+    study = crossed({("a", 0): 0.40, ("b", 4): 0.42})
+
+    assert list(factors(study.record)) == ["head", "memory_length"]
+    assert effects(study) == []
+
+
+def test_value_of_none_is_a_value() -> None:
+    """An option that only one head takes is not set for the others."""
+    runs = [*trials("plain", 0.4, head="tma"), *trials("coded", 0.5, head="tma", code=2.0)]
+
+    (found,) = effects(Study(record(runs)))
+
+    assert (found.setting, found.reference, found.value) == ("code", None, 2.0)
+
+
+def test_lists_and_booleans_are_values() -> None:
+    runs = [
+        *trials("a", 0.4, weights=[1, 2], code=True),
+        *trials("b", 0.5, weights=[2, 1], code=1),
+    ]
+
+    assert factors(record(runs)) == {"weights": [[1, 2], [2, 1]], "code": [True, 1]}
+
+
+def test_cell_that_failed_is_left_out_of_effects() -> None:
+    failed = RunRecord("b 1", 0, "x", "FAILED", settings={**SETTINGS, "head": "b"})
+    study = Study(record([*trials("a 1", 0.4, head="a"), failed]))
+
+    assert effects(study) == []
