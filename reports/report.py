@@ -1,8 +1,5 @@
 """The report of an experiment: sections in reading order, as Markdown, HTML and CSV."""
 
-import base64
-import html
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +7,11 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from markdown_it import MarkdownIt
 
-from reports import plots, tables
+from reports import html, plots, tables
 from reports.records import ExperimentRecord
 from reports.tables import duration, escape, number, percent, render, signed, spread
 
-_STYLE_SHEET = Path(__file__).with_name("report.css")
 PICTURES = "pictures"
 MAX_PICTURED_CELLS = 6
 PICTURES_PER_CELL = 2
@@ -48,7 +43,7 @@ def build_report(record: ExperimentRecord, out: Path) -> Path:
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
     report = out / "report.md"
     report.write_text(text, encoding="utf-8")
-    (out / "report.html").write_text(_html(record.name, text, out), encoding="utf-8")
+    (out / "report.html").write_text(html.page(record.name, text, out), encoding="utf-8")
     return report
 
 
@@ -241,20 +236,3 @@ SECTIONS: list[Callable[[Page], str]] = [
     _conditions,
     _spec,
 ]
-
-
-def _html(title: str, markdown: str, folder: Path) -> str:
-    """One page that opens from disk: styles and pictures inside."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    body = re.sub(r"<table>.*?</table>", r'<div class="table">\g<0></div>', body, flags=re.DOTALL)
-    body = re.sub(r'src="([^":]+\.png)"', lambda found: _inlined(folder / found[1]), body)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{_STYLE_SHEET.read_text()}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
-
-
-def _inlined(picture: Path) -> str:
-    return f'src="data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"'

@@ -76,3 +76,11 @@ def picture() -> bytes:
     content = io.BytesIO()
     Image.new("RGB", (6, 2), (200, 10, 10)).save(content, "PNG")
     return content.getvalue()
+
+
+@pytest.fixture
+def strip() -> bytes:
+    """A PNG ten times as wide as high."""
+    content = io.BytesIO()
+    Image.new("RGB", (20, 2)).save(content, "PNG")
+    return content.getvalue()

@@ -1,0 +1,216 @@
+"""A report as one HTML file: Markdown in, a page out that needs nothing beside itself.
+
+It opens from disk and in a sandboxed frame, as MLflow's artifact viewer is one: style, script and
+pictures are inside, and a policy forbids all else. The script sorts tables; without it all is read.
+"""
+
+import base64
+import hashlib
+import html
+import math
+import mimetypes
+import re
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+HEADINGS_FOR_CONTENTS = 3
+WIDE = 3.5  # pictures of this ratio are strips of frames: they get all the width there is
+_HERE = Path(__file__)
+_MISSING = {"", "-", "\N{EN DASH}", "\N{EM DASH}", "nan"}
+_DURATION = re.compile(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)\b")
+_NUMBER = re.compile(
+    r"[<>≤≥~≈(\[]*\s*"
+    r"(?P<sign>[-+]?)(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+|inf\b)"
+)
+
+
+def page(title: str, markdown: str, folder: Path) -> str:
+    """One page with a table of contents and tables that sort.
+
+    Args:
+        title: of the page, plain text.
+        markdown: CommonMark with tables; HTML in it is shown as text.
+        folder: pictures are read from here; one that is not there is named in its place.
+    """
+    parser = _parser()
+    tokens = parser.parse(markdown)
+    sections = _anchored(tokens)
+    _mark_cells(tokens)
+    env = {"folder": folder.resolve()}
+    first = next((at for at, _, _ in sections), len(tokens))
+    head, body = (
+        parser.renderer.render(part, parser.options, env)
+        for part in (tokens[:first], tokens[first:])
+    )
+    style, script = (_HERE.with_name(f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n<main>\n{head}{_contents(sections)}{body}</main>\n"
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def sort_value(text: str) -> float | None:
+    """The number that a table's cell begins with, a duration in seconds; None without one.
+
+    `36.14 ± 0.17 (3)` is 36.14, `-0.26 %` is -0.26, `1-00:00:00` is 86400.
+    """
+    text = text.strip().replace("\N{MINUS SIGN}", "-")
+    if found := _DURATION.match(text):
+        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    if found := _NUMBER.match(text):
+        value = float(found["digits"].replace(",", ""))
+        return -value if found["sign"] == "-" else value
+    return None
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("table_open", _open_table)
+    parser.add_render_rule("table_close", _close_table)
+    parser.add_render_rule("image", _image)
+    return parser
+
+
+def _policy(script: str) -> str:
+    """What the page may load: what is in it, and no other script."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
+
+
+def _anchored(tokens: Sequence[Token]) -> list[tuple[int, str, str]]:
+    """Give headings an id, and each table the heading above it as its name.
+
+    Returns:
+        of each heading of the second level: place of its token, id, text.
+    """
+    sections: list[tuple[int, str, str]] = []
+    used: set[str] = set()
+    text = ""
+    for at, token in enumerate(tokens):
+        if token.type == "heading_open":
+            text = _visible(tokens[at + 1])
+            anchor = _anchor(text, used)
+            used.add(anchor)
+            token.attrSet("id", anchor)
+            if token.tag == "h2":
+                sections.append((at, anchor, text))
+        elif token.type == "table_open":
+            token.meta["heading"] = text
+    return sections
+
+
+def _anchor(text: str, used: set[str]) -> str:
+    """The id that code hosts give to a heading."""
+    base = re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", text.lower())) or "section"
+    anchor, number = base, 0
+    while anchor in used:
+        number += 1
+        anchor = f"{base}-{number}"
+    return anchor
+
+
+def _contents(sections: Sequence[tuple[int, str, str]]) -> str:
+    if len(sections) < HEADINGS_FOR_CONTENTS:
+        return ""
+    links = "".join(
+        f'<li><a href="#{html.escape(anchor)}">{html.escape(text)}</a></li>\n'
+        for _, anchor, text in sections
+    )
+    return f'<nav aria-label="Contents">\n<ul>\n{links}</ul>\n</nav>\n'
+
+
+def _mark_cells(tokens: Sequence[Token]) -> None:
+    """Write into the cells of each table what they are sorted by."""
+    table, rows = Token("", "", 0), list[list[tuple[Token, str]]]()
+    for at, token in enumerate(tokens):
+        if token.type == "table_open":
+            table, rows = token, []
+        elif token.type == "tr_open":
+            rows.append([])
+        elif token.type == "td_open":
+            rows[-1].append((token, _visible(tokens[at + 1])))
+        elif token.type == "table_close":
+            for column in zip(*(row for row in rows if row), strict=True):
+                _mark_column(column)
+            table.meta["names"] = max((len(row[0][1]) for row in rows if row), default=0)
+
+
+def _mark_column(cells: Sequence[tuple[Token, str]]) -> None:
+    """A column is sorted as numbers if every cell begins with one, or misses it."""
+    known = []
+    for cell, text in cells:
+        if text.strip().lower() in _MISSING:
+            cell.attrSet("data-missing", "")
+        else:
+            known.append((cell, sort_value(text)))
+    if any(value is None for _, value in known):
+        return
+    for cell, value in known:
+        assert value is not None  # noqa: S101  # looked at above
+        infinite = "Infinity" if value > 0 else "-Infinity"
+        cell.attrSet("data-number", f"{value!r}" if math.isfinite(value) else infinite)
+
+
+def _visible(inline: Token) -> str:
+    """What a reader sees of a heading or a cell."""
+    parts = {"softbreak": " ", "hardbreak": " "}
+    return "".join(parts.get(c.type, c.content) for c in inline.children or [])
+
+
+def _open_table(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
+) -> str:
+    """A table scrolls by itself, with the keyboard too."""
+    name = html.escape(tokens[at].meta["heading"] or "table")
+    return (
+        f'<div class="table" role="region" tabindex="0" aria-label="{name}">\n'
+        f'<table style="--names: {tokens[at].meta["names"]}ch">\n'
+    )
+
+
+def _close_table(
+    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
+) -> str:
+    return "</table>\n</div>\n"
+
+
+def _image(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
+    """A picture as part of the page, or a note in its place."""
+    token = tokens[at]
+    said = html.escape(renderer.renderInlineAsText(token.children, options, env))
+    path = (env["folder"] / unquote(str(token.attrGet("src")))).resolve()
+    kind = mimetypes.guess_type(path.name)[0] or ""
+    inside = path.is_relative_to(env["folder"]) and path.is_file()
+    if not (inside and kind.startswith("image/")):
+        return f'<em class="missing">picture not there: {said}</em>'
+    content = path.read_bytes()
+    width, height = _size(content)
+    size = f' width="{width}" height="{height}"' if width else ""
+    source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    picture = f'<img src="{source}" alt="{said}"{size} />'
+    if width < WIDE * height or not width:
+        return picture
+    return f'<span class="strip" role="group" tabindex="0" aria-label="{said}">{picture}</span>'
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    """Width and height of a PNG; 0, 0 of any other picture."""
+    if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
+        return 0, 0
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
