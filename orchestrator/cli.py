@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from rich.console import Console
 
+    from orchestrator.estimates import Estimate
     from orchestrator.jobs import Outcome
     from orchestrator.settings import Settings
-    from vss.config import TrialConfig
+    from orchestrator.spec import Experiment
 
 app = typer.Typer(
     help="Ablation experiments for video semantic segmentation: a YAML file in, a report out.",
@@ -45,10 +46,12 @@ def plan(
     spec: SpecPath,
     as_json: AsJson = False,
     cost: Annotated[
-        bool, typer.Option("--cost", help="Count parameters and operations of every cell.")
+        bool, typer.Option("--cost", help="Count or estimate what every cell costs.")
     ] = False,
 ) -> None:
     """Check a spec and list its cells and trials, without starting any."""
+    from dataclasses import asdict
+
     from orchestrator.spec import load_spec
 
     experiment = load_spec(spec)
@@ -64,20 +67,20 @@ def plan(
         ]
         listed: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
         if cost:
-            listed["cost"] = {cell: _cost(config) for cell, config in experiment.cells.items()}
+            listed["cost"] = {cell: asdict(found) for cell, found in _costs(experiment).items()}
         _print_json(listed)
         return
-    for cell, config in experiment.cells.items():
+    for cell in experiment.cells:
         mark = " (baseline)" if cell == experiment.baseline else ""
         typer.echo(f"{cell}{mark}")
-        if cost:
-            counted = _cost(config)
-            millions, gflops = counted["parameters"] / 1e6, counted["gflops"]
-            typer.echo(f"  {millions:.2f} M parameters, {gflops:.1f} GFLOPs a prediction")
         for trial in experiment.trials:
             if trial.cell == cell:
                 typer.echo(f"  {trial.config.trial_id}  seed {trial.config.seed}")
     typer.echo(f"{len(experiment.trials)} trials in {len(experiment.cells)} cells")
+    if cost:
+        from orchestrator.progress import cost_table
+
+        _console().print(cost_table(experiment, _costs(experiment)))
 
 
 @app.command()
@@ -264,12 +267,11 @@ def _address(given: str | None, settings: "Settings") -> str | None:
     return head.address if head else None
 
 
-def _cost(config: "TrialConfig") -> dict[str, Any]:
-    from dataclasses import asdict
+def _costs(experiment: "Experiment") -> "Mapping[str, Estimate]":
+    from orchestrator.estimates import estimate
+    from orchestrator.settings import load_settings
 
-    from vss.cost import count
-
-    return asdict(count(config))
+    return estimate(experiment, load_settings())
 
 
 def _default(field: "FieldInfo") -> str:

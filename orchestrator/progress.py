@@ -2,11 +2,11 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -16,6 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.ledger import ExperimentStatus, Ledger, State, TrialStatus
+
+if TYPE_CHECKING:
+    from orchestrator.estimates import Estimate
+    from orchestrator.spec import Experiment
 
 STYLES = {
     State.PENDING: "dim",
@@ -204,3 +208,33 @@ def _clock(seconds: float) -> str:
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def cost_table(experiment: "Experiment", costs: "Mapping[str, Estimate]") -> RenderableType:
+    """What the cells of a spec cost; the last row sums up the time of all trials."""
+    table = Table(title="cost", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("cell", overflow="fold", min_width=12)
+    for name in ("params\nM", "GFLOPs a\nprediction", "training\nGiB", "training\ntime", "trials"):
+        table.add_column(name, justify="right", no_wrap=True)
+    trials = Counter(trial.cell for trial in experiment.trials)
+    for cell, cost in costs.items():
+        table.add_row(
+            cell,
+            f"{cost.parameters / 1e6:.2f}",
+            f"{cost.gflops:,.1f}",
+            f"{cost.training_memory_mib / 1024:.2f}",
+            _time(cost.train_seconds),
+            str(trials[cell]),
+        )
+    known = [c.train_seconds * trials[cell] for cell, c in costs.items() if c.train_seconds]
+    caption = "GiB: tensors of one training; a CPU process adds 0.5. "
+    if len(known) == len(costs):
+        caption += f"All trainings: {_time(sum(known))} one after the other."
+    else:
+        caption += "Training time is unknown (?) where nothing like it has run on this device yet."
+    table.caption, table.caption_justify = caption, "left"
+    return table
+
+
+def _time(seconds: float | None) -> str:
+    return "?" if seconds is None else str(timedelta(seconds=round(seconds)))

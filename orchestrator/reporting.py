@@ -1,24 +1,29 @@
 """From ledger and MLflow to a report on disk."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from orchestrator import artifacts
 from orchestrator.ledger import ExperimentStatus, Ledger, State, TrialStatus
 from orchestrator.settings import Settings, command, make_folder
-from orchestrator.tracking import NUMBERS, Measured, Tracker
+from orchestrator.spec import published_figures
+from orchestrator.tracking import NUMBERS, Measured, Tracker, metric_name
 from reports import tables
+from reports.comparison import Study
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report
+from reports.sections import MAX_PICTURED_CELLS
+from vss.errors import UserError
 
 _ENVIRONMENT = (
     "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
-    "vss-orch", "git_commit", "git_dirty",
+    "vss-orch", "git_commit", "git_dirty", "trials_on_device",
 )  # fmt: skip
 
 
@@ -42,9 +47,7 @@ def build(
     ledger = Ledger(settings.ledger_url)
     experiment = ledger.experiment(name)
     tracker = Tracker(settings.tracking_uri, settings.artifacts)
-    record = records(experiment, ledger.trials(name), tracker)
-    if pictures:
-        record = _with_pictures(record, tracker)
+    record = records(experiment, ledger.trials(name), tracker, pictures)
     path = build_report(record, make_folder(out))
     if experiment.run_id is not None:
         tracker.log_report(experiment.run_id, out)
@@ -52,24 +55,42 @@ def build(
 
 
 def records(
-    experiment: ExperimentStatus, trials: Sequence[TrialStatus], tracker: Tracker
+    experiment: ExperimentStatus,
+    trials: Sequence[TrialStatus],
+    tracker: Tracker,
+    pictures: bool = False,
 ) -> ExperimentRecord:
-    """Join what was asked (ledger) with what was measured (MLflow), by run id."""
+    """Join what was asked (ledger) with what was measured (MLflow), by run id.
+
+    Args:
+        experiment: what was asked.
+        trials: of it.
+        tracker: where the runs are.
+        pictures: read sampled frames too, of one seed of each cell that is pictured.
+    """
     measured = tracker.measured([trial.run_id for trial in trials if trial.run_id])
     latency = tracker.latency(experiment.run_id)
-    cells = latency.get("cells", {})
-    return ExperimentRecord(
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda t: _record(t, measured.get(t.run_id or ""), tracker), trials))
+    record = ExperimentRecord(
         name=experiment.name,
         description=experiment.description,
         baseline=experiment.baseline,
         cells=list(dict.fromkeys(trial.cell for trial in trials)),
-        runs=[
-            _record(trial, measured.get(trial.run_id or ""), cells.get(trial.cell, {}))
-            for trial in trials
-        ],
+        runs=runs,
+        costs={cell: artifacts.cost(found) for cell, found in latency.get("cells", {}).items()},
         latency_conditions=latency.get("conditions", {}),
         source=experiment.source,
+        published=_published(experiment.source),
     )
+    return _with_samples(record, measured, tracker) if pictures else record
+
+
+def _published(source: str) -> dict[str, dict[str, float]]:
+    try:
+        return published_figures(source)
+    except UserError:
+        return {}  # not from a file (an evaluation), or written for another version
 
 
 def print_report(name: str, settings: Settings, pictures: bool, console: Console) -> None:
@@ -85,15 +106,17 @@ def result_table(record: ExperimentRecord) -> Table:
     title = f"{record.name}: mIoU on {_split(record)}"
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     shown.add_column("cell", overflow="fold", min_width=12)
-    for heading in ("mIoU %", "points", "training\ntime", "latency\nms", "parameters\nM"):
+    headings = ("mIoU %", "points", "verdict", "training\ntime", "latency\nms", "params\nM")
+    for heading in headings:
         shown.add_column(heading, justify="right", no_wrap=True)
-    for _, row in tables.accuracy_latency(record).iterrows():
+    for _, row in tables.overview(Study(record)).iterrows():
         shown.add_row(
             row["cell"],
             tables.spread(row["mean"], row["std"], row["n"]),
             tables.signed(100 * row["delta"]),
+            row["verdict"],
             tables.duration(row["train_seconds"]),
-            tables.number(row["latency_ms_median"], 2),
+            tables.number(row["clip_median"], 2),
             tables.number(row["parameters"] / 1e6, 2),
         )
     return shown
@@ -103,19 +126,26 @@ def _split(record: ExperimentRecord) -> str:
     return ", ".join(sorted({run.scored_split or "?" for run in record.finished})) or "no split"
 
 
-def _with_pictures(record: ExperimentRecord, tracker: Tracker) -> ExperimentRecord:
-    """Pictures of the first finished seed of each cell."""
-    first = {run.cell: run.trial_id for run in reversed(record.finished)}
-    runs = [
-        replace(run, pictures=tracker.pictures(run.run_id))
-        if run.run_id and first.get(run.cell) == run.trial_id
-        else run
-        for run in record.runs
-    ]
-    return replace(record, runs=runs)
+def _with_samples(
+    record: ExperimentRecord, measured: Mapping[str, Measured], tracker: Tracker
+) -> ExperimentRecord:
+    """Sampled frames of the lowest seed of the baseline and of the first other cells."""
+    others = [cell for cell in record.cells if cell != record.baseline]
+    pictured = {record.baseline, *others[:MAX_PICTURED_CELLS]}
+    by_seed = sorted(record.finished, key=lambda run: run.seed, reverse=True)
+    lowest = {run.cell: run.trial_id for run in by_seed if run.cell in pictured}
+    runs, colours = [], dict(record.colours)
+    for run in record.runs:
+        if run.run_id and lowest.get(run.cell) == run.trial_id:
+            content = tracker.file(run.run_id, measured[run.run_id], "samples.npz")
+            found, of_classes = artifacts.samples(content)
+            colours |= dict(zip(run.classes, of_classes, strict=False))
+            run = replace(run, samples=found)
+        runs.append(run)
+    return replace(record, runs=runs, colours=colours)
 
 
-def _record(trial: TrialStatus, found: Measured | None, latency: Mapping[str, Any]) -> RunRecord:
+def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> RunRecord:
     record = RunRecord(
         cell=trial.cell,
         seed=trial.seed,
@@ -131,23 +161,32 @@ def _record(trial: TrialStatus, found: Measured | None, latency: Mapping[str, An
     if found is None:
         return replace(record, state="DELETED", message="its MLflow run was deleted")
     metrics, tags = dict(found.metrics), found.tags
+    counted = artifacts.counts(tracker.file(trial.run_id or "", found, "frames.npz"))
     numbers = {name: metrics.pop(name, None) for name in NUMBERS}
     return replace(
         record,
         metrics={name: value for name, value in metrics.items() if "/" not in name},
-        iou={name[4:]: value for name, value in metrics.items() if name.startswith("iou/")},
+        iou=_iou(metrics, counted.get("classes")),
         scored_split=tags.get("scored_split"),
         data_fingerprint=tags.get("data_fingerprint"),
         environment={name: tags[name] for name in _ENVIRONMENT if name in tags},
-        latency_ms_median=latency.get("latency_ms_median"),
-        latency_ms_p95=latency.get("latency_ms_p95"),
         train_seconds=numbers["train_seconds"],
         step_ms_median=numbers["step_ms_median"],
         parameters=_whole(numbers["parameters"]),
         peak_memory_mib=numbers["peak_memory_mib"],
         scored_frames=_whole(numbers["scored_frames"]),
         scored_step=_whole(numbers["scored_step"]),
+        curves=artifacts.curves(tracker.file(trial.run_id or "", found, "curves.csv")),
+        **counted,
     )
+
+
+def _iou(metrics: Mapping[str, float], classes: Sequence[str] | None) -> dict[str, float]:
+    """Class -> IoU; MLflow's names of metrics may differ from the classes' in odd characters."""
+    if classes is None:
+        return {name[4:]: value for name, value in metrics.items() if name.startswith("iou/")}
+    named = {name: metrics.get(f"iou/{metric_name(name)}") for name in classes}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _whole(number: float | None) -> int | None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
+from urllib.request import url2pathname
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
@@ -66,10 +67,11 @@ _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 
 @dataclass(frozen=True)
 class Measured:
-    """What the run of a trial holds: metric -> last value, tag -> text."""
+    """What the run of a trial holds: metric -> last value, tag -> text, and where its files are."""
 
     metrics: dict[str, float]
     tags: dict[str, str]
+    artifact_uri: str = ""
 
 
 class Tracker:
@@ -199,14 +201,21 @@ class Tracker:
             part = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
             query = f"attributes.run_id IN ({part})"
             for run in self._client.search_runs([self.experiment_id], query, max_results=1000):
-                found[run.info.run_id] = Measured(dict(run.data.metrics), dict(run.data.tags))
+                found[run.info.run_id] = Measured(
+                    dict(run.data.metrics), dict(run.data.tags), run.info.artifact_uri
+                )
         return found
 
-    def pictures(self, run_id: str) -> dict[str, bytes]:
-        """File name -> PNG of a trial's pictures."""
-        files = self._client.list_artifacts(run_id, "pictures")
-        found = {Path(file.path).name: self._artifact(run_id, file.path) for file in files}
-        return {name: content for name, content in found.items() if content}
+    def file(self, run_id: str, found: Measured, name: str) -> bytes | None:
+        """A file of a run, or None if it was never logged or is gone."""
+        if not found.artifact_uri.startswith("file:"):
+            return self._artifact(run_id, name)
+        # MLflow would ask its database again for each of thousands of files.
+        path = Path(url2pathname(urlsplit(found.artifact_uri).path)) / name
+        try:
+            return path.read_bytes()
+        except OSError:
+            return None
 
     def run_of(self, trial_id: str) -> str | None:
         """The id of a trial's run, if it has one."""
@@ -309,7 +318,7 @@ class TrialRun:
 
     def _log_metrics(self, points: Sequence[tuple[str, float, int]]) -> None:
         now = int(time.time() * 1000)
-        metrics = [Metric(_metric_name(name), value, now, step) for name, value, step in points]
+        metrics = [Metric(metric_name(name), value, now, step) for name, value, step in points]
         for first in range(0, len(metrics), 1000):
             self._client.log_batch(self.run_id, metrics=metrics[first : first + 1000])
 
@@ -318,7 +327,7 @@ def _tags(values: Mapping[str, Any]) -> list[RunTag]:
     return [RunTag(name, str(value)) for name, value in values.items() if value is not None]
 
 
-def _metric_name(name: str) -> str:
+def metric_name(name: str) -> str:
     """MLflow allows letters, digits and "_-. :/" in the name of a metric."""
     return re.sub(r"[^\w\-. :/]", "_", name)
 

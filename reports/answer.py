@@ -7,7 +7,7 @@ said in the same breath.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reports.comparison import Compared, Study, against_baseline, best_against_next, frontier
+from reports.comparison import Compared, Study, best_against_next, frontier
 from reports.factors import Effect, effects, interactions
 from reports.statistics import BETTER, NO_VERDICT, SEEDS_FOR_A_VERDICT, WORSE, summarise
 from reports.tables import escape, number, percent
@@ -53,7 +53,7 @@ def _best(study: Study) -> str:
 
 
 def _baseline(study: Study) -> str:
-    found = against_baseline(study)
+    found = study.against_baseline
     base = _name(study.record.baseline)
     if len(found) < 2:
         return ""  # said already: it is one of the two that were just compared

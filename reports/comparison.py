@@ -73,6 +73,16 @@ class Study:
         kept = all(run.confusions is not None for run in self.record.finished)
         return TestSets(self.frames, self.draws) if self.frames and kept else None
 
+    @cached_property
+    def against_baseline(self) -> Mapping[str, "Compared"]:
+        """Every other cell that has numbers against the baseline, as one family."""
+        base = self.record.baseline
+        others = [cell for cell in self.record.cells if cell != base and self.runs(cell)]
+        if not self.runs(base):
+            return {}
+        found = [self.contrast({cell: 1.0, base: -1.0}) for cell in others]
+        return dict(zip(others, judged(found), strict=True))
+
     def contrast(self, weights: Contrast) -> Difference:
         """A weighted sum of cells' scores, over the seeds that all of them have."""
         chosen = self._chosen(weights)
@@ -126,16 +136,6 @@ class Study:
         assert self.test_sets is not None  # noqa: S101  # asked for by _contrast only
         assert run.confusions is not None  # noqa: S101
         return self.test_sets.iou(run.confusions)
-
-
-def against_baseline(study: Study) -> dict[str, Compared]:
-    """Every other cell that has numbers against the baseline, as one family."""
-    base = study.record.baseline
-    others = [cell for cell in study.record.cells if cell != base and study.runs(cell)]
-    if not study.runs(base):
-        return {}
-    found = [study.contrast({cell: 1.0, base: -1.0}) for cell in others]
-    return dict(zip(others, judged(found), strict=True))
 
 
 def best_against_next(study: Study) -> tuple[str, str, Compared] | None:

@@ -25,7 +25,7 @@ _STYLE: dict[Any, Any] = {
 
 def accuracy_against_latency(table: pd.DataFrame, baseline: str, path: Path) -> bool:
     """Scatter of mIoU against latency, standard deviation as bars; False if nothing is measured."""
-    known = table.dropna(subset=["mean", "latency_ms_median"])
+    known = table.dropna(subset=["mean", "clip_median"])
     if known.empty:
         return False
     with mpl.rc_context(_STYLE):
@@ -33,7 +33,7 @@ def accuracy_against_latency(table: pd.DataFrame, baseline: str, path: Path) -> 
         axes = figure.subplots()
         for _, row in known.iterrows():
             axes.errorbar(
-                row["latency_ms_median"],
+                row["clip_median"],
                 100 * row["mean"],
                 yerr=100 * row["std"] if row["n"] > 1 else None,
                 fmt="o",
@@ -42,7 +42,7 @@ def accuracy_against_latency(table: pd.DataFrame, baseline: str, path: Path) -> 
             )
             axes.annotate(
                 row["cell"],
-                (row["latency_ms_median"], 100 * row["mean"]),
+                (row["clip_median"], 100 * row["mean"]),
                 xytext=(7, 5),
                 textcoords="offset points",
                 fontsize=9,

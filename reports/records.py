@@ -35,7 +35,6 @@ class RunRecord:
         iou: class -> IoU; a class that does not occur is missing.
         train_seconds: optimiser steps only.
         parameters: trainable numbers used at inference.
-        latency_ms_median: of the cell, one prediction alone on an idle device.
         environment: device, versions, commit.
         frames: names of the scored frames, as sequence/number, in order.
         classes: names in the order of the label values.
@@ -63,8 +62,6 @@ class RunRecord:
     parameters: int | None = None
     peak_memory_mib: float | None = None
     data_fingerprint: str | None = None
-    latency_ms_median: float | None = None
-    latency_ms_p95: float | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     frames: Sequence[str] = ()
     classes: Sequence[str] = ()
@@ -75,11 +72,44 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """Of one prediction of a cell, alone on an idle device.
+
+    Attributes:
+        rounds_ms: the median of each round.
+        baseline_rounds_ms: the baseline's in the same rounds.
+    """
+
+    median_ms: float
+    p95_ms: float
+    rounds_ms: Sequence[float] = ()
+    baseline_rounds_ms: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class CellCost:
+    """What was measured and counted once for a cell.
+
+    Attributes:
+        clip: every frame of the clip encoded for each prediction; None if not measured.
+        streaming: only the new frame encoded, the past kept; None if not measured.
+        gflops: of a prediction as a clip, 2 operations per multiply-add.
+        memory_mib: weights and tensors of a prediction as a clip.
+    """
+
+    clip: Latency | None = None
+    streaming: Latency | None = None
+    gflops: float | None = None
+    memory_mib: float | None = None
+
+
+@dataclass(frozen=True)
 class ExperimentRecord:
     """All trials of an experiment, and what the report says about it as a whole.
 
     Attributes:
         cells: in the order of the spec; a cell without a finished trial is a row too.
+        costs: cell -> what it costs at inference.
         latency_conditions: what latency was measured on; empty if it was not.
         source: the spec as written.
         colours: class -> RGB.
@@ -92,6 +122,7 @@ class ExperimentRecord:
     baseline: str
     cells: Sequence[str]
     runs: Sequence[RunRecord]
+    costs: Mapping[str, CellCost] = field(default_factory=dict)
     latency_conditions: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)

@@ -9,29 +9,47 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
-from reports.records import ExperimentRecord, RunRecord
-from reports.statistics import relative_change, summarise
+from reports.comparison import Compared, Study
+from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
+from reports.statistics import median_ratio, relative_change, summarise
 
 MISSING = "-"
 
 
 def results(record: ExperimentRecord) -> pd.DataFrame:
     """One row a trial, everything that is known about it; what `results.csv` holds."""
-    return pd.DataFrame([_result_row(record.name, run) for run in record.runs])
+    return pd.DataFrame(
+        [
+            _result_row(record.name, run, record.costs.get(run.cell, CellCost()))
+            for run in record.runs
+        ]
+    )
 
 
-def accuracy_latency(record: ExperimentRecord, metric: str = "miou") -> pd.DataFrame:
-    """One row a cell, in the order of the spec: accuracy, time and size, and what differs.
+def overview(study: Study) -> pd.DataFrame:
+    """One row a cell, in the order of the spec: the report's main table, as plain numbers.
 
-    Columns: mean, std and n of the metric; difference from the baseline as a fraction (`delta`)
-    and relative; train_seconds and its relative difference; latency and its ratio; parameters.
+    Columns: mean, std and n of the metric; the difference from the baseline with its interval
+    (`low`, `high`; `low_all`, `high_all` hold for all cells at once), `verdict`, relative
+    difference; train_seconds and its relative difference; for `clip` and `streaming` latency
+    median, p95, ratio to the baseline and the ratio's interval; parameters, gflops, memory_mib,
+    peak_memory_mib (of the training); what others published.
     """
-    rows = pd.DataFrame([_cell_row(record, cell, metric) for cell in record.cells])
+    compared = study.against_baseline
+    record = study.record
+    cells = by_cell(record)
+    rows = pd.DataFrame(
+        [
+            {
+                **_cell_row(record, cell, cells[cell], study.metric),
+                **_difference(cell, record.baseline, compared.get(cell)),
+            }
+            for cell in record.cells
+        ]
+    )
     base = rows.to_dict("records")[record.cells.index(record.baseline)]
-    rows["delta"] = rows["mean"] - base["mean"]
     for name, column in (("mean", "delta_relative"), ("train_seconds", "train_relative")):
         rows[column] = [relative_change(value, base[name]) for value in rows[name]]
-    rows["latency_ratio"] = rows["latency_ms_median"] / base["latency_ms_median"]
     return rows
 
 
@@ -47,7 +65,10 @@ def per_class(record: ExperimentRecord) -> pd.DataFrame:
 
 def by_cell(record: ExperimentRecord) -> dict[str, list[RunRecord]]:
     """Cell -> its finished trials."""
-    return {cell: [run for run in record.finished if run.cell == cell] for cell in record.cells}
+    found: dict[str, list[RunRecord]] = {cell: [] for cell in record.cells}
+    for run in record.finished:
+        found[run.cell].append(run)
+    return found
 
 
 def render(table: pd.DataFrame, columns: Mapping[str, Callable[[pd.Series], str]]) -> str:
@@ -88,6 +109,11 @@ def duration(seconds: float) -> str:
     return f"{days}-{hour:02d}:{minute:02d}:{second:02d}"
 
 
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """Both ends, signed: +1.02 to +3.10."""
+    return MISSING if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
+
+
 def number(value: float, digits: int = 1) -> str:
     """A number, or a dash."""
     return MISSING if math.isnan(value) else f"{value:,.{digits}f}"
@@ -100,20 +126,58 @@ def spread(mean: float, std: float, n: int) -> str:
     return f"{percent(mean)} ± {percent(std)} ({n})" if n > 1 else f"{percent(mean)} (1)"
 
 
-def _cell_row(record: ExperimentRecord, cell: str, metric: str) -> dict[str, object]:
-    runs = by_cell(record)[cell]
+def _cell_row(
+    record: ExperimentRecord, cell: str, runs: list[RunRecord], metric: str
+) -> dict[str, object]:
     score = summarise(run.metrics.get(metric) for run in runs)
+    cost = record.costs.get(cell, CellCost())
+    published = record.published.get(cell, {})
     return {
         "cell": cell,
         "mean": score.mean,
         "std": score.std,
         "n": score.n,
         "train_seconds": summarise(run.train_seconds for run in runs).mean,
-        "latency_ms_median": _first(run.latency_ms_median for run in runs),
-        "latency_ms_p95": _first(run.latency_ms_p95 for run in runs),
+        **_latency("clip", cost.clip),
+        **_latency("streaming", cost.streaming),
         "parameters": _first(run.parameters for run in runs),
+        "gflops": _known(cost.gflops),
+        "memory_mib": _known(cost.memory_mib),
         "peak_memory_mib": max((run.peak_memory_mib or 0 for run in runs), default=math.nan),
+        "published_miou": published.get("miou", math.nan),
+        "published_seconds": published.get("train_seconds", math.nan),
     }
+
+
+def _latency(form: str, found: Latency | None) -> dict[str, float]:
+    names = ("median", "p95", "ratio", "ratio_low", "ratio_high")
+    if found is None:
+        return {f"{form}_{name}": math.nan for name in names}
+    ratio = median_ratio(found.rounds_ms, found.baseline_rounds_ms)
+    return dict(
+        zip([f"{form}_{n}" for n in names], (found.median_ms, found.p95_ms, *ratio), strict=True)
+    )
+
+
+def _difference(cell: str, baseline: str, found: Compared | None) -> dict[str, object]:
+    if found is None:
+        own = 0.0 if cell == baseline else math.nan
+        nothing = dict.fromkeys(("low", "high", "low_all", "high_all"), math.nan)
+        return {"delta": own, **nothing, "verdict": "baseline" if cell == baseline else MISSING}
+    low, high = found.difference.interval()
+    low_all, high_all = found.difference.interval(found.family)
+    return {
+        "delta": found.difference.mean,
+        "low": low,
+        "high": high,
+        "low_all": low_all,
+        "high_all": high_all,
+        "verdict": found.verdict,
+    }
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _first(values: Iterable[float | None]) -> float:
@@ -121,7 +185,7 @@ def _first(values: Iterable[float | None]) -> float:
     return next((float(value) for value in values if value is not None), math.nan)
 
 
-def _result_row(experiment: str, run: RunRecord) -> dict[str, object]:
+def _result_row(experiment: str, run: RunRecord, cost: CellCost) -> dict[str, object]:
     return {
         "experiment": experiment,
         "cell": run.cell,
@@ -132,8 +196,12 @@ def _result_row(experiment: str, run: RunRecord) -> dict[str, object]:
         **run.metrics,
         "train_seconds": run.train_seconds,
         "step_ms_median": run.step_ms_median,
-        "latency_ms_median": run.latency_ms_median,
-        "latency_ms_p95": run.latency_ms_p95,
+        "latency_ms_median": cost.clip.median_ms if cost.clip else None,
+        "latency_ms_p95": cost.clip.p95_ms if cost.clip else None,
+        "streaming_ms_median": cost.streaming.median_ms if cost.streaming else None,
+        "streaming_ms_p95": cost.streaming.p95_ms if cost.streaming else None,
+        "gflops": cost.gflops,
+        "memory_mib": cost.memory_mib,
         "parameters": run.parameters,
         "peak_memory_mib": run.peak_memory_mib,
         "scored_split": run.scored_split,

@@ -30,6 +30,14 @@ class Consistency:
         self._values: dict[str, list[float]] = defaultdict(list)
         self._last: Frame | None = None
         self._spacing: int | None = None
+        self._frames = 0  # of the video so far, without a gap
+        nothing = torch.empty(0)
+        self._prediction: Tensor = nothing
+        self._label: Tensor = nothing
+        # For how many frames the label, prediction and right prediction of a pixel has stayed.
+        self._label_run: Tensor = nothing
+        self._run: Tensor = nothing
+        self._right_run: Tensor = nothing
 
     def add(self, frame: Frame, prediction: Tensor, label: Tensor) -> None:
         """Take the next frame.

@@ -68,9 +68,7 @@ def measure(
     }
 
 
-def _groups(
-    cells: Mapping[str, TrialConfig], baseline: str
-) -> Iterator[Mapping[str, TrialConfig]]:
+def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping[str, TrialConfig]]:
     others = [name for name in cells if name != baseline]
     for first in range(0, max(1, len(others)), GROUP - 1):
         names = [*([baseline] if baseline in cells else []), *others[first : first + GROUP - 1]]

@@ -55,7 +55,7 @@ class TensorMemory(TorchDispatchMode):
     _SWEEP_EVERY = 16  # operations between two looks at what has died
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak_bytes = 0
         self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
         self._bytes = 0

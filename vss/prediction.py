@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vss.clock import WARM_UP_STEPS, synchronise
 from vss.config import TrialConfig, parse
 from vss.data.cache import scaled
 from vss.data.clips import Image
@@ -21,7 +22,6 @@ from vss.data.transforms import normalise
 from vss.environment import device_name
 from vss.errors import UserError
 from vss.inference import autocast
-from vss.clock import WARM_UP_STEPS, synchronise
 from vss.models.layers import resize
 from vss.models.segmenter import VideoSegmenter
 from vss.streaming import Stream

@@ -155,6 +155,7 @@ def write_scores(
             "image": np.stack([video.images[clips[place].target] for place in places]),
             "label": np.stack(labels),
             "prediction": np.stack([scored.samples[place] for place in places]),
+            "colours": np.array(list(colours.values()), dtype=np.uint8),
         },
     )
     for number in _spread(len(places), PICTURES):
@@ -168,7 +169,7 @@ def write_scores(
 
 
 def _samples(video: DecodedVideo) -> int:
-    height, width = video.labels.shape[1:]
+    height, width = (int(size) for size in video.labels.shape[1:])
     return max(PICTURES, min(SAMPLES, SAMPLED_PIXELS // (height * width)))
 
 

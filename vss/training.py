@@ -18,6 +18,7 @@ from numpy.random import SeedSequence
 from torch import Tensor
 
 from vss.checkpoint import TrialDirectory
+from vss.clock import StepClock
 from vss.config import TrialConfig
 from vss.data.cache import DecodedVideo, decode
 from vss.data.clips import Clip, VideoDataset, clips_of
@@ -26,7 +27,6 @@ from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
 from vss.errors import UserError
 from vss.inference import autocast
-from vss.clock import StepClock
 from vss.losses import HardPixels, median_frequency_weights, segmentation_loss
 from vss.memory import PeakMemory
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
@@ -208,7 +208,9 @@ def train(
     directory.write_weights(model.state_dict())
     write_scores(directory, video, scored_clips, scored, dataset.classes)
     directory.write_curves(state.points)
-    directory.write_json("environment.json", {**describe(device, threads), "trials_on_device": trials_on_device})
+    directory.write_json(
+        "environment.json", {**describe(device, threads), "trials_on_device": trials_on_device}
+    )
     directory.finish(asdict(result))
     directory.log(f"finished: {config.scored_split} mIoU {result.metrics['miou']:.4f}")
     return result

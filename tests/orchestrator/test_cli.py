@@ -73,7 +73,20 @@ def test_plan_counts_what_cells_cost(run, write_spec: SpecWriter) -> None:  # ty
 
     assert set(counted["cost"]) == {"image", "memory"}
     assert counted["cost"]["memory"]["gflops"] > counted["cost"]["image"]["gflops"] > 0
-    assert text.count("M parameters") == 2
+    assert counted["cost"]["memory"]["training_memory_mib"] > 1
+    assert counted["cost"]["memory"]["train_seconds"] is None
+    assert "training time is unknown (?)" in " ".join(text.lower().split())
+
+
+def test_plan_knows_the_time_of_what_has_run_here(run, write_spec: SpecWriter) -> None:  # type: ignore[no-untyped-def]
+    run("submit", write_spec(TINY_SPEC.replace("steps: 4", "steps: 8")), "--in-process")
+    longer = write_spec(TINY_SPEC.replace("steps: 4", "steps: 800").replace("1e-3", "1e-4"))
+
+    counted = run("plan", longer, "--cost", "--json").json["cost"]
+    text = run("plan", longer, "--cost").out
+
+    assert counted["image"]["train_seconds"] > 1
+    assert "All trainings: 0:0" in text
 
 
 def test_plan_of_a_thousand_trials_takes_a_second_and_no_torch(write_spec: SpecWriter) -> None:

@@ -32,9 +32,13 @@ class Store(Tracker):
 
     def __init__(self, runs: dict[str, Measured], latency: dict[str, Any] | None = None) -> None:
         self._runs, self._latency = runs, latency or {}
+        self.files: dict[str, bytes] = {}
 
     def measured(self, run_ids: Any) -> dict[str, Measured]:
         return {name: run for name, run in self._runs.items() if name in run_ids}
+
+    def file(self, run_id: str, found: Measured, name: str) -> bytes | None:
+        return self.files.get(name)
 
     def latency(self, run_id: str | None) -> dict[str, Any]:
         return self._latency
@@ -60,7 +64,6 @@ def test_record_is_what_was_measured() -> None:
     assert (run.train_seconds, run.parameters, run.scored_frames) == (2.5, 1000, 8)
     assert run.environment == {"device": "a CPU"}
     assert (run.scored_split, run.data_fingerprint) == ("test", "f" * 64)
-    assert run.latency_ms_median is None
 
 
 def test_cells_stand_in_the_order_of_the_spec() -> None:
@@ -74,12 +77,22 @@ def test_cells_stand_in_the_order_of_the_spec() -> None:
 def test_latency_of_a_cell_is_joined_in() -> None:
     latency = {
         "conditions": {"device": "a CPU"},
-        "cells": {"a": {"latency_ms_median": 7.0, "latency_ms_p95": 9.0}},
+        "cells": {
+            "a": {
+                "clip": {
+                    "median_ms": 7.0,
+                    "p95_ms": 9.0,
+                    "rounds_ms": [7.0],
+                    "baseline_rounds_ms": [],
+                },
+                "gflops": 2.5,
+            }
+        },
     }
 
     found = records(experiment(), [trial("a"), trial("b")], Store({"run": MEASURED}, latency))
 
-    assert [run.latency_ms_median for run in found.runs] == [7.0, None]
+    assert {cell: c.clip.median_ms for cell, c in found.costs.items() if c.clip} == {"a": 7.0}
     assert found.latency_conditions == {"device": "a CPU"}
 
 

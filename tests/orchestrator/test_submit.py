@@ -63,7 +63,9 @@ def test_experiment_goes_from_spec_to_results(
     assert [(r.cell, r.seed) for r in record.runs] == [
         ("image", 0), ("image", 1), ("memory", 0), ("memory", 1),
     ]  # fmt: skip
-    assert all(0 <= r.metrics["miou"] <= 1 and r.latency_ms_median for r in record.runs)
+    assert all(0 <= run.metrics["miou"] <= 1 for run in record.runs)
+    assert all(run.frames and run.curves["train/loss"] for run in record.runs)
+    assert all(cost.clip and cost.streaming and cost.gflops for cost in record.costs.values())
 
 
 def test_second_submit_trains_nothing_and_measures_nothing(
@@ -200,8 +202,13 @@ class Player:
             events.reported(job.trial_id, {"step": 0, "loss": None, "miou": None, "run_id": None})
             events.ended(job.trial_id, self.part(job, self.starts[job.trial_id]))
 
-    def measure_latency(self, cells: Mapping[str, Any], cpus: float, gpus: float) -> dict[str, Any]:
-        return {"conditions": {}, "cells": {name: {"latency_ms_median": 1.0} for name in cells}}
+    def trials_on_device(self, cpus: float, gpus: float) -> int:
+        return 2
+
+    def measure_latency(
+        self, cells: Mapping[str, Any], baseline: str, cpus: float, gpus: float
+    ) -> dict[str, Any]:
+        return {"conditions": {}, "cells": {name: {} for name in cells}}
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ def directory(tmp_path: Path) -> Path:
     found = TrialDirectory(tmp_path, CONFIG)
     found.write_weights({})
     found.write_arrays("frames.npz", {"confusion": np.zeros((1, 2, 2), int)})
+    found.write_arrays("samples.npz", {"frame": np.array([])})
+    found.write_curves([("train/loss", 1, 0.5)])
     found.write_json("environment.json", {"device": "a CPU", "git_dirty": False, "threads": 1})
     found.write_picture(Image.new("RGB", (2, 2)), "a/1")
     found.finish(dataclasses.asdict(RESULT))
@@ -125,8 +127,8 @@ def test_finished_run_holds_settings_scores_and_artifacts(
     assert found.data.tags["experiment/study"] == "a"
     artifacts = {file.path for file in client.list_artifacts(run.run_id)}
     assert artifacts == {
-        "config.json", "environment.json", "frames.npz", "pictures", "result.json",
-        "weights.safetensors",
+        "config.json", "curves.csv", "environment.json", "frames.npz", "pictures", "result.json",
+        "samples.npz", "weights.safetensors",
     }  # fmt: skip
 
 
@@ -189,11 +191,15 @@ def test_parent_run_carries_the_spec_and_is_opened_again(
     assert [file.path for file in client.list_artifacts(parent)] == ["spec.yaml"]
 
 
-def test_pictures_come_back_by_name(tracker: Tracker, open_trial: Open, directory: Path) -> None:
+def test_files_of_a_run_come_back(tracker: Tracker, open_trial: Open, directory: Path) -> None:
     run = open_trial()
     run.finish(RESULT, directory)
+    found = tracker.measured([run.run_id])[run.run_id]
 
-    assert set(tracker.pictures(run.run_id)) == {"a-1.png"}
+    assert (
+        tracker.file(run.run_id, found, "config.json") == (directory / "config.json").read_bytes()
+    )
+    assert tracker.file(run.run_id, found, "never.txt") is None
 
 
 def test_metric_names_that_mlflow_refuses_are_made_fit(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from reports.records import ExperimentRecord, RunRecord
+from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 
 SETTINGS = {
     "dataset": "camvid",
@@ -26,8 +26,6 @@ def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
         "metrics": {"miou": miou, "pixel_accuracy": 0.9},
         "iou": {"road": miou, "sky": 0.5},
         "train_seconds": 60.0,
-        "latency_ms_median": 4.0,
-        "latency_ms_p95": 5.0,
         "parameters": 1_000_000,
         "peak_memory_mib": 100.0,
         "scored_split": "test",
@@ -40,6 +38,15 @@ def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
     return RunRecord(cell, seed, f"{cell}-{seed}", "FINISHED", **(values | changes))
 
 
+def cost(median_ms: float, baseline_ms: float = 4.0) -> CellCost:
+    """A cell that takes as long in every round, and half of it as a stream."""
+    forms = [
+        Latency(median_ms / by, (median_ms + 1) / by, [median_ms / by] * 3, [baseline_ms / by] * 3)
+        for by in (1, 2)
+    ]
+    return CellCost(*forms, gflops=12.5, memory_mib=64.0)
+
+
 def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
     """An experiment of these trials; the first one's cell is the baseline."""
     cells = list(dict.fromkeys(run.cell for run in runs))
@@ -49,6 +56,7 @@ def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
         "baseline": cells[0],
         "cells": cells,
         "runs": runs,
+        "costs": {cell: cost(4.0) for cell in cells},
         "latency_conditions": {
             "batch_size": 1,
             "rounds": 3,
@@ -63,10 +71,11 @@ def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
 @pytest.fixture
 def study() -> ExperimentRecord:
     """Two cells of three seeds: 40, 42, 44 and 50, 51, 52 points."""
-    slow = {"train_seconds": 90.0, "latency_ms_median": 6.0, "parameters": 2_000_000}
+    slow = {"train_seconds": 90.0, "parameters": 2_000_000}
     return record(
         [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.44])]
-        + [finished("new", seed, miou, **slow) for seed, miou in enumerate([0.50, 0.51, 0.52])]
+        + [finished("new", seed, miou, **slow) for seed, miou in enumerate([0.50, 0.51, 0.52])],
+        costs={"base": cost(4.0), "new": cost(6.0)},
     )
 
 

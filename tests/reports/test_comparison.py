@@ -8,7 +8,6 @@ import pytest
 
 from reports.comparison import (
     Study,
-    against_baseline,
     best_against_next,
     class_differences,
     frontier,
@@ -47,7 +46,7 @@ def study(*runs: RunRecord) -> Study:
 def test_clear_difference_is_better_and_covers_both_sources() -> None:
     runs = [scored(c, s, r) for c, r in (("base", 0.7), ("new", 0.8)) for s in range(3)]
 
-    found = against_baseline(study(*runs))["new"]
+    found = study(*runs).against_baseline["new"]
 
     assert found.verdict == BETTER
     assert found.difference.covers == ("seeds", "test set")
@@ -59,14 +58,14 @@ def test_cell_compared_with_itself_is_not_separable() -> None:
     base = [scored("base", seed, 0.7) for seed in range(3)]
     twin = [scored("twin", seed, 0.7) for seed in range(3)]
 
-    found = against_baseline(study(*base, *twin))["twin"]
+    found = study(*base, *twin).against_baseline["twin"]
 
     assert found.difference.mean == 0
     assert found.verdict == NOT_SEPARABLE
 
 
 def test_one_seed_has_an_interval_of_the_test_set_and_no_verdict() -> None:
-    found = against_baseline(study(scored("base", 0, 0.7), scored("new", 0, 0.8)))["new"]
+    found = study(scored("base", 0, 0.7), scored("new", 0, 0.8)).against_baseline["new"]
 
     assert found.difference.covers == ("test set",)
     assert found.verdict == NO_VERDICT
@@ -77,7 +76,7 @@ def test_without_a_common_test_set_seeds_alone_are_covered(changes: dict[str, An
     base = [scored("base", seed, 0.7) for seed in range(3)]
     new = [scored("new", seed, 0.8, **changes) for seed in range(3)]
 
-    found = against_baseline(study(*base, *new))["new"]
+    found = study(*base, *new).against_baseline["new"]
 
     assert found.difference.covers == ("seeds",)
 
@@ -91,19 +90,19 @@ def test_cells_on_other_data_have_no_common_test_set() -> None:
 def test_only_shared_seeds_are_compared() -> None:
     runs = [scored("base", s, 0.7) for s in (0, 1)] + [scored("new", s, 0.8) for s in (1, 2)]
 
-    assert against_baseline(study(*runs))["new"].difference.seeds == 1
+    assert study(*runs).against_baseline["new"].difference.seeds == 1
 
 
 def test_cell_without_a_result_is_not_compared() -> None:
     failed = RunRecord("new", 0, "x", "FAILED", settings={})
 
-    assert against_baseline(study(scored("base", 0, 0.7), failed)) == {}
+    assert study(scored("base", 0, 0.7), failed).against_baseline == {}
 
 
 def test_baseline_without_a_result_leaves_nothing_to_compare_with() -> None:
     failed = RunRecord("base", 0, "x", "FAILED", settings={})
 
-    assert against_baseline(study(failed, scored("new", 0, 0.7))) == {}
+    assert study(failed, scored("new", 0, 0.7)).against_baseline == {}
     assert class_differences(study(failed, scored("new", 0, 0.7))) == {}
 
 

@@ -5,8 +5,9 @@ import numpy as np
 from PIL import Image
 
 from reports import plots
+from reports.comparison import Study
 from reports.records import ExperimentRecord
-from reports.tables import accuracy_latency
+from reports.tables import overview
 from tests.reports.conftest import finished, record
 
 
@@ -21,25 +22,25 @@ BASELINE, OTHER = (194, 65, 12), (29, 78, 216)
 def test_scatter_shows_baseline_and_others(study: ExperimentRecord, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
 
-    assert plots.accuracy_against_latency(accuracy_latency(study), "base", path)
+    assert plots.accuracy_against_latency(overview(Study(study)), "base", path)
     assert {BASELINE, OTHER} <= colours(path)
 
 
 def test_cell_without_latency_is_left_out(study: ExperimentRecord, tmp_path: Path) -> None:
-    runs = [r if r.cell == "base" else replace(r, latency_ms_median=None) for r in study.runs]
+    unmeasured = replace(study, costs={"base": study.costs["base"]})
     path = tmp_path / "a.png"
 
-    assert plots.accuracy_against_latency(accuracy_latency(record(runs)), "base", path)
+    assert plots.accuracy_against_latency(overview(Study(unmeasured)), "base", path)
     assert BASELINE in colours(path)
     assert OTHER not in colours(path)
 
 
 def test_nothing_measured_draws_nothing(study: ExperimentRecord, tmp_path: Path) -> None:
-    runs = [replace(run, latency_ms_median=None) for run in study.runs]
-    pending = record([replace(run, state="PENDING") for run in runs])
+    unmeasured = replace(study, costs={})
+    pending = record([replace(run, state="PENDING") for run in study.runs])
     path = tmp_path / "a.png"
 
-    assert not plots.accuracy_against_latency(accuracy_latency(record(runs)), "base", path)
+    assert not plots.accuracy_against_latency(overview(Study(unmeasured)), "base", path)
     assert not plots.seeds_by_cell(pending, path)
     assert not path.exists()
 
@@ -55,4 +56,4 @@ def test_odd_names_are_drawn_as_they_are(tmp_path: Path) -> None:
     odd = record([finished("$a_{b}$ |<", 0, 0.4), finished(r"\frac{", 0, 0.5)])
 
     assert plots.seeds_by_cell(odd, tmp_path / "s.png")
-    assert plots.accuracy_against_latency(accuracy_latency(odd), odd.baseline, tmp_path / "a.png")
+    assert plots.accuracy_against_latency(overview(Study(odd)), odd.baseline, tmp_path / "a.png")

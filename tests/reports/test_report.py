@@ -56,12 +56,14 @@ def test_main_table_reads_as_expected(study: ExperimentRecord, tmp_path: Path) -
     text = build_report(study, tmp_path).read_text()
 
     assert (
-        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | +0.00 % | 0-00:01:00 | +0.0 % "
-        "| 4.00 (5.00) | 1.00 | 1.00 |"
+        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | - | baseline | +0.00 % "
+        "| 0-00:01:00 | +0.0 % | 4.00 (5.00) | 1.00 (1.00 to 1.00) | 2.00 (2.50) "
+        "| 1.00 (1.00 to 1.00) | 1.00 | 12.5 | 64 | 100 |"
     ) in text
     assert (
-        "| new | 51.00 ± 1.00 (3) | +9.00 | +21.43 % | 0-00:01:30 | +50.0 % "
-        "| 6.00 (5.00) | 1.50 | 2.00 |"
+        "| new | 51.00 ± 1.00 (3) | +9.00 | +6.52 to +11.48 | better | +21.43 % "
+        "| 0-00:01:30 | +50.0 % | 6.00 (7.00) | 1.50 (1.50 to 1.50) | 3.00 (3.50) "
+        "| 1.50 (1.50 to 1.50) | 2.00 | 12.5 | 64 | 100 |"
     ) in text
     assert "6 of 6 trials finished, 2 cells." in text
     assert "What is missing" not in text

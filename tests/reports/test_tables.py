@@ -5,28 +5,34 @@ import pytest
 from markdown_it import MarkdownIt
 
 from reports import tables
+from reports.comparison import Study
 from reports.records import ExperimentRecord, RunRecord
-from reports.tables import accuracy_latency, duration, escape, per_class, render, results, spread
+from reports.tables import duration, escape, overview, per_class, render, results, spread
 from tests.reports.conftest import finished, record
 
 
 def test_a_row_of_a_cell(study: ExperimentRecord) -> None:
-    base, new = accuracy_latency(study).to_dict("records")
+    base, new = overview(Study(study)).to_dict("records")
 
-    assert (base["cell"], base["n"], base["delta"], base["latency_ratio"]) == ("base", 3, 0, 1)
+    assert (base["cell"], base["n"], base["delta"], base["verdict"]) == ("base", 3, 0, "baseline")
+    assert (base["clip_ratio"], base["streaming_median"]) == (1, 2.0)
     assert new["mean"] == pytest.approx(0.51)
     assert new["std"] == pytest.approx(0.01)
     assert new["delta"] == pytest.approx(0.09)
     assert new["delta_relative"] == pytest.approx(0.09 / 0.42)
     assert new["train_relative"] == pytest.approx(0.5)
-    assert new["latency_ratio"] == pytest.approx(1.5)
+    assert new["verdict"] == "better"
+    assert new["low"] < 0.09 < new["high"]
+    assert (new["low_all"], new["high_all"]) == (new["low"], new["high"])  # one comparison
+    assert (new["clip_median"], new["clip_p95"], new["clip_ratio"]) == (6.0, 7.0, 1.5)
+    assert (new["gflops"], new["memory_mib"]) == (12.5, 64.0)
     assert new["parameters"] == 2_000_000
 
 
 def test_cell_without_a_result_is_a_row_of_nothing() -> None:
     lost = RunRecord("new", 0, "x", "FAILED", {}, message="bad luck")
 
-    row = accuracy_latency(record([finished("base", 0, 0.4), lost])).to_dict("records")[1]
+    row = overview(Study(record([finished("base", 0, 0.4), lost]))).to_dict("records")[1]
 
     assert (row["cell"], row["n"]) == ("new", 0)
     assert all(math.isnan(row[name]) for name in ("mean", "delta", "train_seconds", "parameters"))
@@ -35,7 +41,7 @@ def test_cell_without_a_result_is_a_row_of_nothing() -> None:
 def test_baseline_without_a_result_leaves_the_means() -> None:
     lost = RunRecord("base", 0, "x", "FAILED", {})
 
-    row = accuracy_latency(record([lost, finished("new", 0, 0.4)])).to_dict("records")[1]
+    row = overview(Study(record([lost, finished("new", 0, 0.4)]))).to_dict("records")[1]
 
     assert row["mean"] == 0.4
     assert math.isnan(row["delta"])
@@ -48,7 +54,7 @@ def test_failed_seed_is_left_out_of_the_mean() -> None:
         finished("base", 2, 0.6),
     ]
 
-    row = accuracy_latency(record(runs)).to_dict("records")[0]
+    row = overview(Study(record(runs))).to_dict("records")[0]
 
     assert (row["mean"], row["n"]) == (pytest.approx(0.5), 2)
 
@@ -131,3 +137,18 @@ def test_any_name_survives_markdown_as_it_is(name: str) -> None:
 
 def test_snake_case_needs_no_escape() -> None:
     assert escape("head=tma memory_length=4") == "head=tma memory_length=4"
+
+
+def test_published_figures_stand_beside() -> None:
+    published = {"base": {"miou": 0.7541, "train_seconds": 52953.0}}
+
+    (row,) = overview(Study(record([finished("base", 0, 0.4)], published=published))).to_dict(
+        "records"
+    )
+
+    assert (row["published_miou"], row["published_seconds"]) == (0.7541, 52953.0)
+
+
+def test_interval_shows_both_signs_or_a_dash() -> None:
+    assert tables.interval(-0.123, 4.567) == "-0.12 to +4.57"
+    assert tables.interval(math.nan, math.nan) == "-"

@@ -3,10 +3,16 @@
 from typing import Any
 
 import pytest
+import torch
 
 from tests.conftest import tiny
 from vss import catalog
-from vss.cost import count
+from vss.cost import count, training_memory
+from vss.inference import autocast
+from vss.losses import segmentation_loss
+from vss.memory import TensorMemory
+from vss.models.segmenter import build_model
+from vss.optimization import build_optimizer
 
 PAPER = {
     "dataset": "camvid", "clips": None, "frame_width": 480, "frame_height": 360,
@@ -94,3 +100,35 @@ def test_every_head_can_be_counted(head: str) -> None:
 
     assert found.gflops > 65
     assert found.parameters > 11e6
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"precision": "bf16"}, {"head": "tma", "memory_length": 2}, {"optimizer": "sgd"}],
+)
+def test_training_memory_is_estimated_as_it_is_measured(settings: dict[str, Any]) -> None:
+    """The same count of tensors, of a training that is run and of one that is not."""
+    config = tiny(**{"width": 16, "batch_size": 4, **settings})
+    with TensorMemory() as memory:
+        model = build_model(config)
+        optimizer = build_optimizer(config, model)
+        images = torch.randn(4, config.memory_length + 1, 3, 32, 48)
+        labels = torch.zeros(4, 32, 48, dtype=torch.long)
+        for _ in range(2):
+            with autocast(config, torch.device("cpu")):
+                outputs = model(images)
+            loss = segmentation_loss(outputs, model.loss_weights, labels, None)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    estimated = training_memory(config)
+
+    assert estimated == pytest.approx(memory.peak_bytes, rel=0.05)
+
+
+def test_batch_and_teacher_take_memory() -> None:
+    small, large = tiny(batch_size=2), tiny(batch_size=8)
+
+    assert training_memory(large) > 1.5 * training_memory(small)
+    assert training_memory(small, teacher=tiny(width=32)) > training_memory(small)

@@ -1,53 +1,67 @@
-"""Clocks."""
+"""Latency of models side by side."""
 
+import pytest
 import torch
 
 from tests.conftest import TINY_MEMORY, tiny
+from vss import latency
 from vss.config import parse
-from vss.latency import WARM_UP_STEPS, StepClock, measure
+from vss.latency import measure
 
 CPU = torch.device("cpu")
 
 
-def test_first_steps_are_not_timed() -> None:
-    clock = StepClock(CPU, [])
-
-    for _ in range(WARM_UP_STEPS + 2):
-        clock.start()
-        clock.stop()
-
-    assert len(clock.seconds) == 2
-
-
-def test_training_time_counts_warm_up_steps_like_an_average_one() -> None:
-    clock = StepClock(CPU, [0.1, 0.3])
-
-    summary = clock.summary(steps=10)
-
-    assert summary["train_seconds"] == 2.0
-    assert summary["step_ms_median"] == 200.0
-
-
-def test_steps_of_earlier_attempts_are_added() -> None:
-    clock = StepClock(CPU, [5.0])
-
-    for _ in range(WARM_UP_STEPS + 1):
-        clock.start()
-        clock.stop()
-
-    assert clock.seconds[0] == 5.0
-    assert len(clock.seconds) == 2
-
-
-def test_nothing_timed_is_not_known() -> None:
-    assert StepClock(CPU, []).summary(steps=2)["train_seconds"] is None
-
-
-def test_latency_is_measured_for_every_cell() -> None:
+def test_every_cell_is_measured_in_both_forms() -> None:
     cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
 
-    found = measure(cells, CPU, threads=1, rounds=2, runs_per_round=1)
+    found = measure(cells, "image", CPU, threads=1, rounds=2, runs_per_round=3)
 
-    assert set(found["cells"]) == set(cells)
-    assert all(0 < c["latency_ms_median"] <= c["latency_ms_p95"] for c in found["cells"].values())
+    assert list(found["cells"]) == ["image", "memory"]
+    for cell in found["cells"].values():
+        for form in ("clip", "streaming"):
+            assert 0 < cell[form]["median_ms"] <= cell[form]["p95_ms"]
+            assert len(cell[form]["rounds_ms"]) == 2
     assert found["conditions"]["batch_size"] == 1
+
+
+def test_rounds_of_the_baseline_stand_beside() -> None:
+    cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
+
+    found = measure(cells, "image", CPU, threads=1, rounds=2, runs_per_round=1)["cells"]
+
+    of_baseline = found["image"]["clip"]["rounds_ms"]
+    assert found["memory"]["clip"]["baseline_rounds_ms"] == of_baseline
+
+
+def test_many_cells_are_measured_in_groups_with_the_baseline_in_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def fake(cells, *arguments):  # type: ignore[no-untyped-def]
+        seen.append(list(cells))
+        return {name: {} for name in cells}
+
+    monkeypatch.setattr(latency, "_measure_group", fake)
+    cells = {f"c{n}": tiny() for n in range(20)}
+
+    found = measure(cells, "c3", CPU, threads=1)
+
+    assert list(found["cells"]) == list(cells)
+    assert all(group[0] == "c3" and len(group) <= latency.GROUP for group in seen)
+
+
+def test_baseline_without_a_result_leaves_the_others() -> None:
+    found = measure({"image": tiny()}, "gone", CPU, threads=1, rounds=1, runs_per_round=1)
+
+    assert found["cells"]["image"]["clip"]["baseline_rounds_ms"] == []
+
+
+def test_parameters_operations_and_memory_are_counted_beside() -> None:
+    cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
+
+    found = measure(cells, "image", CPU, threads=1, rounds=1, runs_per_round=1)["cells"]
+
+    assert found["memory"]["gflops"] > 2 * found["image"]["gflops"]  # three frames are encoded
+    assert found["memory"]["memory_mib"] > found["image"]["memory_mib"]
+    assert found["image"]["parameters"] > 10_000

@@ -1,0 +1,396 @@
+"""The sections of a report, in reading order: numbers in, Markdown out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import pandas as pd
+
+from reports import plots, tables
+from reports.answer import answer, points, shown
+from reports.comparison import Compared, Study, class_differences
+from reports.factors import Effect, Interaction, effects, interactions
+from reports.records import ExperimentRecord
+from reports.statistics import BETTER, SEEDS_FOR_A_VERDICT, WORSE
+from reports.tables import (
+    MISSING,
+    duration,
+    escape,
+    interval,
+    number,
+    percent,
+    render,
+    signed,
+    spread,
+)
+
+PICTURES = "pictures"
+MAX_PICTURED_CELLS = 6
+PICTURES_PER_CELL = 2
+
+
+@dataclass(frozen=True)
+class Page:
+    """A report in the making: what the sections read, and where they leave figures.
+
+    Attributes:
+        study: the numbers, ready to be compared.
+        table: one row a cell, see `tables.overview`.
+        folder: of the report.
+    """
+
+    study: Study
+    table: pd.DataFrame
+    folder: Path
+
+    @property
+    def record(self) -> ExperimentRecord:
+        """What the report is of."""
+        return self.study.record
+
+    @cached_property
+    def latency_ms(self) -> Mapping[str, float]:
+        """Cell -> median latency of a clip."""
+        return dict(zip(self.table["cell"], self.table["clip_median"], strict=True))
+
+
+def _heading(page: Page) -> str:
+    record = page.record
+    lines = [f"# {escape(record.name)}", escape(record.description)]
+    counts = f"{len(record.finished)} of {len(record.runs)} trials finished"
+    if len(record.finished) < len(record.runs):
+        counts = f'**{counts}**, the others are named under "How it was measured"'
+    lines.append(f"{counts}, {len(record.cells)} cells.")
+    return "\n\n".join(line for line in lines if line)
+
+
+def _answer(page: Page) -> str:
+    return "## Answer\n\n" + " ".join(answer(page.study, page.latency_ms))
+
+
+def _accuracy(page: Page) -> str:
+    return "\n\n".join(
+        part
+        for part in (
+            "## Accuracy against latency",
+            render(page.table, _columns(page)),
+            _reading(page),
+            _selection_note(page.record),
+        )
+        if part
+    )
+
+
+def _columns(page: Page) -> dict[str, Callable[[pd.Series], str]]:
+    """Heading -> what it shows; a column of which nothing is known is left out."""
+    baseline = page.record.baseline
+    columns: dict[str, Callable[[pd.Series], str]] = {
+        "cell": lambda r: _marked(r["cell"], baseline),
+        "mIoU %, mean ± s.d. (seeds)": lambda r: spread(r["mean"], r["std"], r["n"]),
+        "difference, points": lambda r: signed(100 * r["delta"]),
+        "95 % interval": lambda r: interval(100 * r["low"], 100 * r["high"]),
+        "for all cells at once": lambda r: interval(100 * r["low_all"], 100 * r["high_all"]),
+        "verdict": lambda r: r["verdict"],
+        "relative": lambda r: signed(100 * r["delta_relative"], 2, " %"),
+        "training time": lambda r: duration(r["train_seconds"]),
+        "time, relative": lambda r: signed(100 * r["train_relative"], 1, " %"),
+        "latency ms, clip (p95)": partial(_latency, "clip"),
+        "clip, ratio": partial(_ratio, "clip"),
+        "latency ms, streaming (p95)": partial(_latency, "streaming"),
+        "streaming, ratio": partial(_ratio, "streaming"),
+        "parameters, M": lambda r: number(r["parameters"] / 1e6, 2),
+        "GFLOPs": lambda r: number(r["gflops"], 1),
+        "inference memory, MiB": lambda r: number(r["memory_mib"], 0),
+        "training memory, MiB": lambda r: number(r["peak_memory_mib"], 0),
+        "published mIoU % (another protocol)": lambda r: percent(r["published_miou"]),
+        "published time": lambda r: duration(r["published_seconds"]),
+    }
+    needs = {
+        "95 % interval": "low",
+        "for all cells at once": "low" if len(page.table) > 2 else None,
+        "latency ms, streaming (p95)": "streaming_median",
+        "streaming, ratio": "streaming_median",
+        "GFLOPs": "gflops",
+        "inference memory, MiB": "memory_mib",
+        "published mIoU % (another protocol)": "published_miou",
+        "published time": "published_seconds",
+    }
+    return {
+        heading: show
+        for heading, show in columns.items()
+        if heading not in needs
+        or (needs[heading] is not None and page.table[needs[heading]].notna().any())
+    }
+
+
+def _latency(form: str, row: pd.Series) -> str:
+    median, p95 = row[f"{form}_median"], row[f"{form}_p95"]
+    return MISSING if pd.isna(median) else f"{number(median, 2)} ({number(p95, 2)})"
+
+
+def _ratio(form: str, row: pd.Series) -> str:
+    ratio, low, high = (row[f"{form}_ratio{end}"] for end in ("", "_low", "_high"))
+    if pd.isna(ratio) or pd.isna(low):
+        return number(ratio, 2)
+    return f"{number(ratio, 2)} ({number(low, 2)} to {number(high, 2)})"
+
+
+def _reading(page: Page) -> str:
+    """What the columns mean, as far as they are there."""
+    study, base = page.study, escape(page.record.baseline)
+    covers = sorted({c.difference.covers for c in study.against_baseline.values()}, key=str)
+    said = [
+        f"Differences are from **{base}**, over the seeds that both have.",
+        _coverage(study, covers),
+        "Training time counts optimiser steps only, the first ones after each start left out, as "
+        "D-HH:MM:SS, mean over seeds.",
+    ]
+    if page.table["clip_median"].notna().any():
+        said.append(
+            "Latency is measured alone, all cells in turn: `clip` encodes every frame for each "
+            "prediction, `streaming` only the new one; ratios to the baseline are medians over "
+            "rounds, with their 95 % interval."
+        )
+    return " ".join(part for part in said if part)
+
+
+def _coverage(study: Study, covers: list[tuple[str, ...]]) -> str:
+    if not covers:
+        return ""
+    if covers == [()]:
+        return (
+            "One seed and no counts of single frames: nothing says how far a difference may be off."
+        )
+    sources = " and ".join(covers[-1])
+    text = f"Their intervals cover another choice of {sources}"
+    if study.test_sets is not None and "test set" in covers[-1]:
+        text += (
+            f" ({study.test_sets.blocks} blocks of consecutive frames, drawn {study.draws:,} times)"
+        )
+    text += f"; verdicts are Holm-adjusted for {len(study.against_baseline)} comparisons"
+    return f"{text} and need {SEEDS_FOR_A_VERDICT} seeds."
+
+
+def _marked(cell: str, baseline: str) -> str:
+    return f"**{escape(cell)}** (baseline)" if cell == baseline else escape(cell)
+
+
+def _selection_note(record: ExperimentRecord) -> str:
+    chosen = sorted({r.cell for r in record.finished if r.settings.get("select") == "best_val"})
+    if not chosen:
+        return ""
+    names = ", ".join(escape(cell) for cell in chosen)
+    return f"**Selected on validation** (the step with the best val mIoU was scored): {names}."
+
+
+def _plots(page: Page) -> str:
+    scatter, seeds = page.folder / "accuracy_latency.png", page.folder / "seeds.png"
+    parts = []
+    if plots.accuracy_against_latency(page.table, page.record.baseline, scatter):
+        parts.append(f"![mIoU against latency of each cell]({scatter.name})")
+    if plots.seeds_by_cell(page.record, seeds):
+        parts.append(f"![mIoU of every seed, by cell]({seeds.name})")
+    return "\n\n".join(parts)
+
+
+def _factors(page: Page) -> str:
+    found, together = effects(page.study), interactions(page.study)
+    if not found:
+        return ""
+    parts = [
+        "## What each factor did",
+        "Each value against the baseline's, averaged over all pairs of cells that differ in this "
+        "setting alone.",
+        _listed([(_effect(e), len(e.pairs), e.compared) for e in found], "setting", "pairs"),
+    ]
+    if together:
+        parts += [
+            "Does one setting do more where another one has changed? The difference of the "
+            "differences:",
+            _listed([(_interaction(i), 1, i.compared) for i in together], "settings", None),
+        ]
+    return "\n\n".join(parts)
+
+
+def _listed(rows: list[tuple[str, int, Compared]], first: str, second: str | None) -> str:
+    table = pd.DataFrame(
+        [{"name": name, "pairs": pairs, "compared": compared} for name, pairs, compared in rows]
+    )
+    columns: dict[str, Callable[[pd.Series], str]] = {first: lambda r: r["name"]}
+    if second is not None:
+        columns[second] = lambda r: str(r["pairs"])
+    columns |= {
+        "mIoU, points": lambda r: signed(100 * r["compared"].difference.mean),
+        "95 % interval": lambda r: interval(
+            *(100 * v for v in r["compared"].difference.interval())
+        ),
+        "verdict": lambda r: r["compared"].verdict,
+    }
+    return render(table, columns)
+
+
+def _interval(compared: Compared) -> str:
+    low, high = compared.difference.interval()
+    return interval(100 * low, 100 * high)
+
+
+def _effect(effect: Effect) -> str:
+    return f"{escape(effect.setting)}: {shown(effect.value)} instead of {shown(effect.reference)}"
+
+
+def _interaction(found: Interaction) -> str:
+    (one, two), ((_, first), (_, second)) = found.settings, found.values
+    return f"{escape(one)} {shown(first)} with {escape(two)} {shown(second)}"
+
+
+def _classes(page: Page) -> str:
+    table = tables.per_class(page.record)
+    if table.columns.empty:
+        return ""
+    columns: dict[str, Callable[[pd.Series], str]] = {"cell": lambda r: escape(str(r.name))}
+    columns |= {escape(name): partial(_class_iou, name) for name in table.columns}
+    parts = ["## IoU by class", render(table, columns), "Percent, mean over seeds."]
+    parts += _helped_and_hurt(class_differences(page.study))
+    return "\n\n".join(parts)
+
+
+def _class_iou(name: str, row: pd.Series) -> str:
+    return percent(row[name], 1)
+
+
+def _helped_and_hurt(found: Mapping[str, Mapping[str, Compared]]) -> list[str]:
+    """A line for each cell in which a class is separable from the baseline's."""
+    lines = []
+    for cell, classes in found.items():
+        said = [
+            f"{word} {', '.join(f'{escape(n)} ({points(c)})' for n, c in hit.items())}"
+            for word, verdict in (("helps", BETTER), ("hurts", WORSE))
+            if (hit := {n: c for n, c in classes.items() if c.verdict == verdict})
+        ]
+        if said:
+            lines.append(f"- {escape(cell)} {' and '.join(said)}")
+    if not found:
+        return []
+    if not lines:
+        return ["No class of any cell is separable from the baseline's."]
+    return ["Against the baseline, all classes and cells judged together:\n\n" + "\n".join(lines)]
+
+
+def _pictures(page: Page) -> str:
+    parts = []
+    folder = page.folder / PICTURES
+    for run in [run for run in page.record.runs if run.pictures][:MAX_PICTURED_CELLS]:
+        folder.mkdir(exist_ok=True)
+        parts.append(f"**{escape(run.cell)}**, seed {run.seed}")
+        for name, content in list(run.pictures.items())[:PICTURES_PER_CELL]:
+            file = folder / f"{run.trial_id}-{name}"
+            file.write_bytes(content)
+            parts.append(f"![{name}: frame, label, prediction]({PICTURES}/{file.name})")
+    if not parts:
+        return ""
+    return "\n\n".join(["## Pictures", "Frame, label and prediction, left to right.", *parts])
+
+
+def _conditions(page: Page) -> str:
+    record = page.record
+    runs = record.finished
+    lines = [
+        _said("scored on", {f"{r.scored_split} ({r.scored_frames} frames)" for r in runs}),
+        *(
+            _said(label, {str(run.settings.get(name, "")) for run in runs} - {""})
+            for label, name in _SETTINGS_SHOWN.items()
+        ),
+        _said("data fingerprint", {(r.data_fingerprint or "")[:12] for r in runs}),
+        *(
+            _said(label, {str(run.environment.get(name, "unknown")) for run in runs})
+            for label, name in _ENVIRONMENT_SHOWN.items()
+        ),
+        _said(
+            "uncommitted changes", {str(r.environment.get("git_dirty", "unknown")) for r in runs}
+        ),
+        _said("peak memory, MiB", {_range([r.peak_memory_mib or 0 for r in runs])}),
+        _latency_line(record),
+    ]
+    retried = [f"{escape(r.cell)}, seed {r.seed}" for r in runs if r.attempts > 1]
+    if retried:
+        lines.append(f"- started more than once: {'; '.join(retried)}")
+    return "## How it was measured\n\n" + "\n".join(line for line in lines if line)
+
+
+_SETTINGS_SHOWN = {
+    "dataset": "dataset",
+    "precision": "precision",
+    "steps": "steps",
+    "batch size": "batch_size",
+    "memory frame spacing, video frames": "frame_stride",
+    "weights scored": "select",
+}
+_ENVIRONMENT_SHOWN = {
+    "device": "device",
+    "threads": "threads",
+    "PyTorch": "torch",
+    "commit": "git_commit",
+}
+
+
+def _said(label: str, values: set[str]) -> str:
+    """A line of the list; it warns if rows of one table were measured under several conditions."""
+    if not values:
+        return ""
+    shown = ", ".join(escape(value) for value in sorted(values))
+    warning = " — **rows differ in it**" if len(values) > 1 else ""
+    return f"- {label}: {shown}{warning}"
+
+
+def _range(values: list[float]) -> str:
+    if not values:
+        return tables.MISSING
+    return f"{min(values):.0f} to {max(values):.0f}"
+
+
+def _latency_line(record: ExperimentRecord) -> str:
+    found = record.latency_conditions
+    if not found:
+        return "- latency: not measured"
+    return (
+        f"- latency: batch {found['batch_size']}, whole clip encoded for each prediction, "
+        f"{found['rounds']} rounds of {found['runs_per_round']} over all cells in turn, warm-up "
+        f"left out, on {escape(str(found['device']))} (threads: {found['threads']})"
+    )
+
+
+def _spec(page: Page) -> str:
+    if not page.record.source:
+        return ""
+    return (
+        "## Repeat it\n\nSave this as `spec.yaml`, then `vss-orch submit spec.yaml`:\n\n"
+        f"````yaml\n{page.record.source.rstrip()}\n````"
+    )
+
+
+def _missing(page: Page) -> str:
+    gone = [run for run in page.record.runs if run.state != "FINISHED"]
+    if not gone:
+        return ""
+    lines = [
+        f"- {escape(run.cell)}, seed {run.seed}: {run.state}"
+        + (f", {escape(run.message)}" if run.message else "")
+        for run in gone
+    ]
+    return "### What is missing\n\n" + "\n".join(lines)
+
+
+# In reading order; each returns Markdown, or nothing.
+SECTIONS: list[Callable[[Page], str]] = [
+    _heading,
+    _answer,
+    _accuracy,
+    _plots,
+    _factors,
+    _classes,
+    _pictures,
+    _conditions,
+    _missing,
+    _spec,
+]
