@@ -29,7 +29,7 @@ _DROPPED = (
 def build_experiment(
     targets: Sequence[Found], dataset: str | None, split: str, name: str, ledger: Ledger
 ) -> Experiment:
-    """One cell a target; if the experiment is there already, they join its cells.
+    """One cell a target, seeds of a cell together; they join those that are there already.
 
     Args:
         targets: what is scored.
@@ -39,16 +39,19 @@ def build_experiment(
         ledger: tells which experiments and cells there are.
 
     Raises:
-        UserError: if classes differ, or the experiment is not finished.
+        UserError: if classes differ, weights do not fit, or the experiment is not finished.
     """
+    from vss.trained import load
+
     known = _finished_trials(name, ledger)
     added: list[PlannedTrial] = []
     files: dict[str, Path] = {}
     for found in targets:
         config = scoring_config(found, dataset, split)
+        load(found.trained)  # a file that does not fit is told before anything is entered
         if config.trial_id not in {trial.config.trial_id for trial in [*known, *added]}:
-            taken = {trial.cell for trial in [*known, *added]}
-            added.append(PlannedTrial(_cell_name(found, ledger, taken), config))
+            cell = _cell_name(found, config, ledger, [*known, *added])
+            added.append(PlannedTrial(cell, config))
         files[config.weights] = found.trained.weights
     trials = (*known, *added)
     cells: dict[str, TrialConfig] = {}
@@ -63,7 +66,7 @@ def build_experiment(
         baseline=before.baseline if before else trials[0].cell,
         resources=_whole_machine(),
         weight_files=files,
-        source=(before.source.rstrip() + "\n" if before else f"name: {name}\n") + _said(added),
+        source=(before.source.rstrip() + "\n" if before else "") + _said(split, name, added),
     )
 
 
@@ -113,13 +116,24 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
     return [PlannedTrial(t.cell, parse(dict(t.settings))) for t in finished]
 
 
-def _cell_name(found: Found, ledger: Ledger, taken: set[str]) -> str:
-    """The cell and seed of a trial that the ledger knows, else its own name."""
-    trial_id = found.trained.config.trial_id
-    cells = set(ledger.membership(trial_id).values()) if found.name == trial_id else set()
-    best = f"{cells.pop()}, seed {found.trained.config.seed}" if len(cells) == 1 else found.name
-    candidates = (best, f"{best} ({found.name})", f"{best} ({digest(found.trained.weights)[7:15]})")
-    return next((name for name in candidates if name not in taken), candidates[-1])
+def _cell_name(
+    found: Found, config: TrialConfig, ledger: Ledger, there: Sequence[PlannedTrial]
+) -> str:
+    """The cell of a trial that the ledger knows, else its own name; seeds of a cell share it."""
+    cells = set(ledger.membership(found.name).values())
+    name = cells.pop() if len(cells) == 1 else found.name
+    of_data = f"{name}, {config.dataset} {config.scored_split}"
+    for candidate in (name, of_data):
+        if all(_differ_by_seed(t.config, config) for t in there if t.cell == candidate):
+            return candidate
+    return f"{of_data}, {config.weights.removeprefix('sha256:')[:8]}"
+
+
+def _differ_by_seed(one: TrialConfig, other: TrialConfig) -> bool:
+    """Whether two trials are of one cell: seeds differ, and so the weights, and nothing else."""
+    seedless = {"seed": 0, "weights": "none"}
+    alike = one.model_copy(update=seedless) == other.model_copy(update=seedless)
+    return alike and one.seed != other.seed
 
 
 def _whole_machine() -> Resources:
@@ -129,9 +143,8 @@ def _whole_machine() -> Resources:
     return Resources(cpus=float(os.cpu_count() or 1), gpus=gpus, retries=0)
 
 
-def _said(added: Sequence[PlannedTrial]) -> str:
-    """What stands in for a spec's text: the settings of each cell, on one line each."""
-    lines = [f"  {json.dumps(t.cell)}: {json.dumps(t.config.settings())}" for t in added]
-    return "\n".join(
-        ["# scored by vss-orch evaluate; weights are named by their contents:", *lines]
-    )
+def _said(split: str, name: str, added: Sequence[PlannedTrial]) -> str:
+    """What is added to a spec's text: how the cells came about, as comments."""
+    lines = [f"# scored by: vss-orch evaluate ... --split {split} --name {name}"]
+    lines += [f"# cell {json.dumps(t.cell)}: {json.dumps(t.config.settings())}" for t in added]
+    return "\n".join(lines) + "\n"

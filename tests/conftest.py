@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,11 @@ from PIL import Image
 
 from orchestrator.settings import Settings, load_settings
 from orchestrator.tracking import Tracker
+from vss.checkpoint import TrialDirectory
 from vss.config import TrialConfig, parse
+from vss.data import synthetic
+from vss.training import train
+from vss.video import VideoFile
 
 # The smallest network and dataset on which everything still happens.
 TINY: dict[str, Any] = {
@@ -81,6 +86,9 @@ def tiny(**changes: Any) -> TrialConfig:
     return parse({**TINY, **changes})
 
 
+TRAINED = tiny(head="tma", memory_length=2, frame_stride=2)  # what `trained_storage` holds
+
+
 @pytest.fixture(autouse=True)
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A home of the test's own; nothing of the user's environment is seen."""
@@ -111,6 +119,34 @@ def _same_threads() -> Iterator[None]:
 def synthetic_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Decoded frames, shared by all tests: rendering takes longer than many of them."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def trained_storage(tmp_path_factory: pytest.TempPathFactory, synthetic_cache: Path) -> Path:
+    """A storage that holds one finished trial, TRAINED, made once for all tests."""
+    storage = tmp_path_factory.mktemp("trained")
+    dataset = synthetic.load(TRAINED, None)
+    directory = TrialDirectory(storage, TRAINED)
+    train(
+        TRAINED,
+        dataset,
+        directory,
+        cache=synthetic_cache,
+        device=torch.device("cpu"),
+        threads=1,
+    )
+    return storage
+
+
+def paint_video(path: Path, frames: int = 6, size: tuple[int, int] = (46, 34)) -> Path:
+    """Write a video at 25 frames a second; a light bar moves over a dark ground."""
+    file = VideoFile(path, Fraction(25), Fraction(1, 25))
+    for number in range(frames):
+        pixels = np.full((size[1], size[0], 3), 40, dtype=np.uint8)
+        pixels[:, 4 * number % size[0] :][:, :8] = (200, 120, 60)
+        file.write(pixels, number)
+    file.finish()
+    return path
 
 
 @pytest.fixture

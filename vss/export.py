@@ -211,6 +211,8 @@ def _read_onnx(file: Path) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()  # as many as the network has
+    # Else its threads wait busily, and slow down the network that is timed in turn with it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
     def run(clip: Tensor) -> Tensor:

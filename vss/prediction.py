@@ -81,7 +81,7 @@ def summary(done: Predicted, config: TrialConfig, model: VideoSegmenter) -> str:
     """The speed, with its conditions."""
     device = next(model.parameters()).device
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    damaged = f"; {done.damaged} frames were damaged" if done.damaged else ""
+    damaged = f"; damaged frames: {done.damaged}" if done.damaged else ""
     if done.timed_frames == 0:
         return f"too few frames to time: the first {WARM_UP_STEPS} are left out{damaged}"
     return (

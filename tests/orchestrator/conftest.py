@@ -1,9 +1,13 @@
-"""A job that takes a second."""
+"""A job that takes a second; the command line as a function."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestrator.cli import main
 from orchestrator.jobs import Job
 from orchestrator.settings import Settings
 from tests.conftest import tiny
@@ -32,3 +36,39 @@ def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
         tags={"experiment/study": "a"},
         stop_file=str(tmp_path / "stop"),
     )
+
+
+class Run:
+    """What a command left behind."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("COLUMNS", "150")
+
+    def command(*arguments: object) -> Run:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Run(int(ended.value.code or 0), said.out, said.err)
+
+    return command
+
+
+@pytest.fixture
+def ready(tracker: object, settings: Settings, synthetic_cache: Path) -> None:
+    """A tracking store and rendered frames, so that a submit takes a second."""
+    settings.cache.symlink_to(synthetic_cache)
+
+
+def assert_one_line(done: Run, pattern: str) -> None:
+    assert done.err.startswith("error: ")
+    assert len(done.err.splitlines()) == 1, done.err
+    assert re.search(pattern, done.err), done.err

@@ -6,45 +6,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from orchestrator.cli import main
 from orchestrator.settings import Settings
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
+from tests.orchestrator.conftest import assert_one_line
 
 CAMVID_SPEC = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
-
-
-class Run:
-    """What a command left behind."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("COLUMNS", "150")
-
-    def command(*arguments: object) -> Run:
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return Run(int(ended.value.code or 0), said.out, said.err)
-
-    return command
-
-
-@pytest.fixture
-def ready(tracker: object, settings: Settings, synthetic_cache: Path) -> None:
-    """A tracking store and rendered frames, so that a submit takes a second."""
-    settings.cache.symlink_to(synthetic_cache)
 
 
 def test_plan_lists_cells_and_trials(run, write_spec: SpecWriter) -> None:  # type: ignore[no-untyped-def]
@@ -214,12 +183,6 @@ def test_mistake_in_a_spec_is_one_line(run, write_spec: SpecWriter, mistake: str
 
     assert (done.code, done.out) == (2, "")
     assert_one_line(done, MISTAKES[mistake][2])
-
-
-def assert_one_line(done: Run, pattern: str) -> None:
-    assert done.err.startswith("error: ")
-    assert len(done.err.splitlines()) == 1, done.err
-    assert re.search(pattern, done.err), done.err
 
 
 def test_missing_spec(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -175,7 +175,7 @@ def criss_cross_read(
             if number > 0:
                 # Of T frames the last S ask: the own place of the first is T - S frames on.
                 offset = along.shape[4] - along.shape[3]
-                along.diagonal(offset, dim1=3, dim2=4).fill_(-torch.inf)
+                along = _without_own_place(along, offset)
             logits.append(_back(axis, along))
         lengths = [x.shape[4] for x in logits]
         joint = torch.cat(logits, dim=4)
@@ -187,6 +187,15 @@ def criss_cross_read(
             for axis, part in zip(axes, parts, strict=True)
         )
         return functools.reduce(torch.add, found)
+
+
+def _without_own_place(logits: Tensor, offset: int) -> Tensor:
+    """Overwrite a diagonal of the last two dimensions with minus infinity."""
+    if torch.compiler.is_exporting():  # an ONNX graph has no writing into a view
+        asking, read = (torch.arange(n, device=logits.device) for n in logits.shape[-2:])
+        return logits.masked_fill(read == asking[:, None] + offset, -torch.inf)
+    logits.diagonal(offset, dim1=-2, dim2=-1).fill_(-torch.inf)
+    return logits
 
 
 def _read(axis: str, clip: Tensor, asking: int) -> Tensor:
