@@ -20,7 +20,8 @@ from vss.config import TrialConfig, parse
 from vss.data.clips import VideoDataset
 from vss.errors import UserError
 from vss.latency import measure
-from vss.training import Progress, train
+from vss.oom import OutOfMemory, explained
+from vss.training import Progress, train, train_on_gpus
 
 
 class InProcess:
@@ -95,7 +96,8 @@ def run_trial(job: Job, report: Report) -> Outcome:
             State.FAILED,
             message.strip().splitlines()[0],
             details,
-            retry=isinstance(error, (OSError, torch.OutOfMemoryError, *TRACKING_ERRORS)),
+            retry=isinstance(error, (OSError, *TRACKING_ERRORS))
+            or (isinstance(error, OutOfMemory) and error.may_pass),
             run_id=opened[0].run_id if opened else None,
         )
     finally:
@@ -121,21 +123,37 @@ def _run(job: Job, report: Report, opened: list[TrialRun]) -> Outcome:
             }
         )
 
-    result = train(
-        config,
-        _dataset(job, config),
-        directory,
-        cache=Path(job.cache),
-        device=device,
-        threads=threads_for(job.cpus),
-        trials_on_device=job.trials_on_device,
-        weights_path=Path(job.weights) if job.weights else None,
-        teacher=parse(job.teacher) if job.teacher else None,
-        teacher_weights=Path(job.teacher_weights) if job.teacher_weights else None,
-        report=on_progress,
-        should_stop=lambda: os.path.exists(job.stop_file),  # noqa: PTH110  # asked every step
-        max_scored_frames=job.max_scored_frames,
-    )
+    dataset = _dataset(job, config)
+    teacher = parse(job.teacher) if job.teacher else None
+    options: dict[str, Any] = {
+        "cache": Path(job.cache),
+        "threads": threads_for(job.cpus),
+        "trials_on_device": job.trials_on_device,
+        "weights_path": Path(job.weights) if job.weights else None,
+        "teacher": teacher,
+        "teacher_weights": Path(job.teacher_weights) if job.teacher_weights else None,
+        "max_scored_frames": job.max_scored_frames,
+    }
+
+    def should_stop() -> bool:
+        return os.path.exists(job.stop_file)  # noqa: PTH110  # asked every step
+
+    with explained(config, device, teacher):
+        if job.gpus > 1:
+            data = Path(job.data) if job.data else None
+            result = train_on_gpus(
+                int(job.gpus), config, data, directory, options, on_progress, should_stop
+            )
+        else:
+            result = train(
+                config,
+                dataset,
+                directory,
+                device=device,
+                report=on_progress,
+                should_stop=should_stop,
+                **options,
+            )
     if result is None:
         if run is not None:
             run.close("KILLED")

@@ -46,18 +46,30 @@ class TrialDirectory:
         attempt: the number under which this process writes.
     """
 
-    def __init__(self, storage: Path, config: TrialConfig, attempt: int | None = None) -> None:
+    def __init__(
+        self,
+        storage: Path,
+        config: TrialConfig,
+        attempt: int | None = None,
+        read_only: bool = False,
+    ) -> None:
         """Take the directory over.
 
         Args:
             storage: the folder of all trials.
             config: the trial.
             attempt: its number; by default one more than the last.
+            read_only: take nothing over, and let all that is to be written be: for the further
+                processes of an attempt that runs on several GPUs.
 
         Raises:
             StaleAttemptError: if a newer attempt has it.
         """
         self.path = storage / config.trial_id
+        self._read_only = read_only
+        if read_only:
+            self.attempt = attempt or self._owner()
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         newest = self._owner()
         self.attempt = newest + 1 if attempt is None else attempt
@@ -68,6 +80,8 @@ class TrialDirectory:
 
     def save(self, state: dict[str, Any]) -> None:
         """Keep what a resumed training needs; the state before stays beside it."""
+        if self._read_only:
+            return
         self._check_owner()
         latest = self.path / "resume.pt"
         if latest.exists():
@@ -97,6 +111,8 @@ class TrialDirectory:
 
     def write_weights(self, weights: dict[str, Tensor]) -> None:
         """Write the scored weights."""
+        if self._read_only:
+            return
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
         self._check_owner()
         temporary = self.path / f"weights.safetensors.{self.attempt}"
@@ -114,6 +130,8 @@ class TrialDirectory:
 
     def write_picture(self, picture: PillowImage, name: str) -> None:
         """Write a PNG into pictures/; a slash in its name becomes a dash."""
+        if self._read_only:
+            return
         (self.path / "pictures").mkdir(exist_ok=True)
         file_name = f"pictures/{name.replace('/', '-')}.png"
         self._write(file_name, lambda file: picture.save(file, format="png"))
@@ -121,6 +139,8 @@ class TrialDirectory:
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result and drop what only an unfinished trial needs."""
         self.write_json("result.json", result)
+        if self._read_only:
+            return
         for name in ("resume.pt", "resume.previous.pt"):
             (self.path / name).unlink(missing_ok=True)
 
@@ -131,11 +151,15 @@ class TrialDirectory:
 
     def log(self, text: str) -> None:
         """Add a line to log.txt."""
+        if self._read_only:
+            return
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with (self.path / "log.txt").open("a") as file:
             file.write(f"{now} attempt {self.attempt}: {text}\n")
 
     def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        if self._read_only:
+            return
         self._check_owner()
         _replace(self.path / name, write)
 

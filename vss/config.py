@@ -113,6 +113,16 @@ class TrialConfig(BaseModel):
     flip: bool = Field(True, description="mirror half of the training clips")
     scale_min: float = Field(1.0, gt=0, description="smallest zoom of a training clip")
     scale_max: float = Field(1.0, gt=0, description="largest zoom of a training clip")
+    crop_width: int = Field(0, ge=0, description="pixels that are trained on; 0 = frame_width")
+    crop_height: int = Field(0, ge=0, description="pixels that are trained on; 0 = frame_height")
+    crop_max_class_share: float = Field(
+        1.0, gt=0, le=1, description="a crop that one class fills to this share is drawn again"
+    )
+    photometric: Literal["none", "per_frame", "per_clip"] = Field(
+        "none", description="distortion of brightness, contrast, saturation and hue"
+    )
+    freeze_norm: bool = Field(False, description="batch norm keeps its statistics in training")
+    compile: bool = Field(False, description="training step through torch.compile")
 
     teacher: str = Field(
         "none",
@@ -123,6 +133,10 @@ class TrialConfig(BaseModel):
     )
     temperature: float = Field(1.0, gt=0, description="softens both answers in that loss")
 
+    window: int = Field(
+        0, ge=0, description="side of the square windows that are predicted; 0 = whole frames"
+    )
+    window_stride: int = Field(0, ge=0, description="pixels from window to window")
     precision: Literal["fp32", "bf16"] = Field(description="of the forward pass")
     eval_every: int = Field(0, ge=0, description="steps between scores on val; 0 = never")
     select: Literal["last", "best_val"] = Field(
@@ -239,6 +253,12 @@ class TrialConfig(BaseModel):
             )
         if self.scale_min > self.scale_max:
             raise ValueError(f"scale_min ({self.scale_min}) is above scale_max ({self.scale_max})")
+        whole = (self.window, self.window_stride) == (0, 0)
+        if not whole and not 0 < self.window_stride <= self.window:
+            raise ValueError(
+                f"window ({self.window}) and window_stride ({self.window_stride}) go together: the "
+                "stride is at least 1 and at most the window, or both are 0"
+            )
         if isinstance(self.class_weights, list):
             self._check_class_weights(self.class_weights)
         if self.ohem_threshold == 0 and self.ohem_min_share != _DEFAULTS["ohem_min_share"]:

@@ -52,7 +52,7 @@ def training_memory(config: TrialConfig, teacher: TrialConfig | None = None) -> 
         teacher: whose answers it learns too.
     """
     device = torch.device("cpu")
-    size = (config.frame_height, config.frame_width)
+    size = (config.crop_height or config.frame_height, config.crop_width or config.frame_width)
     with FakeTensorMode(), TensorMemory() as memory:
         model = build_model(_fresh(config))
         master = build_model(_fresh(teacher)).eval() if teacher is not None else None

@@ -18,7 +18,7 @@ from vss.cost import count
 from vss.environment import describe
 from vss.inference import autocast, predict
 from vss.memory import TensorMemory
-from vss.models.segmenter import build_model
+from vss.models.segmenter import build_bare
 from vss.streaming import Stream
 
 # Models that are in memory at once; the baseline is among them in every group.
@@ -123,13 +123,11 @@ def _prepare(
 ) -> tuple[dict[str, Callable[[], object]], dict[str, Any]]:
     """The two forms of a model, and what is counted rather than timed."""
     torch.manual_seed(0)
-    fresh = config.model_copy(update={"weights": "none"})
     size = (config.frame_height, config.frame_width)
     clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
     with TensorMemory() as memory:
-        model = build_model(fresh).to(device).eval()
-        model.auxiliary = None  # not used at inference
-        stream = Stream(model)
+        model = build_bare(config).to(device).eval()
+        stream = Stream(model)  # a stream that has just begun has nothing kept yet
 
         @torch.inference_mode()
         def predict_clip() -> object:
@@ -141,7 +139,7 @@ def _prepare(
                 return stream.predict(clip[:, -1], size)
 
         predict_clip()
-    for _ in range(config.memory_length + 1):  # a stream that has just begun has nothing cached
+    for _ in range(config.memory_length + 1):
         predict_next()
     counted = count(config)
     facts = {
@@ -150,7 +148,10 @@ def _prepare(
         "gflops": counted.gflops,
         "memory_mib": memory.peak_bytes / 2**20,
     }
-    return {"clip": predict_clip, "streaming": predict_next}, facts
+    forms: dict[str, Callable[[], object]] = {"clip": predict_clip}
+    if config.window == 0:  # a stream has no windows: each would need a memory of its own
+        forms["streaming"] = predict_next
+    return forms, facts
 
 
 def _timed(run: Callable[[], object], device: torch.device) -> float:

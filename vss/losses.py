@@ -15,6 +15,8 @@ from vss.data.cache import DecodedVideo
 from vss.data.clips import IGNORE_LABEL, Clip
 from vss.models.layers import resize
 
+_TINY = torch.finfo(torch.float32).tiny
+
 
 @dataclass(frozen=True)
 class HardPixels:
@@ -70,10 +72,15 @@ def cross_entropy(
     total = F.cross_entropy(
         logits.float(), labels, class_weights, ignore_index=IGNORE_LABEL, reduction="sum"
     )
-    labelled = labels[labels != IGNORE_LABEL]
+    return total / labelled_weight(labels, class_weights).clamp_min(_TINY)
+
+
+def labelled_weight(labels: Tensor, class_weights: Tensor | None) -> Tensor:
+    """How many pixels are labelled, or the sum of their weights: what a mean divides by."""
+    labelled = labels != IGNORE_LABEL
     if class_weights is None:
-        return total / max(1, labelled.numel())
-    return total / class_weights[labelled].sum().clamp_min(torch.finfo(torch.float32).tiny)
+        return labelled.sum().float()
+    return class_weights[labels[labelled]].sum()
 
 
 @torch.no_grad()

@@ -109,7 +109,7 @@ def score(
         images, labels = gather(video, part, device)
         logits = predict(model, config, images, labels.shape[1:])
         _check_finite(logits, first)
-        predictions = logits.argmax(dim=1).byte()
+        predictions = logits.max(dim=1).indices.byte()  # argmax alone is 10 times slower on a CPU
         confusions.append(frame_confusions(predictions, labels, num_classes))
         if thorough:
             boundaries.append(boundary_counts(predictions, labels, num_classes))

@@ -12,25 +12,31 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.random import SeedSequence
 from torch import Tensor
 
+from vss import catalog
 from vss.checkpoint import TrialDirectory
 from vss.clock import StepClock
 from vss.config import TrialConfig
+from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo, decode
 from vss.data.clips import Clip, VideoDataset, clips_of
-from vss.data.transforms import augment, gather
 from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
 from vss.errors import UserError
-from vss.inference import autocast
-from vss.losses import HardPixels, median_frequency_weights, segmentation_loss
+from vss.inference import autocast, memory_format
+from vss.losses import (
+    HardPixels,
+    labelled_weight,
+    median_frequency_weights,
+    segmentation_loss,
+)
 from vss.memory import PeakMemory
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
 from vss.optimization import build_optimizer, learning_rate
+from vss.parallel import ALONE, Workers, run_together
 from vss.scoring import Scored, score, write_scores
 
 CURVE_POINTS = 200  # of the loss, over a whole training
@@ -92,6 +98,7 @@ def train(
     device: torch.device,
     threads: int,
     trials_on_device: int = 1,
+    workers: Workers = ALONE,
     weights_path: Path | None = None,
     teacher: TrialConfig | None = None,
     teacher_weights: Path | None = None,
@@ -110,6 +117,8 @@ def train(
         device: where to run.
         threads: for the CPU; the same number gives the same bits.
         trials_on_device: how many may run side by side there, this one included; recorded.
+        workers: the processes that share every batch; the directory of all but the first is
+            read-only.
         weights_path: the file whose digest `config.weights` holds.
         teacher: the trial that `config.teacher` names.
         teacher_weights: what it left; None teaches at random (for a smoke test).
@@ -130,30 +139,34 @@ def train(
     torch.set_num_threads(threads)
     memory = PeakMemory(device)
     torch.manual_seed(config.seed)
-    model = build_model(config, weights_path).to(device)
+    model = build_model(config, weights_path).to(device).to(memory_format=memory_format(device))
     master = None
     if teacher is not None:
         master = load_teacher(teacher, config, teacher_weights).to(device)
+    model.train()  # which leaves frozen batch norms as they are
     optimizer = build_optimizer(config, model)
     video = decode(dataset, config.frame_width, config.frame_height, cache)
     clips = _clips(config, dataset, max_scored_frames)
+    batches = Batches(config, video, clips["train"], device, workers.share(config.batch_size))
     class_weights = _class_weights(config, video, clips["train"], device)
     hard = None
     if config.ohem_threshold > 0:
         hard = HardPixels(config.ohem_threshold, config.ohem_min_share)
-    state = _State(data_fingerprint=dataset.fingerprint)
+    state = _State(dataset.fingerprint)
     if (saved := directory.load()) is not None:
         state = _State(**saved["state"])
         _check_data(directory, state.data_fingerprint, dataset)
+        state.saved_step = state.step
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
+    trained = workers.wrap(torch.compile(model) if config.compile else model, device)
     clock = StepClock(device, state.step_seconds)
     directory.log(f"starts at step {state.step} of {config.steps} on {device}, {threads} threads")
     report(state.progress())
     reported = checkpointed = time.monotonic()
 
     while state.step < config.steps:
-        if should_stop():
+        if workers.agree(should_stop(), device):
             directory.save(state.snapshot(model, optimizer))
             directory.log(f"stopped at step {state.step}")
             return None
@@ -162,24 +175,26 @@ def train(
         rate = learning_rate(config, state.step)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        _seed_step(config, state.step)
-        images, labels = _batch(config, state.step, video, clips["train"], device)
+        _seed_step(config, state.step, workers.rank)
+        images, labels = batches.of(state.step)
         with autocast(config, device):
-            outputs = model(images)
+            outputs = trained(images)
         loss = segmentation_loss(outputs, model.loss_weights, labels, class_weights, hard)
         if master is not None and teacher is not None:
             with autocast(teacher, device):
                 told = answers(master, images)
             taught = distillation_loss(outputs[0], told, labels, config.temperature)
             loss = loss + config.distillation_weight * taught
-        _check_finite(loss, state.step, rate, directory)
+        loss = workers.weigh(loss, labelled_weight(labels, class_weights))
+        shown = workers.mean(loss).item()
+        _check_finite(shown, state, rate, directory)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if config.gradient_clip > 0:
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
         optimizer.step()
         clock.stop()
-        state.add(loss.item(), rate, config.steps)
+        state.add(shown, rate, config.steps)
 
         if config.eval_every > 0 and state.step % config.eval_every == 0:
             found = score(model, config, video, clips["val"], device, thorough=False).metrics
@@ -193,7 +208,7 @@ def train(
         now = time.monotonic()
         if now - checkpointed >= checkpoint_seconds:
             directory.save(state.snapshot(model, optimizer))
-            checkpointed = now
+            checkpointed, state.saved_step = now, state.step
         if now - reported >= REPORT_SECONDS:
             report(state.progress())
             reported = now
@@ -216,12 +231,58 @@ def train(
     return result
 
 
+def train_on_gpus(
+    count: int,
+    config: TrialConfig,
+    data: Path | None,
+    directory: TrialDirectory,
+    options: Mapping[str, Any],
+    report: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+    device_type: str = "cuda",
+) -> TrialResult | None:
+    """`train` on several GPUs of this machine; see `vss/parallel.py`.
+
+    Args:
+        count: of GPUs.
+        config: the trial.
+        data: folder of the dataset.
+        directory: the trial's; its attempt is that of all processes.
+        options: further arguments of `train`, as they can be passed to a process.
+        report: called about once a second, and at every scoring.
+        should_stop: asked all the time.
+        device_type: cpu, for a test.
+    """
+    arguments = (config, data, directory.path.parent, directory.attempt, dict(options))
+    found: TrialResult | None = run_together(
+        count, device_type, _train_share, arguments, report, should_stop
+    )
+    return found
+
+
+def _train_share(
+    workers: Workers,
+    device: torch.device,
+    config: TrialConfig,
+    data: Path | None,
+    storage: Path,
+    attempt: int,
+    options: Mapping[str, Any],
+    **told: Any,
+) -> TrialResult | None:
+    """One of the processes."""
+    dataset = catalog.resolve(catalog.DATASETS[config.dataset].load)(config, data)
+    directory = TrialDirectory(storage, config, attempt, read_only=workers.rank > 0)
+    return train(config, dataset, directory, device=device, workers=workers, **options, **told)
+
+
 @dataclass
 class _State:
     """What changes from step to step, besides weights and optimiser."""
 
     data_fingerprint: str
     step: int = 0
+    saved_step: int = 0  # of the newest checkpoint; 0 if there is none
     step_seconds: list[float] = field(default_factory=list)
     window: list[float] = field(default_factory=list)  # losses since the last curve point
     curve: list[tuple[int, float, float]] = field(default_factory=list)  # not yet reported
@@ -284,35 +345,18 @@ def _class_weights(
     return median_frequency_weights(video, clips, len(config.class_names)).to(device)
 
 
-def _seed_step(config: TrialConfig, step: int) -> None:
-    """Seed dropout."""
-    torch.manual_seed(int(SeedSequence([config.seed, step, 0]).generate_state(1)[0]))
+def _seed_step(config: TrialConfig, step: int, rank: int) -> None:
+    """Seed dropout; each process drops other channels."""
+    entropy = [config.seed, step, 0, *([rank] if rank else [])]
+    torch.manual_seed(int(SeedSequence(entropy).generate_state(1)[0]))
 
 
-def _batch(
-    config: TrialConfig,
-    step: int,
-    video: DecodedVideo,
-    clips: Sequence[Clip],
-    device: torch.device,
-) -> tuple[Tensor, Tensor]:
-    """The clips of one step, augmented; every epoch passes through all clips in its own order."""
-    first = step * config.batch_size
-    places = range(first, first + config.batch_size)
-    orders = {
-        epoch: np.random.default_rng([config.seed, epoch, 1]).permutation(len(clips))
-        for epoch in {place // len(clips) for place in places}
-    }
-    picked = [clips[orders[place // len(clips)][place % len(clips)]] for place in places]
-    rng = np.random.default_rng([config.seed, step, 2])
-    return augment(*gather(video, picked, device), config, rng)
-
-
-def _check_finite(loss: Tensor, step: int, rate: float, directory: TrialDirectory) -> None:
-    if not math.isfinite(loss.item()):
+def _check_finite(loss: float, state: "_State", rate: float, directory: TrialDirectory) -> None:
+    if not math.isfinite(loss):
+        saved = f"that of step {state.saved_step}" if state.saved_step else "none yet"
         message = (
-            f"the loss is {loss.item()} at step {step} (learning rate {rate:.2e}): "
-            "lower learning_rate, or set gradient_clip"
+            f"the loss is {loss} at step {state.step} (learning rate {rate:.2e}; last good "
+            f"checkpoint: {saved}): lower learning_rate, or set gradient_clip"
         )
         directory.log(message)
         raise UserError(message)

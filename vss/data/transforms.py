@@ -1,23 +1,45 @@
 """From decoded frames to a batch: one draw of geometry per clip, shared by all its frames.
 
-Shapes: B clips, T past frames, h w the size of the trial, H W the labels' own size.
+Shapes: B clips, T past frames, h w the size of the trial, H W the labels' own size, c d the size
+of the crop that is trained on (height, width).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vss.config import TrialConfig
+from vss.data import photometric
 from vss.data.cache import DecodedVideo
 from vss.data.clips import IGNORE_LABEL, Clip
 
 # Mean and standard deviation of ImageNet's RGB values, in 0..255.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
+_REDRAWS = 10  # of a crop that one class fills
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What chance decides for a batch of B clips; drawn for all of it, whoever trains a share.
+
+    Attributes:
+        zoom: (B,) how much larger than in the frame things appear.
+        mirrored: (B,) whether left and right are exchanged.
+        places: (tries, B, 2) where the crop lies, from -1 to 1, across and down.
+        distortion: of colours, for each of B * (T + 1) frames; None for none.
+    """
+
+    zoom: NDArray[np.float64]
+    mirrored: NDArray[np.bool_]
+    places: NDArray[np.float64]
+    distortion: photometric.Distortion | None
 
 
 def gather(
@@ -28,55 +50,129 @@ def gather(
     Returns:
         images (B, T + 1, 3, h, w), normalised, the target frame last; labels (B, H, W) bytes.
     """
+    pixels, labels = read(video, clips)
+    return normalise(to_device(pixels, device)), to_device(labels, device)
+
+
+def read(video: DecodedVideo, clips: Sequence[Clip]) -> tuple[Tensor, Tensor]:
+    """Bytes of clips: pixels (B, T + 1, h, w, 3), labels (B, H, W)."""
     indices = np.array([[*clip.memory, clip.target] for clip in clips])
-    pixels = torch.from_numpy(video.images[indices]).to(device)  # (B, T + 1, h, w, 3)
     labels = video.labels[video.label_rows[indices[:, -1]]]
-    return normalise(pixels), torch.from_numpy(labels).to(device)
+    return torch.from_numpy(video.images[indices]), torch.from_numpy(labels)
+
+
+def to_device(bytes_of: Tensor, device: torch.device) -> Tensor:
+    """Copy; to a GPU from pinned memory, so that the copy runs beside what the GPU does."""
+    if device.type != "cuda":
+        return bytes_of.to(device)
+    return bytes_of.pin_memory().to(device, non_blocking=True)
 
 
 def normalise(pixels: Tensor) -> Tensor:
-    """(..., h, w, 3) RGB bytes -> (..., 3, h, w) of mean 0 and deviation 1 over ImageNet."""
+    """(..., h, w, 3) RGB values -> (..., 3, h, w) of mean 0 and deviation 1 over ImageNet."""
     mean = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1)
     std = torch.tensor(STD, device=pixels.device).view(3, 1, 1)
     return (pixels.movedim(-1, -3).float() - mean) / std
 
 
-def augment(
-    images: Tensor, labels: Tensor, config: TrialConfig, rng: Generator
-) -> tuple[Tensor, Tensor]:
-    """Zoom, shift and mirror whole clips.
+def draw(config: TrialConfig, clips: int, rng: Generator) -> Draws:
+    """Draw zoom, place, mirror and colours for a batch."""
+    zoom = rng.uniform(config.scale_min, config.scale_max, size=clips)
+    places = rng.uniform(-1, 1, size=(clips, 2))
+    mirrored = rng.random(clips) < (0.5 if config.flip else 0.0)
+    more = _REDRAWS if config.crop_max_class_share < 1 else 0
+    others = rng.uniform(-1, 1, size=(more, clips, 2))
+    distortion = None
+    if config.photometric != "none":
+        frames = config.memory_length + 1
+        each = 1 if config.photometric == "per_clip" else frames
+        distortion = photometric.draw(clips * each, rng)
+        if each == 1:
+            distortion = photometric.Distortion(
+                *(part.repeat_interleave(frames, 0) for part in vars(distortion).values())
+            )
+    return Draws(zoom, mirrored, np.concatenate([places[None], others]), distortion)
 
-    A zoom above 1 shows a part of the frame, below 1 the frame with a margin: black-as-mean in
-    the image, ignored in the label.
+
+def augment(
+    pixels: Tensor, labels: Tensor, config: TrialConfig, draws: Draws
+) -> tuple[Tensor, Tensor]:
+    """Distort colours, then zoom, crop and mirror whole clips.
+
+    Where the crop reaches beyond the zoomed frame there is a margin: mean colour in the image,
+    ignored in the label.
 
     Args:
-        images: (B, T + 1, 3, h, w), normalised.
+        pixels: (B, T + 1, h, w, 3) bytes.
         labels: (B, H, W) bytes.
-        config: its flip, scale_min and scale_max.
-        rng: where the draws come from, three for each clip.
+        config: its crop_width, crop_height and crop_max_class_share.
+        draws: for these B clips.
 
     Returns:
-        images of the same shape; labels (B, h, w) as int64.
+        images (B, T + 1, 3, c, d), normalised; labels (B, c, d) as int64.
     """
-    grid = _sampling_grid(images, config, rng)  # (B, h, w, 2)
-    whole = images.flatten(1, 2)  # all frames of a clip as channels: (B, 3 (T + 1), h, w)
-    moved = F.grid_sample(whole, grid, mode="bilinear", align_corners=False)
+    if draws.distortion is not None:
+        flat = pixels.flatten(0, 1).movedim(-1, 1).float()
+        distorted = photometric.distort(flat, draws.distortion).movedim(1, -1)
+        images = normalise(distorted.unflatten(0, pixels.shape[:2]))
+    else:
+        images = normalise(pixels)
     # Outside the frame grid_sample gives 0: shifted by one, that reads as ignored.
     shifted = (labels[:, None].float() + 1) * (labels[:, None] != IGNORE_LABEL)
+    places, crops = _crop(shifted, images, config, draws)
+    whole = images.flatten(1, 2)  # all frames of a clip as channels: (B, 3 (T + 1), h, w)
+    moved = F.grid_sample(
+        whole, _grid(images, config, draws, places), mode="bilinear", align_corners=False
+    )
+    return moved.unflatten(1, (images.shape[1], -1)), crops
+
+
+def share_of(draws: Draws, clips: slice, frames: int) -> Draws:
+    """The draws of some clips of a batch, each of so many frames."""
+    distortion = draws.distortion
+    if distortion is not None:
+        start, stop = (clips.start * frames, clips.stop * frames)
+        parts = (part[start:stop] for part in vars(distortion).values())
+        distortion = photometric.Distortion(*parts)
+    return Draws(draws.zoom[clips], draws.mirrored[clips], draws.places[:, clips], distortion)
+
+
+def _crop(
+    shifted: Tensor, images: Tensor, config: TrialConfig, draws: Draws
+) -> tuple[NDArray[np.float64], Tensor]:
+    """Where the crops lie, (B, 2), and their labels: another place while one class fills them."""
+    places = draws.places[0].copy()
+    labels = _sample_labels(shifted, _grid(images, config, draws, places))
+    for others in draws.places[1:]:
+        filled = _largest_share(labels).cpu().numpy() >= config.crop_max_class_share
+        if not filled.any():
+            break
+        places[filled] = others[filled]
+        labels = _sample_labels(shifted, _grid(images, config, draws, places))
+    return places, labels
+
+
+def _sample_labels(shifted: Tensor, grid: Tensor) -> Tensor:
     picked = F.grid_sample(shifted, grid, mode="nearest", align_corners=False)[:, 0].long() - 1
     picked[picked < 0] = IGNORE_LABEL
-    return moved.unflatten(1, (images.shape[1], -1)), picked
+    return picked
 
 
-def _sampling_grid(images: Tensor, config: TrialConfig, rng: Generator) -> Tensor:
-    clips = len(images)
-    zoom = rng.uniform(config.scale_min, config.scale_max, size=clips)
-    room = np.abs(1 - 1 / zoom)  # how far the centre may move, in half frames
-    shift = rng.uniform(-1, 1, size=(clips, 2)) * room[:, None]
-    mirror = np.where(rng.random(clips) < (0.5 if config.flip else 0.0), -1.0, 1.0)
-    matrix = np.zeros((clips, 2, 3))
-    matrix[:, 0, 0] = mirror / zoom
-    matrix[:, 1, 1] = 1 / zoom
-    matrix[:, :, 2] = shift
+def _largest_share(labels: Tensor) -> Tensor:
+    """(B, c, d) -> (B,) share of the most frequent class among the labelled pixels."""
+    counts = torch.stack([torch.bincount(each.flatten(), minlength=256)[:255] for each in labels])
+    return counts.amax(1) / counts.sum(1).clamp(min=1)
+
+
+def _grid(images: Tensor, config: TrialConfig, draws: Draws, places: NDArray[np.float64]) -> Tensor:
+    """Where each pixel of the crops comes from: (B, c, d, 2)."""
+    height, width = images.shape[-2:]
+    crop = (config.crop_height or height, config.crop_width or width)
+    # How much of the frame a crop shows, across and down; above 1 there is a margin.
+    seen = np.array([crop[1] / width, crop[0] / height]) / draws.zoom[:, None]
+    matrix = np.zeros((len(images), 2, 3))
+    matrix[:, 0, 0] = np.where(draws.mirrored, -seen[:, 0], seen[:, 0])
+    matrix[:, 1, 1] = seen[:, 1]
+    matrix[:, :, 2] = places * np.abs(1 - seen)
     theta = torch.from_numpy(matrix).to(images)
-    return F.affine_grid(theta, [clips, 1, *images.shape[-2:]], align_corners=False)
+    return F.affine_grid(theta, [len(images), 1, *crop], align_corners=False)

@@ -7,6 +7,7 @@ Shapes: B batch, T past frames, K classes, H W image size, h w feature map.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -22,6 +23,7 @@ class VideoSegmenter(nn.Module):
 
     Attributes:
         memory_length: T, past frames that a clip must hold.
+        freeze_norm: batch norm keeps its statistics in training.
         loss_weights: the weight of each output in the loss, the prediction first.
     """
 
@@ -33,8 +35,10 @@ class VideoSegmenter(nn.Module):
         auxiliary_weight: float,
         memory_length: int,
         include_current_frame: bool,
+        freeze_norm: bool = False,
     ) -> None:
         super().__init__()
+        self.freeze_norm = freeze_norm
         self.backbone = backbone
         self.head = head
         self.auxiliary = auxiliary
@@ -43,6 +47,15 @@ class VideoSegmenter(nn.Module):
         # Branches of a head that are supervised weigh as much as its prediction.
         of_head = (1.0,) * getattr(head, "outputs", 1)
         self.loss_weights = of_head if auxiliary is None else (*of_head, auxiliary_weight)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or eval mode; frozen batch norms keep their statistics in both."""
+        super().train(mode)
+        if mode and self.freeze_norm:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
 
     def forward(self, clip: Tensor) -> tuple[Tensor, ...]:
         """Segment the last frame of each clip.
@@ -139,6 +152,7 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         config.auxiliary_weight,
         config.memory_length,
         config.include_current_frame,
+        config.freeze_norm,
     )
     if config.weights != "none" and not trains:
         assert weights_path is not None  # noqa: S101  # the orchestrator passes it with every digest

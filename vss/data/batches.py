@@ -1,0 +1,64 @@
+"""The batches of a training, in an order that follows from the seed and the step alone."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vss.config import TrialConfig
+from vss.data.cache import DecodedVideo
+from vss.data.clips import Clip
+from vss.data.transforms import augment, draw, read, share_of, to_device
+
+
+class Batches:
+    """Augmented batches, one a step; every epoch passes through all clips in an order of its own.
+
+    On a GPU the next batch is read from the cache while the device works on this one, and
+    augmented there.
+
+    Args:
+        config: the trial.
+        video: where the frames are.
+        clips: of the training split.
+        device: where batches go.
+        share: the places of a batch that this process trains.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        video: DecodedVideo,
+        clips: Sequence[Clip],
+        device: torch.device,
+        share: slice,
+    ) -> None:
+        self._config, self._video, self._clips = config, video, clips
+        self._device, self._share = device, share
+        self._pool = ThreadPoolExecutor(1) if device.type == "cuda" else None
+        self._ahead: dict[int, Future[tuple[Tensor, Tensor]]] = {}
+
+    def of(self, step: int) -> tuple[Tensor, Tensor]:
+        """Images (B, T + 1, 3, c, d), normalised, and labels (B, c, d) of a step."""
+        read_ahead = self._ahead.pop(step, None)
+        found = read_ahead.result() if read_ahead else self._read(step)
+        pixels, labels = (to_device(part, self._device) for part in found)
+        if self._pool is not None:
+            self._ahead[step + 1] = self._pool.submit(self._read, step + 1)
+        rng = np.random.default_rng([self._config.seed, step, 2])
+        draws = draw(self._config, self._config.batch_size, rng)
+        frames = self._config.memory_length + 1
+        return augment(pixels, labels, self._config, share_of(draws, self._share, frames))
+
+    def _read(self, step: int) -> tuple[Tensor, Tensor]:
+        places = range(step * self._config.batch_size, (step + 1) * self._config.batch_size)
+        count = len(self._clips)
+        orders = {epoch: self._order(epoch) for epoch in {place // count for place in places}}
+        picked = [self._clips[orders[place // count][place % count]] for place in places]
+        return read(self._video, picked[self._share])
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng([self._config.seed, epoch, 1]).permutation(len(self._clips))
