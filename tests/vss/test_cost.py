@@ -94,3 +94,8 @@ def test_every_head_can_be_counted(head: str) -> None:
 
     assert found.gflops > 65
     assert found.parameters > 11e6
+
+
+def test_network_that_is_only_scored_costs_what_it_cost_trained() -> None:
+    """No file is read for it: the weights are known by their digest alone."""
+    assert count(tiny(steps=0, weights=f"sha256:{'0' * 64}")) == count(tiny())
