@@ -132,3 +132,8 @@ def test_batch_and_teacher_take_memory() -> None:
 
     assert training_memory(large) > 1.5 * training_memory(small)
     assert training_memory(small, teacher=tiny(width=32)) > training_memory(small)
+
+
+def test_network_that_is_only_scored_costs_what_it_cost_trained() -> None:
+    """No file is read for it: the weights are known by their digest alone."""
+    assert count(tiny(steps=0, weights=f"sha256:{'0' * 64}")) == count(tiny())

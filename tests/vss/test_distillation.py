@@ -81,6 +81,19 @@ def test_teacher_has_the_weights_of_its_trial_and_never_a_gradient(tmp_path: Pat
     assert not any(p.requires_grad for p in teacher.parameters())
 
 
+def test_teacher_may_have_begun_from_a_file_that_is_not_read_again(tmp_path: Path) -> None:
+    trained = build_model(TEACHER)
+    save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    began = TEACHER.model_copy(update={"weights": f"sha256:{'0' * 64}"})
+
+    teacher = load_teacher(began, tiny(), tmp_path / "w.safetensors")
+
+    assert torch.equal(
+        teacher.state_dict()["backbone.conv1.weight"],
+        trained.state_dict()["backbone.conv1.weight"],
+    )
+
+
 def test_image_teacher_sees_the_current_frame_of_a_clip() -> None:
     teacher = load_teacher(TEACHER, parse(TINY_MEMORY), None)
     clip = torch.randn(1, 3, 3, 32, 48)
