@@ -1,4 +1,4 @@
-"""The report of an experiment: sections in reading order, as Markdown, HTML and CSV."""
+"""The report of an experiment: sections in reading order, as Markdown, HTML, CSV and TeX."""
 
 import shutil
 from collections.abc import Callable
@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import html, plots, tables
+from reports import html, plots, saved, tables, tex
 from reports.records import ExperimentRecord
 from reports.tables import duration, escape, number, percent, render, signed, spread
 
 PICTURES = "pictures"
+PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
 PICTURES_PER_CELL = 2
 
@@ -24,27 +25,80 @@ class Page:
     record: ExperimentRecord
     table: pd.DataFrame
     folder: Path
+    pictures: bool = True
 
 
-def build_report(record: ExperimentRecord, out: Path) -> Path:
-    """Write report.md, report.html, results.csv and figures into a folder.
+def build_report(record: ExperimentRecord, out: Path, pictures: bool = True) -> Path:
+    """Write a report in all its forms, its figures, and what `rebuild` needs, into a folder.
 
     Args:
-        record: the experiment; pictures in its runs are shown.
+        record: the experiment.
         out: the folder; made if need be, files of an earlier report are replaced.
+        pictures: show frames of the dataset.
 
     Returns:
         the path of report.md.
+
+    Raises:
+        ReportError: if the record holds what cannot be saved.
     """
+    record = saved.plain(record)
     out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / PICTURES, ignore_errors=True)
-    tables.results(record).to_csv(out / "results.csv", index=False)
-    page = Page(record, tables.accuracy_latency(record), out)
+    return _write(record, out, pictures)
+
+
+def rebuild(folder: Path, out: Path, pictures: bool = True) -> Path:
+    """Make a report again from what it left beside itself.
+
+    Markdown, CSV, JSON and TeX are the same to the last byte. Plots are drawn anew; pictures are
+    not in the record: they are taken over as they lie in the folder, with the text that shows them.
+
+    Args:
+        folder: of a report.
+        out: for the new one; may be the same.
+        pictures: show frames of the dataset.
+
+    Returns:
+        the path of the new report.md.
+
+    Raises:
+        ReportError: if a file is missing or damaged.
+    """
+    record = saved.load(folder)
+    out.mkdir(parents=True, exist_ok=True)
+    if not (pictures and out.samefile(folder)):
+        shutil.rmtree(out / PICTURES, ignore_errors=True)
+        if pictures and (folder / PICTURES).is_dir():
+            shutil.copytree(folder / PICTURES, out / PICTURES)
+    return _write(record, out, pictures)
+
+
+def _write(record: ExperimentRecord, out: Path, pictures: bool) -> Path:
+    page = Page(record, tables.accuracy_latency(record), out, pictures)
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
+    tables.results(record).to_csv(out / "results.csv", index=False)
+    saved.save(record, out)
+    (out / "table.tex").write_text(_tex(page), encoding="utf-8")
+    (out / "report.html").write_text(html.page(record.name, text, out), encoding="utf-8")
     report = out / "report.md"
     report.write_text(text, encoding="utf-8")
-    (out / "report.html").write_text(html.page(record.name, text, out), encoding="utf-8")
     return report
+
+
+def _tex(page: Page) -> str:
+    """The main table, for a paper."""
+    columns: dict[str, Callable[[pd.Series], str]] = {
+        "cell": lambda r: r["cell"],
+        "mIoU % (seeds)": lambda r: spread(r["mean"], r["std"], r["n"]),
+        "points": lambda r: signed(100 * r["delta"]),
+        "training time": lambda r: duration(r["train_seconds"]),
+        "latency ms": lambda r: number(r["latency_ms_median"], 2),
+        "parameters, M": lambda r: number(r["parameters"] / 1e6, 2),
+    }
+    rows = [[show(row) for show in columns.values()] for _, row in page.table.iterrows()]
+    caption = f"{page.record.name}: differences are from {page.record.baseline}."
+    return tex.booktabs(caption, f"tab:{page.record.name}", list(columns), rows)
 
 
 def _heading(page: Page) -> str:
@@ -122,6 +176,19 @@ def _class_iou(name: str, row: pd.Series) -> str:
 
 
 def _pictures(page: Page) -> str:
+    """Frames of the dataset; in a report made again, as they lie there."""
+    if not page.pictures:
+        return ""
+    text = page.folder / PICTURES / PICTURES_TEXT
+    if text.exists():
+        return text.read_text(encoding="utf-8")
+    drawn = _drawn_pictures(page)
+    if drawn:
+        text.write_text(drawn, encoding="utf-8")
+    return drawn
+
+
+def _drawn_pictures(page: Page) -> str:
     parts = []
     folder = page.folder / PICTURES
     for run in [run for run in page.record.runs if run.pictures][:MAX_PICTURED_CELLS]:

@@ -57,8 +57,7 @@ def save(record: ExperimentRecord, folder: Path) -> None:
         "trials": [_encoded(run) for run in record.runs],
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    # Half a surrogate, from a file name that is no UTF-8, becomes the escape that JSON has for it.
-    (folder / RESULTS).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    (folder / RESULTS).write_text(text + "\n", encoding="utf-8")
     arrays.save_confusions(record.runs, folder)
     arrays.save_curves(record.runs, folder)
 
@@ -112,8 +111,10 @@ def _encode(value: Any, name: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         word = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return {"number": word}
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, Mapping):
         return {_key(key, name): _encode(each, f"{name}.{key}") for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -124,7 +125,12 @@ def _encode(value: Any, name: str) -> Any:
 def _key(key: Any, name: str) -> str:
     if not isinstance(key, str):
         raise ReportError(f"cannot save {name}: its key {key!r} is no text")
-    return key
+    return _text(key)
+
+
+def _text(value: str) -> str:
+    """Text that any file can hold: a path in a message may be no UTF-8."""
+    return value.encode("utf-8", errors="backslashreplace").decode()
 
 
 def _decode(value: Any) -> Any:

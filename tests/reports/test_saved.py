@@ -171,7 +171,7 @@ def test_text_that_is_no_utf8_is_saved(tmp_path: Path) -> None:
 
     save(record([run]), tmp_path)
 
-    assert load(tmp_path).runs[0].message == "no file \udc80"
+    assert load(tmp_path).runs[0].message == "no file \\udc80"
 
 
 def test_two_trials_with_one_id_are_refused(tmp_path: Path) -> None:
