@@ -44,7 +44,7 @@ def build(
     record = records(experiment, ledger.trials(name), tracker)
     if pictures:
         record = _with_pictures(record, tracker)
-    path = build_report(record, make_folder(out))
+    path = build_report(record, make_folder(out), pictures)
     if experiment.run_id is not None:
         tracker.log_report(experiment.run_id, out)
     return record, path
