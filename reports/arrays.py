@@ -60,7 +60,9 @@ def plain(run: RunRecord) -> dict[str, Any]:
     return {
         "frames": tuple(run.frames),
         "classes": tuple(run.classes),
-        "confusions": None if run.confusions is None else run.confusions.astype(np.int64),
+        "confusions": None
+        if run.confusions is None
+        else run.confusions.astype(np.int64, copy=False),
         "curves": {
             name: tuple((int(step), float(value)) for step, value in points)
             for name, points in run.curves.items()
@@ -125,7 +127,7 @@ def _confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any
             kept = {kind: lists[place] for kind, lists in names.items()}
             counts = None
             if (name := f"confusions/{trial_id}") in file:
-                counts = file[name].astype(np.int64)
+                counts = file[name].astype(np.int64, copy=False)
                 wanted = (len(kept["frames"]), len(kept["classes"]), len(kept["classes"]))
                 if counts.shape != wanted:
                     raise ValueError(f"{name} has the shape {counts.shape}, not {wanted}")
