@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ALL_FINISHED, TRIAL_FAILED, USER_ERROR = 0, 1, 2
+ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -154,19 +154,38 @@ def status(
 
 @app.command()
 def report(
-    name: Annotated[str, typer.Argument(help="The experiment.")],
+    name: Annotated[str | None, typer.Argument(help="The experiment.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Make the report that lies there again."),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder (default: VSS_HOME/reports/NAME).")
+        Path | None, typer.Option(help="Folder (default: VSS_HOME/reports/NAME, or DIR).")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="Frames of the dataset in the report.")] = True,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Again at every news, until all trials have ended.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 10.0,
 ) -> None:
-    """Write the report of an experiment from what is tracked so far."""
-    from orchestrator.reporting import build
-    from orchestrator.settings import load_settings
+    """Write the report of an experiment from what is tracked so far.
 
-    settings = load_settings()
-    _, path = build(name, settings, out or settings.report_folder(name), pictures)
-    typer.echo(path)
+    With --from it is made from another report's files, without ledger or MLflow.
+    """
+    if (name is None) == (source is None):
+        given = "neither" if name is None else f"NAME '{name}' and --from '{source}'"
+        raise UserError(f"report takes either NAME or --from DIR, found {given}")
+    if source is not None:
+        if watch:
+            raise UserError(
+                f"--watch follows an experiment: give NAME instead of --from '{source}'"
+            )
+        from orchestrator.rebuilding import rebuild
+
+        typer.echo(rebuild(source, out or source, pictures))
+        return
+    assert name is not None  # noqa: S101  # checked above
+    _report(name, out, pictures, every if watch else None)
 
 
 @app.command()
@@ -247,6 +266,25 @@ def dashboard(
     typer.echo(f"Ray dashboard: {found.dashboard_url} (submits now run there: {found.address})")
     typer.echo(f"Its token: {command('ray')} get-auth-token")
     typer.echo(f"To end it: {command('vss-orch')} dashboard --stop")
+
+
+def _report(name: str, out: Path | None, pictures: bool, every_seconds: float | None) -> None:
+    """Write a report once, or until Ctrl-C or the end of the experiment."""
+    from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    folder = out or settings.report_folder(name)
+    if every_seconds is None:
+        from orchestrator.reporting import build
+
+        typer.echo(build(name, settings, folder, pictures)[1])
+        return
+    from orchestrator.watching import watch
+
+    try:
+        watch(name, settings, folder, pictures, every_seconds, say=typer.echo)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _print_smoke(outcomes: "Mapping[str, Outcome]", console: "Console") -> int:

@@ -48,7 +48,7 @@ def build(
     experiment = ledger.experiment(name)
     tracker = Tracker(settings.tracking_uri, settings.artifacts)
     record = records(experiment, ledger.trials(name), tracker, pictures)
-    path = build_report(record, make_folder(out))
+    path = build_report(record, make_folder(out), pictures)
     if experiment.run_id is not None:
         tracker.log_report(experiment.run_id, out)
     return record, path

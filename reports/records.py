@@ -41,7 +41,6 @@ class RunRecord:
         confusions: (frames, classes, classes) pixel counts, rows are labels; None if not kept.
         curves: name -> (step, value) points, for example of train/loss and val/miou.
         samples: frame name -> what was seen and predicted there, for some of the frames.
-        pictures: file name -> PNG of frame, label and prediction side by side.
     """
 
     cell: str
@@ -68,7 +67,6 @@ class RunRecord:
     confusions: NDArray[np.int64] | None = None
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     samples: Mapping[str, Sample] = field(default_factory=dict)
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

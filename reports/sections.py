@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import plots, tables
+from reports import plots, samples, tables
 from reports.answer import answer, points, shown
 from reports.comparison import Compared, Study, class_differences
 from reports.factors import Effect, Interaction, effects, interactions
@@ -26,8 +26,8 @@ from reports.tables import (
 )
 
 PICTURES = "pictures"
+PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
-PICTURES_PER_CELL = 2
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class Page:
         study: the numbers, ready to be compared.
         table: one row a cell, see `tables.overview`.
         folder: of the report.
+        pictures: show frames of the dataset.
     """
 
     study: Study
     table: pd.DataFrame
     folder: Path
+    pictures: bool = True
 
     @property
     def record(self) -> ExperimentRecord:
@@ -278,18 +280,37 @@ def _helped_and_hurt(found: Mapping[str, Mapping[str, Compared]]) -> list[str]:
 
 
 def _pictures(page: Page) -> str:
+    """Frames of the dataset; in a report made again, as they lie there."""
+    if not page.pictures:
+        return ""
+    text = page.folder / PICTURES / PICTURES_TEXT
+    if text.exists():
+        return text.read_text(encoding="utf-8")
+    drawn = _drawn_pictures(page)
+    if drawn:
+        text.write_text(drawn, encoding="utf-8")
+    return drawn
+
+
+def _drawn_pictures(page: Page) -> str:
     parts = []
     folder = page.folder / PICTURES
-    for run in [run for run in page.record.runs if run.pictures][:MAX_PICTURED_CELLS]:
-        folder.mkdir(exist_ok=True)
-        parts.append(f"**{escape(run.cell)}**, seed {run.seed}")
-        for name, content in list(run.pictures.items())[:PICTURES_PER_CELL]:
-            file = folder / f"{run.trial_id}-{name}"
-            file.write_bytes(content)
-            parts.append(f"![{name}: frame, label, prediction]({PICTURES}/{file.name})")
+    others = [cell for cell in page.record.cells if cell != page.record.baseline]
+    for place, cell in enumerate(others[:MAX_PICTURED_CELLS], start=1):
+        for chosen in samples.choose(page.record, cell):
+            folder.mkdir(exist_ok=True)
+            file = folder / f"{place}-{chosen.rank}.png"
+            file.write_bytes(samples.picture(page.record, cell, chosen))
+            gap = signed(100 * chosen.difference)
+            title = f"{escape(cell)}, {chosen.rank} frame: {escape(chosen.frame)} ({gap} points)"
+            parts += [f"**{title}**", f"![{title}]({PICTURES}/{file.name})"]
     if not parts:
         return ""
-    return "\n\n".join(["## Pictures", "Frame, label and prediction, left to right.", *parts])
+    rule = (
+        "For each cell the frames with the best, the median and the worst difference from the "
+        f"baseline, of the lowest seed that both have. In the last panel {samples.legend()}."
+    )
+    return "\n\n".join(["## Pictures", rule, *parts])
 
 
 def _conditions(page: Page) -> str:

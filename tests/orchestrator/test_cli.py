@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.settings import Settings
+from reports.records import ExperimentRecord, RunRecord
+from reports.report import build_report
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from tests.orchestrator.conftest import assert_one_line
 
@@ -298,3 +300,66 @@ def test_help_names_every_command(run) -> None:  # type: ignore[no-untyped-def]
     assert done.code == 0
     for command in ("plan", "submit", "status", "report", "names", "schema", "ui", "dashboard"):
         assert f" {command} " in done.out
+
+
+def _record() -> ExperimentRecord:
+    run = RunRecord("a", 0, "t", "FAILED", {"steps": 1}, message="no data")
+    return ExperimentRecord("study", "why", "a", ["a"], [run])
+
+
+def test_report_is_made_again_from_its_folder(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    first = build_report(_record(), tmp_path / "a")
+
+    done = run("report", "--from", tmp_path / "a", "--out", tmp_path / "b")
+
+    assert (done.code, done.out.strip()) == (0, str(tmp_path / "b" / "report.md"))
+    assert (tmp_path / "b" / "report.md").read_bytes() == first.read_bytes()
+    assert not (tmp_path / "runs").exists()
+
+
+def test_report_from_a_folder_needs_no_service(tmp_path: Path) -> None:
+    build_report(_record(), tmp_path)
+    code = (
+        "import sys\nfrom orchestrator.cli import main\n"
+        f"try: main(['report', '--from', {str(tmp_path)!r}])\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert not {"torch", "ray", "mlflow", "sqlalchemy"} & set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "report takes either NAME or --from DIR, found neither"),
+        (["x", "--from", "y"], "either NAME or --from DIR, found NAME 'x' and --from 'y'"),
+        (["--from", "y", "--watch"], "give NAME instead of --from 'y'"),
+        (["--from", "nowhere"], "no folder nowhere; --from takes the folder of a report"),
+    ],
+)
+def test_report_of_what_is_none(run, arguments: list[str], said: str) -> None:  # type: ignore[no-untyped-def]
+    done = run("report", *arguments)
+
+    assert done.code == 2
+    assert_one_line(done, said)
+
+
+def test_damaged_report_is_one_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    build_report(_record(), tmp_path)
+    (tmp_path / "confusions.npz").write_bytes(b"x")
+
+    done = run("report", "--from", tmp_path)
+
+    assert done.code == 2
+    assert_one_line(done, "confusions.npz is damaged")
+
+
+def test_watching_ends_with_ctrl_c(run, monkeypatch: pytest.MonkeyPatch, ready) -> None:  # type: ignore[no-untyped-def]
+    def interrupted(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestrator.watching.watch", interrupted)
+
+    assert run("report", "tiny", "--watch").code == 130

@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
+from reports.records import CellCost, ExperimentRecord, Latency, RunRecord, Sample
 
 SETTINGS = {
     "dataset": "camvid",
@@ -77,6 +79,18 @@ def study() -> ExperimentRecord:
         + [finished("new", seed, miou, **slow) for seed, miou in enumerate([0.50, 0.51, 0.52])],
         costs={"base": cost(4.0), "new": cost(6.0)},
     )
+
+
+def with_samples(study: ExperimentRecord) -> ExperimentRecord:
+    """One frame of two classes, of seed 0 of both cells: the baseline sees road everywhere."""
+    image = np.full((4, 6, 3), 90, dtype=np.uint8)
+    label = np.tile(np.array([0, 0, 0, 1, 1, 255], dtype=np.uint8), (4, 1))
+    predictions = {"base": np.zeros_like(label), "new": np.minimum(label, 1)}
+    runs = [
+        replace(r, samples={"s/1": Sample(image, label, predictions[r.cell])}) if r.seed == 0 else r
+        for r in study.runs
+    ]
+    return replace(study, runs=runs, colours={"road": (128, 64, 128), "sky": (70, 130, 180)})
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from reports.records import ExperimentRecord, RunRecord
-from reports.report import build_report
-from tests.reports.conftest import finished, record
+from reports.report import build_report, rebuild
+from tests.reports.conftest import finished, record, with_samples
 
 
 class Page(HTMLParser):
@@ -42,12 +44,13 @@ class Page(HTMLParser):
             self.cells[-1] += data
 
 
-def test_report_is_four_kinds_of_file(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_report_is_these_files(study: ExperimentRecord, tmp_path: Path) -> None:
     path = build_report(study, tmp_path / "out")
 
     assert path == tmp_path / "out" / "report.md"
     assert {p.name for p in path.parent.iterdir()} == {
-        "report.md", "report.html", "results.csv", "accuracy_latency.png", "seeds.png",
+        "report.md", "report.html", "results.csv", "table.tex", "accuracy_latency.png",
+        "seeds.png", "results.json", "confusions.npz", "curves.csv",
     }  # fmt: skip
     assert len(pd.read_csv(path.parent / "results.csv")) == 6
 
@@ -116,18 +119,14 @@ def test_retried_trials_are_named(tmp_path: Path) -> None:
     assert "started more than once: a, seed 3" in text
 
 
-def test_html_holds_all_that_it_shows(
-    study: ExperimentRecord, picture: bytes, tmp_path: Path
-) -> None:
-    runs = [replace(study.runs[0], pictures={"frame.png": picture}), *study.runs[1:]]
-
-    build_report(record(runs), tmp_path)
+def test_html_holds_all_that_it_shows(study: ExperimentRecord, tmp_path: Path) -> None:
+    build_report(with_samples(study), tmp_path)
 
     page = Page((tmp_path / "report.html").read_text())
     outside = [address for address in page.addresses if not address.startswith("#")]
     assert len(outside) == 3
     assert all(address.startswith("data:image/png;base64,") for address in outside)
-    assert (tmp_path / "pictures" / "base-0-frame.png").read_bytes() == picture
+    assert (tmp_path / "pictures" / "1-best.png").exists()
 
 
 @pytest.mark.parametrize("name", ["a|b", "<script>x</script>", "$5 & *more*", "a_b_ [c](d)"])
@@ -160,12 +159,88 @@ def test_second_report_replaces_the_first(study: ExperimentRecord, tmp_path: Pat
     assert (tmp_path / "report.md").read_bytes() == before
 
 
-def test_pictures_of_an_earlier_report_are_gone(
-    study: ExperimentRecord, picture: bytes, tmp_path: Path
-) -> None:
-    pictured = [replace(study.runs[0], pictures={"frame.png": picture}), *study.runs[1:]]
-    build_report(record(pictured), tmp_path)
+def test_pictures_of_an_earlier_report_are_gone(study: ExperimentRecord, tmp_path: Path) -> None:
+    build_report(with_samples(study), tmp_path)
+    assert (tmp_path / "pictures").exists()
 
     build_report(study, tmp_path)
 
     assert not (tmp_path / "pictures").exists()
+
+
+SAME = ("report.md", "results.csv", "results.json", "table.tex", "confusions.npz", "curves.csv")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in SAME}
+
+
+@pytest.fixture
+def odd_study(study: ExperimentRecord) -> ExperimentRecord:
+    """Pictures, gaps, odd names and what JSON has no word for."""
+    confusions = np.arange(2 * 4, dtype=np.int64).reshape(2, 2, 2)
+    kept = {"frames": ["s/1", "s/2"], "classes": ["road", "sky"], "confusions": confusions}
+    pictured = with_samples(study)
+    runs = [
+        *pictured.runs,
+        finished("a|b <c> $d$ größe ∞", 0, 0.41, **kept, curves={"val/miou": [(1, 0.1 + 0.2)]}),
+        finished("tuple", 0, np.float64(0.42), settings={"bins": (1, 3), "steps": np.int64(7)}),
+        finished("nan", 0, math.nan, train_seconds=None, iou={"road": math.nan}),
+        RunRecord("lost", 0, "x", "FAILED", {}, message="no file a\udc80b"),
+    ]  # fmt: skip
+    return record(
+        runs, source="name: a\n", description="Does $x < y$ | z?", colours=pictured.colours
+    )
+
+
+def test_report_made_again_is_the_same(odd_study: ExperimentRecord, tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    build_report(odd_study, first)
+
+    path = rebuild(first, second)
+
+    assert path == second / "report.md"
+    assert contents(second) == contents(first)
+    assert (second / "report.html").exists()
+    assert {p.name for p in (second / "pictures").iterdir()} == {"1-best.png", "section.md"}
+
+
+def test_report_made_again_in_its_own_folder_is_the_same(
+    odd_study: ExperimentRecord, tmp_path: Path
+) -> None:
+    build_report(odd_study, tmp_path)
+    before = contents(tmp_path)
+
+    rebuild(tmp_path, tmp_path)
+
+    assert contents(tmp_path) == before
+    assert (tmp_path / "pictures" / "1-best.png").exists()
+
+
+def test_report_made_again_without_pictures_has_none(
+    odd_study: ExperimentRecord, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    build_report(odd_study, first)
+    assert "## Pictures" in (first / "report.md").read_text()
+
+    text = rebuild(first, second, pictures=False).read_text()
+
+    assert "## Pictures" not in text
+    assert not (second / "pictures").exists()
+
+
+def test_report_without_pictures_has_none(odd_study: ExperimentRecord, tmp_path: Path) -> None:
+    text = build_report(odd_study, tmp_path, pictures=False).read_text()
+
+    assert "## Pictures" not in text
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_table_for_a_paper_has_a_row_a_cell(study: ExperimentRecord, tmp_path: Path) -> None:
+    build_report(study, tmp_path)
+
+    table = (tmp_path / "table.tex").read_text()
+    assert "base & 42.00 $\\pm$ 2.00 (3) & +0.00 & - & baseline & 0-00:01:00 & 4.00" in table
+    assert "new & 51.00 $\\pm$ 1.00 (3) & +9.00 & +6.52 to +11.48 & better & 0-00:01:30" in table
+    assert "\\label{tab:study}" in table

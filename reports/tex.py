@@ -1,0 +1,118 @@
+"""Tables for a paper: LaTeX with booktabs, from text that may hold anything."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_MINUS = "\N{MINUS SIGN}"
+# What TeX takes for a command, or prints as something else; and signs that pdfLaTeX lacks.
+_WRITTEN = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    # In braces: the end of a row would take them for its options.
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    _MINUS: "$-$",
+    "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
+    "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
+    "\N{ALMOST EQUAL TO}": r"$\approx$",
+    "\N{NOT EQUAL TO}": r"$\neq$",
+    "\N{RIGHTWARDS ARROW}": r"$\rightarrow$",
+    "\N{LEFTWARDS ARROW}": r"$\leftarrow$",
+    "\N{INFINITY}": r"$\infty$",
+    "\N{SQUARE ROOT}": r"$\surd$",
+    "\N{NO-BREAK SPACE}": "~",
+    "\N{THIN SPACE}": r"\,",
+}
+_SMALL = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu nu xi pi rho sigma tau "
+    "upsilon phi chi psi omega"
+)
+_CAPITAL = "gamma delta theta lamda xi pi sigma upsilon phi psi omega"  # others are Latin's
+_GREEK = {
+    unicodedata.lookup(f"GREEK {case} LETTER {name}"): name.title() if case == "CAPITAL" else name
+    for case, names in (("SMALL", _SMALL), ("CAPITAL", _CAPITAL))
+    for name in names.split()
+} | {"\N{MICRO SIGN}": "mu"}
+_COMMANDS = _WRITTEN | {
+    letter: f"$\\{name.replace('amda', 'ambda')}$" for letter, name in _GREEK.items()
+}
+# A hyphen before a number is a minus; one inside a word, a name or a duration is none.
+_NEGATIVE = re.compile(r"(?<![\w.)\]-])-(?=[\d.])")
+# Latin letters with accents, dashes and quotation marks: pdfLaTeX knows them as they are.
+_KNOWN = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u017f\u2013\u2014\u2018-\u201e\u2026\u20ac]")
+
+
+def booktabs(
+    caption: str, label: str, headings: Sequence[str], rows: Sequence[Sequence[str]]
+) -> str:
+    """A table in its float; the first column stands left, the others right.
+
+    Args:
+        caption: plain text, as are headings and rows.
+        label: for `\\ref`; what a label cannot hold becomes a hyphen.
+        headings: one for each column.
+        rows: as long as the headings each.
+
+    Returns:
+        LaTeX that needs `booktabs`. Scripts that pdfLaTeX has no letters for are left as they are,
+        and named in a comment.
+
+    Raises:
+        ValueError: if there are no columns, or a row is too short or too long.
+    """
+    if not headings or any(len(row) != len(headings) for row in rows):
+        raise ValueError(f"every row needs {len(headings) or 'some'} columns, as the headings have")
+    lines = [
+        "% Needs \\usepackage{booktabs}.",
+        *_warning("".join([caption, *headings, *(cell for row in rows for cell in row)])),
+        "\\begin{table}",
+        "\\centering",
+        f"\\caption{{{escape(caption)}}}",
+        f"\\label{{{re.sub(r'[^A-Za-z0-9:._-]', '-', label)}}}",
+        f"\\begin{{tabular}}{{@{{}}l{'r' * (len(headings) - 1)}@{{}}}}",
+        "\\toprule",
+        _row(headings),
+        "\\midrule",
+        *(_row(row) for row in rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+        "\\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX prints as it is, on one line."""
+    flat = _NEGATIVE.sub(_MINUS, " ".join(text.split()))
+    flat = "".join(sign for sign in flat if sign.isprintable())
+    written = "".join(_COMMANDS.get(sign, sign) for sign in flat)
+    return re.sub(r"-(?=-)", "-{}", written)  # two hyphens would become a dash
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join(escape(cell) for cell in cells) + " \\\\"
+
+
+def _warning(text: str) -> list[str]:
+    shown = {sign for sign in text if sign.isprintable() and sign not in _COMMANDS}
+    strange = sorted(sign for sign in shown if not _KNOWN.fullmatch(sign))
+    if not strange:
+        return []
+    return [f"% Needs XeLaTeX or LuaLaTeX, and a font that has these: {' '.join(strange)}"]
