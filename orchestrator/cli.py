@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator import cli_offline
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.jobs import Outcome
     from orchestrator.settings import Settings
+    from orchestrator.spec import Experiment
     from vss.config import TrialConfig
 
 app = typer.Typer(
@@ -25,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli_offline.register(app)
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -46,11 +49,18 @@ def plan(
     cost: Annotated[
         bool, typer.Option("--cost", help="Count parameters and operations of every cell.")
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write trial files for machines without a network."),
+    ] = None,
 ) -> None:
     """Check a spec and list its cells and trials, without starting any."""
     from orchestrator.spec import load_spec
 
     experiment = load_spec(spec)
+    if export is not None:
+        _export(experiment, export)
+        return
     if as_json:
         trials = [
             {
@@ -259,6 +269,16 @@ def dashboard(
     typer.echo(f"Ray dashboard: {found.dashboard_url} (submits now run there: {found.address})")
     typer.echo(f"Its token: {command('ray')} get-auth-token")
     typer.echo(f"To end it: {command('vss-orch')} dashboard --stop")
+
+
+def _export(experiment: "Experiment", folder: Path) -> None:
+    from orchestrator.exporting import export
+
+    files = export(experiment, folder)
+    typer.echo(f"{len(files)} trial files in {folder}/trials; copy the folder to the other machine")
+    typer.echo(f"There:   python -m vss trials/{files[0].name} --storage results")
+    typer.echo("         or look at slurm_array.sh, then sbatch slurm_array.sh")
+    typer.echo("Here:    vss-orch import results")
 
 
 def _finish(name: str, settings: "Settings", pictures: bool, console: "Console") -> None:

@@ -21,7 +21,16 @@ HOMES = {
     "mlflow": {"orchestrator/tracking.py"},
     "sqlalchemy": {"orchestrator/ledger.py", "orchestrator/migrations"},
 }
-LIGHT = ("orchestrator.cli", "orchestrator.spec", "vss.catalog", "vss.config")
+LIGHT = (
+    "orchestrator.cli",
+    "orchestrator.cli_offline",
+    "orchestrator.exporting",
+    "orchestrator.spec",
+    "vss.__main__",
+    "vss.catalog",
+    "vss.config",
+    "vss.trial_file",
+)
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "sqlalchemy", "pandas", "matplotlib", "numpy")
 
 
