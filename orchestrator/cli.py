@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_model
+from orchestrator import cli_model, cli_offline
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli_offline.register(app)
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -48,6 +49,10 @@ def plan(
     cost: Annotated[
         bool, typer.Option("--cost", help="Count or estimate what every cell costs.")
     ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write trial files for machines without a network."),
+    ] = None,
 ) -> None:
     """Check a spec and list its cells and trials, without starting any."""
     from dataclasses import asdict
@@ -55,6 +60,9 @@ def plan(
     from orchestrator.spec import load_spec
 
     experiment = load_spec(spec)
+    if export is not None:
+        _export(experiment, export)
+        return
     if as_json:
         trials = [
             {
@@ -266,6 +274,16 @@ def dashboard(
     typer.echo(f"Ray dashboard: {found.dashboard_url} (submits now run there: {found.address})")
     typer.echo(f"Its token: {command('ray')} get-auth-token")
     typer.echo(f"To end it: {command('vss-orch')} dashboard --stop")
+
+
+def _export(experiment: "Experiment", folder: Path) -> None:
+    from orchestrator.exporting import export
+
+    files = export(experiment, folder)
+    typer.echo(f"{len(files)} trial files in {folder}/trials; copy the folder to the other machine")
+    typer.echo(f"There:   python -m vss trials/{files[0].name} --storage results")
+    typer.echo("         or look at slurm_array.sh, then sbatch slurm_array.sh")
+    typer.echo("Here:    vss-orch import results")
 
 
 def _report(name: str, out: Path | None, pictures: bool, every_seconds: float | None) -> None:

@@ -24,9 +24,13 @@ HOMES = {
 LIGHT = (
     "orchestrator.cli",
     "orchestrator.cli_model",
+    "orchestrator.cli_offline",
+    "orchestrator.exporting",
     "orchestrator.spec",
+    "vss.__main__",
     "vss.catalog",
     "vss.config",
+    "vss.trial_file",
 )
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "sqlalchemy", "pandas", "matplotlib", "numpy")
 

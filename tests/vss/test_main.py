@@ -1,0 +1,96 @@
+"""`python -m vss`: one trial, with vss and its few dependencies alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.exporting import export
+from orchestrator.spec import load_spec
+from tests.conftest import TINY_SPEC, SpecWriter
+from vss import trial_file
+from vss.__main__ import FINISHED, INTERRUPTED, USER_ERROR, main
+from vss.errors import UserError
+
+# Runs `python -m vss` where none of these can be imported.
+BLOCKED = """
+import runpy, sys
+FORBIDDEN = {"ray", "mlflow", "sqlalchemy", "alembic", "typer", "rich", "ruamel", "pandas",
+             "matplotlib", "scipy", "av", "orchestrator", "reports"}
+sys.modules.update(dict.fromkeys(FORBIDDEN))  # None: importing it raises
+sys.argv[0] = "vss"
+runpy.run_module("vss", run_name="__main__")
+"""
+
+
+@pytest.fixture
+def files(write_spec: SpecWriter, tmp_path: Path) -> list[Path]:
+    """Trial files of the tiny experiment."""
+    return export(load_spec(write_spec(TINY_SPEC)), tmp_path / "export")
+
+
+def test_it_trains_with_the_libraries_of_vss_alone(files: list[Path], tmp_path: Path) -> None:
+    storage = tmp_path / "results"
+    command = [sys.executable, "-c", BLOCKED, str(files[0]), "--storage", str(storage)]
+
+    done = subprocess.run([*command, "--latency"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == FINISHED, done.stderr
+    folder = storage / trial_file.read(files[0]).trial_id
+    assert json.loads((folder / "result.json").read_text())["scored_step"] == 4
+    assert list(json.loads((folder / "latency.json").read_text())["cells"]) == ["image"]
+    assert (folder / "trial.json").read_text() == files[0].read_text()
+
+
+def test_a_stopped_trial_goes_on_and_a_finished_one_is_left_alone(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [str(files[0]), "--storage", str(tmp_path / "results")]
+
+    assert main([*command, "--stop-after", "0"]) == INTERRUPTED
+    assert main(command) == FINISHED
+    capsys.readouterr()
+    assert main(command) == FINISHED
+
+    folder = tmp_path / "results" / trial_file.read(files[0]).trial_id
+    assert "already finished" in capsys.readouterr().out
+    assert (folder / "attempt").read_text() == "2"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"colour": 1}, "colour"),
+        ({"format": 2}, "format"),
+        ({"trial_id": "0" * 12}, "not of 000000000000"),
+        ({"weights": "../../secret"}, "weights"),
+    ],
+)
+def test_a_changed_trial_file_is_refused_by_name(
+    files: list[Path], change: dict[str, object], said: str
+) -> None:
+    files[0].write_text(json.dumps({**json.loads(files[0].read_text()), **change}))
+
+    with pytest.raises(UserError, match=said):
+        trial_file.read(files[0])
+
+
+def test_a_student_without_its_teacher_says_which_file_to_run(
+    write_spec: SpecWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taught = TINY_SPEC.replace(
+        "  image: {head: fcn}",
+        "  small: {head: fcn, teacher: image, distillation_weight: 1}\n  image: {head: fcn}",
+    )
+    files = export(load_spec(write_spec(taught)), tmp_path / "taught")
+    student = next(f for f in files if trial_file.read(f).teacher)
+
+    code = main([str(student), "--storage", str(tmp_path / "results")])
+
+    teacher = trial_file.read(student).config.teacher
+    assert code == USER_ERROR
+    assert f"{teacher}.json" in capsys.readouterr().err
+    order = [trial_file.read(file).trial_id for file in files]
+    assert order.index(teacher) < files.index(student)
