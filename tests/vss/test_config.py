@@ -143,3 +143,14 @@ def test_settings_that_have_no_meaning_are_refused(mistake: str) -> None:
 
     with pytest.raises(UserError, match=message):
         tiny(**settings)
+
+
+def test_void_class_adds_void_in_front_and_keeps_the_identity_without() -> None:
+    eleven = tiny(dataset="camvid", clips=None)
+    twelve = tiny(dataset="camvid", clips=None, void_class=True)
+
+    assert (len(eleven.class_names), eleven.void_index) == (11, None)
+    assert (twelve.class_names[:2], twelve.void_index) == (("Void", "Sky"), 0)
+    assert len(twelve.class_names) == 12
+    assert tiny(dataset="camvid", clips=None, void_class=False).trial_id == eleven.trial_id
+    assert twelve.trial_id != eleven.trial_id
