@@ -72,6 +72,12 @@ class Dataset(Choice):
     classes: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     needs_path: bool = True
 
+    def with_void(self) -> dict[str, tuple[int, int, int]]:
+        """The classes with void as label value 0, in front: the order of TMANet's CamVid."""
+        return {VOID: (0, 0, 0), **self.classes}
+
+
+VOID = "Void"
 
 BACKBONES: dict[str, Backbone] = {
     f"resnet{depth}{form}": Backbone(
@@ -203,6 +209,7 @@ DATASETS: dict[str, Dataset] = {
             "Pedestrian": (64, 64, 0),
             "Bicyclist": (0, 128, 192),
         },
+        options={"void_class": False},
     ),
     "synthetic": Dataset(
         source="rendered on the spot: a drive whose single frames are often unreadable",

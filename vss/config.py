@@ -34,6 +34,9 @@ class TrialConfig(BaseModel):
     frame_width: int = Field(ge=16, description="pixels; frames are scaled to this size")
     frame_height: int = Field(ge=16, description="pixels")
     clips: int | None = Field(None, ge=1, description="training clips rendered (synthetic)")
+    void_class: bool | None = Field(
+        None, description="void is a class, the first, and is not ignored (camvid)"
+    )
 
     backbone: str = Field(json_schema_extra=_name_in("backbone"), description="image encoder")
     width: int = Field(64, ge=4, description="channels of the first stage; 64 is standard")
@@ -340,12 +343,14 @@ class TrialConfig(BaseModel):
     @property
     def class_names(self) -> tuple[str, ...]:
         """The classes that are trained and scored, in the order of the label values."""
-        return tuple(catalog.DATASETS[self.dataset].classes)
+        row = catalog.DATASETS[self.dataset]
+        return tuple(row.with_void() if self.void_class else row.classes)
 
     @property
     def void_index(self) -> int | None:
-        """The class that stands for unlabelled pixels, if they are trained and scored as one."""
-        return self.class_names.index("Void") if "Void" in self.class_names else None
+        """The label value of void where it is a class, else None."""
+        names = self.class_names
+        return names.index(catalog.VOID) if catalog.VOID in names else None
 
     def settings(self) -> dict[str, Any]:
         """Every setting that applies to this trial, defaults included, as JSON values."""

@@ -31,6 +31,7 @@ def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
         weights=None,
         cpus=1.0,
         gpus=0.0,
+        trials_on_device=1,
         tracking_uri=None,
         artifacts=str(settings.artifacts),
         tags={"experiment/study": "a"},

@@ -111,7 +111,7 @@ def test_evaluate_scores_like_the_training_did(
     shown = f"{100 * trained['metrics']['miou']:.2f} (1)"
     (row,) = [line for line in done.out.splitlines() if line.startswith(f" {trial}")]
     assert shown in row
-    assert re.search(r"\+0\.00 +- ", row)  # no training time
+    assert re.search(r"\+0\.00 +baseline +- ", row)  # no training time
     (entry,) = run("status", "evaluation", "--json").json["trials"]
     assert (entry["state"], entry["settings"]["steps"]) == ("FINISHED", 0)
 

@@ -163,3 +163,14 @@ def test_scoring_a_trained_network_is_a_trial_of_its_own() -> None:
     assert len({config.trial_id for config in (trained, *scored)}) == 3
     assert tiny(scored_split="test").trial_id == trained.trial_id
     assert tiny(scored_split="val").trial_id != trained.trial_id
+
+
+def test_void_class_adds_void_in_front_and_keeps_the_identity_without() -> None:
+    eleven = tiny(dataset="camvid", clips=None)
+    twelve = tiny(dataset="camvid", clips=None, void_class=True)
+
+    assert (len(eleven.class_names), eleven.void_index) == (11, None)
+    assert (twelve.class_names[:2], twelve.void_index) == (("Void", "Sky"), 0)
+    assert len(twelve.class_names) == 12
+    assert tiny(dataset="camvid", clips=None, void_class=False).trial_id == eleven.trial_id
+    assert twelve.trial_id != eleven.trial_id

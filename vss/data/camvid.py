@@ -4,6 +4,7 @@ Source: Brostow et al. 2008 and 2009; 11 classes, label value 11 is void and not
 train, val, test (images), trainannot, valannot, testannot (one byte a pixel) and one list a split.
 Numbers in file names are video frames at 30 Hz. Only labelled frames are there: 30 apart in train
 and test, 2 apart in val, which lies inside a sequence of train and is therefore optimistic.
+With `void_class` there are 12 classes in TMANet's order: void is 0, the others one more than here.
 """
 
 import hashlib
@@ -28,20 +29,22 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """List the frames of the three splits and fingerprint every file.
 
     Args:
-        config: not used; CamVid has no options.
+        config: whose `void_class` says if void is a class.
         root: the folder that holds the lists.
 
     Raises:
         UserError: naming the first list, image or label that is missing.
     """
     assert root is not None  # noqa: S101  # the catalog says that camvid needs a path
+    row = catalog.DATASETS["camvid"]
+    void_class = bool(config.void_class)
     frames = tuple(frame for split in SPLITS for frame in _frames(root, split))
     return VideoDataset(
         frames,
-        _fingerprint(root, frames),
+        _fingerprint(root, frames, void_class),
         read_image=lambda frame: _read(root / frame.image, "RGB"),
-        read_label=lambda frame: _read_label(root / frame.label),
-        classes=catalog.DATASETS["camvid"].classes,
+        read_label=lambda frame: _read_label(root / frame.label, void_class),
+        classes=row.with_void() if void_class else row.classes,
     )
 
 
@@ -71,8 +74,8 @@ def _frame(root: Path, split: str, entry: list[str], place: str) -> Frame:
     return Frame(split, name["sequence"], int(name["number"]), image, label)
 
 
-def _fingerprint(root: Path, frames: tuple[Frame, ...]) -> str:
-    digest = hashlib.sha256()
+def _fingerprint(root: Path, frames: tuple[Frame, ...], void_class: bool) -> str:
+    digest = hashlib.sha256(b"void is class 0\n" if void_class else b"")
     for frame in frames:
         for path in (frame.image, frame.label):
             digest.update(f"{frame.split} {path}\n".encode())
@@ -88,7 +91,7 @@ def _read(path: Path, mode: str) -> Image:
         raise UserError(f"cannot read image {path.name}: {error}") from None
 
 
-def _read_label(path: Path) -> Image:
+def _read_label(path: Path, void_class: bool) -> Image:
     label = _read(path, "L")
     if label.max() > VOID:
         known = len(catalog.DATASETS["camvid"].classes)
@@ -96,4 +99,6 @@ def _read_label(path: Path) -> Image:
             f"label {path.name} holds the value {label.max()}; "
             f"known are 0 to {known - 1}, and {VOID} for void"
         )
+    if void_class:
+        return np.where(label == VOID, 0, label + 1).astype(np.uint8)
     return np.where(label == VOID, IGNORE_LABEL, label).astype(np.uint8)

@@ -37,6 +37,22 @@ def test_void_becomes_the_ignored_label(camvid: Path) -> None:
     assert set(np.unique(label)) == {*range(11), IGNORE_LABEL}
 
 
+def test_void_as_a_class_comes_first(camvid: Path) -> None:
+    ignored, scored = load(camvid), load(camvid, void_class=True)
+
+    label, with_void = (d.read_label(d.frames[0]) for d in (ignored, scored))
+
+    assert list(scored.classes)[:3] == ["Void", "Sky", "Building"]
+    assert len(scored.classes) == 12
+    assert set(np.unique(with_void)) == set(range(12))
+    assert np.array_equal(with_void == 0, label == IGNORE_LABEL)
+    assert np.array_equal(with_void[with_void > 0] - 1, label[label != IGNORE_LABEL])
+
+
+def test_class_rule_is_part_of_the_fingerprint(camvid: Path) -> None:
+    assert load(camvid).fingerprint != load(camvid, void_class=True).fingerprint
+
+
 def test_missing_list_is_named(camvid: Path) -> None:
     (camvid / "val.txt").unlink()
 
@@ -101,5 +117,5 @@ def test_real_dataset_has_its_known_size(real_camvid: Path) -> None:
     assert counts == {"train": 367, "val": 101, "test": 233}
 
 
-def load(root: Path) -> camvid.VideoDataset:
-    return camvid.load(tiny(), root)
+def load(root: Path, void_class: bool = False) -> camvid.VideoDataset:
+    return camvid.load(tiny(dataset="camvid", clips=None, void_class=void_class), root)

@@ -1,0 +1,129 @@
+"""What loading costs a training: `python benchmarks/data.py [--device cuda]`.
+
+Prints a table: reading a batch from the decoded cache, augmenting it, and the whole step, with the
+share of the step that is not the network. On CUDA the next batch is read while the device works:
+there `waits` is the time between the end of a step and the batch being ready.
+"""
+
+import argparse
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vss.clock import synchronise
+from vss.config import TrialConfig, parse
+from vss.data.batches import Batches
+from vss.data.cache import DecodedVideo
+from vss.data.clips import Clip, Frame
+from vss.data.transforms import read
+from vss.environment import device_name
+from vss.inference import autocast
+from vss.losses import segmentation_loss
+from vss.models.segmenter import build_model
+from vss.optimization import build_optimizer
+
+BASE: dict[str, Any] = {
+    "dataset": "camvid", "backbone": "resnet18", "include_current_frame": False, "steps": 100,
+    "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.01, "scale_min": 0.5, "scale_max": 2.0,
+    "precision": "bf16", "seed": 0, "width": 32, "head_channels": 128, "auxiliary_channels": 64,
+}  # fmt: skip
+CASES: dict[str, dict[str, Any]] = {
+    "fcn, 160x120": {"head": "fcn", "memory_length": 0, "frame_width": 160, "frame_height": 120},
+    "fcn, 160x120, photometric": {
+        "head": "fcn", "memory_length": 0, "frame_width": 160, "frame_height": 120,
+        "photometric": "per_frame",
+    },
+    "tma, memory 2, 160x120": {
+        "head": "tma", "memory_length": 2, "frame_width": 160, "frame_height": 120
+    },
+    "tma, memory 2, 240x180, crop 160, photometric": {
+        "head": "tma", "memory_length": 2, "frame_width": 240, "frame_height": 180,
+        "crop_width": 160, "crop_height": 160, "crop_max_class_share": 0.75,
+        "photometric": "per_frame",
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=8)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    device = torch.device(given.device)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    print(
+        f"{today}, {device_name(device)}, threads: {given.threads}, PyTorch {torch.__version__}, "
+    )
+    print(f"Python {platform.python_version()}, batch 8, bf16, medians of {given.steps} steps\n")
+    print(
+        "| training | read, ms | read and augment, ms | step, ms | share |\n|---|--:|--:|--:|--:|"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for name, settings in CASES.items():
+            config = parse({**BASE, **settings})
+            times = _measure(config, _video(config, Path(folder)), device, given.steps)
+            shown = [f"{1000 * seconds:.1f}" for seconds in times]
+            print(f"| {name} | {' | '.join(shown)} | {times[1] / times[2]:.1%} |")
+
+
+def _measure(
+    config: TrialConfig, video: DecodedVideo, device: torch.device, steps: int
+) -> tuple[float, float, float]:
+    length = config.memory_length
+    clips = [Clip(i, tuple(range(i - length, i))) for i in range(length, len(video.frames))]
+    batches = Batches(config, video, clips, device, slice(0, config.batch_size))
+    model = build_model(config).to(device)
+    optimizer = build_optimizer(config, model)
+
+    def step(number: int) -> None:
+        images, labels = batches.of(number)
+        with autocast(config, device):
+            outputs = model(images)
+        loss = segmentation_loss(outputs, model.loss_weights, labels, None)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    rng = np.random.default_rng(0)
+    return (
+        _median(lambda n: read(video, [clips[i] for i in rng.integers(len(clips), size=8)]), steps,
+                device),
+        _median(lambda n: batches.of(1000 * n), steps, device),  # not the next: nothing is ahead
+        _median(step, steps, device),
+    )  # fmt: skip
+
+
+def _median(run: Callable[[int], object], steps: int, device: torch.device) -> float:
+    taken = []
+    for number in range(steps + 2):
+        synchronise(device)
+        started = time.perf_counter()
+        run(number)
+        synchronise(device)
+        taken.append(time.perf_counter() - started)
+    return float(np.median(taken[2:]))
+
+
+def _video(config: TrialConfig, folder: Path) -> DecodedVideo:
+    """A decoded cache of 200 frames as CamVid's, in a memory-mapped file as in a training."""
+    size = (config.frame_height, config.frame_width)
+    rng = np.random.default_rng(0)
+    images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (200, *size, 3))
+    images[:] = rng.integers(0, 256, images.shape, dtype=np.uint8)
+    labels = rng.integers(0, 11, (200, 360, 480), dtype=np.uint8)
+    frames = tuple(Frame("train", "s", number, "i", "l") for number in range(200))
+    return DecodedVideo(frames, images, labels, np.arange(200))
+
+
+if __name__ == "__main__":
+    main()
