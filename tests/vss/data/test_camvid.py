@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import tiny
-from vss.data import camvid
+from vss.data import camvid, camvid_forms
 from vss.data.clips import IGNORE_LABEL
 from vss.errors import UserError
 
@@ -24,7 +24,7 @@ def test_names_of_all_sequences_are_understood() -> None:
     names = {"0001TP_006690": 6690, "0006R0_f00930": 930, "Seq05VD_f00000": 0, "0016E5_00390": 390}
 
     for name, number in names.items():
-        match = camvid._NAME.match(name)
+        match = camvid_forms.NAME.match(name)
         assert match is not None
         assert int(match["number"]) == number
 
@@ -83,7 +83,7 @@ def test_unknown_label_value_is_named(camvid: Path) -> None:
     )
     dataset = load(camvid)
 
-    with pytest.raises(UserError, match="0006R0_f00930.png holds the value 12; known are 0 to 10"):
+    with pytest.raises(UserError, match="0006R0_f00930.png holds the value 12; known are 0 to 11"):
         dataset.read_label(dataset.frames[0])
 
 
