@@ -133,10 +133,15 @@ def points(compared: Compared) -> str:
 
 
 def shown(value: Any) -> str:
+    """A setting's value as a reader would say it, in Markdown."""
+    return escape(plain(value))
+
+
+def plain(value: Any) -> str:
     """A setting's value as a reader would say it."""
     if value is None:
         return "not set"
-    return escape(str(value).lower() if isinstance(value, bool) else str(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _score(study: Study, cell: str) -> str:

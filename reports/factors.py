@@ -59,6 +59,44 @@ def factors(record: ExperimentRecord) -> dict[str, list[Any]]:
     return found
 
 
+def factor_lines(
+    study: Study,
+) -> list[tuple[str, list[Any], dict[str, list[str | None]]]]:
+    """For each factor its values and its lines: the cells along it, all other settings equal.
+
+    A line is named by its other settings that vary; a place where there is no cell is None. Only
+    lines of two cells or more count.
+    """
+    varying = factors(study.record)
+    cells, found = _Cells(study), []
+    for setting, values in varying.items():
+        ordered = sorted(values, key=_by_value)
+        lines: dict[str, list[str | None]] = {}
+        for value in values:
+            for cell in cells.having(setting, value):
+                along = [cells.but(cell, {setting: other}) for other in ordered]
+                if sum(place is not None for place in along) > 1:
+                    lines.setdefault(_line_name(cells.settings[cell], varying, setting), along)
+        if lines:
+            found.append((setting, ordered, lines))
+    return found
+
+
+def _line_name(settings: Mapping[str, Any], varying: Iterable[str], setting: str) -> str:
+    parts = [
+        str(settings[name]) if name in ("head", "backbone") else f"{name}={settings[name]}"
+        for name in varying
+        if name != setting and settings.get(name) is not None
+    ]
+    return " ".join(parts)
+
+
+def _by_value(value: Any) -> tuple[bool, float, str]:
+    """Numbers by size, before what is no number."""
+    number = isinstance(value, int | float)
+    return not number, float(value) if number else 0.0, str(value)
+
+
 def effects(study: Study) -> list[Effect]:
     """The main effect of every value of every factor, against the baseline's value.
 

@@ -1,5 +1,6 @@
 """The sections of a report, in reading order: numbers in, Markdown out."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -8,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from reports import plots, samples, tables
-from reports.answer import answer, points, shown
-from reports.comparison import Compared, Study, class_differences
-from reports.factors import Effect, Interaction, effects, interactions
+from reports.answer import answer, plain, points, shown
+from reports.comparison import Compared, Study, class_differences, frontier
+from reports.factors import Effect, Interaction, effects, factor_lines, interactions
 from reports.records import ExperimentRecord
 from reports.statistics import BETTER, SEEDS_FOR_A_VERDICT, WORSE
 from reports.tables import (
@@ -28,6 +29,7 @@ from reports.tables import (
 PICTURES = "pictures"
 PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
+MAX_MAPPED_CELLS = 40  # of the heat map
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ def _columns(page: Page) -> dict[str, Callable[[pd.Series], str]]:
         "cell": lambda r: _marked(r["cell"], baseline),
         "mIoU %, mean ± s.d. (seeds)": lambda r: spread(r["mean"], r["std"], r["n"]),
         "difference, points": lambda r: signed(100 * r["delta"]),
-        "95 % interval": lambda r: interval(100 * r["low"], 100 * r["high"]),
-        "for all cells at once": lambda r: interval(100 * r["low_all"], 100 * r["high_all"]),
+        "95 % interval": partial(_ends, ""),
+        "for all cells at once": partial(_ends, "_all"),
         "verdict": lambda r: r["verdict"],
         "relative": lambda r: signed(100 * r["delta_relative"], 2, " %"),
         "training time": lambda r: duration(r["train_seconds"]),
@@ -124,6 +126,12 @@ def _columns(page: Page) -> dict[str, Callable[[pd.Series], str]]:
         if heading not in needs
         or (needs[heading] is not None and page.table[needs[heading]].notna().any())
     }
+
+
+def _ends(of: str, row: pd.Series) -> str:
+    if row["verdict"] == "baseline":
+        return ""  # it does not differ from itself
+    return interval(100 * row[f"low{of}"], 100 * row[f"high{of}"])
 
 
 def _latency(form: str, row: pd.Series) -> str:
@@ -187,13 +195,68 @@ def _selection_note(record: ExperimentRecord) -> str:
 
 
 def _plots(page: Page) -> str:
-    scatter, seeds = page.folder / "accuracy_latency.png", page.folder / "seeds.png"
-    parts = []
-    if plots.accuracy_against_latency(page.table, page.record.baseline, scatter):
-        parts.append(f"![mIoU against latency of each cell]({scatter.name})")
-    if plots.seeds_by_cell(page.record, seeds):
-        parts.append(f"![mIoU of every seed, by cell]({seeds.name})")
-    return "\n\n".join(parts)
+    drawn = {
+        "accuracy_latency.png": ("mIoU against latency of each cell", _draw_frontier),
+        "differences.png": ("differences from the baseline, with intervals", _draw_differences),
+        "curves.png": ("loss and mIoU over training, by cell", _draw_curves),
+    }
+    return "\n\n".join(
+        f"![{title}]({name})"
+        for name, (title, draw) in drawn.items()
+        if draw(page, page.folder / name)
+    )
+
+
+def _draw_frontier(page: Page, path: Path) -> bool:
+    rows = page.table.to_dict("records")
+    best = frontier(page.latency_ms, {row["cell"]: row["mean"] for row in rows})
+    points_of = [
+        plots.Point(
+            cell=row["cell"],
+            latency_ms=row["clip_median"],
+            latency_high=row["clip_p95"],
+            score=100 * row["mean"],
+            score_low=100 * (row["mean"] - row["std"]),
+            score_high=100 * (row["mean"] + row["std"]),
+            is_baseline=row["cell"] == page.record.baseline,
+            on_frontier=row["cell"] in best,
+        )
+        for row in rows
+    ]
+    return plots.frontier(points_of, path)
+
+
+def _draw_differences(page: Page, path: Path) -> bool:
+    bars = [
+        plots.Bar(
+            name=row["cell"],
+            mean=100 * row["delta"],
+            low=100 * row["low"],
+            high=100 * row["high"],
+            low_all=100 * row["low_all"],
+            high_all=100 * row["high_all"],
+            verdict=row["verdict"],
+        )
+        for row in page.table.to_dict("records")
+        if row["cell"] in page.study.against_baseline
+    ]
+    return plots.differences(bars, page.record.baseline, path)
+
+
+def _draw_curves(page: Page, path: Path) -> bool:
+    best = frontier(page.latency_ms, dict(zip(page.table["cell"], page.table["mean"], strict=True)))
+    runs = tables.by_cell(page.record)
+    panels = {
+        label: {
+            cell: [[(step, scale * value) for step, value in r.curves.get(name, ())] for r in found]
+            for cell, found in runs.items()
+        }
+        for label, name, scale in (
+            ("training loss", "train/loss", 1),
+            ("mIoU on val (%)", "val/miou", 100),
+        )
+    }
+    return plots.curves(panels, [page.record.baseline, *best], path)
 
 
 def _factors(page: Page) -> str:
@@ -206,6 +269,7 @@ def _factors(page: Page) -> str:
         "setting alone.",
         _listed([(_effect(e), len(e.pairs), e.compared) for e in found], "setting", "pairs"),
     ]
+    parts += _factor_plots(page)
     if together:
         parts += [
             "Does one setting do more where another one has changed? The difference of the "
@@ -213,6 +277,23 @@ def _factors(page: Page) -> str:
             _listed([(_interaction(i), 1, i.compared) for i in together], "settings", None),
         ]
     return "\n\n".join(parts)
+
+
+def _factor_plots(page: Page) -> list[str]:
+    """A line plot for each factor that takes part in a pair of cells."""
+    parts = []
+    scores = {
+        row["cell"]: (100 * row["mean"], 100 * row["std"]) for _, row in page.table.iterrows()
+    }
+    for place, (setting, values, lines) in enumerate(factor_lines(page.study), start=1):
+        file = page.folder / f"factor-{place}.png"
+        drawn = {
+            name: [scores.get(cell or "", (math.nan, math.nan)) for cell in cells]
+            for name, cells in lines.items()
+        }
+        if plots.factor(setting, [plain(value) for value in values], drawn, file):
+            parts.append(f"![mIoU against {escape(setting)}]({file.name})")
+    return parts
 
 
 def _listed(rows: list[tuple[str, int, Compared]], first: str, second: str | None) -> str:
@@ -252,9 +333,29 @@ def _classes(page: Page) -> str:
         return ""
     columns: dict[str, Callable[[pd.Series], str]] = {"cell": lambda r: escape(str(r.name))}
     columns |= {escape(name): partial(_class_iou, name) for name in table.columns}
+    found = class_differences(page.study)
     parts = ["## IoU by class", render(table, columns), "Percent, mean over seeds."]
-    parts += _helped_and_hurt(class_differences(page.study))
+    if _draw_classes(page, found, page.folder / "classes.png"):
+        parts.append("![IoU by class against the baseline](classes.png)")
+    parts += _helped_and_hurt(found)
     return "\n\n".join(parts)
+
+
+def _draw_classes(page: Page, found: Mapping[str, Mapping[str, Compared]], path: Path) -> bool:
+    cells = list(found)[:MAX_MAPPED_CELLS]
+    classes = list(dict.fromkeys(name for cell in cells for name in found[cell]))
+    values = [
+        [
+            100 * found[cell][name].difference.mean if name in found[cell] else math.nan
+            for name in classes
+        ]
+        for cell in cells
+    ]
+    marked = [
+        [name in found[cell] and found[cell][name].verdict in (BETTER, WORSE) for name in classes]
+        for cell in cells
+    ]
+    return plots.class_heat_map(cells, classes, values, marked, path)
 
 
 def _class_iou(name: str, row: pd.Series) -> str:

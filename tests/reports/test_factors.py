@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reports.comparison import Study
-from reports.factors import effects, factors, interactions
+from reports.factors import effects, factor_lines, factors, interactions
 from reports.records import RunRecord
 from tests.reports.conftest import SETTINGS, finished, record
 
@@ -96,3 +96,12 @@ def test_cell_that_failed_is_left_out_of_effects() -> None:
     study = Study(record([*trials("a 1", 0.4, head="a"), failed]))
 
     assert effects(study) == []
+
+
+def test_lines_run_along_a_factor_with_all_else_equal() -> None:
+    study = crossed({("a", 4): 0.42, ("a", 1): 0.40, ("b", 4): 0.56})
+
+    assert factor_lines(study) == [
+        ("head", ["a", "b"], {"memory_length=4": ["a 4", "b 4"]}),
+        ("memory_length", [1, 4], {"a": ["a 1", "a 4"]}),
+    ]

@@ -50,7 +50,7 @@ def test_report_is_these_files(study: ExperimentRecord, tmp_path: Path) -> None:
     assert path == tmp_path / "out" / "report.md"
     assert {p.name for p in path.parent.iterdir()} == {
         "report.md", "report.html", "results.csv", "table.tex", "accuracy_latency.png",
-        "seeds.png", "results.json", "confusions.npz", "curves.csv",
+        "differences.png", "classes.png", "results.json", "confusions.npz", "curves.csv",
     }  # fmt: skip
     assert len(pd.read_csv(path.parent / "results.csv")) == 6
 
@@ -59,7 +59,7 @@ def test_main_table_reads_as_expected(study: ExperimentRecord, tmp_path: Path) -
     text = build_report(study, tmp_path).read_text()
 
     assert (
-        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | - | baseline | +0.00 % "
+        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 |  | baseline | +0.00 % "
         "| 0-00:01:00 | +0.0 % | 4.00 (5.00) | 1.00 (1.00 to 1.00) | 2.00 (2.50) "
         "| 1.00 (1.00 to 1.00) | 1.00 | 12.5 | 64 | 100 |"
     ) in text
@@ -124,7 +124,7 @@ def test_html_holds_all_that_it_shows(study: ExperimentRecord, tmp_path: Path) -
 
     page = Page((tmp_path / "report.html").read_text())
     outside = [address for address in page.addresses if not address.startswith("#")]
-    assert len(outside) == 3
+    assert len(outside) == 4  # three plots and a picture
     assert all(address.startswith("data:image/png;base64,") for address in outside)
     assert (tmp_path / "pictures" / "1-best.png").exists()
 

@@ -1,0 +1,147 @@
+"""What all figures share: size, colours, names of bounded length, labels at the ends of lines."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from scipy.optimize import isotonic_regression
+
+DPI = 150
+WIDTH_INCHES = 7
+SMALL = 8  # points: labels inside a figure
+BASELINE, OTHER, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
+# Paul Tol's muted scheme, told apart by colour-blind readers, without the hue of the baseline.
+SERIES = (
+    "#332288",
+    "#44aa99",
+    "#aa4499",
+    "#88ccee",
+    "#117733",
+    "#882255",
+    "#999933",
+    "#5577dd",
+    "#111111",
+)
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#e5e7eb",
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",  # on a dark page too
+    "text.parse_math": False,  # a dollar in a cell's name is a dollar
+}
+
+
+@contextmanager
+def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES) -> Iterator[Any]:
+    """A figure, written as a PNG when the block ends: the same figure gives the same bytes."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # What DejaVu Sans lacks is drawn as a box; the tables have the name.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+
+
+def laid_out(figure: Figure) -> RendererBase:
+    """Fix where the axes are, so that pixels can be counted; what measures text."""
+    figure.draw_without_rendering()
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101  # made so by `drawing`
+    renderer: RendererBase = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    return renderer
+
+
+def shortened(text: str, limit: int) -> str:
+    """Text on one line, its middle left out if it has more characters than `limit`."""
+    flat = " ".join(text.split())
+    if len(flat) <= limit:
+        return flat
+    head = limit // 2
+    return f"{flat[:head]}…{flat[len(flat) - (limit - head - 1) :]}"
+
+
+def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
+    """Name -> short name; those that would look alike keep as much as tells them apart."""
+    names = list(names)
+    longest = max((len(name) for name in names), default=0)
+    short = {name: shortened(name, limit) for name in names}
+    while limit < longest:
+        taken = list(short.values())
+        alike = [name for name in names if taken.count(short[name]) > 1]
+        if not alike:
+            break
+        limit += 4
+        short |= {name: shortened(name, limit) for name in alike}
+    return short
+
+
+def series_colours(count: int) -> list[str]:
+    """One colour a line, the same again after nine."""
+    return [SERIES[place % len(SERIES)] for place in range(count)]
+
+
+def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Text]:
+    """Write labels right of the axes, each at the height of its line's end.
+
+    They overlap until `spread_ends` has moved them, once all axes are laid out.
+
+    Args:
+        labels: text, height in data units, colour.
+    """
+    at_edge = axes.get_yaxis_transform()
+    return [
+        axes.text(1.035, y, text, color=colour, fontsize=SMALL, va="center", transform=at_edge)
+        for text, y, colour in labels
+    ]
+
+
+def spread_ends(axes: Axes, texts: Sequence[Text], renderer: RendererBase) -> None:
+    """Move labels apart, as little as possible; a thin line leads each to its line's end."""
+    if not texts:
+        return
+    wanted = [axes.transData.transform((0, text.get_position()[1]))[1] for text in texts]
+    gap = 1.02 * max(text.get_window_extent(renderer).height for text in texts)
+    low, high = axes.bbox.y0, axes.bbox.y1
+    for text, from_y, y in zip(texts, wanted, spread(wanted, gap, low, high), strict=True):
+        text.set_position((text.get_position()[0], axes.transAxes.inverted().transform((0, y))[1]))
+        text.set_transform(axes.transAxes)
+        ends = axes.transAxes.inverted().transform([(0, np.clip(from_y, low, high)), (0, y)])[:, 1]
+        axes.plot(
+            [1.003, 1.028],
+            ends,
+            color=text.get_color(),
+            linewidth=0.7,
+            clip_on=False,
+            transform=axes.transAxes,
+        )
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions at least `gap` apart, in the same order, as near as possible to those wanted.
+
+    Args:
+        wanted: where each would like to be.
+        gap: the least distance; smaller if there is no room for it.
+        low, high: bounds.
+    """
+    gap = min(gap, (high - low) / max(1, len(wanted) - 1))
+    order = np.argsort(wanted, kind="stable")
+    steps = gap * np.arange(len(wanted))
+    fitted = isotonic_regression(np.asarray(wanted)[order] - steps).x
+    placed = np.empty(len(wanted))
+    placed[order] = np.clip(fitted, low, high - steps[-1]) + steps
+    return [float(place) for place in placed]
