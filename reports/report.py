@@ -9,7 +9,7 @@ import pandas as pd
 from reports import html, saved, tables, tex
 from reports.comparison import Study
 from reports.records import ExperimentRecord
-from reports.sections import PICTURES, SECTIONS, Page
+from reports.sections import FIGURES, PICTURES, SECTIONS, Page
 from reports.tables import duration, interval, number, signed, spread
 
 
@@ -30,6 +30,9 @@ def build_report(record: ExperimentRecord, out: Path, pictures: bool = True) -> 
     record = saved.plain(record)
     out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / PICTURES, ignore_errors=True)
+    for pattern in FIGURES:
+        for figure in out.glob(pattern):
+            figure.unlink()
     return _write(record, out, pictures)
 
 

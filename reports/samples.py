@@ -124,7 +124,7 @@ def _frame_miou(run: RunRecord, frame: str) -> float:
 
 
 def _colourise(classes: Pixels, palette: Sequence[tuple[int, int, int]]) -> Pixels:
-    colours = np.full((256, 3), _UNLABELLED, dtype=np.uint8)
+    colours = np.zeros((256, 3), dtype=np.uint8)  # black where nothing is labelled
     colours[: len(palette)] = palette
     return np.asarray(colours[classes])
 

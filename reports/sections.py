@@ -12,8 +12,8 @@ from reports import plots, samples, tables
 from reports.answer import answer, plain, points, shown
 from reports.comparison import Compared, Study, class_differences, frontier
 from reports.factors import Effect, Interaction, effects, factor_lines, interactions
-from reports.records import ExperimentRecord
-from reports.statistics import BETTER, SEEDS_FOR_A_VERDICT, WORSE
+from reports.records import ExperimentRecord, RunRecord
+from reports.statistics import BETTER, NO_VERDICT, SEEDS_FOR_A_VERDICT, WORSE
 from reports.tables import (
     MISSING,
     duration,
@@ -27,6 +27,15 @@ from reports.tables import (
 )
 
 PICTURES = "pictures"
+# What an earlier report may have left.
+FIGURES = (
+    "accuracy_latency.png",
+    "differences.png",
+    "curves.png",
+    "classes.png",
+    "factor-*.png",
+    "seeds.png",
+)
 PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
 MAX_MAPPED_CELLS = 40  # of the heat map
@@ -178,8 +187,9 @@ def _coverage(study: Study, covers: list[tuple[str, ...]]) -> str:
         text += (
             f" ({study.test_sets.blocks} blocks of consecutive frames, drawn {study.draws:,} times)"
         )
-    text += f"; verdicts are Holm-adjusted for {len(study.against_baseline)} comparisons"
-    return f"{text} and need {SEEDS_FOR_A_VERDICT} seeds."
+    many = len(study.against_baseline)
+    adjusted = f"are Holm-adjusted for {many} comparisons and " if many > 1 else ""
+    return f"{text}; verdicts {adjusted}need {SEEDS_FOR_A_VERDICT} seeds."
 
 
 def _marked(cell: str, baseline: str) -> str:
@@ -375,6 +385,9 @@ def _helped_and_hurt(found: Mapping[str, Mapping[str, Compared]]) -> list[str]:
             lines.append(f"- {escape(cell)} {' and '.join(said)}")
     if not found:
         return []
+    verdicts = {compared.verdict for classes in found.values() for compared in classes.values()}
+    if verdicts == {NO_VERDICT}:
+        return []  # too few seeds, as was said above
     if not lines:
         return ["No class of any cell is separable from the baseline's."]
     return ["Against the baseline, all classes and cells judged together:\n\n" + "\n".join(lines)]
@@ -423,6 +436,7 @@ def _conditions(page: Page) -> str:
             _said(label, {str(run.settings.get(name, "")) for run in runs} - {""})
             for label, name in _SETTINGS_SHOWN.items()
         ),
+        _said("classes", {_class_rule(r) for r in runs if r.classes}),
         _said("data fingerprint", {(r.data_fingerprint or "")[:12] for r in runs}),
         *(
             _said(label, {str(run.environment.get(name, "unknown")) for run in runs})
@@ -451,9 +465,16 @@ _SETTINGS_SHOWN = {
 _ENVIRONMENT_SHOWN = {
     "device": "device",
     "threads": "threads",
+    "trials that may share a device": "trials_on_device",
     "PyTorch": "torch",
     "commit": "git_commit",
 }
+
+
+def _class_rule(run: RunRecord) -> str:
+    """How many classes a score is a mean of, and whether void is one of them."""
+    void = "Void" in run.classes
+    return f"{len(run.classes)}, {'void is one of them' if void else 'void is not scored'}"
 
 
 def _said(label: str, values: set[str]) -> str:
@@ -476,7 +497,7 @@ def _latency_line(record: ExperimentRecord) -> str:
     if not found:
         return "- latency: not measured"
     return (
-        f"- latency: batch {found['batch_size']}, whole clip encoded for each prediction, "
+        f"- latency: batch {found['batch_size']}, "
         f"{found['rounds']} rounds of {found['runs_per_round']} over all cells in turn, warm-up "
         f"left out, on {escape(str(found['device']))} (threads: {found['threads']})"
     )
