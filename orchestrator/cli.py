@@ -197,6 +197,20 @@ def report(
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="EXPERIMENT:CELL, or EXPERIMENT.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="What is set against A.")],
+    metric: Annotated[str, typer.Option(help="A metric, as in results.csv.")] = "miou",
+) -> None:
+    """Compare two cells, or the cells of the same name of two experiments."""
+    from orchestrator import comparing
+    from orchestrator.settings import load_settings
+
+    pairs = comparing.compare(first, second, load_settings())
+    _console().print(comparing.comparison_table(pairs, metric))
+
+
+@app.command()
 def names(as_json: AsJson = False) -> None:
     """List every name that a spec may use: settings, and what they may be set to."""
     from dataclasses import asdict
