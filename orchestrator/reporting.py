@@ -106,7 +106,7 @@ def result_table(record: ExperimentRecord) -> Table:
     title = f"{record.name}: mIoU on {_split(record)}"
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     shown.add_column("cell", overflow="fold", min_width=12)
-    headings = ("mIoU %", "points", "verdict", "training\ntime", "latency\nms", "params\nM")
+    headings = ("mIoU %", "points", "verdict", "training\ntime", "latency\nms")
     for heading in headings:
         shown.add_column(heading, justify="right", no_wrap=True)
     for _, row in tables.overview(Study(record)).iterrows():
@@ -117,7 +117,6 @@ def result_table(record: ExperimentRecord) -> Table:
             row["verdict"],
             tables.duration(row["train_seconds"]),
             tables.number(row["clip_median"], 2),
-            tables.number(row["parameters"] / 1e6, 2),
         )
     return shown
 

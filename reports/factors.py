@@ -98,18 +98,17 @@ def _by_value(value: Any) -> tuple[bool, float, str]:
 
 
 def effects(study: Study) -> list[Effect]:
-    """The main effect of every value of every factor, against the baseline's value.
+    """The main effect of every value of every factor, against a reference value.
 
     It is averaged over all pairs of cells that differ in this setting alone; settings that only
-    ever move together have no effect of their own.
+    ever move together have no effect of their own. The reference is the baseline's value, or where
+    no pair has that one, the first value that some pair has.
     """
     cells, found = _Cells(study), []
     for setting, values in factors(study.record).items():
-        for value in values[1:]:
-            pairs = _pairs(cells, setting, value, values[0])
-            if pairs:
-                weights = _summed([{a: 1.0, b: -1.0} for a, b in pairs])
-                found.append((setting, value, values[0], pairs, study.contrast(weights)))
+        for reference, value, pairs in _against_reference(cells, setting, values):
+            weights = _summed([{a: 1.0, b: -1.0} for a, b in pairs])
+            found.append((setting, value, reference, pairs, study.contrast(weights)))
     verdicts = judged([difference for *_, difference in found])
     return [
         Effect(setting, value, reference, pairs, compared)
@@ -170,6 +169,21 @@ class _Cells:
     def but(self, cell: str, changes: Mapping[str, Any]) -> str | None:
         """The cell that is equal to another one but for some changes."""
         return self._cell.get(_key({**self.settings[cell], **changes}))
+
+
+def _against_reference(
+    cells: _Cells, setting: str, values: Sequence[Any]
+) -> list[tuple[Any, Any, list[tuple[str, str]]]]:
+    """(reference, value, pairs) for every value that has pairs with the reference."""
+    for reference in values:
+        found = [
+            (reference, value, pairs)
+            for value in values
+            if value is not reference and (pairs := _pairs(cells, setting, value, reference))
+        ]
+        if found:
+            return found
+    return []
 
 
 def _pairs(cells: _Cells, setting: str, value: Any, reference: Any) -> list[tuple[str, str]]:

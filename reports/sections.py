@@ -275,8 +275,7 @@ def _factors(page: Page) -> str:
         return ""
     parts = [
         "## What each factor did",
-        "Each value against the baseline's, averaged over all pairs of cells that differ in this "
-        "setting alone.",
+        "Averaged over all pairs of cells that differ in this setting alone.",
         _listed([(_effect(e), len(e.pairs), e.compared) for e in found], "setting", "pairs"),
     ]
     parts += _factor_plots(page)

@@ -105,3 +105,13 @@ def test_lines_run_along_a_factor_with_all_else_equal() -> None:
         ("head", ["a", "b"], {"memory_length=4": ["a 4", "b 4"]}),
         ("memory_length", [1, 4], {"a": ["a 1", "a 4"]}),
     ]
+
+
+def test_baseline_that_differs_in_more_than_one_setting_is_no_reference() -> None:
+    """The first value that has pairs is: memory 1, where the baseline has none at all."""
+    study = crossed({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
+
+    (found,) = effects(study)
+
+    assert (found.setting, found.value, found.reference) == ("memory_length", 4, 1)
+    assert found.compared.difference.mean == pytest.approx(0.05)
