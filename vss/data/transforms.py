@@ -111,20 +111,32 @@ def augment(
     Returns:
         images (B, T + 1, 3, c, d), normalised; labels (B, c, d) as int64.
     """
-    if draws.distortion is not None:
-        flat = pixels.flatten(0, 1).movedim(-1, 1).float()
-        distorted = photometric.distort(flat, draws.distortion).movedim(1, -1)
-        images = normalise(distorted.unflatten(0, pixels.shape[:2]))
-    else:
-        images = normalise(pixels)
     # Outside the frame grid_sample gives 0: shifted by one, that reads as ignored.
     shifted = (labels[:, None].float() + 1) * (labels[:, None] != IGNORE_LABEL)
-    places, crops = _crop(shifted, images, config, draws)
-    whole = images.flatten(1, 2)  # all frames of a clip as channels: (B, 3 (T + 1), h, w)
-    moved = F.grid_sample(
-        whole, _grid(images, config, draws, places), mode="bilinear", align_corners=False
-    )
-    return moved.unflatten(1, (images.shape[1], -1)), crops
+    size = (pixels.shape[2], pixels.shape[3])
+    places, crops = _crop(shifted, size, config, draws)
+    grid = _grid(size, config, draws, places, pixels.device)
+    if draws.distortion is None:
+        return _move(normalise(pixels), grid), crops
+    return _distorted(pixels, grid, draws.distortion), crops
+
+
+def _move(images: Tensor, grid: Tensor) -> Tensor:
+    """(B, T + 1, C, h, w) -> (B, T + 1, C, c, d); 0 where the crop shows no frame."""
+    whole = images.flatten(1, 2)  # all frames of a clip as channels: one grid moves them all
+    moved = F.grid_sample(whole, grid, mode="bilinear", align_corners=False)
+    frames: Tensor = moved.unflatten(1, images.shape[1:3])
+    return frames
+
+
+def _distorted(pixels: Tensor, grid: Tensor, distortion: photometric.Distortion) -> Tensor:
+    """Crops with their colours distorted: the crop first, there is less of it than of the frame."""
+    mean = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1)
+    moved = _move(pixels.movedim(-1, 2).float() - mean, grid) + mean
+    distorted = photometric.distort(moved.flatten(0, 1), distortion).unflatten(0, moved.shape[:2])
+    shown = normalise(distorted.movedim(2, -1))
+    inside = (grid.abs() <= 1).all(dim=-1)  # (B, c, d); the margin stays mean colour
+    return shown * inside[:, None, None]
 
 
 def share_of(draws: Draws, clips: slice, frames: int) -> Draws:
@@ -138,17 +150,17 @@ def share_of(draws: Draws, clips: slice, frames: int) -> Draws:
 
 
 def _crop(
-    shifted: Tensor, images: Tensor, config: TrialConfig, draws: Draws
+    shifted: Tensor, size: tuple[int, int], config: TrialConfig, draws: Draws
 ) -> tuple[NDArray[np.float64], Tensor]:
     """Where the crops lie, (B, 2), and their labels: another place while one class fills them."""
     places = draws.places[0].copy()
-    labels = _sample_labels(shifted, _grid(images, config, draws, places))
+    labels = _sample_labels(shifted, _grid(size, config, draws, places, shifted.device))
     for others in draws.places[1:]:
         filled = _largest_share(labels).cpu().numpy() >= config.crop_max_class_share
         if not filled.any():
             break
         places[filled] = others[filled]
-        labels = _sample_labels(shifted, _grid(images, config, draws, places))
+        labels = _sample_labels(shifted, _grid(size, config, draws, places, shifted.device))
     return places, labels
 
 
@@ -164,15 +176,21 @@ def _largest_share(labels: Tensor) -> Tensor:
     return counts.amax(1) / counts.sum(1).clamp(min=1)
 
 
-def _grid(images: Tensor, config: TrialConfig, draws: Draws, places: NDArray[np.float64]) -> Tensor:
+def _grid(
+    size: tuple[int, int],
+    config: TrialConfig,
+    draws: Draws,
+    places: NDArray[np.float64],
+    device: torch.device,
+) -> Tensor:
     """Where each pixel of the crops comes from: (B, c, d, 2)."""
-    height, width = images.shape[-2:]
+    height, width = size
     crop = (config.crop_height or height, config.crop_width or width)
     # How much of the frame a crop shows, across and down; above 1 there is a margin.
     seen = np.array([crop[1] / width, crop[0] / height]) / draws.zoom[:, None]
-    matrix = np.zeros((len(images), 2, 3))
+    matrix = np.zeros((len(places), 2, 3))
     matrix[:, 0, 0] = np.where(draws.mirrored, -seen[:, 0], seen[:, 0])
     matrix[:, 1, 1] = seen[:, 1]
     matrix[:, :, 2] = places * np.abs(1 - seen)
-    theta = torch.from_numpy(matrix).to(images)
-    return F.affine_grid(theta, [len(images), 1, *crop], align_corners=False)
+    theta = torch.from_numpy(matrix).to(device, torch.float32)
+    return F.affine_grid(theta, [len(places), 1, *crop], align_corners=False)
