@@ -243,8 +243,8 @@ def _split(seen: Sequence[_Seen], dataset: VideoDataset, stride: int) -> SplitRe
     return SplitReport(
         frames=len(frames),
         labelled=sum(1 for frame in frames if frame.label),
-        image_sizes=Counter(_text(one.image_size) for one in seen if one.image_size),
-        label_sizes=Counter(_text(one.label_size) for one in seen if one.label_size),
+        image_sizes=dict(Counter(_text(one.image_size) for one in seen if one.image_size)),
+        label_sizes=dict(Counter(_text(one.label_size) for one in seen if one.label_size)),
         label_values={int(value): int(total[value]) for value in np.flatnonzero(total)},
         class_shares={c: int(total[i]) / labelled_pixels for i, c in enumerate(dataset.classes)},
         class_frames={c: sum(1 for n in counts if n[i]) for i, c in enumerate(dataset.classes)},
@@ -254,10 +254,10 @@ def _split(seen: Sequence[_Seen], dataset: VideoDataset, stride: int) -> SplitRe
     )
 
 
-def _predecessors(frames: Sequence[Frame], stride: int) -> tuple[Counter[int], Counter[int]]:
+def _predecessors(frames: Sequence[Frame], stride: int) -> tuple[dict[int, int], dict[int, int]]:
     """k -> labelled frames whose k predecessors are there: all exact; at least one is not."""
     index = {(frame.sequence, frame.number): i for i, frame in enumerate(frames)}
-    exact = Counter(dict.fromkeys(range(1, LONGEST_MEMORY + 1), 0))
+    exact = dict.fromkeys(range(1, LONGEST_MEMORY + 1), 0)
     near = exact.copy()
     for target in (frame for frame in frames if frame.label):
         counter = exact
