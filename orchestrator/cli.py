@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator import cli_model, cli_offline
+from orchestrator import cli_data, cli_model, cli_offline
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli_offline.register(app)
+app.add_typer(cli_data.app, name="data")
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130

@@ -116,16 +116,17 @@ class LiveView:
 
 
 @contextmanager
-def frame_bar(count: int | None) -> Iterator[Callable[[int], None]]:
+def frame_bar(count: int | None, doing: str = "segmenting") -> Iterator[Callable[[int], None]]:
     """A bar on stderr, if that is a terminal; gives what is to be told how many frames are done.
 
     Args:
         count: of all frames, if it is known.
+        doing: the word before the bar.
     """
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TextColumn("frames"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("segmenting", total=count)
+        task = progress.add_task(doing, total=count)
         yield lambda frames: progress.update(task, completed=frames)
 
 

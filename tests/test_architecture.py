@@ -23,6 +23,7 @@ HOMES = {
 }
 LIGHT = (
     "orchestrator.cli",
+    "orchestrator.cli_data",
     "orchestrator.cli_model",
     "orchestrator.cli_offline",
     "orchestrator.exporting",

@@ -86,19 +86,33 @@ def clips_of(
     ]
 
 
+def predecessor(
+    index: Mapping[tuple[str, int], int], target: Frame, back: int, stride: int
+) -> int | None:
+    """The frame that is due `back` times `stride` before another one, or one number off.
+
+    Args:
+        index: (sequence, number) -> place, of the frames of one split.
+        target: the frame that it comes before.
+        back: 1, 2, ...
+        stride: video frames.
+    """
+    wanted = target.number - back * stride
+    # One off counts only where it cannot be a neighbour that is due itself.
+    offsets = (0, -1, 1) if stride > 2 else (0,)
+    found = (index.get((target.sequence, wanted + offset)) for offset in offsets)
+    return next((i for i in found if i is not None), None)
+
+
 def _memory(
-    index: dict[tuple[str, int], int], target: Frame, own: int, length: int, stride: int
+    index: Mapping[tuple[str, int], int], target: Frame, own: int, length: int, stride: int
 ) -> tuple[int, ...]:
     newest_first: list[int] = []
     for back in range(1, length + 1):
-        wanted = target.number - back * stride
-        # One off counts only where it cannot be a neighbour that is due itself.
-        offsets = (0, -1, 1) if stride > 2 else (0,)
-        found = [index.get((target.sequence, wanted + offset)) for offset in offsets]
-        hits = [i for i in found if i is not None]
-        if not hits:
+        hit = predecessor(index, target, back, stride)
+        if hit is None:
             oldest = newest_first[-1] if newest_first else own
             newest_first += [oldest] * (length - len(newest_first))
             break
-        newest_first.append(hits[0])
+        newest_first.append(hit)
     return tuple(reversed(newest_first))

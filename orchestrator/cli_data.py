@@ -1,0 +1,78 @@
+"""Commands for datasets: check one, complete one."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vss.data.clips import VideoDataset
+
+app = typer.Typer(help="Check a dataset, or complete one.", no_args_is_help=True)
+FINE, BROKEN = 0, 1
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A dataset, as in `names`.")],
+    path: Annotated[
+        Path | None, typer.Argument(help="Its folder; synthetic takes none.", show_default=False)
+    ] = None,
+    stride: Annotated[
+        int, typer.Option(min=1, help="Video frames between a frame and its predecessor.")
+    ] = 1,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw frames of each split with their labels."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Read every file of a dataset and say what it holds and what is broken.
+
+    Ends with 0 if all is fine, 1 if something is broken, 2 for a user's mistake.
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from orchestrator.data_tables import data_tables
+    from orchestrator.progress import frame_bar
+    from vss.data.inspection import inspect, open_dataset
+
+    dataset = open_dataset(name, path)
+    _require_picture(picture)
+    with frame_bar(len(dataset.frames), "reading") as show:
+        report = inspect(dataset, stride, name, show)
+    if as_json:
+        typer.echo(json.dumps(asdict(report), indent=2))
+    else:
+        Console().print(data_tables(report))
+    if picture is not None:
+        _draw(dataset, picture)
+    raise typer.Exit(BROKEN if report.broken else FINE)
+
+
+def _require_picture(path: Path | None) -> None:
+    """Before minutes of reading, not after them."""
+    from vss.errors import UserError
+
+    if path is None:
+        return
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise UserError(f"--picture {path} must end in .png, .jpg or .webp")
+    if not path.parent.is_dir():
+        raise UserError(f"--picture {path}: there is no folder {path.parent}")
+
+
+def _draw(dataset: "VideoDataset", path: Path) -> None:
+    """Draw the sheet; a file that cannot be read is in the report already."""
+    from vss.data.contact_sheet import contact_sheet
+    from vss.errors import UserError
+
+    try:
+        contact_sheet(dataset).save(path)
+    except (UserError, OSError) as error:
+        typer.echo(f"no picture: {error}", err=True)
+    else:
+        typer.echo(f"picture: {path}", err=True)
