@@ -97,6 +97,8 @@ def data_path(dataset: str, given: Mapping[str, Path], settings: Settings) -> Pa
         UserError: if the place is not known or no folder.
     """
     if not catalog.DATASETS[dataset].needs_path:
+        if dataset in given:
+            raise UserError(f"--data {dataset}={given[dataset]}: dataset '{dataset}' takes no path")
         return None
     if dataset in given:
         path, said = given[dataset], f"--data {dataset}={given[dataset]}"

@@ -21,6 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from orchestrator import published
 from vss import catalog
 from vss.config import TrialConfig, describe, parse
+from vss.data.description import read
 from vss.environment import native_bf16_on_cpu
 from vss.errors import UserError
 
@@ -83,7 +84,7 @@ class Experiment:
         trials: cell by cell in the order of the file, seeds inside.
         cells: name -> a trial of the cell (its first seed).
         baseline: the cell that others are compared with.
-        weight_files: "sha256:..." -> the file that has it.
+        weight_files: "sha256:..." -> the file that has it: weights and descriptions of data.
         source: the text of the file.
     """
 
@@ -285,6 +286,11 @@ def _resolved(
     if resolved["precision"] == "auto":
         fast = spec.resources.gpus > 0 or native_bf16_on_cpu()
         resolved["precision"] = "bf16" if fast else "fp32"
+    if resolved.get("dataset") == "folder" and "dataset_file" in resolved:
+        described = folder / str(resolved["dataset_file"])
+        resolved["classes"] = list(read(described).classes)
+        resolved["dataset_file"] = digest(described)
+        weight_files[resolved["dataset_file"]] = described.resolve()
     weights = resolved.get("weights", "none")
     if weights not in ("none", "imagenet"):
         file = folder / str(weights)

@@ -28,7 +28,7 @@ from orchestrator.progress import LiveView
 from orchestrator.settings import Settings, command, data_path, make_folder
 from orchestrator.spec import Experiment, PlannedTrial
 from vss import catalog
-from vss.config import parse
+from vss.config import TrialConfig, parse
 
 if TYPE_CHECKING:
     from orchestrator.tracking import Tracker
@@ -270,6 +270,7 @@ class _Jobs:
         self._trials = {trial.config.trial_id: trial for trial in experiment.trials}
         names = {trial.config.dataset for trial in experiment.trials}
         self._paths = {name: data_path(name, where.data, settings) for name in sorted(names)}
+        self._described = experiment.weight_files
         self._fingerprints: dict[str, str] = {}
 
     def fingerprint(self, trial: PlannedTrial) -> str:
@@ -278,14 +279,18 @@ class _Jobs:
         key = json.dumps([config.dataset, config.chosen_options("dataset")])
         if key not in self._fingerprints:
             load = catalog.resolve(catalog.DATASETS[config.dataset].load)
-            self._fingerprints[key] = load(config, self._paths[config.dataset]).fingerprint
+            self._fingerprints[key] = load(config, self._data(config)).fingerprint
         return self._fingerprints[key]
+
+    def _data(self, config: TrialConfig) -> Path | None:
+        """Where the data of a trial lies: a folder, or the file that describes it."""
+        return self._described.get(config.dataset_file or "") or self._paths[config.dataset]
 
     def make(self, claim: Claim, membership: Mapping[str, str]) -> Job:
         """The job of a claimed trial."""
         trial = self._trials[claim.trial_id]
         config, settings, resources = trial.config, self._settings, self._experiment.resources
-        data = self._paths[config.dataset]
+        data = self._data(config)
         weights = self._experiment.weight_files.get(config.weights)
         teacher = self._trials[config.teacher].config if config.teacher != "none" else None
         taught = settings.storage / config.teacher / "weights.safetensors"

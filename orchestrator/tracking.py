@@ -51,6 +51,7 @@ ARTIFACTS = (
     "samples.npz",
     "weights.safetensors",
 )
+DATA = "data.json"  # trials finished by early versions have none
 LATENCY = "latency.json"
 # Fields of a result that are logged as metrics of the same name.
 NUMBERS = (
@@ -307,6 +308,8 @@ class TrialRun:
         self._client.log_batch(self.run_id, params=params, tags=_tags(tags))
         for name in ARTIFACTS:
             self._client.log_artifact(self.run_id, str(directory / name))
+        if (directory / DATA).is_file():
+            self._client.log_artifact(self.run_id, str(directory / DATA))
         self._client.log_artifacts(self.run_id, str(directory / "pictures"), "pictures")
         self._client.set_terminated(self.run_id, "FINISHED")
 

@@ -86,7 +86,9 @@ def run(
         return FINISHED
     weights = _weights(trial, path.parent)
     teacher_weights = _teacher_weights(trial, storage)
-    source = _data_path(config.dataset, data)
+    source = data if config.dataset == "folder" else _data_path(config.dataset, data)
+    if config.dataset == "folder" and (source is None or not source.is_file()):
+        raise UserError("dataset 'folder' needs --data FILE: the YAML that describes it")
 
     from vss.checkpoint import StaleAttemptError, TrialDirectory
     from vss.oom import explained

@@ -38,6 +38,13 @@ class TrialConfig(BaseModel):
         None, description="void is a class, the first, and is not ignored (camvid)"
     )
 
+    dataset_file: str | None = Field(
+        None, description="YAML that describes the data: a file's path in a spec (folder)"
+    )
+    classes: list[str] | None = Field(
+        None, description="names in the order of the label values; read from the file (folder)"
+    )
+
     backbone: str = Field(json_schema_extra=_name_in("backbone"), description="image encoder")
     width: int = Field(64, ge=4, description="channels of the first stage; 64 is standard")
     output_stride: Literal[8, 16, 32] = Field(8, description="input pixels per feature cell")
@@ -291,6 +298,14 @@ class TrialConfig(BaseModel):
             raise ValueError(f"class_weights must be 0 or above, one above 0 (it is {weights})")
 
     @model_validator(mode="after")
+    def _folder_is_described(self) -> Self:
+        if self.dataset == "folder" and not (self.dataset_file and self.classes):
+            raise ValueError(
+                "dataset 'folder' needs dataset_file: the path of the YAML that describes it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _weights_are_contents(self) -> Self:
         hexadecimal = self.weights.removeprefix("sha256:")
         is_digest = len(hexadecimal) == 64 and set(hexadecimal) <= set("0123456789abcdef")
@@ -344,6 +359,8 @@ class TrialConfig(BaseModel):
     def class_names(self) -> tuple[str, ...]:
         """The classes that are trained and scored, in the order of the label values."""
         row = catalog.DATASETS[self.dataset]
+        if self.classes is not None:
+            return tuple(self.classes)
         return tuple(row.with_void() if self.void_class else row.classes)
 
     @property

@@ -1,5 +1,6 @@
 """A trained network, read back: its settings and its scored weights. Writes nothing."""
 
+import colorsys
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,16 @@ class TrainedModel:
     @property
     def classes(self) -> dict[str, tuple[int, int, int]]:
         """Name -> RGB colour, in the order of the indices that it predicts."""
-        return dict(catalog.DATASETS[self.config.dataset].classes)
+        row = catalog.DATASETS[self.config.dataset]
+        known = row.with_void() if self.config.void_class else row.classes
+        names = self.config.class_names
+        return {name: known.get(name, _made_up(place)) for place, name in enumerate(names)}
+
+
+def _made_up(place: int) -> tuple[int, int, int]:
+    """A colour for a class whose own is in the description of its data alone."""
+    red, green, blue = colorsys.hsv_to_rgb(0.618034 * place % 1, 0.65, 0.9)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def read_trial(folder: Path) -> TrainedModel:

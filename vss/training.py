@@ -22,7 +22,7 @@ from vss.clock import StepClock
 from vss.config import TrialConfig
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo, decode
-from vss.data.clips import Clip, VideoDataset, clips_of
+from vss.data.clips import Clip, VideoDataset, clips_of, only_needed, spacing_found
 from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
 from vss.errors import UserError
@@ -145,8 +145,11 @@ def train(
         master = load_teacher(teacher, config, teacher_weights).to(device)
     model.train()  # which leaves frozen batch norms as they are
     optimizer = build_optimizer(config, model)
+    dataset = only_needed(dataset, config.memory_length, config.frame_stride)
     video = decode(dataset, config.frame_width, config.frame_height, cache)
     clips = _clips(config, dataset, max_scored_frames)
+    _check_splits(config, clips)
+    directory.write_json("data.json", _describe_data(config, dataset, video, clips))
     batches = Batches(config, video, clips["train"], device, workers.share(config.batch_size))
     class_weights = _class_weights(config, video, clips["train"], device)
     hard = None
@@ -332,6 +335,38 @@ def _clips(
         "train": clips_of(dataset.frames, "train", length, stride),
         "val": clips_of(dataset.frames, "val", length, stride)[:max_scored],
         "test": clips_of(dataset.frames, "test", length, stride)[:max_scored],
+    }
+
+
+def _check_splits(config: TrialConfig, clips: Mapping[str, Sequence[Clip]]) -> None:
+    needed = {config.scored_split: "scored_split", "train": "a training"}
+    if config.eval_every > 0:
+        needed["val"] = "eval_every"
+    for split, needs in needed.items():
+        if not clips[split]:
+            raise UserError(
+                f"split '{split}' of {config.dataset} has no labelled frame, and {needs} needs "
+                "one: set scored_split or eval_every to what there is"
+            )
+
+
+def _describe_data(
+    config: TrialConfig,
+    dataset: VideoDataset,
+    video: DecodedVideo,
+    clips: Mapping[str, Sequence[Clip]],
+) -> dict[str, Any]:
+    """What the trial saw: its frames, and how far apart those of the memories are."""
+    stride = config.frame_stride
+    return {
+        "fingerprint": dataset.fingerprint,
+        "classes": list(config.class_names),
+        "decoded_mib": (video.images.nbytes + video.labels.nbytes) / 2**20,
+        "labelled_frames": {split: len(found) for split, found in clips.items()},
+        "frame_stride": stride,
+        "memory_frames": {
+            split: spacing_found(dataset.frames, found, stride) for split, found in clips.items()
+        },
     }
 
 

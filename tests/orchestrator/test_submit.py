@@ -21,6 +21,7 @@ from orchestrator.spec import Experiment, load_spec
 from orchestrator.submit import Submitted, Where, smoke, submit
 from orchestrator.tracking import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
+from tests.vss.data.test_folder import paint as paint_folder
 from vss.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("tracker")
@@ -432,3 +433,17 @@ def test_storage_may_lie_elsewhere(
 
     kept = {path.name for path in (tmp_path / "shared").iterdir()}
     assert kept == {trial.config.trial_id for trial in experiment.trials}
+
+
+def test_a_users_own_data_needs_its_description_alone(
+    write_spec: SpecWriter, tmp_path: Path, settings: Settings, tracker: Tracker
+) -> None:
+    file = paint_folder(tmp_path / "data")
+    spec = TINY_SPEC.replace(
+        "dataset: synthetic\n  clips: 2", f"dataset: folder\n  dataset_file: {file}"
+    )
+
+    done = submit(load_spec(write_spec(spec)), Where(settings, {}, in_process=True), quiet())
+
+    assert states(done) == ["FINISHED"] * 4
+    assert done.trials[0].settings["dataset_file"].startswith("sha256:")

@@ -79,8 +79,8 @@ def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> N
 
     assert result is not None
     assert sorted(p.name for p in (tmp_path / config.trial_id).iterdir()) == [
-        "attempt", "config.json", "curves.csv", "environment.json", "frames.npz", "log.txt",
-        "pictures", "result.json", "samples.npz", "weights.safetensors",
+        "attempt", "config.json", "curves.csv", "data.json", "environment.json", "frames.npz",
+        "log.txt", "pictures", "result.json", "samples.npz", "weights.safetensors",
     ]  # fmt: skip
     assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
 
