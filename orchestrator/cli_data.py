@@ -8,8 +8,11 @@ import typer
 
 if TYPE_CHECKING:
     from vss.data.clips import VideoDataset
+    from vss.data.prepare import Task
 
 app = typer.Typer(help="Check a dataset, or complete one.", no_args_is_help=True)
+prepare_app = typer.Typer(help="Complete a dataset from its raw videos.", no_args_is_help=True)
+app.add_typer(prepare_app, name="prepare")
 FINE, BROKEN = 0, 1
 
 
@@ -51,6 +54,47 @@ def check(
     if picture is not None:
         _draw(dataset, picture)
     raise typer.Exit(BROKEN if report.broken else FINE)
+
+
+@prepare_app.command("camvid")
+def prepare_camvid(
+    path: Annotated[
+        Path, typer.Argument(help="The official release: stills, labels (*_L.png) and raw videos.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Where the frames go."),
+    ],
+    before: Annotated[int, typer.Option(min=1, help="Video frames before each labelled one.")] = 4,
+) -> None:
+    """Cut the frames before each labelled one out of the raw videos.
+
+    Each still is first found in its video. What is there already is not written again.
+    Ends with 0 if all is there, 1 if a video or a still was refused, 2 for a user's mistake.
+    """
+    from vss.data.prepare import camvid_tasks
+
+    fine = [_extract(task) for task in camvid_tasks(path, out, before)]
+    raise typer.Exit(FINE if all(fine) else BROKEN)
+
+
+def _extract(task: "Task") -> bool:
+    """Cut out of one video; one that is refused does not keep the others waiting."""
+    from orchestrator.progress import frame_bar
+    from vss.data.prepare import extract
+    from vss.errors import UserError
+
+    try:
+        with frame_bar(task.video_frames, task.sequence) as show:
+            done = extract(task, show)
+    except UserError as error:
+        typer.echo(f"refused: {error}", err=True)
+        return False
+    for line in done.refused:
+        typer.echo(f"refused: {line}", err=True)
+    found = f"; stills found at offset {done.offset:+d}, mean difference {done.difference:.1f}"
+    typer.echo(f"{task.sequence}: {done.written} frames written{found if task.wanted else ''}")
+    return not done.refused
 
 
 def _require_picture(path: Path | None) -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.conftest import paint_video
 from tests.orchestrator.conftest import assert_one_line
+from tests.vss.data.test_folder import paint as paint_folder
+from vss.video import open_source
 
 
 def test_check_of_a_sound_dataset_says_what_it_holds(run, camvid: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -51,3 +54,59 @@ def test_check_refuses_a_picture_it_could_not_write(run, camvid: Path, tmp_path:
 
     assert done.code == 2
     assert_one_line(done, r"sheet\.txt must end in \.png")
+
+
+def paint_release(root: Path) -> Path:
+    """Two labelled stills of one sequence, and its video."""
+    root.mkdir()
+    video = paint_video(root / "0016E5.mp4", 8)
+    pictures = list(open_source(video))
+    for number in (3, 7):
+        Image.fromarray(pictures[number].pixels).save(root / f"0016E5_{number:05d}.png")
+        Image.new("RGB", (8, 8)).save(root / f"0016E5_{number:05d}_L.png")
+    return root
+
+
+def test_prepare_writes_the_frames_and_says_how_well_they_fit(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    root, out = paint_release(tmp_path / "release"), tmp_path / "out"
+
+    done = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
+    again = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
+
+    assert (done.code, again.code) == (0, 0)
+    assert done.out == (
+        "0016E5: 4 frames written; stills found at offset +0, mean difference 0.0\n"
+    )
+    assert again.out == "0016E5: 0 frames written\n"
+    assert sorted(p.stem[-1] for p in out.iterdir()) == ["1", "2", "5", "6"]
+
+
+def test_prepare_refuses_a_video_of_something_else(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    root = paint_release(tmp_path / "release")
+    for number in (3, 7):
+        Image.new("RGB", (48, 32), "white").save(root / f"0016E5_{number:05d}.png")
+
+    done = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
+
+    assert done.code == 1
+    assert done.err.startswith("refused: sequence 0016E5: its video does not show its stills")
+
+
+def test_prepare_without_a_video_is_a_user_mistake(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    root = paint_release(tmp_path / "release")
+    (root / "0016E5.mp4").unlink()
+
+    done = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
+
+    assert done.code == 2
+    assert_one_line(done, "0016E5 needs one video")
+
+
+def test_a_users_own_data_is_checked_by_its_description(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = paint_folder(tmp_path / "data")
+
+    done = run("data", "check", "folder", file)
+
+    assert done.code == 0
+    assert "größe" in done.out
+    assert run("data", "check", "folder", tmp_path).code == 2

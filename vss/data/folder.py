@@ -65,7 +65,9 @@ def _frames(place: Path, described: Description, split: str) -> Iterator[Frame]:
                 number=name["number"],
             )
             labelled = label if (place / label).is_file() else ""
-            found.append(Frame(split, name["sequence"], int(name["number"]), image, labelled))
+            # The same name in two splits is two videos.
+            sequence = f"{split}/{name['sequence']}"
+            found.append(Frame(split, sequence, int(name["number"]), image, labelled))
     labels = {frame.label for frame in found}  # which the pattern of the images may fit too
     images = [frame for frame in found if frame.image not in labels]
     yield from sorted(images, key=lambda frame: (frame.sequence, frame.number))

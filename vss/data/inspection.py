@@ -1,5 +1,6 @@
 """What a dataset holds, and what is broken in it: every file is read once. Imports no torch."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from vss import catalog
 from vss.config import parse
 from vss.data.clips import IGNORE_LABEL, Frame, VideoDataset, predecessor
+from vss.data.description import read
 from vss.errors import UserError
 
 LONGEST_MEMORY = 4  # predecessors that are counted
@@ -112,6 +114,13 @@ class _Seen:
     problems: tuple[str, ...]
 
 
+def _of_description(file: Path | None) -> dict[str, object]:
+    if file is None or not file.is_file():
+        raise UserError(f"folder needs the YAML file that describes it, found '{file or ''}'")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return {"dataset_file": f"sha256:{digest}", "classes": list(read(file).classes)}
+
+
 def open_dataset(name: str, root: Path | None) -> VideoDataset:
     """List the frames of a dataset, its options at their defaults.
 
@@ -123,11 +132,14 @@ def open_dataset(name: str, root: Path | None) -> VideoDataset:
     except ValueError as error:
         raise UserError(str(error)) from None
     row = catalog.DATASETS[name]
-    if row.needs_path and (root is None or not root.is_dir()):
+    options = dict(row.options)
+    if name == "folder":
+        options |= _of_description(root)
+    elif row.needs_path and (root is None or not root.is_dir()):
         raise UserError(f"{name} needs the folder where it lies, found '{root or ''}'")
-    if not row.needs_path and root is not None:
+    elif not row.needs_path and root is not None:
         raise UserError(f"{name} takes no path, found '{root}': leave it out")
-    config = parse({**_ANY_TRIAL, **row.options, "dataset": name})
+    config = parse({**_ANY_TRIAL, **options, "dataset": name})
     dataset: VideoDataset = catalog.resolve(row.load)(config, root)
     return dataset
 

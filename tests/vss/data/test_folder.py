@@ -53,7 +53,8 @@ def test_frames_are_found_in_order_with_their_labels(tmp_path: Path) -> None:
     frames = folder.load(config(), paint(tmp_path)).frames
 
     assert [(f.split, f.sequence, f.number, bool(f.label)) for f in frames[:3]] == [
-        ("train", "drive", 8, False), ("train", "drive", 9, True), ("train", "drive", 10, True),
+        ("train", "train/drive", 8, False), ("train", "train/drive", 9, True),
+        ("train", "train/drive", 10, True),
     ]  # fmt: skip
     assert len(frames) == 9
 
