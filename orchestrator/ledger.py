@@ -125,6 +125,23 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """A trial that was finished where there is no ledger.
+
+    Attributes:
+        member: what it is, and on what data it was trained.
+        position: its place among the experiment's trials.
+        run_id: of its MLflow run.
+        attempts: number of its last attempt.
+    """
+
+    member: Member
+    position: int
+    run_id: str
+    attempts: int
+
+
+@dataclass(frozen=True)
 class TrialStatus:
     """Where a trial of an experiment stands.
 
@@ -231,6 +248,28 @@ class Ledger:
             orphaned = ~sa.exists().where(members.c.trial_id == trials.c.trial_id)
             waiting = (trials.c.state == State.PENDING) & trials.c.driver.is_(None)
             db.execute(sa.update(trials).where(waiting, orphaned).values(state=State.CANCELLED))
+
+    def take_in(
+        self, name: str, description: str, source: str, baseline: str, found: Sequence[Imported]
+    ) -> None:
+        """Enter trials that are finished already; other members of the experiment stay.
+
+        An experiment that is known keeps its description, source and baseline.
+        """
+        with self._engine.begin() as db:
+            if db.execute(sa.select(experiments).where(experiments.c.name == name)).first() is None:
+                self._enter_experiment(db, name, description, source, baseline)
+            for trial in found:
+                _take_in(db, name, trial)
+
+    def finished(self, trial_id: str) -> str | None:
+        """The MLflow run of a finished trial, or None if it is not known or not finished."""
+        query = sa.select(trials.c.run_id).where(
+            trials.c.trial_id == trial_id, trials.c.state == State.FINISHED
+        )
+        with self._engine.connect() as db:
+            row = db.execute(query).first()
+        return None if row is None else str(row.run_id)
 
     def _enter_experiment(
         self, db: Connection, name: str, description: str, source: str, baseline: str
@@ -446,6 +485,38 @@ def _insert_trial(db: Connection, member: Member) -> None:
             data_fingerprint=member.data_fingerprint,
         )
     )
+
+
+def _take_in(db: Connection, experiment: str, found: Imported) -> None:
+    trial_id = found.member.config.trial_id
+    this = trials.c.trial_id == trial_id
+    if trial_id not in _by_id(db, [trial_id]):
+        _insert_trial(db, found.member)
+    values = {"state": State.FINISHED, "run_id": found.run_id, "finished_at": _now()}
+    fingerprint = found.member.data_fingerprint
+    db.execute(sa.update(trials).where(this).values(data_fingerprint=fingerprint, **values))
+    tried = (attempts.c.trial_id == trial_id) & (attempts.c.number == found.attempts)
+    db.execute(sa.delete(attempts).where(tried))
+    db.execute(
+        sa.insert(attempts).values(
+            trial_id=trial_id,
+            number=found.attempts,
+            state=State.FINISHED,
+            started_at=_now(),
+            ended_at=_now(),
+        )
+    )
+    known = (members.c.experiment == experiment) & (members.c.trial_id == trial_id)
+    if db.execute(sa.select(members).where(known)).first() is None:
+        db.execute(
+            sa.insert(members).values(
+                experiment=experiment,
+                trial_id=trial_id,
+                position=found.position,
+                cell=found.member.cell,
+                seed=found.member.config.seed,
+            )
+        )
 
 
 def _change_data(db: Connection, member: Member, row: Any) -> None:

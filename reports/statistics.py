@@ -166,9 +166,9 @@ def median_ratio(
     Returns:
         ratio, low, high; the last two are NaN below two rounds, all are NaN without any.
     """
+    if len(values) != len(others) or len(values) == 0:
+        return math.nan, math.nan, math.nan  # not measured in the same rounds
     ratios: NDArray[np.float64] = np.asarray(values) / np.asarray(others)
-    if len(ratios) == 0:
-        return math.nan, math.nan, math.nan
     if len(ratios) == 1:
         return float(ratios[0]), math.nan, math.nan
     picked = np.random.default_rng(seed).integers(len(ratios), size=(draws, len(ratios)))

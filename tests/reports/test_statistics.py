@@ -146,6 +146,7 @@ def test_ratio_of_one_round_has_no_interval() -> None:
     assert math.isnan(low)
     assert math.isnan(high)
     assert math.isnan(median_ratio([], [])[0])
+    assert math.isnan(median_ratio([3.0, 3.0], [])[0])  # measured on its own
 
 
 @pytest.mark.parametrize(
