@@ -42,6 +42,7 @@ class OutOfReachError(UserError):
 TRACKING_ERRORS = (MlflowException, OutOfReachError)  # which a later attempt may not meet
 MLFLOW_EXPERIMENT = "vss-orch"
 ARTIFACTS = ("config.json", "environment.json", "result.json", "frames.npz", "weights.safetensors")
+DATA = "data.json"  # trials finished by early versions have none
 LATENCY = "latency.json"
 # Fields of a result that are logged as metrics of the same name.
 NUMBERS = (
@@ -260,6 +261,8 @@ class TrialRun:
         self._client.log_batch(self.run_id, params=params, tags=_tags(tags))
         for name in ARTIFACTS:
             self._client.log_artifact(self.run_id, str(directory / name))
+        if (directory / DATA).is_file():
+            self._client.log_artifact(self.run_id, str(directory / DATA))
         self._client.log_artifacts(self.run_id, str(directory / "pictures"), "pictures")
         self._client.set_terminated(self.run_id, "FINISHED")
 

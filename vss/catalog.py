@@ -194,7 +194,7 @@ HEADS: dict[str, Head] = {
 
 DATASETS: dict[str, Dataset] = {
     "camvid": Dataset(
-        source="Brostow et al. 2009: the official release, TMANet's form, or the 480x360 index form",
+        source="Brostow et al. 2009: the official release, TMANet's form or the index form",
         load="vss.data.camvid:load",
         classes={
             "Sky": (128, 128, 128),

@@ -20,7 +20,7 @@ from torch import Tensor
 from vss.checkpoint import TrialDirectory
 from vss.config import TrialConfig
 from vss.data.cache import DecodedVideo, decode
-from vss.data.clips import Clip, VideoDataset, clips_of
+from vss.data.clips import Clip, VideoDataset, clips_of, only_needed, spacing_found
 from vss.data.transforms import augment, gather
 from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
@@ -134,8 +134,10 @@ def train(
     if teacher is not None:
         master = load_teacher(teacher, config, teacher_weights).to(device)
     optimizer = build_optimizer(config, model)
+    dataset = only_needed(dataset, config.memory_length, config.frame_stride)
     video = decode(dataset, config.frame_width, config.frame_height, cache)
     clips = _clips(config, dataset, max_scored_frames)
+    directory.write_json("data.json", _describe_data(config, dataset, video, clips))
     class_weights = _class_weights(config, video, clips["train"], device)
     hard = None
     if config.ohem_threshold > 0:
@@ -260,6 +262,26 @@ def _clips(
         "train": clips_of(dataset.frames, "train", length, stride),
         "val": clips_of(dataset.frames, "val", length, stride)[:max_scored],
         "test": clips_of(dataset.frames, "test", length, stride)[:max_scored],
+    }
+
+
+def _describe_data(
+    config: TrialConfig,
+    dataset: VideoDataset,
+    video: DecodedVideo,
+    clips: Mapping[str, Sequence[Clip]],
+) -> dict[str, Any]:
+    """What the trial saw: its frames, and how far apart those of the memories are."""
+    stride = config.frame_stride
+    return {
+        "fingerprint": dataset.fingerprint,
+        "classes": list(config.class_names),
+        "decoded_mib": (video.images.nbytes + video.labels.nbytes) / 2**20,
+        "labelled_frames": {split: len(found) for split, found in clips.items()},
+        "frame_stride": stride,
+        "memory_frames": {
+            split: spacing_found(dataset.frames, found, stride) for split, found in clips.items()
+        },
     }
 
 

@@ -70,6 +70,23 @@ def assert_same(left: Path, right: Path, config: TrialConfig) -> None:
     assert np.array_equal(*frames)
 
 
+def test_data_record_says_which_memory_frames_were_found(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = parse(TINY_MEMORY)
+
+    result = run(config, tmp_path, synthetic_cache)
+
+    assert result is not None
+    found = json.loads((tmp_path / config.trial_id / "data.json").read_text())
+    assert found["fingerprint"] == result.data_fingerprint
+    assert found["classes"] == list(config.class_names)
+    assert found["labelled_frames"]["test"] == result.scored_frames
+    for split, counts in found["memory_frames"].items():
+        assert sum(counts.values()) == 2 * found["labelled_frames"][split]
+    assert found["memory_frames"]["test"]["exact"] > 0
+
+
 def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> None:
     config = tiny()
 
@@ -77,8 +94,8 @@ def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> N
 
     assert result is not None
     assert sorted(p.name for p in (tmp_path / config.trial_id).iterdir()) == [
-        "attempt", "config.json", "environment.json", "frames.npz", "log.txt", "pictures",
-        "result.json", "weights.safetensors",
+        "attempt", "config.json", "data.json", "environment.json", "frames.npz",
+        "log.txt", "pictures", "result.json", "weights.safetensors",
     ]  # fmt: skip
     assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
 

@@ -3,6 +3,7 @@
 Shapes: N frames, M labelled ones, h w the size of the trial, H W the labels' own size.
 """
 
+import hashlib
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -49,9 +50,9 @@ def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> Deco
         folder: where decoded arrays are kept.
 
     Raises:
-        UserError: if an image or label cannot be read, or labels differ in size.
+        UserError: if an image or label cannot be read, labels differ in size, or the disk is full.
     """
-    target = folder / f"{dataset.fingerprint[:16]}-{width}x{height}"
+    target = folder / f"{_key(dataset)}-{width}x{height}"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{target}.lock"):  # the first trial decodes, the others wait for it
         if not target.is_dir():
@@ -64,12 +65,29 @@ def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> Deco
     )
 
 
+def _key(dataset: VideoDataset) -> str:
+    """Trials that need the same frames of the same data share; see `only_needed`."""
+    names = "\n".join(f"{frame.split} {frame.name}" for frame in dataset.frames)
+    return f"{dataset.fingerprint[:16]}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+
+
+def _check_room(folder: Path, frames: int, bytes_needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if bytes_needed > free:
+        raise UserError(
+            f"{frames} decoded frames take {bytes_needed / 2**30:.1f} GiB in {folder}, where "
+            f"{free / 2**30:.1f} GiB are free: make room, or lower frame_width and frame_height"
+        )
+
+
 def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None:
-    unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
-    unfinished.mkdir()
     rows = _label_rows(dataset.frames)
     first = next(frame for frame in dataset.frames if frame.label)
     label_size = dataset.read_label(first).shape
+    label_bytes = (int(rows.max()) + 1) * label_size[0] * label_size[1]
+    _check_room(target.parent, len(rows), len(rows) * height * width * 3 + label_bytes)
+    unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
+    unfinished.mkdir()
     images = _create(unfinished / "images.npy", (len(rows), height, width, 3))
     labels = _create(unfinished / "labels.npy", (int(rows.max()) + 1, *label_size))
 

@@ -7,7 +7,7 @@ hole, the oldest frame found so far is repeated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +84,41 @@ def clips_of(
         for i, frame in enumerate(frames)
         if frame.split == split and frame.label
     ]
+
+
+def only_needed(dataset: VideoDataset, memory_length: int, frame_stride: int) -> VideoDataset:
+    """The same dataset without the frames that no clip of any split holds.
+
+    Clips of the rest are the same: what a memory takes depends only on frames that are kept.
+    """
+    splits = {frame.split for frame in dataset.frames}
+    clips = [c for s in splits for c in clips_of(dataset.frames, s, memory_length, frame_stride)]
+    needed = {index for clip in clips for index in (clip.target, *clip.memory)}
+    return replace(dataset, frames=tuple(dataset.frames[index] for index in sorted(needed)))
+
+
+def spacing_found(
+    frames: Sequence[Frame], clips: Sequence[Clip], frame_stride: int
+) -> dict[str, int]:
+    """How many memory frames of clips lie where they were due.
+
+    Args:
+        frames: of the whole dataset.
+        clips: made of them with the same `frame_stride`.
+        frame_stride: video frames that were asked for.
+
+    Returns:
+        counts under `exact`, `one_off` and `repeated`.
+    """
+    counts = {"exact": 0, "one_off": 0, "repeated": 0}
+    for clip in clips:
+        for back, index in enumerate(reversed(clip.memory), start=1):
+            due = frames[clip.target].number - back * frame_stride
+            off = abs(frames[index].number - due)
+            # One off is only ever taken at strides above 2; nearer ones are repetitions.
+            near = off == 1 and frame_stride > 2
+            counts["exact" if off == 0 else "one_off" if near else "repeated"] += 1
+    return counts
 
 
 def _memory(

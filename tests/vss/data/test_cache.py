@@ -70,3 +70,22 @@ def test_failed_decoding_leaves_nothing_behind(camvid: Path, tmp_path: Path) -> 
         decode(dataset, 24, 16, tmp_path / "cache")
 
     assert [p.suffix for p in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_other_frames_of_the_same_data_are_kept_apart(
+    dataset: VideoDataset, tmp_path: Path
+) -> None:
+    decode(dataset, 24, 16, tmp_path / "cache")
+
+    fewer = decode(replace(dataset, frames=dataset.frames[2:]), 24, 16, tmp_path / "cache")
+
+    assert len(fewer.images) == len(dataset.frames) - 2
+
+
+def test_full_disk_is_refused_before_anything_is_written(
+    dataset: VideoDataset, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"12 decoded frames take .* GiB in .*: make room"):
+        decode(dataset, 10**6, 10**6, tmp_path / "cache")
+
+    assert [path for path in (tmp_path / "cache").iterdir() if path.is_dir()] == []

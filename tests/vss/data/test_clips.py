@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import tiny
 from vss.data import camvid
-from vss.data.clips import Frame, clips_of
+from vss.data.clips import Frame, VideoDataset, clips_of, only_needed, spacing_found
 
 
 def video(*numbers: int, sequence: str = "a", split: str = "train") -> list[Frame]:
@@ -66,6 +66,46 @@ def test_only_labelled_frames_are_targets() -> None:
     clips = clips_of(frames, "train", 1, 1)
 
     assert [(c.target, c.memory) for c in clips] == [(1, (0,))]
+
+
+def test_spacing_found_tells_exact_one_off_and_repeated() -> None:
+    """The irregular frame 901 and the hole after 2400, as in 0016E5."""
+    frames = video(840, 870, 901, 930, 2370, 2400, 4350, 4380)
+
+    found = spacing_found(frames, clips_of(frames, "train", 1, 30), 30)
+
+    # 870, 2400 and 4380 have theirs; 901 finds 870 and 930 finds 901; 840, 2370, 4350 are alone.
+    assert found == {"exact": 3, "one_off": 2, "repeated": 3}
+
+
+def test_repetition_at_stride_one_is_not_called_one_off() -> None:
+    frames = video(5, 6)
+
+    found = spacing_found(frames, clips_of(frames, "train", 1, 1), 1)
+
+    assert found == {"exact": 1, "one_off": 0, "repeated": 1}
+
+
+def test_frames_without_use_are_left_out_and_clips_stay_the_same() -> None:
+    numbers = (1, 8, 9, 10, 19, 20, 21, 40)
+    frames = tuple(Frame("train", "a", n, str(n), "x" if n in (20, 40) else "") for n in numbers)
+    whole = VideoDataset(frames, "f", lambda f: None, lambda f: None, {})  # type: ignore
+
+    kept = only_needed(whole, 2, 10)
+
+    assert [f.number for f in kept.frames] == [1, 10, 20, 40]
+    for dataset in (whole, kept):
+        clips = clips_of(dataset.frames, "train", 2, 10)
+        assert [[dataset.frames[i].number for i in c.memory] for c in clips] == [[1, 10], [40, 40]]
+
+
+def test_real_train_list_has_its_irregular_frames(real_camvid: Path) -> None:
+    frames = camvid.load(tiny(), real_camvid).frames
+
+    found = spacing_found(frames, clips_of(frames, "train", 1, 30), 30)
+
+    # Exact 360 of 367; 901 and its follower are one off; 5 segments begin without a past.
+    assert found == {"exact": 360, "one_off": 2, "repeated": 5}
 
 
 @pytest.mark.parametrize(
