@@ -24,6 +24,10 @@ _CLEARLY_BETTER = 0.8  # of the difference at offset 0
 _CHECKED = 3  # stills that decide on the offset; all are checked at it
 _VIDEO_ENDINGS = (".mxf", ".avi", ".mp4", ".mov", ".mkv")
 _STILL_ENDINGS = (".png", ".jpg", ".jpeg")
+# The official release names two videos otherwise, and one begins in the middle of its sequence:
+# sequence -> beginning of the video's name, and its index less the number (as TMANet's script has
+# it; a few frames either way are searched).
+_OFFICIAL = {"0001TP": ("01TP_extract", -6660), "Seq05VD": ("0005VD", 0)}
 _NAME = re.compile(r"^(?P<prefix>(?P<sequence>.+)_f?)(?P<number>\d+)$")
 
 
@@ -49,6 +53,7 @@ class Task:
         stills: the labelled ones, in time order.
         wanted: number -> file to be written, for those that are not there yet.
         before: frames before each still.
+        expected: index in the video less the number in a name, give or take a few frames.
     """
 
     sequence: str
@@ -56,11 +61,12 @@ class Task:
     stills: tuple[Still, ...]
     wanted: Mapping[int, Path]
     before: int
+    expected: int = 0
 
     @property
     def video_frames(self) -> int:
         """Those that are decoded at most."""
-        return self.stills[-1].number + LARGEST_OFFSET + 1
+        return self.stills[-1].number + self.expected + LARGEST_OFFSET + 1
 
 
 @dataclass(frozen=True)
@@ -99,10 +105,14 @@ def camvid_tasks(root: Path, out: Path, before: int) -> list[Task]:
         raise UserError(
             f"{root} holds no labelled still: expected e.g. 0016E5_07959.png and 0016E5_07959_L.png"
         )
-    return [
-        Task(name, _video_of(name, files, root), stills, _wanted(stills, out, before), before)
-        for name, stills in sequences.items()
-    ]
+    tasks = []
+    for name, stills in sequences.items():
+        video = _video_of(name, files, root)
+        alias, shift = _OFFICIAL.get(name, ("", 0))
+        named_so = bool(alias) and video.stem.lower().startswith(alias.lower())
+        wanted = _wanted(stills, out, before)
+        tasks.append(Task(name, video, stills, wanted, before, shift if named_so else 0))
+    return tasks
 
 
 def _labelled_stills(files: Sequence[Path]) -> dict[str, tuple[Still, ...]]:
@@ -118,15 +128,18 @@ def _labelled_stills(files: Sequence[Path]) -> dict[str, tuple[Still, ...]]:
 
 
 def _video_of(sequence: str, files: Sequence[Path], root: Path) -> Path:
+    beginnings = [sequence, *([_OFFICIAL[sequence][0]] if sequence in _OFFICIAL else [])]
     found = [
         path
         for path in files
-        if path.suffix.lower() in _VIDEO_ENDINGS and path.stem.lower().startswith(sequence.lower())
+        if path.suffix.lower() in _VIDEO_ENDINGS
+        and path.stem.lower().startswith(tuple(name.lower() for name in beginnings))
     ]
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
+        begins = " or ".join(beginnings)
         raise UserError(
-            f"sequence {sequence} needs one video under {root} whose name begins with {sequence} "
+            f"sequence {sequence} needs one video under {root} whose name begins with {begins} "
             f"({', '.join(_VIDEO_ENDINGS)}), found {names}"
         )
     return found[0]
@@ -169,7 +182,7 @@ def extract(task: Task, progress: Callable[[int], None] = lambda done: None) -> 
             continue
         if _is_near(index, task):
             kept[index] = picture.pixels
-        if index == first[-1].number + LARGEST_OFFSET:
+        if index == first[-1].number + task.expected + LARGEST_OFFSET:
             cutter = _start(task, first, kept)
             kept = {}
     cutter = cutter or _start(task, first, kept)  # the video ends soon after the first stills
@@ -179,23 +192,27 @@ def extract(task: Task, progress: Callable[[int], None] = lambda done: None) -> 
 def _is_near(index: int, task: Task) -> bool:
     """Whether a frame may be needed once the offset is known."""
     reach = task.before + LARGEST_OFFSET
-    return any(s.number - reach <= index <= s.number + LARGEST_OFFSET for s in task.stills)
+    number = index - task.expected
+    return any(s.number - reach <= number <= s.number + LARGEST_OFFSET for s in task.stills)
 
 
 def _start(task: Task, first: Sequence[Still], kept: Mapping[int, Image]) -> "_Cutter":
-    cutter = _Cutter(task, find_offset(task.sequence, first, kept))
+    cutter = _Cutter(task, find_offset(task.sequence, first, kept, task.expected))
     for index, pixels in kept.items():
         cutter.take(index, pixels)
     return cutter
 
 
-def find_offset(sequence: str, stills: Sequence[Still], frames: Mapping[int, Image]) -> int:
-    """The constant offset at which the stills are found; 0 unless another is clearly better.
+def find_offset(
+    sequence: str, stills: Sequence[Still], frames: Mapping[int, Image], expected: int = 0
+) -> int:
+    """The constant offset at which the stills are found; as expected unless another is better.
 
     Args:
         sequence: its name, for the error.
         stills: that decide.
         frames: index in the video -> (H, W, 3) RGB, around the stills.
+        expected: in the middle of the offsets that are tried.
 
     Raises:
         UserError: if the stills are found at none.
@@ -205,7 +222,7 @@ def find_offset(sequence: str, stills: Sequence[Still], frames: Mapping[int, Ima
         offset: float(
             np.mean([difference(p, frames[s.number + offset]) for s, p in pictures.items()])
         )
-        for offset in range(-LARGEST_OFFSET, LARGEST_OFFSET + 1)
+        for offset in range(expected - LARGEST_OFFSET, expected + LARGEST_OFFSET + 1)
         if all(still.number + offset in frames for still in stills)
     }
     if not differences:
@@ -217,9 +234,9 @@ def find_offset(sequence: str, stills: Sequence[Still], frames: Mapping[int, Ima
             f"sequence {sequence}: its video does not show its stills; mean difference of 255 by "
             f"offset: {found}; at most {LARGEST_DIFFERENCE:g} is taken"
         )
-    at_zero = differences.get(0, float("inf"))
-    clear = differences[best] < _CLEARLY_BETTER * at_zero or at_zero > LARGEST_DIFFERENCE
-    return best if clear else 0
+    there = differences.get(expected, float("inf"))
+    clear = differences[best] < _CLEARLY_BETTER * there or there > LARGEST_DIFFERENCE
+    return best if clear else expected
 
 
 def difference(still: Image, frame: Image) -> float:

@@ -190,3 +190,20 @@ def test_output_may_lie_beside_the_stills_and_is_taken_for_none(release: Path) -
     assert again.wanted == {}
     assert len(again.stills) == len(STILLS)
     assert still.read_bytes() == content
+
+
+def test_official_video_that_begins_in_the_middle_is_found_by_its_own_name(tmp_path: Path) -> None:
+    """01TP_extract.avi begins at 6660 of 0001TP."""
+    root = tmp_path / "release"
+    root.mkdir()
+    for number in STILLS:
+        Image.fromarray(picture(number)).save(root / f"0001TP_{6660 + number:06d}.png")
+        Image.new("RGB", SIZE).save(root / f"0001TP_{6660 + number:06d}_L.png")
+    write_video(root / "01TP_extract.avi")
+    out = tmp_path / "out"
+
+    done = prepare(root, out, before=2)
+
+    assert (done.offset, done.refused) == (-6660, ())
+    assert difference_to(out / "0001TP_006679.png", 19) < 12
+    assert len(list(out.iterdir())) == done.written == 7
