@@ -2,7 +2,7 @@
 
 Prints a table: reading a batch from the decoded cache, augmenting it, and the whole step, with the
 share of the step that is not the network. On CUDA the next batch is read while the device works:
-there `waits` is the time between the end of a step and the batch being ready.
+`waits` is how long a step waits for its batch to be read, on the CPU the whole reading.
 """
 
 import argparse
@@ -73,19 +73,26 @@ def main() -> None:
             config = parse({**BASE, **settings})
             times = _measure(config, _video(config, Path(folder)), device, given.steps)
             shown = [f"{1000 * seconds:.1f}" for seconds in times]
-            print(f"| {name} | {' | '.join(shown)} | {times[1] / times[2]:.1%} |")
+            share = times[1] / times[2]
+            print(f"| {name} | {' | '.join(shown[:3])} | {share:.1%} | {shown[3]} |")
 
 
 def _measure(
     config: TrialConfig, video: DecodedVideo, device: torch.device, steps: int
-) -> tuple[float, float, float]:
+) -> tuple[float, float, float, float]:
     length = config.memory_length
     clips = [Clip(i, tuple(range(i - length, i))) for i in range(length, len(video.frames))]
     batches = Batches(config, video, clips, device, slice(0, config.batch_size))
     model = build_model(config).to(device)
     optimizer = build_optimizer(config, model)
 
+    waits: list[float] = []
+
     def step(number: int) -> None:
+        ahead, started = batches._ahead.get(number), time.perf_counter()
+        if ahead is not None:
+            ahead.result()
+            waits.append(time.perf_counter() - started)
         images, labels = batches.of(number)
         with autocast(config, device):
             outputs = model(images)
@@ -95,12 +102,11 @@ def _measure(
         optimizer.step()
 
     rng = np.random.default_rng(0)
-    return (
-        _median(lambda n: read(video, [clips[i] for i in rng.integers(len(clips), size=8)]), steps,
-                device),
-        _median(lambda n: batches.of(1000 * n), steps, device),  # not the next: nothing is ahead
-        _median(step, steps, device),
-    )  # fmt: skip
+    picked = [[clips[i] for i in rng.integers(len(clips), size=8)] for _ in range(steps + 2)]
+    reading = _median(lambda n: read(video, picked[n]), steps, device)
+    augmenting = _median(lambda n: batches.of(1000 * n), steps, device)  # nothing is read ahead
+    stepping = _median(step, steps, device)
+    return reading, augmenting, stepping, float(np.median(waits)) if waits else reading
 
 
 def _median(run: Callable[[int], object], steps: int, device: torch.device) -> float:
