@@ -65,9 +65,8 @@ def main() -> None:
         f"{today}, {device_name(device)}, threads: {given.threads}, PyTorch {torch.__version__}, "
     )
     print(f"Python {platform.python_version()}, batch 8, bf16, medians of {given.steps} steps\n")
-    print(
-        "| training | read, ms | read and augment, ms | step, ms | share |\n|---|--:|--:|--:|--:|"
-    )
+    print("| training | read, ms | read and augment, ms | step, ms | share | waits, ms |")
+    print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in CASES.items():
             config = parse({**BASE, **settings})

@@ -184,9 +184,23 @@ def differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
         right.tick_params(length=0)
         right.spines["right"].set_visible(False)
         axes.set_ylim(len(known) - 0.4, -0.6)
+        axes.set_xlim(*_limits(known))
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(f"mIoU (points) against {short[baseline]}, 95 % intervals")
+        axes.set_xlabel(
+            f"mIoU (points) against {short[baseline]}\n95 % intervals, cut off if far out"
+        )
     return True
+
+
+def _limits(bars: Sequence[Bar]) -> tuple[float, float]:
+    """Of the axis: very uncertain intervals would shrink the differences to nothing."""
+    largest = max(abs(bar.mean) for bar in bars)
+    ends = [end for b in bars for end in (b.low_all, b.high_all) if np.isfinite(end)]
+    reach = max(3 * largest, 0.5)
+    low, high = max(min([0.0, *ends]), -reach), min(max([0.0, *ends]), reach)
+    low, high = min(low, *(bar.mean for bar in bars), 0), max(high, *(bar.mean for bar in bars), 0)
+    margin = 0.05 * max(high - low, 0.1)
+    return low - margin, high + margin
 
 
 def curves(
@@ -236,7 +250,8 @@ def _draw_curves(
             axes.plot(list(points), list(points.values()), color=shown, linewidth=0.6, alpha=0.45)
         steps = sorted(set.intersection(*(set(points) for points in known))) if known else []
         means = [float(np.mean([points[step] for points in known])) for step in steps]
-        if means:
+        # A mean over few shared steps would be a line that no seed took.
+        if means and 2 * len(steps) >= max(map(len, known)):
             axes.plot(steps, means, color=shown, linewidth=2 if cell in colour else 1, zorder=3)
             if cell in colour:
                 labels.append((short[cell], means[-1], shown))
@@ -296,14 +311,16 @@ def class_heat_map(
     table = np.array(values, dtype=np.float64)
     if table.size == 0 or not np.isfinite(table).any():
         return False
-    limit = max(1.0, float(np.nanmax(np.abs(table))))
+    limit = max(1.0, float(np.nanpercentile(np.abs(table), 95)))  # one outlier bleaches nothing
     short, named = short_names(cells, NAME_CHARACTERS), short_names(classes, 14)
     width = max(7.0, 2.4 + 0.42 * len(classes))
     with drawing(path, 1.3 + 0.27 * len(cells), width) as figure:
         axes = figure.subplots()
         axes.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
         for (row, column), value in np.ndenumerate(table):
-            if np.isfinite(value):
+            if not np.isfinite(value):
+                axes.text(column, row, "–", ha="center", va="center", fontsize=6.5, color=GREY)  # noqa: RUF001
+            else:
                 bold = marked[row][column]
                 axes.text(
                     column, row, f"{value:+.1f}" + ("*" if bold else ""),

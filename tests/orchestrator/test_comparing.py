@@ -19,6 +19,7 @@ def two(run: Any, write_spec: SpecWriter) -> None:
     run("submit", write_spec(other), "--in-process", "--no-pictures")
 
 
+@pytest.mark.slow
 def test_cells_and_experiments_are_compared_and_mistakes_named(
     run: Any, two: None, settings: Settings
 ) -> None:

@@ -39,6 +39,7 @@ def directories(results: Path) -> list[Path]:
     return sorted(path.parent for path in results.glob("*/result.json"))
 
 
+@pytest.mark.slow
 def test_imported_trials_stand_as_if_trained_here_and_once_only(
     run: Any, results: Path, settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:

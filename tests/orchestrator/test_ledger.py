@@ -128,6 +128,7 @@ def claim_all(url: str, answers: Any, over: Any) -> None:
         over.wait(60)  # both hold their claims at the same time
 
 
+@pytest.mark.slow
 def test_claims_of_two_processes_at_once_share_no_trial(ledger: Ledger, url: str) -> None:
     ledger.add("study", members(*range(40)))
     context = multiprocessing.get_context("spawn")
