@@ -1,5 +1,6 @@
 """CamVid in the forms that people have, painted small."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import tiny
+from tests.vss.test_training import run
 from vss.data import camvid
 from vss.data.camvid_forms import listing, split_of
 from vss.data.camvid_labels import GROUPS
@@ -175,3 +177,27 @@ def test_fingerprint_follows_frames_without_label(tmanet: Path) -> None:
     paint(tmanet / "image_sequence" / "0006R0_f00929.png", still(1))
 
     assert load(tmanet).fingerprint != before
+
+
+def test_official_form_trains(official: Path, tmp_path: Path) -> None:
+    config = tiny(dataset="camvid", clips=None, batch_size=1, steps=2)
+
+    result = run(config, tmp_path / "t", tmp_path / "cache", official)
+
+    assert result is not None
+    assert "miou_without_void" not in result.metrics
+
+
+def test_tmanets_form_trains_void_and_scores_with_and_without(tmanet: Path, tmp_path: Path) -> None:
+    config = tiny(
+        dataset="camvid", clips=None, void_class=True, head="tma", memory_length=1, steps=2,
+        batch_size=1,
+    )  # fmt: skip
+
+    result = run(config, tmp_path / "t", tmp_path / "cache", tmanet)
+
+    assert result is not None
+    assert list(result.iou)[:2] == ["Void", "Sky"]
+    assert {"miou", "miou_without_void"} <= set(result.metrics)
+    described = json.loads((tmp_path / "t" / config.trial_id / "data.json").read_text())
+    assert described["memory_frames"]["train"]["exact"] > 0
