@@ -172,6 +172,9 @@ def report(
         Path | None, typer.Option(help="Folder (default: VSS_HOME/reports/NAME, or DIR).")
     ] = None,
     pictures: Annotated[bool, typer.Option(help="Frames of the dataset in the report.")] = True,
+    sort: Annotated[
+        str | None, typer.Option(help="Best first by miou, latency, training-time ...")
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Again at every news, until all trials have ended.")
     ] = False,
@@ -184,6 +187,7 @@ def report(
     if (name is None) == (source is None):
         given = "neither" if name is None else f"NAME '{name}' and --from '{source}'"
         raise UserError(f"report takes either NAME or --from DIR, found {given}")
+    _check_sort(sort)
     if source is not None:
         if watch:
             raise UserError(
@@ -191,10 +195,10 @@ def report(
             )
         from orchestrator.rebuilding import rebuild
 
-        typer.echo(rebuild(source, out or source, pictures))
+        typer.echo(rebuild(source, out or source, pictures, sort))
         return
     assert name is not None  # noqa: S101  # checked above
-    _report(name, out, pictures, every if watch else None)
+    _report(name, out, pictures, sort, every if watch else None)
 
 
 @app.command()
@@ -301,21 +305,35 @@ def _export(experiment: "Experiment", folder: Path) -> None:
     typer.echo("Here:    vss-orch import results")
 
 
-def _report(name: str, out: Path | None, pictures: bool, every_seconds: float | None) -> None:
+def _check_sort(sort: str | None) -> None:
+    from reports.tables import SORTS
+    from vss.catalog import did_you_mean
+
+    if sort is not None and sort not in SORTS:
+        hint = did_you_mean(sort, SORTS)
+        raise UserError(f"cannot sort by '{sort}'{hint}; known: {', '.join(SORTS)}")
+
+
+def _report(
+    name: str, out: Path | None, pictures: bool, sort: str | None, every_seconds: float | None
+) -> None:
     """Write a report once, or until Ctrl-C or the end of the experiment."""
+    from orchestrator.ledger import Ledger
+    from orchestrator.reporting import build
     from orchestrator.settings import load_settings
+    from orchestrator.watching import watch
 
     settings = load_settings()
     folder = out or settings.report_folder(name)
+
+    def make() -> Path:
+        return build(name, settings, folder, pictures, sort)[1]
+
     if every_seconds is None:
-        from orchestrator.reporting import build
-
-        typer.echo(build(name, settings, folder, pictures)[1])
+        typer.echo(make())
         return
-    from orchestrator.watching import watch
-
     try:
-        watch(name, settings, folder, pictures, every_seconds, say=typer.echo)
+        watch(name, Ledger(settings.ledger_url), make, every_seconds, say=typer.echo)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 

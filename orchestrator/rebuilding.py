@@ -8,7 +8,7 @@ from reports.arrays import ReportError
 from vss.errors import UserError
 
 
-def rebuild(folder: Path, out: Path, pictures: bool) -> Path:
+def rebuild(folder: Path, out: Path, pictures: bool, sort: str | None = None) -> Path:
     """Make a report again from what it left in a folder.
 
     Returns:
@@ -20,7 +20,7 @@ def rebuild(folder: Path, out: Path, pictures: bool) -> Path:
     if not folder.is_dir():
         raise UserError(f"no folder {folder}; --from takes the folder of a report")
     try:
-        return report.rebuild(folder, make_folder(out), pictures)
+        return report.rebuild(folder, make_folder(out), pictures, sort)
     except ReportError as error:
         raise UserError(str(error)) from None
     except OSError as error:

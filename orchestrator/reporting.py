@@ -11,14 +11,16 @@ from rich.table import Table
 
 from orchestrator import artifacts
 from orchestrator.ledger import ExperimentStatus, Ledger, State, TrialStatus
+from orchestrator.publishing import publishable, repeating
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.spec import published_figures
-from orchestrator.tracking import NUMBERS, Measured, Tracker, metric_name
+from orchestrator.tracking import NUMBERS, Measured, Tracker, metric_name, uncollected
 from reports import tables
 from reports.comparison import Study
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report
 from reports.sections import MAX_PICTURED_CELLS
+from vss import catalog
 from vss.errors import UserError
 
 _ENVIRONMENT = (
@@ -28,7 +30,7 @@ _ENVIRONMENT = (
 
 
 def build(
-    name: str, settings: Settings, out: Path, pictures: bool
+    name: str, settings: Settings, out: Path, pictures: bool, sort: str | None = None
 ) -> tuple[ExperimentRecord, Path]:
     """Build the report of an experiment and attach it to its parent run in MLflow.
 
@@ -37,6 +39,7 @@ def build(
         settings: where ledger and tracking store are.
         out: the folder to write into.
         pictures: show frames of the dataset.
+        sort: what the main table is sorted by; None: the order of the spec.
 
     Returns:
         what the report is of, and the path of report.md.
@@ -47,8 +50,10 @@ def build(
     ledger = Ledger(settings.ledger_url)
     experiment = ledger.experiment(name)
     tracker = Tracker(settings.tracking_uri, settings.artifacts)
-    record = records(experiment, ledger.trials(name), tracker, pictures)
-    path = build_report(record, make_folder(out), pictures)
+    trials = ledger.trials(name)
+    with uncollected():
+        record = publishable(records(experiment, trials, tracker, pictures), settings)
+        path = build_report(record, make_folder(out), pictures, sort)
     if experiment.run_id is not None:
         tracker.log_report(experiment.run_id, out)
     return record, path
@@ -81,6 +86,7 @@ def records(
         costs={cell: artifacts.cost(found) for cell, found in latency.get("cells", {}).items()},
         latency_conditions=latency.get("conditions", {}),
         source=experiment.source,
+        command=repeating(trials, experiment.source),
         published=_published(experiment.source),
     )
     return _with_samples(record, measured, tracker) if pictures else record
@@ -151,6 +157,7 @@ def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> Run
         trial_id=trial.trial_id,
         state=trial.state.value,
         settings=trial.settings,
+        implied=catalog.implied(trial.settings),
         message=trial.message,
         run_id=trial.run_id,
         attempts=trial.attempts,

@@ -5,6 +5,7 @@ its spec, its cells' latency and its report. All lie in one MLflow experiment, s
 belong to several of ours: the tag `experiment/<name>` = cell says to which.
 """
 
+import gc
 import json
 import logging
 import os
@@ -13,8 +14,8 @@ import socket
 import sqlite3
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,13 +199,14 @@ class Tracker:
     def measured(self, run_ids: Sequence[str]) -> dict[str, "Measured"]:
         """Run id -> what its run holds; runs that were deleted are left out."""
         found = {}
-        for first in range(0, len(run_ids), 100):
-            part = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
-            query = f"attributes.run_id IN ({part})"
-            for run in self._client.search_runs([self.experiment_id], query, max_results=1000):
-                found[run.info.run_id] = Measured(
-                    dict(run.data.metrics), dict(run.data.tags), run.info.artifact_uri
-                )
+        with uncollected():
+            for first in range(0, len(run_ids), 100):
+                part = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
+                query = f"attributes.run_id IN ({part})"
+                for run in self._client.search_runs([self.experiment_id], query, max_results=1000):
+                    found[run.info.run_id] = Measured(
+                        dict(run.data.metrics), dict(run.data.tags), run.info.artifact_uri
+                    )
         return found
 
     def file(self, run_id: str, found: Measured, name: str) -> bytes | None:
@@ -324,6 +326,21 @@ class TrialRun:
         metrics = [Metric(metric_name(name), value, now, step) for name, value, step in points]
         for first in range(0, len(metrics), 1000):
             self._client.log_batch(self.run_id, metrics=metrics[first : first + 1000])
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without garbage collections, which look at all rows of a store again and again.
+
+    A thousand runs are read in a third of the time.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _tags(values: Mapping[str, Any]) -> list[RunTag]:

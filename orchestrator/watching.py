@@ -6,17 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.ledger import Ledger, State, TrialStatus
-from orchestrator.reporting import build
-from orchestrator.settings import Settings
 
 _OPEN = (State.PENDING, State.RUNNING)
 
 
 def watch(
     name: str,
-    settings: Settings,
-    out: Path,
-    pictures: bool,
+    ledger: Ledger,
+    build: Callable[[], Path],
     every_seconds: float,
     say: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
@@ -25,9 +22,8 @@ def watch(
 
     Args:
         name: of the experiment.
-        settings: where ledger and tracking store are.
-        out: the folder to write into.
-        pictures: show frames of the dataset.
+        ledger: where it stands.
+        build: makes the report as it is now; the path of report.md.
         every_seconds: between two looks at the ledger.
         say: prints a line, one for each report.
         sleep: waits.
@@ -35,14 +31,12 @@ def watch(
     Raises:
         UserError: if there is no such experiment, or no such folder can be made.
     """
-    ledger = Ledger(settings.ledger_url)
     ledger.experiment(name)
     seen: object = None
     while True:
         trials = ledger.trials(name)
         if (now := _news(trials)) != seen:
-            _, path = build(name, settings, out, pictures)
-            say(f"{_counts(trials)}: {path}")
+            say(f"{_counts(trials)}: {build()}")
             seen = now
         if not any(trial.state in _OPEN for trial in trials):
             return

@@ -8,18 +8,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.comparison import Compared, Study, best_against_next, frontier
-from reports.factors import Effect, effects, interactions
+from reports.factors import Effect, Interaction
 from reports.statistics import BETTER, NO_VERDICT, SEEDS_FOR_A_VERDICT, WORSE, summarise
 from reports.tables import escape, number, percent
 
+NOT_SET = "not set"  # a setting that does not apply
 _NAMED = 3  # cells or settings that a sentence names before it says how many more there are
 
 
-def answer(study: Study, latency_ms: Mapping[str, float]) -> list[str]:
+def answer(
+    study: Study,
+    found: Sequence[Effect],
+    together: Sequence[Interaction],
+    latency_ms: Mapping[str, float],
+) -> list[str]:
     """Three to six sentences.
 
     Args:
         study: what was measured.
+        found: what each setting does in it.
+        together: which settings act together.
         latency_ms: cell -> median latency; NaN or missing where not measured.
     """
     if not study.record.finished:
@@ -27,8 +35,8 @@ def answer(study: Study, latency_ms: Mapping[str, float]) -> list[str]:
     said = [
         _best(study),
         _baseline(study),
-        _factors(study),
-        _together(study),
+        _factors(found),
+        _together(together),
         _frontier(study, latency_ms),
         _missing(study),
     ]
@@ -74,8 +82,7 @@ def _baseline(study: Study) -> str:
     return f"Against the baseline, {base}: {'; '.join(said)}."
 
 
-def _factors(study: Study) -> str:
-    found = effects(study)
+def _factors(found: Sequence[Effect]) -> str:
     clear = [effect for effect in found if effect.compared.verdict in (BETTER, WORSE)]
     if not found or all(effect.compared.verdict == NO_VERDICT for effect in found):
         return ""
@@ -91,8 +98,8 @@ def _effect(effect: Effect) -> str:
     return f"{change} changes mIoU by {points(effect.compared)}"
 
 
-def _together(study: Study) -> str:
-    clear = [found for found in interactions(study) if found.compared.verdict in (BETTER, WORSE)]
+def _together(together: Sequence[Interaction]) -> str:
+    clear = [found for found in together if found.compared.verdict in (BETTER, WORSE)]
     if not clear:
         return ""
     names = dict.fromkeys(" and ".join(escape(s) for s in found.settings) for found in clear)
@@ -104,6 +111,9 @@ def _frontier(study: Study, latency_ms: Mapping[str, float]) -> str:
     cells = frontier(latency_ms, scores)
     if len(scores) < 2 or not cells:
         return ""
+    if len(cells) == 1:
+        fastest = f"{_name(cells[0])} ({number(latency_ms[cells[0]], 1)} ms)"
+        return f"No cell is faster or scores higher than {fastest}."
     named = [f"{_name(cell)} ({number(latency_ms[cell], 1)} ms)" for cell in cells]
     if len(cells) == len(scores):
         return (
@@ -140,7 +150,7 @@ def shown(value: Any) -> str:
 def plain(value: Any) -> str:
     """A setting's value as a reader would say it."""
     if value is None:
-        return "not set"
+        return NOT_SET
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -12,11 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from scipy.optimize import isotonic_regression
 
 DPI = 150
 WIDTH_INCHES = 7
+_LEADER = 0.05  # of a figure's width, from axes to the labels beside them
 SMALL = 8  # points: labels inside a figure
 BASELINE, OTHER, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
 # Paul Tol's muted scheme, told apart by colour-blind readers, without the hue of the baseline.
@@ -59,6 +61,10 @@ def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES
 def laid_out(figure: Figure) -> RendererBase:
     """Fix where the axes are, so that pixels can be counted; what measures text."""
     figure.draw_without_rendering()
+    return _renderer(figure)
+
+
+def _renderer(figure: Figure) -> RendererBase:
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101  # made so by `drawing`
     renderer: RendererBase = canvas.get_renderer()  # type: ignore[no-untyped-call]
@@ -74,10 +80,16 @@ def shortened(text: str, limit: int) -> str:
     return f"{flat[:head]}…{flat[len(flat) - (limit - head - 1) :]}"
 
 
-def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
-    """Name -> short name; those that would look alike keep as much as tells them apart."""
+def short_names(names: Iterable[str], limit: int, most: int = 1000) -> dict[str, str]:
+    """Name -> short name; those that would look alike keep as much as tells them apart.
+
+    Args:
+        names: of cells, for example.
+        limit: characters of a name.
+        most: characters of a name that would look like another one.
+    """
     names = list(names)
-    longest = max((len(name) for name in names), default=0)
+    longest = min(max((len(name) for name in names), default=0), most)
     short = {name: shortened(name, limit) for name in names}
     while limit < longest:
         taken = list(short.values())
@@ -104,9 +116,22 @@ def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Tex
     """
     at_edge = axes.get_yaxis_transform()
     return [
-        axes.text(1.035, y, text, color=colour, fontsize=SMALL, va="center", transform=at_edge)
+        axes.text(
+            1.035, y, text, color=colour, fontsize=SMALL, va="center", transform=at_edge,
+            in_layout=False,
+        )
         for text, y, colour in labels
-    ]
+    ]  # fmt: skip
+
+
+def leave_room(figure: Figure, texts: Sequence[Text]) -> None:
+    """Make the axes so narrow that labels right of them are inside the figure."""
+    renderer = _renderer(figure)
+    widest = max((text.get_window_extent(renderer).width for text in texts), default=0.0)
+    room = widest / figure.bbox.width + _LEADER if texts else 0.0
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # made so by `drawing`
+    engine.set(rect=(0, 0, 1 - room, 1))
 
 
 def spread_ends(axes: Axes, texts: Sequence[Text], renderer: RendererBase) -> None:

@@ -3,11 +3,13 @@
 Cells are matched: two that differ in one setting alone show what it does, four that differ in two
 settings show whether they act together. It holds for crossed designs, for one factor at a time and
 for cells listed by name alike; settings that only ever move together have no effect of their own.
+An option that only one of two heads takes, or of which each has its own default, belongs to the
+head: it does not count as a difference.
 """
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,8 @@ from reports.records import ExperimentRecord
 
 # Settings that follow from others or mean nothing by themselves.
 _NOT_FACTORS = ("seed", "teacher")
+# Settings whose values have options of their own; an option that does not apply is None.
+_CHOICES = ("head", "backbone", "dataset", "optimizer", "schedule")
 
 
 @dataclass(frozen=True)
@@ -71,24 +75,27 @@ def factor_lines(
     cells, found = _Cells(study), []
     for setting, values in varying.items():
         ordered = sorted(values, key=_by_value)
+        naming = [n for n in varying if n != setting and not cells.follows(n, varying)]
         lines: dict[str, list[str | None]] = {}
         for value in values:
             for cell in cells.having(setting, value):
                 along = [cells.but(cell, {setting: other}) for other in ordered]
                 if sum(place is not None for place in along) > 1:
-                    lines.setdefault(_line_name(cells.settings[cell], varying, setting), along)
+                    shared = cells.shared([place for place in along if place is not None])
+                    lines.setdefault(_line_name(shared, naming), along)
+        taken = [any(along[at] for along in lines.values()) for at in range(len(ordered))]
         if lines:
-            found.append((setting, ordered, lines))
+            kept = {name: list(itertools.compress(along, taken)) for name, along in lines.items()}
+            found.append((setting, list(itertools.compress(ordered, taken)), kept))
     return found
 
 
-def _line_name(settings: Mapping[str, Any], varying: Iterable[str], setting: str) -> str:
-    parts = [
-        str(settings[name]) if name in ("head", "backbone") else f"{name}={settings[name]}"
-        for name in varying
-        if name != setting and settings.get(name) is not None
-    ]
-    return " ".join(parts)
+def _line_name(settings: Mapping[str, Any], naming: Iterable[str]) -> str:
+    return " ".join(
+        str(settings[name]) if name in _CHOICES else f"{name}={settings[name]}"
+        for name in naming
+        if name in settings
+    )
 
 
 def _by_value(value: Any) -> tuple[bool, float, str]:
@@ -149,26 +156,91 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
     """In order of appearance; lists are values too, and true is not 1."""
     found: dict[str, Any] = {}
     for value in values:
-        found.setdefault(json.dumps(value, default=str), value)
+        found.setdefault(_text(value), value)
     return list(found.values())
 
 
 class _Cells:
-    """Finds the cell that has given settings."""
+    """Finds the cells that have given settings; the baseline comes before all others."""
 
     def __init__(self, study: Study) -> None:
         known = _settings(study.record).items()
-        self.settings = {cell: settings for cell, settings in known if study.runs(cell)}
-        self._cell = {_key(settings): cell for cell, settings in self.settings.items()}
+        measured = [(cell, settings) for cell, settings in known if study.runs(cell)]
+        measured.sort(key=lambda item: item[0] != study.record.baseline)
+        self.settings = dict(measured)
+        # Values as text: lists can be compared too, and true is not 1.
+        self._texts = {
+            cell: {
+                name: _text(value)
+                for name, value in settings.items()
+                if value is not None and name not in _NOT_FACTORS
+            }
+            for cell, settings in measured
+        }
+        self._implied = {cell: set(run.implied) for run in study.record.runs for cell in [run.cell]}
+        self._having: dict[tuple[str, str | None], list[str]] = {}
+        for cell, texts in self._texts.items():
+            for name in dict.fromkeys(n for settings in self.settings.values() for n in settings):
+                self._having.setdefault((name, texts.get(name)), []).append(cell)
+        self._alike = {frozenset(t.items()): cell for cell, t in reversed(self._texts.items())}
 
     def having(self, setting: str, value: Any) -> list[str]:
         """All cells with a value of a setting."""
-        wanted = _key({setting: value})
-        return [c for c, s in self.settings.items() if _key({setting: s.get(setting)}) == wanted]
+        return self._having.get((setting, None if value is None else _text(value)), [])
 
     def but(self, cell: str, changes: Mapping[str, Any]) -> str | None:
-        """The cell that is equal to another one but for some changes."""
-        return self._cell.get(_key({**self.settings[cell], **changes}))
+        """The cell that is equal to another one but for some changes.
+
+        With another head, for example, a cell is equal if all settings are that apply to both.
+        """
+        wanted = self._texts[cell] | {name: _text(v) for name, v in changes.items()}
+        wanted = {name: text for name, text in wanted.items() if changes.get(name, "") is not None}
+        found = self._alike.get(frozenset(wanted.items()))
+        choice = next((name for name in changes if name in _CHOICES), None)
+        if found is not None or choice is None:
+            return found
+        return next(
+            (
+                other
+                for other in self.having(choice, changes[choice])
+                if all(self._texts[other].get(name) == wanted.get(name) for name in changes)
+                and self._equal_but_for_options(self._texts[other], wanted, {cell, other})
+            ),
+            None,
+        )
+
+    def _equal_but_for_options(
+        self, one: Mapping[str, str], two: Mapping[str, str], cells: Collection[str]
+    ) -> bool:
+        """Whether what differs applies to one of two cells only, or is implied in both."""
+        return all(
+            two.get(name, text) == text or all(name in self._implied[cell] for cell in cells)
+            for name, text in one.items()
+        )
+
+    def shared(self, chosen: Sequence[str]) -> dict[str, Any]:
+        """The settings that some cells have in common."""
+        first, *others = (set(self._texts[cell].items()) for cell in chosen)
+        return {name: self.settings[chosen[0]][name] for name, _ in first.intersection(*others)}
+
+    def follows(self, name: str, varying: Iterable[str]) -> bool:
+        """Whether a setting is an option whose value another one that varies decides."""
+        values = {cell: texts.get(name) for cell, texts in self._texts.items()}
+        if not any(v is None or name in self._implied[cell] for cell, v in values.items()):
+            return False
+        return any(
+            all(
+                len({values[cell] for cell in cells}) == 1
+                for (setting, _), cells in self._having.items()
+                if setting == choice
+            )
+            for choice in set(varying) & set(_CHOICES)
+            if choice != name
+        )
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _against_reference(
@@ -213,9 +285,3 @@ def _summed(contrasts: Sequence[Contrast]) -> dict[str, float]:
         for cell, weight in contrast.items():
             total[cell] = total.get(cell, 0.0) + weight / len(contrasts)
     return total
-
-
-def _key(settings: Mapping[str, Any]) -> str:
-    """Equal for equal settings; what is not set is left out."""
-    known = {k: v for k, v in settings.items() if v is not None and k not in _NOT_FACTORS}
-    return json.dumps(known, sort_keys=True, default=str)

@@ -19,10 +19,11 @@ Numbers = NDArray[np.float64]
 
 _ANGLES = (30, -30, 0, 150, 210, 180, 90, 270, 60, 120, 240, 300)
 _DIRECTIONS = [math.radians(angle) for angle in _ANGLES]
-_RINGS_PX = (11, 20, 32, 48, 68, 92, 120, 155, 195, 240)
+_RINGS_PX = (11, 20, 30, 40, 52, 64, 78, 92, 108, 124, 142, 160, 180, 200, 240)
 _SWEEPS = 4
 # What a fault costs, in pixels that a label would rather be away from its point.
-_PER_PX_OUTSIDE, _PER_PX2_OF_LABEL, _CROSSED = 1000.0, 4.0, 150.0
+_PER_PX_OUTSIDE, _PER_PX2_OF_LABEL, _PER_PX2_COVERED = 1000.0, 4.0, 2.0
+_CROSSED, _PASSED = 150.0, 10.0
 _PREFERENCE = 0.4  # of one direction before the next
 
 
@@ -31,7 +32,7 @@ class Obstacles(NamedTuple):
 
     Attributes:
         boxes: (M, 4).
-        weights: (M,) cost of covering one square pixel.
+        weights: (M,) how bad it is to cover one, 1 for what must be seen.
     """
 
     boxes: Boxes
@@ -62,7 +63,10 @@ def place(
         bounds: left, bottom, right, top of where labels may be.
     """
     candidates = [_around(anchor, size) for anchor, size in zip(anchors, sizes, strict=True)]
-    own = [_own_cost(boxes, obstacles, bounds) for boxes in candidates]
+    own = [
+        _own_cost(anchor, boxes, obstacles, bounds)
+        for anchor, boxes in zip(anchors, candidates, strict=True)
+    ]
     chosen: list[int | None] = [None] * len(anchors)
     for _ in range(_SWEEPS):
         before = list(chosen)
@@ -96,15 +100,31 @@ def _around(anchor: Numbers, size: Numbers) -> Boxes:
     return np.concatenate([middle - size / 2, middle + size / 2], axis=1)
 
 
-def _own_cost(boxes: Boxes, obstacles: Obstacles, bounds: tuple[float, ...]) -> Numbers:
-    """(C, 4) -> (C,) what does not depend on the other labels."""
+def _own_cost(
+    anchor: Numbers, boxes: Boxes, obstacles: Obstacles, bounds: tuple[float, ...]
+) -> Numbers:
+    """(2,), (C, 4) -> (C,) what does not depend on the other labels."""
     rings = np.repeat(_RINGS_PX, len(_DIRECTIONS))
     preference = _PREFERENCE * np.tile(np.arange(len(_DIRECTIONS)), len(_RINGS_PX))
     left, bottom, right, top = bounds
     low, high = np.array([left, bottom]), np.array([right, top])
     outside = np.maximum(low - boxes[:, :2], 0) + np.maximum(boxes[:, 2:] - high, 0)
-    covered = overlap(boxes, obstacles.boxes) @ obstacles.weights
-    return np.asarray(rings + preference + _PER_PX_OUTSIDE * outside.sum(axis=1) + covered)
+    covered = _PER_PX2_COVERED * overlap(boxes, obstacles.boxes) @ obstacles.weights
+    passed = _PASSED * _passed(anchor, boxes, obstacles)
+    return np.asarray(rings + preference + _PER_PX_OUTSIDE * outside.sum(axis=1) + covered + passed)
+
+
+def _passed(anchor: Numbers, boxes: Boxes, obstacles: Obstacles) -> Numbers:
+    """(2,), (C, 4) -> (C,) the weights of the obstacles that a leader would run across."""
+    low, high = obstacles.boxes[:, :2], obstacles.boxes[:, 2:]
+    others = ((anchor < low) | (anchor > high)).any(axis=1)  # not of the label's own point
+    low, high, weights = low[others], high[others], obstacles.weights[others]
+    ends = _nearest(anchor, boxes)
+    starts = np.broadcast_to(anchor, ends.shape)
+    crossed = np.zeros((len(boxes), len(weights)))
+    for one, two in ((low, high), (np.c_[low[:, 0], high[:, 1]], np.c_[high[:, 0], low[:, 1]])):
+        crossed = np.maximum(crossed, _crossed(starts, ends, one, two))  # both diagonals of a box
+    return np.asarray(crossed @ weights)
 
 
 def _shared_cost(
@@ -126,9 +146,14 @@ def _shared_cost(
 
 def _crossings(starts: Numbers, ends: Numbers, others: Numbers, other_ends: Numbers) -> Numbers:
     """(C, 2) x 2, (M, 2) x 2 -> (C,) how many of the other segments each segment crosses."""
+    return np.asarray(_crossed(starts, ends, others, other_ends).sum(axis=1))
+
+
+def _crossed(starts: Numbers, ends: Numbers, others: Numbers, other_ends: Numbers) -> Numbers:
+    """(C, 2) x 2, (M, 2) x 2 -> (C, M) 1 where two segments cross."""
     a, b, c, d = starts[:, None], ends[:, None], others[None], other_ends[None]
     apart = (_turn(a, b, c) * _turn(a, b, d) < 0) & (_turn(c, d, a) * _turn(c, d, b) < 0)
-    return np.asarray(apart.sum(axis=1), dtype=np.float64)
+    return np.asarray(apart, dtype=np.float64)
 
 
 def _turn(a: Numbers, b: Numbers, c: Numbers) -> Numbers:

@@ -31,6 +31,8 @@ class RunRecord:
         state: FINISHED, or why there are no numbers: FAILED, PENDING, RUNNING, CANCELLED, DELETED.
         message: the error of a failed trial.
         settings: every setting that applies.
+        implied: settings that follow from another one: options with the default of their head, for
+            example. Heads may have different defaults of the same option.
         metrics: metric -> value on the scored split; fractions.
         iou: class -> IoU; a class that does not occur is missing.
         train_seconds: optimiser steps only.
@@ -48,6 +50,7 @@ class RunRecord:
     trial_id: str
     state: str
     settings: Mapping[str, Any]
+    implied: Sequence[str] = ()
     message: str | None = None
     run_id: str | None = None
     attempts: int = 0
@@ -110,6 +113,7 @@ class ExperimentRecord:
         costs: cell -> what it costs at inference.
         latency_conditions: what latency was measured on; empty if it was not.
         source: the spec as written.
+        command: what makes the experiment again, with the spec as `spec.yaml`; empty if unknown.
         colours: class -> RGB.
         published: cell -> figures that others printed, by another protocol: `miou` (a fraction)
             and `train_seconds`, where given.
@@ -123,6 +127,7 @@ class ExperimentRecord:
     costs: Mapping[str, CellCost] = field(default_factory=dict)
     latency_conditions: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    command: str = ""
     colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 

@@ -13,19 +13,23 @@ from reports.sections import FIGURES, PICTURES, SECTIONS, Page
 from reports.tables import duration, interval, number, signed, spread
 
 
-def build_report(record: ExperimentRecord, out: Path, pictures: bool = True) -> Path:
+def build_report(
+    record: ExperimentRecord, out: Path, pictures: bool = True, sort: str | None = None
+) -> Path:
     """Write a report in all its forms, its figures, and what `rebuild` needs, into a folder.
 
     Args:
         record: the experiment.
         out: the folder; made if need be, files of an earlier report are replaced.
         pictures: show frames of the dataset.
+        sort: what the main table is sorted by, see `tables.SORTS`; None: the order of the spec.
 
     Returns:
         the path of report.md.
 
     Raises:
         ReportError: if the record holds what cannot be saved.
+        ValueError: if the table cannot be sorted by that.
     """
     record = saved.plain(record)
     out.mkdir(parents=True, exist_ok=True)
@@ -33,10 +37,10 @@ def build_report(record: ExperimentRecord, out: Path, pictures: bool = True) -> 
     for pattern in FIGURES:
         for figure in out.glob(pattern):
             figure.unlink()
-    return _write(record, out, pictures)
+    return _write(record, out, pictures, sort)
 
 
-def rebuild(folder: Path, out: Path, pictures: bool = True) -> Path:
+def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = None) -> Path:
     """Make a report again from what it left beside itself.
 
     Markdown, CSV, JSON and TeX are the same to the last byte. Plots are drawn anew; pictures are
@@ -46,12 +50,14 @@ def rebuild(folder: Path, out: Path, pictures: bool = True) -> Path:
         folder: of a report.
         out: for the new one; may be the same.
         pictures: show frames of the dataset.
+        sort: what the main table is sorted by, as for `build_report`.
 
     Returns:
         the path of the new report.md.
 
     Raises:
         ReportError: if a file is missing or damaged.
+        ValueError: if the table cannot be sorted by that.
     """
     record = saved.load(folder)
     out.mkdir(parents=True, exist_ok=True)
@@ -59,12 +65,13 @@ def rebuild(folder: Path, out: Path, pictures: bool = True) -> Path:
         shutil.rmtree(out / PICTURES, ignore_errors=True)
         if pictures and (folder / PICTURES).is_dir():
             shutil.copytree(folder / PICTURES, out / PICTURES)
-    return _write(record, out, pictures)
+    return _write(record, out, pictures, sort)
 
 
-def _write(record: ExperimentRecord, out: Path, pictures: bool) -> Path:
+def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None) -> Path:
     study = Study(record)
-    page = Page(study, tables.overview(study), out, pictures)
+    table = tables.in_order(tables.overview(study), sort)
+    page = Page(study, table, out, pictures)
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
     tables.results(record).to_csv(out / "results.csv", index=False)
     saved.save(record, out)

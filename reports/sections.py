@@ -1,7 +1,7 @@
 """The sections of a report, in reading order: numbers in, Markdown out."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports import plots, samples, tables
-from reports.answer import answer, plain, points, shown
+from reports.answer import NOT_SET, answer, plain, points, shown
 from reports.comparison import Compared, Study, class_differences, frontier
 from reports.factors import Effect, Interaction, effects, factor_lines, interactions
 from reports.records import ExperimentRecord, RunRecord
@@ -39,6 +39,7 @@ FIGURES = (
 PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
 MAX_MAPPED_CELLS = 40  # of the heat map
+_NAMED = 8  # trials or cells that a line names before it says how many more there are
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class Page:
         """Cell -> median latency of a clip."""
         return dict(zip(self.table["cell"], self.table["clip_median"], strict=True))
 
+    @cached_property
+    def effects(self) -> list[Effect]:
+        """What each setting does."""
+        return effects(self.study)
+
+    @cached_property
+    def interactions(self) -> list[Interaction]:
+        """Which settings act together."""
+        return interactions(self.study)
+
 
 def _heading(page: Page) -> str:
     record = page.record
@@ -79,7 +90,9 @@ def _heading(page: Page) -> str:
 
 
 def _answer(page: Page) -> str:
-    return "## Answer\n\n" + " ".join(answer(page.study, page.latency_ms))
+    return "## Answer\n\n" + " ".join(
+        answer(page.study, page.effects, page.interactions, page.latency_ms)
+    )
 
 
 def _accuracy(page: Page) -> str:
@@ -224,10 +237,11 @@ def _draw_frontier(page: Page, path: Path) -> bool:
         plots.Point(
             cell=row["cell"],
             latency_ms=row["clip_median"],
-            latency_high=row["clip_p95"],
+            latency_low=row["clip_low"],
+            latency_high=row["clip_high"],
             score=100 * row["mean"],
-            score_low=100 * (row["mean"] - row["std"]),
-            score_high=100 * (row["mean"] + row["std"]),
+            score_low=100 * (row["mean"] - row["delta"] + row["low"]),
+            score_high=100 * (row["mean"] - row["delta"] + row["high"]),
             is_baseline=row["cell"] == page.record.baseline,
             on_frontier=row["cell"] in best,
         )
@@ -270,7 +284,7 @@ def _draw_curves(page: Page, path: Path) -> bool:
 
 
 def _factors(page: Page) -> str:
-    found, together = effects(page.study), interactions(page.study)
+    found, together = page.effects, page.interactions
     if not found:
         return ""
     parts = [
@@ -432,42 +446,77 @@ def _conditions(page: Page) -> str:
     lines = [
         _said("scored on", {f"{r.scored_split} ({r.scored_frames} frames)" for r in runs}),
         *(
-            _said(label, {str(run.settings.get(name, "")) for run in runs} - {""})
-            for label, name in _SETTINGS_SHOWN.items()
+            _said(label, {_settings(run, label, names) for run in runs} - {""})
+            for label, names in _SETTINGS_SHOWN.items()
         ),
+        _seeds_line(page),
         _said("classes", {_class_rule(r) for r in runs if r.classes}),
-        _said("data fingerprint", {(r.data_fingerprint or "")[:12] for r in runs}),
+        _said("data fingerprint", {(r.data_fingerprint or "unknown")[:12] for r in runs}),
         *(
             _said(label, {str(run.environment.get(name, "unknown")) for run in runs})
             for label, name in _ENVIRONMENT_SHOWN.items()
         ),
-        _said(
-            "uncommitted changes", {str(r.environment.get("git_dirty", "unknown")) for r in runs}
-        ),
-        _said("peak memory, MiB", {_range([r.peak_memory_mib or 0 for r in runs])}),
+        f"- peak memory of a training, MiB: {_range([r.peak_memory_mib for r in runs])}",
         _latency_line(record),
     ]
-    retried = [f"{escape(r.cell)}, seed {r.seed}" for r in runs if r.attempts > 1]
+    retried = [
+        f"{escape(r.cell)}, seed {r.seed} ({r.attempts} times)" for r in runs if r.attempts > 1
+    ]
     if retried:
         lines.append(f"- started more than once: {'; '.join(retried)}")
     return "## How it was measured\n\n" + "\n".join(line for line in lines if line)
 
 
+# A line of the list -> the settings that it shows; what does not apply is left out.
 _SETTINGS_SHOWN = {
-    "dataset": "dataset",
-    "precision": "precision",
-    "steps": "steps",
-    "batch size": "batch_size",
-    "memory frame spacing, video frames": "frame_stride",
-    "weights scored": "select",
-}
+    "dataset": ("dataset",),
+    "frames, pixels": ("frame_width", "frame_height"),
+    "memory frame spacing, video frames": ("frame_stride",),
+    "backbone": ("backbone", "width", "output_stride", "weights"),
+    "steps": ("steps",),
+    "batch size": ("batch_size",),
+    "optimizer": ("optimizer", "learning_rate", "momentum", "weight_decay", "gradient_clip"),
+    "schedule": ("schedule", "poly_power", "final_learning_rate", "warmup_share"),
+    "loss": (
+        "class_weights", "ohem_threshold", "auxiliary_weight", "distillation_weight", "temperature",
+    ),
+    "augmentation": (
+        "flip", "scale_min", "scale_max", "crop_width", "crop_height", "photometric",
+    ),
+    "windows at test": ("window", "window_stride"),
+    "precision": ("precision",),
+    "weights scored": ("select",),
+}  # fmt: skip
 _ENVIRONMENT_SHOWN = {
     "device": "device",
     "threads": "threads",
     "trials that may share a device": "trials_on_device",
+    "system": "system",
+    "Python": "python",
     "PyTorch": "torch",
+    "torchvision": "torchvision",
+    "NumPy": "numpy",
     "commit": "git_commit",
+    "uncommitted changes": "git_dirty",
 }
+
+
+def _settings(run: RunRecord, label: str, names: Sequence[str]) -> str:
+    """Some settings of a trial by name and value; without its name what the label says already."""
+    known = [(name, plain(run.settings[name])) for name in names if name in run.settings]
+    return ", ".join(
+        value if name == label or len(names) == 1 else f"{name} {value}"
+        for name, value in known
+        if value != NOT_SET
+    )
+
+
+def _seeds_line(page: Page) -> str:
+    """The seeds of the finished trials; cells may lack some."""
+    cells = {cell: sorted(page.study.runs(cell)) for cell in page.record.cells}
+    return _said(
+        "seeds", {", ".join(map(str, seeds)) for seeds in cells.values() if seeds}, apart="; "
+    )
 
 
 def _class_rule(run: RunRecord) -> str:
@@ -476,19 +525,18 @@ def _class_rule(run: RunRecord) -> str:
     return f"{len(run.classes)}, {'void is one of them' if void else 'void is not scored'}"
 
 
-def _said(label: str, values: set[str]) -> str:
+def _said(label: str, values: set[str], apart: str = ", ") -> str:
     """A line of the list; it warns if rows of one table were measured under several conditions."""
     if not values:
         return ""
-    shown = ", ".join(escape(value) for value in sorted(values))
+    shown = apart.join(escape(value) for value in sorted(values))
     warning = " — **rows differ in it**" if len(values) > 1 else ""
     return f"- {label}: {shown}{warning}"
 
 
-def _range(values: list[float]) -> str:
-    if not values:
-        return tables.MISSING
-    return f"{min(values):.0f} to {max(values):.0f}"
+def _range(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{min(known):.0f} to {max(known):.0f}" if known else "not measured"
 
 
 def _latency_line(record: ExperimentRecord) -> str:
@@ -503,24 +551,77 @@ def _latency_line(record: ExperimentRecord) -> str:
 
 
 def _spec(page: Page) -> str:
-    if not page.record.source:
+    record = page.record
+    if not record.source:
         return ""
-    return (
-        "## Repeat it\n\nSave this as `spec.yaml`, then `vss-orch submit spec.yaml`:\n\n"
-        f"````yaml\n{page.record.source.rstrip()}\n````"
-    )
+    parts = ["## Repeat it"]
+    if record.command:
+        parts += ["Save this as `spec.yaml`, then", f"    {record.command}"]
+    return "\n\n".join([*parts, f"````yaml\n{record.source.rstrip()}\n````"])
 
 
 def _missing(page: Page) -> str:
-    gone = [run for run in page.record.runs if run.state != "FINISHED"]
-    if not gone:
-        return ""
+    """What has no numbers, and what has some of them only."""
     lines = [
         f"- {escape(run.cell)}, seed {run.seed}: {run.state}"
         + (f", {escape(run.message)}" if run.message else "")
-        for run in gone
+        for run in page.record.runs
+        if run.state != "FINISHED"
     ]
-    return "### What is missing\n\n" + "\n".join(lines)
+    lines += _gaps(page)
+    return "### What is missing\n\n" + "\n".join(lines) if lines else ""
+
+
+def _gaps(page: Page) -> list[str]:
+    """What finished trials lack, and what the report cannot say for that."""
+    runs = page.record.finished
+    lacks: dict[str, list[RunRecord]] = {
+        "no counts of single frames (frames.npz), so no interval of any cell covers the test set": [
+            run for run in runs if run.confusions is None
+        ],
+        "no curves (curves.csv)": [run for run in runs if not run.curves],
+        "a score that is no number": [
+            run for run in runs if math.isnan(run.metrics.get(page.study.metric, math.nan))
+        ],
+    }
+    lines = [f"- {what}: {_trials(found)}" for what, found in lacks.items() if found]
+    if runs and not lacks[next(iter(lacks))] and page.study.test_sets is None:
+        lines.append(
+            "- trials were scored on different frames or data, so no interval covers the test set"
+        )
+    costs = page.record.costs
+    unmeasured = [
+        escape(cell)
+        for cell in page.record.cells
+        if page.study.runs(cell) and (cell not in costs or costs[cell].clip is None)
+    ]
+    if unmeasured and page.record.latency_conditions:
+        lines.append(f"- no latency, so not in its figure: {_several(unmeasured)}")
+    lines += [
+        f"- class {escape(name)}: in no label of {_several([escape(c) for c in cells])}"
+        for name, cells in _absent_classes(page).items()
+    ]
+    return lines
+
+
+def _absent_classes(page: Page) -> dict[str, list[str]]:
+    """Class -> the cells that have no IoU of it: it is neither labelled nor predicted."""
+    absent: dict[str, list[str]] = {}
+    for cell in page.record.cells:
+        for run in list(page.study.runs(cell).values())[:1]:
+            for name in run.classes:
+                if name not in run.iou or math.isnan(run.iou[name]):
+                    absent.setdefault(name, []).append(cell)
+    return absent
+
+
+def _trials(runs: Sequence[RunRecord]) -> str:
+    return _several([f"{escape(run.cell)}, seed {run.seed}" for run in runs], "; ")
+
+
+def _several(names: Sequence[str], apart: str = ", ") -> str:
+    more = len(names) - _NAMED
+    return apart.join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 # In reading order; each returns Markdown, or nothing.

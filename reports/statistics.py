@@ -168,10 +168,28 @@ def median_ratio(
     """
     if len(values) != len(others) or len(values) == 0:
         return math.nan, math.nan, math.nan  # not measured in the same rounds
-    ratios: NDArray[np.float64] = np.asarray(values) / np.asarray(others)
-    if len(ratios) == 1:
-        return float(ratios[0]), math.nan, math.nan
-    picked = np.random.default_rng(seed).integers(len(ratios), size=(draws, len(ratios)))
+    return median_interval(np.asarray(values) / np.asarray(others), draws, seed)
+
+
+def median_interval(
+    values: Sequence[float] | NDArray[np.float64], draws: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """The median of one value a round, and its 95 % bootstrap interval.
+
+    Args:
+        values: for example the latency of each round.
+        draws: bootstrap samples of rounds.
+        seed: of the draws.
+
+    Returns:
+        median, low, high; the last two are NaN below two rounds, all are NaN without any.
+    """
+    if len(values) == 0:
+        return math.nan, math.nan, math.nan
+    known: NDArray[np.float64] = np.asarray(values, dtype=np.float64)
+    if len(known) == 1:
+        return float(known[0]), math.nan, math.nan
+    picked = np.random.default_rng(seed).integers(len(known), size=(draws, len(known)))
     error = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(np.median(ratios[picked], axis=1), [error, 100 - error])
-    return float(np.median(ratios)), float(low), float(high)
+    low, high = np.percentile(np.median(known[picked], axis=1), [error, 100 - error])
+    return float(np.median(known)), float(low), float(high)

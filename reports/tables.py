@@ -11,9 +11,22 @@ import pandas as pd
 
 from reports.comparison import Compared, Study
 from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
-from reports.statistics import median_ratio, relative_change, summarise
+from reports.statistics import median_interval, median_ratio, relative_change, summarise
 
 MISSING = "-"
+# What the main table can be sorted by -> its column, and whether more of it is better.
+SORTS = {
+    "miou": ("mean", True),
+    "difference": ("delta", True),
+    "training-time": ("train_seconds", False),
+    "latency": ("clip_median", False),
+    "streaming": ("streaming_median", False),
+    "parameters": ("parameters", False),
+    "gflops": ("gflops", False),
+    "memory": ("memory_mib", False),
+    "training-memory": ("peak_memory_mib", False),
+    "cell": ("cell", False),
+}
 
 
 def results(record: ExperimentRecord) -> pd.DataFrame:
@@ -32,7 +45,8 @@ def overview(study: Study) -> pd.DataFrame:
     Columns: mean, std and n of the metric; the difference from the baseline with its interval
     (`low`, `high`; `low_all`, `high_all` hold for all cells at once), `verdict`, relative
     difference; train_seconds and its relative difference; for `clip` and `streaming` latency
-    median, p95, ratio to the baseline and the ratio's interval; parameters, gflops, memory_mib,
+    median, p95, the median's interval (`_low`, `_high`), ratio to the baseline and the ratio's
+    interval; parameters, gflops, memory_mib,
     peak_memory_mib (of the training); what others published.
     """
     compared = study.against_baseline
@@ -51,6 +65,22 @@ def overview(study: Study) -> pd.DataFrame:
     for name, column in (("mean", "delta_relative"), ("train_seconds", "train_relative")):
         rows[column] = [relative_change(value, base[name]) for value in rows[name]]
     return rows
+
+
+def in_order(rows: pd.DataFrame, sort: str | None) -> pd.DataFrame:
+    """The main table, the best row first by one of `SORTS`; as it is for None.
+
+    What is not known stands last, equal rows in the order of the spec.
+
+    Raises:
+        ValueError: if it cannot be sorted by that.
+    """
+    if sort is None:
+        return rows
+    if sort not in SORTS:
+        raise ValueError(f"cannot sort by '{sort}'; known: {', '.join(SORTS)}")
+    column, more_is_better = SORTS[sort]
+    return rows.sort_values(column, ascending=not more_is_better, kind="stable", ignore_index=True)
 
 
 def per_class(record: ExperimentRecord) -> pd.DataFrame:
@@ -150,13 +180,13 @@ def _cell_row(
 
 
 def _latency(form: str, found: Latency | None) -> dict[str, float]:
-    names = ("median", "p95", "ratio", "ratio_low", "ratio_high")
+    names = ("median", "p95", "low", "high", "ratio", "ratio_low", "ratio_high")
     if found is None:
         return {f"{form}_{name}": math.nan for name in names}
+    _, *ends = median_interval(found.rounds_ms)
     ratio = median_ratio(found.rounds_ms, found.baseline_rounds_ms)
-    return dict(
-        zip([f"{form}_{n}" for n in names], (found.median_ms, found.p95_ms, *ratio), strict=True)
-    )
+    values = (found.median_ms, found.p95_ms, *ends, *ratio)
+    return {f"{form}_{name}": value for name, value in zip(names, values, strict=True)}
 
 
 def _difference(cell: str, baseline: str, found: Compared | None) -> dict[str, object]:

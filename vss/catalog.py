@@ -297,6 +297,18 @@ def require(kind: str, name: str, known: Mapping[str, object]) -> str:
     raise ValueError(f"unknown {kind} '{name}'{did_you_mean(name, known)}; known: {listed(known)}")
 
 
+def implied(settings: Mapping[str, Any]) -> list[str]:
+    """The options among a trial's settings that have the default of what takes them."""
+    chosen = [table.get(settings.get(setting, "")) for setting, table in CHOICES.items()]
+    return [
+        option
+        for choice in chosen
+        if choice is not None
+        for option, default in choice.options.items()
+        if settings.get(option) == default
+    ]
+
+
 def did_you_mean(name: str, known: Mapping[str, object]) -> str:
     """Say which known name is closest, or nothing if none is close."""
     close = difflib.get_close_matches(name, known, n=1)

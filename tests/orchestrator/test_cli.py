@@ -337,6 +337,10 @@ def test_report_from_a_folder_needs_no_service(tmp_path: Path) -> None:
         (["x", "--from", "y"], "either NAME or --from DIR, found NAME 'x' and --from 'y'"),
         (["--from", "y", "--watch"], "give NAME instead of --from 'y'"),
         (["--from", "nowhere"], "no folder nowhere; --from takes the folder of a report"),
+        (
+            ["x", "--sort", "latenzy"],
+            "cannot sort by 'latenzy'; did you mean 'latency'",
+        ),
     ],
 )
 def test_report_of_what_is_none(run, arguments: list[str], said: str) -> None:  # type: ignore[no-untyped-def]

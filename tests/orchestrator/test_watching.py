@@ -14,19 +14,6 @@ from vss.errors import UserError
 CONFIGS = [tiny(seed=0), tiny(seed=1)]
 
 
-class Reports:
-    """Stands in for `build`: counts, and may do something in the meantime."""
-
-    def __init__(self) -> None:
-        self.built = 0
-
-    def __call__(
-        self, name: str, settings: Settings, out: Path, pictures: bool
-    ) -> tuple[None, Path]:
-        self.built += 1
-        return None, out / "report.md"
-
-
 @pytest.fixture
 def ledger(settings: Settings) -> Ledger:
     ledger = Ledger(settings.ledger_url)
@@ -35,11 +22,8 @@ def ledger(settings: Settings) -> Ledger:
 
 
 @pytest.fixture
-def watched(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Callable[[], None]], list[str]]:
+def watched(ledger: Ledger) -> Callable[[Callable[[], None]], list[str]]:
     """Watches with a step between two looks; returns what was said."""
-    monkeypatch.setattr(watching, "build", Reports())
 
     def watch(meanwhile: Callable[[], None]) -> list[str]:
         said: list[str] = []
@@ -48,7 +32,7 @@ def watched(
             assert seconds == 3
             meanwhile()
 
-        watching.watch("study", settings, Path("out"), True, 3, said.append, sleep)
+        watching.watch("study", ledger, lambda: Path("out/report.md"), 3, said.append, sleep)
         return said
 
     return watch
@@ -97,6 +81,6 @@ def test_experiment_that_has_ended_is_reported_once(
     assert said == ["2 finished: out/report.md"]
 
 
-def test_unknown_experiment_is_named(settings: Settings) -> None:
+def test_unknown_experiment_is_named(ledger: Ledger) -> None:
     with pytest.raises(UserError, match="no experiment 'nothing'"):
-        watching.watch("nothing", settings, Path("out"), True, 3, print)
+        watching.watch("nothing", ledger, lambda: Path("out"), 3, print)

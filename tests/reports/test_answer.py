@@ -7,6 +7,7 @@ import pytest
 
 from reports.answer import answer
 from reports.comparison import Study
+from reports.factors import effects, interactions
 from reports.records import RunRecord
 from tests.reports.conftest import SETTINGS, finished, record
 
@@ -20,7 +21,7 @@ def cell(name: str, mious: list[float], **settings: Any) -> list[RunRecord]:
 
 def said(*runs: list[RunRecord], latency: dict[str, float] | None = None) -> str:
     study = Study(record([run for trials in runs for run in trials]))
-    return "\n".join(answer(study, latency or {}))
+    return "\n".join(answer(study, effects(study), interactions(study), latency or {}))
 
 
 BASE = [0.40, 0.42, 0.44]

@@ -1,6 +1,7 @@
 """Effects and interactions, from cells whose scores are chosen by hand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,74 @@ def test_lines_run_along_a_factor_with_all_else_equal() -> None:
         ("head", ["a", "b"], {"memory_length=4": ["a 4", "b 4"]}),
         ("memory_length", [1, 4], {"a": ["a 1", "a 4"]}),
     ]
+
+
+def heads(*options: Mapping[str, Any]) -> Study:
+    """Cells of one setting in common; the first is the baseline."""
+    return Study(
+        record(
+            [
+                run
+                for place, settings in enumerate(options)
+                for run in trials(f"cell {place}", 0.4 + 0.1 * place, **settings)
+            ]
+        )
+    )
+
+
+def test_option_that_one_head_takes_belongs_to_the_head() -> None:
+    study = heads({"head": "a", "slots": True, "pooling": None}, {"head": "b", "pooling": "cube"})
+
+    (found,) = effects(study)
+
+    assert (found.setting, found.value, found.reference) == ("head", "b", "a")
+    assert factor_lines(study) == [("head", ["a", "b"], {"": ["cell 0", "cell 1"]})]
+
+
+def test_option_that_both_heads_take_and_that_differs_is_a_difference() -> None:
+    study = heads({"head": "a", "code": 0.0}, {"head": "b", "code": 2.0})
+
+    assert effects(study) == []
+
+
+def test_options_by_which_the_defaults_of_two_heads_differ_belong_to_the_heads() -> None:
+    runs = [
+        replace(run, implied=["projection"])
+        for cell, kind in (("a", "1x1"), ("b", "3x3"))
+        for run in trials(cell, 0.4, head=cell, projection=kind)
+    ]
+    study = Study(record(runs))
+
+    assert [(e.setting, e.pairs) for e in effects(study)] == [("head", [("b", "a")])]
+    assert factor_lines(study) == [("head", ["a", "b"], {"": ["a", "b"]})]
+
+
+def test_other_head_is_compared_with_the_options_of_the_baseline() -> None:
+    """One at a time from b with its cube: a is set against that, not against the other pooling."""
+    study = heads({"head": "b", "pooling": "cube"}, {"head": "b", "pooling": "clip"}, {"head": "a"})
+
+    found = {effect.setting: effect.pairs for effect in effects(study)}
+
+    assert found == {"head": [("cell 2", "cell 0")], "pooling": [("cell 1", "cell 0")]}
+
+
+def test_lines_are_not_named_by_what_the_head_decides() -> None:
+    study = heads(
+        *({"head": "a", "slots": True, "memory_length": n} for n in (1, 2)),
+        *({"head": "b", "slots": None, "memory_length": n} for n in (1, 2)),
+    )
+
+    lines = {setting: names for setting, _, names in factor_lines(study)}
+
+    assert list(lines["memory_length"]) == ["a", "b"]
+    assert list(lines["head"]) == ["memory_length=1", "memory_length=2"]
+
+
+def test_values_that_no_line_has_are_no_places_on_it() -> None:
+    """The plain head has no memory: no other cell differs from it in memory alone."""
+    study = crossed({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
+
+    assert factor_lines(study) == [("memory_length", [1, 4], {"a": ["a 1", "a 4"]})]
 
 
 def test_baseline_that_differs_in_more_than_one_setting_is_no_reference() -> None:

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from reports import plots
-from reports.drawing import BASELINE, GREY, OTHER, shortened, spread
+from reports.drawing import BASELINE, GREY, OTHER, drawing, shortened, spread
+from reports.placement import overlap
 from reports.plots import Bar, Point
 
 NAN = math.nan
@@ -26,7 +27,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 def point(cell: str, latency: float, score: float, **changes: bool) -> Point:
     return Point(
-        cell, latency, 1.1 * latency, score, score - 1, score + 1,
+        cell, latency, 0.95 * latency, 1.1 * latency, score, score - 1, score + 1,
         **{"is_baseline": False, "on_frontier": False, **changes},
     )  # fmt: skip
 
@@ -54,7 +55,7 @@ def test_cell_without_latency_is_left_out(tmp_path: Path) -> None:
 
 
 def test_one_seed_and_one_round_have_no_bars(tmp_path: Path) -> None:
-    bare = replace(POINTS[0], score_low=NAN, score_high=NAN, latency_high=NAN)
+    bare = replace(POINTS[0], score_low=NAN, score_high=NAN, latency_low=NAN)
 
     assert plots.frontier([bare], tmp_path / "a.png")
 
@@ -63,6 +64,40 @@ def test_many_cells_name_the_frontier_alone(tmp_path: Path) -> None:
     many = [point(f"cell {n}", 3 + n, 30 + n % 7) for n in range(40)]
 
     assert plots.frontier([*POINTS, *many], tmp_path / "a.png")
+
+
+def test_names_lie_on_neither_points_nor_lines(tmp_path: Path) -> None:
+    line = plots._frontier_line(POINTS)
+    with drawing(tmp_path / "a.png", 4) as figure:
+        axes = figure.subplots()
+        axes.set(xlim=(0, 10), ylim=(35, 50))
+        plots._label(figure, axes, POINTS, line)
+        figure.draw_without_rendering()
+        texts = [text.get_window_extent().extents for text in axes.texts]
+        boxes = plots._obstacles(axes, POINTS, line).boxes
+
+    assert len(texts) == 3
+    assert overlap(np.array(texts), boxes).sum() == 0
+
+
+def test_frontier_steps_at_the_slower_cell() -> None:
+    assert plots._frontier_line(POINTS) == [(2, 40), (4, 40), (4, 45)]
+
+
+def test_wide_intervals_do_not_shrink_the_differences() -> None:
+    wide = [replace(point("a", 2, 40), score_low=-100.0, score_high=180.0), point("b", 3, 42)]
+
+    low, high = plots._score_limits(wide)
+
+    assert 35 < low < 40 < 42 < high < 47
+
+
+def test_loss_that_diverged_is_drawn_on_a_logarithmic_axis() -> None:
+    fine, diverged = [[(1, 2.0), (2, 0.1)]], [[(1, 2.0), (2, 4000.0), (3, NAN)]]
+
+    assert not plots._spans_orders({"a": fine})
+    assert plots._spans_orders({"a": fine, "b": diverged})
+    assert not plots._spans_orders({"a": []})
 
 
 def test_nothing_known_draws_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report, rebuild
-from tests.reports.conftest import finished, record, with_samples
+from tests.reports.conftest import cost, finished, record, with_samples
 
 
 class Page(HTMLParser):
@@ -69,7 +70,6 @@ def test_main_table_reads_as_expected(study: ExperimentRecord, tmp_path: Path) -
         "| 1.50 (1.50 to 1.50) | 2.00 | 12.5 | 64 | 100 |"
     ) in text
     assert "6 of 6 trials finished, 2 cells." in text
-    assert "What is missing" not in text
     assert "scored on: test (4 frames)" in text
     assert "rows differ" not in text
 
@@ -93,6 +93,94 @@ def test_nothing_finished_is_still_a_report(tmp_path: Path) -> None:
 
     assert "**0 of 1 trials finished**" in text
     assert "png" not in text
+
+
+def counted(frames: int, **changes: Any) -> dict[str, Any]:
+    """Counts of single frames of two classes, and a curve."""
+    counts = np.tile(np.array([[8, 2], [1, 9]], dtype=np.int64), (frames, 1, 1))
+    return {
+        "frames": [f"s/{n}" for n in range(frames)],
+        "classes": ["road", "sky"],
+        "confusions": counts,
+        "curves": {"train/loss": [(1, 0.5)]},
+        **changes,
+    }
+
+
+def test_whole_study_lacks_nothing(tmp_path: Path) -> None:
+    runs = [finished(cell, seed, 0.4, **counted(4)) for cell in "ab" for seed in range(3)]
+
+    assert "What is missing" not in build_report(record(runs), tmp_path).read_text()
+
+
+def test_missing_files_of_a_trial_are_named_with_what_follows(tmp_path: Path) -> None:
+    lost = counted(4, confusions=None, curves={})
+    runs = [finished("a", 0, 0.4, **counted(4)), finished("b", 0, 0.5, **lost)]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert (
+        "- no counts of single frames (frames.npz), so no interval of any cell covers the test "
+        "set: b, seed 0\n- no curves (curves.csv): b, seed 0\n"
+    ) in text
+
+
+def test_trials_scored_on_different_frames_are_said_to_be(tmp_path: Path) -> None:
+    runs = [finished("a", 0, 0.4, **counted(4)), finished("b", 0, 0.5, **counted(3))]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "- trials were scored on different frames or data, so no interval covers" in text
+
+
+def test_cell_without_latency_and_absent_class_are_named(tmp_path: Path) -> None:
+    absent = counted(2, iou={"road": 0.4})
+    runs = [finished("a", 0, 0.4, **counted(2)), finished("b|c", 0, 0.5, **absent)]
+
+    text = build_report(record(runs, costs={"a": cost(4.0)}), tmp_path).read_text()
+
+    assert "- no latency, so not in its figure: b\\|c\n" in text
+    assert "- class sky: in no label of b\\|c\n" in text
+    assert re.search(r"^\| b\\\|c \| 40.0 \| - \|$", text, re.MULTILINE)
+
+
+def test_score_that_is_no_number_is_named(tmp_path: Path) -> None:
+    runs = [finished("a", 0, 0.4, **counted(2)), finished("b", 0, math.nan, **counted(2))]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "- a score that is no number: b, seed 0" in text
+
+
+def test_table_is_sorted_the_best_first_and_what_is_unknown_last(tmp_path: Path) -> None:
+    lost = RunRecord("lost", 0, "x", "FAILED", {})
+    runs = [finished("a", 0, 0.4), lost, finished("b", 0, 0.5), finished("c", 0, 0.3)]
+
+    build_report(record(runs), tmp_path / "a", sort="miou")
+    text = rebuild(tmp_path / "a", tmp_path / "b", sort="training-time").read_text()
+
+    first = (tmp_path / "a" / "report.md").read_text().split("## Accuracy")[1].split("\n\n")[1]
+    second = text.split("## Accuracy")[1].split("\n\n")[1]
+    assert re.findall(r"^\| \**(\w+)", first, re.MULTILINE) == ["cell", "b", "a", "c", "lost"]
+    assert re.findall(r"^\| \**(\w+)", second, re.MULTILINE) == ["cell", "a", "b", "c", "lost"]
+
+
+def test_unknown_order_is_refused(study: ExperimentRecord, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot sort by 'beauty'; known: miou, difference"):
+        build_report(study, tmp_path, sort="beauty")
+
+
+def test_conditions_name_recipe_seeds_and_versions(tmp_path: Path) -> None:
+    settings = {"optimizer": "sgd", "learning_rate": 0.01, "flip": True, "scale_max": 2.0}
+    runs = [finished("a", seed, 0.4, settings=settings) for seed in (0, 2)]
+    runs += [finished("b", 0, 0.4, settings=settings)]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "- optimizer: sgd, learning_rate 0.01\n" in text
+    assert "- augmentation: flip true, scale_max 2.0\n" in text
+    assert "- seeds: 0; 0, 2 — **rows differ in it**\n" in text
+    assert "- PyTorch: 2.0\n" in text
 
 
 def test_rows_measured_under_different_conditions_are_marked(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from reports.statistics import (
     Variation,
     difference,
     holm,
+    median_interval,
     median_ratio,
     relative_change,
     summarise,
@@ -166,3 +167,13 @@ def test_the_papers_own_numbers_come_out_as_printed(
 
     digits = len(str(percent).partition(".")[2])
     assert round(found, digits) == percent
+
+
+def test_median_of_rounds_has_an_interval() -> None:
+    median, low, high = median_interval([4.0, 4.1, 4.2, 9.0, 4.1])
+
+    assert median == 4.1
+    assert 4.0 <= low <= 4.1 <= high <= 9.0
+    assert median_interval([3.0])[0] == 3.0
+    assert np.isnan(median_interval([3.0])[1:]).all()
+    assert np.isnan(median_interval([])).all()

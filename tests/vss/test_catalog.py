@@ -60,3 +60,10 @@ def test_a_head_takes_just_the_options_of_its_row(name: str) -> None:
 
 def test_option_says_who_takes_it() -> None:
     assert catalog.takers("momentum") == "optimizer sgd"
+
+
+def test_options_with_the_default_of_their_head_are_implied() -> None:
+    settings = {"head": "tma", "share_slots": True, "projection": "1x1+3x3", "optimizer": "sgd"}
+
+    assert catalog.implied({**settings, "momentum": 0.9}) == ["projection", "momentum"]
+    assert catalog.implied({"head": "unknown"}) == []
