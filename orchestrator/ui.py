@@ -31,7 +31,7 @@ def free_port(wanted: int) -> int:
 
 
 def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object]) -> None:
-    """Show a page of the UI until Ctrl-C; a store behind a server has its UI already.
+    """Show a page of the UI until Ctrl-C or SIGTERM; a store behind a server has its UI already.
 
     Args:
         tracking_uri: of the store.
@@ -42,6 +42,8 @@ def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object])
     if tracking_uri.startswith(("http://", "https://")):
         say(f"MLflow UI: {tracking_uri.rstrip('/')}/{page}")
         return
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # they end the server too, as Ctrl-C does
+        signal.signal(ending, signal.default_int_handler)
     with _mlflow_server(tracking_uri, free_port(port)) as address:
         say(f"MLflow UI: {address}/{page}")
         say("Ctrl-C ends it.")

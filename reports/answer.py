@@ -12,7 +12,6 @@ from reports.factors import Effect, Interaction
 from reports.statistics import BETTER, NO_VERDICT, SEEDS_FOR_A_VERDICT, WORSE, summarise
 from reports.tables import escape, number, percent
 
-NOT_SET = "not set"  # a setting that does not apply
 _NAMED = 3  # cells or settings that a sentence names before it says how many more there are
 
 
@@ -150,7 +149,7 @@ def shown(value: Any) -> str:
 def plain(value: Any) -> str:
     """A setting's value as a reader would say it."""
     if value is None:
-        return NOT_SET
+        return "not set"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -18,6 +18,7 @@ from scipy.optimize import isotonic_regression
 
 DPI = 150
 WIDTH_INCHES = 7
+_WIDEST = 3.3  # times as wide as high: in HTML what is wider counts as a strip of frames
 _LEADER = 0.05  # of a figure's width, from axes to the labels beside them
 SMALL = 8  # points: labels inside a figure
 BASELINE, OTHER, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
@@ -52,6 +53,7 @@ def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         # What DejaVu Sans lacks is drawn as a box; the tables have the name.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
+        height_inches = max(height_inches, width_inches / _WIDEST)
         figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure

@@ -190,22 +190,21 @@ def _close_table(
 
 
 def _image(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-    """A picture as part of the page, or a note in its place."""
+    """A picture as part of the page, which scrolls by itself, or a note in its place."""
     token = tokens[at]
     said = html.escape(renderer.renderInlineAsText(token.children, options, env))
     path = (env["folder"] / unquote(str(token.attrGet("src")))).resolve()
-    kind = mimetypes.guess_type(path.name)[0] or ""
+    media = mimetypes.guess_type(path.name)[0] or ""
     inside = path.is_relative_to(env["folder"]) and path.is_file()
-    if not (inside and kind.startswith("image/")):
+    if not (inside and media.startswith("image/")):
         return f'<em class="missing">picture not there: {said}</em>'
     content = path.read_bytes()
     width, height = _size(content)
     size = f' width="{width}" height="{height}"' if width else ""
-    source = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    source = f"data:{media};base64,{base64.b64encode(content).decode()}"
     picture = f'<img src="{source}" alt="{said}"{size} />'
-    if width < WIDE * height or not width:
-        return picture
-    return f'<span class="strip" role="group" tabindex="0" aria-label="{said}">{picture}</span>'
+    kind = "strip" if width >= WIDE * height > 0 else "figure"
+    return f'<span class="{kind}" role="group" tabindex="0" aria-label="{said}">{picture}</span>'
 
 
 def _size(content: bytes) -> tuple[int, int]:

@@ -36,6 +36,7 @@ BARS = 60  # beyond, only the largest and the smallest differences are drawn
 COLOURED = 10  # curves: beyond, only the cells named first have a colour
 _SOLID, _THIN = 1.0, 0.25  # how bad it is that a label covers a marker or bar, or a thin line
 _LOG_SPAN = 10  # latencies that differ by more are drawn on a logarithmic axis
+_CUT = 2.5  # times as long as is usual in a figure: intervals are cut off there
 _DIVERGED = 200  # losses that differ by more are drawn on a logarithmic axis
 _VERDICTS = {BETTER: ("#1d4ed8", "^"), WORSE: ("#c2410c", "v")}
 
@@ -148,7 +149,7 @@ def _add_key(figure: Figure, points: Sequence[Point]) -> None:
     said = {
         (BASELINE, "s"): "baseline",
         (OTHER, "o"): "on the frontier",
-        (GREY, "o"): "another cell is both faster and better",
+        (GREY, "o"): "another cell is faster and scores higher",
     }
     looks = {_look(point) for point in points}
     handles = [
@@ -181,8 +182,10 @@ def _frontier_line(points: Sequence[Point]) -> list[tuple[float, float]]:
 def _score_limits(points: Sequence[Point]) -> tuple[float, float]:
     """Of the axis: very uncertain intervals would shrink the differences to nothing."""
     scores = [point.score for point in points]
-    ends = [end for p in points for end in (p.score_low, p.score_high) if np.isfinite(end)]
-    reach = max(1.5 * (max(scores) - min(scores)), 0.5)
+    bars = [p for p in points if np.isfinite([p.score_low, p.score_high]).all()]
+    ends = [end for p in bars for end in (p.score_low, p.score_high)]
+    usual = _usual([(p.score_high - p.score_low) / 2 for p in bars])
+    reach = max(1.5 * (max(scores) - min(scores)), _CUT * usual, 0.5)
     low = max(min([*scores, *ends]), min(scores) - reach)
     high = min(max([*scores, *ends]), max(scores) + reach)
     margin = 0.12 * max(high - low, 0.5)
@@ -311,11 +314,17 @@ def _limits(bars: Sequence[Bar]) -> tuple[float, float]:
     """Of the axis: very uncertain intervals would shrink the differences to nothing."""
     largest = max(abs(bar.mean) for bar in bars)
     ends = [end for b in bars for end in (b.low_all, b.high_all) if np.isfinite(end)]
-    reach = max(3 * largest, 0.5)
+    usual = _usual([abs(end) for b in bars for end in (b.low, b.high) if np.isfinite(end)])
+    reach = max(3 * largest, _CUT * usual, 0.5)
     low, high = max(min([0.0, *ends]), -reach), min(max([0.0, *ends]), reach)
     low, high = min(low, *(bar.mean for bar in bars), 0), max(high, *(bar.mean for bar in bars), 0)
     margin = 0.05 * max(high - low, 0.1)
     return low - margin, high + margin
+
+
+def _usual(lengths: Sequence[float]) -> float:
+    """The lower median; 0 of nothing."""
+    return float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0
 
 
 def curves(
@@ -338,7 +347,7 @@ def curves(
     colour = dict(zip(coloured, series_colours(len(coloured)), strict=True))
     short = short_names(coloured, 24, 40)
     with drawing(path, height_inches=3.0 * len(drawn)) as figure:
-        every = figure.subplots(len(drawn), squeeze=False)[:, 0]
+        every = figure.subplots(len(drawn), squeeze=False, sharex=True)[:, 0]
         ends = []
         for axes, (label, found) in zip(every, drawn.items(), strict=True):
             ends.append(_draw_curves(axes, found, colour, short))

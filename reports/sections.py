@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports import plots, samples, tables
-from reports.answer import NOT_SET, answer, plain, points, shown
+from reports.answer import answer, plain, points, shown
 from reports.comparison import Compared, Study, class_differences, frontier
 from reports.factors import Effect, Interaction, effects, factor_lines, interactions
 from reports.records import ExperimentRecord, RunRecord
@@ -114,31 +114,29 @@ def _columns(page: Page) -> dict[str, Callable[[pd.Series], str]]:
     columns: dict[str, Callable[[pd.Series], str]] = {
         "cell": lambda r: _marked(r["cell"], baseline),
         "mIoU %, mean ± s.d. (seeds)": lambda r: spread(r["mean"], r["std"], r["n"]),
-        "difference, points": lambda r: signed(100 * r["delta"]),
-        "95 % interval": partial(_ends, ""),
-        "for all cells at once": partial(_ends, "_all"),
+        "difference, points (95 % interval)": _difference,
         "verdict": lambda r: r["verdict"],
-        "relative": lambda r: signed(100 * r["delta_relative"], 2, " %"),
-        "training time": lambda r: duration(r["train_seconds"]),
-        "time, relative": lambda r: signed(100 * r["train_relative"], 1, " %"),
         "latency ms, clip (p95)": partial(_latency, "clip"),
         "clip, ratio": partial(_ratio, "clip"),
         "latency ms, streaming (p95)": partial(_latency, "streaming"),
         "streaming, ratio": partial(_ratio, "streaming"),
+        "training time": lambda r: duration(r["train_seconds"]),
+        "time, relative": lambda r: signed(100 * r["train_relative"], 1, " %"),
         "parameters, M": lambda r: number(r["parameters"] / 1e6, 2),
         "GFLOPs": lambda r: number(r["gflops"], 1),
         "inference memory, MiB": lambda r: number(r["memory_mib"], 0),
         "training memory, MiB": lambda r: number(r["peak_memory_mib"], 0),
+        "difference, relative": lambda r: signed(100 * r["delta_relative"], 2, " %"),
+        "95 % interval for all cells at once": partial(_ends, "_all"),
         "published mIoU % (another protocol)": lambda r: percent(r["published_miou"]),
         "published time": lambda r: duration(r["published_seconds"]),
     }
     needs = {
-        "95 % interval": "low",
-        "for all cells at once": "low" if len(page.table) > 2 else None,
         "latency ms, streaming (p95)": "streaming_median",
         "streaming, ratio": "streaming_median",
         "GFLOPs": "gflops",
         "inference memory, MiB": "memory_mib",
+        "95 % interval for all cells at once": "low" if len(page.table) > 2 else None,
         "published mIoU % (another protocol)": "published_miou",
         "published time": "published_seconds",
     }
@@ -148,6 +146,11 @@ def _columns(page: Page) -> dict[str, Callable[[pd.Series], str]]:
         if heading not in needs
         or (needs[heading] is not None and page.table[needs[heading]].notna().any())
     }
+
+
+def _difference(row: pd.Series) -> str:
+    ends = _ends("", row)
+    return signed(100 * row["delta"]) + (f" ({ends})" if ends not in ("", MISSING) else "")
 
 
 def _ends(of: str, row: pd.Series) -> str:
@@ -446,14 +449,14 @@ def _conditions(page: Page) -> str:
     lines = [
         _said("scored on", {f"{r.scored_split} ({r.scored_frames} frames)" for r in runs}),
         *(
-            _said(label, {_settings(run, label, names) for run in runs} - {""})
+            _said(label, {_settings(run, label, names) for run in runs})
             for label, names in _SETTINGS_SHOWN.items()
         ),
         _seeds_line(page),
         _said("classes", {_class_rule(r) for r in runs if r.classes}),
         _said("data fingerprint", {(r.data_fingerprint or "unknown")[:12] for r in runs}),
         *(
-            _said(label, {str(run.environment.get(name, "unknown")) for run in runs})
+            _said(label, {_YES_NO.get(found, found) for found in _environment(runs, name)})
             for label, name in _ENVIRONMENT_SHOWN.items()
         ),
         f"- peak memory of a training, MiB: {_range([r.peak_memory_mib for r in runs])}",
@@ -478,7 +481,7 @@ _SETTINGS_SHOWN = {
     "optimizer": ("optimizer", "learning_rate", "momentum", "weight_decay", "gradient_clip"),
     "schedule": ("schedule", "poly_power", "final_learning_rate", "warmup_share"),
     "loss": (
-        "class_weights", "ohem_threshold", "auxiliary_weight", "distillation_weight", "temperature",
+        "class_weights", "ohem_threshold", "auxiliary_weight", "distillation_weight",
     ),
     "augmentation": (
         "flip", "scale_min", "scale_max", "crop_width", "crop_height", "photometric",
@@ -501,13 +504,23 @@ _ENVIRONMENT_SHOWN = {
 }
 
 
+_YES_NO = {"True": "yes", "False": "no"}
+
+
+def _environment(runs: Sequence[RunRecord], name: str) -> list[str]:
+    return [str(run.environment.get(name, "unknown")) for run in runs]
+
+
 def _settings(run: RunRecord, label: str, names: Sequence[str]) -> str:
-    """Some settings of a trial by name and value; without its name what the label says already."""
-    known = [(name, plain(run.settings[name])) for name in names if name in run.settings]
+    """Some settings of a trial by name and value; without its name what the label says already.
+
+    What does not apply or is 0, which is to say off, is left out.
+    """
+    known = [(name, run.settings.get(name)) for name in names]
     return ", ".join(
-        value if name == label or len(names) == 1 else f"{name} {value}"
+        plain(value) if name == label or len(names) == 1 else f"{name} {plain(value)}"
         for name, value in known
-        if value != NOT_SET
+        if value is not None and (value != 0 or isinstance(value, bool))
     )
 
 
@@ -527,9 +540,9 @@ def _class_rule(run: RunRecord) -> str:
 
 def _said(label: str, values: set[str], apart: str = ", ") -> str:
     """A line of the list; it warns if rows of one table were measured under several conditions."""
-    if not values:
+    if not any(values):
         return ""
-    shown = apart.join(escape(value) for value in sorted(values))
+    shown = apart.join(escape(value or "none") for value in sorted(values))
     warning = " — **rows differ in it**" if len(values) > 1 else ""
     return f"- {label}: {shown}{warning}"
 

@@ -185,7 +185,7 @@ def test_ui_shows_the_runs_of_an_experiment(
         "image, seed 0", "image, seed 1", "memory, seed 0", "memory, seed 1", "tiny",
     ]  # fmt: skip
 
-    ui.process.send_signal(signal.SIGINT)
+    ui.process.send_signal(signal.SIGTERM)  # taken as Ctrl-C
     assert ui.ended() == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address, timeout=2)

@@ -60,14 +60,14 @@ def test_main_table_reads_as_expected(study: ExperimentRecord, tmp_path: Path) -
     text = build_report(study, tmp_path).read_text()
 
     assert (
-        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 |  | baseline | +0.00 % "
-        "| 0-00:01:00 | +0.0 % | 4.00 (5.00) | 1.00 (1.00 to 1.00) | 2.00 (2.50) "
-        "| 1.00 (1.00 to 1.00) | 1.00 | 12.5 | 64 | 100 |"
+        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | baseline | 4.00 (5.00) "
+        "| 1.00 (1.00 to 1.00) | 2.00 (2.50) | 1.00 (1.00 to 1.00) | 0-00:01:00 | +0.0 % "
+        "| 1.00 | 12.5 | 64 | 100 | +0.00 % |"
     ) in text
     assert (
-        "| new | 51.00 ± 1.00 (3) | +9.00 | +6.52 to +11.48 | better | +21.43 % "
-        "| 0-00:01:30 | +50.0 % | 6.00 (7.00) | 1.50 (1.50 to 1.50) | 3.00 (3.50) "
-        "| 1.50 (1.50 to 1.50) | 2.00 | 12.5 | 64 | 100 |"
+        "| new | 51.00 ± 1.00 (3) | +9.00 (+6.52 to +11.48) | better | 6.00 (7.00) "
+        "| 1.50 (1.50 to 1.50) | 3.00 (3.50) | 1.50 (1.50 to 1.50) | 0-00:01:30 | +50.0 % "
+        "| 2.00 | 12.5 | 64 | 100 | +21.43 % |"
     ) in text
     assert "6 of 6 trials finished, 2 cells." in text
     assert "scored on: test (4 frames)" in text
@@ -168,6 +168,18 @@ def test_table_is_sorted_the_best_first_and_what_is_unknown_last(tmp_path: Path)
 def test_unknown_order_is_refused(study: ExperimentRecord, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot sort by 'beauty'; known: miou, difference"):
         build_report(study, tmp_path, sort="beauty")
+
+
+def test_setting_that_is_off_in_some_rows_differs(tmp_path: Path) -> None:
+    runs = [
+        finished(cell, 0, 0.4, settings={"window": size, "crop_width": 0, "flip": False})
+        for cell, size in (("a", 0), ("b", 512))
+    ]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "- windows at test: none, window 512 — **rows differ in it**\n" in text
+    assert "- augmentation: flip false\n" in text
 
 
 def test_conditions_name_recipe_seeds_and_versions(tmp_path: Path) -> None:
