@@ -3,12 +3,24 @@
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
 from reports.records import CellCost, Latency, Sample
+
+Fields = TypeVar("Fields")
+
+
+def whole(
+    content: bytes | None, read: Callable[[bytes | None], Fields]
+) -> tuple[Fields, str | None]:
+    """What `read` gives; of a damaged file what it gives of none, and what is wrong with it."""
+    try:
+        return read(content), None
+    except Exception as error:  # of several decoders
+        return read(None), f"{type(error).__name__}: {error}"
 
 
 def counts(content: bytes | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """From ledger and MLflow to a report on disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator import artifacts
+from orchestrator.artifacts import Fields
 from orchestrator.ledger import ExperimentStatus, Ledger, State, TrialStatus
 from orchestrator.publishing import publishable, repeating
 from orchestrator.settings import Settings, command, make_folder
@@ -134,18 +135,22 @@ def _split(record: ExperimentRecord) -> str:
 def _with_samples(
     record: ExperimentRecord, measured: Mapping[str, Measured], tracker: Tracker
 ) -> ExperimentRecord:
-    """Sampled frames of the lowest seed of the baseline and of the first other cells."""
-    others = [cell for cell in record.cells if cell != record.baseline]
-    pictured = {record.baseline, *others[:MAX_PICTURED_CELLS]}
-    by_seed = sorted(record.finished, key=lambda run: run.seed, reverse=True)
-    lowest = {run.cell: run.trial_id for run in by_seed if run.cell in pictured}
+    """Sampled frames of the first cells, of the lowest seed that each shares with the baseline."""
+    seeds: dict[str, dict[int, str]] = {cell: {} for cell in record.cells}
+    for run in record.finished:
+        seeds[run.cell][run.seed] = run.trial_id
+    base = seeds.pop(record.baseline)
+    wanted = set()
+    for of_cell in list(seeds.values())[:MAX_PICTURED_CELLS]:
+        if shared := of_cell.keys() & base.keys():
+            wanted |= {of_cell[min(shared)], base[min(shared)]}
     runs, colours = [], dict(record.colours)
     for run in record.runs:
-        if run.run_id and lowest.get(run.cell) == run.trial_id:
-            content = tracker.file(run.run_id, measured[run.run_id], "samples.npz")
-            found, of_classes = artifacts.samples(content)
+        if run.run_id and run.trial_id in wanted:
+            files = _Files(tracker, run.run_id, measured[run.run_id])
+            found, of_classes = files.read("samples.npz", artifacts.samples)
             colours |= dict(zip(run.classes, of_classes, strict=False))
-            run = replace(run, samples=found)
+            run = replace(run, samples=found, message=files.damaged(run.message))
         runs.append(run)
     return replace(record, runs=runs, colours=colours)
 
@@ -167,7 +172,8 @@ def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> Run
     if found is None:
         return replace(record, state="DELETED", message="its MLflow run was deleted")
     metrics, tags = dict(found.metrics), found.tags
-    counted = artifacts.counts(tracker.file(trial.run_id or "", found, "frames.npz"))
+    files = _Files(tracker, trial.run_id or "", found)
+    counted = files.read("frames.npz", artifacts.counts)
     numbers = {name: metrics.pop(name, None) for name in NUMBERS}
     return replace(
         record,
@@ -182,9 +188,30 @@ def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> Run
         peak_memory_mib=numbers["peak_memory_mib"],
         scored_frames=_whole(numbers["scored_frames"]),
         scored_step=_whole(numbers["scored_step"]),
-        curves=artifacts.curves(tracker.file(trial.run_id or "", found, "curves.csv")),
+        curves=files.read("curves.csv", artifacts.curves),
+        message=files.damaged(),
         **counted,
     )
+
+
+class _Files:
+    """The files of one run; it remembers which are damaged."""
+
+    def __init__(self, tracker: Tracker, run_id: str, found: Measured) -> None:
+        self._tracker, self._run_id, self._found = tracker, run_id, found
+        self._damaged: list[str] = []
+
+    def read(self, name: str, read: Callable[[bytes | None], Fields]) -> Fields:
+        """The fields of a file; those of none if it is missing or damaged."""
+        content = self._tracker.file(self._run_id, self._found, name)
+        fields, fault = artifacts.whole(content, read)
+        if fault is not None:
+            self._damaged.append(f"{name} is damaged ({fault})")
+        return fields
+
+    def damaged(self, before: str | None = None) -> str | None:
+        """Which files are, after what was known before; None if all are whole."""
+        return "; ".join([*filter(None, [before]), *self._damaged]) or None
 
 
 def _iou(metrics: Mapping[str, float], classes: Sequence[str] | None) -> dict[str, float]:

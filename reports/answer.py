@@ -9,7 +9,14 @@ from typing import Any
 
 from reports.comparison import Compared, Study, best_against_next, frontier
 from reports.factors import Effect, Interaction
-from reports.statistics import BETTER, NO_VERDICT, SEEDS_FOR_A_VERDICT, WORSE, summarise
+from reports.statistics import (
+    BETTER,
+    NO_VERDICT,
+    NOT_SEPARABLE,
+    SEEDS_FOR_A_VERDICT,
+    WORSE,
+    summarise,
+)
 from reports.tables import escape, number, percent
 
 _NAMED = 3  # cells or settings that a sentence names before it says how many more there are
@@ -75,9 +82,13 @@ def _baseline(study: Study) -> str:
         named = [f"{_name(cell)} ({points(found[cell])})" for cell in cells]
         if cells:
             said.append(f"{_those(named)} {_is(cells)} {verdict}")
-    rest = [cell for cell, c in found.items() if c.verdict not in (BETTER, WORSE)]
-    if rest:
-        said.append(f"{_those([_name(cell) for cell in rest])} {_is(rest)} not separable from it")
+    for verdict, ending in (
+        (NOT_SEPARABLE, "not separable from it"),
+        (NO_VERDICT, f"without a verdict (fewer than {SEEDS_FOR_A_VERDICT} shared seeds)"),
+    ):
+        cells = [cell for cell, compared in found.items() if compared.verdict == verdict]
+        if cells:
+            said.append(f"{_those([_name(cell) for cell in cells])} {_is(cells)} {ending}")
     return f"Against the baseline, {base}: {'; '.join(said)}."
 
 

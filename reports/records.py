@@ -29,7 +29,7 @@ class RunRecord:
     Attributes:
         cell: the row of the table that it belongs to.
         state: FINISHED, or why there are no numbers: FAILED, PENDING, RUNNING, CANCELLED, DELETED.
-        message: the error of a failed trial.
+        message: the error of a failed trial; of a finished one, what was found damaged.
         settings: every setting that applies.
         implied: settings that follow from another one: options with the default of their head, for
             example. Heads may have different defaults of the same option.

@@ -84,7 +84,7 @@ def _heading(page: Page) -> str:
     lines = [f"# {escape(record.name)}", escape(record.description)]
     counts = f"{len(record.finished)} of {len(record.runs)} trials finished"
     if len(record.finished) < len(record.runs):
-        counts = f'**{counts}**, the others are named under "How it was measured"'
+        counts = f'**{counts}**, the others are named under "What is missing"'
     lines.append(f"{counts}, {len(record.cells)} cells.")
     return "\n\n".join(line for line in lines if line)
 
@@ -423,11 +423,15 @@ def _pictures(page: Page) -> str:
 
 
 def _drawn_pictures(page: Page) -> str:
-    parts = []
+    parts: list[str] = []
+    without: list[str] = []
     folder = page.folder / PICTURES
     others = [cell for cell in page.record.cells if cell != page.record.baseline]
     for place, cell in enumerate(others[:MAX_PICTURED_CELLS], start=1):
-        for chosen in samples.choose(page.record, cell):
+        found = samples.choose(page.record, cell)
+        if not found:
+            without.append(escape(cell))
+        for chosen in found:
             folder.mkdir(exist_ok=True)
             file = folder / f"{place}-{chosen.rank}.png"
             file.write_bytes(samples.picture(page.record, cell, chosen))
@@ -440,6 +444,13 @@ def _drawn_pictures(page: Page) -> str:
         "For each cell the frames with the best, the median and the worst difference from the "
         f"baseline, of the lowest seed that both have. In the last panel {samples.legend()}."
     )
+    if without:
+        parts.append(
+            f"None of {_several(without)}: no seed shared with the baseline, or its predictions "
+            "(samples.npz) are missing."
+        )
+    if len(others) > MAX_PICTURED_CELLS:
+        parts.append(f"Only the first {MAX_PICTURED_CELLS} of {len(others)} cells are shown.")
     return "\n\n".join(["## Pictures", rule, *parts])
 
 
@@ -597,7 +608,12 @@ def _gaps(page: Page) -> list[str]:
             run for run in runs if math.isnan(run.metrics.get(page.study.metric, math.nan))
         ],
     }
-    lines = [f"- {what}: {_trials(found)}" for what, found in lacks.items() if found]
+    lines = [
+        f"- {escape(run.cell)}, seed {run.seed}: {escape(run.message)}"
+        for run in runs
+        if run.message
+    ]
+    lines += [f"- {what}: {_trials(found)}" for what, found in lacks.items() if found]
     if runs and not lacks[next(iter(lacks))] and page.study.test_sets is None:
         lines.append(
             "- trials were scored on different frames or data, so no interval covers the test set"

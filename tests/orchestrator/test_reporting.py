@@ -110,6 +110,38 @@ def test_finished_trial_whose_run_is_gone_says_so() -> None:
     assert (run.state, run.message) == ("DELETED", "its MLflow run was deleted")
 
 
+def test_damaged_files_of_a_run_are_named_and_the_rest_is_kept() -> None:
+    store = Store({"run": MEASURED})
+    store.files = {"frames.npz": b"PK broken", "curves.csv": b"garbage\n1,2\n"}
+
+    (run,) = records(experiment(), [trial()], store).runs
+
+    assert run.state == "FINISHED"
+    assert run.metrics == {"miou": 0.5}
+    assert (run.confusions, run.curves) == (None, {})
+    assert run.message is not None
+    assert run.message.startswith("frames.npz is damaged (")
+    assert "; curves.csv is damaged (KeyError: 'curve')" in run.message
+
+
+def test_frames_are_read_of_the_seed_that_a_cell_shares_with_the_baseline() -> None:
+    """Of cell b, seed 0 is not there: seed 1 of both is what can be compared."""
+    read = []
+
+    class Sampled(Store):
+        def file(self, run_id: str, found: Measured, name: str) -> bytes | None:
+            if name == "samples.npz":
+                read.append(run_id)
+            return None
+
+    ids = ["a0", "a1", "b1", "b2", "c0"]
+    trials = [trial(each[0], each, trial_id=each, seed=int(each[1])) for each in ids]
+
+    records(experiment(), trials, Sampled(dict.fromkeys(ids, MEASURED)), pictures=True)
+
+    assert sorted(read) == ["a0", "a1", "b1", "c0"]
+
+
 def test_table_in_the_terminal_keeps_its_numbers_at_80_columns() -> None:
     name = "a cell with quite a long name, longer than the place it has"
     record = records(experiment(), [trial(name)], Store({"run": MEASURED}))

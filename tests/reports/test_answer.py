@@ -111,3 +111,10 @@ def test_long_lists_are_cut() -> None:
     many = [cell(f"c{n}", [v + 0.1 for v in BASE]) for n in range(8)]
 
     assert "and 5 more" in said(cell("base", BASE), *many)
+
+
+def test_cell_with_too_few_seeds_is_not_said_to_be_inseparable() -> None:
+    found = said(cell("base", BASE), cell("up", [v + 0.1 for v in BASE]), cell("few", [0.41, 0.43]))
+
+    assert "**up** (+10.00 points" in found
+    assert "; **few** is without a verdict (fewer than 3 shared seeds)." in found

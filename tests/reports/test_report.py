@@ -125,6 +125,23 @@ def test_missing_files_of_a_trial_are_named_with_what_follows(tmp_path: Path) ->
     ) in text
 
 
+def test_damage_of_a_finished_trial_is_named(tmp_path: Path) -> None:
+    runs = [finished("a", 0, 0.4, message="curves.csv is damaged (KeyError: 'curve')")]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "- a, seed 0: curves.csv is damaged (KeyError: 'curve')\n" in text
+
+
+def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path) -> None:
+    pictured = with_samples(study)
+    runs = [*pictured.runs, finished("blind", 0, 0.4)]
+
+    text = build_report(record(runs, colours=pictured.colours), tmp_path).read_text()
+
+    assert "None of blind: no seed shared with the baseline, or its predictions" in text
+
+
 def test_trials_scored_on_different_frames_are_said_to_be(tmp_path: Path) -> None:
     runs = [finished("a", 0, 0.4, **counted(4)), finished("b", 0, 0.5, **counted(3))]
 
