@@ -152,3 +152,34 @@ def test_published_figures_stand_beside() -> None:
 def test_interval_shows_both_signs_or_a_dash() -> None:
     assert tables.interval(-0.123, 4.567) == "-0.12 to +4.57"
     assert tables.interval(math.nan, math.nan) == "-"
+
+
+def test_the_papers_table_entered_as_records_gives_its_percentages() -> None:
+    """Accuracy, and training time as D-HH:MM:SS printed: see `published`, in seconds."""
+    cells = {
+        "TMANet": (0.7541, 52953.0),
+        "APNB-TMANet": (0.7528, 49911.0),
+        "Asym-TMANet": (0.7618, 66018.0),
+    }
+    runs = [
+        finished(cell, 0, miou, train_seconds=seconds) for cell, (miou, seconds) in cells.items()
+    ]
+
+    table = overview(Study(record(runs))).set_index("cell")
+
+    assert (100 * table["delta_relative"]).round(3).to_dict() == {
+        "TMANet": 0.0, "APNB-TMANet": -0.172, "Asym-TMANet": 1.021,
+    }  # fmt: skip
+    assert round(100 * table["train_relative"]["APNB-TMANet"], 3) == -5.745
+    assert round(100 * table["train_relative"]["Asym-TMANet"], 2) == 24.67
+    assert [duration(seconds) for _, seconds in cells.values()] == [
+        "0-14:42:33", "0-13:51:51", "0-18:20:18",
+    ]  # fmt: skip
+
+
+def test_the_papers_memory_of_three_and_the_current_frame_took_longer() -> None:
+    runs = [finished(cell, 0, 0.7, train_seconds=s) for cell, s in (("4", 49911), ("3+1", 65728))]
+
+    table = overview(Study(record(runs))).set_index("cell")
+
+    assert round(100 * table["train_relative"]["3+1"], 1) == 31.7
