@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from orchestrator.settings import Settings, load_settings
 from orchestrator.tracking import Tracker
@@ -84,6 +85,11 @@ VARIABLES = (
 def tiny(**changes: Any) -> TrialConfig:
     """A trial that takes a second."""
     return parse({**TINY, **changes})
+
+
+def save_weights(state: Mapping[str, torch.Tensor], file: Path) -> None:
+    """Write tensors as a safetensors file, which takes no other layout than the plain one."""
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
 
 
 TRAINED = tiny(head="tma", memory_length=2, frame_stride=2)  # what `trained_storage` holds

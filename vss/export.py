@@ -93,7 +93,8 @@ def export_network(
     if with_onnx and not onnx_is_installed():
         raise UserError("ONNX needs packages that are not here: pip install 'vss-orch[onnx]'")
     config = trained.config
-    network = ClipProgram(load(trained), config.frame_height, config.frame_width).eval()
+    plain = load(trained).to(memory_format=torch.contiguous_format)  # what archives hold
+    network = ClipProgram(plain, config.frame_height, config.frame_width).eval()
     clips = _clips(config.memory_length + 1, config.frame_height, config.frame_width)
     done = [_checked(out, network, clips, _write_program, _read_program)]
     if with_onnx:

@@ -63,11 +63,6 @@ def windows(length: int, window: int, stride: int) -> Iterator[slice]:
         yield slice(max(0, stop - window), stop)
 
 
-def memory_format(device: torch.device) -> torch.memory_format:
-    """How a model lies in memory: channels last on CUDA; on a CPU it gains nothing (measured)."""
-    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
-
-
 def autocast(config: TrialConfig, device: torch.device) -> torch.autocast:
     """The precision of a trial, as a context for its forward passes."""
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")

@@ -26,7 +26,7 @@ from vss.data.clips import Clip, VideoDataset, clips_of, only_needed, spacing_fo
 from vss.distillation import answers, distillation_loss, load_teacher
 from vss.environment import describe
 from vss.errors import UserError
-from vss.inference import autocast, memory_format
+from vss.inference import autocast
 from vss.losses import (
     HardPixels,
     labelled_weight,
@@ -139,7 +139,7 @@ def train(
     torch.set_num_threads(threads)
     memory = PeakMemory(device)
     torch.manual_seed(config.seed)
-    model = build_model(config, weights_path).to(device).to(memory_format=memory_format(device))
+    model = build_model(config, weights_path).to(device)
     master = None
     if teacher is not None:
         master = load_teacher(teacher, config, teacher_weights).to(device)

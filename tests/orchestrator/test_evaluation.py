@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from orchestrator.evaluation import build_experiment, scoring_config
 from orchestrator.ledger import Ledger, Member, State
 from orchestrator.models import Found
 from orchestrator.settings import Settings
-from tests.conftest import TRAINED, tiny
+from tests.conftest import TRAINED, save_weights, tiny
 from vss import catalog
 from vss.config import TrialConfig, parse
 from vss.errors import UserError
@@ -35,7 +34,7 @@ def fresh(folder: Path, name: str, **settings: Any) -> Found:
     config = tiny(**settings)
     torch.manual_seed(config.seed)
     file = folder / f"{name}.safetensors"
-    save_file(build_bare(config).state_dict(), file)
+    save_weights(build_bare(config).state_dict(), file)
     return Found(config.trial_id, TrainedModel(config, file))
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from tests.conftest import TINY_MEMORY, tiny
+from tests.conftest import TINY_MEMORY, save_weights, tiny
 from tests.vss.test_training import run
 from vss.config import TrialConfig, parse
 from vss.data.clips import IGNORE_LABEL
@@ -69,7 +68,7 @@ def test_loss_does_not_depend_on_the_batch() -> None:
 def test_teacher_has_the_weights_of_its_trial_and_never_a_gradient(tmp_path: Path) -> None:
     torch.manual_seed(5)
     trained = build_model(TEACHER)
-    save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    save_weights(trained.state_dict(), tmp_path / "w.safetensors")
 
     teacher = load_teacher(TEACHER, tiny(), tmp_path / "w.safetensors")
 
@@ -83,7 +82,7 @@ def test_teacher_has_the_weights_of_its_trial_and_never_a_gradient(tmp_path: Pat
 
 def test_teacher_may_have_begun_from_a_file_that_is_not_read_again(tmp_path: Path) -> None:
     trained = build_model(TEACHER)
-    save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    save_weights(trained.state_dict(), tmp_path / "w.safetensors")
     began = TEACHER.model_copy(update={"weights": f"sha256:{'0' * 64}"})
 
     teacher = load_teacher(began, tiny(), tmp_path / "w.safetensors")

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.conftest import TRAINED, tiny
+from tests.conftest import TRAINED, save_weights, tiny
 from vss import catalog
 from vss import export as exporting
 from vss.errors import UserError
@@ -120,7 +119,7 @@ def whole(folder: Path, **settings: Any) -> TrainedModel:
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.3)
-    save_file(model.state_dict(), folder / "weights.safetensors")
+    save_weights(model.state_dict(), folder / "weights.safetensors")
     return TrainedModel(config, folder / "weights.safetensors")
 
 

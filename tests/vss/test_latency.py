@@ -58,7 +58,8 @@ def test_baseline_without_a_result_leaves_the_others() -> None:
 
 
 def test_parameters_operations_and_memory_are_counted_beside() -> None:
-    cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
+    size = {"frame_width": 96, "frame_height": 96}  # smaller, weights are most of the memory
+    cells = {"image": tiny(**size), "memory": parse({**TINY_MEMORY, **size})}
 
     found = measure(cells, "image", CPU, threads=1, rounds=1, runs_per_round=1)["cells"]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.conftest import tiny
+from tests.conftest import save_weights, tiny
 from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.trained import TrainedModel, load, read_trial
@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     """The two files of a trial directory that matter, the auxiliary head among the weights."""
     config = tiny(head="tma", memory_length=1)
     torch.manual_seed(0)
-    save_file(build_model(config).state_dict(), tmp_path / "weights.safetensors")
+    save_weights(build_model(config).state_dict(), tmp_path / "weights.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(config.settings()))
     return tmp_path
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.conftest import TINY_MEMORY, paint_camvid, tiny
+from tests.conftest import TINY_MEMORY, paint_camvid, save_weights, tiny
 from vss import catalog
 from vss.checkpoint import TrialDirectory
 from vss.config import TrialConfig, parse
@@ -345,7 +345,7 @@ def test_compiled_step_leaves_the_same_kind_of_weights(
         for config in (compiled, eager)
     )
     assert ours.keys() == theirs.keys()
-    torch.testing.assert_close(ours, theirs, atol=1e-2, rtol=1e-2)
+    torch.testing.assert_close(ours, theirs, atol=5e-2, rtol=5e-2)
 
 
 def test_frozen_norms_keep_their_statistics(tmp_path: Path, synthetic_cache: Path) -> None:
@@ -417,7 +417,7 @@ def test_no_steps_with_weights_of_a_backbone_alone_are_refused(
 ) -> None:
     file = tmp_path / "backbone.safetensors"
     weights = build_model(tiny()).state_dict()
-    save_file({k: v for k, v in weights.items() if k.startswith("backbone.")}, file)
+    save_weights({k: v for k, v in weights.items() if k.startswith("backbone.")}, file)
 
     with pytest.raises(UserError, match=r"do not fit: head\..* is missing"):
         run(tiny(steps=0, weights=digest(file)), tmp_path, synthetic_cache, weights_path=file)
