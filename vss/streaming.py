@@ -73,7 +73,7 @@ class Stream:
         slots = [self._slot(back, kept) for back in range(model.memory_length, 0, -1)]
         if model.include_current_frame:
             slots.append(kept)
-        memory = tuple(torch.stack(parts, dim=1) for parts in zip(*slots, strict=True))
+        memory = tuple(_stacked(parts) for parts in zip(*slots, strict=True))
         logits = _prediction(model.head(current, memory))
         self._past.append(kept)
         return logits
@@ -86,6 +86,14 @@ class Stream:
     def predict(self, frame: Tensor, size: Sequence[int]) -> Tensor:
         """Logits of the next frame at another size: (B, K, *size)."""
         return resize(self.step(frame), size)
+
+
+def _stacked(slots: Sequence[Tensor]) -> Tensor:
+    """N tensors (B, ...) -> (B, N, ...); feature maps keep the layout in which they lie."""
+    if slots[0].dim() != 4:
+        return torch.stack(tuple(slots), dim=1)
+    # Of (B, C, H, W) as it lies in memory; else every use of a slot would reorder it.
+    return torch.stack([x.permute(0, 2, 3, 1) for x in slots], dim=1).permute(0, 1, 4, 2, 3)
 
 
 def _prediction(found: Tensor | tuple[Tensor, ...]) -> Tensor:

@@ -205,9 +205,24 @@ def test_fused_read_is_the_plain_one(counted: bool, monkeypatch: pytest.MonkeyPa
     torch.testing.assert_close(full_read(query, key, value, 0.5, bias), plain)
 
 
-def test_fused_read_is_for_large_inference_on_a_cpu() -> None:
-    small, large = torch.zeros(1, 2, 64), torch.zeros(1, 2, 8192)
+def test_fused_read_is_not_for_a_cpu() -> None:
+    large = torch.zeros(1, 2, 8192)
 
-    assert not fused_is_better(small, small)
-    assert fused_is_better(large, large)
-    assert not fused_is_better(large.requires_grad_(), large)
+    assert not fused_is_better(large, large)
+
+
+def test_read_of_some_queries_at_a_time_is_the_whole_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, key, value = torch.randn(2, 5, 70), torch.randn(2, 5, 11), torch.randn(2, 3, 11)
+    whole = full_read(query, key, value, 0.5)
+
+    monkeypatch.setattr(attention, "_CACHED_BYTES", 1)
+
+    assert attention._queries_at_once(query, key) == 16
+    torch.testing.assert_close(full_read(query, key, value, 0.5), whole)
+
+
+def test_training_reads_all_queries_at_once() -> None:
+    query = torch.zeros(1, 2, 8192, requires_grad=True)
+
+    assert attention._queries_at_once(query, query) == 8192
+    assert attention._queries_at_once(query.detach(), query.detach()) == 256

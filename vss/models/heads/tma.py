@@ -11,6 +11,7 @@ Shapes: N images, B batch, T memory slots, C4 C5 channels of stage 4 and 5, C he
 key channels, V C/2 value channels, P tokens of a pooled frame, H W feature map.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -92,13 +93,12 @@ class TemporalMemory(nn.Module):
             ValueError: if the memory has another number of frames, or frames of another size.
         """
         check_memory(memory[0], self.memory_slots, None if self.share_slots else current)
-        if self.share_slots:
-            key, value = memory  # (B, T, K, P), (B, T, V, P)
-        else:
-            slots = [self._entries(x, slot) for slot, x in enumerate(memory[0].unbind(dim=1))]
-            key, value = (torch.stack(parts, dim=1) for parts in zip(*slots, strict=True))
+        slots = list(zip(*(kept.unbind(dim=1) for kept in memory), strict=True))
+        if not self.share_slots:
+            slots = [self._entries(x, slot) for slot, (x,) in enumerate(slots)]
+        keys, values = zip(*slots, strict=True)
         query = self._coded(self.query_key(current))
-        context = self._read(query.flatten(2), key, value).unflatten(2, query.shape[-2:])
+        context = self._read(query.flatten(2), keys, values).unflatten(2, query.shape[-2:])
         return self.bottleneck(torch.cat([self.query_value(current), context], dim=1))
 
     def _entries(self, stage5: Tensor, slot: int) -> tuple[Tensor, Tensor]:
@@ -117,14 +117,14 @@ class TemporalMemory(nn.Module):
         code = position_code(height, width, self.position_code, like=x)
         return torch.cat([x, code.expand(len(x), -1, -1, -1)], dim=1)
 
-    def _read(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(B, K, HW), (B, T, K, P), (B, T, V, P) -> (B, V, HW)."""
+    def _read(self, query: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
+        """(B, K, HW), of each slot (B, K, P) and (B, V, P) -> (B, V, HW)."""
         if self.pooling is None:
-            key, value = (x.transpose(1, 2).flatten(2) for x in (key, value))
+            key, value = (torch.cat(tuple(slots), dim=2) for slots in (keys, values))
             return full_read(query, key, value, self.scale)
-        keys, counts = pool_over_time(key, self.pooling)
-        values, _ = pool_over_time(value, self.pooling)
-        return full_read(query, keys, values, self.scale, counts)
+        tokens, counts = pool_over_time(torch.stack(tuple(keys), dim=1), self.pooling)
+        read, _ = pool_over_time(torch.stack(tuple(values), dim=1), self.pooling)
+        return full_read(query, tokens, read, self.scale, counts)
 
 
 class TMAHead(nn.Module):
