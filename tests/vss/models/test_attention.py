@@ -211,18 +211,22 @@ def test_fused_read_is_not_for_a_cpu() -> None:
     assert not fused_is_better(large, large)
 
 
-def test_read_of_some_queries_at_a_time_is_the_whole_read(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("counted", [False, True])
+def test_read_by_parts_is_the_whole_read(counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     query, key, value = torch.randn(2, 5, 70), torch.randn(2, 5, 11), torch.randn(2, 3, 11)
-    whole = full_read(query, key, value, 0.5)
+    bias = torch.rand(11) if counted else None
+    whole = full_read(query, key, value, 0.5, bias)
 
     monkeypatch.setattr(attention, "_CACHED_BYTES", 1)
 
-    assert attention._queries_at_once(query, key) == 16
-    torch.testing.assert_close(full_read(query, key, value, 0.5), whole)
+    assert attention._queries_at_once(query, key, value) == 16
+    torch.testing.assert_close(full_read(query, key, value, 0.5, bias), whole)
 
 
 def test_training_reads_all_queries_at_once() -> None:
     query = torch.zeros(1, 2, 8192, requires_grad=True)
 
-    assert attention._queries_at_once(query, query) == 8192
-    assert attention._queries_at_once(query.detach(), query.detach()) == 256
+    fixed = query.detach()
+
+    assert attention._queries_at_once(fixed, fixed, query) == 8192
+    assert attention._queries_at_once(fixed, fixed, fixed) == 256
