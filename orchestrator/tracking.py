@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import tempfile
@@ -193,7 +194,13 @@ class Tracker:
         return json.loads(content) if content else {}
 
     def log_report(self, run_id: str, folder: Path) -> None:
-        """Attach a report to an experiment's parent run."""
+        """Attach a report to an experiment's parent run, in the place of an earlier one.
+
+        In a store that is not on this machine, files that the new one lacks stay.
+        """
+        place = _local(self._client.get_run(run_id).info.artifact_uri)
+        if place is not None:
+            shutil.rmtree(place / "report", ignore_errors=True)
         self._client.log_artifacts(run_id, str(folder), "report")
 
     def measured(self, run_ids: Sequence[str]) -> dict[str, "Measured"]:
@@ -211,12 +218,12 @@ class Tracker:
 
     def file(self, run_id: str, found: Measured, name: str) -> bytes | None:
         """A file of a run, or None if it was never logged or is gone."""
-        if not found.artifact_uri.startswith("file:"):
+        place = _local(found.artifact_uri)
+        if place is None:
             return self._artifact(run_id, name)
         # MLflow would ask its database again for each of thousands of files.
-        path = Path(url2pathname(urlsplit(found.artifact_uri).path)) / name
         try:
-            return path.read_bytes()
+            return (place / name).read_bytes()
         except OSError:
             return None
 
@@ -326,6 +333,13 @@ class TrialRun:
         metrics = [Metric(metric_name(name), value, now, step) for name, value, step in points]
         for first in range(0, len(metrics), 1000):
             self._client.log_batch(self.run_id, metrics=metrics[first : first + 1000])
+
+
+def _local(artifact_uri: str) -> Path | None:
+    """The folder of a run's artifacts; None if they are not on this machine."""
+    if not artifact_uri.startswith("file:"):
+        return None
+    return Path(url2pathname(urlsplit(artifact_uri).path))
 
 
 @contextmanager

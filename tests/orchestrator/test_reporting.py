@@ -164,12 +164,16 @@ def test_report_is_attached_to_the_parent_run(
     parent = tracker.open_experiment_run(ledger.experiment("study"))
     ledger.set_experiment_run("study", parent)
 
+    MlflowClient(tracking_uri=tracker.uri).log_text(parent, "old", "report/pictures/1-best.png")
+
     record, path = build("study", settings, tmp_path / "out", pictures=True)
 
     assert path == tmp_path / "out" / "report.md"
     assert [run.state for run in record.runs] == ["PENDING"]
     attached = MlflowClient(tracking_uri=tracker.uri).list_artifacts(parent, "report")
-    assert "report/report.html" in {file.path for file in attached}
+    files = {file.path for file in attached}
+    assert "report/report.html" in files
+    assert "report/pictures" not in files  # of an earlier report
 
 
 def test_unknown_experiment_is_refused(settings: Settings, tracker: Tracker) -> None:
