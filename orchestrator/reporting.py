@@ -18,9 +18,9 @@ from orchestrator.spec import published_figures
 from orchestrator.tracking import NUMBERS, Measured, Tracker, metric_name, uncollected
 from reports import tables
 from reports.comparison import Study
+from reports.page import MAX_PICTURED_CELLS
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report
-from reports.sections import MAX_PICTURED_CELLS
 from vss import catalog
 from vss.errors import UserError
 

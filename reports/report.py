@@ -8,8 +8,9 @@ import pandas as pd
 
 from reports import html, saved, tables, tex
 from reports.comparison import Study
+from reports.page import FIGURES, PICTURES, Page
 from reports.records import ExperimentRecord
-from reports.sections import FIGURES, PICTURES, SECTIONS, Page
+from reports.sections import SECTIONS
 from reports.tables import duration, interval, number, signed, spread
 
 
