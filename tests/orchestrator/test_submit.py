@@ -335,6 +335,15 @@ def test_first_signal_stops_and_the_same_command_goes_on(
     assert not list(where.settings.storage.glob(".stop-*"))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own handler of Ctrl-C, which a process started in the background may lack."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_second_signal_is_final(experiment: Experiment, where: Where, play: Play) -> None:
     def interrupted_twice(job: Job, n: int) -> Outcome:
         os.kill(os.getpid(), signal.SIGINT)

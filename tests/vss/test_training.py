@@ -332,10 +332,9 @@ def test_killed_twenty_times_at_any_moment_the_end_is_the_same_bits(
 
 
 @pytest.mark.slow
-def test_compiled_step_leaves_the_same_kind_of_weights(
-    tmp_path: Path, synthetic_cache: Path
-) -> None:
-    compiled, eager = tiny(compile=True), tiny()
+def test_compiled_steps_leave_the_same_weights(tmp_path: Path, synthetic_cache: Path) -> None:
+    # compiled code draws dropout's masks from a generator of its own: none here
+    compiled, eager = tiny(compile=True, dropout=0.0), tiny(dropout=0.0)
 
     run(compiled, tmp_path, synthetic_cache)
     run(eager, tmp_path, synthetic_cache)
@@ -345,7 +344,7 @@ def test_compiled_step_leaves_the_same_kind_of_weights(
         for config in (compiled, eager)
     )
     assert ours.keys() == theirs.keys()
-    torch.testing.assert_close(ours, theirs, atol=5e-2, rtol=5e-2)
+    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
 
 
 def test_frozen_norms_keep_their_statistics(tmp_path: Path, synthetic_cache: Path) -> None:
