@@ -111,11 +111,10 @@ def augment(
     Returns:
         images (B, T + 1, 3, c, d), normalised; labels (B, c, d) as int64.
     """
-    # Outside the frame grid_sample gives 0: shifted by one, that reads as ignored.
-    shifted = (labels[:, None].float() + 1) * (labels[:, None] != IGNORE_LABEL)
-    size = (pixels.shape[2], pixels.shape[3])
-    places, crops = _crop(shifted, size, config, draws)
-    grid = _grid(size, config, draws, places, pixels.device)
+    # Outside the frame grid_sample gives 0: shifted by one, that reads as ignored, and so does
+    # IGNORE_LABEL, the largest byte, which the shift takes round to 0.
+    shifted = (labels[:, None] + 1).float()
+    grid, crops = _crop(shifted, (pixels.shape[2], pixels.shape[3]), config, draws)
     if draws.distortion is None:
         return _move(normalise(pixels), grid), crops
     return _distorted(pixels, grid, draws.distortion), crops
@@ -151,23 +150,24 @@ def share_of(draws: Draws, clips: slice, frames: int) -> Draws:
 
 def _crop(
     shifted: Tensor, size: tuple[int, int], config: TrialConfig, draws: Draws
-) -> tuple[NDArray[np.float64], Tensor]:
-    """Where the crops lie, (B, 2), and their labels: another place while one class fills them."""
+) -> tuple[Tensor, Tensor]:
+    """Grid of the crops and their labels: another place while one class fills them."""
     places = draws.places[0].copy()
-    labels = _sample_labels(shifted, _grid(size, config, draws, places, shifted.device))
+    grid = _grid(size, config, draws, places, shifted.device)
+    labels = _sample_labels(shifted, grid)
     for others in draws.places[1:]:
         filled = _largest_share(labels).cpu().numpy() >= config.crop_max_class_share
         if not filled.any():
             break
         places[filled] = others[filled]
-        labels = _sample_labels(shifted, _grid(size, config, draws, places, shifted.device))
-    return places, labels
+        grid = _grid(size, config, draws, places, shifted.device)
+        labels = _sample_labels(shifted, grid)
+    return grid, labels
 
 
 def _sample_labels(shifted: Tensor, grid: Tensor) -> Tensor:
     picked = F.grid_sample(shifted, grid, mode="nearest", align_corners=False)[:, 0].long() - 1
-    picked[picked < 0] = IGNORE_LABEL
-    return picked
+    return picked.masked_fill_(picked < 0, IGNORE_LABEL)
 
 
 def _largest_share(labels: Tensor) -> Tensor:
