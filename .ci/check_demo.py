@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from orchestrator.spec import load_spec
+from orchestrator.spec.file import load_spec
 
 experiment = load_spec(Path("experiments/quickstart.yaml"))
 report = Path(sys.argv[1])

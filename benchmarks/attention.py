@@ -21,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vss.environment import describe
 from vss.models.attention import (
     AXES,
     PYRAMID_BINS,
@@ -30,6 +29,7 @@ from vss.models.attention import (
     pool_over_time,
     pyramid_pool,
 )
+from vss.runtime.environment import describe
 
 Read = Callable[[Tensor, Tensor, Tensor], Tensor]
 

@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from vss.clock import synchronise
-from vss.config import TrialConfig, parse
+from vss.data.augmentation.transforms import read
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo
 from vss.data.clips import Clip, Frame
-from vss.data.transforms import read
-from vss.environment import device_name
-from vss.inference import autocast
-from vss.losses import segmentation_loss
+from vss.inference.windows import autocast
 from vss.models.segmenter import build_model
-from vss.optimization import build_optimizer
+from vss.runtime.clock import synchronise
+from vss.runtime.environment import device_name
+from vss.training.losses import segmentation_loss
+from vss.training.optimization import build_optimizer
+from vss.trial_config import TrialConfig, parse
 
 BASE: dict[str, Any] = {
     "dataset": "camvid", "backbone": "resnet18", "include_current_frame": False, "steps": 100,

@@ -18,12 +18,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vss.config import TrialConfig, parse
-from vss.environment import describe
-from vss.losses import segmentation_loss
+from vss.inference.streaming import Stream
 from vss.models.backbones import Features
 from vss.models.segmenter import VideoSegmenter, build_model
-from vss.streaming import Stream
+from vss.runtime.environment import describe
+from vss.training.losses import segmentation_loss
+from vss.trial_config import TrialConfig, parse
 
 
 def config(head: str, precision: str = "fp32") -> TrialConfig:

@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 import numpy as np
 from mlflow import MlflowClient
 
-from orchestrator.ledger import Imported, Ledger, Member
+from orchestrator.ledger.ledger import Imported, Ledger, Member
 from orchestrator.settings import Settings, load_settings
-from orchestrator.tracking import Tracker
-from vss.config import TrialConfig, parse
+from orchestrator.tracking.tracker import Tracker
+from vss.trial_config import TrialConfig, parse
 
 RUNS, TRIALS, SEEDS = 10_000, 1_000, 5
 FRAMES, CLASSES, POINTS = 233, 11, 400
@@ -56,7 +56,7 @@ def main() -> None:
         assert len(found) == TRIALS
         client = MlflowClient(settings.tracking_uri)
         search = _seconds(lambda: _search_all(client, tracker.experiment_id))
-        command = [sys.executable, "-m", "orchestrator.cli", "report", NAME]
+        command = [sys.executable, "-m", "orchestrator.cli.app", "report", NAME]
         report = _seconds(lambda: subprocess.run(command, check=True))
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         text = (settings.report_folder(NAME) / "report.md").read_text()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from reports.resampling import DRAWS, TestSets, blocks_of, iou, mean_over_classes
+from reports.analysis.bootstrap import DRAWS, TestSets, blocks_of, iou, mean_over_classes
 
 TRIALS, FRAMES, CLASSES = 60, {"0001TP": 62, "Seq05VD": 171}, 11
 

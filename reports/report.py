@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports import html, saved, tables, tex
-from reports.comparison import Study
-from reports.page import FIGURES, PICTURES, Page
+from reports.analysis import overview as tables
+from reports.analysis.overview import duration, interval, number, signed, spread
+from reports.analysis.study import Study
+from reports.formats import html
+from reports.formats import latex as tex
+from reports.formats import results_json as saved
 from reports.records import ExperimentRecord
-from reports.sections import SECTIONS
-from reports.tables import duration, interval, number, signed, spread
+from reports.text.page import FIGURES, PICTURES, Page
+from reports.text.sections import SECTIONS
 
 
 def build_report(

@@ -17,12 +17,12 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from orchestrator.settings import Settings, load_settings
-from orchestrator.tracking import Tracker
-from vss.checkpoint import TrialDirectory
-from vss.config import TrialConfig, parse
+from orchestrator.tracking.tracker import Tracker
 from vss.data import synthetic
-from vss.training import train
-from vss.video import VideoFile
+from vss.media.video import VideoFile
+from vss.training.loop import train
+from vss.trial.directory import TrialDirectory
+from vss.trial_config import TrialConfig, parse
 
 # The smallest network and dataset on which everything still happens.
 TINY: dict[str, Any] = {

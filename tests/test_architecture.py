@@ -17,21 +17,21 @@ FORBIDDEN = {
 }
 # Each of these lives in one module (and what belongs to it).
 HOMES = {
-    "ray": {"orchestrator/execution.py"},
-    "mlflow": {"orchestrator/tracking.py"},
-    "sqlalchemy": {"orchestrator/ledger.py", "orchestrator/migrations"},
+    "ray": {"orchestrator/execution/ray_cluster.py"},
+    "mlflow": {"orchestrator/tracking/tracker.py"},
+    "sqlalchemy": {"orchestrator/ledger/ledger.py", "orchestrator/ledger/migrations"},
 }
 LIGHT = (
-    "orchestrator.cli",
-    "orchestrator.cli_data",
-    "orchestrator.cli_model",
-    "orchestrator.cli_offline",
-    "orchestrator.exporting",
-    "orchestrator.spec",
+    "orchestrator.cli.app",
+    "orchestrator.cli.data",
+    "orchestrator.cli.networks",
+    "orchestrator.cli.offline",
+    "orchestrator.offline.export",
+    "orchestrator.spec.file",
     "vss.__main__",
     "vss.catalog",
-    "vss.config",
-    "vss.trial_file",
+    "vss.trial_config",
+    "vss.trial.file",
 )
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "sqlalchemy", "pandas", "matplotlib", "numpy")
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator import dashboard
-from orchestrator.ledger import Ledger, TrialStatus
+from orchestrator.execution import ray_head as dashboard
+from orchestrator.ledger.ledger import Ledger, TrialStatus
 from orchestrator.settings import Settings
-from orchestrator.tracking import Tracker
+from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter
 from tests.processes import descendants
 
@@ -36,7 +36,7 @@ class Command:
         self._log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.cli", *map(str, arguments)],
+                [sys.executable, "-m", "orchestrator.cli.app", *map(str, arguments)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
-from orchestrator.spec import load_spec
+from orchestrator.cli.app import app
+from orchestrator.spec.file import load_spec
 from tests.conftest import VARIABLES, SpecWriter
 
 ROOT = Path(__file__).parent.parent

@@ -16,16 +16,17 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from vss import catalog, trial_file
+from vss import catalog
 from vss.errors import UserError
-from vss.trial_file import TrialFile
+from vss.trial import file as trial_file
+from vss.trial.file import TrialFile
 
 if TYPE_CHECKING:
     import torch
 
-    from vss.checkpoint import TrialDirectory
-    from vss.config import TrialConfig
-    from vss.training import Progress
+    from vss.training.loop import Progress
+    from vss.trial.directory import TrialDirectory
+    from vss.trial_config import TrialConfig
 
 FINISHED, USER_ERROR, INTERRUPTED = 0, 2, 130
 
@@ -90,9 +91,9 @@ def run(
     if config.dataset == "folder" and (source is None or not source.is_file()):
         raise UserError("dataset 'folder' needs --data FILE: the YAML that describes it")
 
-    from vss.checkpoint import StaleAttemptError, TrialDirectory
-    from vss.oom import explained
-    from vss.training import train
+    from vss.profiling.out_of_memory import explained
+    from vss.training.loop import train
+    from vss.trial.directory import StaleAttemptError, TrialDirectory
 
     device = _device(device_name, trial)
     threads = threads or max(1, int(trial.resources.cpus))
@@ -135,7 +136,7 @@ def _measure(
     device: "torch.device",
     threads: int,
 ) -> None:
-    from vss.latency import measure
+    from vss.profiling.latency import measure
 
     # Alone: the baseline has no rounds beside it, and no ratio is taken.
     directory.write_json("latency.json", measure({cell: config}, "", device, threads))

@@ -195,7 +195,7 @@ HEADS: dict[str, Head] = {
 DATASETS: dict[str, Dataset] = {
     "camvid": Dataset(
         source="Brostow et al. 2009: the official release, TMANet's form or the 480x360 index form",
-        load="vss.data.camvid:load",
+        load="vss.data.camvid.dataset:load",
         classes={
             "Sky": (128, 128, 128),
             "Building": (128, 0, 0),
@@ -238,7 +238,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "folder": Dataset(
         source="your own: any video dataset that a YAML file describes (docs/data.md)",
-        load="vss.data.folder:load",
+        load="vss.data.custom.dataset:load",
         needs_path=False,  # the file says where it lies
         options={"dataset_file": None, "classes": None},
     ),

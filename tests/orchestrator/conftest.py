@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cli import main
-from orchestrator.jobs import Job
+from orchestrator.cli.app import main
+from orchestrator.execution.job import Job
 from orchestrator.settings import Settings
 from tests.conftest import tiny
 from vss.data import synthetic

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vss import catalog
-from vss.config import TrialConfig
+from vss.trial_config import TrialConfig
 
 
 def test_unknown_name_is_answered_with_the_closest_and_all_known() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.exporting import export
-from orchestrator.spec import load_spec
+from orchestrator.offline.export import export
+from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
-from vss import trial_file
 from vss.__main__ import FINISHED, INTERRUPTED, USER_ERROR, main
 from vss.errors import UserError
+from vss.trial import file as trial_file
 
 # Runs `python -m vss` where none of these can be imported.
 BLOCKED = """

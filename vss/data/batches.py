@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vss.config import TrialConfig
+from vss.data.augmentation.transforms import augment, draw, read, share_of, to_device
 from vss.data.cache import DecodedVideo
 from vss.data.clips import Clip
-from vss.data.transforms import augment, draw, read, share_of, to_device
+from vss.trial_config import TrialConfig
 
 
 class Batches:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from vss import catalog
-from vss.config import TrialConfig
-from vss.data.camvid_labels import read_image
+from vss.data.camvid.labels import read_image
 from vss.data.clips import IGNORE_LABEL, Frame, Image, VideoDataset
 from vss.errors import UserError
+from vss.trial_config import TrialConfig
 
 SPLITS = ("train", "val")
 IMAGES, LABELS = "leftImg8bit_sequence", "gtFine"

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from vss import catalog
-from vss.config import TrialConfig
 from vss.models.backbones import Features, check_fits, load_weights, read_state
 from vss.models.heads.image import FCNHead
 from vss.models.layers import resize
+from vss.trial_config import TrialConfig
 
 
 class VideoSegmenter(nn.Module):

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import tiny
-from vss.data import camvid as camvid_module
 from vss.data.cache import decode
+from vss.data.camvid import dataset as camvid_module
 from vss.data.clips import VideoDataset
 from vss.errors import UserError
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import tiny
-from tests.vss.test_training import run
+from tests.vss.training.test_loop import run
 from vss.data import cityscapes
 from vss.data.clips import IGNORE_LABEL, clips_of
 from vss.errors import UserError

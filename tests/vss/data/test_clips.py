@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import tiny
-from vss.data import camvid
+from vss.data.camvid import dataset as camvid
 from vss.data.clips import Frame, VideoDataset, clips_of, only_needed, spacing_found
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vss.models.backbones import Features
-from vss.models.importing import head_name
+from vss.models.published_checkpoints import head_name
 
 FOLDER = Path(__file__).parents[2] / "reference_vectors"
 # Case -> our head; the module of the 3-D case is no head, and has a table of its own.

@@ -7,8 +7,8 @@ import torch
 
 from tests.conftest import TINY_MEMORY, tiny
 from vss import catalog
-from vss.config import parse
 from vss.models.segmenter import build_model, count_parameters
+from vss.trial_config import parse
 
 
 def clip(past: int, batch: int = 2) -> torch.Tensor:

@@ -1,0 +1,115 @@
+"""A lasting Ray head on this machine, which later submits use.
+
+`python -m orchestrator.execution.ray_head FILE` is the head itself: it writes where it is into
+FILE and stays until it is terminated.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from orchestrator.settings import Settings, make_folder
+from vss.errors import UserError
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Head:
+    """A running head.
+
+    Attributes:
+        pid: of its process, which leads a process group of its own.
+        address: by which submits join it.
+        dashboard_url: for a browser.
+    """
+
+    pid: int
+    address: str
+    dashboard_url: str
+
+
+def running(settings: Settings) -> Head | None:
+    """The head that was started before, if it still answers."""
+    file = _file(settings)
+    if not file.exists():
+        return None
+    head = Head(**json.loads(file.read_text()))
+    host, _, port = head.address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except OSError:
+        file.unlink(missing_ok=True)  # it was killed; its file stayed
+        return None
+    return head
+
+
+def start(settings: Settings) -> Head:
+    """Start a head, or find the one that runs.
+
+    Raises:
+        UserError: if it does not come up.
+    """
+    if (head := running(settings)) is not None:
+        return head
+    log = make_folder(settings.home) / "ray-head.log"
+    command = [sys.executable, "-m", "orchestrator.execution.ray_head", str(_file(settings))]
+    with log.open("w") as output:
+        process = subprocess.Popen(  # noqa: S603  # our own module
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if (head := running(settings)) is not None:
+            return head
+        time.sleep(0.3)
+    process.terminate()
+    last = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
+    raise UserError(f"the Ray head did not start: {last}; its log is {log}")
+
+
+def stop(settings: Settings) -> bool:
+    """End the head that was started before; False if there is none."""
+    head = running(settings)
+    if head is None:
+        return False
+    os.kill(head.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < deadline:
+        if running(settings) is None:
+            return True
+        time.sleep(0.2)
+    os.killpg(head.pid, signal.SIGKILL)
+    _file(settings).unlink(missing_ok=True)
+    return True
+
+
+def _file(settings: Settings) -> Path:
+    return settings.home / "ray-head.json"
+
+
+def _serve(file: Path) -> None:
+    from orchestrator.execution.ray_cluster import connect, disconnect
+
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    cluster = connect(None)
+    head = Head(os.getpid(), cluster.address, cluster.dashboard_url or "")
+    unfinished = file.with_suffix(".new")
+    unfinished.write_text(json.dumps(asdict(head)))
+    unfinished.replace(file)
+    ended.wait()
+    file.unlink(missing_ok=True)
+    disconnect()
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))

@@ -1,0 +1,214 @@
+"""Commands for trained networks, from the command line to the files that they leave."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orchestrator.settings import Settings
+from tests.conftest import TINY_SPEC, TRAINED, SpecWriter, paint_camvid, paint_video
+from tests.orchestrator.conftest import assert_one_line
+from vss.media.video import open_source
+
+
+@pytest.fixture
+def trial(settings: Settings, trained_storage: Path) -> str:
+    """The id of TRAINED, in the test's own storage."""
+    shutil.copytree(trained_storage / TRAINED.trial_id, settings.storage / TRAINED.trial_id)
+    return TRAINED.trial_id
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return paint_video(tmp_path / "video.mp4", 8)
+
+
+def test_predict_writes_a_video_and_index_pngs(run, trial: str, video: Path) -> None:  # type: ignore[no-untyped-def]
+    out, masks = video.parent / "out.mkv", video.parent / "masks"
+
+    done = run("predict", trial[:6], video, "--out", out, "--masks", masks, "--no-legend")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{out}: 8 frames\n{masks}: 8 frames\n")
+    assert re.search(r"frames per second: [\d.]+ of the network alone .* [\d.]+ of the", done.out)
+    shown = [picture.pixels.shape for picture in open_source(out)]
+    assert shown == [(34, 46, 3)] * 8
+    found = np.asarray(Image.open(masks / "000007.png"))
+    assert found.shape == (34, 46)
+    assert found.max() < 8
+    assert len(list(masks.iterdir())) == 8
+
+
+def test_predict_takes_a_folder_and_a_size(run, trial: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    frames = paint_camvid(tmp_path / "camvid") / "test"
+    out = tmp_path / "masks"
+
+    done = run("predict", trial, frames, "--out", out, "--size", "64x48")
+
+    assert done.code == 0
+    assert "input 64x48" in done.out
+    assert sorted(x.name for x in out.iterdir()) == sorted(x.name for x in frames.iterdir())
+
+
+def test_predict_of_a_broken_video_keeps_what_came_before(
+    run,
+    trial: str,
+    tmp_path: Path,  # type: ignore[no-untyped-def]
+) -> None:
+    frames = paint_camvid(tmp_path / "camvid") / "test"
+    third = sorted(frames.iterdir())[2]
+    third.write_bytes(b"broken")
+    out = tmp_path / "out.mp4"
+
+    done = run("predict", trial, frames, "--out", out)
+
+    assert done.code == 2
+    assert_one_line(done, rf"cannot read picture .*{third.name}: .*out.mp4 holds the 2 frames bef")
+    assert open_source(out).count == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "pattern"),
+    [
+        (["0000", "VIDEO", "--out", "a.mp4"], "no trial '0000'"),
+        (["TRIAL", "none.mp4", "--out", "a.mp4"], "cannot read none.mp4 as a video"),
+        (["TRIAL", "VIDEO", "--out", "a.gif"], "--out a.gif: end it in .mp4 or .mkv"),
+        (["TRIAL", "VIDEO", "--out", "VIDEO"], "video.mp4 is the video that is read"),
+        (["TRIAL", "VIDEO", "--out", "a.mp4", "--size", "big"], "--size 'big' is not WIDTHxHEIGHT"),
+    ],
+)
+def test_mistake_in_predict_is_one_line(
+    run,
+    options: list[str],
+    pattern: str,
+    trial: str,
+    video: Path,  # type: ignore[no-untyped-def]
+) -> None:
+    words = {"TRIAL": trial, "VIDEO": str(video)}
+
+    done = run("predict", *(words.get(word, word) for word in options))
+
+    assert done.code == 2
+    assert_one_line(done, pattern)
+    assert list(video.parent.glob(".*unfinished*")) == []
+
+
+def test_evaluate_scores_like_the_training_did(
+    run,
+    trial: str,
+    settings: Settings,
+    ready,  # type: ignore[no-untyped-def]
+) -> None:
+    done = run("evaluate", trial, "--split", "test", "--no-pictures")
+
+    assert (done.code, done.err) == (0, "")
+    assert "evaluation: mIoU on test" in done.out
+    trained = json.loads((settings.storage / trial / "result.json").read_text())
+    shown = f"{100 * trained['metrics']['miou']:.2f} (1)"
+    (row,) = [line for line in done.out.splitlines() if line.startswith(f" {trial}")]
+    assert shown in row
+    assert re.search(r"\+0\.00 +baseline +- ", row)  # no training time
+    (entry,) = run("status", "evaluation", "--json").json["trials"]
+    assert (entry["state"], entry["settings"]["steps"]) == ("FINISHED", 0)
+
+    again = run("evaluate", trial, "--split", "test", "--no-pictures")
+    assert again.code == 0
+    assert "RUNNING" not in again.out
+
+
+def test_released_file_stands_in_the_table_of_trained_cells(
+    run,
+    tmp_path: Path,
+    settings: Settings,
+    write_spec: SpecWriter,
+    ready,  # type: ignore[no-untyped-def]
+) -> None:
+    spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]"))
+    assert run("submit", spec, "--in-process", "--no-pictures").code == 0
+    (memory,) = [t for t in run("status", "tiny", "--json").json["trials"] if t["cell"] == "memory"]
+    released = tmp_path / "released.safetensors"
+    shutil.copy(settings.storage / memory["trial_id"] / "weights.safetensors", released)
+
+    done = run("evaluate", released, "--like", f"{spec}:memory", "--name", "tiny", "--no-pictures")
+
+    assert done.code == 0
+    rows = {line.split()[0]: line.split()[1] for line in done.out.splitlines() if " (1) " in line}
+    assert list(rows) == ["image", "memory", "released"]
+    assert rows["released"] == rows["memory"]
+
+
+def test_cell_without_steps_is_scored_by_submit(
+    run,
+    tmp_path: Path,
+    write_spec: SpecWriter,
+    trained_storage: Path,
+    ready,  # type: ignore[no-untyped-def]
+) -> None:
+    shutil.copy(
+        trained_storage / TRAINED.trial_id / "weights.safetensors", tmp_path / "w.safetensors"
+    )
+    cell = "{head: tma, memory_length: 2, frame_stride: 2, steps: 0, weights: w.safetensors}"
+    spec = write_spec(TINY_SPEC.replace("{head: tma, memory_length: 1}", cell))
+
+    smoke = run("submit", spec, "--smoke", "--in-process")
+    done = run("submit", spec, "--in-process", "--no-pictures")
+
+    assert (smoke.code, smoke.out) == (0, "image: ok\nmemory: ok\n")
+    assert done.code == 0
+    trained = json.loads((trained_storage / TRAINED.trial_id / "result.json").read_text())
+    (row,) = [line for line in done.out.splitlines() if line.startswith(" memory")]
+    # Both seeds score the very same weights.
+    assert f"{100 * trained['metrics']['miou']:.2f} ± 0.00 (2)" in row
+
+
+def test_classes_that_differ_are_refused(
+    run,
+    trial: str,
+    tmp_path: Path,
+    ready,  # type: ignore[no-untyped-def]
+) -> None:
+    data = paint_camvid(tmp_path / "camvid")
+
+    done = run("evaluate", trial, "--dataset", "camvid", "--data", f"camvid={data}")
+
+    assert done.code == 2
+    assert_one_line(done, "only in camvid: Pole, SignSymbol, Fence, Bicyclist")
+
+
+def test_export_writes_program_and_description(run, trial: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = run("export", trial, "--out", tmp_path / "net.pt2", "--no-onnx")
+
+    assert (done.code, done.err) == (0, "")
+    assert f"{tmp_path / 'net.pt2'}: largest difference from the network" in done.out
+    assert "latency" in done.out
+    assert json.loads((tmp_path / "net.json").read_text())["source"] == trial
+    assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.slow
+def test_export_is_named_after_the_trial_and_adds_onnx_where_it_is_installed(
+    run,
+    trial: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra vss-orch[onnx]")
+    monkeypatch.chdir(tmp_path)
+
+    done = run("export", trial)
+
+    assert done.code == 0
+    assert {x.name for x in tmp_path.glob(f"{trial}.*")} == {
+        f"{trial}.pt2", f"{trial}.onnx", f"{trial}.json",
+    }  # fmt: skip
+
+
+def test_export_to_another_ending_is_refused(run, trial: str) -> None:  # type: ignore[no-untyped-def]
+    done = run("export", trial, "--out", "net.pth")
+
+    assert done.code == 2
+    assert_one_line(done, "--out net.pth: end it in .pt2")

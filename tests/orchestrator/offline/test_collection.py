@@ -1,0 +1,155 @@
+"""Trials finished without a network, taken in."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from orchestrator.ledger.ledger import Ledger, State
+from orchestrator.offline.export import export
+from orchestrator.settings import Settings
+from orchestrator.spec.file import load_spec
+from orchestrator.tracking.tracker import Tracker
+from tests.conftest import TINY_SPEC
+from vss.__main__ import run as train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three of the four trials of the tiny experiment, one with its latency."""
+    folder = tmp_path_factory.mktemp("offline")
+    (folder / "spec.yaml").write_text(TINY_SPEC)
+    files = export(load_spec(folder / "spec.yaml"), folder / "exported")
+    for number, file in enumerate(files[:3]):
+        train(file, folder / "results", latency=number == 0)
+    return folder / "results"
+
+
+@pytest.fixture
+def results(trained: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    shutil.copytree(trained, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def directories(results: Path) -> list[Path]:
+    return sorted(path.parent for path in results.glob("*/result.json"))
+
+
+@pytest.mark.slow
+def test_imported_trials_stand_as_if_trained_here_and_once_only(
+    run: Any, results: Path, settings: Settings, tracker: Tracker, tmp_path: Path
+) -> None:
+    done = run("import", results)
+    again = run("import", results)
+
+    assert (done.code, again.code) == (0, 0)
+    assert done.out.count(": imported: tiny, ") == 3
+    assert again.out.count(": already known: tiny, ") == 3
+    trials = Ledger(settings.ledger_url).trials("tiny")
+    assert [trial.state for trial in trials] == [State.FINISHED] * 3
+    client = MlflowClient(tracking_uri=tracker.uri)
+    runs = client.search_runs([tracker.experiment_id], "tags.trial_id LIKE '%'")
+    assert len(runs) == 3
+    assert all(r.info.status == "FINISHED" and "miou" in r.data.metrics for r in runs)
+    assert len(client.get_metric_history(runs[0].info.run_id, "train/loss")) == 4
+    assert all((settings.storage / path.name / "result.json").exists() for path in
+               directories(results))  # fmt: skip
+    assert (settings.report_folder("tiny") / "report.md").exists()
+
+    # The same spec then trains only what is missing.
+    (tmp_path / "spec.yaml").write_text(TINY_SPEC)
+    submitted = run("submit", tmp_path / "spec.yaml", "--in-process")
+    assert submitted.code == 0
+    now = Ledger(settings.ledger_url).trials("tiny")
+    assert [trial.state for trial in now] == [State.FINISHED] * 4
+    assert [(t.trial_id, t.run_id, t.attempts) for t in now[:3]] == [
+        (t.trial_id, t.run_id, t.attempts) for t in trials
+    ]
+
+
+def damage_json(folder: Path) -> None:
+    (folder / "result.json").write_text("{")
+
+
+def damage_weights(folder: Path) -> None:
+    content = (folder / "weights.safetensors").read_bytes()
+    (folder / "weights.safetensors").write_bytes(content[:100])
+
+
+def damage_score(folder: Path) -> None:
+    result = json.loads((folder / "result.json").read_text())
+    result["metrics"]["miou"] += 0.1
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+def damage_settings(folder: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, "seed": 77}))
+
+
+def leave_unfinished(folder: Path) -> None:
+    (folder / "result.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (damage_json, "result.json cannot be read"),
+        (damage_weights, "weights.safetensors cannot be read"),
+        (damage_score, "result.json says mIoU"),
+        (damage_settings, "its settings are those of trial"),
+        (leave_unfinished, "it is not finished"),
+    ],
+)
+def test_damaged_directory_is_named_and_left_alone_and_others_go_in(
+    damage: Any, reason: str, run: Any, results: Path, settings: Settings, tracker: Tracker
+) -> None:
+    broken = directories(results)[0]
+    damage(broken)
+
+    done = run("import", results, "--no-pictures")
+
+    assert done.code == 1
+    assert f"{broken.name}: left alone: " in done.out
+    assert reason in done.out
+    assert done.out.count(": imported: ") == 2
+    assert not (settings.storage / broken.name).exists()
+
+
+def test_other_numbers_for_a_finished_trial_are_not_taken(
+    run: Any, results: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("import", results, "--no-pictures")
+    path = directories(results)[0] / "result.json"
+    path.write_text(path.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "0'))
+
+    done = run("import", results, "--no-pictures")
+
+    assert done.code == 1
+    assert "the trial is finished here already with mIoU" in done.out
+
+
+def test_directory_that_says_no_experiment_needs_the_spec(
+    run: Any, results: Path, tracker: Tracker, tmp_path: Path
+) -> None:
+    (folder,) = directories(results)[:1]
+    (folder / "trial.json").unlink()
+    (tmp_path / "spec.yaml").write_text(TINY_SPEC)
+
+    without = run("import", folder)
+    given = run("import", folder, "--spec", tmp_path / "spec.yaml")
+
+    assert without.code == 1
+    assert "give the --spec that asks for it" in without.out
+    assert given.code == 0
+
+
+def test_folder_without_trials_is_a_mistake(run: Any, tmp_path: Path) -> None:
+    done = run("import", tmp_path)
+
+    assert done.code == 2
+    assert "no trial directory in" in done.err

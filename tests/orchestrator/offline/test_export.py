@@ -1,0 +1,36 @@
+"""The folder for machines without a network."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.offline.export import export
+from orchestrator.spec.file import load_spec
+from tests.conftest import TINY_SPEC, SpecWriter
+from vss.errors import UserError
+from vss.trial import file as trial_file
+
+
+def test_every_trial_has_a_file_and_the_array_covers_them(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    experiment = load_spec(write_spec(TINY_SPEC))
+
+    files = export(experiment, tmp_path / "out")
+
+    assert [trial_file.read(f).config for f in files] == [t.config for t in experiment.trials]
+    script = (tmp_path / "out" / "slurm_array.sh").read_text()
+    assert "--array=0-3\n" in script
+    assert str(tmp_path) not in "".join(f.read_text() for f in files) + script
+
+
+def test_the_same_again_is_fine_and_other_content_is_refused(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    first = export(load_spec(write_spec(TINY_SPEC)), out)
+
+    assert export(load_spec(write_spec(TINY_SPEC)), out) == first
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="thesis.txt"):
+        export(load_spec(write_spec(TINY_SPEC)), out)

@@ -1,0 +1,257 @@
+"""MLflow, on a real SQLite store."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from orchestrator.ledger.ledger import ExperimentStatus
+from orchestrator.settings import Settings
+from orchestrator.tracking.tracker import OutOfReachError, Tracker
+from tests.conftest import tiny
+from vss.training.loop import Progress, TrialResult
+from vss.trial.directory import TrialDirectory
+
+CONFIG = tiny()
+RESULT = TrialResult(
+    scored_split="test", scored_frames=8, scored_step=4,
+    metrics={"miou": 0.5, "pixel_accuracy": 0.75, "class_accuracy": 0.6},
+    iou={"Sky": 0.9, "Car": None}, train_seconds=2.5, step_ms_median=600.0, step_ms_p95=700.0,
+    parameters=1000, peak_memory_mib=800.0, data_fingerprint="f" * 64,
+)  # fmt: skip
+
+
+@pytest.fixture
+def client(tracker: Tracker) -> MlflowClient:
+    return MlflowClient(tracking_uri=tracker.uri)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A complete trial directory."""
+    from PIL import Image
+
+    found = TrialDirectory(tmp_path, CONFIG)
+    found.write_weights({})
+    found.write_arrays("frames.npz", {"confusion": np.zeros((1, 2, 2), int)})
+    found.write_arrays("samples.npz", {"frame": np.array([])})
+    found.write_curves([("train/loss", 1, 0.5)])
+    found.write_json("environment.json", {"device": "a CPU", "git_dirty": False, "threads": 1})
+    found.write_picture(Image.new("RGB", (2, 2)), "a/1")
+    found.finish(dataclasses.asdict(RESULT))
+    return found.path
+
+
+def experiment(run_id: str | None = None) -> ExperimentStatus:
+    return ExperimentStatus("study", "why", "name: study", "a", run_id, datetime.now(UTC))
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def open_trial(tracker: Tracker) -> Open:
+    def open_run(run_id: str | None = None, **tags: Any) -> Any:
+        return tracker.open_trial("a, seed 0", CONFIG.trial_id, run_id, tags)
+
+    return open_run
+
+
+def test_run_is_created_once_and_opened_again(open_trial: Open, client: MlflowClient) -> None:
+    first = open_trial(attempt=1)
+    first.close("KILLED")
+
+    again = open_trial(first.run_id, attempt=2)
+
+    assert again.run_id == first.run_id
+    run = client.get_run(first.run_id)
+    assert run.info.status == "RUNNING"
+    assert run.data.tags["attempt"] == "2"
+
+
+def test_run_that_the_ledger_never_heard_of_is_found_again(open_trial: Open) -> None:
+    lost = open_trial()
+
+    assert open_trial(None).run_id == lost.run_id
+
+
+def test_deleted_run_is_replaced(open_trial: Open, client: MlflowClient) -> None:
+    deleted = open_trial()
+    client.delete_run(deleted.run_id)
+
+    assert open_trial(deleted.run_id).run_id != deleted.run_id
+
+
+def test_curves_are_written_at_each_scoring(open_trial: Open, client: MlflowClient) -> None:
+    run = open_trial()
+
+    run.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.2)], scores={"miou": 0.3}))
+
+    loss = client.get_metric_history(run.run_id, "train/loss")
+    assert [(point.step, point.value) for point in loss] == [(1, 0.7), (2, 0.5)]
+    assert client.get_run(run.run_id).data.metrics["val/miou"] == 0.3
+
+
+def test_steps_passed_twice_are_written_once(open_trial: Open, client: MlflowClient) -> None:
+    first = open_trial()
+    first.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.1)], scores={"miou": 0.3}))
+
+    again = open_trial(first.run_id)
+    again.log(Progress(3, 0.4, 0.4, curve=[(2, 0.5, 0.1), (3, 0.4, 0.1)], scores={"miou": 0.4}))
+
+    history = client.get_metric_history(first.run_id, "train/loss")
+    assert sorted(point.step for point in history) == [1, 2, 3]
+
+
+def test_finished_run_holds_settings_scores_and_artifacts(
+    open_trial: Open, client: MlflowClient, directory: Path
+) -> None:
+    run = open_trial(seed=0, **{"experiment/study": "a"})
+
+    run.finish(RESULT, directory)
+
+    found = client.get_run(run.run_id)
+    assert found.info.status == "FINISHED"
+    assert found.data.params["head"] == "fcn"
+    assert found.data.metrics["miou"] == 0.5
+    assert found.data.metrics["iou/Sky"] == 0.9
+    assert "iou/Car" not in found.data.metrics
+    assert found.data.tags["device"] == "a CPU"
+    assert found.data.tags["git_dirty"] == "False"
+    assert found.data.tags["experiment/study"] == "a"
+    artifacts = {file.path for file in client.list_artifacts(run.run_id)}
+    assert artifacts == {
+        "config.json", "curves.csv", "environment.json", "frames.npz", "pictures", "result.json",
+        "samples.npz", "weights.safetensors",
+    }  # fmt: skip
+
+
+def test_finishing_twice_is_harmless(open_trial: Open, directory: Path) -> None:
+    """A worker may die between MLflow and the ledger; the next attempt only finishes again."""
+    run = open_trial()
+    run.finish(RESULT, directory)
+
+    open_trial(run.run_id).finish(RESULT, directory)
+
+
+def test_what_was_logged_is_read_back_by_run_id(
+    tracker: Tracker, open_trial: Open, directory: Path
+) -> None:
+    run = open_trial()
+    run.finish(RESULT, directory)
+
+    found = tracker.measured([run.run_id, "unknown"])
+
+    assert list(found) == [run.run_id]
+    assert found[run.run_id].metrics["miou"] == 0.5
+    assert found[run.run_id].metrics["iou/Sky"] == 0.9
+    assert found[run.run_id].tags["device"] == "a CPU"
+
+
+def test_many_runs_are_read_in_parts(tracker: Tracker) -> None:
+    ids = [tracker.open_trial("a", f"{n:012x}", None, {}).run_id for n in range(120)]
+
+    assert set(tracker.measured(ids)) == set(ids)
+
+
+def test_deleted_run_is_left_out(tracker: Tracker, open_trial: Open, client: MlflowClient) -> None:
+    run = open_trial()
+    client.delete_run(run.run_id)
+
+    assert tracker.measured([run.run_id]) == {}
+
+
+def test_latency_is_kept_on_the_parent_run(tracker: Tracker) -> None:
+    parent = tracker.open_experiment_run(experiment())
+    latency = {"conditions": {"device": "a CPU"}, "cells": {"a": {"latency_ms_median": 7.0}}}
+
+    tracker.log_latency(parent, latency)
+
+    assert tracker.latency(parent) == latency
+
+
+def test_latency_that_was_never_measured_is_empty(tracker: Tracker) -> None:
+    assert tracker.latency(None) == {}
+    assert tracker.latency(tracker.open_experiment_run(experiment())) == {}
+
+
+def test_parent_run_carries_the_spec_and_is_opened_again(
+    tracker: Tracker, client: MlflowClient
+) -> None:
+    parent = tracker.open_experiment_run(experiment())
+
+    assert tracker.open_experiment_run(experiment(parent)) == parent
+    assert client.get_run(parent).data.tags["mlflow.note.content"] == "why"
+    assert [file.path for file in client.list_artifacts(parent)] == ["spec.yaml"]
+
+
+def test_files_of_a_run_come_back(tracker: Tracker, open_trial: Open, directory: Path) -> None:
+    run = open_trial()
+    run.finish(RESULT, directory)
+    found = tracker.measured([run.run_id])[run.run_id]
+
+    assert (
+        tracker.file(run.run_id, found, "config.json") == (directory / "config.json").read_bytes()
+    )
+    assert tracker.file(run.run_id, found, "never.txt") is None
+
+
+def test_metric_names_that_mlflow_refuses_are_made_fit(
+    open_trial: Open, client: MlflowClient, directory: Path
+) -> None:
+    run = open_trial()
+    odd = dataclasses.replace(RESULT, iou={"Bike & rider (50%)": 0.5})
+
+    run.finish(odd, directory)
+
+    assert client.get_run(run.run_id).data.metrics["iou/Bike _ rider _50__"] == 0.5
+
+
+def test_page_of_an_experiment_is_filtered_by_its_tag(
+    tracker: Tracker, open_trial: Open, client: MlflowClient
+) -> None:
+    from urllib.parse import unquote
+
+    run = open_trial(**{"experiment/study-1.b": "a"})
+    tracker.open_trial("other", "other", None, {})
+
+    query = unquote(tracker.runs_page("study-1.b").partition("searchFilter=")[2])
+
+    found = client.search_runs([tracker.experiment_id], query)
+    assert [r.info.run_id for r in found] == [run.run_id]
+
+
+def test_experiment_deleted_in_the_ui_is_restored(
+    tracker: Tracker, client: MlflowClient, settings: Settings
+) -> None:
+    client.delete_experiment(tracker.experiment_id)
+
+    assert Tracker(tracker.uri, settings.artifacts).experiment_id == tracker.experiment_id
+    assert client.get_experiment(tracker.experiment_id).lifecycle_stage == "active"
+
+
+def test_store_out_of_reach_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"not a database, but long enough to look like one" * 9)
+
+    with pytest.raises(OutOfReachError) as error:
+        Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+
+    assert "is out of reach" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_config_artifact_is_the_settings(
+    open_trial: Open, client: MlflowClient, directory: Path, tmp_path: Path
+) -> None:
+    run = open_trial()
+    run.finish(RESULT, directory)
+
+    path = client.download_artifacts(run.run_id, "config.json", str(tmp_path))
+
+    assert json.loads(Path(path).read_text()) == CONFIG.settings()

@@ -1,0 +1,149 @@
+"""The page of a report: what is in it, and what it is sorted by."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from reports.formats.html import page, sort_value
+
+TABLE = """
+| cell | mIoU % | time |
+| :-- | --: | --: |
+| **fcn** (baseline) | 36.14 ± 0.17 (3) | 0-00:04:06 |
+| tma, 2 | 9.88 ± 1.07 (3) | 1-00:00:00 |
+| lost | - | - |
+"""
+
+
+def values(text: str, name: str) -> list[str]:
+    return re.findall(rf'{name}="([^"]*)"', text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("36.14 ± 0.17 (3)", 36.14),
+        ("+0.00", 0.0),
+        ("-0.26", -0.26),
+        ("\N{MINUS SIGN}0.26 %", -0.26),
+        ("1,024.5", 1024.5),
+        ("10.16 (10.83)", 10.16),
+        ("[-0.5, 0.3]", -0.5),
+        ("< 0.001", 0.001),
+        ("4.2e-05", 4.2e-05),
+        ("0-00:04:06", 246.0),
+        ("2-01:00:00", 176_400.0),
+        ("14:42:33", 52_953.0),
+        ("-inf", float("-inf")),
+        ("better", None),
+        ("information", None),
+        ("-", None),
+        ("", None),
+    ],
+)
+def test_cell_is_sorted_by_the_number_it_begins_with(text: str, number: float | None) -> None:
+    assert sort_value(text) == number
+
+
+def test_columns_of_numbers_are_marked_and_gaps_too(tmp_path: Path) -> None:
+    text = page("t", TABLE, tmp_path)
+
+    assert values(text, "data-number") == ["36.14", "246.0", "9.88", "86400.0"]
+    assert text.count("data-missing") == 2
+
+
+def test_column_with_one_word_is_sorted_as_words(tmp_path: Path) -> None:
+    text = page("t", "| a | b |\n| - | - |\n| x | 1 |\n| y | 2 of 3 |\n| z | many |", tmp_path)
+
+    assert "data-number" not in text
+
+
+def test_infinite_number_is_written_as_scripts_read_it(tmp_path: Path) -> None:
+    text = page("t", "| a |\n| - |\n| inf |\n| -inf |", tmp_path)
+
+    assert values(text, "data-number") == ["Infinity", "-Infinity"]
+
+
+def test_contents_lead_to_every_section(tmp_path: Path) -> None:
+    markdown = "# title\n\nIntro.\n\n## One & two\n\n## Per class\n\n### Part\n\n## Per class\n"
+
+    text = page("t", markdown, tmp_path)
+
+    assert values(text, "href") == ["#one--two", "#per-class", "#per-class-1"]
+    assert [i for i in values(text, " id") if i != "title"] == [
+        "one--two", "per-class", "part", "per-class-1",
+    ]  # fmt: skip
+    assert text.index("Intro.") < text.index("<nav") < text.index("<h2")
+    assert "One &amp; two</a>" in text
+
+
+def test_short_report_has_no_contents(tmp_path: Path) -> None:
+    assert "<nav" not in page("t", "# a\n\n## b\n\n## c\n", tmp_path)
+
+
+def test_page_without_any_section_is_one(tmp_path: Path) -> None:
+    assert "<p>Nothing.</p>" in page("t", "Nothing.", tmp_path)
+
+
+def test_html_in_text_stays_text(tmp_path: Path) -> None:
+    text = page("<i>", "# <b>x</b>\n\n<script>alert(1)</script>\n", tmp_path)
+
+    assert "<title>&lt;i&gt;</title>" in text
+    assert "&lt;b&gt;x&lt;/b&gt;" in text
+    assert text.count("<script>") == 1
+    assert "alert(1)</script>" not in text
+
+
+def test_only_the_script_inside_may_run(tmp_path: Path) -> None:
+    text = page("t", "x", tmp_path)
+
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = values(text, 'Content-Security-Policy" content')
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert policy.endswith(f"script-src 'sha256-{digest}'")
+
+
+def test_nothing_comes_from_elsewhere(tmp_path: Path) -> None:
+    text = page("t", TABLE + "\n![x](https://example.org/x.png)\n", tmp_path)
+
+    assert re.findall(r"""(?:https?:|src=|@import|url\()""", text) == []
+    assert "picture not there: x" in text
+
+
+def test_picture_is_part_of_the_page(tmp_path: Path, picture: bytes) -> None:
+    (tmp_path / "größe 1.png").write_bytes(picture)
+
+    text = page("t", "![a < b](<größe 1.png>)", tmp_path)
+
+    assert base64.b64encode(picture).decode() in text
+    assert 'alt="a &lt; b" width="6" height="2"' in text
+    assert 'class="strip"' not in text
+
+
+def test_strip_of_frames_scrolls_by_itself(tmp_path: Path, strip: bytes) -> None:
+    (tmp_path / "strip.png").write_bytes(strip)
+
+    assert 'class="strip"' in page("t", "![x](strip.png)", tmp_path)
+
+
+@pytest.mark.parametrize("source", ["gone.png", "../secret.png", "notes.txt", "pictures"])
+def test_what_is_no_picture_of_the_report_is_named(source: str, tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "notes.txt").write_text("x")
+    (tmp_path / "secret.png").write_bytes(b"\x89PNG")
+
+    text = page("t", f"![the frame]({source})", folder)
+
+    assert '<em class="missing">picture not there: the frame</em>' in text
+    assert "<img" not in text
+
+
+def test_table_is_named_by_its_heading(tmp_path: Path) -> None:
+    text = page("t", f"{TABLE}\n## IoU by class\n{TABLE}", tmp_path)
+
+    assert values(text, "aria-label") == ["table", "IoU by class"]

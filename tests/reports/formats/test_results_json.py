@@ -1,0 +1,295 @@
+"""What a report leaves beside itself, and reads back."""
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reports.formats.arrays import ReportError
+from reports.formats.results_json import load, plain, save
+from reports.records import ExperimentRecord, RunRecord, Sample
+from tests.reports.conftest import finished, record
+
+ROOT = Path(__file__).parents[3]
+FILES = ("results.json", "confusions.npz", "curves.csv")
+LONG = ("frames", "classes", "confusions", "curves", "samples", "pictures")
+
+
+def odd() -> ExperimentRecord:
+    """Names, numbers and gaps that a careless writer loses."""
+    confusions = np.arange(2 * 3 * 3, dtype=np.int64).reshape(2, 3, 3)
+    kept = {"frames": ["s/1", "s/2"], "classes": ["a|b", "<c>", "größe"], "confusions": confusions}
+    values = {"miou": math.nan, "best": math.inf, "worst": -math.inf, "tenth": 0.1, "zero": -0.0}
+    runs = [
+        finished("$5 | <b> & 记忆", 0, 0.4, **kept, metrics=values, iou={"größe": 5e-324}),
+        finished("plain", 0, 0.5, **kept, curves={"train/loss": [(1, 0.1), (2, math.nan)]}),
+        finished("plain", 1, 0.5, **(kept | {"frames": ["s/1", "s/3"]}), curves={"val/miou": []}),
+        finished("plain", 2, 0.5, confusions=None, frames=["s/1"], train_seconds=None),
+        RunRecord(
+            "lost", 0, "x,y\n", "FAILED", {"pooling": (1, 3), "teacher": None}, message="no\n"
+        ),
+        RunRecord("lost", 1, 'a "q"', "PENDING", {"nan": math.nan, "text": "NaN", "word": "null"}),
+    ]
+    return record(
+        runs,
+        source="name: a\r\n# é\n",
+        colours={"a|b": (1, 2, 255)},
+        published={"plain": {"miou": 0.7541}},
+        latency_conditions={"batch_size": 1, "device": "NaN", "shared": False, "extra": [1, None]},
+    )
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal in type and value, NaN included; -0.0 is not 0.0."""
+    if isinstance(one, ExperimentRecord | RunRecord):
+        names = [field.name for field in fields(one)]
+        return all(same(getattr(one, name), getattr(other, name)) for name in names)
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and repr(one) == repr(other)
+
+
+def test_odd_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    before = plain(odd())
+
+    save(odd(), tmp_path)
+
+    assert same(before, load(tmp_path))
+
+
+def test_plain_record_says_the_same_in_pythons_own_types() -> None:
+    run = finished("a", np.int64(3), 0.4, iou={"sky": np.float32(0.5)}, classes=["sky"])
+    run = replace(run, settings={"bins": (1, 3)}, confusions=None, curves={"x": [(np.int64(1), 2)]})
+
+    (found,) = plain(record([run])).runs
+
+    assert type(found.seed) is int
+    assert same(found.iou, {"sky": 0.5})
+    assert same(found.settings, {"bins": [1, 3]})
+    assert same(found.curves, {"x": ((1, 2.0),)})
+    assert found.classes == ("sky",)
+
+
+def test_plain_record_keeps_samples() -> None:
+    sample = Sample(*(np.zeros(shape, dtype=np.uint8) for shape in ((2, 2, 3), (2, 2), (2, 2))))
+    run = finished("a", 0, 0.4, samples={"s/1": sample})
+
+    (found,) = plain(record([run])).runs
+
+    assert found.samples["s/1"] is sample
+
+
+def test_second_writing_gives_the_same_bytes(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.mkdir()
+    second.mkdir()
+
+    save(odd(), first)
+    save(load(first), second)
+
+    for name in FILES:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_json_is_strict_json(tmp_path: Path) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    save(odd(), tmp_path)
+
+    text = (tmp_path / "results.json").read_text(encoding="utf-8")
+    content = json.loads(text, parse_constant=refuse)
+    assert content["trials"][0]["metrics"]["miou"] == {"number": "NaN"}
+    assert content["trials"][0]["metrics"]["tenth"] == 0.1
+    assert content["trials"][3]["train_seconds"] is None
+    assert content["trials"][0]["cell"] == "$5 | <b> & 记忆"
+    assert "记忆" in text
+
+
+def test_every_field_is_saved(tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+
+    content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert set(content["experiment"]) == {f.name for f in fields(ExperimentRecord)} - {"runs"}
+    assert set(content["trials"][0]) == {f.name for f in fields(RunRecord)} - set(LONG)
+
+
+def test_every_field_is_documented() -> None:
+    text = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+
+    shown = [field.name for kind in (ExperimentRecord, RunRecord) for field in fields(kind)]
+    assert [name for name in shown if f"`{name}`" not in text] == []
+
+
+def test_frames_are_stored_once(tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+
+    with np.load(tmp_path / "confusions.npz") as file:
+        assert [name for name in file if name.startswith("frames_")] == [
+            "frames_0", "frames_1", "frames_2", "frames_3", "frames_of",
+        ]  # fmt: skip
+        assert file["frames_of"].tolist() == [0, 0, 1, 2, 3, 3]
+        assert file["confusions/plain-0"].dtype == np.uint32
+
+
+def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
+    many = np.full((1, 1, 1), 2**40, dtype=np.int64)
+    run = finished("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=many)
+
+    save(record([run]), tmp_path)
+
+    (found,) = load(tmp_path).runs
+    assert found.confusions is not None
+    assert found.confusions.item() == 2**40
+
+
+def test_curves_are_a_table(tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+
+    with (tmp_path / "curves.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["trial_id", "curve", "step", "value"],
+            ["plain-0", "train/loss", "1", "0.1"],
+            ["plain-0", "train/loss", "2", "nan"],
+            ["plain-1", "val/miou", "", ""],
+        ]
+
+
+def test_text_that_is_no_utf8_is_saved(tmp_path: Path) -> None:
+    run = finished("a", 0, 0.4, message="no file \udc80")
+
+    save(record([run]), tmp_path)
+
+    assert load(tmp_path).runs[0].message == "no file \\udc80"
+
+
+def test_two_trials_with_one_id_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="2 trials of study have the id 'a-0'"):
+        save(record([finished("a", 0, 0.4), finished("a", 0, 0.5)]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"path": Path("x")}, "cannot save settings.path: .*Path.* is neither"),
+        ({"deep": {1: "x"}}, "cannot save settings.deep: its key 1 is no text"),
+    ],
+)
+def test_field_that_cannot_be_saved_is_named(
+    settings: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ReportError, match=said):
+        save(record([finished("a", 0, 0.4, settings=settings)]), tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_missing_file_is_named(name: str, tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+    (tmp_path / name).unlink()
+
+    with pytest.raises(ReportError, match=f"no {name} in {tmp_path}"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"half", b"{}", b"\x93NUMPY\x01\x00"])
+def test_damaged_file_is_named(name: str, content: bytes, tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(ReportError, match=str(tmp_path / name)):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_that_was_cut_off_is_named(name: str, tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) - 5])
+
+    with pytest.raises(ReportError, match=str(tmp_path / name)):
+        load(tmp_path)
+
+
+def _lacks(content: Any) -> None:
+    del content["trials"][1]["cell"]
+
+
+def _unknown(content: Any) -> None:
+    content["experiment"]["note"] = ""
+
+
+def _text(content: Any) -> None:
+    content["trials"][0]["seed"] = "0"
+
+
+def _word(content: Any) -> None:
+    content["trials"][0]["metrics"]["miou"] = {"number": "many"}
+
+
+def _other(content: Any) -> None:
+    content["format"] = 2
+
+
+def _renamed(content: Any) -> None:
+    content["trials"][0]["trial_id"] = "other"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_lacks, "results.json is damaged: trial 2: cell: Field required"),
+        (_unknown, "results.json is damaged: experiment: note: Extra inputs"),
+        (_text, "results.json is damaged: trial 1: seed: Input should be a valid integer"),
+        (_word, "results.json is damaged: trial 1: .*'many'"),
+        (_other, "results.json: format is 2, not 1: made by another version"),
+        (_renamed, "confusions.npz is not of the trials in results.json"),
+    ],
+)
+def test_results_that_were_changed_are_refused(
+    change: Callable[[Any], None], said: str, tmp_path: Path
+) -> None:
+    save(odd(), tmp_path)
+    path = tmp_path / "results.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(ReportError, match=said):
+        load(tmp_path)
+
+
+def test_curves_that_lack_a_line_are_refused(tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+    path = tmp_path / "curves.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+    with pytest.raises(ReportError, match="curves.csv is damaged: it has 2 rows, not 3"):
+        load(tmp_path)
+
+
+def test_curve_of_an_unknown_trial_is_refused(tmp_path: Path) -> None:
+    save(odd(), tmp_path)
+    with (tmp_path / "curves.csv").open("a") as file:
+        file.write("else,train/loss,1,0.5\n")
+
+    with pytest.raises(ReportError, match="curves.csv has a trial 'else'"):
+        load(tmp_path)
+
+
+def test_confusions_of_another_shape_are_refused(tmp_path: Path) -> None:
+    run = finished("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=np.zeros((2, 1, 1), int))
+    save(record([run]), tmp_path)
+
+    with pytest.raises(ReportError, match="confusions/a-0 has the shape"):
+        load(tmp_path)

@@ -1,0 +1,173 @@
+"""Frame by frame against the whole clip."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.conftest import tiny
+from vss import catalog
+from vss.data.clips import Frame, clips_of
+from vss.inference.streaming import Stream
+from vss.models.segmenter import VideoSegmenter, build_model
+
+
+def cases() -> Iterator[Any]:
+    """Every head; memory heads at every memory that they take, with own and with shared slots."""
+    for name, row in catalog.HEADS.items():
+        if not row.uses_memory:
+            yield pytest.param({"head": name}, id=name)
+            continue
+        for length in (0, 1, 3):
+            for current in (False, True):
+                if (length == 0 and not current) or (row.holds_current_frame and not current):
+                    continue
+                for shared in (False, True) if "share_slots" in row.options else (None,):
+                    settings = {
+                        "head": name, "memory_length": length, "include_current_frame": current,
+                    }  # fmt: skip
+                    if shared:
+                        settings |= {"share_slots": True, "position_code": 1.0}
+                    words = f"{name}-T{length}{'+current' * current}{'-shared' * bool(shared)}"
+                    yield pytest.param(settings, id=words)
+
+
+def build(**settings: Any) -> VideoSegmenter:
+    torch.manual_seed(0)
+    model = build_model(tiny(**settings)).double().eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)
+    for parameter in model.parameters():  # branches that start as a no-op
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+def video(frames: int, size: tuple[int, int] = (32, 48)) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(2, frames, 3, *size, dtype=torch.float64, generator=generator)
+
+
+@pytest.mark.parametrize("settings", list(cases()))
+def test_stream_gives_the_logits_of_the_clip(settings: dict[str, Any]) -> None:
+    model, frames = build(**settings), video(6)
+    stream, length = Stream(model), model.memory_length
+
+    for number in range(6):
+        found = stream.step(frames[:, number])
+        past = [max(0, number - back) for back in range(length, 0, -1)]
+        with torch.inference_mode():
+            expected = model(frames[:, [*past, number]])[0]
+        error = (found - expected).norm() / expected.norm()
+        assert error < 1e-10, number
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("head", ["tma", "cc3d"])
+def test_memory_is_that_of_the_dataset_rule_at_every_stride(head: str, stride: int) -> None:
+    model, frames = build(head=head, memory_length=2, include_current_frame=True), video(9)
+    # Numbers in tens: a frame one number off, which the rule takes too, is never there.
+    listed = [Frame("test", "video", 10 * number, "", "labelled") for number in range(9)]
+    stream = Stream(model, frame_stride=stride)
+
+    for clip in clips_of(listed, "test", memory_length=2, frame_stride=10 * stride):
+        found = stream.step(frames[:, clip.target])
+        with torch.inference_mode():
+            expected = model(frames[:, [*clip.memory, clip.target]])[0]
+        assert (found - expected).norm() / expected.norm() < 1e-10, clip
+
+
+def test_stream_keeps_as_many_frames_as_its_memory_reaches_back() -> None:
+    stream = Stream(build(head="tma", memory_length=2), frame_stride=3)
+
+    for frame in video(9).unbind(dim=1):
+        stream.step(frame)
+
+    assert len(stream._past) == 6
+
+
+def test_stride_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"frame_stride must be 1 or more \(it is 0\)"):
+        Stream(build(head="fcn"), frame_stride=0)
+
+
+def test_each_frame_is_encoded_once() -> None:
+    model = build(head="tma", memory_length=3)
+    encoded: list[int] = []
+    model.backbone.register_forward_hook(lambda _, given, __: encoded.append(len(given[0])))
+    stream = Stream(model)
+
+    for frame in video(5).unbind(dim=1):
+        stream.step(frame)
+
+    assert encoded == [2] * 5
+
+
+def test_shared_slots_project_each_frame_once() -> None:
+    model = build(head="apnb_tma", memory_length=3, share_slots=True)
+    projected: list[int] = []
+    model.head.read.memory_key[0].register_forward_hook(  # type: ignore[union-attr,index,operator]
+        lambda _, given, __: projected.append(len(given[0]))
+    )
+    stream = Stream(model)
+
+    for frame in video(5).unbind(dim=1):
+        stream.step(frame)
+
+    assert projected == [2] * 5
+
+
+def test_memory_of_a_stream_does_not_grow() -> None:
+    stream = Stream(build(head="tma", memory_length=2))
+
+    for frame in video(9).unbind(dim=1):
+        stream.step(frame)
+
+    assert len(stream._past) == 2
+
+
+def test_logits_come_at_the_size_asked_for() -> None:
+    assert Stream(build(head="fcn")).predict(video(1)[:, 0], (7, 11)).shape == (2, 8, 7, 11)
+
+
+def test_frame_of_another_size_is_refused_with_both_shapes() -> None:
+    stream = Stream(build(head="tma", memory_length=1))
+    stream.step(video(1)[:, 0])
+
+    with pytest.raises(ValueError, match=r"shape \(2, 3, 32, 48\), this one has \(2, 3, 16, 48\)"):
+        stream.step(video(1, (16, 48))[:, 0])
+
+
+def test_model_in_training_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"call model.eval\(\) first"):
+        Stream(build(head="fcn").train())
+
+
+def test_frame_that_is_not_finite_is_refused_before_it_spoils_the_memory() -> None:
+    stream = Stream(build(head="tma", memory_length=1))
+    frame = video(1)[:, 0]
+    before = stream.step(frame)
+
+    spoilt = frame.clone()
+    spoilt[0, 0, 0, 0] = torch.nan
+
+    with pytest.raises(ValueError, match="1 of 9216 values of the frame are not finite"):
+        stream.step(spoilt)
+
+    torch.testing.assert_close(stream.step(frame), before)
+
+
+@pytest.mark.parametrize("head", ["tma", "apnb_tma", "cc3d", "da_asym_tma"])
+def test_stream_agrees_with_the_clip_in_single_precision(head: str) -> None:
+    model = build(head=head, memory_length=2, include_current_frame=True).float()
+    frames, stream = video(3).float(), Stream(model)
+
+    for number in range(3):
+        found = stream.step(frames[:, number])
+
+    with torch.inference_mode():
+        expected = model(frames)[0]
+    assert (found - expected).norm() / expected.norm() < 1e-4

@@ -1,0 +1,30 @@
+"""What is recorded about the machine."""
+
+import getpass
+import json
+import socket
+
+import torch
+
+from vss.runtime.environment import code_version, describe
+
+HERE = describe(torch.device("cpu"), threads=2)
+
+
+def test_versions_and_device_are_recorded() -> None:
+    assert HERE["torch"] == torch.__version__.split("+")[0]
+    assert HERE["threads"] == 2
+    assert HERE["device_type"] == "cpu"
+
+
+def test_neither_host_nor_user_is_recorded() -> None:
+    text = json.dumps(HERE).lower()
+
+    assert socket.gethostname().lower() not in text.split('"')
+    assert getpass.getuser() not in text.split('"')
+
+
+def test_commit_is_a_full_digest_or_unknown() -> None:
+    commit = code_version()["git_commit"]
+
+    assert commit is None or len(commit) == 40

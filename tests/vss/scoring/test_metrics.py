@@ -1,0 +1,150 @@
+"""Scores, against matrices counted by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from vss.scoring import metrics
+
+# Two classes: 3 pixels of class 0 (2 right), 5 of class 1 (4 right).
+HAND = np.array([[2, 1], [1, 4]])
+
+
+def test_confusion_counts_label_rows_and_prediction_columns() -> None:
+    labels = torch.tensor([[[0, 0, 1, 255]]], dtype=torch.uint8)
+    predictions = torch.tensor([[[0, 1, 1, 0]]])
+
+    found = metrics.frame_confusions(predictions, labels, num_classes=2)
+
+    assert found.tolist() == [[[1, 1], [0, 1]]]
+
+
+def test_each_frame_has_a_confusion_of_its_own() -> None:
+    labels = torch.tensor([[[0]], [[1]]], dtype=torch.uint8)
+    predictions = torch.tensor([[[0]], [[0]]])
+
+    found = metrics.frame_confusions(predictions, labels, num_classes=2)
+
+    assert found.tolist() == [[[1, 0], [0, 0]], [[0, 0], [1, 0]]]
+
+
+def test_iou_is_intersection_over_union() -> None:
+    assert metrics.iou_per_class(HAND) == pytest.approx([2 / 4, 4 / 6])
+
+
+def test_miou_is_the_mean_over_classes() -> None:
+    assert metrics.miou(HAND) == pytest.approx((2 / 4 + 4 / 6) / 2)
+
+
+def test_class_that_occurs_nowhere_is_left_out_of_the_mean() -> None:
+    padded = np.zeros((3, 3), dtype=np.int64)
+    padded[:2, :2] = HAND
+
+    assert math.isnan(metrics.iou_per_class(padded)[2])
+    assert metrics.miou(padded) == pytest.approx(metrics.miou(HAND))
+
+
+def test_class_that_is_only_predicted_counts_as_zero() -> None:
+    confusion = np.array([[2, 1], [0, 0]])
+
+    assert metrics.miou(confusion) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_accuracies_are_over_pixels_and_over_classes() -> None:
+    assert metrics.pixel_accuracy(HAND) == pytest.approx(6 / 8)
+    assert metrics.class_accuracy(HAND) == pytest.approx((2 / 3 + 4 / 5) / 2)
+
+
+def test_nothing_labelled_is_not_a_number() -> None:
+    assert math.isnan(metrics.miou(np.zeros((2, 2), dtype=np.int64)))
+
+
+def test_scores_hold_every_metric() -> None:
+    assert set(metrics.scores(HAND)) == set(metrics.METRICS)
+
+
+def test_rule_of_labelled_classes_leaves_out_what_is_only_predicted() -> None:
+    confusion = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
+    confusion[0, 2] = 1
+
+    assert metrics.miou(confusion) == pytest.approx((3 / 5 + 4 / 5 + 0) / 3)
+    assert metrics.miou_labelled(confusion) == pytest.approx((3 / 5 + 4 / 5) / 2)
+
+
+def test_without_void_its_pixels_are_out_and_its_predictions_are_wrong() -> None:
+    """Void first: 5 void pixels (2 called 1), 10 of class 1 (1 called void), 4 of class 2."""
+    confusion = np.array([[3, 2, 0], [1, 8, 1], [0, 0, 4]])
+
+    found = metrics.scores(confusion, void_index=0)
+
+    assert found["miou"] == pytest.approx((3 / 6 + 8 / 12 + 4 / 5) / 3)
+    assert found["miou_without_void"] == pytest.approx((8 / 10 + 4 / 5) / 2)
+    assert "miou_without_void" not in metrics.scores(confusion)
+
+
+def test_undefined_scores_are_left_out() -> None:
+    assert metrics.scores(np.zeros((2, 2), dtype=np.int64)) == {}
+
+
+def half_planes(edge: int, size: int = 16) -> torch.Tensor:
+    """Class 0 left of a column, class 1 from it on."""
+    return (torch.arange(size) >= edge).long().expand(1, size, size)
+
+
+def test_boundary_is_a_band_on_both_sides_of_the_edge() -> None:
+    label = half_planes(8)
+
+    counts = metrics.boundary_counts(label, label, num_classes=2)
+
+    assert counts.tolist() == [[[3 * 16, 3 * 16], [3 * 16, 3 * 16]]]
+    assert metrics.boundary_miou(counts.sum(axis=0)) == 1.0
+
+
+def test_shifted_edge_shares_part_of_the_band() -> None:
+    """Shifted by one: bands of 3 columns share 2, less where the classes disagree."""
+    counts = metrics.boundary_counts(half_planes(9), half_planes(8), num_classes=2)
+
+    # Class 0: label 5, 6, 7; prediction 6, 7, 8. Class 1: label 8, 9, 10; prediction 9, 10, 11.
+    assert counts.tolist() == [[[2 * 16, 4 * 16], [2 * 16, 4 * 16]]]
+
+
+def test_unlabelled_pixels_are_neither_boundary_nor_band() -> None:
+    label = half_planes(8).clone()
+    label[:, :, 8:] = 255
+
+    counts = metrics.boundary_counts(half_planes(8), label, num_classes=2)
+
+    # No label boundary is left; the prediction's band counts where something is labelled.
+    assert counts.tolist() == [[[0, 3 * 16], [0, 0]]]
+
+
+def test_boundary_counts_equal_a_search_of_every_window() -> None:
+    torch.manual_seed(0)
+    label = torch.randint(0, 4, (1, 9, 11))
+    label[label == 3] = 255
+    prediction = torch.randint(0, 3, (1, 9, 11))
+
+    def band(classes: torch.Tensor, valid: torch.Tensor) -> set[tuple[int, int]]:
+        reach = metrics.BOUNDARY_PIXELS
+        found = set()
+        for row in range(9):
+            for column in range(11):
+                rows = range(max(0, row - reach), min(9, row + reach + 1))
+                columns = range(max(0, column - reach), min(11, column + reach + 1))
+                near = {int(classes[r, c]) for r in rows for c in columns if valid[r, c]}
+                if near - {int(classes[row, column])}:
+                    found.add((row, column))
+        return found
+
+    scored = label[0] < 3
+    of_label = band(label[0], scored)
+    of_prediction = band(prediction[0], torch.ones_like(scored))
+    expected = []
+    for k in range(3):
+        a = {p for p in of_label if scored[p] and label[0][p] == k}
+        b = {p for p in of_prediction if scored[p] and prediction[0][p] == k}
+        expected.append([len(a & b), len(a | b)])
+
+    assert metrics.boundary_counts(prediction, label, num_classes=3).tolist() == [expected]

@@ -1,0 +1,24 @@
+"""What is scored."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import tiny
+from tests.vss.training.test_loop import run
+from vss.errors import UserError
+from vss.models.segmenter import VideoSegmenter
+
+
+def test_prediction_that_is_not_finite_is_no_class(
+    tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(self: VideoSegmenter, clip: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        return torch.full((len(clip), 8, *size), math.nan)
+
+    monkeypatch.setattr(VideoSegmenter, "predict", spoilt)
+
+    with pytest.raises(UserError, match="is not finite .* lower learning_rate"):
+        run(tiny(), tmp_path, synthetic_cache)

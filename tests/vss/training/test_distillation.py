@@ -1,0 +1,153 @@
+"""Learning from a teacher."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import TINY_MEMORY, save_weights, tiny
+from tests.vss.training.test_loop import run
+from vss.data.clips import IGNORE_LABEL
+from vss.errors import UserError
+from vss.models.segmenter import build_model
+from vss.training.distillation import answers, distillation_loss, load_teacher
+from vss.trial_config import TrialConfig, parse
+
+TEACHER = tiny(width=16)
+
+
+STUDENT = tiny(teacher=TEACHER.trial_id, distillation_weight=10.0)
+
+
+def test_loss_of_equal_answers_is_their_entropy() -> None:
+    logits = torch.zeros(1, 4, 2, 2)
+
+    loss = distillation_loss(logits, logits, torch.zeros(1, 2, 2, dtype=torch.int64), 1.0)
+
+    assert loss.item() == pytest.approx(math.log(4))
+
+
+def test_temperature_softens_and_scales_back() -> None:
+    logits, told = torch.tensor([[[[2.0]], [[0.0]]]]), torch.tensor([[[[4.0]], [[0.0]]]])
+
+    loss = distillation_loss(logits, told, torch.zeros(1, 1, 1, dtype=torch.int64), 2.0)
+
+    share = 1 / (1 + math.exp(-2.0))
+    first, second = math.log(1 + math.exp(-1.0)), math.log(1 + math.exp(1.0))
+    assert loss.item() == pytest.approx(4 * (share * first + (1 - share) * second))
+
+
+def test_unlabelled_pixels_teach_nothing() -> None:
+    logits = torch.tensor([[[[0.0, 5.0]], [[0.0, -5.0]]]])
+    labels = torch.tensor([[[1, IGNORE_LABEL]]])
+
+    loss = distillation_loss(logits, torch.zeros(1, 2, 1, 2), labels, 1.0)
+
+    assert loss.item() == pytest.approx(math.log(2))
+
+
+def test_batch_without_a_label_teaches_nothing() -> None:
+    labels = torch.full((1, 2, 2), IGNORE_LABEL)
+
+    assert distillation_loss(torch.randn(1, 3, 2, 2), torch.randn(1, 3, 2, 2), labels, 1.0) == 0
+
+
+def test_loss_does_not_depend_on_the_batch() -> None:
+    logits, told = torch.randn(1, 3, 2, 2), torch.randn(1, 3, 2, 2)
+    labels = torch.zeros(1, 2, 2, dtype=torch.int64)
+
+    one = distillation_loss(logits, told, labels, 1.0)
+    three = distillation_loss(
+        *(x.expand(3, -1, -1, -1) for x in (logits, told)), labels.expand(3, -1, -1), 1.0
+    )
+
+    torch.testing.assert_close(one, three)
+
+
+def test_teacher_has_the_weights_of_its_trial_and_never_a_gradient(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    trained = build_model(TEACHER)
+    save_weights(trained.state_dict(), tmp_path / "w.safetensors")
+
+    teacher = load_teacher(TEACHER, tiny(), tmp_path / "w.safetensors")
+
+    clip = torch.randn(1, 1, 3, 32, 48)
+    told = answers(teacher, clip)
+    torch.testing.assert_close(told, trained.eval()(clip)[0])
+    assert not teacher.training
+    assert not told.requires_grad
+    assert not any(p.requires_grad for p in teacher.parameters())
+
+
+def test_teacher_may_have_begun_from_a_file_that_is_not_read_again(tmp_path: Path) -> None:
+    trained = build_model(TEACHER)
+    save_weights(trained.state_dict(), tmp_path / "w.safetensors")
+    began = TEACHER.model_copy(update={"weights": f"sha256:{'0' * 64}"})
+
+    teacher = load_teacher(began, tiny(), tmp_path / "w.safetensors")
+
+    assert torch.equal(
+        teacher.state_dict()["backbone.conv1.weight"],
+        trained.state_dict()["backbone.conv1.weight"],
+    )
+
+
+def test_image_teacher_sees_the_current_frame_of_a_clip() -> None:
+    teacher = load_teacher(TEACHER, parse(TINY_MEMORY), None)
+    clip = torch.randn(1, 3, 3, 32, 48)
+
+    assert torch.equal(answers(teacher, clip), answers(teacher, clip[:, -1:]))
+
+
+def test_teacher_changes_what_is_learnt_and_is_left_unchanged(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    run(TEACHER, tmp_path, synthetic_cache)
+    weights = tmp_path / TEACHER.trial_id / "weights.safetensors"
+    before = weights.read_bytes()
+
+    alone = run(tiny(), tmp_path, synthetic_cache)
+    taught = run(STUDENT, tmp_path, synthetic_cache, teacher=TEACHER, teacher_weights=weights)
+
+    assert alone is not None
+    assert taught is not None
+    assert alone.parameters == taught.parameters
+    assert weights.read_bytes() == before
+    one, other = (
+        (tmp_path / c.trial_id / "weights.safetensors").read_bytes() for c in (tiny(), STUDENT)
+    )
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("teacher", "message"),
+    [
+        (
+            tiny(dataset="camvid", clips=None),
+            "classes of 'camvid', the student those of 'synthetic'",
+        ),
+        (tiny(head="tma", memory_length=2), "reads 2 past frames at frame_stride 1, the student 0"),
+    ],
+)
+def test_teacher_that_does_not_suit_is_refused(teacher: TrialConfig, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_teacher(teacher, tiny(), None)
+
+
+def test_missing_weights_of_a_teacher_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"weights of teacher \w+ are not at .*gone.safetensors"):
+        load_teacher(TEACHER, tiny(), tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"temperature": 2.0}, "mean nothing without a teacher"),
+        ({"distillation_weight": 2.0}, "mean nothing without a teacher"),
+        ({"teacher": "x"}, "teacher 'x' teaches nothing: set distillation_weight above 0"),
+    ],
+)
+def test_half_a_distillation_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        tiny(**settings)

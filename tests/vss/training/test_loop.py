@@ -1,0 +1,436 @@
+"""The training loop: what it leaves, and that stopping changes nothing."""
+
+import hashlib
+import json
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.conftest import TINY_MEMORY, paint_camvid, save_weights, tiny
+from vss import catalog
+from vss.errors import UserError
+from vss.models.segmenter import build_model
+from vss.training.loop import CURVE_POINTS, Progress, TrialResult, train
+from vss.trial.directory import TrialDirectory
+from vss.trial_config import TrialConfig, parse
+
+
+def run(
+    config: TrialConfig, folder: Path, cache: Path, data: Path | None = None, **options: Any
+) -> TrialResult | None:
+    dataset = catalog.resolve(catalog.DATASETS[config.dataset].load)(config, data)
+    return train(
+        config,
+        dataset,
+        TrialDirectory(folder, config),
+        cache=cache,
+        device=torch.device("cpu"),
+        threads=1,
+        **options,
+    )
+
+
+class Crash(Exception):
+    """Stands for a kill: nothing after it is run."""
+
+
+def crash_at(step: int) -> Callable[[], bool]:
+    """A `should_stop` that dies the n-th time it is asked."""
+    asked = 0
+
+    def ask() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked > step:
+            raise Crash
+        return False
+
+    return ask
+
+
+def outcome(folder: Path, config: TrialConfig) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    path = folder / config.trial_id
+    result = json.loads((path / "result.json").read_text())
+    timeless = {k: v for k, v in result.items() if not k.startswith(("train_", "step_ms", "peak"))}
+    return timeless, load_file(path / "weights.safetensors")
+
+
+def assert_same(left: Path, right: Path, config: TrialConfig) -> None:
+    (result, weights), (other_result, other_weights) = outcome(left, config), outcome(right, config)
+    assert result == other_result
+    assert all(torch.equal(weights[name], other_weights[name]) for name in weights)
+    frames = [np.load(f / config.trial_id / "frames.npz")["confusion"] for f in (left, right)]
+    assert np.array_equal(*frames)
+
+
+def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = tiny()
+
+    result = run(config, tmp_path, synthetic_cache)
+
+    assert result is not None
+    assert sorted(p.name for p in (tmp_path / config.trial_id).iterdir()) == [
+        "attempt", "config.json", "curves.csv", "data.json", "environment.json", "frames.npz",
+        "log.txt", "pictures", "result.json", "samples.npz", "weights.safetensors",
+    ]  # fmt: skip
+    assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
+
+
+def test_result_is_that_of_the_kept_confusions(tmp_path: Path, synthetic_cache: Path) -> None:
+    from vss.scoring.metrics import miou
+
+    config = tiny()
+
+    result = run(config, tmp_path, synthetic_cache)
+
+    frames = np.load(tmp_path / config.trial_id / "frames.npz")
+    assert result is not None
+    assert result.metrics["miou"] == pytest.approx(miou(frames["confusion"].sum(axis=0)))
+    assert result.scored_frames == len(frames["frame"]) == 8
+    assert frames["frame"][0] == "test0000/000008"
+
+
+def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = parse(TINY_MEMORY)
+
+    run(config, tmp_path / "a", synthetic_cache)
+    torch.rand(7)  # what the process did before must not matter
+    run(config, tmp_path / "b", synthetic_cache)
+
+    assert_same(tmp_path / "a", tmp_path / "b", config)
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path, synthetic_cache: Path) -> None:
+    weights = []
+    for seed in (0, 1):
+        run(tiny(seed=seed), tmp_path, synthetic_cache)
+        weights.append(outcome(tmp_path, tiny(seed=seed))[1]["head.classifier.1.weight"])
+
+    assert not torch.equal(*weights)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_crashed_training_ends_with_the_same_bits(
+    optimizer: str, step: int, tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = parse({**TINY_MEMORY, "optimizer": optimizer, "eval_every": 2, "steps": 5})
+    run(config, tmp_path / "whole", synthetic_cache)
+
+    with pytest.raises(Crash):
+        run(
+            config, tmp_path / "broken", synthetic_cache,
+            should_stop=crash_at(step), checkpoint_seconds=0,
+        )  # fmt: skip
+    run(config, tmp_path / "broken", synthetic_cache)
+
+    assert "starts at step 0" not in last_start(tmp_path / "broken" / config.trial_id)
+    assert_same(tmp_path / "whole", tmp_path / "broken", config)
+
+
+def last_start(directory: Path) -> str:
+    return [x for x in (directory / "log.txt").read_text().splitlines() if "starts at" in x][-1]
+
+
+def test_scoring_in_between_changes_nothing(tmp_path: Path, synthetic_cache: Path) -> None:
+    weights = []
+    for eval_every in (0, 1):
+        config = tiny(eval_every=eval_every)
+        run(config, tmp_path, synthetic_cache)
+        weights.append(outcome(tmp_path, config)[1])
+
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_told_to_stop_it_leaves_a_checkpoint_and_goes_on_from_it(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = tiny()
+    answers = iter([False, False, True])
+
+    stopped = run(config, tmp_path, synthetic_cache, should_stop=lambda: next(answers))
+    finished = run(config, tmp_path, synthetic_cache)
+
+    assert stopped is None
+    assert finished is not None
+    assert "starts at step 2 of 4" in last_start(tmp_path / config.trial_id)
+
+
+def test_finished_trial_is_not_trained_again(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = tiny()
+    first = run(config, tmp_path, synthetic_cache)
+
+    again = run(config, tmp_path, synthetic_cache, should_stop=crash_at(0))
+
+    assert again == first
+
+
+def test_progress_tells_steps_and_scores(tmp_path: Path, synthetic_cache: Path) -> None:
+    reports: list[Progress] = []
+
+    run(tiny(eval_every=2), tmp_path, synthetic_cache, report=reports.append)
+
+    scored = [report for report in reports if report.scores]
+    assert reports[0].step == 0
+    assert [report.step for report in scored] == [2, 4]
+    assert [[step for step, _, _ in report.curve] for report in scored] == [[1, 2], [3, 4]]
+    assert scored[-1].miou == scored[-1].scores["miou"]
+
+
+def test_loss_curve_reaches_the_end_without_any_scoring(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    reports: list[Progress] = []
+
+    run(tiny(), tmp_path, synthetic_cache, report=reports.append)
+
+    assert [step for step, _, _ in reports[-1].curve] == [1, 2, 3, 4]
+
+
+def test_long_curves_are_means_over_windows() -> None:
+    from vss.training.loop import _State
+
+    state = _State(data_fingerprint="")
+    steps = 4 * CURVE_POINTS
+    for step in range(steps):
+        state.add(float(step % 4), 0.1, steps)
+
+    assert len(state.curve) == CURVE_POINTS
+    assert {loss for _, loss, _ in state.curve} == {1.5}
+
+
+def test_scoring_before_the_first_point_of_the_curve_has_a_loss_to_tell(
+    tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vss.training.loop.CURVE_POINTS", 1)
+    told: list[Progress] = []
+
+    run(tiny(eval_every=1), tmp_path, synthetic_cache, report=told.append)
+
+    assert all(p.loss is not None for p in told if p.miou is not None)
+
+
+def test_last_weights_are_scored_unless_best_is_asked_for(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    last = run(tiny(eval_every=1), tmp_path, synthetic_cache)
+    reports: list[Progress] = []
+    best = run(
+        tiny(eval_every=1, select="best_val"), tmp_path, synthetic_cache, report=reports.append
+    )
+
+    by_step = {r.step: r.scores["miou"] for r in reports if r.scores}
+    assert last is not None
+    assert last.scored_step == 4
+    assert best is not None
+    assert best.scored_step == max(by_step, key=lambda step: by_step[step])
+
+
+def test_non_finite_loss_names_step_and_rate(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = tiny(learning_rate=1e30, optimizer="sgd", steps=20)
+
+    with pytest.raises(
+        UserError, match=r"the loss is (nan|inf) at step [1-9]\d* \(learning rate \d"
+    ):
+        run(config, tmp_path, synthetic_cache)
+
+
+def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
+    config = tiny(dataset="camvid", clips=None)
+    data = paint_camvid(tmp_path / "camvid")
+    answers = iter([False, True])
+    run(config, tmp_path, tmp_path / "cache", data, should_stop=lambda: next(answers))
+    changed = paint_camvid(tmp_path / "other", frames=5)
+
+    with pytest.raises(UserError, match=r"was begun on data with fingerprint \w+, now it is"):
+        run(config, tmp_path, tmp_path / "cache", changed)
+
+
+def test_camvid_trains_with_class_weights_and_zoom(camvid: Path, tmp_path: Path) -> None:
+    config = tiny(
+        dataset="camvid", clips=None, class_weights="median_frequency", scale_max=2.0,
+        head="tma", memory_length=2, frame_stride=30,
+    )  # fmt: skip
+
+    result = run(config, tmp_path, tmp_path / "cache", camvid)
+
+    assert result is not None
+    assert result.scored_frames == 4
+    assert set(result.iou) == set(catalog.DATASETS["camvid"].classes)
+
+
+def test_gradient_clipping_bounds_the_update(tmp_path: Path, synthetic_cache: Path) -> None:
+    moved = []
+    for clip in (0.0, 1e-6):
+        config = tiny(
+            optimizer="sgd", momentum=0.0, weight_decay=0.0, gradient_clip=clip, steps=1,
+            schedule="poly", learning_rate=1.0,
+        )  # fmt: skip
+        run(config, tmp_path, synthetic_cache)
+        moved.append(outcome(tmp_path, config)[1]["head.classifier.1.weight"])
+    torch.manual_seed(0)
+    from vss.models.segmenter import build_model
+
+    start = build_model(tiny()).state_dict()["head.classifier.1.weight"]
+
+    assert (moved[0] - start).abs().max() > 1e-3
+    assert (moved[1] - start).abs().max() < 2e-6
+
+
+def test_smoke_scores_few_frames(tmp_path: Path, synthetic_cache: Path) -> None:
+    result = run(tiny(), tmp_path, synthetic_cache, max_scored_frames=3)
+
+    assert result is not None
+    assert result.scored_frames == 3
+
+
+KILLED = """
+import json, os, random, signal, sys, threading
+from pathlib import Path
+from tests.vss.training.test_loop import run
+from vss.trial_config import parse
+
+config = parse(json.loads(sys.argv[1]))
+chance = random.Random(0)
+for _ in range(20):
+    delay = chance.uniform(0.1, 0.5)
+    child = os.fork()  # importing torch anew would take seconds each time
+    if child == 0:
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        run(config, Path(sys.argv[2]), Path(sys.argv[3]), checkpoint_seconds=0)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_at_any_moment_the_end_is_the_same_bits(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = parse({**TINY_MEMORY, "precision": "bf16", "steps": 300, "eval_every": 30})
+    run(config, tmp_path / "whole", synthetic_cache)
+    command = [
+        sys.executable, "-c", KILLED, json.dumps(config.settings()),
+        str(tmp_path / "killed"), str(synthetic_cache),
+    ]  # fmt: skip
+
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    run(config, tmp_path / "killed", synthetic_cache)
+
+    assert done.stdout.split() == [str(-signal.SIGKILL)] * 20
+    assert "starts at step 0 " not in last_start(tmp_path / "killed" / config.trial_id)
+    assert_same(tmp_path / "whole", tmp_path / "killed", config)
+
+
+@pytest.mark.slow
+def test_compiled_steps_leave_the_same_weights(tmp_path: Path, synthetic_cache: Path) -> None:
+    # compiled code draws dropout's masks from a generator of its own: none here
+    compiled, eager = tiny(compile=True, dropout=0.0), tiny(dropout=0.0)
+
+    run(compiled, tmp_path, synthetic_cache)
+    run(eager, tmp_path, synthetic_cache)
+
+    ours, theirs = (
+        load_file(tmp_path / config.trial_id / "weights.safetensors")
+        for config in (compiled, eager)
+    )
+    assert ours.keys() == theirs.keys()
+    torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
+
+
+def test_frozen_norms_keep_their_statistics(tmp_path: Path, synthetic_cache: Path) -> None:
+    config = tiny(freeze_norm=True, eval_every=2)
+
+    run(config, tmp_path, synthetic_cache)
+
+    found = load_file(tmp_path / config.trial_id / "weights.safetensors")
+    means = [v for k, v in found.items() if k.endswith("running_mean")]
+    assert means
+    assert all((mean == 0).all() for mean in means)
+
+
+def test_non_finite_loss_names_the_last_good_checkpoint(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = tiny(learning_rate=1e30, optimizer="sgd", steps=20)
+
+    with pytest.raises(UserError, match=r"last good checkpoint: (that of step \d+|none yet)"):
+        run(config, tmp_path, synthetic_cache, checkpoint_seconds=0)
+
+
+@pytest.mark.slow
+def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
+    """The quickstart in small: 60 clips, 250 steps; seen with seeds 0 and 1: margins of 0.04."""
+    recipe = {
+        "clips": 60, "frame_width": 64, "frame_height": 48, "width": 16, "head_channels": 64,
+        "auxiliary_channels": 32, "batch_size": 8, "learning_rate": 4e-3, "weight_decay": 0.01,
+        "schedule": "one_cycle", "steps": 250,
+    }  # fmt: skip
+    memory = {"head": "tma", "memory_length": 4, "share_slots": True, "position_code": 2.0}
+
+    image = run(tiny(**recipe), tmp_path, synthetic_cache)
+    video = run(tiny(**recipe, **memory), tmp_path, synthetic_cache)
+
+    assert image is not None
+    assert video is not None
+    assert image.metrics["miou"] > 0.30
+    assert video.metrics["miou"] > image.metrics["miou"] + 0.02
+    assert math.isfinite(video.metrics["miou"])
+
+
+def digest(file: Path) -> str:
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+@pytest.mark.parametrize("auxiliary", [True, False])
+def test_no_steps_score_the_weights_of_a_trained_network(
+    auxiliary: bool, tmp_path: Path, synthetic_cache: Path
+) -> None:
+    trained = tiny()
+    expected = run(trained, tmp_path, synthetic_cache)
+    file = tmp_path / "released.safetensors"
+    weights = load_file(tmp_path / trained.trial_id / "weights.safetensors")
+    save_file({k: v for k, v in weights.items() if auxiliary or "auxiliary" not in k}, file)
+    config = tiny(steps=0, weights=digest(file))
+
+    found = run(config, tmp_path, synthetic_cache, weights_path=file)
+
+    assert found is not None
+    assert expected is not None
+    assert (found.metrics, found.iou) == (expected.metrics, expected.iou)
+    assert (found.train_seconds, found.scored_step) == (None, 0)
+    assert found.parameters == expected.parameters
+
+
+def test_no_steps_with_weights_of_a_backbone_alone_are_refused(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    file = tmp_path / "backbone.safetensors"
+    weights = build_model(tiny()).state_dict()
+    save_weights({k: v for k, v in weights.items() if k.startswith("backbone.")}, file)
+
+    with pytest.raises(UserError, match=r"do not fit: head\..* is missing"):
+        run(tiny(steps=0, weights=digest(file)), tmp_path, synthetic_cache, weights_path=file)
+
+
+@pytest.mark.parametrize(("split", "frames"), [("train", 16), ("val", 8), ("test", 8)])
+def test_the_split_that_is_asked_for_is_scored(
+    split: str, frames: int, tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = tiny(scored_split=split, steps=1)
+
+    result = run(config, tmp_path, synthetic_cache)
+
+    assert result is not None
+    assert (result.scored_split, result.scored_frames) == (split, frames)
+    scored = np.load(tmp_path / config.trial_id / "frames.npz")["frame"]
+    assert all(name.startswith(split) for name in scored)

@@ -1,0 +1,68 @@
+"""Predictions in the precision of the trial, of whole frames or window by window.
+
+Shapes: B clips, T past frames, K classes, H W image size.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from vss.models.layers import resize
+from vss.models.segmenter import VideoSegmenter
+from vss.trial_config import TrialConfig
+
+
+def predict(
+    model: VideoSegmenter, config: TrialConfig, images: Tensor, size: Sequence[int]
+) -> Tensor:
+    """Logits of the last frame of each clip.
+
+    Args:
+        model: in eval mode.
+        config: the trial that it is of; with a `window` smaller than the frame, overlapping
+            windows are predicted and their logits averaged.
+        images: (B, T + 1, 3, H, W), normalised.
+        size: height and width of the answer.
+
+    Returns:
+        (B, K, *size) logits.
+    """
+    with autocast(config, images.device):
+        if config.window == 0 or config.window >= max(images.shape[-2:]):
+            return model.predict(images, size)
+        return resize(_slide(model, images, config.window, config.window_stride), size)
+
+
+def _slide(model: VideoSegmenter, images: Tensor, window: int, stride: int) -> Tensor:
+    """(B, K, H, W): the mean over all windows that see a pixel."""
+    height, width = images.shape[-2:]
+    total: Tensor | None = None
+    seen = torch.zeros(height, width, device=images.device)
+    for rows in windows(height, window, stride):
+        for columns in windows(width, window, stride):
+            part = images[..., rows, columns]
+            logits = model.predict(part, part.shape[-2:]).float()
+            if total is None:
+                total = logits.new_zeros(*logits.shape[:2], height, width)
+            total[..., rows, columns] += logits
+            seen[rows, columns] += 1
+    assert total is not None  # noqa: S101  # a frame has at least one window
+    return total / seen
+
+
+def windows(length: int, window: int, stride: int) -> Iterator[slice]:
+    """Windows along one side, the last one moved back to the edge.
+
+    >>> list(windows(960, 640, 512))
+    [slice(0, 640, None), slice(320, 960, None)]
+    """
+    count = max(0, length - window + stride - 1) // stride + 1
+    for number in range(count):
+        stop = min(number * stride + window, length)
+        yield slice(max(0, stop - window), stop)
+
+
+def autocast(config: TrialConfig, device: torch.device) -> torch.autocast:
+    """The precision of a trial, as a context for its forward passes."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")

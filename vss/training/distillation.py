@@ -1,0 +1,82 @@
+"""Learning from the answers of a trained network besides the labels.
+
+Source: Hinton et al. 2015, pixel by pixel as in Liu et al., CVPR 2019.
+Differs from the latter's published code: ignored pixels are left out, and the mean is over pixels
+and batch, so that the weight of the loss does not depend on the batch.
+Shapes: B clips, K classes, h w and h' w' feature maps, H W labels.
+"""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vss.data.clips import IGNORE_LABEL
+from vss.errors import UserError
+from vss.models.layers import resize
+from vss.models.segmenter import VideoSegmenter, build_bare, load_network
+from vss.trial_config import TrialConfig
+
+
+def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None) -> VideoSegmenter:
+    """A frozen network in eval mode.
+
+    Args:
+        config: the teacher's trial.
+        student: the trial that learns from it.
+        weights: what the teacher's trial left, or None for a fresh one (a smoke test).
+
+    Raises:
+        UserError: if the student's clips do not suit the teacher, or the weights are gone.
+    """
+    if config.dataset != student.dataset:
+        raise UserError(
+            f"the teacher has the classes of '{config.dataset}', the student those of "
+            f"'{student.dataset}': both need the same dataset"
+        )
+    teacher = build_bare(config)
+    if config.memory_length > student.memory_length or (
+        config.memory_length > 0 and config.frame_stride != student.frame_stride
+    ):
+        raise UserError(
+            f"the teacher reads {config.memory_length} past frames at frame_stride "
+            f"{config.frame_stride}, the student {student.memory_length} at "
+            f"{student.frame_stride}: the student's clips must hold what the teacher reads"
+        )
+    if weights is not None:
+        if not weights.exists():
+            raise UserError(
+                f"the weights of teacher {config.trial_id} are not at {weights}: "
+                "all workers must see the storage of the trials (VSS_STORAGE)"
+            )
+        load_network(teacher, weights)
+    return teacher.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def answers(teacher: VideoSegmenter, clip: Tensor) -> Tensor:
+    """(B, T + 1, 3, H, W) -> (B, K, h', w') logits; of a longer clip the last frames are taken."""
+    outputs: tuple[Tensor, ...] = teacher(clip[:, -(teacher.memory_length + 1) :])
+    return outputs[0]
+
+
+def distillation_loss(
+    logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
+) -> Tensor:
+    """Cross-entropy between softened answers, times the square of the temperature.
+
+    Args:
+        logits: (B, K, h, w) of the student.
+        teacher_logits: (B, K, h', w').
+        labels: (B, H, W); where they are IGNORE_LABEL nothing is learnt.
+        temperature: both logits are divided by it.
+
+    Returns:
+        a scalar: the mean over labelled pixels, 0 if there are none.
+    """
+    labelled = labels != IGNORE_LABEL
+    student = resize(logits.float(), labels.shape[1:]) / temperature
+    target = torch.softmax(resize(teacher_logits.float(), labels.shape[1:]) / temperature, dim=1)
+    per_pixel = F.cross_entropy(student, target, reduction="none")  # (B, H, W)
+    return temperature**2 * per_pixel[labelled].sum() / labelled.sum().clamp_min(1)

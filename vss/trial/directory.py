@@ -1,0 +1,198 @@
+"""The trial directory: a stable format, written atomically and by one attempt at a time.
+
+config.json          the settings
+attempt              number of the attempt that owns the directory
+resume.pt            state of an unfinished training; resume.previous.pt the one before
+result.json          the scores, written last: where it is, the trial is complete
+environment.json     what it ran on
+weights.safetensors  the scored weights
+curves.csv           loss, learning rate and scores on val: curve,step,value
+frames.npz           one confusion matrix per scored frame, and its counts along boundaries
+samples.npz          frame, label and prediction of some scored frames
+pictures/            frame, label and prediction side by side
+log.txt              what happened, all attempts
+"""
+
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from PIL.Image import Image as PillowImage
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vss.trial_config import TrialConfig
+
+
+class StaleAttemptError(RuntimeError):
+    """A newer attempt owns the directory; this one must not write any more."""
+
+
+class TrialDirectory:
+    """A trial's folder, as one attempt sees it.
+
+    A node that was believed dead may go on for seconds: every write first looks whether the
+    directory still belongs to this attempt.
+
+    Attributes:
+        path: the folder, `<storage>/<trial_id>`.
+        attempt: the number under which this process writes.
+    """
+
+    def __init__(
+        self,
+        storage: Path,
+        config: TrialConfig,
+        attempt: int | None = None,
+        read_only: bool = False,
+    ) -> None:
+        """Take the directory over.
+
+        Args:
+            storage: the folder of all trials.
+            config: the trial.
+            attempt: its number; by default one more than the last.
+            read_only: take nothing over, and let all that is to be written be: for the further
+                processes of an attempt that runs on several GPUs.
+
+        Raises:
+            StaleAttemptError: if a newer attempt has it.
+        """
+        self.path = storage / config.trial_id
+        self._read_only = read_only
+        if read_only:
+            self.attempt = attempt or self._owner()
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        newest = self._owner()
+        self.attempt = newest + 1 if attempt is None else attempt
+        if newest > self.attempt:
+            raise StaleAttemptError(self._stale(newest))
+        _replace(self.path / "attempt", lambda file: file.write(str(self.attempt).encode()))
+        self.write_json("config.json", config.settings())
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep what a resumed training needs; the state before stays beside it."""
+        if self._read_only:
+            return
+        self._check_owner()
+        latest = self.path / "resume.pt"
+        if latest.exists():
+            latest.replace(self.path / "resume.previous.pt")
+        _replace(latest, lambda file: torch.save(state, file))
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest state that can be read, or None to start from the beginning."""
+        for name in ("resume.pt", "resume.previous.pt"):
+            path = self.path / name
+            if not path.exists():
+                continue
+            try:
+                return _read_state(path)
+            except Exception as error:  # whatever a damaged file raises
+                message = (
+                    f"{name} of trial {self.path.name} is damaged ({error}): using an older one"
+                )
+                warnings.warn(message, stacklevel=2)
+                self.log(message)
+        return None
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file."""
+        text = json.dumps(content, indent=2)
+        self._write(name, lambda file: file.write(text.encode()))
+
+    def write_weights(self, weights: dict[str, Tensor]) -> None:
+        """Write the scored weights."""
+        if self._read_only:
+            return
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        self._check_owner()
+        temporary = self.path / f"weights.safetensors.{self.attempt}"
+        save_file(tensors, temporary)
+        temporary.replace(self.path / "weights.safetensors")
+
+    def write_arrays(self, name: str, arrays: dict[str, Any]) -> None:
+        """Write numpy arrays, compressed."""
+        self._write(name, lambda file: np.savez_compressed(file, **arrays))
+
+    def write_curves(self, points: Sequence[tuple[str, int, float]]) -> None:
+        """Write (curve, step, value) points."""
+        lines = ["curve,step,value", *(f"{name},{step},{value!r}" for name, step, value in points)]
+        self._write("curves.csv", lambda file: file.write(("\n".join(lines) + "\n").encode()))
+
+    def write_picture(self, picture: PillowImage, name: str) -> None:
+        """Write a PNG into pictures/; a slash in its name becomes a dash."""
+        if self._read_only:
+            return
+        (self.path / "pictures").mkdir(exist_ok=True)
+        file_name = f"pictures/{name.replace('/', '-')}.png"
+        self._write(file_name, lambda file: picture.save(file, format="png"))
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write the result and drop what only an unfinished trial needs."""
+        self.write_json("result.json", result)
+        if self._read_only:
+            return
+        for name in ("resume.pt", "resume.previous.pt"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def result(self) -> dict[str, Any] | None:
+        """The result, if the trial is complete."""
+        path = self.path / "result.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def log(self, text: str) -> None:
+        """Add a line to log.txt."""
+        if self._read_only:
+            return
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with (self.path / "log.txt").open("a") as file:
+            file.write(f"{now} attempt {self.attempt}: {text}\n")
+
+    def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        if self._read_only:
+            return
+        self._check_owner()
+        _replace(self.path / name, write)
+
+    def _check_owner(self) -> None:
+        owner = self._owner()
+        if owner != self.attempt:
+            raise StaleAttemptError(self._stale(owner))
+
+    def _owner(self) -> int:
+        path = self.path / "attempt"
+        return int(path.read_text()) if path.exists() else 0
+
+    def _stale(self, owner: int) -> str:
+        return (
+            f"trial {self.path.name} belongs to attempt {owner}; "
+            f"attempt {self.attempt} must not write any more"
+        )
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()  # torch.load does not compare every checksum
+    if damaged is not None:
+        raise ValueError(f"checksum of {damaged} is wrong")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one, never a half."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

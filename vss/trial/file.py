@@ -1,0 +1,110 @@
+"""The trial file: all that a machine without a network must know to train one trial. No torch.
+
+A JSON object, closed to unknown keys; it names no path of the machine that wrote it.
+
+format       1; another number is refused
+trial_id     follows from `settings`; a file whose two disagree is refused
+settings     every setting of the trial
+cell         its cell in the experiment
+position     its place among the experiment's trials, from 0
+experiment   name, description, baseline (a cell) and source (the spec as written)
+resources    cpus (threads of a CPU trial) and gpus
+weights      name of the file with the starting weights, beside the trial file, or null
+teacher      settings of the trial that teaches this one, or null
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vss.errors import UserError
+from vss.trial_config import TrialConfig, describe, parse
+
+COPY = "trial.json"  # of the trial file, in the trial directory
+
+
+class ExperimentPart(BaseModel):
+    """The experiment that a trial belongs to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
+    description: str
+    baseline: str
+    source: str
+
+
+class ResourcesPart(BaseModel):
+    """What the trial needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cpus: float = Field(gt=0)
+    gpus: float = Field(ge=0)
+
+
+class TrialFile(BaseModel):
+    """A trial file as written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format: Literal[1]
+    trial_id: str
+    settings: dict[str, Any]
+    cell: str
+    position: int = Field(ge=0)
+    experiment: ExperimentPart
+    resources: ResourcesPart
+    weights: str | None = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    teacher: dict[str, Any] | None
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        found = self.config.trial_id
+        if found != self.trial_id:
+            raise ValueError(f"its settings are those of trial {found}, not of {self.trial_id}")
+        teacher = self.teacher_config
+        if (teacher.trial_id if teacher else "none") != self.config.teacher:
+            raise ValueError(f"'teacher' does not hold the settings of trial {self.config.teacher}")
+        if self.config.weights.startswith("sha256:") != (self.weights is not None):
+            raise ValueError(f"'weights' ({self.weights}) does not suit {self.config.weights}")
+        return self
+
+    @property
+    def config(self) -> TrialConfig:
+        """The trial."""
+        return parse(self.settings)
+
+    @property
+    def teacher_config(self) -> TrialConfig | None:
+        """The trial that teaches it."""
+        return None if self.teacher is None else parse(self.teacher)
+
+    def text(self) -> str:
+        """As it is written to disk."""
+        return json.dumps(self.model_dump(), indent=2) + "\n"
+
+
+def read(path: Path) -> TrialFile:
+    """Read and check a trial file.
+
+    Raises:
+        UserError: one line that names the file and the culprit.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read trial file {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is no trial file: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no trial file: expected a JSON object")
+    try:
+        return TrialFile(**content)
+    except ValidationError as error:
+        problems = "; ".join(describe(e, TrialFile) for e in error.errors())
+        raise UserError(f"{path}: {problems}") from None
+    except UserError as error:  # of the settings
+        raise UserError(f"{path}: {error}") from None
