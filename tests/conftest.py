@@ -21,7 +21,7 @@ from orchestrator.tracking.tracker import Tracker
 from vss.data import synthetic
 from vss.media.video import VideoFile
 from vss.training.loop import train
-from vss.trial.directory import TrialDirectory
+from vss.trial_directory import TrialDirectory
 from vss.trial_config import TrialConfig, parse
 
 # The smallest network and dataset on which everything still happens.

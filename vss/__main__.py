@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 
     from vss.training.loop import Progress
-    from vss.trial.directory import TrialDirectory
+    from vss.trial_directory import TrialDirectory
     from vss.trial_config import TrialConfig
 
 FINISHED, USER_ERROR, INTERRUPTED = 0, 2, 130
@@ -93,7 +93,7 @@ def run(
 
     from vss.profiling.out_of_memory import explained
     from vss.training.loop import train
-    from vss.trial.directory import StaleAttemptError, TrialDirectory
+    from vss.trial_directory import StaleAttemptError, TrialDirectory
 
     device = _device(device_name, trial)
     threads = threads or max(1, int(trial.resources.cpus))

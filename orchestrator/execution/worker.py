@@ -20,7 +20,7 @@ from vss.errors import UserError
 from vss.profiling.latency import measure
 from vss.profiling.out_of_memory import OutOfMemory, explained
 from vss.training.loop import Progress, train, train_on_gpus
-from vss.trial.directory import StaleAttemptError, TrialDirectory
+from vss.trial_directory import StaleAttemptError, TrialDirectory
 from vss.trial_config import TrialConfig, parse
 
 

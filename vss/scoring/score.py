@@ -27,7 +27,7 @@ from vss.scoring.metrics import (
     scores,
 )
 from vss.scoring.temporal import Consistency
-from vss.trial.directory import TrialDirectory
+from vss.trial_directory import TrialDirectory
 from vss.trial_config import TrialConfig
 
 SCORING_BATCH = 8

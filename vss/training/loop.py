@@ -36,7 +36,7 @@ from vss.training.losses import (
 )
 from vss.training.multi_gpu import ALONE, Workers, run_together
 from vss.training.optimization import build_optimizer, learning_rate
-from vss.trial.directory import TrialDirectory
+from vss.trial_directory import TrialDirectory
 from vss.trial_config import TrialConfig
 
 CURVE_POINTS = 200  # of the loss, over a whole training

@@ -16,7 +16,7 @@ from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import OutOfReachError, Tracker
 from tests.conftest import tiny
 from vss.training.loop import Progress, TrialResult
-from vss.trial.directory import TrialDirectory
+from vss.trial_directory import TrialDirectory
 
 CONFIG = tiny()
 RESULT = TrialResult(

@@ -20,7 +20,7 @@ from vss import catalog
 from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.loop import CURVE_POINTS, Progress, TrialResult, train
-from vss.trial.directory import TrialDirectory
+from vss.trial_directory import TrialDirectory
 from vss.trial_config import TrialConfig, parse
 
 

@@ -15,7 +15,7 @@ from vss.errors import UserError
 from vss.training.loop import Progress, TrialResult, train_on_gpus
 from vss.training.losses import labelled_weight
 from vss.training.multi_gpu import ALONE, Workers, run_together
-from vss.trial.directory import TrialDirectory
+from vss.trial_directory import TrialDirectory
 from vss.trial_config import TrialConfig, parse
 
 STILL: dict[str, Any] = {

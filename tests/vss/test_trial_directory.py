@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tests.conftest import tiny
-from vss.trial.directory import StaleAttemptError, TrialDirectory
+from vss.trial_directory import StaleAttemptError, TrialDirectory
 
 STATE = {"step": 3, "weights": {"a": torch.arange(5.0)}}
 
