@@ -24,6 +24,7 @@ from mlflow import MlflowClient
 from orchestrator.ledger.ledger import Imported, Ledger, Member
 from orchestrator.settings import Settings, load_settings
 from orchestrator.tracking.tracker import Tracker
+from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.trial_config import TrialConfig, parse
 
 RUNS, TRIALS, SEEDS = 10_000, 1_000, 5
@@ -52,7 +53,7 @@ def main() -> None:
         run_ids = [f"{number:032x}" for number in range(0, RUNS, RUNS // TRIALS)]
         _fill(settings, tracker, run_ids)
         found: dict[str, object] = {}
-        ours = min(_seconds(lambda: found.update(tracker.measured(run_ids))) for _ in range(3))
+        ours = min(_seconds(lambda: found.update(tracker.read_runs(run_ids))) for _ in range(3))
         assert len(found) == TRIALS
         client = MlflowClient(settings.tracking_uri)
         search = _seconds(lambda: _search_all(client, tracker.experiment_id))
@@ -117,18 +118,25 @@ def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
     return float((true / (total.sum(axis=0) + total.sum(axis=1) - true)).mean())
 
 
-def _latency(cells: Sequence[str]) -> dict[str, object]:
+def _latency(cells: Sequence[str]) -> LatencyMeasurement:
     rng = np.random.default_rng(0)
-    base = [10 + rng.normal(0, 0.1) for _ in range(7)]
-    measured = {}
+    baseline = [10 + rng.normal(0, 0.1) for _ in range(7)]
+    latencies = {}
     for place, name in enumerate(cells):
         rounds = [10 + place / 10 + rng.normal(0, 0.1) for _ in range(7)]
-        form = {"median_ms": float(np.median(rounds)), "p95_ms": max(rounds)}
-        measured[name] = {"clip": {**form, "rounds_ms": rounds, "baseline_rounds_ms": base}}
+        clip = FormLatency(
+            median_ms=float(np.median(rounds)),
+            p95_ms=max(rounds),
+            rounds_ms=rounds,
+            baseline_rounds_ms=baseline,
+        )
+        latencies[name] = CellLatency(
+            trial_id="", precision="fp32", parameters=1, gflops=1.0, peak_memory_mib=1.0, clip=clip
+        )
     conditions = {
         "batch_size": 1, "rounds": 7, "runs_per_round": 5, "device": "none", "threads": 1
     }  # fmt: skip
-    return {"conditions": conditions, "cells": measured}
+    return LatencyMeasurement(conditions=conditions, cells=latencies)
 
 
 def _fill_store(

@@ -18,10 +18,9 @@ from safetensors.torch import save_file
 
 from orchestrator.settings import Settings, load_settings
 from orchestrator.tracking.tracker import Tracker
-from vss.data import synthetic
 from vss.media.video import VideoFile
+from vss.training.inputs import TrialInputs
 from vss.training.loop import train
-from vss.trial_directory import TrialDirectory
 from vss.trial_config import TrialConfig, parse
 
 # The smallest network and dataset on which everything still happens.
@@ -131,16 +130,7 @@ def synthetic_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_storage(tmp_path_factory: pytest.TempPathFactory, synthetic_cache: Path) -> Path:
     """A storage that holds one finished trial, TRAINED, made once for all tests."""
     storage = tmp_path_factory.mktemp("trained")
-    dataset = synthetic.load(TRAINED, None)
-    directory = TrialDirectory(storage, TRAINED)
-    train(
-        TRAINED,
-        dataset,
-        directory,
-        cache=synthetic_cache,
-        device=torch.device("cpu"),
-        threads=1,
-    )
+    train(TrialInputs(TRAINED, storage, synthetic_cache))
     return storage
 
 

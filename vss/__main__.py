@@ -1,7 +1,7 @@
 """Train one trial without a network: `python -m vss TRIAL.json --storage DIR`.
 
-Needs `vss` and its few dependencies alone. Exit codes: 0 finished, 2 a mistake in what was given,
-130 interrupted (the same command goes on).
+Needs only `vss` and its few dependencies. Exit codes: 0 finished, 2 a mistake in the input,
+130 interrupted (rerun the same command to resume).
 """
 
 import argparse
@@ -18,148 +18,105 @@ from typing import TYPE_CHECKING
 
 from vss import catalog
 from vss.errors import UserError
-from vss.trial import file as trial_file
-from vss.trial.file import TrialFile
+from vss.training.inputs import Callbacks, Compute, Progress, TrialInputs
+from vss.trial.file import TrialFile, read_trial_file
 
 if TYPE_CHECKING:
-    import torch
-
-    from vss.training.loop import Progress
-    from vss.trial_directory import TrialDirectory
-    from vss.trial_config import TrialConfig
+    from vss.training.inputs import TrialResult
 
 FINISHED, USER_ERROR, INTERRUPTED = 0, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        return run(
-            given.trial,
-            given.storage,
-            data=given.data,
-            cache=given.cache,
-            device_name=given.device,
-            threads=given.threads,
-            latency=given.latency,
-            stop_after=given.stop_after,
-        )
+        return _run(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
 
 
-def run(
-    path: Path,
-    storage: Path,
-    *,
-    data: Path | None = None,
-    cache: Path | None = None,
-    device_name: str | None = None,
-    threads: int | None = None,
-    latency: bool = False,
-    stop_after: float | None = None,
-) -> int:
-    """Train one trial, or go on with it; a finished one is left as it is.
-
-    Args:
-        path: the trial file.
-        storage: the folder of all trial directories.
-        data: the dataset's folder; by default the one in VSS_DATA.
-        cache: decoded frames; by default `.cache` in `storage`.
-        device_name: cpu or cuda; by default as the trial file's resources say.
-        threads: for the CPU; by default as the trial file says.
-        latency: measure it afterwards, into latency.json.
-        stop_after: seconds, after which a checkpoint is left as on SIGTERM.
-
-    Returns:
-        the exit code.
-
-    Raises:
-        UserError: if something that is needed is missing.
-    """
-    trial = trial_file.read(path)
-    config = trial.config
-    finished = storage / config.trial_id / "result.json"
-    if finished.exists() and not (latency and not finished.with_name("latency.json").exists()):
-        print(f"already finished: {finished.parent}")
+def _run(options: argparse.Namespace) -> int:
+    """Train the trial, or resume it, and measure its latency if asked to."""
+    trial = read_trial_file(options.trial)
+    directory = options.storage / trial.trial_id
+    latency_file = directory / "latency.json"
+    measures_latency = options.latency and not latency_file.exists()
+    is_finished = (directory / "result.json").exists()
+    if is_finished and not measures_latency:
+        print(f"already finished: {directory}")
         return FINISHED
-    weights = _weights(trial, path.parent)
-    teacher_weights = _teacher_weights(trial, storage)
-    source = data if config.dataset == "folder" else _data_path(config.dataset, data)
-    if config.dataset == "folder" and (source is None or not source.is_file()):
-        raise UserError("dataset 'folder' needs --data FILE: the YAML that describes it")
-
-    from vss.profiling.out_of_memory import explained
-    from vss.training.loop import train
-    from vss.trial_directory import StaleAttemptError, TrialDirectory
-
-    device = _device(device_name, trial)
-    threads = threads or max(1, int(trial.resources.cpus))
-    directory = TrialDirectory(storage, config)
-    (directory.path / trial_file.COPY).write_text(trial.text(), encoding="utf-8")
-    known = directory.result() is not None
-    load = catalog.resolve(catalog.DATASETS[config.dataset].load)
-    try:
-        with _stops(stop_after) as should_stop, explained(config, device, trial.teacher_config):
-            result = train(
-                config,
-                load(config, source),
-                directory,
-                cache=cache or storage / ".cache",
-                device=device,
-                threads=threads,
-                weights_path=weights,
-                teacher=trial.teacher_config,
-                teacher_weights=teacher_weights,
-                report=lambda progress: _print(config, progress),
-                should_stop=should_stop,
-            )
-    except (OSError, StaleAttemptError) as error:
-        raise UserError(f"trial {config.trial_id}: {str(error).strip().splitlines()[0]}") from error
-    if result is None:
-        print(f"stopped with a checkpoint; the same command goes on: {directory.path}")
-        return INTERRUPTED
-    said = "already finished" if known else "finished"
-    print(f"{said}: mIoU {100 * result.metrics['miou']:.2f} % on {result.scored_split}")
-    if latency and not (directory.path / "latency.json").exists():
-        _measure(directory, config, trial.cell, device, threads)
-    print(directory.path)
+    compute = _compute(trial, options.device, options.threads)
+    if not is_finished:
+        inputs = _inputs(trial, options, compute)
+        trial.save_copy(directory)
+        with _stop_requests(options.stop_after) as should_stop:
+            result = _train(inputs, should_stop)
+        if result is None:
+            print(f"stopped with a checkpoint; rerun the same command to resume: {directory}")
+            return INTERRUPTED
+        miou = 100 * result.metrics["miou"]
+        print(f"finished: mIoU {miou:.2f} % on {result.scored_split}")
+    if measures_latency:
+        _measure_latency(trial, compute, latency_file)
+    print(directory)
     return FINISHED
 
 
-def _measure(
-    directory: "TrialDirectory",
-    config: "TrialConfig",
-    cell: str,
-    device: "torch.device",
-    threads: int,
-) -> None:
-    from vss.profiling.latency import measure
+def _inputs(trial: TrialFile, options: argparse.Namespace, compute: Compute) -> TrialInputs:
+    return TrialInputs(
+        config=trial.config,
+        storage=options.storage,
+        cache=options.cache or options.storage / ".cache",
+        data=_data_path(trial.config.dataset, options.data),
+        weights=_weights(trial, options.trial.parent),
+        teacher=trial.teacher_config,
+        teacher_weights=_teacher_weights(trial, options.storage),
+        compute=compute,
+    )
 
-    # Alone: the baseline has no rounds beside it, and no ratio is taken.
-    directory.write_json("latency.json", measure({cell: config}, "", device, threads))
+
+def _train(inputs: TrialInputs, should_stop: Callable[[], bool]) -> "TrialResult | None":
+    from vss.trial.run import run_trial
+    from vss.trial_directory import StaleAttemptError
+
+    def report(progress: Progress) -> None:
+        _print_progress(progress, inputs.config.steps)
+
+    try:
+        return run_trial(inputs, Callbacks(report, should_stop))
+    except (OSError, StaleAttemptError) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise UserError(f"trial {inputs.config.trial_id}: {first_line}") from error
 
 
-def _print(config: "TrialConfig", progress: "Progress") -> None:
+def _measure_latency(trial: TrialFile, compute: Compute, file: Path) -> None:
+    from vss.profiling.latency import measure_latency
+
+    # Measured alone: no baseline has rounds beside it, so no ratio is taken.
+    measurement = measure_latency({trial.cell: trial.config}, "", compute)
+    file.write_text(measurement.model_dump_json(indent=2), encoding="utf-8")
+
+
+def _print_progress(progress: Progress, steps: int) -> None:
     loss = "" if progress.loss is None else f"  loss {progress.loss:.4f}"
     miou = "" if progress.miou is None else f"  val mIoU {100 * progress.miou:.2f} %"
-    print(f"step {progress.step} of {config.steps}{loss}{miou}", flush=True)
+    print(f"step {progress.step} of {steps}{loss}{miou}", flush=True)
 
 
 @contextmanager
-def _stops(seconds: float | None) -> Iterator[Callable[[], bool]]:
-    """SIGINT, SIGTERM (Slurm's before the time limit) or the time ask for a stop."""
-    asked: list[int] = []
+def _stop_requests(stop_after: float | None) -> Iterator[Callable[[], bool]]:
+    """Stop on SIGINT, on SIGTERM (which Slurm sends before the time limit) or after a time."""
+    signals: list[int] = []
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+    def remember(number: int, frame: FrameType | None) -> None:
+        signals.append(number)
 
-    end = None if seconds is None else time.monotonic() + seconds
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    end = None if stop_after is None else time.monotonic() + stop_after
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked) or (end is not None and time.monotonic() >= end)
+        yield lambda: bool(signals) or (end is not None and time.monotonic() >= end)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -173,7 +130,7 @@ def _weights(trial: TrialFile, folder: Path) -> Path | None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UserError(
-            f"weights {path} cannot be read ({error.strerror}): copy them beside the trial file"
+            f"cannot read weights {path} ({error.strerror}): copy them beside the trial file"
         ) from None
     if f"sha256:{digest}" != trial.config.weights:
         raise UserError(f"weights {path} are not those of the trial: their SHA-256 is {digest}")
@@ -188,33 +145,38 @@ def _teacher_weights(trial: TrialFile, storage: Path) -> Path | None:
     if not (folder / "result.json").exists():
         raise UserError(
             f"trial {trial.trial_id} learns from trial {teacher}, which has not finished in "
-            f"{storage}: first run the trial file NNNN-{teacher}.json with the same --storage"
+            f"{storage}: run the trial file NNNN-{teacher}.json with the same --storage first"
         )
     return folder / "weights.safetensors"
 
 
-def _data_path(dataset: str, given: Path | None) -> Path | None:
+def _data_path(dataset: str, path: Path | None) -> Path | None:
+    """Return where the dataset is: its folder, or the file that describes it."""
+    if dataset == "folder":
+        if path is None or not path.is_file():
+            raise UserError("dataset 'folder' needs --data FILE, the YAML file that describes it")
+        return path
     if not catalog.DATASETS[dataset].needs_path:
         return None
     root = os.environ.get("VSS_DATA")
-    if given is None and not root:
+    if path is None and not root:
         raise UserError(
             f"dataset '{dataset}' needs a folder: give --data PATH, or set VSS_DATA to a folder "
             "that holds one folder per dataset"
         )
-    path = (given or Path(root or "") / dataset).expanduser()
-    if not path.is_dir():
-        raise UserError(f"no folder {path} for dataset '{dataset}' (from --data or VSS_DATA)")
-    return path.resolve()
+    folder = (path or Path(root or "") / dataset).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder} for dataset '{dataset}' (from --data or VSS_DATA)")
+    return folder.resolve()
 
 
-def _device(name: str | None, trial: TrialFile) -> "torch.device":
-    import torch
-
-    name = name or ("cuda" if trial.resources.gpus > 0 else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("the trial is for a GPU, but PyTorch sees none here: give --device cpu")
-    return torch.device(name)
+def _compute(trial: TrialFile, device: str | None, threads: int | None) -> Compute:
+    """Combine the file's resources with the options of the command line."""
+    resources = trial.resources
+    gpus = {"cpu": 0.0, "cuda": resources.gpus or 1.0, None: resources.gpus}[device]
+    compute = Compute.from_resources(threads or resources.cpus, gpus)
+    compute.require_available()
+    return compute
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -222,13 +184,17 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m vss", description="Train one trial without a network."
     )
     parser.add_argument("trial", type=Path, metavar="TRIAL.json", help="the trial file")
-    parser.add_argument("--storage", type=Path, required=True, metavar="DIR", help="trial folders")
+    parser.add_argument(
+        "--storage", type=Path, required=True, metavar="DIR", help="folder of trial directories"
+    )
     parser.add_argument("--data", type=Path, metavar="PATH", help="the dataset's folder")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="decoded frames")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: as the file says")
-    parser.add_argument("--threads", type=int, help="for the CPU (default: as the file says)")
-    parser.add_argument("--latency", action="store_true", help="measure it into latency.json")
-    parser.add_argument("--stop-after", type=float, metavar="SECONDS", help="leave a checkpoint")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for decoded frames")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: as in the trial file")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: as in the trial file)")
+    parser.add_argument("--latency", action="store_true", help="also measure latency.json")
+    parser.add_argument(
+        "--stop-after", type=float, metavar="SECONDS", help="stop then, with a checkpoint"
+    )
     return parser
 
 

@@ -3,14 +3,14 @@
 config.json          the settings
 attempt              number of the attempt that owns the directory
 resume.pt            state of an unfinished training; resume.previous.pt the one before
-result.json          the scores, written last: where it is, the trial is complete
-environment.json     what it ran on
+result.json          the scores, written last: a directory that has it is complete
+environment.json     device, versions and code
 weights.safetensors  the scored weights
 curves.csv           loss, learning rate and scores on val: curve,step,value
 frames.npz           one confusion matrix per scored frame, and its counts along boundaries
 samples.npz          frame, label and prediction of some scored frames
 pictures/            frame, label and prediction side by side
-log.txt              what happened, all attempts
+log.txt              the log of all attempts
 """
 
 import json
@@ -32,13 +32,13 @@ from vss.trial_config import TrialConfig
 
 
 class StaleAttemptError(RuntimeError):
-    """A newer attempt owns the directory; this one must not write any more."""
+    """The error of an attempt that must not write: a newer one owns the directory."""
 
 
 class TrialDirectory:
     """A trial's folder, as one attempt sees it.
 
-    A node that was believed dead may go on for seconds: every write first looks whether the
+    A node that was believed dead may run on for seconds: every write first checks that the
     directory still belongs to this attempt.
 
     Attributes:
@@ -53,17 +53,17 @@ class TrialDirectory:
         attempt: int | None = None,
         read_only: bool = False,
     ) -> None:
-        """Take the directory over.
+        """Take ownership of the directory.
 
         Args:
-            storage: the folder of all trials.
+            storage: folder of all trial directories.
             config: the trial.
-            attempt: its number; by default one more than the last.
-            read_only: take nothing over, and let all that is to be written be: for the further
-                processes of an attempt that runs on several GPUs.
+            attempt: number of the attempt; by default one more than the last.
+            read_only: take no ownership and ignore all writes: for the other processes of an
+                attempt that runs on several GPUs.
 
         Raises:
-            StaleAttemptError: if a newer attempt has it.
+            StaleAttemptError: if a newer attempt owns it.
         """
         self.path = storage / config.trial_id
         self._read_only = read_only
@@ -79,7 +79,7 @@ class TrialDirectory:
         self.write_json("config.json", config.settings())
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep what a resumed training needs; the state before stays beside it."""
+        """Save the state that a resumed training needs, and keep the previous one beside it."""
         if self._read_only:
             return
         self._check_owner()
@@ -89,7 +89,7 @@ class TrialDirectory:
         _replace(latest, lambda file: torch.save(state, file))
 
     def load(self) -> dict[str, Any] | None:
-        """The newest state that can be read, or None to start from the beginning."""
+        """Load the newest readable state; None means to start from the beginning."""
         for name in ("resume.pt", "resume.previous.pt"):
             path = self.path / name
             if not path.exists():
@@ -129,7 +129,7 @@ class TrialDirectory:
         self._write("curves.csv", lambda file: file.write(("\n".join(lines) + "\n").encode()))
 
     def write_picture(self, picture: PillowImage, name: str) -> None:
-        """Write a PNG into pictures/; a slash in its name becomes a dash."""
+        """Write a PNG into pictures/; slashes in its name become dashes."""
         if self._read_only:
             return
         (self.path / "pictures").mkdir(exist_ok=True)
@@ -137,7 +137,7 @@ class TrialDirectory:
         self._write(file_name, lambda file: picture.save(file, format="png"))
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write the result and drop what only an unfinished trial needs."""
+        """Write the result and delete the state that only an unfinished trial needs."""
         self.write_json("result.json", result)
         if self._read_only:
             return
@@ -145,7 +145,7 @@ class TrialDirectory:
             (self.path / name).unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any] | None:
-        """The result, if the trial is complete."""
+        """Return the result, or None while the trial is incomplete."""
         path = self.path / "result.json"
         return json.loads(path.read_text()) if path.exists() else None
 
@@ -175,7 +175,7 @@ class TrialDirectory:
     def _stale(self, owner: int) -> str:
         return (
             f"trial {self.path.name} belongs to attempt {owner}; "
-            f"attempt {self.attempt} must not write any more"
+            f"attempt {self.attempt} must no longer write"
         )
 
 
@@ -183,13 +183,13 @@ def _read_state(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()  # torch.load does not compare every checksum
     if damaged is not None:
-        raise ValueError(f"checksum of {damaged} is wrong")
+        raise ValueError(f"wrong checksum of {damaged}")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one, never a half."""
+    """Write beside, then rename: a reader sees the old file or the new one, never half of it."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
         write(file)

@@ -116,7 +116,8 @@ def submit(
 
     Ctrl-C stops the trials at their next step; the same command goes on with them.
     """
-    from orchestrator.execution import driver as driver
+    from orchestrator.execution import driver
+    from orchestrator.execution.smoke import smoke as smoke_test
     from orchestrator.results.report import print_report
     from orchestrator.settings import data_paths, load_settings
     from orchestrator.spec.file import load_spec
@@ -126,7 +127,7 @@ def submit(
     ray_address = None if in_process else _address(address, settings)
     where = driver.Where(settings, data_paths(data or []), ray_address, in_process)
     if smoke:
-        raise typer.Exit(_print_smoke(driver.smoke(experiment, where, console), console))
+        raise typer.Exit(_print_smoke(smoke_test(experiment, where, console), console))
     done = driver.submit(experiment, where, console)
     print_report(experiment.name, settings, pictures, console)
     raise typer.Exit(done.exit_code)

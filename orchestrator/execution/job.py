@@ -1,13 +1,32 @@
-"""What passes between the driver, which asks, and the workers, which train. Imports no torch."""
+"""The values that the driver and its workers exchange. Imports no torch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from vss.profiling.latency_measurement import LatencyMeasurement
+from vss.training.inputs import TrialInputs
 from vss.trial_config import TrialConfig
 
-Report = Callable[[Mapping[str, Any]], None]
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where and under which name a job is tracked in MLflow.
+
+    Attributes:
+        uri: address of the tracking store.
+        artifacts: where artifacts go if the store is a local database.
+        run_id: the trial's MLflow run, if there is one already.
+        run_name: name of a new run.
+        tags: tags that the run gets.
+    """
+
+    uri: str
+    artifacts: Path
+    run_id: str | None
+    run_name: str
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -15,40 +34,43 @@ class Job:
     """One attempt at a trial: plain values that can cross machines.
 
     Attributes:
-        name: of its MLflow run.
-        run_id: of its MLflow run, if there is one already.
-        storage: folder of the trial directories, seen by all workers.
-        cache: folder of decoded frames; each machine has its own.
-        data: folder of the dataset, or None.
-        weights: the file whose digest the settings hold, or None.
-        teacher: settings of the trial that teaches this one, or None.
-        teacher_weights: what that trial left; None for a fresh teacher (a smoke test).
-        trials_on_device: how many may share its GPU, or the cores of its machine.
-        tracking_uri: of MLflow, or None to log nothing (a smoke test).
+        inputs: the trial, its files, and the compute that it runs on.
+        cpus: CPU cores to reserve.
+        gpus: GPUs to reserve; fractions share one.
         stop_file: the worker stops as soon as this file exists.
-        max_scored_frames: score only the first of each split, or None for all.
+        tracking: where to track it, or None to track nothing (smoke test).
     """
 
-    trial_id: str
-    settings: dict[str, Any]
-    attempt: int
-    name: str
-    run_id: str | None
-    storage: str
-    cache: str
-    data: str | None
-    data_fingerprint: str
-    weights: str | None
+    inputs: TrialInputs
     cpus: float
     gpus: float
-    trials_on_device: int
-    tracking_uri: str | None
-    artifacts: str
-    tags: dict[str, str]
-    stop_file: str
-    max_scored_frames: int | None = None
-    teacher: dict[str, Any] | None = None
-    teacher_weights: str | None = None
+    stop_file: Path
+    tracking: Tracking | None = None
+
+    @property
+    def trial_id(self) -> str:
+        """The identity of the trial."""
+        return self.inputs.config.trial_id
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """A sign of life of a running job.
+
+    Attributes:
+        step: optimiser steps completed.
+        loss: newest point of the loss curve, or None before the first.
+        miou: newest score on val, or None before the first.
+        run_id: the MLflow run, or None if the job is not tracked.
+    """
+
+    step: int
+    loss: float | None = None
+    miou: float | None = None
+    run_id: str | None = None
+
+
+Report = Callable[[Heartbeat], None]
 
 
 @dataclass(frozen=True)
@@ -56,11 +78,11 @@ class Outcome:
     """How an attempt ended.
 
     Attributes:
-        state: FINISHED, FAILED, or CANCELLED if it was told to stop.
+        state: FINISHED, FAILED, or CANCELLED if it was stopped.
         message: one line for the user.
         details: the traceback.
-        retry: a new start may go better.
-        run_id: of its MLflow run, if it got that far.
+        retry: whether another attempt may succeed.
+        run_id: the MLflow run, if the attempt opened one.
     """
 
     state: str
@@ -71,41 +93,41 @@ class Outcome:
 
 
 class Events(Protocol):
-    """What an executor tells while it runs jobs."""
+    """The events of an executor that runs jobs."""
 
-    def reported(self, trial_id: str, heartbeat: Mapping[str, Any]) -> None:
-        """A worker says where it stands; the first time it says that it has begun."""
+    def reported(self, trial_id: str, heartbeat: Heartbeat) -> None:
+        """Handle a heartbeat; the first one says that the job has started."""
 
     def ended(self, trial_id: str, outcome: Outcome) -> None:
-        """An attempt is over."""
+        """Handle the end of an attempt."""
 
 
 class Executor(Protocol):
-    """Where jobs run: a Ray cluster (`execution.Cluster`) or this process (`worker.InProcess`)."""
+    """A place where jobs run: a Ray cluster (`ray_cluster`) or this process (`in_process`)."""
 
     @property
     def dashboard_url(self) -> str | None:
-        """Of the Ray dashboard, if there is one."""
+        """Address of the Ray dashboard, or None without one."""
 
     def check_fits(self, cpus: float, gpus: float) -> None:
-        """See that a trial can run at all, or raise a UserError."""
+        """Check that a trial can run at all, or raise a UserError."""
 
     def run(
         self, jobs: Sequence[Job], events: Events, should_stop: Callable[[], bool], folder: Path
     ) -> None:
-        """Run jobs.
+        """Run jobs until all have ended.
 
         Args:
-            jobs: what to run; each gets the resources that it names.
-            events: is told what happens.
-            should_stop: asked all the time; once true, no job is begun any more.
+            jobs: each gets the resources that it names.
+            events: called with heartbeats and outcomes.
+            should_stop: called all the time; once true, no further job starts.
             folder: for the executor's own files, seen by all machines.
         """
 
     def trials_on_device(self, cpus: float, gpus: float) -> int:
-        """How many trials with these resources can share a GPU, or a machine's cores."""
+        """Return how many trials with these resources can share a GPU, or a machine's cores."""
 
     def measure_latency(
         self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
-    ) -> dict[str, Any]:
-        """Measure the cells' latency: `conditions`, and the figures of each cell."""
+    ) -> LatencyMeasurement:
+        """Measure the latency of cells on an idle device."""

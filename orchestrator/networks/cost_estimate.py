@@ -11,7 +11,7 @@ from orchestrator.ledger.ledger import Ledger, State
 from orchestrator.settings import Settings
 from orchestrator.spec.file import Experiment
 from orchestrator.tracking.tracker import Tracker
-from vss.profiling.cost import count, training_memory
+from vss.profiling.cost import count_cost, estimate_training_memory
 from vss.runtime.environment import device_name
 from vss.trial_config import TrialConfig
 
@@ -48,7 +48,7 @@ def estimate(experiment: Experiment, settings: Settings) -> dict[str, Estimate]:
     by_id = {trial.config.trial_id: trial.config for trial in experiment.trials}
     found = {}
     for cell, config in experiment.cells.items():
-        counted = count(config)
+        counted = count_cost(config)
         step = known.get(_speed_key(config.settings()))
         found[cell] = Estimate(
             counted.parameters,
@@ -60,7 +60,7 @@ def estimate(experiment: Experiment, settings: Settings) -> dict[str, Estimate]:
 
 
 def _memory_mib(config: TrialConfig, teacher: TrialConfig | None) -> float:
-    return training_memory(config, teacher) / 2**20 if config.steps > 0 else 0.0
+    return estimate_training_memory(config, teacher) / 2**20 if config.steps > 0 else 0.0
 
 
 def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
@@ -77,7 +77,7 @@ def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
     }
     if not trials or device is None:
         return {}
-    measured = Tracker(settings.tracking_uri, settings.artifacts).measured(list(trials))
+    measured = Tracker(settings.tracking_uri, settings.artifacts).read_runs(list(trials))
     return {
         _speed_key(trials[run_id].settings): found.metrics["step_ms_median"] / 1000
         for run_id, found in measured.items()

@@ -17,10 +17,10 @@ from orchestrator.settings import Settings, make_folder
 from orchestrator.spec.file import load_spec
 from orchestrator.tracking.tracker import Tracker
 from vss.errors import UserError
+from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.scoring.metrics import miou
-from vss.training.loop import Progress, TrialResult
-from vss.trial import file as trial_file
-from vss.trial.file import ExperimentPart
+from vss.training.inputs import Progress, TrialResult
+from vss.trial.file import COPY, ExperimentPart, read_trial_file
 from vss.trial_config import TrialConfig, parse
 
 _TOLERANCE = 1e-6  # between the score and that of the kept counts
@@ -113,8 +113,8 @@ def _read(folder: Path, known: Mapping[str, tuple[str, int, ExperimentPart]]) ->
     if not (folder / "result.json").exists():
         raise DamagedError("it is not finished: there is no result.json")
     config = _config(folder)
-    if (folder / trial_file.COPY).exists():
-        trial = _or_damaged("trial.json", lambda: trial_file.read(folder / trial_file.COPY))
+    if (folder / COPY).exists():
+        trial = _or_damaged("trial.json", lambda: read_trial_file(folder / COPY))
         where = (trial.cell, trial.position, trial.experiment)
     elif config.trial_id in known:
         where = known[config.trial_id]
@@ -164,7 +164,7 @@ def _enter(found: Finished, ledger: Ledger, tracker: Tracker, settings: Settings
     trial_id = found.config.trial_id
     run_id = ledger.finished(trial_id)
     if run_id is not None:
-        _check_agrees(found, tracker.measured([run_id]).get(run_id))
+        _check_agrees(found, tracker.read_runs([run_id]).get(run_id))
     said = "already known" if run_id is not None else "imported"
     target = make_folder(settings.storage) / trial_id
     if not target.exists():
@@ -233,26 +233,25 @@ def _take_latency(
     parent: str, trials: Sequence[Finished], tracker: Tracker, say: Callable[[str], None]
 ) -> None:
     """Latency of cells that have none yet; never mixed with another device's."""
-    there = tracker.latency(parent)
-    cells = dict(there.get("cells", {}))
-    conditions = there.get("conditions")
+    recorded = tracker.latency(parent)
+    cells, conditions = dict(recorded.cells), recorded.conditions
     ordered = sorted(trials, key=lambda trial: trial.position)
-    first = {trial.cell: trial.config.trial_id for trial in reversed(ordered)}
+    first_ids = {trial.cell: trial.config.trial_id for trial in reversed(ordered)}
     for trial in ordered:
         path = trial.folder / "latency.json"
         if trial.cell in cells or not path.exists():
             continue
-        measured = json.loads(path.read_text())
-        conditions = conditions or measured["conditions"]
-        if measured["conditions"]["device"] != conditions["device"]:
+        measured = LatencyMeasurement.model_validate_json(path.read_text())
+        conditions = conditions or measured.conditions
+        if measured.conditions["device"] != conditions["device"]:
             say(
-                f"{trial.folder.name}: its latency is of {measured['conditions']['device']}, that "
-                f"of other cells of {conditions['device']}: left out"
+                f"{trial.folder.name}: skipped its latency, measured on "
+                f"{measured.conditions['device']}: other cells were measured on "
+                f"{conditions['device']}"
             )
             continue
-        cells[trial.cell] = {
-            **measured["cells"][trial.cell],
-            "trial_id": first[trial.cell],  # by which a submit knows the cell's
-        }
-    if cells and cells != there.get("cells"):
-        tracker.log_latency(parent, {"conditions": conditions, "cells": cells})
+        # A submit recognises the cell's network by the cell's first trial.
+        update = {"trial_id": first_ids[trial.cell]}
+        cells[trial.cell] = measured.cells[trial.cell].model_copy(update=update)
+    if cells and cells != recorded.cells:
+        tracker.log_latency(parent, LatencyMeasurement(conditions=conditions, cells=cells))

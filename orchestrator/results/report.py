@@ -15,13 +15,9 @@ from orchestrator.settings import Settings, command, make_folder
 from orchestrator.spec.file import published_figures
 from orchestrator.tracking import artifacts
 from orchestrator.tracking.artifacts import Fields
-from orchestrator.tracking.tracker import (
-    NUMBERS,
-    Measured,
-    Tracker,
-    metric_name,
-    uncollected,
-)
+from orchestrator.tracking.store import without_garbage_collection
+from orchestrator.tracking.tracker import RunContent, Tracker
+from orchestrator.tracking.trial_run import NUMBERS, metric_name
 from reports.analysis import overview as tables
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord, RunRecord
@@ -58,7 +54,7 @@ def build(
     experiment = ledger.experiment(name)
     tracker = Tracker(settings.tracking_uri, settings.artifacts)
     trials = ledger.trials(name)
-    with uncollected():
+    with without_garbage_collection():
         record = publishable(records(experiment, trials, tracker, pictures), settings)
         path = build_report(record, make_folder(out), pictures, sort)
     if experiment.run_id is not None:
@@ -80,7 +76,7 @@ def records(
         tracker: where the runs are.
         pictures: read sampled frames too, of one seed of each cell that is pictured.
     """
-    measured = tracker.measured([trial.run_id for trial in trials if trial.run_id])
+    measured = tracker.read_runs([trial.run_id for trial in trials if trial.run_id])
     latency = tracker.latency(experiment.run_id)
     with ThreadPoolExecutor() as pool:
         runs = list(pool.map(lambda t: _record(t, measured.get(t.run_id or ""), tracker), trials))
@@ -90,8 +86,8 @@ def records(
         baseline=experiment.baseline,
         cells=list(dict.fromkeys(trial.cell for trial in trials)),
         runs=runs,
-        costs={cell: artifacts.cost(found) for cell, found in latency.get("cells", {}).items()},
-        latency_conditions=latency.get("conditions", {}),
+        costs={cell: artifacts.cell_cost(cost) for cell, cost in latency.cells.items()},
+        latency_conditions=latency.conditions,
         source=experiment.source,
         command=repeating(trials, experiment.source),
         published=_published(experiment.source),
@@ -139,7 +135,7 @@ def _split(record: ExperimentRecord) -> str:
 
 
 def _with_samples(
-    record: ExperimentRecord, measured: Mapping[str, Measured], tracker: Tracker
+    record: ExperimentRecord, measured: Mapping[str, RunContent], tracker: Tracker
 ) -> ExperimentRecord:
     """Sampled frames of the first cells, of the lowest seed that each shares with the baseline."""
     seeds: dict[str, dict[int, str]] = {cell: {} for cell in record.cells}
@@ -154,14 +150,14 @@ def _with_samples(
     for run in record.runs:
         if run.run_id and run.trial_id in wanted:
             files = _Files(tracker, run.run_id, measured[run.run_id])
-            found, of_classes = files.read("samples.npz", artifacts.samples)
+            found, of_classes = files.read("samples.npz", artifacts.decode_samples)
             colours |= dict(zip(run.classes, of_classes, strict=False))
             run = replace(run, samples=found, message=files.damaged(run.message))
         runs.append(run)
     return replace(record, runs=runs, colours=colours)
 
 
-def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> RunRecord:
+def _record(trial: TrialStatus, found: RunContent | None, tracker: Tracker) -> RunRecord:
     record = RunRecord(
         cell=trial.cell,
         seed=trial.seed,
@@ -179,7 +175,7 @@ def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> Run
         return replace(record, state="DELETED", message="its MLflow run was deleted")
     metrics, tags = dict(found.metrics), found.tags
     files = _Files(tracker, trial.run_id or "", found)
-    counted = files.read("frames.npz", artifacts.counts)
+    counted = files.read("frames.npz", artifacts.decode_counts)
     numbers = {name: metrics.pop(name, None) for name in NUMBERS}
     return replace(
         record,
@@ -194,7 +190,7 @@ def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> Run
         peak_memory_mib=numbers["peak_memory_mib"],
         scored_frames=_whole(numbers["scored_frames"]),
         scored_step=_whole(numbers["scored_step"]),
-        curves=files.read("curves.csv", artifacts.curves),
+        curves=files.read("curves.csv", artifacts.decode_curves),
         message=files.damaged(),
         **counted,
     )
@@ -203,14 +199,14 @@ def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> Run
 class _Files:
     """The files of one run; it remembers which are damaged."""
 
-    def __init__(self, tracker: Tracker, run_id: str, found: Measured) -> None:
+    def __init__(self, tracker: Tracker, run_id: str, found: RunContent) -> None:
         self._tracker, self._run_id, self._found = tracker, run_id, found
         self._damaged: list[str] = []
 
     def read(self, name: str, read: Callable[[bytes | None], Fields]) -> Fields:
         """The fields of a file; those of none if it is missing or damaged."""
-        content = self._tracker.file(self._run_id, self._found, name)
-        fields, fault = artifacts.whole(content, read)
+        content = self._tracker.read_file(self._run_id, self._found, name)
+        fields, fault = artifacts.decode(content, read)
         if fault is not None:
             self._damaged.append(f"{name} is damaged ({fault})")
         return fields

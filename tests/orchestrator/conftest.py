@@ -1,5 +1,6 @@
 """A job that takes a second; the command line as a function."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -8,35 +9,33 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.app import main
-from orchestrator.execution.job import Job
+from orchestrator.execution.job import Job, Tracking
 from orchestrator.settings import Settings
 from tests.conftest import tiny
-from vss.data import synthetic
+from vss.data.dataset import load_dataset
+from vss.training.inputs import TrialInputs
 
 
 @pytest.fixture
 def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
     """The first attempt at a trial that takes a second, tracked nowhere."""
     config = tiny()
-    return Job(
-        trial_id=config.trial_id,
-        settings=config.settings(),
-        attempt=1,
-        name="a, seed 0",
-        run_id=None,
-        storage=str(settings.storage),
-        cache=str(synthetic_cache),
-        data=None,
-        data_fingerprint=synthetic.load(config, None).fingerprint,
-        weights=None,
-        cpus=1.0,
-        gpus=0.0,
-        trials_on_device=1,
-        tracking_uri=None,
-        artifacts=str(settings.artifacts),
-        tags={"experiment/study": "a"},
-        stop_file=str(tmp_path / "stop"),
+    fingerprint = load_dataset(config, None).fingerprint
+    inputs = TrialInputs(
+        config, settings.storage, synthetic_cache, data_fingerprint=fingerprint, attempt=1
     )
+    return Job(inputs, cpus=1.0, gpus=0.0, stop_file=tmp_path / "stop")
+
+
+def with_inputs(job: Job, **changes: Any) -> Job:
+    """The same job with other inputs."""
+    return dataclasses.replace(job, inputs=dataclasses.replace(job.inputs, **changes))
+
+
+def tracked(job: Job, uri: str, settings: Settings) -> Job:
+    """The same job, tracked."""
+    tracking = Tracking(uri, settings.artifacts, None, "a, seed 0", {"experiment/study": "a"})
+    return dataclasses.replace(job, tracking=tracking)
 
 
 class Run:

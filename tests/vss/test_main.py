@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from orchestrator.offline.export import export
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
 from vss.__main__ import FINISHED, INTERRUPTED, USER_ERROR, main
 from vss.errors import UserError
-from vss.trial import file as trial_file
+from vss.trial.file import read_trial_file
 
 # Runs `python -m vss` where none of these can be imported.
 BLOCKED = """
@@ -38,7 +39,7 @@ def test_it_trains_with_the_libraries_of_vss_alone(files: list[Path], tmp_path: 
     done = subprocess.run([*command, "--latency"], capture_output=True, text=True, check=False)
 
     assert done.returncode == FINISHED, done.stderr
-    folder = storage / trial_file.read(files[0]).trial_id
+    folder = storage / read_trial_file(files[0]).trial_id
     assert json.loads((folder / "result.json").read_text())["scored_step"] == 4
     assert list(json.loads((folder / "latency.json").read_text())["cells"]) == ["image"]
     assert (folder / "trial.json").read_text() == files[0].read_text()
@@ -54,7 +55,7 @@ def test_a_stopped_trial_goes_on_and_a_finished_one_is_left_alone(
     capsys.readouterr()
     assert main(command) == FINISHED
 
-    folder = tmp_path / "results" / trial_file.read(files[0]).trial_id
+    folder = tmp_path / "results" / read_trial_file(files[0]).trial_id
     assert "already finished" in capsys.readouterr().out
     assert (folder / "attempt").read_text() == "2"
 
@@ -64,7 +65,7 @@ def test_a_stopped_trial_goes_on_and_a_finished_one_is_left_alone(
     [
         ({"colour": 1}, "colour"),
         ({"format": 2}, "format"),
-        ({"trial_id": "0" * 12}, "not of 000000000000"),
+        ({"trial_id": "0" * 12}, "not to 000000000000"),
         ({"weights": "../../secret"}, "weights"),
     ],
 )
@@ -74,7 +75,7 @@ def test_a_changed_trial_file_is_refused_by_name(
     files[0].write_text(json.dumps({**json.loads(files[0].read_text()), **change}))
 
     with pytest.raises(UserError, match=said):
-        trial_file.read(files[0])
+        read_trial_file(files[0])
 
 
 def test_a_student_without_its_teacher_says_which_file_to_run(
@@ -85,12 +86,37 @@ def test_a_student_without_its_teacher_says_which_file_to_run(
         "  small: {head: fcn, teacher: image, distillation_weight: 1}\n  image: {head: fcn}",
     )
     files = export(load_spec(write_spec(taught)), tmp_path / "taught")
-    student = next(f for f in files if trial_file.read(f).teacher)
+    student = next(f for f in files if read_trial_file(f).teacher)
 
     code = main([str(student), "--storage", str(tmp_path / "results")])
 
-    teacher = trial_file.read(student).config.teacher
+    teacher = read_trial_file(student).config.teacher
     assert code == USER_ERROR
     assert f"{teacher}.json" in capsys.readouterr().err
-    order = [trial_file.read(file).trial_id for file in files]
+    order = [read_trial_file(file).trial_id for file in files]
     assert order.index(teacher) < files.index(student)
+
+
+def test_trial_of_two_gpus_never_trains_on_one(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file asks for two GPUs: the trial runs on both, or is refused."""
+    content = json.loads(files[0].read_text())
+    files[0].write_text(json.dumps({**content, "resources": {"cpus": 1.0, "gpus": 2.0}}))
+
+    code = main([str(files[0]), "--storage", str(tmp_path / "results")])
+
+    if torch.cuda.device_count() >= 2:
+        assert code == FINISHED
+    else:
+        assert code == USER_ERROR
+        assert "needs 2 GPU(s), but PyTorch sees" in capsys.readouterr().err
+
+
+def test_device_option_overrides_the_gpus_of_the_file(files: list[Path], tmp_path: Path) -> None:
+    content = json.loads(files[0].read_text())
+    files[0].write_text(json.dumps({**content, "resources": {"cpus": 1.0, "gpus": 2.0}}))
+
+    code = main([str(files[0]), "--storage", str(tmp_path / "results"), "--device", "cpu"])
+
+    assert code == FINISHED

@@ -125,7 +125,9 @@ def test_older_attempt_may_not_write_any_more(tmp_path: Path) -> None:
         lambda: old.write_arrays("frames.npz", {}),
         lambda: old.finish({}),
     ):
-        with pytest.raises(StaleAttemptError, match="belongs to attempt 2; attempt 1 must not"):
+        with pytest.raises(
+            StaleAttemptError, match="belongs to attempt 2; attempt 1 must no longer"
+        ):
             write()
 
     assert new.load()["step"] == 7  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""What a network costs, counted without running it."""
+"""The cost of a network, counted without running it."""
 
 from dataclasses import dataclass
 
@@ -17,20 +17,20 @@ from vss.trial_config import TrialConfig
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one prediction with its whole clip encoded, batch 1.
+    """The cost of one prediction with its whole clip encoded, batch 1.
 
     Attributes:
-        parameters: trainable numbers used at inference.
-        gflops: 10^9 operations of convolutions and products, 2 per multiply-add; what is done
-            once per element (norms, softmax, pooling, resizing) is not counted.
+        parameters: trainable parameters used at inference.
+        gflops: 10^9 operations of convolutions and matrix products, 2 per multiply-add;
+            element-wise work (norms, softmax, pooling, resizing) is not counted.
     """
 
     parameters: int
     gflops: float
 
 
-def count(config: TrialConfig) -> Cost:
-    """Count a trial's network on the meta device: shapes alone, no memory, no arithmetic."""
+def count_cost(config: TrialConfig) -> Cost:
+    """Count a trial's network on the meta device: shapes only, no storage, no arithmetic."""
     with torch.device("meta"):
         model = build_model(_fresh(config)).eval()
         clip = torch.empty(1, config.memory_length + 1, 3, config.frame_height, config.frame_width)
@@ -40,38 +40,38 @@ def count(config: TrialConfig) -> Cost:
     return Cost(count_parameters(model), counter.get_total_flops() / 1e9)
 
 
-def training_memory(config: TrialConfig, teacher: TrialConfig | None = None) -> int:
-    """Bytes of tensors that a training holds at most, estimated without running it.
+def estimate_training_memory(config: TrialConfig, teacher: TrialConfig | None = None) -> int:
+    """Estimate the peak bytes of a training's tensors without running it.
 
-    Weights, gradients, optimiser, and what the forward pass keeps for the backward pass; tensors
-    are fake, so that nothing is computed. What the process itself needs comes on top: about
-    500 MiB on a CPU, and on a GPU the workspace of its libraries.
+    Counts weights, gradients, optimiser state and the activations kept for the backward pass, on
+    fake tensors. The process itself comes on top: about 500 MiB on a CPU, and the workspace of the
+    libraries on a GPU.
 
     Args:
         config: the trial.
-        teacher: whose answers it learns too.
+        teacher: the network that it learns from, or None.
     """
     device = torch.device("cpu")
     size = (config.crop_height or config.frame_height, config.crop_width or config.frame_width)
-    with FakeTensorMode(), TensorMemory() as memory:
+    with FakeTensorMode(), TensorMemory() as tensors:
         model = build_model(_fresh(config))
-        master = build_model(_fresh(teacher)).eval() if teacher is not None else None
+        teacher_model = build_model(_fresh(teacher)).eval() if teacher is not None else None
         optimizer = build_optimizer(config, model)
         images = torch.empty(config.batch_size, config.memory_length + 1, 3, *size)
         labels = torch.zeros(config.batch_size, *size, dtype=torch.long)
         for _ in range(2):  # the optimiser's own tensors appear in its first step
             with autocast(config, device):
                 outputs = model(images)
-            # Not the loss of training: which pixels it leaves out, only their values say.
+            # A simple loss: the real one picks pixels by values, and fake tensors have none.
             logits = [resize(output, size) for output in outputs]
             loss = torch.stack([F.cross_entropy(each.float(), labels) for each in logits]).sum()
-            if master is not None and teacher is not None:
+            if teacher_model is not None and teacher is not None:
                 with torch.no_grad(), autocast(teacher, device):
-                    master(images[:, -teacher.memory_length - 1 :])
+                    teacher_model(images[:, -teacher.memory_length - 1 :])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-    return int(memory.peak_bytes)
+    return int(tensors.peak_bytes)
 
 
 def _fresh(config: TrialConfig) -> TrialConfig:

@@ -7,6 +7,7 @@ is measured once a cell, with fresh weights.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,57 +16,51 @@ import torch
 from vss.inference.streaming import Stream
 from vss.inference.windows import autocast, predict
 from vss.models.segmenter import build_bare
-from vss.profiling.cost import count
+from vss.profiling.cost import count_cost
+from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.runtime.clock import synchronise
 from vss.runtime.environment import describe
 from vss.runtime.peak_memory import TensorMemory
+from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
-# Models that are in memory at once; the baseline is among them in every group.
+# Models that are loaded at once; the baseline is among them in every group.
 GROUP = 16
 ROUNDS, RUNS_PER_ROUND = 10, 3
 
 
-def measure(
+def measure_latency(
     cells: Mapping[str, TrialConfig],
     baseline: str,
-    device: torch.device,
-    threads: int,
+    compute: Compute,
     rounds: int = ROUNDS,
     runs_per_round: int = RUNS_PER_ROUND,
-) -> dict[str, Any]:
-    """Latency, memory and operations of several models, one at a time on an idle device.
+) -> LatencyMeasurement:
+    """Measure latency, peak memory and operations of several models, one at a time.
 
     `clip` encodes every frame of the clip for a prediction, as the published code does;
     `streaming` encodes the new frame only and keeps the past. Batch 1, logits at frame size.
 
     Args:
         cells: name -> a trial of that cell; its weights do not matter.
-        baseline: the cell that others are set against.
-        device: where to run.
-        threads: for the CPU.
-        rounds: how often each model has its turn, after one turn of warm-up.
+        baseline: the cell that the others are compared with.
+        compute: where to run.
+        rounds: turns of each model, after one of warm-up.
         runs_per_round: timed predictions in one turn.
-
-    Returns:
-        `conditions` (device, threads, rounds ...) and `cells`: name -> `precision`, `parameters`,
-        `gflops`, `memory_mib` (weights and tensors of one prediction), and for `clip` and
-        `streaming` each `median_ms`, `p95_ms`, `rounds_ms` (the median of each round) and
-        `baseline_rounds_ms` (the baseline's in the same rounds).
     """
-    torch.set_num_threads(threads)
-    found: dict[str, Any] = {}
+    device = torch.device(compute.device_type)
+    torch.set_num_threads(compute.threads)
+    latencies: dict[str, CellLatency] = {}
     for group in _groups(cells, baseline):
-        found |= _measure_group(group, baseline, device, rounds, runs_per_round)
-    return {
-        "conditions": {
-            **describe(device, threads),
-            "batch_size": 1,
-            "rounds": rounds,
-            "runs_per_round": runs_per_round,
-        },
-        "cells": {name: found[name] for name in cells},
+        latencies |= _measure_group(group, baseline, device, rounds, runs_per_round)
+    conditions = {
+        **describe(device, compute.threads),
+        "batch_size": 1,
+        "rounds": rounds,
+        "runs_per_round": runs_per_round,
     }
+    in_order = {name: latencies[name] for name in cells}
+    return LatencyMeasurement(conditions=conditions, cells=in_order)
 
 
 def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping[str, TrialConfig]]:
@@ -75,59 +70,67 @@ def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping
         yield {name: cells[name] for name in names}
 
 
+@dataclass(frozen=True)
+class _Model:
+    """A network ready to be timed.
+
+    Attributes:
+        forms: form -> a function that makes one prediction.
+        facts: fields of CellLatency that are counted rather than timed.
+    """
+
+    forms: Mapping[str, Callable[[], object]]
+    facts: Mapping[str, Any]
+
+
 def _measure_group(
     cells: Mapping[str, TrialConfig],
     baseline: str,
     device: torch.device,
     rounds: int,
     runs_per_round: int,
-) -> dict[str, Any]:
-    facts = {}
-    prepared = {}
-    for name, config in cells.items():
-        prepared[name], facts[name] = _prepare(config, device)
-    times: dict[tuple[str, str], list[list[float]]] = {
-        (name, form): [] for name, forms in prepared.items() for form in forms
+) -> dict[str, CellLatency]:
+    models = {name: _prepare(config, device) for name, config in cells.items()}
+    seconds: dict[tuple[str, str], list[list[float]]] = {
+        (name, form): [] for name, model in models.items() for form in model.forms
     }
     for round_number in range(rounds + 1):
-        for name, forms in prepared.items():
-            for form, run in forms.items():
-                taken = [_timed(run, device) for _ in range(runs_per_round)]
+        for name, model in models.items():
+            for form, run in model.forms.items():
+                in_turn = [_time(run, device) for _ in range(runs_per_round)]
                 if round_number > 0:
-                    times[name, form].append(taken)
+                    seconds[name, form].append(in_turn)
     return {
-        name: {
-            **facts[name],
+        name: CellLatency(
+            **model.facts,
             **{
-                form: _summary(times[name, form], times.get((baseline, form), []))
-                for form in prepared[name]
+                form: _summarise(seconds[name, form], seconds.get((baseline, form), []))
+                for form in model.forms
             },
-        }
-        for name in cells
+        )
+        for name, model in models.items()
     }
 
 
-def _summary(times: list[list[float]], of_baseline: list[list[float]]) -> dict[str, Any]:
-    """From seconds of each round to milliseconds."""
-    everything = 1000 * np.concatenate(times)
-    return {
-        "median_ms": float(np.median(everything)),
-        "p95_ms": float(np.percentile(everything, 95)),
-        "rounds_ms": [1000 * float(np.median(taken)) for taken in times],
-        "baseline_rounds_ms": [1000 * float(np.median(taken)) for taken in of_baseline],
-    }
+def _summarise(seconds: list[list[float]], baseline_seconds: list[list[float]]) -> FormLatency:
+    """Convert the seconds of each round to milliseconds."""
+    all_ms = 1000 * np.concatenate(seconds)
+    return FormLatency(
+        median_ms=float(np.median(all_ms)),
+        p95_ms=float(np.percentile(all_ms, 95)),
+        rounds_ms=[1000 * float(np.median(in_turn)) for in_turn in seconds],
+        baseline_rounds_ms=[1000 * float(np.median(in_turn)) for in_turn in baseline_seconds],
+    )
 
 
-def _prepare(
-    config: TrialConfig, device: torch.device
-) -> tuple[dict[str, Callable[[], object]], dict[str, Any]]:
-    """The two forms of a model, and what is counted rather than timed."""
+def _prepare(config: TrialConfig, device: torch.device) -> _Model:
+    """Build a model, and make a first prediction in each form."""
     torch.manual_seed(0)
     size = (config.frame_height, config.frame_width)
     clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
-    with TensorMemory() as memory:
+    with TensorMemory() as tensors:
         model = build_bare(config).to(device).eval()
-        stream = Stream(model)  # a stream that has just begun has nothing kept yet
+        stream = Stream(model)  # a new stream keeps nothing yet
 
         @torch.inference_mode()
         def predict_clip() -> object:
@@ -141,22 +144,23 @@ def _prepare(
         predict_clip()
     for _ in range(config.memory_length + 1):
         predict_next()
-    counted = count(config)
+    cost = count_cost(config)
     facts = {
+        "trial_id": config.trial_id,
         "precision": config.precision,
-        "parameters": counted.parameters,
-        "gflops": counted.gflops,
-        "memory_mib": memory.peak_bytes / 2**20,
+        "parameters": cost.parameters,
+        "gflops": cost.gflops,
+        "peak_memory_mib": tensors.peak_bytes / 2**20,
     }
     forms: dict[str, Callable[[], object]] = {"clip": predict_clip}
     if config.window == 0:  # a stream has no windows: each would need a memory of its own
         forms["streaming"] = predict_next
-    return forms, facts
+    return _Model(forms, facts)
 
 
-def _timed(run: Callable[[], object], device: torch.device) -> float:
+def _time(run: Callable[[], object], device: torch.device) -> float:
     synchronise(device)
-    started = time.perf_counter()
+    start = time.perf_counter()
     run()
     synchronise(device)
-    return time.perf_counter() - started
+    return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""What is said when memory runs out: what was asked, what is there, and what would fit."""
+"""Advice for a training that runs out of memory: what it needs, and which batch would fit."""
 
 import os
 from collections.abc import Iterator
@@ -7,18 +7,18 @@ from contextlib import contextmanager
 import torch
 
 from vss.errors import UserError
-from vss.profiling.cost import training_memory
+from vss.profiling.cost import estimate_training_memory
 from vss.trial_config import TrialConfig
 
-_ROOM = 0.85  # of the memory that is there: allocators and libraries take their part
+_USABLE_SHARE = 0.85  # allocators and libraries take the rest
 _MIB = 2**20
 
 
 class OutOfMemory(UserError):
-    """A training that does not fit.
+    """The error of a training that does not fit into memory.
 
     Attributes:
-        may_pass: it would fit if others left; else starting it again would not help.
+        may_pass: it would fit if other processes left; else starting it again would not help.
     """
 
     def __init__(self, message: str, may_pass: bool) -> None:
@@ -27,7 +27,7 @@ class OutOfMemory(UserError):
 
 
 @contextmanager
-def explained(
+def explain_out_of_memory(
     config: TrialConfig, device: torch.device, teacher: TrialConfig | None = None
 ) -> Iterator[None]:
     """Turn an allocator's error into one that says what to do.
@@ -40,48 +40,47 @@ def explained(
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        raise advice(config, device, teacher) from error
+        raise out_of_memory_error(config, device, teacher) from error
 
 
-def advice(
+def out_of_memory_error(
     config: TrialConfig, device: torch.device, teacher: TrialConfig | None = None
 ) -> OutOfMemory:
-    """What to say; the largest batch by the estimate of `vss/profiling/cost.py`."""
-    there = _there(device)
-    asked = training_memory(config, teacher)
-    fits = largest_batch(config, int(_ROOM * there), teacher)
-    what = "GPU" if device.type == "cuda" else "machine"
-    said = (
-        f"out of memory: a batch_size of {config.batch_size} asks for about {asked / _MIB:,.0f} "
-        f"MiB of tensors, the {what} has {there / _MIB:,.0f} MiB"
+    """Build the error, with the largest batch that fits by the estimate of `cost.py`."""
+    available = _available_bytes(device)
+    needed = estimate_training_memory(config, teacher)
+    largest = largest_batch(config, int(_USABLE_SHARE * available), teacher)
+    machine = "GPU" if device.type == "cuda" else "machine"
+    problem = (
+        f"out of memory: a batch_size of {config.batch_size} needs about {needed / _MIB:,.0f} MiB "
+        f"of tensors, and the {machine} has {available / _MIB:,.0f} MiB"
     )
-    if fits >= config.batch_size:
+    if largest >= config.batch_size:
         remedy = "other processes hold the rest: wait for them, or lower batch_size"
-    elif fits == 0:
+    elif largest == 0:
         remedy = "not even a batch_size of 1 would fit: lower the frame size or the crop"
     else:
-        remedy = f"by estimate the largest batch_size that fits is {fits}"
-    return OutOfMemory(f"{said}; {remedy}", may_pass=fits >= config.batch_size)
+        remedy = f"the largest batch_size that fits is an estimated {largest}"
+    return OutOfMemory(f"{problem}; {remedy}", may_pass=largest >= config.batch_size)
 
 
 def largest_batch(config: TrialConfig, room: int, teacher: TrialConfig | None = None) -> int:
-    """The largest batch whose tensors fit into so many bytes; 0 if none does.
+    """Return the largest batch whose tensors fit into `room` bytes; 0 if none does.
 
-    Beyond a few clips memory grows linearly with the batch, so two estimates tell all.
+    Beyond a few clips the peak grows linearly with the batch, so two estimates suffice.
     """
-    few, more = 8, 16
-    low, high = (
-        training_memory(config.model_copy(update={"batch_size": size}), teacher)
-        for size in (few, more)
+    small, large = 8, 16
+    small_bytes, large_bytes = (
+        estimate_training_memory(config.model_copy(update={"batch_size": size}), teacher)
+        for size in (small, large)
     )
-    each = max(1.0, (high - low) / (more - few))
-    return max(0, int((room - low) / each + few))
+    bytes_per_clip = max(1.0, (large_bytes - small_bytes) / (large - small))
+    return max(0, int((room - small_bytes) / bytes_per_clip + small))
 
 
-def _there(device: torch.device) -> int:
+def _available_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
-
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 

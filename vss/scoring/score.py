@@ -27,8 +27,8 @@ from vss.scoring.metrics import (
     scores,
 )
 from vss.scoring.temporal import Consistency
-from vss.trial_directory import TrialDirectory
 from vss.trial_config import TrialConfig
+from vss.trial_directory import TrialDirectory
 
 SCORING_BATCH = 8
 PICTURES = 4

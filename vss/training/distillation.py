@@ -1,4 +1,4 @@
-"""Learning from the answers of a trained network besides the labels.
+"""Distillation: learn from the predictions of a trained network as well as from the labels.
 
 Source: Hinton et al. 2015, pixel by pixel as in Liu et al., CVPR 2019.
 Differs from the latter's published code: ignored pixels are left out, and the mean is over pixels
@@ -20,19 +20,19 @@ from vss.trial_config import TrialConfig
 
 
 def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None) -> VideoSegmenter:
-    """A frozen network in eval mode.
+    """Build the teacher: a frozen network in eval mode.
 
     Args:
         config: the teacher's trial.
         student: the trial that learns from it.
-        weights: what the teacher's trial left, or None for a fresh one (a smoke test).
+        weights: weights that the teacher's trial left, or None for random ones (smoke test).
 
     Raises:
-        UserError: if the student's clips do not suit the teacher, or the weights are gone.
+        UserError: if the student's clips do not suit the teacher, or the weights are missing.
     """
     if config.dataset != student.dataset:
         raise UserError(
-            f"the teacher has the classes of '{config.dataset}', the student those of "
+            f"the teacher was trained on '{config.dataset}', the student is trained on "
             f"'{student.dataset}': both need the same dataset"
         )
     teacher = build_bare(config)
@@ -42,7 +42,7 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
         raise UserError(
             f"the teacher reads {config.memory_length} past frames at frame_stride "
             f"{config.frame_stride}, the student {student.memory_length} at "
-            f"{student.frame_stride}: the student's clips must hold what the teacher reads"
+            f"{student.frame_stride}: the student's clips must contain the teacher's frames"
         )
     if weights is not None:
         if not weights.exists():
@@ -55,28 +55,30 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
 
 
 @torch.no_grad()
-def answers(teacher: VideoSegmenter, clip: Tensor) -> Tensor:
-    """(B, T + 1, 3, H, W) -> (B, K, h', w') logits; of a longer clip the last frames are taken."""
+def teacher_logits(teacher: VideoSegmenter, clip: Tensor) -> Tensor:
+    """Predict a clip: (B, T + 1, 3, H, W) -> (B, K, h', w'), from its last frames if longer."""
     outputs: tuple[Tensor, ...] = teacher(clip[:, -(teacher.memory_length + 1) :])
     return outputs[0]
 
 
 def distillation_loss(
-    logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
+    logits: Tensor, target_logits: Tensor, labels: Tensor, temperature: float
 ) -> Tensor:
-    """Cross-entropy between softened answers, times the square of the temperature.
+    """Return the cross-entropy between softened predictions, times the temperature squared.
+
+    Both logits are resized to the labels before they are compared.
 
     Args:
         logits: (B, K, h, w) of the student.
-        teacher_logits: (B, K, h', w').
-        labels: (B, H, W); where they are IGNORE_LABEL nothing is learnt.
+        target_logits: (B, K, h', w') of the teacher.
+        labels: (B, H, W); pixels that are IGNORE_LABEL do not count.
         temperature: both logits are divided by it.
 
     Returns:
-        a scalar: the mean over labelled pixels, 0 if there are none.
+        a scalar: the mean over labelled pixels, 0 without any.
     """
     labelled = labels != IGNORE_LABEL
     student = resize(logits.float(), labels.shape[1:]) / temperature
-    target = torch.softmax(resize(teacher_logits.float(), labels.shape[1:]) / temperature, dim=1)
+    target = torch.softmax(resize(target_logits.float(), labels.shape[1:]) / temperature, dim=1)
     per_pixel = F.cross_entropy(student, target, reduction="none")  # (B, H, W)
     return temperature**2 * per_pixel[labelled].sum() / labelled.sum().clamp_min(1)

@@ -1,8 +1,8 @@
 """One training on several GPUs of one machine: every process takes its share of each batch.
 
 The gradient is that of the whole batch: each process scales its loss by its share of the labelled
-pixels, and DistributedDataParallel averages. Exceptions, stated: hard example mining picks its
-pixels in each process; batch norm sees a process' own clips on a CPU (SyncBatchNorm on CUDA).
+pixels, and DistributedDataParallel averages. Two exceptions: hard example mining picks its pixels
+within each process; batch norm sees the clips of one process on a CPU (SyncBatchNorm on CUDA).
 """
 
 import os
@@ -10,7 +10,7 @@ import queue
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,43 +20,46 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from vss.errors import UserError
+from vss.training.inputs import Callbacks, TrialInputs, TrialResult
 
-_PATIENCE = timedelta(hours=12)  # the first process scores and saves while the others wait
+_TIMEOUT = timedelta(hours=12)  # the first process scores and saves while the others wait
 _POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class Workers:
-    """The processes of one training, as one of them sees it.
+class Replica:
+    """One of the processes of a training, as it sees itself.
 
     Attributes:
-        rank: 0 for the one that reports, saves and scores.
-        count: of processes.
+        rank: its number; 0 reports, saves and scores.
+        count: number of processes.
+        device: where it computes.
     """
 
     rank: int = 0
     count: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def share(self, batch_size: int) -> slice:
-        """The places of a batch that are this process'.
+        """Return the places of a batch that this process computes.
 
         Raises:
-            UserError: if the batch cannot be shared out evenly.
+            UserError: if the batch cannot be divided evenly.
         """
         if batch_size % self.count:
             raise UserError(
-                f"a batch_size of {batch_size} cannot be shared by {self.count} GPUs: make it a "
-                f"multiple of {self.count}, or set gpus to 1"
+                f"a batch_size of {batch_size} cannot be divided among {self.count} GPUs: make it "
+                f"a multiple of {self.count}, or set gpus to 1"
             )
-        each = batch_size // self.count
-        return slice(self.rank * each, (self.rank + 1) * each)
+        size = batch_size // self.count
+        return slice(self.rank * size, (self.rank + 1) * size)
 
     def weigh(self, loss: Tensor, labelled: Tensor) -> Tensor:
-        """A mean over a share's labelled pixels, so scaled that the mean over processes is right.
+        """Scale a share's loss so that the mean over processes is the loss of the whole batch.
 
         Args:
-            loss: mean over the pixels of the share.
-            labelled: how many these are, or the sum of their weights.
+            loss: mean over the labelled pixels of the share.
+            labelled: number of these pixels, or the sum of their weights.
         """
         if self.count == 1:
             return loss
@@ -65,72 +68,63 @@ class Workers:
         return loss * (labelled * self.count / total.clamp(min=torch.finfo(total.dtype).tiny))
 
     def mean(self, value: Tensor) -> Tensor:
-        """Over processes."""
+        """Average a value over processes."""
         if self.count == 1:
             return value
         total = value.detach().clone()
         dist.all_reduce(total)
         return total / self.count
 
-    def agree(self, decision: bool, device: torch.device) -> bool:
-        """What the first process decides."""
+    def agree(self, decision: bool) -> bool:
+        """Return the decision of the first process."""
         if self.count == 1:
             return decision
-        told = torch.tensor(float(decision), device=device)
-        dist.broadcast(told, src=0)
-        return bool(told.item())
+        first_decision = torch.tensor(float(decision), device=self.device)
+        dist.broadcast(first_decision, src=0)
+        return bool(first_decision.item())
 
-    def wrap(self, model: Any, device: torch.device) -> Callable[[Tensor], Sequence[Tensor]]:
-        """The model as it is called in training."""
+    def wrap(self, model: Any) -> Callable[[Tensor], Sequence[Tensor]]:
+        """Return the model as training calls it."""
         if self.count == 1:
             unwrapped: Callable[[Tensor], Sequence[Tensor]] = model
             return unwrapped
-        if device.type == "cuda":
+        on_gpu = self.device.type == "cuda"
+        if on_gpu:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        # Of a head some outputs, and frames that repeat, may have no part in the loss.
         return nn.parallel.DistributedDataParallel(
-            model,
-            device_ids=[device.index] if device.type == "cuda" else None,
+            model, device_ids=[self.device.index] if on_gpu else None
         )
 
 
-ALONE = Workers()
+ALONE = Replica()
+Work = Callable[[TrialInputs, Callbacks, Replica], TrialResult | None]
 
 
-def run_together(
-    count: int,
-    device_type: str,
-    work: Callable[..., Any],
-    arguments: Sequence[Any],
-    report: Callable[[Any], None],
-    should_stop: Callable[[], bool],
-) -> Any:
-    """Run `work(workers, device, *arguments, report=..., should_stop=...)` in several processes.
+def run_replicas(work: Work, inputs: TrialInputs, callbacks: Callbacks) -> TrialResult | None:
+    """Run `work(inputs, callbacks, replica)` in the processes that `inputs.compute` asks for.
 
     Args:
-        count: of processes.
-        device_type: cuda (each process has its own) or cpu.
-        work: a function at module level.
-        arguments: that can be pickled.
-        report: called with what the first process reports.
-        should_stop: asked all the time.
+        work: a function at module level; each process calls it with callbacks of its own.
+        inputs: passed on to every process.
+        callbacks: called in this process, with the reports of the first one.
 
     Returns:
-        what the first process returns.
+        the result of the first process.
 
     Raises:
         UserError: as raised in one of the processes.
         RuntimeError: if one failed in another way, with its traceback, or died.
     """
     context = torch.multiprocessing.get_context("spawn")
-    told, stop = context.Queue(), context.Event()
+    messages, stop = context.Queue(), context.Event()
     with tempfile.TemporaryDirectory() as folder:
-        common = (count, device_type, str(Path(folder) / "store"), told, stop, work, arguments)
-        processes = [context.Process(target=_rank, args=(rank, *common)) for rank in range(count)]
+        common = (inputs, str(Path(folder) / "store"), messages, stop, work)
+        ranks = range(inputs.compute.processes)
+        processes = [context.Process(target=_run_rank, args=(rank, *common)) for rank in ranks]
         for process in processes:
             process.start()
         try:
-            return _listen(processes, told, stop, report, should_stop)
+            return _wait_for_result(processes, messages, stop, callbacks)
         finally:
             for process in processes:
                 process.join(timeout=5)
@@ -139,72 +133,62 @@ def run_together(
                     process.join()
 
 
-def _listen(
-    processes: Sequence[Any],
-    told: Any,
-    stop: Any,
-    report: Callable[[Any], None],
-    should_stop: Callable[[], bool],
-) -> Any:
+def _wait_for_result(
+    processes: Sequence[Any], messages: Any, stop: Any, callbacks: Callbacks
+) -> TrialResult | None:
     while True:
-        if should_stop():
+        if callbacks.should_stop():
             stop.set()
         try:
-            kind, content = told.get(timeout=_POLL_SECONDS)
+            kind, content = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
-            if gone := [p.exitcode for p in processes if p.exitcode not in (None, 0)]:
+            if exit_codes := [p.exitcode for p in processes if p.exitcode not in (None, 0)]:
                 raise RuntimeError(
-                    f"a process of the training died (exit code {gone[0]})"
+                    f"a process of the training died (exit code {exit_codes[0]})"
                 ) from None
             continue
         match kind:
             case "report":
-                report(content)
+                callbacks.report(content)
             case "result":
-                return content
-            case "mistake":
+                result: TrialResult | None = content
+                return result
+            case "user error":
                 raise UserError(content)
             case _:
                 raise RuntimeError(content)
 
 
-def _rank(
-    rank: int,
-    count: int,
-    device_type: str,
-    store: str,
-    told: Any,
-    stop: Any,
-    work: Callable[..., Any],
-    arguments: Sequence[Any],
+def _run_rank(
+    rank: int, inputs: TrialInputs, store: str, messages: Any, stop: Any, work: Work
 ) -> None:
-    """One process: joins the others through a file, so that no port is opened to the network."""
-    on_gpu = device_type == "cuda"
+    """Run one process. It joins the others through a file, so that no port is opened."""
+    compute = inputs.compute
+    on_gpu = compute.device_type == "cuda"
     device = torch.device("cuda", rank) if on_gpu else torch.device("cpu")
     if on_gpu:
         torch.cuda.set_device(device)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
+
+    def report(content: Any) -> None:
+        if rank == 0:
+            messages.put(("report", content))
+
     try:
         dist.init_process_group(
             "nccl" if on_gpu else "gloo",
             init_method=f"file://{store}",
             rank=rank,
-            world_size=count,
-            timeout=_PATIENCE,
+            world_size=compute.processes,
+            timeout=_TIMEOUT,
         )
-        tell: Callable[[Any], None] = lambda content: told.put(("report", content))  # noqa: E731
-        found = work(
-            Workers(rank, count),
-            device,
-            *arguments,
-            report=tell if rank == 0 else lambda content: None,
-            should_stop=stop.is_set,
-        )
+        replica = Replica(rank, compute.processes, device)
+        result = work(inputs, Callbacks(report, stop.is_set), replica)
         if rank == 0:
-            told.put(("result", found))
+            messages.put(("result", result))
         dist.destroy_process_group()
     except UserError as error:
-        told.put(("mistake", str(error)))
+        messages.put(("user error", str(error)))
     except Exception:
-        told.put(("failure", traceback.format_exc()))
+        messages.put(("failure", traceback.format_exc()))

@@ -1,8 +1,8 @@
-"""The trial file: all that a machine without a network must know to train one trial. No torch.
+"""The trial file: all that a machine without a network needs to train one trial. No torch.
 
 A JSON object, closed to unknown keys; it names no path of the machine that wrote it.
 
-format       1; another number is refused
+format       1; other numbers are refused
 trial_id     follows from `settings`; a file whose two disagree is refused
 settings     every setting of the trial
 cell         its cell in the experiment
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from vss.errors import UserError
 from vss.trial_config import TrialConfig, describe, parse
 
-COPY = "trial.json"  # of the trial file, in the trial directory
+COPY = "trial.json"  # the copy of the trial file in the trial directory
 
 
 class ExperimentPart(BaseModel):
@@ -37,7 +37,7 @@ class ExperimentPart(BaseModel):
 
 
 class ResourcesPart(BaseModel):
-    """What the trial needs."""
+    """The resources that a trial needs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -46,7 +46,7 @@ class ResourcesPart(BaseModel):
 
 
 class TrialFile(BaseModel):
-    """A trial file as written."""
+    """The content of a trial file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -62,14 +62,14 @@ class TrialFile(BaseModel):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        found = self.config.trial_id
-        if found != self.trial_id:
-            raise ValueError(f"its settings are those of trial {found}, not of {self.trial_id}")
+        trial_id = self.config.trial_id
+        if trial_id != self.trial_id:
+            raise ValueError(f"its settings belong to trial {trial_id}, not to {self.trial_id}")
         teacher = self.teacher_config
         if (teacher.trial_id if teacher else "none") != self.config.teacher:
             raise ValueError(f"'teacher' does not hold the settings of trial {self.config.teacher}")
         if self.config.weights.startswith("sha256:") != (self.weights is not None):
-            raise ValueError(f"'weights' ({self.weights}) does not suit {self.config.weights}")
+            raise ValueError(f"'weights' ({self.weights}) does not match {self.config.weights}")
         return self
 
     @property
@@ -79,15 +79,20 @@ class TrialFile(BaseModel):
 
     @property
     def teacher_config(self) -> TrialConfig | None:
-        """The trial that teaches it."""
+        """The trial that teaches it, or None."""
         return None if self.teacher is None else parse(self.teacher)
 
     def text(self) -> str:
-        """As it is written to disk."""
+        """Return the file's text."""
         return json.dumps(self.model_dump(), indent=2) + "\n"
 
+    def save_copy(self, directory: Path) -> None:
+        """Write a copy into a trial directory, from which `import` reads the trial's place."""
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / COPY).write_text(self.text(), encoding="utf-8")
 
-def read(path: Path) -> TrialFile:
+
+def read_trial_file(path: Path) -> TrialFile:
     """Read and check a trial file.
 
     Raises:
@@ -98,9 +103,9 @@ def read(path: Path) -> TrialFile:
     except OSError as error:
         raise UserError(f"cannot read trial file {path}: {error.strerror}") from None
     except ValueError as error:
-        raise UserError(f"{path} is no trial file: {error}") from None
+        raise UserError(f"{path} is not a trial file: {error}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path} is no trial file: expected a JSON object")
+        raise UserError(f"{path} is not a trial file: expected a JSON object")
     try:
         return TrialFile(**content)
     except ValidationError as error:

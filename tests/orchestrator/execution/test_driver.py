@@ -12,9 +12,11 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from orchestrator.execution import driver as module
-from orchestrator.execution.driver import Submitted, Where, smoke, submit
-from orchestrator.execution.job import Events, Executor, Job, Outcome
+from orchestrator.execution import driver
+from orchestrator.execution.driver import Submitted, Where, submit
+from orchestrator.execution.job import Events, Executor, Heartbeat, Job, Outcome
+from orchestrator.execution.job_factory import ExperimentData
+from orchestrator.execution.smoke import smoke
 from orchestrator.ledger.ledger import Ledger, Member, State
 from orchestrator.results.report import records
 from orchestrator.settings import Settings, load_settings
@@ -23,6 +25,7 @@ from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from tests.vss.data.custom.test_dataset import paint as paint_folder
 from vss.errors import UserError
+from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 
 pytestmark = pytest.mark.usefixtures("tracker")
 
@@ -200,7 +203,7 @@ class Player:
             if should_stop():
                 return
             self.starts[job.trial_id] = self.starts.get(job.trial_id, 0) + 1
-            events.reported(job.trial_id, {"step": 0, "loss": None, "miou": None, "run_id": None})
+            events.reported(job.trial_id, Heartbeat(step=0))
             events.ended(job.trial_id, self.part(job, self.starts[job.trial_id]))
 
     def trials_on_device(self, cpus: float, gpus: float) -> int:
@@ -208,8 +211,17 @@ class Player:
 
     def measure_latency(
         self, cells: Mapping[str, Any], baseline: str, cpus: float, gpus: float
-    ) -> dict[str, Any]:
-        return {"conditions": {}, "cells": {name: {} for name in cells}}
+    ) -> LatencyMeasurement:
+        form = FormLatency(median_ms=1.0, p95_ms=1.0, rounds_ms=[1.0], baseline_rounds_ms=[1.0])
+        return LatencyMeasurement(
+            cells={
+                name: CellLatency(
+                    trial_id=config.trial_id, precision="fp32", parameters=1, gflops=1.0,
+                    peak_memory_mib=1.0, clip=form,
+                )
+                for name, config in cells.items()
+            }
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -223,13 +235,13 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
             yield player
 
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_executor", executor)
+            patch.setattr(driver, "open_executor", executor)
             yield player
 
     return playing
 
 
-LOST = Outcome(State.FAILED, "its worker was lost", "Traceback", retry=True)
+LOST = Outcome(State.FAILED, "the worker was lost", "Traceback", retry=True)
 
 
 def test_lost_worker_is_replaced_once_by_default(
@@ -253,10 +265,10 @@ def test_retries_are_as_many_as_the_spec_says(
 
     assert states(done) == ["FAILED"] * 4
     assert set(player.starts.values()) == {3}
-    assert done.trials[0].message == "its worker was lost"
+    assert done.trials[0].message == "the worker was lost"
 
 
-def test_worker_that_ends_without_a_word_counts_as_lost(
+def test_worker_that_exits_silently_counts_as_lost(
     experiment: Experiment, where: Where, play: Play
 ) -> None:
     with play(lambda job, n: Outcome(State.FINISHED)) as player:
@@ -264,7 +276,12 @@ def test_worker_that_ends_without_a_word_counts_as_lost(
         done = submit(experiment, where, quiet())
 
     assert states(done) == ["FAILED"] * 4
-    assert done.trials[0].message == "its worker ended without a word"
+    assert done.trials[0].message == "the worker exited without reporting a result"
+
+
+def run_name(job: Job) -> str:
+    assert job.tracking is not None
+    return job.tracking.run_name
 
 
 STUDENT_SPEC = TINY_SPEC.replace(
@@ -279,7 +296,7 @@ def test_teachers_come_first_and_their_students_after_them(
     order: list[str] = []
 
     def note(job: Job, n: int) -> Outcome:
-        order.append(job.name)
+        order.append(run_name(job))
         return Outcome(State.FINISHED)
 
     with play(note):
@@ -293,7 +310,7 @@ def test_failed_teacher_fails_its_student_by_name(
     where: Where, write_spec: SpecWriter, play: Play
 ) -> None:
     def unlucky(job: Job, n: int) -> Outcome:
-        bad = job.name == "big, seed 1"
+        bad = run_name(job) == "big, seed 1"
         return Outcome(State.FAILED, "bad luck") if bad else Outcome(State.FINISHED)
 
     with play(unlucky) as player:
@@ -321,7 +338,7 @@ def test_first_signal_stops_and_the_same_command_goes_on(
 ) -> None:
     def interrupted(job: Job, n: int) -> Outcome:
         os.kill(os.getpid(), signal.SIGINT)
-        assert Path(job.stop_file).exists()  # what workers look for
+        assert job.stop_file.exists()  # what workers look for
         return Outcome(State.CANCELLED)
 
     with play(interrupted) as player:
@@ -363,15 +380,15 @@ def test_trial_that_another_driver_runs_is_waited_for(
 ) -> None:
     ledger = Ledger(where.settings.ledger_url)
     shared = experiment.trials[0].config
-    data = module._Jobs(experiment, where).fingerprint(experiment.trials[0])
-    ledger.add("first", [Member("a", shared, data)])
+    data = ExperimentData(experiment, where.data, where.settings)
+    ledger.add("first", [Member("a", shared, data.fingerprint(shared))])
     console = quiet()
 
     with ledger.driver() as other, play(lambda job, n: Outcome(State.FINISHED)) as player:
         (claim,) = other.claim([shared.trial_id])
         other.start(claim, 0, None)
         monkeypatch.setattr(
-            module.time, "sleep", lambda _: other.end(claim, State.FINISHED, None, None)
+            driver.time, "sleep", lambda _: other.end(claim, State.FINISHED, None, None)
         )
         done = submit(experiment, where, console)
 
@@ -392,8 +409,8 @@ def test_latency_is_measured_again_if_a_cell_changed(
 
     assert all("measuring" in c.file.getvalue() for c in consoles)  # type: ignore[attr-defined]
     parent = Ledger(where.settings.ledger_url).experiment("tiny").run_id
-    measured = tracker.latency(parent)["cells"]["image"]["trial_id"]
-    assert measured == wider.cells["image"].trial_id
+    measured_id = tracker.latency(parent).cells["image"].trial_id
+    assert measured_id == wider.cells["image"].trial_id
 
 
 def test_parent_run_says_whether_all_is_done(

@@ -1,18 +1,18 @@
 """A real Ray on this machine, and real trials in its workers."""
 
-import dataclasses
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.execution import ray_cluster as execution
-from orchestrator.execution.job import Job, Outcome
+from orchestrator.execution import ray_cluster
+from orchestrator.execution.job import Heartbeat, Job, Outcome
 from orchestrator.execution.ray_cluster import Cluster, connect, disconnect
 from tests.conftest import tiny
+from tests.orchestrator.conftest import with_inputs
 from tests.processes import descendants
 from vss.errors import UserError
 
@@ -20,14 +20,14 @@ slow = pytest.mark.slow
 
 
 class Recorder:
-    """Keeps what an executor tells, and acts on a trial's first heartbeat."""
+    """A recorder of an executor's events that acts on a trial's first heartbeat."""
 
     def __init__(self, on_start: Callable[[str], object] = lambda trial_id: None) -> None:
-        self.heartbeats: dict[str, list[Mapping[str, Any]]] = {}
+        self.heartbeats: dict[str, list[Heartbeat]] = {}
         self.outcomes: dict[str, Outcome] = {}
         self._on_start = on_start
 
-    def reported(self, trial_id: str, heartbeat: Mapping[str, Any]) -> None:
+    def reported(self, trial_id: str, heartbeat: Heartbeat) -> None:
         first = trial_id not in self.heartbeats
         self.heartbeats.setdefault(trial_id, []).append(heartbeat)
         if first:
@@ -46,8 +46,7 @@ def cluster() -> Iterator[Cluster]:
 
 def variant(job: Job, **changes: Any) -> Job:
     """Another trial."""
-    config = tiny(**changes)
-    return dataclasses.replace(job, trial_id=config.trial_id, settings=config.settings())
+    return with_inputs(job, config=tiny(**changes))
 
 
 def never() -> bool:
@@ -62,7 +61,7 @@ def test_jobs_run_and_report(cluster: Cluster, job: Job, tmp_path: Path) -> None
     cluster.run(jobs, events, never, tmp_path)
 
     assert events.outcomes == {j.trial_id: Outcome("FINISHED") for j in jobs}
-    assert events.heartbeats[job.trial_id][0]["step"] == 0
+    assert events.heartbeats[job.trial_id][0].step == 0
     assert list(tmp_path.glob("round-*")) == []
 
 
@@ -80,7 +79,7 @@ def test_failing_job_leaves_the_others_alone(cluster: Cluster, job: Job, tmp_pat
 
 
 @slow
-def test_killed_worker_is_told_as_lost(cluster: Cluster, job: Job, tmp_path: Path) -> None:
+def test_killed_worker_is_reported_as_lost(cluster: Cluster, job: Job, tmp_path: Path) -> None:
     long = variant(job, steps=100_000)
 
     def kill_the_trainer(trial_id: str) -> None:
@@ -93,40 +92,44 @@ def test_killed_worker_is_told_as_lost(cluster: Cluster, job: Job, tmp_path: Pat
 
     lost = events.outcomes[long.trial_id]
     assert (lost.state, lost.retry) == ("FAILED", True)
-    assert str(lost.message).startswith("its worker was lost")
+    assert str(lost.message).startswith("the worker was lost")
 
 
 @slow
 def test_stop_ends_everything_and_leaves_checkpoints(
     cluster: Cluster, job: Job, tmp_path: Path
 ) -> None:
-    cpus = sum(node["Resources"].get("CPU", 0) for node in execution.ray.nodes())
+    import ray
+
+    cpus = sum(node["Resources"].get("CPU", 0) for node in ray.nodes())
     jobs = [variant(job, steps=100_000, seed=seed) for seed in range(int(cpus) + 2)]
-    events = Recorder(lambda trial_id: Path(job.stop_file).touch())
+    events = Recorder(lambda trial_id: job.stop_file.touch())
 
-    cluster.run(jobs, events, Path(job.stop_file).exists, tmp_path)
+    cluster.run(jobs, events, job.stop_file.exists, tmp_path)
 
-    trained = [trial_id for trial_id, beats in events.heartbeats.items() if beats[-1]["step"] > 0]
+    trained = [trial_id for trial_id, beats in events.heartbeats.items() if beats[-1].step > 0]
     assert {outcome.state for outcome in events.outcomes.values()} == {"CANCELLED"}
     assert len(trained) <= cpus
-    assert all((Path(job.storage) / trial_id / "resume.pt").exists() for trial_id in trained)
+    assert all((job.inputs.storage / trial_id / "resume.pt").exists() for trial_id in trained)
 
 
 @slow
 def test_latency_is_measured_in_a_worker(cluster: Cluster) -> None:
-    found = cluster.measure_latency({"a": tiny()}, "a", cpus=1, gpus=0)
+    measurement = cluster.measure_latency({"a": tiny()}, "a", cpus=1, gpus=0)
 
-    assert found["cells"]["a"]["clip"]["median_ms"] > 0
+    assert measurement.cells["a"].clip.median_ms > 0
 
 
 @slow
 @pytest.mark.parametrize(("cpus", "gpus"), [(1000, 0), (1, 1), (1, 0.5)])
 def test_what_no_node_has_is_refused(cluster: Cluster, cpus: float, gpus: float) -> None:
-    nodes = [node["Resources"] for node in execution.ray.nodes()]
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes()]
     if any(n.get("GPU", 0) >= gpus > 0 for n in nodes):
         pytest.skip("this machine has a GPU")
 
-    with pytest.raises(UserError, match=f"asks for {cpus:g} CPUs and {gpus:g} GPUs on one node"):
+    with pytest.raises(UserError, match=f"needs {cpus:g} CPUs and {gpus:g} GPUs on one node"):
         cluster.check_fits(cpus, gpus)
 
 
@@ -160,3 +163,14 @@ def test_ray_listens_on_loopback_only(cluster: Cluster) -> None:
 def test_nothing_at_the_address_is_said_at_once() -> None:
     with pytest.raises(UserError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
         connect("127.0.0.1:9")
+
+
+def test_ray_that_was_imported_too_early_is_not_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the variable in its environment, Ray would take the machine's address."""
+    closed: list[bool] = []
+    monkeypatch.setattr(ray_cluster, "disconnect", lambda: closed.append(True))
+
+    with pytest.raises(RuntimeError, match=r"Ray would listen on 10\.0\.0\.2, not on loopback"):
+        ray_cluster._check_loopback("10.0.0.2")
+
+    assert closed == [True]

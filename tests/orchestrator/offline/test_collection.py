@@ -14,7 +14,7 @@ from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC
-from vss.__main__ import run as train
+from vss.__main__ import FINISHED, main
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "spec.yaml").write_text(TINY_SPEC)
     files = export(load_spec(folder / "spec.yaml"), folder / "exported")
     for number, file in enumerate(files[:3]):
-        train(file, folder / "results", latency=number == 0)
+        options = ["--latency"] if number == 0 else []
+        assert main([str(file), "--storage", str(folder / "results"), *options]) == FINISHED
     return folder / "results"
 
 

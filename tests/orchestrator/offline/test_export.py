@@ -8,7 +8,7 @@ from orchestrator.offline.export import export
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
 from vss.errors import UserError
-from vss.trial import file as trial_file
+from vss.trial.file import read_trial_file
 
 
 def test_every_trial_has_a_file_and_the_array_covers_them(
@@ -18,7 +18,7 @@ def test_every_trial_has_a_file_and_the_array_covers_them(
 
     files = export(experiment, tmp_path / "out")
 
-    assert [trial_file.read(f).config for f in files] == [t.config for t in experiment.trials]
+    assert [read_trial_file(f).config for f in files] == [t.config for t in experiment.trials]
     script = (tmp_path / "out" / "slurm_array.sh").read_text()
     assert "--array=0-3\n" in script
     assert str(tmp_path) not in "".join(f.read_text() for f in files) + script

@@ -13,12 +13,13 @@ from rich.console import Console
 from orchestrator.ledger.ledger import ExperimentStatus, Ledger, Member, State, TrialStatus
 from orchestrator.results.report import build, records, result_table
 from orchestrator.settings import Settings
-from orchestrator.tracking.tracker import Measured, Tracker
+from orchestrator.tracking.tracker import RunContent, Tracker
 from tests.conftest import tiny
 from vss.errors import UserError
+from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 
 CONFIG = tiny()
-MEASURED = Measured(
+MEASURED = RunContent(
     metrics={
         "miou": 0.5, "iou/Sky": 0.9, "train_seconds": 2.5, "parameters": 1000.0,
         "scored_frames": 8.0, "train/loss": 0.1, "val/miou": 0.4,
@@ -30,17 +31,19 @@ MEASURED = Measured(
 class Store(Tracker):
     """A tracking store that holds what it was made with."""
 
-    def __init__(self, runs: dict[str, Measured], latency: dict[str, Any] | None = None) -> None:
-        self._runs, self._latency = runs, latency or {}
+    def __init__(
+        self, runs: dict[str, RunContent], latency: LatencyMeasurement | None = None
+    ) -> None:
+        self._runs, self._latency = runs, latency or LatencyMeasurement()
         self.files: dict[str, bytes] = {}
 
-    def measured(self, run_ids: Any) -> dict[str, Measured]:
+    def read_runs(self, run_ids: Any) -> dict[str, RunContent]:
         return {name: run for name, run in self._runs.items() if name in run_ids}
 
-    def file(self, run_id: str, found: Measured, name: str) -> bytes | None:
+    def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
         return self.files.get(name)
 
-    def latency(self, run_id: str | None) -> dict[str, Any]:
+    def latency(self, run_id: str | None) -> LatencyMeasurement:
         return self._latency
 
 
@@ -75,25 +78,17 @@ def test_cells_stand_in_the_order_of_the_spec() -> None:
 
 
 def test_latency_of_a_cell_is_joined_in() -> None:
-    latency = {
-        "conditions": {"device": "a CPU"},
-        "cells": {
-            "a": {
-                "clip": {
-                    "median_ms": 7.0,
-                    "p95_ms": 9.0,
-                    "rounds_ms": [7.0],
-                    "baseline_rounds_ms": [],
-                },
-                "gflops": 2.5,
-            }
-        },
-    }
+    clip = FormLatency(median_ms=7.0, p95_ms=9.0, rounds_ms=[7.0], baseline_rounds_ms=[])
+    cell = CellLatency(
+        trial_id="t", precision="fp32", parameters=1, gflops=2.5, peak_memory_mib=3.0, clip=clip
+    )
+    latency = LatencyMeasurement(conditions={"device": "a CPU"}, cells={"a": cell})
 
-    found = records(experiment(), [trial("a"), trial("b")], Store({"run": MEASURED}, latency))
+    record = records(experiment(), [trial("a"), trial("b")], Store({"run": MEASURED}, latency))
 
-    assert {cell: c.clip.median_ms for cell, c in found.costs.items() if c.clip} == {"a": 7.0}
-    assert found.latency_conditions == {"device": "a CPU"}
+    assert {cell: c.clip.median_ms for cell, c in record.costs.items() if c.clip} == {"a": 7.0}
+    assert record.costs["a"].memory_mib == 3.0
+    assert record.latency_conditions == {"device": "a CPU"}
 
 
 def test_failed_trial_has_its_message_and_no_numbers() -> None:
@@ -129,7 +124,7 @@ def test_frames_are_read_of_the_seed_that_a_cell_shares_with_the_baseline() -> N
     read = []
 
     class Sampled(Store):
-        def file(self, run_id: str, found: Measured, name: str) -> bytes | None:
+        def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
             if name == "samples.npz":
                 read.append(run_id)
             return None

@@ -15,7 +15,8 @@ from orchestrator.ledger.ledger import ExperimentStatus
 from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import OutOfReachError, Tracker
 from tests.conftest import tiny
-from vss.training.loop import Progress, TrialResult
+from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
+from vss.training.inputs import Progress, TrialResult
 from vss.trial_directory import TrialDirectory
 
 CONFIG = tiny()
@@ -37,15 +38,16 @@ def directory(tmp_path: Path) -> Path:
     """A complete trial directory."""
     from PIL import Image
 
-    found = TrialDirectory(tmp_path, CONFIG)
-    found.write_weights({})
-    found.write_arrays("frames.npz", {"confusion": np.zeros((1, 2, 2), int)})
-    found.write_arrays("samples.npz", {"frame": np.array([])})
-    found.write_curves([("train/loss", 1, 0.5)])
-    found.write_json("environment.json", {"device": "a CPU", "git_dirty": False, "threads": 1})
-    found.write_picture(Image.new("RGB", (2, 2)), "a/1")
-    found.finish(dataclasses.asdict(RESULT))
-    return found.path
+    trial = TrialDirectory(tmp_path, CONFIG)
+    trial.write_json("data.json", {})
+    trial.write_weights({})
+    trial.write_arrays("frames.npz", {"confusion": np.zeros((1, 2, 2), int)})
+    trial.write_arrays("samples.npz", {"frame": np.array([])})
+    trial.write_curves([("train/loss", 1, 0.5)])
+    trial.write_json("environment.json", {"device": "a CPU", "git_dirty": False, "threads": 1})
+    trial.write_picture(Image.new("RGB", (2, 2)), "a/1")
+    trial.finish(dataclasses.asdict(RESULT))
+    return trial.path
 
 
 def experiment(run_id: str | None = None) -> ExperimentStatus:
@@ -75,7 +77,7 @@ def test_run_is_created_once_and_opened_again(open_trial: Open, client: MlflowCl
     assert run.data.tags["attempt"] == "2"
 
 
-def test_run_that_the_ledger_never_heard_of_is_found_again(open_trial: Open) -> None:
+def test_run_that_the_ledger_never_heard_of_is_content_again(open_trial: Open) -> None:
     lost = open_trial()
 
     assert open_trial(None).run_id == lost.run_id
@@ -116,18 +118,18 @@ def test_finished_run_holds_settings_scores_and_artifacts(
 
     run.finish(RESULT, directory)
 
-    found = client.get_run(run.run_id)
-    assert found.info.status == "FINISHED"
-    assert found.data.params["head"] == "fcn"
-    assert found.data.metrics["miou"] == 0.5
-    assert found.data.metrics["iou/Sky"] == 0.9
-    assert "iou/Car" not in found.data.metrics
-    assert found.data.tags["device"] == "a CPU"
-    assert found.data.tags["git_dirty"] == "False"
-    assert found.data.tags["experiment/study"] == "a"
+    content = client.get_run(run.run_id)
+    assert content.info.status == "FINISHED"
+    assert content.data.params["head"] == "fcn"
+    assert content.data.metrics["miou"] == 0.5
+    assert content.data.metrics["iou/Sky"] == 0.9
+    assert "iou/Car" not in content.data.metrics
+    assert content.data.tags["device"] == "a CPU"
+    assert content.data.tags["git_dirty"] == "False"
+    assert content.data.tags["experiment/study"] == "a"
     artifacts = {file.path for file in client.list_artifacts(run.run_id)}
     assert artifacts == {
-        "config.json", "curves.csv", "environment.json", "frames.npz", "pictures", "result.json",
+        "config.json", "curves.csv", "data.json", "environment.json", "frames.npz", "pictures", "result.json",
         "samples.npz", "weights.safetensors",
     }  # fmt: skip
 
@@ -146,30 +148,34 @@ def test_what_was_logged_is_read_back_by_run_id(
     run = open_trial()
     run.finish(RESULT, directory)
 
-    found = tracker.measured([run.run_id, "unknown"])
+    content = tracker.read_runs([run.run_id, "unknown"])
 
-    assert list(found) == [run.run_id]
-    assert found[run.run_id].metrics["miou"] == 0.5
-    assert found[run.run_id].metrics["iou/Sky"] == 0.9
-    assert found[run.run_id].tags["device"] == "a CPU"
+    assert list(content) == [run.run_id]
+    assert content[run.run_id].metrics["miou"] == 0.5
+    assert content[run.run_id].metrics["iou/Sky"] == 0.9
+    assert content[run.run_id].tags["device"] == "a CPU"
 
 
 def test_many_runs_are_read_in_parts(tracker: Tracker) -> None:
     ids = [tracker.open_trial("a", f"{n:012x}", None, {}).run_id for n in range(120)]
 
-    assert set(tracker.measured(ids)) == set(ids)
+    assert set(tracker.read_runs(ids)) == set(ids)
 
 
 def test_deleted_run_is_left_out(tracker: Tracker, open_trial: Open, client: MlflowClient) -> None:
     run = open_trial()
     client.delete_run(run.run_id)
 
-    assert tracker.measured([run.run_id]) == {}
+    assert tracker.read_runs([run.run_id]) == {}
 
 
 def test_latency_is_kept_on_the_parent_run(tracker: Tracker) -> None:
     parent = tracker.open_experiment_run(experiment())
-    latency = {"conditions": {"device": "a CPU"}, "cells": {"a": {"latency_ms_median": 7.0}}}
+    form = FormLatency(median_ms=7.0, p95_ms=8.0, rounds_ms=[7.0], baseline_rounds_ms=[])
+    cell = CellLatency(
+        trial_id="t", precision="fp32", parameters=1, gflops=0.1, peak_memory_mib=2.0, clip=form
+    )
+    latency = LatencyMeasurement(conditions={"device": "a CPU"}, cells={"a": cell})
 
     tracker.log_latency(parent, latency)
 
@@ -177,8 +183,10 @@ def test_latency_is_kept_on_the_parent_run(tracker: Tracker) -> None:
 
 
 def test_latency_that_was_never_measured_is_empty(tracker: Tracker) -> None:
-    assert tracker.latency(None) == {}
-    assert tracker.latency(tracker.open_experiment_run(experiment())) == {}
+    parent = tracker.open_experiment_run(experiment())
+
+    assert tracker.latency(None) == LatencyMeasurement()
+    assert tracker.latency(parent) == LatencyMeasurement()
 
 
 def test_parent_run_carries_the_spec_and_is_opened_again(
@@ -194,12 +202,13 @@ def test_parent_run_carries_the_spec_and_is_opened_again(
 def test_files_of_a_run_come_back(tracker: Tracker, open_trial: Open, directory: Path) -> None:
     run = open_trial()
     run.finish(RESULT, directory)
-    found = tracker.measured([run.run_id])[run.run_id]
+    content = tracker.read_runs([run.run_id])[run.run_id]
 
     assert (
-        tracker.file(run.run_id, found, "config.json") == (directory / "config.json").read_bytes()
+        tracker.read_file(run.run_id, content, "config.json")
+        == (directory / "config.json").read_bytes()
     )
-    assert tracker.file(run.run_id, found, "never.txt") is None
+    assert tracker.read_file(run.run_id, content, "never.txt") is None
 
 
 def test_metric_names_that_mlflow_refuses_are_made_fit(
@@ -223,8 +232,8 @@ def test_page_of_an_experiment_is_filtered_by_its_tag(
 
     query = unquote(tracker.runs_page("study-1.b").partition("searchFilter=")[2])
 
-    found = client.search_runs([tracker.experiment_id], query)
-    assert [r.info.run_id for r in found] == [run.run_id]
+    content = client.search_runs([tracker.experiment_id], query)
+    assert [r.info.run_id for r in content] == [run.run_id]
 
 
 def test_experiment_deleted_in_the_ui_is_restored(

@@ -9,7 +9,7 @@ from tests.conftest import tiny
 from vss import catalog
 from vss.inference.windows import autocast
 from vss.models.segmenter import build_model
-from vss.profiling.cost import count, training_memory
+from vss.profiling.cost import count_cost, estimate_training_memory
 from vss.runtime.peak_memory import TensorMemory
 from vss.training.losses import segmentation_loss
 from vss.training.optimization import build_optimizer
@@ -21,7 +21,7 @@ PAPER = {
 
 
 def of(**settings: Any) -> Any:
-    return count(tiny(**{**PAPER, **settings}))
+    return count_cost(tiny(**{**PAPER, **settings}))
 
 
 def test_tmanet_costs_what_was_counted_on_the_published_code() -> None:
@@ -122,7 +122,7 @@ def test_training_memory_is_estimated_as_it_is_measured(settings: dict[str, Any]
             loss.backward()
             optimizer.step()
 
-    estimated = training_memory(config)
+    estimated = estimate_training_memory(config)
 
     assert estimated == pytest.approx(memory.peak_bytes, rel=0.05)
 
@@ -130,10 +130,10 @@ def test_training_memory_is_estimated_as_it_is_measured(settings: dict[str, Any]
 def test_batch_and_teacher_take_memory() -> None:
     small, large = tiny(batch_size=2), tiny(batch_size=8)
 
-    assert training_memory(large) > 1.5 * training_memory(small)
-    assert training_memory(small, teacher=tiny(width=32)) > training_memory(small)
+    assert estimate_training_memory(large) > 1.5 * estimate_training_memory(small)
+    assert estimate_training_memory(small, teacher=tiny(width=32)) > estimate_training_memory(small)
 
 
 def test_network_that_is_only_scored_costs_what_it_cost_trained() -> None:
     """No file is read for it: the weights are known by their digest alone."""
-    assert count(tiny(steps=0, weights=f"sha256:{'0' * 64}")) == count(tiny())
+    assert count_cost(tiny(steps=0, weights=f"sha256:{'0' * 64}")) == count_cost(tiny())

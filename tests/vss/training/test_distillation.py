@@ -11,7 +11,7 @@ from tests.vss.training.test_loop import run
 from vss.data.clips import IGNORE_LABEL
 from vss.errors import UserError
 from vss.models.segmenter import build_model
-from vss.training.distillation import answers, distillation_loss, load_teacher
+from vss.training.distillation import distillation_loss, load_teacher, teacher_logits
 from vss.trial_config import TrialConfig, parse
 
 TEACHER = tiny(width=16)
@@ -29,9 +29,9 @@ def test_loss_of_equal_answers_is_their_entropy() -> None:
 
 
 def test_temperature_softens_and_scales_back() -> None:
-    logits, told = torch.tensor([[[[2.0]], [[0.0]]]]), torch.tensor([[[[4.0]], [[0.0]]]])
+    logits, target = torch.tensor([[[[2.0]], [[0.0]]]]), torch.tensor([[[[4.0]], [[0.0]]]])
 
-    loss = distillation_loss(logits, told, torch.zeros(1, 1, 1, dtype=torch.int64), 2.0)
+    loss = distillation_loss(logits, target, torch.zeros(1, 1, 1, dtype=torch.int64), 2.0)
 
     share = 1 / (1 + math.exp(-2.0))
     first, second = math.log(1 + math.exp(-1.0)), math.log(1 + math.exp(1.0))
@@ -54,12 +54,12 @@ def test_batch_without_a_label_teaches_nothing() -> None:
 
 
 def test_loss_does_not_depend_on_the_batch() -> None:
-    logits, told = torch.randn(1, 3, 2, 2), torch.randn(1, 3, 2, 2)
+    logits, target = torch.randn(1, 3, 2, 2), torch.randn(1, 3, 2, 2)
     labels = torch.zeros(1, 2, 2, dtype=torch.int64)
 
-    one = distillation_loss(logits, told, labels, 1.0)
+    one = distillation_loss(logits, target, labels, 1.0)
     three = distillation_loss(
-        *(x.expand(3, -1, -1, -1) for x in (logits, told)), labels.expand(3, -1, -1), 1.0
+        *(x.expand(3, -1, -1, -1) for x in (logits, target)), labels.expand(3, -1, -1), 1.0
     )
 
     torch.testing.assert_close(one, three)
@@ -73,10 +73,10 @@ def test_teacher_has_the_weights_of_its_trial_and_never_a_gradient(tmp_path: Pat
     teacher = load_teacher(TEACHER, tiny(), tmp_path / "w.safetensors")
 
     clip = torch.randn(1, 1, 3, 32, 48)
-    told = answers(teacher, clip)
-    torch.testing.assert_close(told, trained.eval()(clip)[0])
+    target = teacher_logits(teacher, clip)
+    torch.testing.assert_close(target, trained.eval()(clip)[0])
     assert not teacher.training
-    assert not told.requires_grad
+    assert not target.requires_grad
     assert not any(p.requires_grad for p in teacher.parameters())
 
 
@@ -97,7 +97,7 @@ def test_image_teacher_sees_the_current_frame_of_a_clip() -> None:
     teacher = load_teacher(TEACHER, parse(TINY_MEMORY), None)
     clip = torch.randn(1, 3, 3, 32, 48)
 
-    assert torch.equal(answers(teacher, clip), answers(teacher, clip[:, -1:]))
+    assert torch.equal(teacher_logits(teacher, clip), teacher_logits(teacher, clip[:, -1:]))
 
 
 def test_teacher_changes_what_is_learnt_and_is_left_unchanged(
@@ -108,11 +108,11 @@ def test_teacher_changes_what_is_learnt_and_is_left_unchanged(
     before = weights.read_bytes()
 
     alone = run(tiny(), tmp_path, synthetic_cache)
-    taught = run(STUDENT, tmp_path, synthetic_cache, teacher=TEACHER, teacher_weights=weights)
+    distilled = run(STUDENT, tmp_path, synthetic_cache, teacher=TEACHER, teacher_weights=weights)
 
     assert alone is not None
-    assert taught is not None
-    assert alone.parameters == taught.parameters
+    assert distilled is not None
+    assert alone.parameters == distilled.parameters
     assert weights.read_bytes() == before
     one, other = (
         (tmp_path / c.trial_id / "weights.safetensors").read_bytes() for c in (tiny(), STUDENT)
@@ -125,7 +125,7 @@ def test_teacher_changes_what_is_learnt_and_is_left_unchanged(
     [
         (
             tiny(dataset="camvid", clips=None),
-            "classes of 'camvid', the student those of 'synthetic'",
+            "trained on 'camvid', the student is trained on 'synthetic'",
         ),
         (tiny(head="tma", memory_length=2), "reads 2 past frames at frame_stride 1, the student 0"),
     ],

@@ -19,24 +19,16 @@ from tests.conftest import TINY_MEMORY, paint_camvid, save_weights, tiny
 from vss import catalog
 from vss.errors import UserError
 from vss.models.segmenter import build_model
-from vss.training.loop import CURVE_POINTS, Progress, TrialResult, train
-from vss.trial_directory import TrialDirectory
+from vss.training.inputs import Callbacks, Progress, TrialInputs, TrialResult
+from vss.training.loop import CURVE_POINTS, train
 from vss.trial_config import TrialConfig, parse
 
 
 def run(
     config: TrialConfig, folder: Path, cache: Path, data: Path | None = None, **options: Any
 ) -> TrialResult | None:
-    dataset = catalog.resolve(catalog.DATASETS[config.dataset].load)(config, data)
-    return train(
-        config,
-        dataset,
-        TrialDirectory(folder, config),
-        cache=cache,
-        device=torch.device("cpu"),
-        threads=1,
-        **options,
-    )
+    callbacks = {name: options.pop(name) for name in ("report", "should_stop") if name in options}
+    return train(TrialInputs(config, folder, cache, data, **options), Callbacks(**callbacks))
 
 
 class Crash(Exception):
@@ -251,7 +243,7 @@ def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
     run(config, tmp_path, tmp_path / "cache", data, should_stop=lambda: next(answers))
     changed = paint_camvid(tmp_path / "other", frames=5)
 
-    with pytest.raises(UserError, match=r"was begun on data with fingerprint \w+, now it is"):
+    with pytest.raises(UserError, match=r"started on data with fingerprint \w+, this data has"):
         run(config, tmp_path, tmp_path / "cache", changed)
 
 
@@ -363,7 +355,7 @@ def test_non_finite_loss_names_the_last_good_checkpoint(
 ) -> None:
     config = tiny(learning_rate=1e30, optimizer="sgd", steps=20)
 
-    with pytest.raises(UserError, match=r"last good checkpoint: (that of step \d+|none yet)"):
+    with pytest.raises(UserError, match=r"last good checkpoint: (step \d+|none yet)"):
         run(config, tmp_path, synthetic_cache, checkpoint_seconds=0)
 
 
@@ -402,7 +394,7 @@ def test_no_steps_score_the_weights_of_a_trained_network(
     save_file({k: v for k, v in weights.items() if auxiliary or "auxiliary" not in k}, file)
     config = tiny(steps=0, weights=digest(file))
 
-    found = run(config, tmp_path, synthetic_cache, weights_path=file)
+    found = run(config, tmp_path, synthetic_cache, weights=file)
 
     assert found is not None
     assert expected is not None
@@ -419,7 +411,7 @@ def test_no_steps_with_weights_of_a_backbone_alone_are_refused(
     save_weights({k: v for k, v in weights.items() if k.startswith("backbone.")}, file)
 
     with pytest.raises(UserError, match=r"do not fit: head\..* is missing"):
-        run(tiny(steps=0, weights=digest(file)), tmp_path, synthetic_cache, weights_path=file)
+        run(tiny(steps=0, weights=digest(file)), tmp_path, synthetic_cache, weights=file)
 
 
 @pytest.mark.parametrize(("split", "frames"), [("train", 16), ("val", 8), ("test", 8)])

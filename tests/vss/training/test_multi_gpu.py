@@ -1,6 +1,8 @@
 """Several processes that train together, on the CPU."""
 
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,10 @@ from tests.conftest import TINY, tiny
 from tests.vss.training.test_loop import run
 from vss.data.clips import IGNORE_LABEL
 from vss.errors import UserError
-from vss.training.loop import Progress, TrialResult, train_on_gpus
+from vss.training.inputs import Callbacks, Compute, Progress, TrialInputs, TrialResult
 from vss.training.losses import labelled_weight
-from vss.training.multi_gpu import ALONE, Workers, run_together
-from vss.trial_directory import TrialDirectory
+from vss.training.multi_gpu import ALONE, Replica, run_replicas
+from vss.trial.run import run_trial
 from vss.trial_config import TrialConfig, parse
 
 STILL: dict[str, Any] = {
@@ -25,13 +27,14 @@ STILL: dict[str, Any] = {
 
 
 def together(
-    config: TrialConfig, folder: Path, cache: Path, seen: list[Progress], **told: Any
+    config: TrialConfig,
+    folder: Path,
+    cache: Path,
+    reports: list[Progress],
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> TrialResult | None:
-    options = {"cache": cache, "threads": 1}
-    return train_on_gpus(
-        2, config, None, TrialDirectory(folder, config), options, seen.append,
-        told.get("should_stop", lambda: False), device_type="cpu",
-    )  # fmt: skip
+    inputs = TrialInputs(config, folder, cache, compute=Compute("cpu", processes=2))
+    return run_trial(inputs, Callbacks(reports.append, should_stop))
 
 
 def losses(folder: Path, config: TrialConfig) -> list[float]:
@@ -44,18 +47,18 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     config = parse(STILL)
-    seen: list[Progress] = []
+    reports: list[Progress] = []
 
-    found = together(config, tmp_path / "two", synthetic_cache, seen)
+    result = together(config, tmp_path / "two", synthetic_cache, reports)
     alone = run(config, tmp_path / "one", synthetic_cache)
 
-    assert found is not None
+    assert result is not None
     assert alone is not None
     np.testing.assert_allclose(
         losses(tmp_path / "two", config), losses(tmp_path / "one", config), rtol=1e-4
     )
-    assert found.metrics["miou"] == pytest.approx(alone.metrics["miou"], abs=0.01)
-    assert seen[-1].step == 6
+    assert result.metrics["miou"] == pytest.approx(alone.metrics["miou"], abs=0.01)
+    assert reports[-1].step == 6
 
 
 @pytest.mark.slow
@@ -63,14 +66,14 @@ def test_a_stop_reaches_all_processes_and_training_goes_on_later(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     config = parse({**STILL, "steps": 40})
-    seen: list[Progress] = []
+    reports: list[Progress] = []
     began = time.monotonic()
 
     stopped = together(
-        config, tmp_path, synthetic_cache, seen,
-        should_stop=lambda: bool(seen) and time.monotonic() - began > 1,
+        config, tmp_path, synthetic_cache, reports,
+        should_stop=lambda: bool(reports) and time.monotonic() - began > 1,
     )  # fmt: skip
-    finished = together(config, tmp_path, synthetic_cache, seen)
+    finished = together(config, tmp_path, synthetic_cache, reports)
 
     assert stopped is None
     assert finished is not None
@@ -81,26 +84,26 @@ def test_a_stop_reaches_all_processes_and_training_goes_on_later(
 def test_mistake_in_one_process_fails_the_training_with_its_words(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    with pytest.raises(UserError, match="batch_size of 3 cannot be shared by 2 GPUs"):
+    with pytest.raises(UserError, match="batch_size of 3 cannot be divided among 2 GPUs"):
         together(tiny(batch_size=3), tmp_path, synthetic_cache, [])
 
 
-def die(workers: Workers, device: torch.device, **told: Any) -> None:
-    import os
-
-    if workers.rank == 1:
+def die(inputs: TrialInputs, callbacks: Callbacks, replica: Replica) -> None:
+    if replica.rank == 1:
         os._exit(9)
     time.sleep(60)
 
 
 @pytest.mark.slow
-def test_process_that_dies_fails_the_training() -> None:
+def test_process_that_dies_fails_the_training(tmp_path: Path) -> None:
+    inputs = TrialInputs(tiny(), tmp_path, tmp_path, compute=Compute("cpu", processes=2))
+
     with pytest.raises(RuntimeError, match="died .exit code 9"):
-        run_together(2, "cpu", die, (), lambda report: None, lambda: False)
+        run_replicas(die, inputs, Callbacks())
 
 
 def test_shares_make_up_the_batch() -> None:
-    shares = [Workers(rank, 4).share(8) for rank in range(4)]
+    shares = [Replica(rank, 4).share(8) for rank in range(4)]
 
     assert [place for share in shares for place in range(8)[share]] == list(range(8))
 
@@ -110,7 +113,7 @@ def test_one_process_alone_changes_nothing() -> None:
 
     assert ALONE.weigh(loss, torch.tensor(5.0)) is loss
     assert ALONE.mean(loss) is loss
-    assert ALONE.agree(True, torch.device("cpu"))
+    assert ALONE.agree(True)
 
 
 def test_weight_of_labels_is_what_a_mean_divides_by() -> None:

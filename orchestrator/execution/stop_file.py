@@ -1,0 +1,40 @@
+"""The stop file: how Ctrl-C reaches all workers."""
+
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+
+def new_stop_file(storage: Path) -> Path:
+    """Return a path in the storage, which all workers see, that no other submit uses."""
+    return storage / f".stop-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def stop_on_signal(stop_file: Path, say: Callable[[str], object]) -> Iterator[Callable[[], bool]]:
+    """Create the stop file at the first SIGINT or SIGTERM; the second one interrupts at once.
+
+    Args:
+        stop_file: removed at the end.
+        say: prints a line.
+
+    Yields:
+        a function that tells whether the user wants to stop.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if stop_file.exists():
+            raise KeyboardInterrupt
+        stop_file.touch()
+        say("stopping: trials save a checkpoint; rerun the same command to resume")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop_file.exists
+    finally:
+        stop_file.unlink(missing_ok=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)

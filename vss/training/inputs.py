@@ -1,0 +1,140 @@
+"""What a training is given and what it tells while it runs. Imports no torch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vss.errors import UserError
+from vss.trial_config import TrialConfig
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The share of a machine that a trial runs on.
+
+    Attributes:
+        device_type: "cpu" or "cuda".
+        processes: processes that share every batch, one per GPU.
+        threads: CPU threads; the same number gives the same bits.
+    """
+
+    device_type: str = "cpu"
+    processes: int = 1
+    threads: int = 1
+
+    @classmethod
+    def from_resources(cls, cpus: float, gpus: float) -> "Compute":
+        """Convert the resources of a spec, which may be fractions of a core or of a GPU."""
+        return cls("cuda" if gpus else "cpu", max(1, int(gpus)), max(1, int(cpus)))
+
+    def require_available(self) -> None:
+        """Check that PyTorch sees the GPUs.
+
+        Raises:
+            UserError: if it sees fewer than needed.
+        """
+        if self.device_type == "cpu":
+            return
+        import torch
+
+        visible = torch.cuda.device_count()
+        if visible < self.processes:
+            raise UserError(
+                f"the trial needs {self.processes} GPU(s), but PyTorch sees {visible}: "
+                "lower 'gpus' under 'resources', or run it on the CPU"
+            )
+
+
+@dataclass(frozen=True)
+class TrialInputs:
+    """Everything that one attempt at a trial needs: plain values that can cross machines.
+
+    Attributes:
+        config: the trial.
+        storage: folder of all trial directories, seen by all workers.
+        cache: folder of decoded frames, shared by all trials of a machine.
+        data: the dataset's folder, the file that describes it, or None if it needs neither.
+        data_fingerprint: fingerprint that the data must have, or None to accept any.
+        weights: file whose digest `config.weights` holds, or None.
+        teacher: the trial that `config.teacher` names, or None.
+        teacher_weights: weights that the teacher's trial left; None for random ones (smoke test).
+        attempt: number of the attempt, or None for one more than the last.
+        compute: where to run.
+        trials_on_device: trials that may run side by side there, this one included; recorded.
+        checkpoint_seconds: time between checkpoints.
+        max_scored_frames: score only the first frames of each split (smoke test); None for all.
+    """
+
+    config: TrialConfig
+    storage: Path
+    cache: Path
+    data: Path | None = None
+    data_fingerprint: str | None = None
+    weights: Path | None = None
+    teacher: TrialConfig | None = None
+    teacher_weights: Path | None = None
+    attempt: int | None = None
+    compute: Compute = field(default_factory=Compute)
+    trials_on_device: int = 1
+    checkpoint_seconds: float = 20.0
+    max_scored_frames: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a running training.
+
+    Attributes:
+        step: optimiser steps completed.
+        loss: newest point of the loss curve, or None before the first.
+        miou: newest score on val, or None before the first.
+        curve: (step, mean loss, learning rate) points since the last scoring; only when scored.
+        scores: metric -> value on val at this step; only when scored.
+    """
+
+    step: int
+    loss: float | None
+    miou: float | None
+    curve: Sequence[tuple[int, float, float]] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """The functions that a training calls while it runs.
+
+    Attributes:
+        report: called about once a second, and at every scoring.
+        should_stop: called before every step; once it returns true, training stops with a
+            checkpoint.
+    """
+
+    report: Callable[[Progress], None] = lambda progress: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial measured: fractions, seconds, milliseconds and MiB, as the names say.
+
+    Attributes:
+        scored_split: the split that was scored.
+        scored_frames: labelled frames in it.
+        scored_step: the step whose weights were scored: the last, or the best on val.
+        metrics: metric -> value, for every metric of `vss/scoring/metrics.py`.
+        iou: class -> IoU, None where the class occurs in neither label nor prediction.
+        train_seconds: optimiser steps only, over all attempts; None below 4 steps.
+        parameters: trainable parameters used at inference.
+    """
+
+    scored_split: str
+    scored_frames: int
+    scored_step: int
+    metrics: Mapping[str, float]
+    iou: Mapping[str, float | None]
+    train_seconds: float | None
+    step_ms_median: float | None
+    step_ms_p95: float | None
+    parameters: int
+    peak_memory_mib: float
+    data_fingerprint: str
