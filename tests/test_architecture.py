@@ -24,8 +24,11 @@ HOMES = {
 LIGHT = (
     "orchestrator.cli.app",
     "orchestrator.cli.data",
+    "orchestrator.cli.names",
     "orchestrator.cli.networks",
-    "orchestrator.cli.offline",
+    "orchestrator.cli.experiments",
+    "orchestrator.cli.reports",
+    "orchestrator.cli.service",
     "orchestrator.offline.export",
     "orchestrator.spec.file",
     "vss.__main__",
