@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.execution.job import Outcome
     from orchestrator.networks.cost_estimate import Estimate
     from orchestrator.settings import Settings
-    from orchestrator.spec.file import Experiment
+    from orchestrator.spec.experiment import Experiment
 
 app = typer.Typer()
 
@@ -169,7 +169,7 @@ def _print_plan_as_json(experiment: "Experiment", costs: "Mapping[str, Estimate]
 
     trials = [
         {
-            "trial_id": trial.config.trial_id,
+            "trial_id": trial.trial_id,
             "cell": trial.cell,
             "seed": trial.config.seed,
             "settings": trial.config.settings(),
@@ -188,7 +188,7 @@ def _print_plan(experiment: "Experiment", costs: "Mapping[str, Estimate] | None"
         typer.echo(f"{cell}{mark}")
         for trial in experiment.trials:
             if trial.cell == cell:
-                typer.echo(f"  {trial.config.trial_id}  seed {trial.config.seed}")
+                typer.echo(f"  {trial.trial_id}  seed {trial.config.seed}")
     typer.echo(f"{len(experiment.trials)} trials in {len(experiment.cells)} cells")
     if costs is not None:
         from orchestrator.terminal.live_view import cost_table

@@ -46,7 +46,7 @@ def names(as_json: AsJson = False) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON schema of specs, with which editors complete and check them."""
-    from orchestrator.spec.file import json_schema
+    from orchestrator.spec.schema import json_schema
 
     print_json(json_schema())
 

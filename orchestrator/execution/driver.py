@@ -25,7 +25,7 @@ from rich.console import Console
 from orchestrator.execution.job import Executor, Job, Outcome
 from orchestrator.ledger.ledger import Claim, Driver, Ledger, Member, State, TrialStatus
 from orchestrator.settings import Settings, command, data_path, make_folder
-from orchestrator.spec.file import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.terminal.live_view import LiveView
 from vss import catalog
 from vss.trial_config import TrialConfig, parse
@@ -267,10 +267,10 @@ class _Jobs:
         self.stop_file = settings.storage / f".stop-{uuid.uuid4().hex[:8]}"
         self._settings = settings
         self._experiment = experiment
-        self._trials = {trial.config.trial_id: trial for trial in experiment.trials}
+        self._trials = experiment.trial_by_id
         names = {trial.config.dataset for trial in experiment.trials}
         self._paths = {name: data_path(name, where.data, settings) for name in sorted(names)}
-        self._described = experiment.weight_files
+        self._described = experiment.files_by_digest
         self._fingerprints: dict[str, str] = {}
 
     def fingerprint(self, trial: PlannedTrial) -> str:
@@ -291,7 +291,7 @@ class _Jobs:
         trial = self._trials[claim.trial_id]
         config, settings, resources = trial.config, self._settings, self._experiment.resources
         data = self._data(config)
-        weights = self._experiment.weight_files.get(config.weights)
+        weights = self._experiment.files_by_digest.get(config.weights)
         teacher = self._trials[config.teacher].config if config.teacher != "none" else None
         taught = settings.storage / config.teacher / "weights.safetensors"
         return Job(

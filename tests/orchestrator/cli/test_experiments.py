@@ -239,5 +239,5 @@ def test_spec_without_settings_is_quoted_in_short(run: Any, write_spec: SpecWrit
     result = run("plan", write_spec("just some words " * 50))
 
     assert result.code == 2
-    assert_one_line(result, "expected settings such as 'name: my-study', found 'just some words")
+    assert_one_line(result, "expected settings such as 'name: my-study', got 'just some words")
     assert len(result.err) < 300
