@@ -17,7 +17,7 @@ for cell in experiment.cells:
         sys.exit(f"{report}/report.md has no complete row for '{cell}': {row}")
 
 results = pd.read_csv(report / "results.csv")
-planned = {trial.config.trial_id for trial in experiment.trials}
+planned = {trial.trial_id for trial in experiment.trials}
 if set(results["trial_id"]) != planned or not (results["state"] == "FINISHED").all():
     sys.exit(f"results.csv is not {len(planned)} finished trials:\n{results[['cell', 'state']]}")
 

@@ -1,118 +1,118 @@
-"""Commands for datasets: check one, complete one."""
+"""Commands for datasets: check one, or prepare one."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.options import AsJson
+from orchestrator.cli.output import console, print_json
+from vss.errors import UserError
+
 if TYPE_CHECKING:
     from vss.data.camvid.raw_videos import Task
     from vss.data.clips import VideoDataset
 
-app = typer.Typer(help="Check a dataset, or complete one.", no_args_is_help=True)
-prepare_app = typer.Typer(help="Complete a dataset from its raw videos.", no_args_is_help=True)
+app = typer.Typer(help="Check a dataset, or prepare one.", no_args_is_help=True)
+prepare_app = typer.Typer(
+    help="Add the frames that a dataset lacks, cut from its raw videos.", no_args_is_help=True
+)
 app.add_typer(prepare_app, name="prepare")
-FINE, BROKEN = 0, 1
+SOUND, BROKEN = 0, 1
 
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A dataset, as in `names`.")],
+    name: Annotated[str, typer.Argument(help="A dataset that `vss-orch names` lists.")],
     path: Annotated[
-        Path | None, typer.Argument(help="Its folder; synthetic takes none.", show_default=False)
+        Path | None,
+        typer.Argument(help="Its folder or file; none for synthetic.", show_default=False),
     ] = None,
     stride: Annotated[
-        int, typer.Option(min=1, help="Video frames between a frame and its predecessor.")
+        int, typer.Option(min=1, help="Video frames from a memory frame to the next.")
     ] = 1,
     picture: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw frames of each split with their labels."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Read every file of a dataset and say what it holds and what is broken.
+    """Read every file of a dataset and report what it holds and what is broken.
 
-    Ends with 0 if all is fine, 1 if something is broken, 2 for a user's mistake.
+    Exits with 0 if all is sound, 1 if a file is broken, 2 on a user error.
     """
     from dataclasses import asdict
-
-    from rich.console import Console
 
     from orchestrator.terminal.data_tables import data_tables
     from orchestrator.terminal.live_view import frame_bar
     from vss.data.check.inspection import inspect, open_dataset
 
     dataset = open_dataset(name, path)
-    _require_picture(picture)
+    _check_picture(picture)
     with frame_bar(len(dataset.frames), "reading") as show:
         report = inspect(dataset, stride, name, show)
     if as_json:
-        typer.echo(json.dumps(asdict(report), indent=2))
+        print_json(asdict(report))
     else:
-        Console().print(data_tables(report))
+        console().print(data_tables(report))
     if picture is not None:
         _draw(dataset, picture)
-    raise typer.Exit(BROKEN if report.broken else FINE)
+    raise typer.Exit(BROKEN if report.broken else SOUND)
 
 
 @prepare_app.command("camvid")
 def prepare_camvid(
     path: Annotated[
-        Path, typer.Argument(help="The official release: stills, labels (*_L.png) and raw videos.")
+        Path, typer.Argument(help="The official release: stills, labels (*_L.png), raw videos.")
     ],
-    out: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Where the frames go."),
-    ],
-    before: Annotated[int, typer.Option(min=1, help="Video frames before each labelled one.")] = 4,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the frames to.")],
+    before: Annotated[int, typer.Option(min=1, help="Frames to cut before each label.")] = 4,
 ) -> None:
-    """Cut the frames before each labelled one out of the raw videos.
+    """Cut the frames before each labelled one from the raw videos.
 
-    Each still is first found in its video. What is there already is not written again.
-    Ends with 0 if all is there, 1 if a video or a still was refused, 2 for a user's mistake.
+    Each still is matched with its video first. Existing frames are not written again.
+    Exits with 0 if all frames exist, 1 if a video or still was refused, 2 on a user error.
     """
     from vss.data.camvid.raw_videos import camvid_tasks
 
-    fine = [_extract(task) for task in camvid_tasks(path, out, before)]
-    raise typer.Exit(FINE if all(fine) else BROKEN)
+    complete = [_extract(task) for task in camvid_tasks(path, out, before)]
+    raise typer.Exit(SOUND if all(complete) else BROKEN)
 
 
 def _extract(task: "Task") -> bool:
-    """Cut out of one video; one that is refused does not keep the others waiting."""
+    """Cut the frames from one video; a refused one does not stop the others."""
     from orchestrator.terminal.live_view import frame_bar
     from vss.data.camvid.raw_videos import extract
-    from vss.errors import UserError
 
     try:
         with frame_bar(task.video_frames, task.sequence) as show:
-            done = extract(task, show)
+            extraction = extract(task, show)
     except UserError as error:
         typer.echo(f"refused: {error}", err=True)
         return False
-    for line in done.refused:
+    for line in extraction.refused:
         typer.echo(f"refused: {line}", err=True)
-    found = f"; stills found at offset {done.offset:+d}, mean difference {done.difference:.1f}"
-    typer.echo(f"{task.sequence}: {done.written} frames written{found if task.wanted else ''}")
-    return not done.refused
+    match = f"; stills match at offset {extraction.offset:+d}"
+    match += f", mean difference {extraction.difference:.1f}"
+    typer.echo(
+        f"{task.sequence}: {extraction.written} frames written{match if task.wanted else ''}"
+    )
+    return not extraction.refused
 
 
-def _require_picture(path: Path | None) -> None:
-    """Before minutes of reading, not after them."""
-    from vss.errors import UserError
-
+def _check_picture(path: Path | None) -> None:
+    """Refuse a picture that cannot be written, before minutes of reading."""
     if path is None:
         return
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise UserError(f"--picture {path} must end in .png, .jpg or .webp")
     if not path.parent.is_dir():
-        raise UserError(f"--picture {path}: there is no folder {path.parent}")
+        raise UserError(f"--picture {path}: folder {path.parent} does not exist")
 
 
 def _draw(dataset: "VideoDataset", path: Path) -> None:
-    """Draw the sheet; a file that cannot be read is in the report already."""
+    """Draw the sheet; the report already names a file that cannot be read."""
     from vss.data.check.contact_sheet import contact_sheet
-    from vss.errors import UserError
 
     try:
         contact_sheet(dataset).save(path)

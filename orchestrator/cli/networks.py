@@ -1,15 +1,19 @@
-"""Commands for trained networks: use them on video, score them, export them, import them."""
+"""Commands for trained networks: use them on video, score them, export them, convert them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orchestrator.cli.options import DataPaths, Pictures
+from orchestrator.cli.output import console
+
+app = typer.Typer()
 Target = Annotated[
     str,
     typer.Argument(
         metavar="RUN_OR_TRIAL",
-        help="A trial_id or its beginning, an MLflow run id, a trial directory, or a checkpoint.",
+        help="A trial_id or its first digits, an MLflow run id, a trial directory or a checkpoint.",
     ),
 ]
 Like = Annotated[
@@ -18,33 +22,35 @@ Like = Annotated[
 ]
 
 
+@app.command()
 def predict(
     target: Target,
     video: Annotated[
-        Path, typer.Argument(metavar="VIDEO_OR_FOLDER", help="A video, or frames in name order.")
+        Path,
+        typer.Argument(metavar="VIDEO_OR_FOLDER", help="A video, or a folder of frames."),
     ],
     out: Annotated[
-        Path, typer.Option(help="An overlay video (.mp4, .mkv), or a folder of index PNGs.")
+        Path, typer.Option(help="An overlay video (.mp4, .mkv), or a folder for index PNGs.")
     ],
     masks: Annotated[
-        Path | None, typer.Option(help="A folder of index PNGs beside the video.")
+        Path | None, typer.Option(help="A folder for index PNGs, beside the video.")
     ] = None,
     like: Like = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help="Of the network's input (default: the trial's)."),
+        typer.Option(metavar="WIDTHxHEIGHT", help="Size of the input (default: the trial's)."),
     ] = None,
     alpha: Annotated[
-        float, typer.Option(min=0, max=1, help="0 shows the frame alone, 1 the classes alone.")
+        float, typer.Option(min=0, max=1, help="Opacity of the classes over the frame.")
     ] = 0.5,
     legend: Annotated[bool, typer.Option(help="Name the colours below the frame.")] = True,
     rate: Annotated[
-        float, typer.Option(min=0.01, help="Frames per second that a folder stands for.")
+        float, typer.Option(min=0.01, help="Frames per second of a folder of frames.")
     ] = 25.0,
 ) -> None:
     """Segment a video frame by frame with a trained network.
 
-    Runs on the GPU if there is one. Rate and times of the video are kept, its sound is not.
+    Runs on the GPU if there is one. Keeps the video's rate and times, but not its sound.
     """
     from fractions import Fraction
 
@@ -62,41 +68,37 @@ def predict(
     model = on_best_device(load(trained))
     writers = writers_for(out, masks, source, trained.classes, alpha, legend)
     with frame_bar(source.count) as show:
-        done = predict_video(model, config, source, writers, show)
+        prediction = predict_video(model, config, source, writers, show)
     for writer in writers:
-        typer.echo(f"{writer.path}: {done.frames} frames")
-    typer.echo(summary(done, config, model))
+        typer.echo(f"{writer.path}: {prediction.frames} frames")
+    typer.echo(summary(prediction, config, model))
 
 
+@app.command()
 def evaluate(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="TRIAL_OR_IMPORTED...",
-            help="Trials as for predict, or checkpoints (import-weights writes them).",
+            metavar="TRIAL_OR_FILE...",
+            help="Trials as for predict, or checkpoint files, such as import-weights writes.",
         ),
     ],
-    data: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=PATH", help="Where a dataset lies; may be repeated."),
-    ] = None,
+    data: DataPaths = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     dataset: Annotated[
-        str | None, typer.Option(help="With the same classes (default: the trial's own).")
+        str | None, typer.Option(help="A dataset with the same classes (default: the trial's).")
     ] = None,
     like: Like = None,
     name: Annotated[
-        str, typer.Option(help="The experiment; one that is there gets further cells.")
+        str, typer.Option(help="The experiment; an existing one gains the cells.")
     ] = "evaluation",
-    pictures: Annotated[bool, typer.Option(help="Frames of the dataset in the report.")] = True,
+    pictures: Pictures = True,
 ) -> None:
-    """Score trained or imported networks on a split of a dataset, tracked like a run.
+    """Score trained or converted networks on a split of a dataset, tracked like a training.
 
-    With --name of a finished experiment they stand in its table, until its spec is submitted
-    again. In a spec, a cell with steps 0 and weights FILE does the same for good.
+    With the --name of a finished experiment, they join its table until its spec is submitted
+    again. To keep them there, add a cell with steps 0 and weights FILE to the spec.
     """
-    from rich.console import Console
-
     from orchestrator.execution.driver import Where, submit
     from orchestrator.ledger.ledger import Ledger
     from orchestrator.networks.evaluation import build_experiment
@@ -104,55 +106,58 @@ def evaluate(
     from orchestrator.results.report import print_report
     from orchestrator.settings import data_paths, load_settings
 
-    settings, console = load_settings(), Console()
-    found = find_all(targets, like, settings)
-    experiment = build_experiment(found, dataset, split, name, Ledger(settings.ledger_url))
+    settings, screen = load_settings(), console()
+    networks = find_all(targets, like, settings)
+    experiment = build_experiment(networks, dataset, split, name, Ledger(settings.ledger_url))
     where = Where(settings, data_paths(data or []), in_process=True)
-    done = submit(experiment, where, console)
-    print_report(experiment.name, settings, pictures, console)
-    raise typer.Exit(done.exit_code)
+    submitted = submit(experiment, where, screen)
+    print_report(experiment.name, settings, pictures, screen)
+    raise typer.Exit(submitted.exit_code)
 
 
+@app.command()
 def export(
     target: Target,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.pt2", help="Default: named after the trial, here.")
+        Path | None,
+        typer.Option(metavar="FILE.pt2", help="File to write (default: TRIAL_ID.pt2)."),
     ] = None,
     onnx: Annotated[
         bool | None,
-        typer.Option("--onnx/--no-onnx", help="Also FILE.onnx (default: if ONNX is installed)."),
+        typer.Option("--onnx/--no-onnx", help="Also write FILE.onnx (default: if installed)."),
     ] = None,
     like: Like = None,
 ) -> None:
     """Export a trained network as a torch.export program, and as ONNX.
 
-    In fp32, a whole clip in, logits out. What was written is read back and compared; a program
-    whose logits differ by more than 1e-3 is refused.
+    The program runs in fp32 and takes a whole clip. It is read back and compared with the network;
+    if any logit differs by more than 1e-3, the export fails.
     """
     from orchestrator.networks.lookup import find
     from orchestrator.settings import load_settings
     from vss.inference.export import export_network, onnx_is_installed, summary
 
-    found = find(target, like, load_settings())
-    file = out or Path(f"{found.name}.pt2")
+    network = find(target, like, load_settings())
+    file = out or Path(f"{network.name}.pt2")
     with_onnx = onnx_is_installed() if onnx is None else onnx
-    for program in export_network(found.trained, found.name, file, with_onnx):
+    for program in export_network(network.trained, network.name, file, with_onnx):
         typer.echo(summary(program))
-    typer.echo(f"{file.with_suffix('.json')}: input, classes, colours and what was measured")
+    typer.echo(f"{file.with_suffix('.json')}: input, classes, colours and measurements")
 
 
+@app.command()
 def import_weights(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint.")],
     source: Annotated[str, typer.Option("--from", help="tmanet, mmseg or torchvision.")],
     head: Annotated[
-        str | None, typer.Option(help="Its decode head, by our name (tmanet: tma).")
+        str | None, typer.Option(help="Our name of its decode head (tmanet: tma).")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Default: FILE with the ending .safetensors.")
+        Path | None, typer.Option(help="File to write (default: FILE as .safetensors).")
     ] = None,
 ) -> None:
-    """Bring a published checkpoint under our names, for `weights` in a spec."""
+    """Convert a published checkpoint to our parameter names, for `weights` in a spec."""
     from vss.models.published_checkpoints import import_file
 
-    written, count = import_file(file, source, head, out)
-    typer.echo(f"{written}: {count} tensors; in a spec write weights: {written.name}")
+    converted, count = import_file(file, source, head, out)
+    typer.echo(f"{converted}: {count} tensors; in a spec, write weights: {converted.name}")

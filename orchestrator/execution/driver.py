@@ -20,7 +20,7 @@ from orchestrator.execution.round import Retries, Round
 from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
 from orchestrator.ledger.ledger import Driver, Ledger, Member, State, TrialStatus
 from orchestrator.settings import Settings, command, make_folder
-from orchestrator.spec.file import Experiment
+from orchestrator.spec.experiment import Experiment
 from orchestrator.terminal.live_view import LiveView
 
 if TYPE_CHECKING:

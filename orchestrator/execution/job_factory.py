@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.execution.job import Job, Tracking
 from orchestrator.ledger.ledger import Claim
 from orchestrator.settings import Settings, data_path
-from orchestrator.spec.file import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment, PlannedTrial
 from vss.data.dataset import load_dataset
 from vss.training.inputs import Compute, TrialInputs
 from vss.trial_config import TrialConfig, parse
@@ -34,7 +34,7 @@ class ExperimentData:
     ) -> None:
         names = {trial.config.dataset for trial in experiment.trials}
         self._paths = {name: data_path(name, paths, settings) for name in sorted(names)}
-        self._descriptions = experiment.weight_files
+        self._descriptions = experiment.files_by_digest
         self._fingerprints: dict[str, str] = {}
 
     def path(self, config: TrialConfig) -> Path | None:
@@ -73,7 +73,7 @@ class JobFactory:
         self._settings = settings
         self._trials_on_device = trials_on_device
         self._stop_file = stop_file
-        self._trials = {trial.config.trial_id: trial for trial in experiment.trials}
+        self._trials = experiment.trial_by_id
 
     def job(self, claim: Claim, membership: Mapping[str, str]) -> Job:
         """Make the job of a claimed trial.
@@ -118,7 +118,7 @@ class JobFactory:
             cache=settings.cache,
             data=self._data.path(config),
             data_fingerprint=self._data.fingerprint(config),
-            weights=self._experiment.weight_files.get(config.weights),
+            weights=self._experiment.files_by_digest.get(config.weights),
             teacher=self._trials[config.teacher].config if is_student else None,
             teacher_weights=(
                 settings.storage / config.teacher / "weights.safetensors" if is_student else None

@@ -12,7 +12,7 @@ from orchestrator.execution.job_factory import ExperimentData, JobFactory
 from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
 from orchestrator.ledger.ledger import State
 from orchestrator.settings import make_folder
-from orchestrator.spec.file import Experiment
+from orchestrator.spec.experiment import Experiment
 
 
 def smoke(experiment: Experiment, where: Where, console: Console) -> Mapping[str, Outcome]:

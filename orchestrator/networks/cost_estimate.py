@@ -9,7 +9,7 @@ import torch
 
 from orchestrator.ledger.ledger import Ledger, State
 from orchestrator.settings import Settings
-from orchestrator.spec.file import Experiment
+from orchestrator.spec.experiment import Experiment
 from orchestrator.tracking.tracker import Tracker
 from vss.profiling.cost import count_cost, estimate_training_memory
 from vss.runtime.environment import device_name
@@ -45,15 +45,15 @@ class Estimate:
 def estimate(experiment: Experiment, settings: Settings) -> dict[str, Estimate]:
     """Cell -> what it costs."""
     known = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
-    by_id = {trial.config.trial_id: trial.config for trial in experiment.trials}
     found = {}
     for cell, config in experiment.cells.items():
         counted = count_cost(config)
+        teacher = experiment.trial_by_id.get(config.teacher)
         step = known.get(_speed_key(config.settings()))
         found[cell] = Estimate(
             counted.parameters,
             counted.gflops,
-            _memory_mib(config, by_id.get(config.teacher)),
+            _memory_mib(config, teacher.config if teacher else None),
             None if step is None else step * config.steps,
         )
     return found

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.ledger.ledger import Ledger, State
 from orchestrator.networks.lookup import Found
-from orchestrator.spec.file import Experiment, PlannedTrial, Resources, digest
+from orchestrator.spec.completion import digest
+from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.schema import Resources
 from vss import catalog
 from vss.errors import UserError
 from vss.trial_config import TrialConfig, parse
@@ -65,7 +67,7 @@ def build_experiment(
         cells=cells,
         baseline=before.baseline if before else trials[0].cell,
         resources=_whole_machine(),
-        weight_files=files,
+        files_by_digest=files,
         source=(before.source.rstrip() + "\n" if before else "") + _said(split, name, added),
     )
 

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from orchestrator.spec.file import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment, PlannedTrial
 from vss.errors import UserError
 from vss.trial.file import ExperimentPart, ResourcesPart, TrialFile
 
@@ -58,7 +58,7 @@ def _contents(experiment: Experiment) -> dict[str, bytes]:
     for number, trial in enumerate(ordered):
         name = f"trials/{number:04d}-{trial.config.trial_id}.json"
         contents[name] = _trial_file(experiment, trial).text().encode()
-    for digest, file in experiment.weight_files.items():
+    for digest, file in experiment.files_by_digest.items():
         contents[f"trials/{_weights_name(digest)}"] = file.read_bytes()
     taught = sum(trial.config.teacher != "none" for trial in ordered)
     first = len(ordered) - taught
@@ -88,7 +88,7 @@ def _trial_file(experiment: Experiment, trial: PlannedTrial) -> TrialFile:
     config, resources = trial.config, experiment.resources
     by_id = {planned.config.trial_id: planned.config for planned in experiment.trials}
     teacher = by_id.get(config.teacher)
-    held = config.weights in experiment.weight_files
+    held = config.weights in experiment.files_by_digest
     return TrialFile(
         format=1,
         trial_id=config.trial_id,

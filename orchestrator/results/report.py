@@ -12,7 +12,7 @@ from rich.table import Table
 from orchestrator.ledger.ledger import ExperimentStatus, Ledger, State, TrialStatus
 from orchestrator.results.anonymisation import publishable, repeating
 from orchestrator.settings import Settings, command, make_folder
-from orchestrator.spec.file import published_figures
+from orchestrator.spec.file import read_published_figures
 from orchestrator.tracking import artifacts
 from orchestrator.tracking.artifacts import Fields
 from orchestrator.tracking.store import without_garbage_collection
@@ -97,7 +97,7 @@ def records(
 
 def _published(source: str) -> dict[str, dict[str, float]]:
     try:
-        return published_figures(source)
+        return read_published_figures(source)
     except UserError:
         return {}  # not from a file (an evaluation), or written for another version
 

@@ -1,7 +1,6 @@
-"""Figures that others published for a cell: shown beside ours, as another protocol's."""
+"""The figures that a paper prints for a cell; a report shows them beside ours."""
 
 import re
-from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -14,8 +13,8 @@ _TIME = re.compile(
 )
 
 
-class Published(BaseModel):
-    """What a paper prints of a cell."""
+class PublishedFigures(BaseModel):
+    """The figures of one cell, measured by another protocol than ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -29,42 +28,33 @@ class Published(BaseModel):
             raise ValueError(f"'{text}' is not D-HH:MM:SS or HH:MM:SS, for example 1-03:20:40")
         return text
 
-    def figures(self) -> dict[str, float]:
-        """What is known: `miou` (a fraction) and `train_seconds`."""
-        found = {"miou": self.miou, "train_seconds": _seconds(self.train_time)}
-        return {name: value for name, value in found.items() if value is not None}
+    def numbers(self) -> dict[str, float]:
+        """Return the stated figures: `miou` (a fraction) and `train_seconds`."""
+        figures = {"miou": self.miou, "train_seconds": _seconds(self.train_time)}
+        return {name: value for name, value in figures.items() if value is not None}
 
 
-def take(points: Iterable[tuple[str, MutableMapping[str, Any]]]) -> dict[str, dict[str, float]]:
-    """Cell -> its published figures; takes `published` out of the settings.
+def parse_figures(cell: str, stated: Any) -> dict[str, float]:
+    """Check what a spec states under `published`, and return its numbers.
 
     Raises:
         UserError: naming the cell and what is wrong with its figures.
     """
-    found = {}
-    for cell, settings in points:
-        given = settings.pop("published", None)
-        if given is not None:
-            found[cell] = _checked(cell, given).figures()
-    return found
-
-
-def _checked(cell: str, given: Any) -> Published:
-    if not isinstance(given, dict):
+    if not isinstance(stated, dict):
         raise UserError(
-            f"cell '{cell}': published is {given!r}, "
+            f"cell '{cell}': published is {stated!r}; "
             'write for example {miou: 0.7541, train_time: "14:42:33"}'
         )
     try:
-        return Published(**given)
+        return PublishedFigures(**stated).numbers()
     except ValidationError as error:
-        said = "; ".join(describe(e, Published) for e in error.errors())
-        raise UserError(f"cell '{cell}': published: {said}") from None
+        problems = "; ".join(describe(e, PublishedFigures) for e in error.errors())
+        raise UserError(f"cell '{cell}': published: {problems}") from None
 
 
 def _seconds(text: str | None) -> float | None:
-    found = _TIME.fullmatch(text or "")
-    if found is None:
+    match = _TIME.fullmatch(text or "")
+    if match is None:
         return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

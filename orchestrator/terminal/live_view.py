@@ -19,7 +19,7 @@ from orchestrator.ledger.ledger import ExperimentStatus, Ledger, State, TrialSta
 
 if TYPE_CHECKING:
     from orchestrator.networks.cost_estimate import Estimate
-    from orchestrator.spec.file import Experiment
+    from orchestrator.spec.experiment import Experiment
 
 STYLES = {
     State.PENDING: "dim",

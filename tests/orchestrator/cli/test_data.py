@@ -1,6 +1,7 @@
-"""Commands for datasets, from the command line to the files that they leave."""
+"""Commands for datasets, from the command line to the files that they write."""
 
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -10,50 +11,54 @@ from tests.vss.data.custom.test_dataset import paint as paint_folder
 from vss.media.video import open_source
 
 
-def test_check_of_a_sound_dataset_says_what_it_holds(run, camvid: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_check_of_a_sound_dataset_lists_its_contents(
+    run: Any, camvid: Path, tmp_path: Path
+) -> None:
     sheet = tmp_path / "sheet.png"
 
-    done = run("data", "check", "camvid", camvid, "--stride", 30, "--picture", sheet)
+    result = run("data", "check", "camvid", camvid, "--stride", 30, "--picture", sheet)
 
-    assert done.code == 0
-    assert "Bicyclist" in done.out
-    assert "3 + 0" in done.out
-    assert "remark: labelled frames 4/4/4: published are 367/101/233 or 232" in done.out
-    assert "nothing is broken" in done.out
+    assert result.code == 0
+    assert "Bicyclist" in result.out
+    assert "3 + 0" in result.out
+    assert "remark: labelled frames 4/4/4: published are 367/101/233 or 232" in result.out
+    assert "nothing is broken" in result.out
     with Image.open(sheet) as picture:
         assert picture.width > 3 * 2 * 240
 
 
-def test_check_of_a_broken_dataset_ends_with_one_and_names_the_file(run, camvid: Path) -> None:  # type: ignore[no-untyped-def]
+def test_check_of_a_broken_dataset_exits_1_and_names_the_file(run: Any, camvid: Path) -> None:
     (camvid / "testannot/Seq05VD_f00960.png").write_text("no picture")
 
-    done = run("data", "check", "camvid", camvid)
+    result = run("data", "check", "camvid", camvid)
 
-    assert done.code == 1
-    assert "broken: testannot/Seq05VD_f00960.png" in done.out
-    assert "1 broken" in done.out
-
-
-def test_check_as_json_holds_the_same(run, camvid: Path) -> None:  # type: ignore[no-untyped-def]
-    found = run("data", "check", "camvid", camvid, "--stride", 30, "--json").json
-
-    assert found["splits"]["train"]["labelled"] == 4
-    assert found["splits"]["train"]["predecessors"] == {"1": 3, "2": 2, "3": 1, "4": 0}
-    assert found["broken"] == []
+    assert result.code == 1
+    assert "broken: testannot/Seq05VD_f00960.png" in result.out
+    assert "1 broken" in result.out
 
 
-def test_check_of_an_unknown_dataset_is_a_user_mistake(run) -> None:  # type: ignore[no-untyped-def]
-    done = run("data", "check", "camvit", "somewhere")
+def test_check_prints_the_same_as_json(run: Any, camvid: Path) -> None:
+    report = run("data", "check", "camvid", camvid, "--stride", 30, "--json").json
 
-    assert done.code == 2
-    assert_one_line(done, "camvit.*camvid")
+    assert report["splits"]["train"]["labelled"] == 4
+    assert report["splits"]["train"]["predecessors"] == {"1": 3, "2": 2, "3": 1, "4": 0}
+    assert report["broken"] == []
 
 
-def test_check_refuses_a_picture_it_could_not_write(run, camvid: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    done = run("data", "check", "camvid", camvid, "--picture", tmp_path / "sheet.txt")
+def test_check_refuses_an_unknown_dataset(run: Any) -> None:
+    result = run("data", "check", "camvit", "somewhere")
 
-    assert done.code == 2
-    assert_one_line(done, r"sheet\.txt must end in \.png")
+    assert result.code == 2
+    assert_one_line(result, "camvit.*camvid")
+
+
+def test_check_refuses_a_picture_that_it_cannot_write(
+    run: Any, camvid: Path, tmp_path: Path
+) -> None:
+    result = run("data", "check", "camvid", camvid, "--picture", tmp_path / "sheet.txt")
+
+    assert result.code == 2
+    assert_one_line(result, r"sheet\.txt must end in \.png")
 
 
 def paint_release(root: Path) -> Path:
@@ -67,46 +72,46 @@ def paint_release(root: Path) -> Path:
     return root
 
 
-def test_prepare_writes_the_frames_and_says_how_well_they_fit(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_prepare_writes_the_frames_and_prints_how_well_they_match(run: Any, tmp_path: Path) -> None:
     root, out = paint_release(tmp_path / "release"), tmp_path / "out"
 
-    done = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
+    result = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
     again = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
 
-    assert (done.code, again.code) == (0, 0)
-    assert done.out == (
-        "0016E5: 4 frames written; stills found at offset +0, mean difference 0.0\n"
+    assert (result.code, again.code) == (0, 0)
+    assert result.out == (
+        "0016E5: 4 frames written; stills match at offset +0, mean difference 0.0\n"
     )
     assert again.out == "0016E5: 0 frames written\n"
     assert sorted(p.stem[-1] for p in out.iterdir()) == ["1", "2", "5", "6"]
 
 
-def test_prepare_refuses_a_video_of_something_else(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_prepare_refuses_a_video_of_something_else(run: Any, tmp_path: Path) -> None:
     root = paint_release(tmp_path / "release")
     for number in (3, 7):
         Image.new("RGB", (48, 32), "white").save(root / f"0016E5_{number:05d}.png")
 
-    done = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
+    result = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
 
-    assert done.code == 1
-    assert done.err.startswith("refused: sequence 0016E5: its video does not show its stills")
+    assert result.code == 1
+    assert result.err.startswith("refused: sequence 0016E5: its video does not show its stills")
 
 
-def test_prepare_without_a_video_is_a_user_mistake(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_prepare_needs_the_video_of_each_sequence(run: Any, tmp_path: Path) -> None:
     root = paint_release(tmp_path / "release")
     (root / "0016E5.mp4").unlink()
 
-    done = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
+    result = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
 
-    assert done.code == 2
-    assert_one_line(done, "0016E5 needs one video")
+    assert result.code == 2
+    assert_one_line(result, "0016E5 needs one video")
 
 
-def test_a_users_own_data_is_checked_by_its_description(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_check_takes_the_description_of_a_users_own_data(run: Any, tmp_path: Path) -> None:
     file = paint_folder(tmp_path / "data")
 
-    done = run("data", "check", "folder", file)
+    result = run("data", "check", "folder", file)
 
-    assert done.code == 0
-    assert "größe" in done.out
+    assert result.code == 0
+    assert "größe" in result.out
     assert run("data", "check", "folder", tmp_path).code == 2

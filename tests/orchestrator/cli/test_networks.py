@@ -1,9 +1,10 @@
-"""Commands for trained networks, from the command line to the files that they leave."""
+"""Commands for trained networks, from the command line to the files that they write."""
 
 import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,47 +28,49 @@ def video(tmp_path: Path) -> Path:
     return paint_video(tmp_path / "video.mp4", 8)
 
 
-def test_predict_writes_a_video_and_index_pngs(run, trial: str, video: Path) -> None:  # type: ignore[no-untyped-def]
+def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path) -> None:
     out, masks = video.parent / "out.mkv", video.parent / "masks"
 
-    done = run("predict", trial[:6], video, "--out", out, "--masks", masks, "--no-legend")
+    result = run("predict", trial[:6], video, "--out", out, "--masks", masks, "--no-legend")
 
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"{out}: 8 frames\n{masks}: 8 frames\n")
-    assert re.search(r"frames per second: [\d.]+ of the network alone .* [\d.]+ of the", done.out)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"{out}: 8 frames\n{masks}: 8 frames\n")
+    assert re.search(r"frames per second: [\d.]+ of the network alone .* [\d.]+ of the", result.out)
     shown = [picture.pixels.shape for picture in open_source(out)]
     assert shown == [(34, 46, 3)] * 8
-    found = np.asarray(Image.open(masks / "000007.png"))
-    assert found.shape == (34, 46)
-    assert found.max() < 8
+    indices = np.asarray(Image.open(masks / "000007.png"))
+    assert indices.shape == (34, 46)
+    assert indices.max() < 8
     assert len(list(masks.iterdir())) == 8
 
 
-def test_predict_takes_a_folder_and_a_size(run, trial: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_predict_takes_a_folder_and_a_size(run: Any, trial: str, tmp_path: Path) -> None:
     frames = paint_camvid(tmp_path / "camvid") / "test"
     out = tmp_path / "masks"
 
-    done = run("predict", trial, frames, "--out", out, "--size", "64x48")
+    result = run("predict", trial, frames, "--out", out, "--size", "64x48")
 
-    assert done.code == 0
-    assert "input 64x48" in done.out
+    assert result.code == 0
+    assert "input 64x48" in result.out
     assert sorted(x.name for x in out.iterdir()) == sorted(x.name for x in frames.iterdir())
 
 
-def test_predict_of_a_broken_video_keeps_what_came_before(
-    run,
+def test_predict_keeps_the_frames_before_a_broken_one(
+    run: Any,
     trial: str,
-    tmp_path: Path,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
 ) -> None:
     frames = paint_camvid(tmp_path / "camvid") / "test"
     third = sorted(frames.iterdir())[2]
     third.write_bytes(b"broken")
     out = tmp_path / "out.mp4"
 
-    done = run("predict", trial, frames, "--out", out)
+    result = run("predict", trial, frames, "--out", out)
 
-    assert done.code == 2
-    assert_one_line(done, rf"cannot read picture .*{third.name}: .*out.mp4 holds the 2 frames bef")
+    assert result.code == 2
+    assert_one_line(
+        result, rf"cannot read picture .*{third.name}: .*out.mp4 holds the 2 frames bef"
+    )
     assert open_source(out).count == 2
 
 
@@ -82,34 +85,34 @@ def test_predict_of_a_broken_video_keeps_what_came_before(
     ],
 )
 def test_mistake_in_predict_is_one_line(
-    run,
+    run: Any,
     options: list[str],
     pattern: str,
     trial: str,
-    video: Path,  # type: ignore[no-untyped-def]
+    video: Path,
 ) -> None:
     words = {"TRIAL": trial, "VIDEO": str(video)}
 
-    done = run("predict", *(words.get(word, word) for word in options))
+    result = run("predict", *(words.get(word, word) for word in options))
 
-    assert done.code == 2
-    assert_one_line(done, pattern)
+    assert result.code == 2
+    assert_one_line(result, pattern)
     assert list(video.parent.glob(".*unfinished*")) == []
 
 
-def test_evaluate_scores_like_the_training_did(
-    run,
+def test_evaluate_gives_the_score_of_the_training(
+    run: Any,
     trial: str,
     settings: Settings,
-    ready,  # type: ignore[no-untyped-def]
+    ready,
 ) -> None:
-    done = run("evaluate", trial, "--split", "test", "--no-pictures")
+    result = run("evaluate", trial, "--split", "test", "--no-pictures")
 
-    assert (done.code, done.err) == (0, "")
-    assert "evaluation: mIoU on test" in done.out
+    assert (result.code, result.err) == (0, "")
+    assert "evaluation: mIoU on test" in result.out
     trained = json.loads((settings.storage / trial / "result.json").read_text())
     shown = f"{100 * trained['metrics']['miou']:.2f} (1)"
-    (row,) = [line for line in done.out.splitlines() if line.startswith(f" {trial}")]
+    (row,) = [line for line in result.out.splitlines() if line.startswith(f" {trial}")]
     assert shown in row
     assert re.search(r"\+0\.00 +baseline +- ", row)  # no training time
     (entry,) = run("status", "evaluation", "--json").json["trials"]
@@ -120,12 +123,12 @@ def test_evaluate_scores_like_the_training_did(
     assert "RUNNING" not in again.out
 
 
-def test_released_file_stands_in_the_table_of_trained_cells(
-    run,
+def test_checkpoint_file_joins_the_table_of_trained_cells(
+    run: Any,
     tmp_path: Path,
     settings: Settings,
     write_spec: SpecWriter,
-    ready,  # type: ignore[no-untyped-def]
+    ready,
 ) -> None:
     spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]"))
     assert run("submit", spec, "--in-process", "--no-pictures").code == 0
@@ -133,20 +136,22 @@ def test_released_file_stands_in_the_table_of_trained_cells(
     released = tmp_path / "released.safetensors"
     shutil.copy(settings.storage / memory["trial_id"] / "weights.safetensors", released)
 
-    done = run("evaluate", released, "--like", f"{spec}:memory", "--name", "tiny", "--no-pictures")
+    result = run(
+        "evaluate", released, "--like", f"{spec}:memory", "--name", "tiny", "--no-pictures"
+    )
 
-    assert done.code == 0
-    rows = {line.split()[0]: line.split()[1] for line in done.out.splitlines() if " (1) " in line}
+    assert result.code == 0
+    rows = {line.split()[0]: line.split()[1] for line in result.out.splitlines() if " (1) " in line}
     assert list(rows) == ["image", "memory", "released"]
     assert rows["released"] == rows["memory"]
 
 
-def test_cell_without_steps_is_scored_by_submit(
-    run,
+def test_submit_scores_a_cell_without_steps(
+    run: Any,
     tmp_path: Path,
     write_spec: SpecWriter,
     trained_storage: Path,
-    ready,  # type: ignore[no-untyped-def]
+    ready,
 ) -> None:
     shutil.copy(
         trained_storage / TRAINED.trial_id / "weights.safetensors", tmp_path / "w.safetensors"
@@ -155,60 +160,60 @@ def test_cell_without_steps_is_scored_by_submit(
     spec = write_spec(TINY_SPEC.replace("{head: tma, memory_length: 1}", cell))
 
     smoke = run("submit", spec, "--smoke", "--in-process")
-    done = run("submit", spec, "--in-process", "--no-pictures")
+    result = run("submit", spec, "--in-process", "--no-pictures")
 
     assert (smoke.code, smoke.out) == (0, "image: ok\nmemory: ok\n")
-    assert done.code == 0
+    assert result.code == 0
     trained = json.loads((trained_storage / TRAINED.trial_id / "result.json").read_text())
-    (row,) = [line for line in done.out.splitlines() if line.startswith(" memory")]
+    (row,) = [line for line in result.out.splitlines() if line.startswith(" memory")]
     # Both seeds score the very same weights.
     assert f"{100 * trained['metrics']['miou']:.2f} ± 0.00 (2)" in row
 
 
-def test_classes_that_differ_are_refused(
-    run,
+def test_evaluate_refuses_a_dataset_with_other_classes(
+    run: Any,
     trial: str,
     tmp_path: Path,
-    ready,  # type: ignore[no-untyped-def]
+    ready,
 ) -> None:
     data = paint_camvid(tmp_path / "camvid")
 
-    done = run("evaluate", trial, "--dataset", "camvid", "--data", f"camvid={data}")
+    result = run("evaluate", trial, "--dataset", "camvid", "--data", f"camvid={data}")
 
-    assert done.code == 2
-    assert_one_line(done, "only in camvid: Pole, SignSymbol, Fence, Bicyclist")
+    assert result.code == 2
+    assert_one_line(result, "only in camvid: Pole, SignSymbol, Fence, Bicyclist")
 
 
-def test_export_writes_program_and_description(run, trial: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    done = run("export", trial, "--out", tmp_path / "net.pt2", "--no-onnx")
+def test_export_writes_program_and_description(run: Any, trial: str, tmp_path: Path) -> None:
+    result = run("export", trial, "--out", tmp_path / "net.pt2", "--no-onnx")
 
-    assert (done.code, done.err) == (0, "")
-    assert f"{tmp_path / 'net.pt2'}: largest difference from the network" in done.out
-    assert "latency" in done.out
+    assert (result.code, result.err) == (0, "")
+    assert f"{tmp_path / 'net.pt2'}: largest difference from the network" in result.out
+    assert "latency" in result.out
     assert json.loads((tmp_path / "net.json").read_text())["source"] == trial
     assert not (tmp_path / "net.onnx").exists()
 
 
 @pytest.mark.slow
-def test_export_is_named_after_the_trial_and_adds_onnx_where_it_is_installed(
-    run,
+def test_export_is_named_after_the_trial_and_includes_onnx_if_installed(
+    run: Any,
     trial: str,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("onnxruntime", reason="needs the extra vss-orch[onnx]")
     monkeypatch.chdir(tmp_path)
 
-    done = run("export", trial)
+    result = run("export", trial)
 
-    assert done.code == 0
+    assert result.code == 0
     assert {x.name for x in tmp_path.glob(f"{trial}.*")} == {
         f"{trial}.pt2", f"{trial}.onnx", f"{trial}.json",
     }  # fmt: skip
 
 
-def test_export_to_another_ending_is_refused(run, trial: str) -> None:  # type: ignore[no-untyped-def]
-    done = run("export", trial, "--out", "net.pth")
+def test_export_refuses_another_file_extension(run: Any, trial: str) -> None:
+    result = run("export", trial, "--out", "net.pth")
 
-    assert done.code == 2
-    assert_one_line(done, "--out net.pth: end it in .pt2")
+    assert result.code == 2
+    assert_one_line(result, "--out net.pth: end it in .pt2")

@@ -20,7 +20,8 @@ from orchestrator.execution.smoke import smoke
 from orchestrator.ledger.ledger import Ledger, Member, State
 from orchestrator.results.report import records
 from orchestrator.settings import Settings, load_settings
-from orchestrator.spec.file import Experiment, load_spec
+from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.file import load_spec
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from tests.vss.data.custom.test_dataset import paint as paint_folder

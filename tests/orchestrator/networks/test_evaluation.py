@@ -102,7 +102,7 @@ def test_seeds_of_a_known_cell_share_it(ledger: Ledger, tmp_path: Path) -> None:
 
     assert [(t.cell, t.config.seed) for t in experiment.trials] == [("image", 0), ("image", 1)]
     assert list(experiment.cells) == ["image"]
-    assert set(experiment.weight_files.values()) == {x.trained.weights for x in seeds}
+    assert set(experiment.files_by_digest.values()) == {x.trained.weights for x in seeds}
 
 
 def test_unknown_networks_are_cells_of_their_own_name(

@@ -1,0 +1,216 @@
+"""Commands that plan, run, follow and import experiments."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import (
+    ALL_FINISHED,
+    TRIAL_FAILED,
+    AsJson,
+    DataPaths,
+    Pictures,
+    SpecPath,
+)
+from orchestrator.cli.output import console, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.execution.job import Outcome
+    from orchestrator.networks.cost_estimate import Estimate
+    from orchestrator.settings import Settings
+    from orchestrator.spec.experiment import Experiment
+
+app = typer.Typer()
+
+
+@app.command()
+def plan(
+    spec: SpecPath,
+    as_json: AsJson = False,
+    cost: Annotated[
+        bool,
+        typer.Option(
+            "--cost", help="Show parameters, GFLOPs, training memory and time of each cell."
+        ),
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write trial files for machines without a network."),
+    ] = None,
+) -> None:
+    """Check a spec and list its cells and trials, without starting any."""
+    from orchestrator.spec.file import load_spec
+
+    experiment = load_spec(spec)
+    if export is not None:
+        _export(experiment, export)
+        return
+    costs = _estimate(experiment) if cost else None
+    if as_json:
+        _print_plan_as_json(experiment, costs)
+    else:
+        _print_plan(experiment, costs)
+
+
+@app.command()
+def submit(
+    spec: SpecPath,
+    data: DataPaths = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster (default: RAY_ADDRESS, else one on this machine)."),
+    ] = None,
+    in_process: Annotated[
+        bool,
+        typer.Option("--in-process", help="Run one trial at a time, without Ray; for debugging."),
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Run two steps of each cell and keep nothing.")
+    ] = False,
+    pictures: Pictures = True,
+) -> None:
+    """Train the trials that have not finished, measure latency and write the report.
+
+    Ctrl-C stops the trials at their next step; rerun the same command to resume.
+    """
+    from orchestrator.execution import driver
+    from orchestrator.execution.smoke import smoke as smoke_test
+    from orchestrator.results.report import print_report
+    from orchestrator.settings import data_paths, load_settings
+    from orchestrator.spec.file import load_spec
+
+    settings, screen = load_settings(), console()
+    experiment = load_spec(spec)
+    ray_address = None if in_process else _ray_address(address, settings)
+    where = driver.Where(settings, data_paths(data or []), ray_address, in_process)
+    if smoke:
+        raise typer.Exit(_print_smoke(smoke_test(experiment, where, screen)))
+    submitted = driver.submit(experiment, where, screen)
+    print_report(experiment.name, settings, pictures, screen)
+    raise typer.Exit(submitted.exit_code)
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="An experiment (default: all).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the state of all experiments, or of the trials of one."""
+    from dataclasses import asdict
+
+    from orchestrator.ledger.ledger import Ledger
+    from orchestrator.settings import load_settings
+    from orchestrator.terminal.live_view import experiment_table, trial_table
+
+    ledger = Ledger(load_settings().ledger_url)
+    if name is None:
+        experiments = ledger.experiments()
+        if as_json:
+            listed = [{"experiment": e.name, "trials": e.counts} for e in experiments]
+            print_json({"experiments": listed})
+        else:
+            console().print(experiment_table(experiments))
+        return
+    ledger.experiment(name)
+    trials = ledger.trials(name)
+    if as_json:
+        print_json({"experiment": name, "trials": [asdict(trial) for trial in trials]})
+    else:
+        console().print(trial_table(trials))
+
+
+@app.command("import")
+def import_trials(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Trial directories, or folders that hold them."),
+    ],
+    spec: Annotated[
+        Path | None, typer.Option(help="The spec of trial directories without a trial.json.")
+    ] = None,
+    pictures: Pictures = True,
+) -> None:
+    """Import trials that finished elsewhere into ledger and MLflow, and write the reports.
+
+    Exits with 1 if a directory was skipped.
+    """
+    from orchestrator.offline.collection import take_in
+    from orchestrator.results.report import print_report
+    from orchestrator.settings import load_settings
+
+    settings, screen = load_settings(), console()
+    experiments, skipped = take_in(folders, spec, settings, say=typer.echo)
+    for name in experiments:
+        print_report(name, settings, pictures, screen)
+    raise typer.Exit(TRIAL_FAILED if skipped else ALL_FINISHED)
+
+
+def _export(experiment: "Experiment", folder: Path) -> None:
+    from orchestrator.offline.export import export
+
+    files = export(experiment, folder)
+    typer.echo(f"{len(files)} trial files in {folder}/trials; copy {folder} to the other machine")
+    typer.echo(f"Run there:  python -m vss trials/{files[0].name} --storage results")
+    typer.echo("            or edit slurm_array.sh, then sbatch slurm_array.sh")
+    typer.echo("Run here:   vss-orch import results")
+
+
+def _estimate(experiment: "Experiment") -> "Mapping[str, Estimate]":
+    from orchestrator.networks.cost_estimate import estimate
+    from orchestrator.settings import load_settings
+
+    return estimate(experiment, load_settings())
+
+
+def _print_plan_as_json(experiment: "Experiment", costs: "Mapping[str, Estimate] | None") -> None:
+    from dataclasses import asdict
+
+    trials = [
+        {
+            "trial_id": trial.trial_id,
+            "cell": trial.cell,
+            "seed": trial.config.seed,
+            "settings": trial.config.settings(),
+        }
+        for trial in experiment.trials
+    ]
+    listed: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+    if costs is not None:
+        listed["cost"] = {cell: asdict(cost) for cell, cost in costs.items()}
+    print_json(listed)
+
+
+def _print_plan(experiment: "Experiment", costs: "Mapping[str, Estimate] | None") -> None:
+    for cell in experiment.cells:
+        mark = " (baseline)" if cell == experiment.baseline else ""
+        typer.echo(f"{cell}{mark}")
+        for trial in experiment.trials:
+            if trial.cell == cell:
+                typer.echo(f"  {trial.trial_id}  seed {trial.config.seed}")
+    typer.echo(f"{len(experiment.trials)} trials in {len(experiment.cells)} cells")
+    if costs is not None:
+        from orchestrator.terminal.live_view import cost_table
+
+        console().print(cost_table(experiment, costs))
+
+
+def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:
+    """Print how each cell went; return the exit code."""
+    for cell, outcome in outcomes.items():
+        problem = f"{outcome.state}: {outcome.message or ''}"
+        typer.echo(f"{cell}: {'ok' if outcome.state == 'FINISHED' else problem}")
+    all_finished = all(outcome.state == "FINISHED" for outcome in outcomes.values())
+    return ALL_FINISHED if all_finished else TRIAL_FAILED
+
+
+def _ray_address(option: str | None, settings: "Settings") -> str | None:
+    """Return --address, else RAY_ADDRESS, else the lasting head's; None starts Ray here."""
+    from orchestrator.execution import ray_head
+
+    if option or settings.ray_address:
+        return option or settings.ray_address
+    head = ray_head.running(settings)
+    return head.address if head else None

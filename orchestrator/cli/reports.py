@@ -1,0 +1,103 @@
+"""Commands that report on experiments and compare their cells."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import INTERRUPTED, Pictures
+from orchestrator.cli.output import console
+from vss.errors import UserError
+
+app = typer.Typer()
+
+
+@app.command()
+def report(
+    name: Annotated[str | None, typer.Argument(help="The experiment.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Rebuild the report in this folder."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to (default: VSS_HOME/reports/NAME, or DIR)."),
+    ] = None,
+    pictures: Pictures = True,
+    sort: Annotated[
+        str | None, typer.Option(help="Sort best first by miou, latency, training-time ...")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Rebuild whenever a trial changes, until all end.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between checks.")] = 10.0,
+) -> None:
+    """Write the report of an experiment from the results so far.
+
+    With --from, rebuild a report from its own files, without ledger or MLflow.
+    """
+    _check_sort(sort)
+    if name is not None and source is None:
+        _report(name, out, pictures, sort, every if watch else None)
+    elif source is not None and name is None:
+        _rebuild(source, out or source, pictures, sort, watch)
+    else:
+        both = f"both: NAME is '{name}', --from is '{source}'" if name else "neither"
+        raise UserError(f"report takes either NAME or --from DIR, got {both}")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="EXPERIMENT:CELL or EXPERIMENT.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="What to compare with A.")],
+    metric: Annotated[str, typer.Option(help="A metric of results.csv.")] = "miou",
+) -> None:
+    """Compare two cells, or the cells with the same name in two experiments."""
+    from orchestrator.results import comparison
+    from orchestrator.settings import load_settings
+
+    pairs = comparison.compare(first, second, load_settings())
+    console().print(comparison.comparison_table(pairs, metric))
+
+
+def _check_sort(sort: str | None) -> None:
+    if sort is None:
+        return
+    from reports.analysis.overview import SORTS
+    from vss.catalog import did_you_mean
+
+    if sort not in SORTS:
+        hint = did_you_mean(sort, SORTS)
+        raise UserError(f"cannot sort by '{sort}'{hint}; choose one of {', '.join(SORTS)}")
+
+
+def _report(
+    name: str, out: Path | None, pictures: bool, sort: str | None, every_seconds: float | None
+) -> None:
+    """Write a report once, or until Ctrl-C or the end of the experiment."""
+    from orchestrator.ledger.ledger import Ledger
+    from orchestrator.results.report import build
+    from orchestrator.results.watching import watch
+    from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    folder = out or settings.report_folder(name)
+
+    def write() -> Path:
+        return build(name, settings, folder, pictures, sort)[1]
+
+    if every_seconds is None:
+        typer.echo(write())
+        return
+    try:
+        watch(name, Ledger(settings.ledger_url), write, every_seconds, say=typer.echo)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: bool) -> None:
+    from orchestrator.results.rebuilding import rebuild
+
+    if watch:
+        raise UserError(f"--watch follows an experiment: give NAME instead of --from '{source}'")
+    typer.echo(rebuild(source, out, pictures, sort))

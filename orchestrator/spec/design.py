@@ -1,0 +1,99 @@
+"""What varies in an experiment: `grid`, `cells` and `ablate`, mixed at will, less `exclude`.
+
+`grid` crosses its factors, `cells` lists cells by name, `ablate` changes one factor at a time away
+from `base`.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.spec.published_figures import parse_figures
+from orchestrator.spec.schema import CellSettings, ExperimentSpec
+from vss import catalog
+from vss.errors import UserError
+from vss.trial_config import TrialConfig
+
+# These values speak for themselves in the name of a cell.
+_BARE = ("head", "backbone")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the design: the name of its cell, and all that the spec states for it."""
+
+    cell: str
+    settings: CellSettings
+
+
+def expand(spec: ExperimentSpec) -> list[Point]:
+    """Return every point of the design that is not excluded, in the order of the spec.
+
+    Raises:
+        UserError: if `exclude` names an unknown setting, which would exclude nothing.
+    """
+    for name in itertools.chain(*spec.exclude):
+        if name not in TrialConfig.model_fields:
+            hint = catalog.did_you_mean(name, TrialConfig.model_fields)
+            raise UserError(f"exclude: unknown setting '{name}'{hint}")
+    changes = itertools.chain(_grid(spec), _ablation(spec), spec.cells.items())
+    points = (Point(cell, {**spec.base, **settings}) for cell, settings in changes)
+    return [
+        point
+        for point in points
+        if not any(_matches(point.settings, pattern) for pattern in spec.exclude)
+    ]
+
+
+def published_figures(points: list[Point]) -> dict[str, dict[str, float]]:
+    """Return the figures that others published, by cell.
+
+    Raises:
+        UserError: naming the cell and what is wrong with its figures.
+    """
+    return {
+        point.cell: parse_figures(point.cell, point.settings["published"])
+        for point in points
+        if point.settings.get("published") is not None
+    }
+
+
+def _grid(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
+    if spec.grid:
+        for values in itertools.product(*spec.grid.values()):
+            changes = [_change(f, v) for f, v in zip(spec.grid, values, strict=True)]
+            merged = {k: v for change in changes for k, v in change.items()}
+            yield _cell_name(merged), merged
+
+
+def _ablation(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
+    if spec.ablate:
+        yield "base", {}
+        for factor, values in spec.ablate.items():
+            for value in values:
+                change = _change(factor, value)
+                yield _cell_name(change), change
+
+
+def _change(factor: str, value: Any) -> CellSettings:
+    """Return what a value of a factor sets: that factor, or several settings that move together."""
+    return value if isinstance(value, dict) else {factor: value}
+
+
+def _cell_name(settings: CellSettings) -> str:
+    return " ".join(
+        str(value) if name in _BARE else f"{name}={_as_yaml(value)}"
+        for name, value in settings.items()
+        if name != "published"
+    )
+
+
+def _as_yaml(value: Any) -> str:
+    """Return a value as YAML writes it: true, 0.5, poly."""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _matches(settings: CellSettings, pattern: CellSettings) -> bool:
+    return all(name in settings and settings[name] == value for name, value in pattern.items())

@@ -1,0 +1,94 @@
+"""The spec as it is written: its fields, and the JSON schema that editors use."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from orchestrator.spec.published_figures import PublishedFigures
+from vss.trial_config import TrialConfig
+
+CellSettings = dict[str, Any]  # as written in a spec: not checked yet, not complete
+
+
+class Resources(BaseModel):
+    """The resources of each trial and its retries; no part of its identity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cpus: float = Field(1.0, gt=0, description="processor cores, and threads of a CPU trial")
+    gpus: float = Field(0.0, ge=0, description="GPUs; a fraction shares one between trials")
+    retries: int = Field(1, ge=0, description="new starts after a lost worker")
+
+    @field_validator("gpus")
+    @classmethod
+    def _several_gpus_are_whole(cls, gpus: float) -> float:
+        if gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"more than one GPU must be a whole number (it is {gpus})")
+        return gpus
+
+
+class ExperimentSpec(BaseModel):
+    """The file as written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
+    description: str = ""
+    base: CellSettings = Field(default_factory=dict, description="settings of every cell")
+    grid: dict[str, list[Any]] = Field(default_factory=dict, description="factors, crossed")
+    cells: dict[str, CellSettings] = Field(default_factory=dict, description="cells by name")
+    ablate: dict[str, list[Any]] = Field(
+        default_factory=dict, description="factors, one at a time away from base"
+    )
+    exclude: list[CellSettings] = Field(
+        default_factory=list, description="combinations to leave out"
+    )
+    seeds: Annotated[list[int], Field(min_length=1)] = Field(
+        description="one trial per cell and seed"
+    )
+    baseline: str | None = Field(
+        None, description="the cell that the others are compared with (default: the first)"
+    )
+    resources: Resources = Resources()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of a spec."""
+    settings = _settings_of_a_cell()
+    reference = {"$ref": "#/$defs/settings"}
+    factors = {
+        "type": "object",
+        "properties": {
+            name: {"type": "array", "items": {"anyOf": [value, reference]}}
+            for name, value in settings.items()
+        },
+        "additionalProperties": {"type": "array", "items": reference},
+    }
+    schema = ExperimentSpec.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["$defs"]["settings"] = {
+        "type": "object",
+        "properties": settings,
+        "additionalProperties": False,
+    }
+    parts = schema["properties"]
+    parts["base"] = {**reference, "description": parts["base"]["description"]}
+    parts["cells"]["additionalProperties"] = reference
+    parts["exclude"]["items"] = reference
+    for part in ("grid", "ablate"):
+        parts[part] = {**factors, "description": parts[part]["description"]}
+    return schema
+
+
+def _settings_of_a_cell() -> dict[str, Any]:
+    """Return the schema of each setting that a cell may state."""
+    settings = dict(TrialConfig.model_json_schema()["properties"])
+    del settings["seed"]
+    settings["precision"] = {**settings["precision"], "enum": ["auto", "fp32", "bf16"]}
+    settings["weights"] = {"type": "string", "description": settings["weights"]["description"]}
+    settings["teacher_seed"] = {
+        "type": "integer",
+        "description": "seed of the teacher's trial (default: the student's seed)",
+    }
+    settings["published"] = PublishedFigures.model_json_schema()
+    return settings

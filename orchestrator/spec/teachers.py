@@ -1,0 +1,56 @@
+"""The teachers of a design: a cell may learn from another cell of its spec."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.spec.design import Point
+from vss import catalog
+from vss.errors import UserError
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The cell that teaches a student, and its seed if the spec fixes one."""
+
+    cell: str
+    fixed_seed: int | None
+
+    def seed(self, student_seed: int) -> int:
+        """Return the seed of the trial that teaches a student with this seed."""
+        return student_seed if self.fixed_seed is None else self.fixed_seed
+
+
+def assign_teachers(points: Sequence[Point], seeds: Sequence[int]) -> dict[str, Teacher]:
+    """Return the teacher of each cell that has one.
+
+    Raises:
+        UserError: if a teacher is not a cell, has a teacher itself, or has an unknown seed.
+    """
+    settings_by_cell = {point.cell: point.settings for point in points}
+    teachers = {}
+    for point in points:
+        cell, seed = point.settings.get("teacher", "none"), point.settings.get("teacher_seed")
+        if cell != "none":
+            _check(point.cell, cell, seed, settings_by_cell, seeds)
+            teachers[point.cell] = Teacher(cell, seed)
+        elif seed is not None:
+            raise UserError(
+                f"cell '{point.cell}': teacher_seed ({seed}) means nothing without a teacher"
+            )
+    return teachers
+
+
+def _check(
+    student: str,
+    teacher: str,
+    seed: int | None,
+    settings_by_cell: Mapping[str, Mapping[str, object]],
+    seeds: Sequence[int],
+) -> None:
+    if teacher not in settings_by_cell:
+        hint = catalog.did_you_mean(str(teacher), settings_by_cell)
+        raise UserError(f"cell '{student}': teacher '{teacher}' is not a cell of this spec{hint}")
+    if settings_by_cell[teacher].get("teacher", "none") != "none":
+        raise UserError(f"cell '{student}': teacher '{teacher}' has a teacher itself")
+    if seed is not None and seed not in seeds:
+        raise UserError(f"cell '{student}': teacher_seed {seed} is not among the seeds {seeds}")

@@ -1,0 +1,243 @@
+"""Commands for experiments: what is printed, where to, and the exit code."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.settings import Settings
+from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
+from tests.orchestrator.conftest import assert_one_line
+
+CAMVID_SPEC = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
+
+
+def test_plan_lists_cells_and_trials(run: Any, write_spec: SpecWriter) -> None:
+    result = run("plan", write_spec(TINY_SPEC))
+
+    assert result.code == 0
+    assert "image (baseline)" in result.out
+    assert result.out.splitlines()[-1] == "4 trials in 2 cells"
+
+
+def test_plan_as_json(run: Any, write_spec: SpecWriter) -> None:
+    plan = run("plan", write_spec(TINY_SPEC), "--json").json
+
+    assert plan["experiment"] == "tiny"
+    assert len(plan["trials"]) == 4
+    first = plan["trials"][0]
+    assert set(first) == {"trial_id", "cell", "seed", "settings"}
+    assert (first["cell"], first["seed"], first["settings"]["head"]) == ("image", 0, "fcn")
+    assert "path" not in json.dumps(plan)
+
+
+def test_plan_counts_the_cost_of_each_cell(run: Any, write_spec: SpecWriter) -> None:
+    spec = write_spec(TINY_SPEC)
+
+    text, counted = run("plan", spec, "--cost").out, run("plan", spec, "--cost", "--json").json
+
+    assert set(counted["cost"]) == {"image", "memory"}
+    assert counted["cost"]["memory"]["gflops"] > counted["cost"]["image"]["gflops"] > 0
+    assert counted["cost"]["memory"]["training_memory_mib"] > 1
+    assert counted["cost"]["memory"]["train_seconds"] is None
+    assert "training time is unknown (?)" in " ".join(text.lower().split())
+
+
+def test_plan_estimates_time_from_earlier_trials_on_this_device(
+    run: Any, write_spec: SpecWriter
+) -> None:
+    run("submit", write_spec(TINY_SPEC.replace("steps: 4", "steps: 8")), "--in-process")
+    longer = write_spec(TINY_SPEC.replace("steps: 4", "steps: 800").replace("1e-3", "1e-4"))
+
+    counted = run("plan", longer, "--cost", "--json").json["cost"]
+    text = run("plan", longer, "--cost").out
+
+    assert counted["image"]["train_seconds"] > 1
+    assert "All trainings: 0:0" in " ".join(text.split())
+
+
+def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWriter) -> None:
+    seeds = f"seeds: {list(range(500))}"
+    spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", seeds))
+    code = (
+        "import sys\nfrom orchestrator.cli.app import main\n"
+        f"try: main(['plan', {str(spec)!r}])\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    start = time.perf_counter()
+
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert process.stdout.splitlines()[-1] == "1000 trials in 2 cells"
+    assert not {"torch", "ray", "mlflow", "sqlalchemy"} & set(process.stderr.split())
+    # The aim is 1 s on an idle machine; this bound only catches gross regressions.
+    assert time.perf_counter() - start < 10
+
+
+def test_submit_from_spec_to_report(
+    run: Any, write_spec: SpecWriter, settings: Settings, ready: None
+) -> None:
+    result = run("submit", write_spec(TINY_SPEC), "--in-process")
+
+    report = settings.report_folder("tiny") / "report.md"
+    assert result.code == 0
+    assert result.err == ""
+    assert "[4/4] FINISHED  memory, seed 1" in result.out
+    assert f"report:    {report}" in result.out
+    assert re.search(r"MLflow UI: \S*vss-orch ui tiny\n", result.out)
+    assert "tiny: mIoU on test" in result.out
+    assert report.exists()
+    assert (report.parent / "pictures").is_dir()
+
+    status = run("status", "tiny", "--json").json
+    assert status["experiment"] == "tiny"
+    assert len(status["trials"]) == 4
+    assert {"trial_id", "cell", "seed", "state", "attempts"} <= set(status["trials"][0])
+    assert [t["state"] for t in status["trials"]] == ["FINISHED"] * 4
+    assert run("status", "--json").json == {
+        "experiments": [{"experiment": "tiny", "trials": {"FINISHED": 4}}]
+    }
+    assert "4 finished" in run("status", "tiny").out
+    assert "tiny" in run("status").out
+
+    out = settings.home / "elsewhere"
+    again = run("report", "tiny", "--out", out, "--no-pictures")
+    assert again.out.strip() == str(out / "report.md")
+    assert not (out / "pictures").exists()
+
+
+def test_submit_whose_trials_fail_exits_1(
+    run: Any,
+    write_spec: SpecWriter,
+    tmp_path: Path,
+    ready: None,
+) -> None:
+    broken = paint_camvid(tmp_path / "camvid")
+    image = broken / "test" / "Seq05VD_f00930.png"
+    image.write_bytes(image.read_bytes()[:100])
+
+    result = run("submit", write_spec(CAMVID_SPEC), "--in-process", "--data", f"camvid={broken}")
+
+    assert result.code == 1
+    assert result.out.count("cannot read image Seq05VD_f00930.png") >= 4
+    assert "Traceback" not in result.out + result.err
+
+
+def test_smoke_reports_each_cell_and_keeps_nothing(
+    run: Any,
+    write_spec: SpecWriter,
+    settings: Settings,
+    ready: None,
+) -> None:
+    result = run("submit", write_spec(TINY_SPEC), "--smoke", "--in-process")
+
+    assert (result.code, result.out) == (0, "image: ok\nmemory: ok\n")
+    assert run("status").out.startswith("no experiment yet")
+    assert list(settings.storage.iterdir()) == []
+
+
+MISTAKES = {
+    "unknown key": ("seeds:", "seedz: [0]\nseeds:", "unknown setting 'seedz'.*'seeds'"),
+    "unknown setting": ("width: 8", "widht: 8", "'widht'.*'width'"),
+    "unknown name": ("backbone: resnet18", "backbone: resnet81", "'resnet81'.*'resnet18'"),
+    "wrong type": ("steps: 4", "steps: four", "'steps'.*'four'"),
+    "memory given to an image head": ("{head: fcn}", "{head: fcn, memory_length: 2}", "'fcn'"),
+    "option of another head": ("{head: fcn}", "{head: fcn, share_slots: true}", "'share_slots'"),
+    "duplicate cell": ("  memory:", "  image: {head: psp}\n  memory:", "line .*image"),
+    "baseline that is not a cell": ("seeds:", "baseline: imge\nseeds:", "'imge'.*'image'"),
+    "empty design": ("{head: fcn}\n  memory: {head: tma, memory_length: 1}", "{}", "head"),
+    "no cells": (
+        "cells:\n  image: {head: fcn}\n  memory: {head: tma, memory_length: 1}\n", "", "empty",
+    ),
+    "tab": ("seeds:", "\tseeds:", "line .*column"),
+    "not closed": ("{head: fcn}", "{head: fcn", "line .*column"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_in_a_spec_is_one_line(run: Any, write_spec: SpecWriter, mistake: str) -> None:
+    correct, wrong, message = MISTAKES[mistake]
+    assert correct in TINY_SPEC
+
+    result = run("plan", write_spec(TINY_SPEC.replace(correct, wrong)))
+
+    assert (result.code, result.out) == (2, "")
+    assert_one_line(result, message)
+
+
+def test_missing_spec_is_named(run: Any, tmp_path: Path) -> None:
+    result = run("submit", tmp_path / "none.yaml")
+
+    assert result.code == 2
+    assert_one_line(result, "none.yaml: No such file")
+
+
+@pytest.mark.parametrize(
+    ("data", "pattern"),
+    [
+        ([], "'camvid' needs a folder: give --data camvid=PATH"),
+        (["--data", "camvid=/nowhere"], "no folder /nowhere .*--data camvid=/nowhere"),
+        (["--data", "camvid"], "--data 'camvid' is not NAME=PATH"),
+        (["--data", "camvit=/x"], "'camvit'.*'camvid'"),
+    ],
+)
+def test_missing_dataset_is_named_with_the_remedy(
+    run: Any,
+    write_spec: SpecWriter,
+    data: list[str],
+    pattern: str,
+) -> None:
+    result = run("submit", write_spec(CAMVID_SPEC), "--in-process", *data)
+
+    assert result.code == 2
+    assert_one_line(result, pattern)
+
+
+def test_missing_file_of_a_dataset_is_named(run: Any, write_spec: SpecWriter, camvid: Path) -> None:
+    (camvid / "val" / "0016E5_00960.png").unlink()
+
+    result = run("submit", write_spec(CAMVID_SPEC), "--in-process", "--data", f"camvid={camvid}")
+
+    assert result.code == 2
+    assert_one_line(result, "0016E5_00960.png")
+
+
+def test_unreachable_tracking_store_is_named_with_its_variable(
+    run: Any,
+    write_spec: SpecWriter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
+
+    result = run("submit", write_spec(TINY_SPEC), "--in-process")
+
+    assert result.code == 2
+    assert_one_line(result, "MLFLOW_TRACKING_URI")
+
+
+def test_home_that_cannot_be_written_is_named_with_its_variable(
+    run: Any,
+    write_spec: SpecWriter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VSS_HOME", "/proc/nowhere")
+
+    result = run("submit", write_spec(TINY_SPEC), "--in-process")
+
+    assert result.code == 2
+    assert_one_line(result, "cannot make folder /proc/nowhere/trials.*VSS_HOME")
+
+
+def test_spec_without_settings_is_quoted_in_short(run: Any, write_spec: SpecWriter) -> None:
+    result = run("plan", write_spec("just some words " * 50))
+
+    assert result.code == 2
+    assert_one_line(result, "expected settings such as 'name: my-study', got 'just some words")
+    assert len(result.err) < 300

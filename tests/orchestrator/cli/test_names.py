@@ -1,0 +1,23 @@
+"""Commands that list what a spec may say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def test_names_lists_what_a_spec_may_say(run: Any) -> None:
+    text, listed = run("names").out, run("names", "--json").json
+
+    assert {"head", "backbone", "dataset", "optimizer", "schedule"} <= set(listed)
+    assert "position_code" in listed["head"]["tma"]["options"]
+    assert "share_slots (default false)" in text
+    assert "memory_length         past frames that the head reads (no default)" in text
+    assert listed["settings"]["memory_length"]["required"]
+
+
+def test_committed_schema_is_the_one_that_is_printed(run: Any) -> None:
+    committed = Path(__file__).parents[3] / "experiments" / "spec.schema.json"
+
+    assert json.loads(committed.read_text()) == run("schema").json, (
+        "run: vss-orch schema > experiments/spec.schema.json"
+    )

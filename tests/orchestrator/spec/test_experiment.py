@@ -1,0 +1,70 @@
+"""The checked experiment."""
+
+from tests.orchestrator.spec.conftest import SpecLoader
+
+
+def test_every_cell_is_trained_with_every_seed(load: SpecLoader) -> None:
+    experiment = load("grid: {memory_length: [1, 2]}")
+
+    assert [(t.cell, t.config.seed) for t in experiment.trials] == [
+        ("memory_length=1", 0),
+        ("memory_length=1", 1),
+        ("memory_length=2", 0),
+        ("memory_length=2", 1),
+    ]
+
+
+def test_ways_of_varying_mix_and_equal_cells_are_merged(load: SpecLoader) -> None:
+    experiment = load("""
+        grid: {memory_length: [1, 2]}
+        ablate: {memory_length: [2]}
+        cells: {longest: {memory_length: 4}}
+    """)
+
+    assert list(experiment.cells) == ["memory_length=1", "memory_length=2", "longest"]
+
+
+def test_chosen_name_beats_a_generated_one(load: SpecLoader) -> None:
+    experiment = load("grid: {memory_length: [1, 2]}\ncells: {two: {memory_length: 2}}")
+
+    assert list(experiment.cells) == ["memory_length=1", "two"]
+
+
+def test_first_cell_is_the_baseline_unless_another_is_named(load: SpecLoader) -> None:
+    assert load("grid: {memory_length: [1, 2]}").baseline == "memory_length=1"
+
+
+def test_baseline_may_be_given_by_the_name_of_a_merged_cell(load: SpecLoader) -> None:
+    experiment = load("""
+        grid: {memory_length: [1, 2]}
+        cells: {two: {memory_length: 2}}
+        baseline: memory_length=2
+    """)
+
+    assert experiment.baseline == "two"
+
+
+def test_resources_do_not_change_the_identity(load: SpecLoader) -> None:
+    ids = [
+        [t.trial_id for t in load(f"cells: {{a: {{}}}}\nresources: {{cpus: {n}}}").trials]
+        for n in (1, 2)
+    ]
+
+    assert ids[0] == ids[1]
+
+
+def test_trials_are_looked_up_by_their_identity(load: SpecLoader) -> None:
+    experiment = load("grid: {memory_length: [1, 2]}")
+
+    assert list(experiment.trial_by_id) == [trial.config.trial_id for trial in experiment.trials]
+    assert all(trial.trial_id == trial_id for trial_id, trial in experiment.trial_by_id.items())
+
+
+def test_published_figures_follow_a_cell_into_the_one_it_is_merged_with(load: SpecLoader) -> None:
+    experiment = load("""
+        ablate: {width: [{width: 32, published: {miou: 0.5}}]}
+        cells: {narrow: {width: 32}}
+    """)
+
+    assert list(experiment.cells) == ["base", "narrow"]
+    assert experiment.published == {"narrow": {"miou": 0.5}}
