@@ -20,7 +20,8 @@ import torch
 from vss.data.augmentation.transforms import read
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo
-from vss.data.clips import Clip, Frame
+from vss.data.clips import Clip
+from vss.data.dataset import Frame
 from vss.inference.windows import autocast
 from vss.models.segmenter import build_model
 from vss.runtime.clock import synchronise

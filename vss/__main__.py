@@ -91,6 +91,7 @@ def run(
     if config.dataset == "folder" and (source is None or not source.is_file()):
         raise UserError("dataset 'folder' needs --data FILE: the YAML that describes it")
 
+    from vss.data.dataset import load_dataset
     from vss.profiling.out_of_memory import explained
     from vss.training.loop import train
     from vss.trial.directory import StaleAttemptError, TrialDirectory
@@ -100,12 +101,11 @@ def run(
     directory = TrialDirectory(storage, config)
     (directory.path / trial_file.COPY).write_text(trial.text(), encoding="utf-8")
     known = directory.result() is not None
-    load = catalog.resolve(catalog.DATASETS[config.dataset].load)
     try:
         with _stops(stop_after) as should_stop, explained(config, device, trial.teacher_config):
             result = train(
                 config,
-                load(config, source),
+                load_dataset(config, source),
                 directory,
                 cache=cache or storage / ".cache",
                 device=device,

@@ -8,7 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from vss.data.camvid.raw_videos import Task
-    from vss.data.clips import VideoDataset
+    from vss.data.dataset import VideoDataset
 
 app = typer.Typer(help="Check a dataset, or complete one.", no_args_is_help=True)
 prepare_app = typer.Typer(help="Complete a dataset from its raw videos.", no_args_is_help=True)

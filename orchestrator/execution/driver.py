@@ -27,7 +27,7 @@ from orchestrator.ledger.ledger import Claim, Driver, Ledger, Member, State, Tri
 from orchestrator.settings import Settings, command, data_path, make_folder
 from orchestrator.spec.file import Experiment, PlannedTrial
 from orchestrator.terminal.live_view import LiveView
-from vss import catalog
+from vss.data.dataset import load_dataset
 from vss.trial_config import TrialConfig, parse
 
 if TYPE_CHECKING:
@@ -278,8 +278,7 @@ class _Jobs:
         config = trial.config
         key = json.dumps([config.dataset, config.chosen_options("dataset")])
         if key not in self._fingerprints:
-            load = catalog.resolve(catalog.DATASETS[config.dataset].load)
-            self._fingerprints[key] = load(config, self._data(config)).fingerprint
+            self._fingerprints[key] = load_dataset(config, self._data(config)).fingerprint
         return self._fingerprints[key]
 
     def _data(self, config: TrialConfig) -> Path | None:

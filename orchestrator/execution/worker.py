@@ -14,8 +14,7 @@ import torch
 from orchestrator.execution.job import Events, Job, Outcome, Report
 from orchestrator.ledger.ledger import State
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker, TrialRun
-from vss import catalog
-from vss.data.clips import VideoDataset
+from vss.data.dataset import VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.profiling.latency import measure
 from vss.profiling.out_of_memory import OutOfMemory, explained
@@ -186,8 +185,7 @@ def _open_run(job: Job, config: TrialConfig, opened: list[TrialRun]) -> TrialRun
 
 
 def _dataset(job: Job, config: TrialConfig) -> VideoDataset:
-    load = catalog.resolve(catalog.DATASETS[config.dataset].load)
-    dataset: VideoDataset = load(config, Path(job.data) if job.data else None)
+    dataset = load_dataset(config, Path(job.data) if job.data else None)
     if dataset.fingerprint != job.data_fingerprint:
         raise UserError(
             f"{config.dataset} at {job.data} on this worker has fingerprint "

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
-from vss.data.clips import Frame, Image, VideoDataset
+from vss.data.dataset import Frame, VideoDataset
 from vss.errors import UserError
+from vss.media.image import Image, resize_image
 
 _CHUNK = 16  # frames that one thread reads in a row: neighbours may share work
 
@@ -94,7 +94,7 @@ def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None
     def store(start: int) -> None:
         for number in range(start, min(start + _CHUNK, len(rows))):
             frame = dataset.frames[number]
-            images[number] = scaled(dataset.read_image(frame), width, height)
+            images[number] = resize_image(dataset.read_image(frame), width, height)
             if frame.label:
                 label = dataset.read_label(frame)
                 _check_size(label, label_size, frame, first)
@@ -127,11 +127,3 @@ def _check_size(label: Image, expected: tuple[int, ...], frame: Frame, first: Fr
             f"label {frame.label} is {label.shape[1]}x{label.shape[0]} pixels, {first.label} is "
             f"{expected[1]}x{expected[0]}: labels of a dataset must be of one size"
         )
-
-
-def scaled(pixels: Image, width: int, height: int) -> Image:
-    """(H, W, 3) RGB -> (height, width, 3), averaged where it shrinks."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    image = PillowImage.fromarray(pixels).resize((width, height), PillowImage.Resampling.BILINEAR)
-    return np.asarray(image)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from vss import catalog
-from vss.data.camvid.labels import read_image
-from vss.data.clips import IGNORE_LABEL, Frame, Image, VideoDataset
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
+from vss.media.image import Image, read_image
 from vss.trial_config import TrialConfig
 
 SPLITS = ("train", "val")

@@ -6,58 +6,11 @@ labels frame 901 where 900 was due). Where the video was not recorded far enough
 hole, the oldest frame found so far is repeated.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-IGNORE_LABEL = 255  # pixels that are neither trained nor scored, in every dataset
-Image = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One video frame.
-
-    Attributes:
-        split: train, val or test.
-        sequence: the video it belongs to.
-        number: its place in that video, counted in video frames.
-        image: where its pixels are, relative to the dataset's folder.
-        label: where its label is, or "" if it has none.
-    """
-
-    split: str
-    sequence: str
-    number: int
-    image: str
-    label: str
-
-    @property
-    def name(self) -> str:
-        """Readable and unique: sequence and number."""
-        return f"{self.sequence}/{self.number:06d}"
-
-
-@dataclass(frozen=True)
-class VideoDataset:
-    """What a dataset holds, and how to read it.
-
-    Attributes:
-        frames: all frames, in time order inside each sequence.
-        fingerprint: changes whenever an image or label does.
-        read_image: frame -> (H, W, 3) RGB at its own size.
-        read_label: frame -> (H, W) label values; IGNORE_LABEL where none.
-        classes: name -> RGB colour, in the order of the label values.
-    """
-
-    frames: tuple[Frame, ...]
-    fingerprint: str
-    read_image: Callable[[Frame], Image]
-    read_label: Callable[[Frame], Image]
-    classes: Mapping[str, tuple[int, int, int]]
+from vss.data.dataset import Frame, VideoDataset
 
 
 class Clip(NamedTuple):

@@ -20,7 +20,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vss import catalog
-from vss.data.clips import Frame, Image, VideoDataset
+from vss.data.dataset import Frame, VideoDataset
+from vss.media.image import Image
 from vss.trial_config import TrialConfig
 
 VERSION = 1  # raise it whenever a pixel changes: it is the fingerprint

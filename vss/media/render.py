@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from vss.data.clips import Image
+from vss.media.image import Image
 
 Colour = tuple[int, int, int]
 _UNLABELLED = (0, 0, 0)

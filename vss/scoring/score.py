@@ -13,9 +13,10 @@ from torch import Tensor
 
 from vss.data.augmentation.transforms import gather
 from vss.data.cache import DecodedVideo
-from vss.data.clips import Clip, Image
+from vss.data.clips import Clip
 from vss.errors import UserError
 from vss.inference.windows import predict
+from vss.media.image import Image
 from vss.media.render import side_by_side
 from vss.models.segmenter import VideoSegmenter
 from vss.scoring.metrics import (

@@ -16,10 +16,10 @@ import torch
 from numpy.random import SeedSequence
 from torch import Tensor
 
-from vss import catalog
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo, decode
-from vss.data.clips import Clip, VideoDataset, clips_of, only_needed, spacing_found
+from vss.data.clips import Clip, clips_of, only_needed, spacing_found
+from vss.data.dataset import VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.inference.windows import autocast
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
@@ -274,7 +274,7 @@ def _train_share(
     **told: Any,
 ) -> TrialResult | None:
     """One of the processes."""
-    dataset = catalog.resolve(catalog.DATASETS[config.dataset].load)(config, data)
+    dataset = load_dataset(config, data)
     directory = TrialDirectory(storage, config, attempt, read_only=workers.rank > 0)
     return train(config, dataset, directory, device=device, workers=workers, **options, **told)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.conftest import tiny
 from vss.data.cache import decode
 from vss.data.camvid import dataset as camvid_module
-from vss.data.clips import VideoDataset
+from vss.data.dataset import VideoDataset
 from vss.errors import UserError
 
 

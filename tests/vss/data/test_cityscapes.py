@@ -9,7 +9,8 @@ from PIL import Image
 from tests.conftest import tiny
 from tests.vss.training.test_loop import run
 from vss.data import cityscapes
-from vss.data.clips import IGNORE_LABEL, clips_of
+from vss.data.clips import clips_of
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.conftest import tiny
 from vss.data.camvid import dataset as camvid
-from vss.data.clips import Frame, VideoDataset, clips_of, only_needed, spacing_found
+from vss.data.clips import clips_of, only_needed, spacing_found
+from vss.data.dataset import Frame, VideoDataset
 
 
 def video(*numbers: int, sequence: str = "a", split: str = "train") -> list[Frame]:

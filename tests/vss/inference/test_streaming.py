@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from tests.conftest import tiny
 from vss import catalog
-from vss.data.clips import Frame, clips_of
+from vss.data.clips import clips_of
+from vss.data.dataset import Frame
 from vss.inference.streaming import Stream
 from vss.models.segmenter import VideoSegmenter, build_model
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.conftest import TINY_MEMORY, paint_camvid, save_weights, tiny
 from vss import catalog
+from vss.data.dataset import load_dataset
 from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.loop import CURVE_POINTS, Progress, TrialResult, train
@@ -27,10 +28,9 @@ from vss.trial_config import TrialConfig, parse
 def run(
     config: TrialConfig, folder: Path, cache: Path, data: Path | None = None, **options: Any
 ) -> TrialResult | None:
-    dataset = catalog.resolve(catalog.DATASETS[config.dataset].load)(config, data)
     return train(
         config,
-        dataset,
+        load_dataset(config, data),
         TrialDirectory(folder, config),
         cache=cache,
         device=torch.device("cpu"),

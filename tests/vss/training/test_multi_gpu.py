@@ -10,7 +10,7 @@ import torch
 
 from tests.conftest import TINY, tiny
 from tests.vss.training.test_loop import run
-from vss.data.clips import IGNORE_LABEL
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.training.loop import Progress, TrialResult, train_on_gpus
 from vss.training.losses import labelled_weight

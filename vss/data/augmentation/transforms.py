@@ -16,7 +16,8 @@ from torch import Tensor
 
 from vss.data.augmentation import photometric
 from vss.data.cache import DecodedVideo
-from vss.data.clips import IGNORE_LABEL, Clip
+from vss.data.clips import Clip
+from vss.data.dataset import IGNORE_LABEL
 from vss.trial_config import TrialConfig
 
 # Mean and standard deviation of ImageNet's RGB values, in 0..255.

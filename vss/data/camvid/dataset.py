@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from vss import catalog
-from vss.data.camvid.labels import GROUPS_DIGEST, VOID, read_image
+from vss.data.camvid.labels import GROUPS_DIGEST, VOID
 from vss.data.camvid.layouts import Listing, listing
-from vss.data.clips import IGNORE_LABEL, Image, VideoDataset
+from vss.data.dataset import IGNORE_LABEL, VideoDataset
+from vss.media.image import Image, read_image
 from vss.trial_config import TrialConfig
 
 

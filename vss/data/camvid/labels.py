@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
 from vss import catalog
-from vss.data.clips import Image
 from vss.errors import UserError
+from vss.media.image import Image, read_image
 
 VOID = 11
 # Pixels of other colours are void; more of them than this share, and it is not a CamVid label.
@@ -107,19 +106,6 @@ def read_colours(path: Path) -> Image:
             f"CamVid, e.g. {colour}: give the official labels"
         )
     return np.where(known, _VALUES[places], VOID).astype(np.uint8)
-
-
-def read_image(path: Path, mode: str) -> Image:
-    """(H, W) or (H, W, 3) pixels of a file.
-
-    Raises:
-        UserError: naming the file, if it cannot be read.
-    """
-    try:
-        with PillowImage.open(path) as image:
-            return np.asarray(image.convert(mode))
-    except OSError as error:
-        raise UserError(f"cannot read image {path.name}: {error}") from None
 
 
 def _in_range(label: Image, path: Path) -> Image:

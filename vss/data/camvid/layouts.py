@@ -19,8 +19,9 @@ from pathlib import Path
 from PIL import Image as PillowImage
 
 from vss.data.camvid.labels import read_colours, read_index, read_void_first
-from vss.data.clips import Frame, Image
+from vss.data.dataset import Frame
 from vss.errors import UserError
+from vss.media.image import Image
 
 SPLITS = ("train", "val", "test")
 NAME = re.compile(r"^(?P<sequence>.+)_f?(?P<number>\d+)$")

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PillowImage
 
-from vss.data.clips import Image
 from vss.errors import UserError
-from vss.media.video import open_source, unfinished
+from vss.media.image import Image
+from vss.media.temporary_path import temporary_path
+from vss.media.video import open_source
 
 LARGEST_OFFSET = 5  # video frames
 LARGEST_DIFFERENCE = 12.0  # mean, absolute, of 255: compression stays far below
@@ -306,5 +307,5 @@ def _fitted(frame: Image, size: tuple[int, ...]) -> Image:
 def _save(pixels: Image, path: Path) -> None:
     """Under a temporary name until it is whole: what is there is never written again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    PillowImage.fromarray(pixels).save(unfinished(path))
-    unfinished(path).replace(path)
+    PillowImage.fromarray(pixels).save(temporary_path(path))
+    temporary_path(path).replace(path)

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vss import catalog
-from vss.data.clips import IGNORE_LABEL, Frame, VideoDataset, predecessor
+from vss.data.clips import predecessor
 from vss.data.custom.description import read
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.trial_config import parse
 
@@ -140,8 +141,7 @@ def open_dataset(name: str, root: Path | None) -> VideoDataset:
     elif not row.needs_path and root is not None:
         raise UserError(f"{name} takes no path, found '{root}': leave it out")
     config = parse({**_ANY_TRIAL, **options, "dataset": name})
-    dataset: VideoDataset = catalog.resolve(row.load)(config, root)
-    return dataset
+    return load_dataset(config, root)
 
 
 def inspect(

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vss.data.camvid.labels import read_image
-from vss.data.clips import IGNORE_LABEL, Frame, Image, VideoDataset
 from vss.data.custom.description import Description, read
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
+from vss.media.image import Image, read_image
 from vss.trial_config import TrialConfig
 
 

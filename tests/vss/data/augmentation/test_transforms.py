@@ -6,7 +6,8 @@ import torch
 from tests.conftest import tiny
 from vss.data.augmentation.transforms import MEAN, STD, augment, draw, gather, share_of
 from vss.data.cache import DecodedVideo
-from vss.data.clips import IGNORE_LABEL, Clip, Frame
+from vss.data.clips import Clip
+from vss.data.dataset import IGNORE_LABEL, Frame
 from vss.trial_config import TrialConfig
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.conftest import tiny
 from vss.data.camvid import dataset as camvid
 from vss.data.camvid import layouts as camvid_forms
-from vss.data.clips import IGNORE_LABEL
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 
 

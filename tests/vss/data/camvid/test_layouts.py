@@ -12,7 +12,7 @@ from tests.vss.training.test_loop import run
 from vss.data.camvid import dataset as camvid
 from vss.data.camvid.labels import GROUPS
 from vss.data.camvid.layouts import listing, split_of
-from vss.data.clips import IGNORE_LABEL, VideoDataset
+from vss.data.dataset import IGNORE_LABEL, VideoDataset
 from vss.errors import UserError
 
 COLOURS = np.array([colour for colour, _ in GROUPS.values()], np.uint8)

@@ -9,7 +9,8 @@ from PIL import Image
 
 from tests.conftest import paint_camvid
 from vss.data.check.inspection import inspect, open_dataset
-from vss.data.clips import IGNORE_LABEL, Frame, VideoDataset, clips_of
+from vss.data.clips import clips_of
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
 
 CLASSES = {"road": (1, 1, 1), "sky": (2, 2, 2), "never": (3, 3, 3)}

@@ -8,8 +8,8 @@ from PIL import Image
 
 from tests.conftest import tiny
 from tests.vss.training.test_loop import run
-from vss.data.clips import IGNORE_LABEL
 from vss.data.custom import dataset as folder
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.trial_config import TrialConfig
 
