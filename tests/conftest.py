@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from orchestrator.settings import Settings, load_settings
 from orchestrator.tracking.tracker import Tracker
-from vss.data import synthetic
+from vss.data.synthetic import dataset as synthetic
 from vss.media.video import VideoFile
 from vss.training.loop import train
 from vss.trial.directory import TrialDirectory

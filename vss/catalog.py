@@ -244,7 +244,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "synthetic": Dataset(
         source="rendered on the spot: a drive whose single frames are often unreadable",
-        load="vss.data.synthetic:load",
+        load="vss.data.synthetic.dataset:load",
         classes={
             "Sky": (150, 190, 235),
             "Building": (165, 75, 60),

@@ -11,7 +11,7 @@ from orchestrator.cli.app import main
 from orchestrator.execution.job import Job
 from orchestrator.settings import Settings
 from tests.conftest import tiny
-from vss.data import synthetic
+from vss.data.synthetic import dataset as synthetic
 
 
 @pytest.fixture
