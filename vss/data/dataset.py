@@ -8,7 +8,7 @@ from vss import catalog
 from vss.media.image import Image
 from vss.trial_config import TrialConfig
 
-IGNORE_LABEL = 255  # pixels that are neither trained nor scored, in every dataset
+IGNORE_LABEL = 255  # of pixels that are neither trained nor scored, in every dataset
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Frame:
     Attributes:
         split: train, val or test.
         sequence: the video it belongs to.
-        number: its place in that video, counted in video frames.
+        number: its position in that video, counted in video frames.
         image: where its pixels are, relative to the dataset's folder.
         label: where its label is, or "" if it has none.
     """
@@ -31,19 +31,19 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """Readable and unique: sequence and number."""
+        """A readable, unique name: sequence and number."""
         return f"{self.sequence}/{self.number:06d}"
 
 
 @dataclass(frozen=True)
 class VideoDataset:
-    """What a dataset holds, and how to read it.
+    """The frames of a dataset, and how to read them.
 
     Attributes:
-        frames: all frames, in time order inside each sequence.
-        fingerprint: changes whenever an image or label does.
+        frames: all frames, in time order within each sequence.
+        fingerprint: changes whenever an image or a label does.
         read_image: frame -> (H, W, 3) RGB at its own size.
-        read_label: frame -> (H, W) label values; IGNORE_LABEL where none.
+        read_label: frame -> (H, W) label values, IGNORE_LABEL where unlabelled.
         classes: name -> RGB colour, in the order of the label values.
     """
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vss.data.augmentation.transforms import MEAN, STD, normalise
+from vss.data.tensors import MEAN, STD, normalise
 from vss.errors import UserError
 from vss.inference.trained_network import TrainedModel, load
 from vss.media.temporary_path import temporary_path

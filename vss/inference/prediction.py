@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vss.data.augmentation.transforms import normalise
+from vss.data.tensors import normalise
 from vss.errors import UserError
 from vss.inference.streaming import Stream
 from vss.inference.windows import autocast

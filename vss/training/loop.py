@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo, decode
-from vss.data.clips import Clip, clips_of, only_needed, spacing_found
+from vss.data.clips import Clip, count_matches, keep_needed_frames, list_clips
 from vss.data.dataset import VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.inference.windows import autocast
@@ -145,7 +145,7 @@ def train(
         master = load_teacher(teacher, config, teacher_weights).to(device)
     model.train()  # which leaves frozen batch norms as they are
     optimizer = build_optimizer(config, model)
-    dataset = only_needed(dataset, config.memory_length, config.frame_stride)
+    dataset = keep_needed_frames(dataset, config.memory_length, config.frame_stride)
     video = decode(dataset, config.frame_width, config.frame_height, cache)
     clips = _clips(config, dataset, max_scored_frames)
     _check_splits(config, clips)
@@ -332,9 +332,9 @@ def _clips(
 ) -> dict[str, list[Clip]]:
     length, stride = config.memory_length, config.frame_stride
     return {
-        "train": clips_of(dataset.frames, "train", length, stride),
-        "val": clips_of(dataset.frames, "val", length, stride)[:max_scored],
-        "test": clips_of(dataset.frames, "test", length, stride)[:max_scored],
+        "train": list_clips(dataset.frames, "train", length, stride),
+        "val": list_clips(dataset.frames, "val", length, stride)[:max_scored],
+        "test": list_clips(dataset.frames, "test", length, stride)[:max_scored],
     }
 
 
@@ -365,7 +365,7 @@ def _describe_data(
         "labelled_frames": {split: len(found) for split, found in clips.items()},
         "frame_stride": stride,
         "memory_frames": {
-            split: spacing_found(dataset.frames, found, stride) for split, found in clips.items()
+            split: count_matches(dataset.frames, found, stride) for split, found in clips.items()
         },
     }
 

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.conftest import tiny
 from tests.vss.training.test_loop import run
 from vss.data import cityscapes
-from vss.data.clips import clips_of
+from vss.data.clips import list_clips
 from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 
@@ -55,7 +55,7 @@ def test_the_20th_of_30_frames_is_labelled(root: Path) -> None:
 def test_memory_is_of_the_same_snippet(root: Path) -> None:
     frames = cityscapes.load(CONFIG, root).frames
 
-    (clip, _) = clips_of(frames, "val", 2, 3)
+    (clip, _) = list_clips(frames, "val", 2, 3)
 
     assert [frames[i].number for i in clip.memory] == [288, 291]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import tiny
 from vss.data.camvid import dataset as camvid
-from vss.data.clips import clips_of, only_needed, spacing_found
+from vss.data.clips import count_matches, keep_needed_frames, list_clips
 from vss.data.dataset import Frame, VideoDataset
 
 
@@ -15,7 +15,7 @@ def video(*numbers: int, sequence: str = "a", split: str = "train") -> list[Fram
 
 
 def memory_numbers(frames: list[Frame], target: int, length: int, stride: int) -> list[int]:
-    clips = clips_of(frames, "train", length, stride)
+    clips = list_clips(frames, "train", length, stride)
     clip = next(c for c in clips if frames[c.target].number == target)
     return [frames[i].number for i in clip.memory]
 
@@ -64,7 +64,7 @@ def test_memory_stays_in_its_sequence_and_split() -> None:
 def test_only_labelled_frames_are_targets() -> None:
     frames = [Frame("train", "a", 1, "1", ""), Frame("train", "a", 2, "2", "2")]
 
-    clips = clips_of(frames, "train", 1, 1)
+    clips = list_clips(frames, "train", 1, 1)
 
     assert [(c.target, c.memory) for c in clips] == [(1, (0,))]
 
@@ -73,7 +73,7 @@ def test_spacing_found_tells_exact_one_off_and_repeated() -> None:
     """The irregular frame 901 and the hole after 2400, as in 0016E5."""
     frames = video(840, 870, 901, 930, 2370, 2400, 4350, 4380)
 
-    found = spacing_found(frames, clips_of(frames, "train", 1, 30), 30)
+    found = count_matches(frames, list_clips(frames, "train", 1, 30), 30)
 
     # 870, 2400 and 4380 have theirs; 901 finds 870 and 930 finds 901; 840, 2370, 4350 are alone.
     assert found == {"exact": 3, "one_off": 2, "repeated": 3}
@@ -82,7 +82,7 @@ def test_spacing_found_tells_exact_one_off_and_repeated() -> None:
 def test_repetition_at_stride_one_is_not_called_one_off() -> None:
     frames = video(5, 6)
 
-    found = spacing_found(frames, clips_of(frames, "train", 1, 1), 1)
+    found = count_matches(frames, list_clips(frames, "train", 1, 1), 1)
 
     assert found == {"exact": 1, "one_off": 0, "repeated": 1}
 
@@ -92,18 +92,18 @@ def test_frames_without_use_are_left_out_and_clips_stay_the_same() -> None:
     frames = tuple(Frame("train", "a", n, str(n), "x" if n in (20, 40) else "") for n in numbers)
     whole = VideoDataset(frames, "f", lambda f: None, lambda f: None, {})  # type: ignore
 
-    kept = only_needed(whole, 2, 10)
+    kept = keep_needed_frames(whole, 2, 10)
 
     assert [f.number for f in kept.frames] == [1, 10, 20, 40]
     for dataset in (whole, kept):
-        clips = clips_of(dataset.frames, "train", 2, 10)
+        clips = list_clips(dataset.frames, "train", 2, 10)
         assert [[dataset.frames[i].number for i in c.memory] for c in clips] == [[1, 10], [40, 40]]
 
 
 def test_real_train_list_has_its_irregular_frames(real_camvid: Path) -> None:
     frames = camvid.load(tiny(), real_camvid).frames
 
-    found = spacing_found(frames, clips_of(frames, "train", 1, 30), 30)
+    found = count_matches(frames, list_clips(frames, "train", 1, 30), 30)
 
     # Exact 360 of 367; 901 and its follower are one off; 5 segments begin without a past.
     assert found == {"exact": 360, "one_off": 2, "repeated": 5}
@@ -120,7 +120,7 @@ def test_real_list_has_the_known_number_of_exact_predecessors(
 
     for length, count in enumerate(counts, start=1):
         full = 0
-        for clip in clips_of(frames, split, length, 30):
+        for clip in list_clips(frames, split, length, 30):
             target = frames[clip.target].number
             wanted = [target - 30 * back for back in range(length, 0, -1)]
             full += [frames[i].number for i in clip.memory] == wanted

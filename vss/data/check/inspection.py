@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vss import catalog
-from vss.data.clips import predecessor
+from vss.data.clips import find_predecessor
 from vss.data.custom.description import read
 from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset, load_dataset
 from vss.errors import UserError
@@ -274,7 +274,7 @@ def _predecessors(frames: Sequence[Frame], stride: int) -> tuple[dict[int, int],
     for target in (frame for frame in frames if frame.label):
         counter = exact
         for back in range(1, LONGEST_MEMORY + 1):
-            hit = predecessor(index, target, back, stride)
+            hit = find_predecessor(index, target, back, stride)
             if hit is None:
                 break
             if frames[hit].number != target.number - back * stride:

@@ -4,7 +4,7 @@ import numpy as np
 
 from tests.conftest import tiny
 from vss import catalog
-from vss.data.clips import clips_of
+from vss.data.clips import list_clips
 from vss.data.synthetic import dataset as synthetic
 
 
@@ -43,7 +43,9 @@ def test_splits_hold_different_clips() -> None:
 def test_targets_do_not_depend_on_the_memory() -> None:
     frames = synthetic.load(tiny(clips=3), None).frames
 
-    targets = [[clip.target for clip in clips_of(frames, "train", length, 1)] for length in (0, 4)]
+    targets = [
+        [clip.target for clip in list_clips(frames, "train", length, 1)] for length in (0, 4)
+    ]
 
     assert targets[0] == targets[1]
     assert len(targets[0]) == 3 * synthetic.TARGETS
@@ -52,7 +54,7 @@ def test_targets_do_not_depend_on_the_memory() -> None:
 def test_every_target_has_a_past() -> None:
     frames = synthetic.load(tiny(clips=2), None).frames
 
-    for clip in clips_of(frames, "test", synthetic.HISTORY, 1):
+    for clip in list_clips(frames, "test", synthetic.HISTORY, 1):
         assert len(set(clip.memory)) == synthetic.HISTORY
 
 
