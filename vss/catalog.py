@@ -74,10 +74,11 @@ class Dataset(Choice):
 
     def with_void(self) -> dict[str, tuple[int, int, int]]:
         """The classes with void as label value 0, in front: the order of TMANet's CamVid."""
-        return {VOID: (0, 0, 0), **self.classes}
+        return {VOID: VOID_COLOUR, **self.classes}
 
 
-VOID = "Void"
+# Void: pixels without a class, where they count as one and where they are drawn.
+VOID, VOID_COLOUR = "Void", (0, 0, 0)
 
 BACKBONES: dict[str, Backbone] = {
     f"resnet{depth}{form}": Backbone(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vss.data.camvid.raw_videos import Task
+    from vss.data.camvid.raw_videos import ExtractionTask
     from vss.data.dataset import VideoDataset
 
 app = typer.Typer(help="Check a dataset, or complete one.", no_args_is_help=True)
@@ -72,28 +72,28 @@ def prepare_camvid(
     Each still is first found in its video. What is there already is not written again.
     Ends with 0 if all is there, 1 if a video or a still was refused, 2 for a user's mistake.
     """
-    from vss.data.camvid.raw_videos import camvid_tasks
+    from vss.data.camvid.raw_videos import plan_extraction
 
-    fine = [_extract(task) for task in camvid_tasks(path, out, before)]
+    fine = [_extract(task) for task in plan_extraction(path, out, before)]
     raise typer.Exit(FINE if all(fine) else BROKEN)
 
 
-def _extract(task: "Task") -> bool:
+def _extract(task: "ExtractionTask") -> bool:
     """Cut out of one video; one that is refused does not keep the others waiting."""
     from orchestrator.terminal.live_view import frame_bar
-    from vss.data.camvid.raw_videos import extract
+    from vss.data.camvid.frame_extraction import extract_frames
     from vss.errors import UserError
 
     try:
         with frame_bar(task.video_frames, task.sequence) as show:
-            done = extract(task, show)
+            done = extract_frames(task, show)
     except UserError as error:
         typer.echo(f"refused: {error}", err=True)
         return False
     for line in done.refused:
         typer.echo(f"refused: {line}", err=True)
     found = f"; stills found at offset {done.offset:+d}, mean difference {done.difference:.1f}"
-    typer.echo(f"{task.sequence}: {done.written} frames written{found if task.wanted else ''}")
+    typer.echo(f"{task.sequence}: {done.written} frames written{found if task.missing else ''}")
     return not done.refused
 
 
