@@ -20,7 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from orchestrator.spec import published_figures as published
 from vss import catalog
-from vss.data.custom.description import read
+from vss.data.custom.description import read_description
 from vss.errors import UserError
 from vss.runtime.environment import native_bf16_on_cpu
 from vss.trial_config import TrialConfig, describe, parse
@@ -288,7 +288,7 @@ def _resolved(
         resolved["precision"] = "bf16" if fast else "fp32"
     if resolved.get("dataset") == "folder" and "dataset_file" in resolved:
         described = folder / str(resolved["dataset_file"])
-        resolved["classes"] = list(read(described).classes)
+        resolved["classes"] = list(read_description(described).classes)
         resolved["dataset_file"] = digest(described)
         weight_files[resolved["dataset_file"]] = described.resolve()
     weights = resolved.get("weights", "none")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vss import catalog
 from vss.data.clips import find_predecessor
-from vss.data.custom.description import read
+from vss.data.custom.description import read_description
 from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.trial_config import parse
@@ -119,7 +119,7 @@ def _of_description(file: Path | None) -> dict[str, object]:
     if file is None or not file.is_file():
         raise UserError(f"folder needs the YAML file that describes it, found '{file or ''}'")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return {"dataset_file": f"sha256:{digest}", "classes": list(read(file).classes)}
+    return {"dataset_file": f"sha256:{digest}", "classes": list(read_description(file).classes)}
 
 
 def open_dataset(name: str, root: Path | None) -> VideoDataset:
