@@ -21,14 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vss.models.attention import (
-    AXES,
-    PYRAMID_BINS,
-    criss_cross_read,
-    full_read,
-    pool_over_time,
-    pyramid_pool,
-)
+from vss.models.attention import AXES, criss_cross_read, full_read
+from vss.models.pyramid_tokens import PYRAMID_BINS, pool_over_time, pyramid_pool
 from vss.runtime.environment import describe
 
 Read = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from vss.data.augmentation.transforms import read
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo
-from vss.data.clips import Clip, Frame
+from vss.data.clips import Clip
+from vss.data.dataset import Frame
+from vss.data.tensors import read_clips
 from vss.inference.windows import autocast
 from vss.models.segmenter import build_model
 from vss.runtime.clock import synchronise
@@ -102,7 +103,7 @@ def _measure(
 
     rng = np.random.default_rng(0)
     picked = [[clips[i] for i in rng.integers(len(clips), size=8)] for _ in range(steps + 2)]
-    reading = _median(lambda n: read(video, picked[n]), steps, device)
+    reading = _median(lambda n: read_clips(video, picked[n]), steps, device)
     augmenting = _median(lambda n: batches.of(1000 * n), steps, device)  # nothing is read ahead
     stepping = _median(step, steps, device)
     return reading, augmenting, stepping, float(np.median(waits)) if waits else reading

@@ -74,10 +74,11 @@ class Dataset(Choice):
 
     def with_void(self) -> dict[str, tuple[int, int, int]]:
         """The classes with void as label value 0, in front: the order of TMANet's CamVid."""
-        return {VOID: (0, 0, 0), **self.classes}
+        return {VOID: VOID_COLOUR, **self.classes}
 
 
-VOID = "Void"
+# Void: pixels without a class, where they count as one and where they are drawn.
+VOID, VOID_COLOUR = "Void", (0, 0, 0)
 
 BACKBONES: dict[str, Backbone] = {
     f"resnet{depth}{form}": Backbone(
@@ -244,7 +245,7 @@ DATASETS: dict[str, Dataset] = {
     ),
     "synthetic": Dataset(
         source="rendered on the spot: a drive whose single frames are often unreadable",
-        load="vss.data.synthetic:load",
+        load="vss.data.synthetic.dataset:load",
         classes={
             "Sky": (150, 190, 235),
             "Building": (165, 75, 60),

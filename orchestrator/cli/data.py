@@ -10,8 +10,8 @@ from orchestrator.cli.output import console, print_json
 from vss.errors import UserError
 
 if TYPE_CHECKING:
-    from vss.data.camvid.raw_videos import Task
-    from vss.data.clips import VideoDataset
+    from vss.data.camvid.raw_videos import ExtractionTask
+    from vss.data.dataset import VideoDataset
 
 app = typer.Typer(help="Check a dataset, or prepare one.", no_args_is_help=True)
 prepare_app = typer.Typer(
@@ -73,20 +73,20 @@ def prepare_camvid(
     Each still is matched with its video first. Existing frames are not written again.
     Exits with 0 if all frames exist, 1 if a video or still was refused, 2 on a user error.
     """
-    from vss.data.camvid.raw_videos import camvid_tasks
+    from vss.data.camvid.raw_videos import plan_extraction
 
-    complete = [_extract(task) for task in camvid_tasks(path, out, before)]
+    complete = [_extract(task) for task in plan_extraction(path, out, before)]
     raise typer.Exit(SOUND if all(complete) else BROKEN)
 
 
-def _extract(task: "Task") -> bool:
+def _extract(task: "ExtractionTask") -> bool:
     """Cut the frames from one video; a refused one does not stop the others."""
     from orchestrator.terminal.live_view import frame_bar
-    from vss.data.camvid.raw_videos import extract
+    from vss.data.camvid.frame_extraction import extract_frames
 
     try:
         with frame_bar(task.video_frames, task.sequence) as show:
-            extraction = extract(task, show)
+            extraction = extract_frames(task, show)
     except UserError as error:
         typer.echo(f"refused: {error}", err=True)
         return False
@@ -95,7 +95,7 @@ def _extract(task: "Task") -> bool:
     match = f"; stills match at offset {extraction.offset:+d}"
     match += f", mean difference {extraction.difference:.1f}"
     typer.echo(
-        f"{task.sequence}: {extraction.written} frames written{match if task.wanted else ''}"
+        f"{task.sequence}: {extraction.written} frames written{match if task.missing else ''}"
     )
     return not extraction.refused
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.spec.schema import CellSettings, Resources
 from vss import catalog
-from vss.data.custom.description import read
+from vss.data.custom.description import read_description
 from vss.errors import UserError
 from vss.runtime.environment import native_bf16_on_cpu
 
@@ -34,7 +34,7 @@ def complete(
         bf16_is_fast = resources.gpus > 0 or native_bf16_on_cpu()
         completed["precision"] = "bf16" if bf16_is_fast else "fp32"
     if "dataset_file" in files:
-        completed["classes"] = list(read(files["dataset_file"]).classes)
+        completed["classes"] = list(read_description(files["dataset_file"]).classes)
     return completed | {setting: digest(file) for setting, file in files.items()}
 
 

@@ -8,24 +8,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vss.data.augmentation.transforms import augment, draw, read, share_of, to_device
+from vss.data.augmentation.transforms import augment, draw_augmentation, take_share
 from vss.data.cache import DecodedVideo
 from vss.data.clips import Clip
+from vss.data.tensors import copy_to_device, read_clips
 from vss.trial_config import TrialConfig
 
 
 class Batches:
-    """Augmented batches, one a step; every epoch passes through all clips in an order of its own.
+    """The augmented batches of a training, one per step.
 
-    On a GPU the next batch is read from the cache while the device works on this one, and
-    augmented there.
+    Every epoch goes through all clips in an order of its own. On a GPU the next batch is read from
+    the cache while the device works on this one, and it is augmented on the device.
 
     Args:
         config: the trial.
-        video: where the frames are.
+        video: the decoded frames.
         clips: of the training split.
         device: where batches go.
-        share: the places of a batch that this process trains.
+        share: the positions in a batch that this process trains on.
     """
 
     def __init__(
@@ -42,23 +43,23 @@ class Batches:
         self._ahead: dict[int, Future[tuple[Tensor, Tensor]]] = {}
 
     def of(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images (B, T + 1, 3, c, d), normalised, and labels (B, c, d) of a step."""
+        """Return a step's images (B, T + 1, 3, c, d), normalised, and labels (B, c, d)."""
         read_ahead = self._ahead.pop(step, None)
-        found = read_ahead.result() if read_ahead else self._read(step)
-        pixels, labels = (to_device(part, self._device) for part in found)
+        batch = read_ahead.result() if read_ahead else self._read(step)
+        pixels, labels = (copy_to_device(part, self._device) for part in batch)
         if self._pool is not None:
             self._ahead[step + 1] = self._pool.submit(self._read, step + 1)
         rng = np.random.default_rng([self._config.seed, step, 2])
-        draws = draw(self._config, self._config.batch_size, rng)
+        draws = draw_augmentation(self._config, self._config.batch_size, rng)
         frames = self._config.memory_length + 1
-        return augment(pixels, labels, self._config, share_of(draws, self._share, frames))
+        return augment(pixels, labels, self._config, take_share(draws, self._share, frames))
 
     def _read(self, step: int) -> tuple[Tensor, Tensor]:
-        places = range(step * self._config.batch_size, (step + 1) * self._config.batch_size)
+        positions = range(step * self._config.batch_size, (step + 1) * self._config.batch_size)
         count = len(self._clips)
-        orders = {epoch: self._order(epoch) for epoch in {place // count for place in places}}
-        picked = [self._clips[orders[place // count][place % count]] for place in places]
-        return read(self._video, picked[self._share])
+        orders = {epoch: self._order(epoch) for epoch in {p // count for p in positions}}
+        batch = [self._clips[orders[p // count][p % count]] for p in positions]
+        return read_clips(self._video, batch[self._share])
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self._config.seed, epoch, 1]).permutation(len(self._clips))

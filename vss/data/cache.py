@@ -1,6 +1,6 @@
 """Frames decoded once, to the size in use, and shared by all trials of a machine.
 
-Shapes: N frames, M labelled ones, h w the size of the trial, H W the labels' own size.
+Shapes: N frames, M labelled frames, h w the trial's frame size, H W the labels' own size.
 """
 
 import hashlib
@@ -15,23 +15,23 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
-from vss.data.clips import Frame, Image, VideoDataset
+from vss.data.dataset import Frame, VideoDataset
 from vss.errors import UserError
+from vss.media.image import Image, resize_image
 
 _CHUNK = 16  # frames that one thread reads in a row: neighbours may share work
 
 
 @dataclass(frozen=True)
 class DecodedVideo:
-    """A dataset's pixels in memory-mapped arrays.
+    """The pixels of a dataset in memory-mapped arrays.
 
     Attributes:
         frames: as listed by the dataset.
         images: (N, h, w, 3) RGB.
-        labels: (M, H, W), IGNORE_LABEL where nothing is labelled.
-        label_rows: (N,) row of `labels` for each frame, -1 if it has none.
+        labels: (M, H, W), IGNORE_LABEL where unlabelled.
+        label_rows: (N,) the row of `labels` of each frame, -1 if it has none.
     """
 
     frames: tuple[Frame, ...]
@@ -44,7 +44,7 @@ def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> Deco
     """Decode a dataset, or open what an earlier trial decoded.
 
     Args:
-        dataset: what to read.
+        dataset: the frames to read.
         width: w of the images.
         height: h of the images.
         folder: where decoded arrays are kept.
@@ -66,17 +66,17 @@ def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> Deco
 
 
 def _key(dataset: VideoDataset) -> str:
-    """Trials that need the same frames of the same data share; see `only_needed`."""
+    """Name what trials share that need the same frames of the same data."""
     names = "\n".join(f"{frame.split} {frame.name}" for frame in dataset.frames)
     return f"{dataset.fingerprint[:16]}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _check_room(folder: Path, frames: int, bytes_needed: int) -> None:
+def _check_disk_space(folder: Path, frames: int, bytes_needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if bytes_needed > free:
         raise UserError(
-            f"{frames} decoded frames take {bytes_needed / 2**30:.1f} GiB in {folder}, where "
-            f"{free / 2**30:.1f} GiB are free: make room, or lower frame_width and frame_height"
+            f"{frames} decoded frames take {bytes_needed / 2**30:.1f} GiB in {folder}, which has "
+            f"{free / 2**30:.1f} GiB free: free some space, or lower frame_width and frame_height"
         )
 
 
@@ -85,7 +85,7 @@ def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None
     first = next(frame for frame in dataset.frames if frame.label)
     label_size = dataset.read_label(first).shape
     label_bytes = (int(rows.max()) + 1) * label_size[0] * label_size[1]
-    _check_room(target.parent, len(rows), len(rows) * height * width * 3 + label_bytes)
+    _check_disk_space(target.parent, len(rows), len(rows) * height * width * 3 + label_bytes)
     unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
     unfinished.mkdir()
     images = _create(unfinished / "images.npy", (len(rows), height, width, 3))
@@ -94,14 +94,14 @@ def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None
     def store(start: int) -> None:
         for number in range(start, min(start + _CHUNK, len(rows))):
             frame = dataset.frames[number]
-            images[number] = scaled(dataset.read_image(frame), width, height)
+            images[number] = resize_image(dataset.read_image(frame), width, height)
             if frame.label:
                 label = dataset.read_label(frame)
-                _check_size(label, label_size, frame, first)
+                _check_label_size(label, label_size, frame, first)
                 labels[rows[number]] = label
 
     try:
-        # Pillow gives the interpreter lock back while it decodes.
+        # Pillow releases the interpreter lock while it decodes.
         with ThreadPoolExecutor() as pool:
             for _ in pool.map(store, range(0, len(rows), _CHUNK)):
                 pass
@@ -121,17 +121,9 @@ def _create(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.ui
     return np.lib.format.open_memmap(path, "w+", np.uint8, shape)
 
 
-def _check_size(label: Image, expected: tuple[int, ...], frame: Frame, first: Frame) -> None:
+def _check_label_size(label: Image, expected: tuple[int, ...], frame: Frame, first: Frame) -> None:
     if label.shape != expected:
         raise UserError(
             f"label {frame.label} is {label.shape[1]}x{label.shape[0]} pixels, {first.label} is "
-            f"{expected[1]}x{expected[0]}: labels of a dataset must be of one size"
+            f"{expected[1]}x{expected[0]}: all labels of a dataset must have the same size"
         )
-
-
-def scaled(pixels: Image, width: int, height: int) -> Image:
-    """(H, W, 3) RGB -> (height, width, 3), averaged where it shrinks."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    image = PillowImage.fromarray(pixels).resize((width, height), PillowImage.Resampling.BILINEAR)
-    return np.asarray(image)

@@ -1,8 +1,8 @@
-"""Cityscapes video as it is distributed: `leftImg8bit_sequence` beside `gtFine`. Imports no torch.
+"""Cityscapes video as distributed: `leftImg8bit_sequence` next to `gtFine`. Imports no torch.
 
-Source: Cordts et al. 2016; 30-frame snippets whose 20th frame is labelled. Labels are the stock
-`labelIds`, turned into the 19 classes that are scored on reading; all other ids are ignored. The
-labels of the test split are not published: there is train and val.
+Source: Cordts et al. 2016; snippets of 30 frames, the 20th of which is labelled. Labels are the
+stock `labelIds`, mapped to the 19 scored classes on reading; all other ids are ignored. The labels
+of the test split are not published, so there are only train and val.
 """
 
 import hashlib
@@ -13,26 +13,26 @@ from pathlib import Path
 import numpy as np
 
 from vss import catalog
-from vss.data.camvid.labels import read_image
-from vss.data.clips import IGNORE_LABEL, Frame, Image, VideoDataset
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
+from vss.media.image import Image, read_image
 from vss.trial_config import TrialConfig
 
 SPLITS = ("train", "val")
 IMAGES, LABELS = "leftImg8bit_sequence", "gtFine"
 _NAME = re.compile(r"^(?P<sequence>.+_\d{6})_(?P<number>\d{6})_leftImg8bit$")
-# Label id -> class, in the order of the classes.
+# The label id of each class, in the order of the classes.
 _IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
 
 def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """List the frames of train and val.
 
-    The fingerprint holds every label's content, and every image's name and size: reading 300 GB
-    of images would take hours.
+    The fingerprint covers the content of every label, and the name and size of every image:
+    reading 300 GB of images would take hours.
 
     Args:
-        config: not used; Cityscapes has no options.
+        config: unused, as Cityscapes has no options.
         root: the folder that holds `leftImg8bit_sequence` and `gtFine`.
 
     Raises:
@@ -42,16 +42,16 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     frames = tuple(frame for split in SPLITS for frame in _frames(root, split))
     if not any(frame.label for frame in frames):
         raise UserError(
-            f"cityscapes at {root} has no labelled frame: expected are {IMAGES}/train/CITY/"
-            f"*_leftImg8bit.png and {LABELS}/train/CITY/*_gtFine_labelIds.png, also for val"
+            f"cityscapes at {root} has no labelled frame: expected {IMAGES}/train/CITY/"
+            f"*_leftImg8bit.png and {LABELS}/train/CITY/*_gtFine_labelIds.png, and the same for val"
         )
-    numbers = np.full(256, IGNORE_LABEL, dtype=np.uint8)
-    numbers[list(_IDS)] = range(len(_IDS))
+    table = np.full(256, IGNORE_LABEL, dtype=np.uint8)
+    table[list(_IDS)] = range(len(_IDS))
     return VideoDataset(
         frames,
         _fingerprint(root, frames),
         read_image=lambda frame: read_image(root / frame.image, "RGB"),
-        read_label=lambda frame: _read_label(root / frame.label, numbers),
+        read_label=lambda frame: _read_label(root / frame.label, table),
         classes=catalog.DATASETS["cityscapes"].classes,
     )
 
@@ -62,14 +62,14 @@ def _frames(root: Path, split: str) -> Iterator[Frame]:
         name = _NAME.match(path.stem)
         if name is None:
             raise UserError(
-                f"{path.name} is not named as Cityscapes names frames: "
+                f"{path.name} is not named like a Cityscapes frame: expected e.g. "
                 "CITY_000000_000019_leftImg8bit.png"
             )
-        label = f"{name['sequence']}_{name['number']}_gtFine_labelIds.png"
-        labelled = f"{LABELS}/{split}/{path.parent.name}/{label}" if label in labels else ""
+        file = f"{name['sequence']}_{name['number']}_gtFine_labelIds.png"
+        label = f"{LABELS}/{split}/{path.parent.name}/{file}" if file in labels else ""
         image = path.relative_to(root).as_posix()
-        labels.discard(label)
-        yield Frame(split, name["sequence"], int(name["number"]), image, labelled)
+        labels.discard(file)
+        yield Frame(split, name["sequence"], int(name["number"]), image, label)
     if labels:
         raise UserError(
             f"cityscapes at {root} is incomplete: {len(labels)} labels of {split} have no image in "
@@ -77,8 +77,8 @@ def _frames(root: Path, split: str) -> Iterator[Frame]:
         )
 
 
-def _read_label(path: Path, numbers: Image) -> Image:
-    return np.asarray(numbers[read_image(path, "L")], dtype=np.uint8)
+def _read_label(path: Path, table: Image) -> Image:
+    return np.asarray(table[read_image(path, "L")], dtype=np.uint8)
 
 
 def _fingerprint(root: Path, frames: tuple[Frame, ...]) -> str:

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vss.data.augmentation.transforms import MEAN, STD, normalise
+from vss.data.tensors import MEAN, STD, normalise
 from vss.errors import UserError
 from vss.inference.trained_network import TrainedModel, load
-from vss.media.video import unfinished
+from vss.media.temporary_path import temporary_path
 from vss.models.segmenter import VideoSegmenter
 from vss.runtime.environment import describe
 
@@ -123,7 +123,7 @@ def _checked(
     read: Callable[[Path], Run],
 ) -> Exported:
     """Write a program, read it back and compare; it gets its name only if it agrees."""
-    temporary = unfinished(file)
+    temporary = temporary_path(file)
     try:
         write(network, clips[0], temporary)
         run = read(temporary)
@@ -257,6 +257,6 @@ def _description(trained: TrainedModel, source: str, done: list[Exported]) -> Ma
 
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:
-    temporary = unfinished(file)
+    temporary = temporary_path(file)
     temporary.write_text(json.dumps(content, indent=2) + "\n")
     temporary.replace(file)

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vss.data.augmentation.transforms import normalise
-from vss.data.cache import scaled
-from vss.data.clips import Image
+from vss.data.tensors import normalise
 from vss.errors import UserError
 from vss.inference.streaming import Stream
 from vss.inference.windows import autocast
 from vss.inference.writers import Writer
+from vss.media.image import Image, resize_image
 from vss.media.video import BrokenVideoError, Picture, Source
 from vss.models.layers import resize
 from vss.models.segmenter import VideoSegmenter
@@ -59,7 +58,7 @@ class Predicted:
 
 
 def at_size(config: TrialConfig, size: str | None) -> TrialConfig:
-    """A trial whose frames are scaled to another size, "WIDTHxHEIGHT".
+    """A trial whose frames are resize_image to another size, "WIDTHxHEIGHT".
 
     Raises:
         UserError: if it is not of this form, or too small.
@@ -103,7 +102,7 @@ def predict_video(
 
     Args:
         model: of the trial, in eval mode, on the device to use.
-        config: the trial; frames are scaled to its size, predictions back to the video's.
+        config: the trial; frames are resize_image to its size, predictions back to the video's.
         source: the video.
         writers: what is made of the predictions.
         report: told after each frame how many are done.
@@ -182,7 +181,9 @@ def classify(stream: Stream, config: TrialConfig, pixels: Image, device: torch.d
     Raises:
         UserError: if the prediction is not finite: its largest logit would be any class.
     """
-    frame = torch.tensor(scaled(pixels, config.frame_width, config.frame_height), device=device)
+    frame = torch.tensor(
+        resize_image(pixels, config.frame_width, config.frame_height), device=device
+    )
     with torch.inference_mode(), autocast(config, device):
         logits = stream.step(normalise(frame)[None])
         if not logits.isfinite().all():

@@ -10,10 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from vss.data.clips import Image
 from vss.errors import UserError
+from vss.media.image import Image
 from vss.media.render import Colour, index_picture, legend, overlay
-from vss.media.video import VIDEO_ENDINGS, Picture, Source, VideoFile, unfinished
+from vss.media.temporary_path import temporary_path
+from vss.media.video import VIDEO_ENDINGS, Picture, Source, VideoFile
 
 
 class Writer(Protocol):
@@ -92,7 +93,7 @@ class IndexPictures:
             raise UserError(f"{path} is there already: name a new folder for the index PNGs")
         self.path = path
         self._palette = palette
-        self._folder = unfinished(path)
+        self._folder = temporary_path(path)
         shutil.rmtree(self._folder, ignore_errors=True)  # of a run that was killed
         self._folder.mkdir(parents=True)
 

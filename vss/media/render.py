@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from vss.data.clips import Image
+from vss.catalog import VOID_COLOUR
+from vss.media.image import Image
 
 Colour = tuple[int, int, int]
-_UNLABELLED = (0, 0, 0)
 
 
 def side_by_side(
@@ -31,7 +31,7 @@ def side_by_side(
 
 def colourise(classes: Image, palette: Sequence[tuple[int, int, int]]) -> Image:
     """(H, W) class indices -> (H, W, 3) RGB."""
-    colours = np.full((256, 3), _UNLABELLED, dtype=np.uint8)
+    colours = np.full((256, 3), VOID_COLOUR, dtype=np.uint8)
     colours[: len(palette)] = palette
     return np.asarray(colours[classes], dtype=np.uint8)
 

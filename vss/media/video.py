@@ -15,8 +15,9 @@ import av
 import numpy as np
 from PIL import Image as PillowImage
 
-from vss.data.clips import Image
 from vss.errors import UserError
+from vss.media.image import Image
+from vss.media.temporary_path import temporary_path
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 VIDEO_ENDINGS = (".mp4", ".mkv")
@@ -183,7 +184,7 @@ class VideoFile:
                 "folder of index PNGs"
             )
         self.path = path
-        self._temporary = unfinished(path)
+        self._temporary = temporary_path(path)
         self._rate, self._time_base = rate, time_base
         self._container: av.container.OutputContainer | None = None
         self._stream: Any = None
@@ -223,11 +224,6 @@ class VideoFile:
         if self._container is not None:
             self._container.close()
         self._temporary.unlink(missing_ok=True)
-
-
-def unfinished(path: Path) -> Path:
-    """The name under which something is written until it is complete; the ending stays."""
-    return path.with_name(f".{path.stem}.unfinished{path.suffix}")
 
 
 def _even(pixels: Image) -> Image:

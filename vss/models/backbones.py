@@ -8,16 +8,10 @@ Shapes: N images, H W input size, h w that over the output stride; C4 C5 channel
 (torchvision's layer3) and stage 5 (its layer4).
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
-import torch
-import torchvision
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
-
-from vss.errors import UserError
 
 Block = type[BasicBlock] | type[Bottleneck]
 
@@ -173,71 +167,3 @@ def resnet50_v1c(width: int, output_stride: int) -> ResNet:
 def resnet101_v1c(width: int, output_stride: int) -> ResNet:
     """ResNet-101 with the deep stem."""
     return ResNet(Bottleneck, (3, 4, 23, 3), width, output_stride, deep_stem=True)
-
-
-def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:
-    """Fill a backbone with initial weights; torchvision's ImageNet classifier is left out.
-
-    Args:
-        backbone: what to fill.
-        name: its name in the catalog, which is torchvision's name too.
-        weights: "imagenet", or "sha256:..." of the file at `path`.
-        path: a .safetensors or .pth file; nothing in it is executed. Of a whole network
-            (`vss-orch import-weights`) the backbone is taken.
-
-    Raises:
-        UserError: if names or shapes do not fit; it names them.
-    """
-    if weights == "imagenet":
-        state = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(
-            check_hash=True
-        )
-    else:
-        assert path is not None  # noqa: S101  # the orchestrator passes it with every digest
-        state = read_state(path)
-    whole = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
-    state = whole or {key: value for key, value in state.items() if not key.startswith("fc.")}
-    check_fits(backbone, state, str(path or weights))
-    backbone.load_state_dict(state)
-
-
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Read tensors by name from .safetensors, or from .pth without executing anything.
-
-    Raises:
-        UserError: if the file holds anything else.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-            state = dict(state["state_dict"])  # OpenMMLab keeps them beside the optimiser's
-    except Exception as error:  # whatever a damaged or a malicious file raises
-        reason = str(error).strip().splitlines()[0]
-        if reason.startswith("Weights only load failed"):  # PyTorch advises to execute the file
-            reason = "it is no PyTorch file, or it holds more than tensors"
-        raise UserError(f"{path} cannot be read as weights: {reason}") from None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"weights file {path} is not a plain mapping of names to tensors")
-    return state
-
-
-def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """See that names and shapes are those of a model.
-
-    Raises:
-        UserError: naming the first three that are not.
-    """
-    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    given = {key: tuple(value.shape) for key, value in state.items()}
-    wrong = [f"{key} is missing" for key in own.keys() - given.keys()]
-    wrong += [f"{key} is not in the model" for key in given.keys() - own.keys()]
-    wrong += [
-        f"{key} has shape {given[key]}, the model {own[key]}"
-        for key in own.keys() & given.keys()
-        if own[key] != given[key]
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise UserError(f"weights {source} do not fit: {'; '.join(sorted(wrong)[:3])}{more}")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vss import catalog
 from vss.errors import UserError
-from vss.models.backbones import read_state
+from vss.models.weights import read_state
 
 SOURCES = ("tmanet", "mmseg", "torchvision")
 

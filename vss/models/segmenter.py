@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from vss import catalog
-from vss.models.backbones import Features, check_fits, load_weights, read_state
+from vss.models.backbones import Features
 from vss.models.heads.image import FCNHead
 from vss.models.layers import resize
+from vss.models.weights import check_fits, load_weights, read_state
 from vss.trial_config import TrialConfig
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vss.data.augmentation.transforms import gather
 from vss.data.cache import DecodedVideo
-from vss.data.clips import Clip, Image
+from vss.data.clips import Clip
+from vss.data.tensors import load_clips
 from vss.errors import UserError
 from vss.inference.windows import predict
+from vss.media.image import Image
 from vss.media.render import side_by_side
 from vss.models.segmenter import VideoSegmenter
 from vss.scoring.metrics import (
@@ -106,7 +107,7 @@ def score(
     confusions, boundaries, samples = [], [], {}
     for first in range(0, len(clips), SCORING_BATCH):
         part = clips[first : first + SCORING_BATCH]
-        images, labels = gather(video, part, device)
+        images, labels = load_clips(video, part, device)
         logits = predict(model, config, images, labels.shape[1:])
         _check_finite(logits, first)
         predictions = logits.max(dim=1).indices.byte()  # argmax alone is 10 times slower on a CPU

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vss.data.clips import Frame
+from vss.data.dataset import Frame
 
 WINDOWS = (8, 16)  # frames
 DENSE = 3  # video frames between two scored ones at most: beyond, change is motion, not flicker

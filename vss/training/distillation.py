@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vss.data.clips import IGNORE_LABEL
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.models.layers import resize
 from vss.models.segmenter import VideoSegmenter, build_bare, load_network

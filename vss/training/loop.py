@@ -17,8 +17,8 @@ from torch import Tensor
 
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo, decode
-from vss.data.clips import Clip, VideoDataset, clips_of, only_needed, spacing_found
-from vss.data.dataset import load_dataset
+from vss.data.clips import Clip, count_matches, keep_needed_frames, list_clips
+from vss.data.dataset import VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.inference.windows import autocast
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
@@ -78,7 +78,7 @@ def train(
         teacher = load_teacher(inputs.teacher, config, inputs.teacher_weights).to(device)
     model.train()  # which leaves frozen batch norms as they are
     optimizer = build_optimizer(config, model)
-    dataset = only_needed(dataset, config.memory_length, config.frame_stride)
+    dataset = keep_needed_frames(dataset, config.memory_length, config.frame_stride)
     video = decode(dataset, config.frame_width, config.frame_height, inputs.cache)
     clips = _clips(config, dataset, inputs.max_scored_frames)
     _check_splits(config, clips)
@@ -221,9 +221,9 @@ def _clips(
 ) -> dict[str, list[Clip]]:
     length, stride = config.memory_length, config.frame_stride
     return {
-        "train": clips_of(dataset.frames, "train", length, stride),
-        "val": clips_of(dataset.frames, "val", length, stride)[:max_scored],
-        "test": clips_of(dataset.frames, "test", length, stride)[:max_scored],
+        "train": list_clips(dataset.frames, "train", length, stride),
+        "val": list_clips(dataset.frames, "val", length, stride)[:max_scored],
+        "test": list_clips(dataset.frames, "test", length, stride)[:max_scored],
     }
 
 
@@ -254,7 +254,7 @@ def _describe_data(
         "labelled_frames": {split: len(in_split) for split, in_split in clips.items()},
         "frame_stride": stride,
         "memory_frames": {
-            split: spacing_found(dataset.frames, in_split, stride)
+            split: count_matches(dataset.frames, in_split, stride)
             for split, in_split in clips.items()
         },
     }

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vss.data.cache import DecodedVideo
-from vss.data.clips import IGNORE_LABEL, Clip
+from vss.data.clips import Clip
+from vss.data.dataset import IGNORE_LABEL
 from vss.models.layers import resize
 
 _TINY = torch.finfo(torch.float32).tiny

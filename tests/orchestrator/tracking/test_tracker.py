@@ -129,7 +129,8 @@ def test_finished_run_holds_settings_scores_and_artifacts(
     assert content.data.tags["experiment/study"] == "a"
     artifacts = {file.path for file in client.list_artifacts(run.run_id)}
     assert artifacts == {
-        "config.json", "curves.csv", "data.json", "environment.json", "frames.npz", "pictures", "result.json",
+        "config.json", "curves.csv", "data.json", "environment.json", "frames.npz", "pictures",
+        "result.json",
         "samples.npz", "weights.safetensors",
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Cityscapes video, painted in the official format."""
+"""Cityscapes video, painted small in the official format."""
 
 from pathlib import Path
 
@@ -9,12 +9,13 @@ from PIL import Image
 from tests.conftest import tiny
 from tests.vss.training.test_loop import run
 from vss.data import cityscapes
-from vss.data.clips import IGNORE_LABEL, clips_of
+from vss.data.clips import list_clips
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 
 
 def paint(root: Path, snippets: int = 2) -> Path:
-    """Snippets of 30 frames, the 20th labelled with all ids from 0 to 33."""
+    """Paint snippets of 30 frames, the 20th labelled with all ids from 0 to 33."""
     rng = np.random.default_rng(0)
     for split, city in (("train", "aachen"), ("val", "frankfurt")):
         for snippet in range(snippets):
@@ -51,15 +52,15 @@ def test_the_20th_of_30_frames_is_labelled(root: Path) -> None:
     ]  # fmt: skip
 
 
-def test_memory_is_of_the_same_snippet(root: Path) -> None:
+def test_memory_comes_from_the_same_snippet(root: Path) -> None:
     frames = cityscapes.load(CONFIG, root).frames
 
-    (clip, _) = clips_of(frames, "val", 2, 3)
+    (clip, _) = list_clips(frames, "val", 2, 3)
 
     assert [frames[i].number for i in clip.memory] == [288, 291]
 
 
-def test_stock_ids_become_the_19_classes(root: Path) -> None:
+def test_stock_ids_map_to_the_19_classes(root: Path) -> None:
     dataset = cityscapes.load(CONFIG, root)
 
     row = dataset.read_label(next(f for f in dataset.frames if f.label))[0].tolist()
@@ -77,7 +78,7 @@ def test_label_without_its_image_is_named(root: Path) -> None:
         cityscapes.load(CONFIG, root)
 
 
-def test_empty_folder_says_what_is_expected(tmp_path: Path) -> None:
+def test_empty_folder_is_told_what_to_contain(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="leftImg8bit_sequence/train/CITY"):
         cityscapes.load(CONFIG, tmp_path)
 
@@ -90,7 +91,7 @@ def test_changed_label_changes_the_fingerprint(root: Path) -> None:
     assert cityscapes.load(CONFIG, root).fingerprint != before
 
 
-def test_it_trains_and_decodes_only_what_is_needed(root: Path, tmp_path: Path) -> None:
+def test_training_decodes_only_the_frames_it_needs(root: Path, tmp_path: Path) -> None:
     config = tiny(
         dataset="cityscapes", clips=None, scored_split="val", head="tma", memory_length=2,
         frame_stride=3, steps=2,

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from tests.conftest import TRAINED, paint_video
-from vss.data.augmentation.transforms import normalise
-from vss.data.cache import scaled
-from vss.data.clips import Frame, Image, clips_of
+from vss.data.clips import list_clips
+from vss.data.dataset import Frame
+from vss.data.tensors import normalise
 from vss.errors import UserError
 from vss.inference.prediction import at_size, predict_video, summary
 from vss.inference.trained_network import load, read_trial
 from vss.inference.windows import predict
+from vss.media.image import Image, resize_image
 from vss.media.video import BrokenVideoError, Picture, Source, open_source
 from vss.models.segmenter import VideoSegmenter
 
@@ -86,10 +87,10 @@ def test_classes_are_those_of_the_clip_form_at_the_trials_stride(
     predict_video(model, TRAINED, source, [kept])
     predict_video(model, TRAINED.model_copy(update={"frame_stride": 1}), source, [otherwise])
 
-    small = torch.from_numpy(np.stack([scaled(frame, 48, 32) for frame in pixels]))
+    small = torch.from_numpy(np.stack([resize_image(frame, 48, 32) for frame in pixels]))
     # Numbers in tens: a frame one number off, which the rule takes too, is never there.
     listed = [Frame("test", "video", 10 * number, "", "label") for number in range(9)]
-    clips = clips_of(listed, "test", TRAINED.memory_length, 10 * TRAINED.frame_stride)
+    clips = list_clips(listed, "test", TRAINED.memory_length, 10 * TRAINED.frame_stride)
     assert TRAINED.frame_stride > 1
     for clip, found in zip(clips, kept.classes, strict=True):
         images = normalise(small[[*clip.memory, clip.target]])[None]

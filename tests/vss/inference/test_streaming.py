@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from tests.conftest import tiny
 from vss import catalog
-from vss.data.clips import Frame, clips_of
+from vss.data.clips import list_clips
+from vss.data.dataset import Frame
 from vss.inference.streaming import Stream
 from vss.models.segmenter import VideoSegmenter, build_model
 
@@ -73,7 +74,7 @@ def test_memory_is_that_of_the_dataset_rule_at_every_stride(head: str, stride: i
     listed = [Frame("test", "video", 10 * number, "", "labelled") for number in range(9)]
     stream = Stream(model, frame_stride=stride)
 
-    for clip in clips_of(listed, "test", memory_length=2, frame_stride=10 * stride):
+    for clip in list_clips(listed, "test", memory_length=2, frame_stride=10 * stride):
         found = stream.step(frames[:, clip.target])
         with torch.inference_mode():
             expected = model(frames[:, [*clip.memory, clip.target]])[0]

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from tests.conftest import paint_video
-from vss.data.clips import Image
 from vss.errors import UserError
+from vss.media.image import Image
 from vss.media.video import BrokenVideoError, VideoFile, open_source
 
 

@@ -1,18 +1,14 @@
 """Dilated ResNets against torchvision's."""
 
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests.conftest import tiny
 from vss.errors import UserError
 from vss.models import backbones
-from vss.models.backbones import load_weights
 
 NAMES = ("resnet18", "resnet34", "resnet50", "resnet101")
 
@@ -164,54 +160,3 @@ def test_features_have_the_promised_channels_and_stride(name: str, stride: int) 
 
     assert found.stage4.shape == (1, net.channels[0], 64 // min(stride, 16), 96 // min(stride, 16))
     assert found.stage5.shape == (1, net.channels[1], 64 // stride, 96 // stride)
-
-
-@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_weights_of_a_file_are_loaded_without_its_classifier(suffix: str, tmp_path: Path) -> None:
-    state = torchvision_state("resnet18")
-    path = tmp_path / f"weights{suffix}"
-    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
-    net = backbones.resnet18(64, 8)
-
-    load_weights(net, "resnet18", "sha256:" + "0" * 64, path)
-
-    assert torch.equal(net.conv1.weight, state["conv1.weight"])
-
-
-def test_weights_that_do_not_fit_are_named_with_both_shapes(tmp_path: Path) -> None:
-    path = tmp_path / "w.safetensors"
-    save_file(backbones.resnet18(32, 8).state_dict(), path)
-
-    with pytest.raises(UserError, match=r"has shape \(32,\), the model \(64,\) and \d+ more"):
-        load_weights(backbones.resnet18(64, 8), "resnet18", "sha256:", path)
-
-
-def test_missing_and_unknown_weights_are_named(tmp_path: Path) -> None:
-    state = backbones.resnet18(8, 8).state_dict()
-    state["other.weight"] = state.pop("conv1.weight")
-    path = tmp_path / "w.safetensors"
-    save_file(state, path)
-
-    with pytest.raises(
-        UserError, match="conv1.weight is missing; other.weight is not in the model"
-    ):
-        load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
-
-
-class Trap:
-    """An object whose unpickling would run code."""
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return print, ("executed",)
-
-
-def test_weights_file_that_would_execute_code_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "w.pth"
-    torch.save({"conv1.weight": Trap()}, path)
-
-    with pytest.raises(UserError, match="cannot be read as weights: it is no Py"):
-        load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
-
-    assert "executed" not in capsys.readouterr().out

@@ -11,6 +11,7 @@ from vss.errors import UserError
 from vss.models import backbones
 from vss.models.published_checkpoints import HEAD_NAMES, convert, import_file
 from vss.models.segmenter import VideoSegmenter, build_model
+from vss.models.weights import load_weights, read_state
 
 TMA = tiny(head="tma", memory_length=2, backbone="resnet18_v1c")
 
@@ -45,7 +46,7 @@ def test_tmanet_checkpoint_becomes_a_whole_network(tmp_path: Path) -> None:
     written, count = import_file(file, "tmanet", head=None)
 
     fresh = build_model(TMA)
-    state = backbones.read_state(written)
+    state = read_state(written)
     assert count == len(state) == len(model.state_dict())
     fresh.load_state_dict(state)
     clip = torch.randn(1, 3, 3, 32, 48)
@@ -65,7 +66,7 @@ def test_backbone_of_an_imported_network_initialises_a_trial(tmp_path: Path) -> 
     written, _ = import_file(tmp_path / "t.pth", "tmanet", None, tmp_path / "ours.safetensors")
     net = backbones.resnet18_v1c(8, 8)
 
-    backbones.load_weights(net, "resnet18_v1c", "sha256:", written)
+    load_weights(net, "resnet18_v1c", "sha256:", written)
 
     assert torch.equal(net.stem[0].weight, model.backbone.stem[0].weight)  # type: ignore[union-attr,index]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from vss.data.clips import Frame
+from vss.data.dataset import Frame
 from vss.scoring.temporal import Consistency
 
 

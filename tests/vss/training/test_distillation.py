@@ -8,7 +8,7 @@ import torch
 
 from tests.conftest import TINY_MEMORY, save_weights, tiny
 from tests.vss.training.test_loop import run
-from vss.data.clips import IGNORE_LABEL
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.distillation import distillation_loss, load_teacher, teacher_logits

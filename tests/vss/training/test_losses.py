@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from vss.data.cache import DecodedVideo
-from vss.data.clips import IGNORE_LABEL, Clip, Frame
+from vss.data.clips import Clip
+from vss.data.dataset import IGNORE_LABEL, Frame
 from vss.training import losses
 
 

@@ -12,7 +12,7 @@ import torch
 
 from tests.conftest import TINY, tiny
 from tests.vss.training.test_loop import run
-from vss.data.clips import IGNORE_LABEL
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.training.inputs import Callbacks, Compute, Progress, TrialInputs, TrialResult
 from vss.training.losses import labelled_weight

@@ -1,9 +1,9 @@
-"""Brightness, contrast, saturation and hue, drawn for each frame of a clip or once for all.
+"""Distort brightness, contrast, saturation and hue, for each frame of a clip or once for all.
 
 Source: SSD's photometric distortion in the form of the OpenMMLab toolboxes and of TMANet, which
-draws it for each frame independently. Differs: values stay real numbers between the steps; they
-are rounded to bytes there.
-Shapes: B clips, T past frames, h w the size of the frames; RGB values from 0 to 255.
+draws it for each frame independently. Differs: values stay real numbers between the steps; there
+they are rounded to bytes.
+Shapes: N images, h w their size; RGB values from 0 to 255.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,12 @@ PROBABILITY = 0.5  # of each of the four
 
 @dataclass(frozen=True)
 class Distortion:
-    """One draw for each of N images: what it adds, or multiplies by; neutral where not drawn.
+    """One draw for each of N images; neutral where nothing is to change.
 
     Attributes:
-        brightness: added.
-        contrast: factor of all values.
-        contrast_first: before saturation and hue, else after them.
+        brightness: added to all values.
+        contrast: factor on all values.
+        contrast_first: apply contrast before saturation and hue, not after them.
         saturation: factor.
         hue: added, in degrees.
     """
@@ -38,48 +38,48 @@ class Distortion:
     hue: Tensor
 
 
-def draw(count: int, rng: Generator) -> Distortion:
-    """Draw for `count` images."""
+def draw_distortion(count: int, rng: Generator) -> Distortion:
+    """Draw a distortion for `count` images."""
 
-    def sometimes(low: float, high: float, neutral: float) -> Tensor:
+    def draw(low: float, high: float, neutral: float) -> Tensor:
         values = rng.uniform(low, high, size=count)
         return _column(np.where(rng.random(count) < PROBABILITY, values, neutral))
 
     return Distortion(
-        brightness=sometimes(-BRIGHTNESS, BRIGHTNESS, 0.0),
-        contrast=sometimes(*FACTORS, 1.0),
+        brightness=draw(-BRIGHTNESS, BRIGHTNESS, 0.0),
+        contrast=draw(*FACTORS, 1.0),
         contrast_first=_column(rng.random(count) < 0.5).bool(),
-        saturation=sometimes(*FACTORS, 1.0),
-        hue=sometimes(-HUE_DEGREES, HUE_DEGREES, 0.0),
+        saturation=draw(*FACTORS, 1.0),
+        hue=draw(-HUE_DEGREES, HUE_DEGREES, 0.0),
     )
 
 
-def distort(pixels: Tensor, drawn: Distortion) -> Tensor:
-    """Apply draws to images.
+def distort(pixels: Tensor, distortion: Distortion) -> Tensor:
+    """Distort the colours of images.
 
     Args:
         pixels: (N, 3, h, w) RGB values from 0 to 255.
-        drawn: for N images.
+        distortion: for N images.
     """
     values = pixels.clone()
-    late = ~drawn.contrast_first & (drawn.contrast != 1)
-    early = drawn.contrast_first & (drawn.contrast != 1)
-    _change(values, drawn.brightness != 0, drawn.brightness, _brighten)
-    _change(values, early, drawn.contrast, _stretch)
-    _change(values, drawn.saturation != 1, drawn.saturation, _saturate)
-    _change(values, drawn.hue != 0, drawn.hue, _turn)
-    _change(values, late, drawn.contrast, _stretch)
+    late = ~distortion.contrast_first & (distortion.contrast != 1)
+    early = distortion.contrast_first & (distortion.contrast != 1)
+    _change(values, distortion.brightness != 0, distortion.brightness, _brighten)
+    _change(values, early, distortion.contrast, _stretch)
+    _change(values, distortion.saturation != 1, distortion.saturation, _saturate)
+    _change(values, distortion.hue != 0, distortion.hue, _rotate_hue)
+    _change(values, late, distortion.contrast, _stretch)
     return values
 
 
 def _change(
     values: Tensor, where: Tensor, amounts: Tensor, change: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
-    """Change the images that are to be changed: on average half of them are not."""
+    """Change some images in place; on average half of them stay as they are."""
     chosen = where.flatten().nonzero().flatten()
     if len(chosen):
-        here = chosen.to(values.device)
-        values[here] = change(values[here], amounts[chosen].to(values))
+        rows = chosen.to(values.device)
+        values[rows] = change(values[rows], amounts[chosen].to(values))
 
 
 def _brighten(values: Tensor, amount: Tensor) -> Tensor:
@@ -91,15 +91,15 @@ def _stretch(values: Tensor, factor: Tensor) -> Tensor:
 
 
 def _saturate(values: Tensor, factor: Tensor) -> Tensor:
-    """Scale the saturation, hue and value kept: distances from the largest channel."""
+    """Scale the saturation and keep hue and value: scale distances from the largest channel."""
     highest, lowest = values.amax(1, keepdim=True), values.amin(1, keepdim=True)
-    # Saturation is at most 1: there the smallest channel is 0.
-    possible = highest / (highest - lowest).clamp(min=1e-6)
-    return highest - (highest - values) * torch.minimum(factor, possible)
+    # Saturation is at most 1, where the smallest channel reaches 0.
+    largest_factor = highest / (highest - lowest).clamp(min=1e-6)
+    return highest - (highest - values) * torch.minimum(factor, largest_factor)
 
 
-def _turn(values: Tensor, degrees: Tensor) -> Tensor:
-    """Shift the hue, saturation and value kept."""
+def _rotate_hue(values: Tensor, degrees: Tensor) -> Tensor:
+    """Shift the hue and keep saturation and value."""
     red, green, blue = values.unbind(1)
     highest, lowest = values.amax(1), values.amin(1)
     chroma = (highest - lowest).clamp(min=1e-6)

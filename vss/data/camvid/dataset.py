@@ -1,20 +1,22 @@
-"""CamVid, in the forms that `camvid_forms` recognises. Imports no torch.
+"""CamVid, in the layouts that `layouts.py` recognises. Imports no torch.
 
-Source: Brostow et al. 2008 and 2009; 11 classes, void is not scored. Numbers in file names are
-video frames at 30 Hz. Labelled frames are 30 apart in train and test, 2 apart in val, which lies
-inside a sequence of train and is therefore optimistic.
-With `void_class` there are 12 classes in TMANet's order: void is 0, the others one more than here.
+Source: Brostow et al. 2008 and 2009; 11 classes, void is not scored. The numbers in file names
+count video frames at 30 Hz. Labelled frames are 30 apart in train and test and 2 apart in val,
+which lies within a sequence of train and is therefore optimistic.
+With `void_class` there are 12 classes in TMANet's order: void comes first.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vss import catalog
-from vss.data.camvid.labels import GROUPS_DIGEST, VOID, read_image
-from vss.data.camvid.layouts import Listing, listing
-from vss.data.clips import IGNORE_LABEL, Image, VideoDataset
+from vss.data.camvid.labels import GROUPS_DIGEST
+from vss.data.camvid.layouts import Listing, list_frames
+from vss.data.dataset import IGNORE_LABEL, VideoDataset
+from vss.media.image import Image, read_image
 from vss.trial_config import TrialConfig
 
 
@@ -22,7 +24,7 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """List the frames of the three splits and fingerprint every file.
 
     Args:
-        config: whose `void_class` says if void is a class.
+        config: sets whether void is a class.
         root: the folder that holds lists, or images and labels.
 
     Raises:
@@ -30,28 +32,33 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """
     assert root is not None  # noqa: S101  # the catalog says that camvid needs a path
     row = catalog.DATASETS["camvid"]
-    void_class = bool(config.void_class)
-    found = listing(root)
+    classes = row.with_void() if config.void_class else row.classes
+    listing = list_frames(root)
+    values = _label_values(list(classes))
     return VideoDataset(
-        found.frames,
-        _fingerprint(root, found, void_class),
+        listing.frames,
+        _fingerprint(root, listing, bool(config.void_class)),
         read_image=lambda frame: read_image(root / frame.image, "RGB"),
-        read_label=lambda frame: _numbered(found.read_label(root / frame.label), void_class),
-        classes=row.with_void() if void_class else row.classes,
+        read_label=lambda frame: values[listing.read_label(root / frame.label)],
+        classes=classes,
     )
 
 
-def _numbered(label: Image, void_class: bool) -> Image:
-    if void_class:
-        return np.where(label == VOID, 0, label + 1).astype(np.uint8)
-    return np.where(label == VOID, IGNORE_LABEL, label).astype(np.uint8)
+def _label_values(names: Sequence[str]) -> Image:
+    """Return a table from label values without a void class to places among `names`."""
+    values = np.full(256, IGNORE_LABEL, dtype=np.uint8)
+    for value, name in enumerate(catalog.DATASETS["camvid"].classes):
+        values[value] = names.index(name)
+    if catalog.VOID in names:
+        values[IGNORE_LABEL] = names.index(catalog.VOID)
+    return values
 
 
-def _fingerprint(root: Path, found: Listing, void_class: bool) -> str:
+def _fingerprint(root: Path, listing: Listing, void_class: bool) -> str:
     digest = hashlib.sha256(b"void is class 0\n" if void_class else b"")
-    if found.form != "index":
-        digest.update(found.read_label.__name__.encode() + GROUPS_DIGEST)
-    for frame in found.frames:
+    if listing.layout != "index":
+        digest.update(listing.read_label.__name__.encode() + GROUPS_DIGEST)
+    for frame in listing.frames:
         for path in filter(None, (frame.image, frame.label)):
             digest.update(f"{frame.split} {path}\n".encode())
             digest.update(hashlib.sha256((root / path).read_bytes()).digest())

@@ -1,10 +1,10 @@
-"""CamVid's 32 official label colours, and which of the 11 classes each belongs to.
+"""The 32 official label colours of CamVid, and which of the 11 classes each belongs to.
 
 Colours: label_colors.txt of the official release (Brostow et al. 2009). Groups: MathWorks'
-camvidPixelLabelIDs, "following the original SegNet training methodology"; TMANet's own table is
-the same. There is no single official grouping: others make Archway, Bridge, Tunnel, Child, Animal,
+camvidPixelLabelIDs, "following the original SegNet training methodology"; TMANet's table is the
+same. There is no single official grouping: others make Archway, Bridge, Tunnel, Child, Animal,
 CartLuggagePram, Train, OtherMoving and TrafficCone void, and RoadShoulder road.
-Label values here are those of the 480x360 index form: 0 Sky to 10 Bicyclist, 11 void.
+Readers return 0 Sky to 10 Bicyclist, and IGNORE_LABEL for void.
 """
 
 import hashlib
@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
 from vss import catalog
-from vss.data.clips import Image
+from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
+from vss.media.image import Image, read_image
 
-VOID = 11
-# Pixels of other colours are void; more of them than this share, and it is not a CamVid label.
+# Pixels of other colours are void; above this share of them, it is not a CamVid label.
 STRAY_SHARE = 0.001
+_CLASSES = len(catalog.DATASETS["camvid"].classes)
 
 # Official class -> (its colour, the class it is part of).
 GROUPS: dict[str, tuple[tuple[int, int, int], str]] = {
@@ -54,23 +54,24 @@ GROUPS: dict[str, tuple[tuple[int, int, int], str]] = {
     "Truck_Bus": ((192, 128, 192), "Car"),
     "Tunnel": ((64, 0, 64), "Building"),
     "VegetationMisc": ((192, 192, 0), "Tree"),
-    "Void": ((0, 0, 0), catalog.VOID),
+    "Void": (catalog.VOID_COLOUR, catalog.VOID),
     "Wall": ((64, 192, 0), "Building"),
 }
 GROUPS_DIGEST = hashlib.sha256(repr(GROUPS).encode()).digest()  # part of fingerprints
 
 
 def _lookup() -> tuple[NDArray[np.int64], Image]:
+    """Return the codes of the official colours in ascending order, and the label value of each."""
     values = {name: value for value, name in enumerate(catalog.DATASETS["camvid"].classes)}
-    values[catalog.VOID] = VOID
-    codes = _codes_of(np.array([colour for colour, _ in GROUPS.values()], np.uint8))
+    values[catalog.VOID] = IGNORE_LABEL
+    codes = _colour_codes(np.array([colour for colour, _ in GROUPS.values()], np.uint8))
     order = codes.argsort()
     groups = np.array([values[group] for _, group in GROUPS.values()], np.uint8)
     return codes[order], groups[order]
 
 
-def _codes_of(colours: Image) -> NDArray[np.int64]:
-    """One number for each colour of (..., 3)."""
+def _colour_codes(colours: Image) -> NDArray[np.int64]:
+    """(..., 3) RGB -> (...) one number for each colour."""
     red, green, blue = np.moveaxis(colours.astype(np.int64), -1, 0)
     codes: NDArray[np.int64] = red << 16 | green << 8 | blue
     return codes
@@ -79,50 +80,44 @@ def _codes_of(colours: Image) -> NDArray[np.int64]:
 _CODES, _VALUES = _lookup()
 
 
-def read_index(path: Path) -> Image:
-    """(H, W) values of a one-byte label as they are in the file, with their range checked."""
-    return _in_range(read_image(path, "L"), path)
-
-
+# The names of these two readers are part of fingerprints: a new name invalidates finished trials.
 def read_void_first(path: Path) -> Image:
-    """The same of TMANet's labels, where void is 0 and each class one more."""
-    label = _in_range(read_image(path, "L"), path)
-    return np.where(label == 0, VOID, label - 1).astype(np.uint8)
+    """Read the (H, W) values of a TMANet label, where void is 0 and the classes follow."""
+    label = _read_checked(path)
+    return np.where(label == 0, IGNORE_LABEL, label - 1).astype(np.uint8)
 
 
 def read_colours(path: Path) -> Image:
-    """(H, W) values of a label painted in the official colours.
+    """Read the (H, W) values of a label painted in the official colours.
 
     Raises:
         UserError: naming an unknown colour, if more than a thousandth of the pixels have one.
     """
     pixels = read_image(path, "RGB")
-    codes = _codes_of(pixels)
+    codes = _colour_codes(pixels)
     places = np.searchsorted(_CODES, codes).clip(max=len(_CODES) - 1)
-    known = _CODES[places] == codes
-    if (~known).mean() > STRAY_SHARE:
-        colour = tuple(int(value) for value in pixels[~known][0])
+    official = _CODES[places] == codes
+    stray_share = (~official).mean()
+    if stray_share > STRAY_SHARE:
+        colour = tuple(int(value) for value in pixels[~official][0])
         raise UserError(
-            f"label {path.name} has {(~known).mean():.1%} pixels whose colour is none of the 32 of "
-            f"CamVid, e.g. {colour}: give the official labels"
+            f"{stray_share:.1%} of the pixels of label {path.name} have none of CamVid's 32 "
+            f"colours, for example {colour}: use the official labels"
         )
-    return np.where(known, _VALUES[places], VOID).astype(np.uint8)
+    return np.where(official, _VALUES[places], IGNORE_LABEL).astype(np.uint8)
 
 
-def read_image(path: Path, mode: str) -> Image:
-    """(H, W) or (H, W, 3) pixels of a file.
-
-    Raises:
-        UserError: naming the file, if it cannot be read.
-    """
-    try:
-        with PillowImage.open(path) as image:
-            return np.asarray(image.convert(mode))
-    except OSError as error:
-        raise UserError(f"cannot read image {path.name}: {error}") from None
+def read_index(path: Path) -> Image:
+    """Read the (H, W) values of a 480x360 label, where void follows the classes."""
+    label = _read_checked(path)
+    return np.where(label == _CLASSES, IGNORE_LABEL, label).astype(np.uint8)
 
 
-def _in_range(label: Image, path: Path) -> Image:
-    if label.max() > VOID:
-        raise UserError(f"label {path.name} holds the value {label.max()}; known are 0 to {VOID}")
+def _read_checked(path: Path) -> Image:
+    """Read a one-byte label that holds the classes and void, wherever void comes."""
+    label = read_image(path, "L")
+    if label.max() > _CLASSES:
+        raise UserError(
+            f"label {path.name} holds the value {label.max()}; CamVid has 0 to {_CLASSES}"
+        )
     return label

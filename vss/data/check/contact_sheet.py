@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageDraw
 
-from vss.data.clips import Frame, Image, VideoDataset
+from vss.data.dataset import Frame, VideoDataset
 from vss.errors import UserError
+from vss.media.image import Image
 from vss.media.render import colourise, legend
 
 _PANEL_WIDTH, _CAPTION_HEIGHT, _GAP = 240, 14, 4  # pixels

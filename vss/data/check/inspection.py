@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vss import catalog
-from vss.data.clips import IGNORE_LABEL, Frame, VideoDataset, predecessor
-from vss.data.custom.description import read
+from vss.data.clips import find_predecessor
+from vss.data.custom.description import read_description
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.trial_config import parse
 
@@ -118,7 +119,7 @@ def _of_description(file: Path | None) -> dict[str, object]:
     if file is None or not file.is_file():
         raise UserError(f"folder needs the YAML file that describes it, found '{file or ''}'")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return {"dataset_file": f"sha256:{digest}", "classes": list(read(file).classes)}
+    return {"dataset_file": f"sha256:{digest}", "classes": list(read_description(file).classes)}
 
 
 def open_dataset(name: str, root: Path | None) -> VideoDataset:
@@ -140,8 +141,7 @@ def open_dataset(name: str, root: Path | None) -> VideoDataset:
     elif not row.needs_path and root is not None:
         raise UserError(f"{name} takes no path, found '{root}': leave it out")
     config = parse({**_ANY_TRIAL, **options, "dataset": name})
-    dataset: VideoDataset = catalog.resolve(row.load)(config, root)
-    return dataset
+    return load_dataset(config, root)
 
 
 def inspect(
@@ -274,7 +274,7 @@ def _predecessors(frames: Sequence[Frame], stride: int) -> tuple[dict[int, int],
     for target in (frame for frame in frames if frame.label):
         counter = exact
         for back in range(1, LONGEST_MEMORY + 1):
-            hit = predecessor(index, target, back, stride)
+            hit = find_predecessor(index, target, back, stride)
             if hit is None:
                 break
             if frames[hit].number != target.number - back * stride:

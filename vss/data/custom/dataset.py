@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vss.data.camvid.labels import read_image
-from vss.data.clips import IGNORE_LABEL, Frame, Image, VideoDataset
-from vss.data.custom.description import Description, read
+from vss.data.custom.description import DatasetDescription, read_description
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
+from vss.media.image import Image, read_image
 from vss.trial_config import TrialConfig
 
 
@@ -19,98 +19,98 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """List the frames and fingerprint every file.
 
     Args:
-        config: its `classes` must be those of the file.
-        root: the YAML file itself.
+        config: its `classes` must be those of the description.
+        root: the YAML file.
 
     Raises:
-        UserError: if the file does not suit the trial, or finds no frames.
+        UserError: if the description does not suit the trial, or matches no frame.
     """
     assert root is not None  # noqa: S101  # the orchestrator passes it
-    described = read(root)
-    if config.classes is not None and list(described.classes) != list(config.classes):
+    description = read_description(root)
+    if config.classes is not None and list(description.classes) != list(config.classes):
         raise UserError(
-            f"{root} has the classes {', '.join(described.classes)}, "
+            f"{root} has the classes {', '.join(description.classes)}, "
             f"the trial {', '.join(config.classes)}"
         )
-    place = (root.parent / described.root).resolve()
-    frames = tuple(f for split in described.splits for f in _frames(place, described, split))
+    folder = (root.parent / description.root).resolve()
+    frames = tuple(f for split in description.splits for f in _frames(folder, description, split))
     if not any(frame.label for frame in frames):
         raise UserError(
-            f"{root}: no image below {place} fits '{described.images}' and has a label that fits "
-            f"'{described.labels}'"
+            f"{root}: no image in {folder} matches '{description.images}' and has a label that "
+            f"matches '{description.labels}'"
         )
-    table = _table(described)
+    table = _class_table(description)
     return VideoDataset(
         frames,
-        _fingerprint(place, described, frames),
-        read_image=lambda frame: read_image(place / frame.image, "RGB"),
-        read_label=lambda frame: _read_label(place / frame.label, described, table),
-        classes=described.classes,
+        _fingerprint(folder, description, frames),
+        read_image=lambda frame: read_image(folder / frame.image, "RGB"),
+        read_label=lambda frame: _read_label(folder / frame.label, description, table),
+        classes=description.classes,
     )
 
 
-def _frames(place: Path, described: Description, split: str) -> Iterator[Frame]:
-    pattern = described.images.replace("{split}", described.splits[split])  # type: ignore[index]
+def _frames(folder: Path, description: DatasetDescription, split: str) -> Iterator[Frame]:
+    split_name = description.splits[split]  # type: ignore[index]  # a plain str, one of the keys
+    pattern = description.images.replace("{split}", split_name)
     parts = re.split(r"\{(sequence|number)\}", pattern)
-    names = {"sequence": r"(?P<sequence>[^/]+)", "number": r"(?P<number>\d+)"}
-    expression = re.compile("".join(names.get(part, re.escape(part)) for part in parts))
-    found = []
-    for path in place.glob(re.sub(r"\{\w+\}", "*", pattern)):
-        image = path.relative_to(place).as_posix()
+    groups = {"sequence": r"(?P<sequence>[^/]+)", "number": r"(?P<number>\d+)"}
+    expression = re.compile("".join(groups.get(part, re.escape(part)) for part in parts))
+    frames = []
+    for path in folder.glob(re.sub(r"\{\w+\}", "*", pattern)):
+        image = path.relative_to(folder).as_posix()
         name = expression.fullmatch(image)
         if name is not None:
-            label = described.labels.format(
-                split=described.splits[split],  # type: ignore[index]
-                sequence=name["sequence"],
-                number=name["number"],
+            label = description.labels.format(
+                split=split_name, sequence=name["sequence"], number=name["number"]
             )
-            labelled = label if (place / label).is_file() else ""
             # The same name in two splits is two videos.
             sequence = f"{split}/{name['sequence']}"
-            found.append(Frame(split, sequence, int(name["number"]), image, labelled))
-    labels = {frame.label for frame in found}  # which the pattern of the images may fit too
-    images = [frame for frame in found if frame.image not in labels]
+            has_label = (folder / label).is_file()
+            number = int(name["number"])
+            frames.append(Frame(split, sequence, number, image, label if has_label else ""))
+    labels = {frame.label for frame in frames}  # the pattern of the images may match them too
+    images = [frame for frame in frames if frame.image not in labels]
     yield from sorted(images, key=lambda frame: (frame.sequence, frame.number))
 
 
-def _table(described: Description) -> NDArray[np.int64]:
-    """Label value, or colour as one number -> class; IGNORE_LABEL for those to ignore, -1 else."""
-    size = 256 if described.form == "index" else 256**3
+def _class_table(description: DatasetDescription) -> NDArray[np.int64]:
+    """Map label values, or colour codes, to classes: IGNORE_LABEL if ignored, -1 if unknown."""
+    size = 256 if description.form == "index" else 256**3
     table = np.full(size, -1, dtype=np.int64)
-    keys = range(len(described.classes))
-    if described.form == "palette":
-        table[[_one(c) for c in described.classes.values()]] = keys
+    classes = range(len(description.classes))
+    if description.form == "palette":
+        table[[_colour_code(c) for c in description.classes.values()]] = classes
     else:
-        table[list(keys)] = keys
+        table[list(classes)] = classes
         table[IGNORE_LABEL] = IGNORE_LABEL
-    for value in described.ignored:
-        table[value if isinstance(value, int) else _one(value)] = IGNORE_LABEL
+    for value in description.ignored:
+        table[value if isinstance(value, int) else _colour_code(value)] = IGNORE_LABEL
     return table
 
 
-def _read_label(path: Path, described: Description, table: NDArray[np.int64]) -> Image:
-    if described.form == "index":
+def _read_label(path: Path, description: DatasetDescription, table: NDArray[np.int64]) -> Image:
+    if description.form == "index":
         values = read_image(path, "L").astype(np.int64)
     else:
         values = read_image(path, "RGB").astype(np.int64) @ np.array([256**2, 256, 1])
     label = table[values]
     if (label < 0).any():
-        wrong = int(values[label < 0].flat[0])
-        shown = wrong if described.form == "index" else [wrong >> 16, wrong >> 8 & 255, wrong & 255]
-        raise UserError(f"label {path.name} holds {shown}, which is neither a class nor ignored")
+        code = int(values[label < 0].flat[0])
+        value = code if description.form == "index" else [code >> 16, code >> 8 & 255, code & 255]
+        raise UserError(f"label {path.name} contains {value}, which is neither a class nor ignored")
     return label.astype(np.uint8)
 
 
-def _one(colour: tuple[int, int, int]) -> int:
+def _colour_code(colour: tuple[int, int, int]) -> int:
     red, green, blue = colour
     return red << 16 | green << 8 | blue
 
 
-def _fingerprint(place: Path, described: Description, frames: tuple[Frame, ...]) -> str:
-    rule = described.model_dump_json(include={"classes", "form", "ignored"})
+def _fingerprint(folder: Path, description: DatasetDescription, frames: tuple[Frame, ...]) -> str:
+    rule = description.model_dump_json(include={"classes", "form", "ignored"})
     digest = hashlib.sha256(rule.encode())
     for frame in frames:
         for path in filter(None, (frame.image, frame.label)):
             digest.update(f"{frame.split} {path}\n".encode())
-            digest.update(hashlib.sha256((place / path).read_bytes()).digest())
+            digest.update(hashlib.sha256((folder / path).read_bytes()).digest())
     return digest.hexdigest()

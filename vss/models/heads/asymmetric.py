@@ -10,9 +10,10 @@ Shapes: B batch, C4 C5 channels of stage 4 and 5, C head channels, P C/2 inner c
 import torch
 from torch import Tensor, nn
 
-from vss.models.attention import full_read, pyramid_pool
+from vss.models.attention import full_read
 from vss.models.backbones import Features
 from vss.models.layers import Classifier, ConvNormReLU
+from vss.models.pyramid_tokens import pyramid_pool
 
 
 class StageFusion(nn.Module):

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vss.models.attention import Pooling, channel_read, full_read
+from vss.models.attention import channel_read, full_read
 from vss.models.backbones import Features
 from vss.models.heads.asymmetric import StageFusion
 from vss.models.heads.tma import TemporalMemory
 from vss.models.layers import Classifier, ConvNormReLU
+from vss.models.pyramid_tokens import Pooling
 
 Logits = Tensor | tuple[Tensor, ...]
 

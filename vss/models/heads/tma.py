@@ -17,16 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vss.models.attention import (
-    Pooling,
-    full_read,
-    pool_over_time,
-    position_code,
-    pyramid_pool,
-)
+from vss.models.attention import full_read, position_code
 from vss.models.backbones import Features
 from vss.models.heads.asymmetric import StageFusion
 from vss.models.layers import Classifier, ConvNormReLU, Projection, check_memory, project
+from vss.models.pyramid_tokens import Pooling, pool_over_time, pyramid_pool
 
 
 class TemporalMemory(nn.Module):

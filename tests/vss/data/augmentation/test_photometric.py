@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vss.data.augmentation.photometric import Distortion, distort, draw
+from vss.data.augmentation.photometric import Distortion, distort, draw_distortion
 
 
 def neutral(**changes: float) -> Distortion:
@@ -66,7 +66,7 @@ def test_neutral_draw_changes_nothing() -> None:
 
 
 def test_each_of_the_four_is_drawn_half_of_the_time_and_within_its_range() -> None:
-    drawn = draw(4000, np.random.default_rng(0))
+    drawn = draw_distortion(4000, np.random.default_rng(0))
 
     for name, low, high, unchanged in (
         ("brightness", -32, 32, 0.0),

@@ -4,9 +4,11 @@ import numpy as np
 import torch
 
 from tests.conftest import tiny
-from vss.data.augmentation.transforms import MEAN, STD, augment, draw, gather, share_of
+from vss.data.augmentation.transforms import augment, draw_augmentation, take_share
 from vss.data.cache import DecodedVideo
-from vss.data.clips import IGNORE_LABEL, Clip, Frame
+from vss.data.clips import Clip
+from vss.data.dataset import IGNORE_LABEL, Frame
+from vss.data.tensors import MEAN, STD, load_clips
 from vss.trial_config import TrialConfig
 
 CPU = torch.device("cpu")
@@ -23,7 +25,7 @@ def augmented(
     pixels: torch.Tensor, labels: torch.Tensor, config: TrialConfig, seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Values as they were before the normalisation, (B, T + 1, 3, c, d), and labels."""
-    draws = draw(config, len(pixels), np.random.default_rng(seed))
+    draws = draw_augmentation(config, len(pixels), np.random.default_rng(seed))
     images, picked = augment(pixels, labels, config, draws)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
     return images * std + mean, picked
@@ -34,7 +36,7 @@ def test_gathered_frames_are_oldest_first_and_normalised() -> None:
     frames = tuple(Frame("train", "s", n, "i", "l") for n in range(2))
     video = DecodedVideo(frames, images, np.zeros((2, 4, 4), np.uint8), np.arange(2))
 
-    batch, _ = gather(video, [Clip(1, (0,))], CPU)
+    batch, _ = load_clips(video, [Clip(1, (0,))], CPU)
 
     assert batch.shape == (1, 2, 3, 4, 4)
     torch.testing.assert_close(batch[0, 0, 0, 0, 0], torch.tensor(-123.675 / 58.395))
@@ -181,9 +183,9 @@ def test_frames_of_a_clip_are_distorted_each_or_together() -> None:
 def test_a_share_of_a_batch_is_augmented_as_in_the_whole() -> None:
     images, labels = ramp_batch(clips=4)
     config = tiny(memory_length=1, head="tma", photometric="per_frame", scale_max=2.0)
-    draws = draw(config, 4, np.random.default_rng(0))
+    draws = draw_augmentation(config, 4, np.random.default_rng(0))
 
     whole, _ = augment(images, labels, config, draws)
-    share, _ = augment(images[2:], labels[2:], config, share_of(draws, slice(2, 4), frames=2))
+    share, _ = augment(images[2:], labels[2:], config, take_share(draws, slice(2, 4), frames=2))
 
     assert torch.equal(share, whole[2:])

@@ -1,4 +1,4 @@
-"""CamVid in its index form."""
+"""CamVid in its index layout, and what holds for every layout."""
 
 from pathlib import Path
 
@@ -7,10 +7,14 @@ import pytest
 from PIL import Image
 
 from tests.conftest import tiny
-from vss.data.camvid import dataset as camvid
-from vss.data.camvid import layouts as camvid_forms
-from vss.data.clips import IGNORE_LABEL
+from vss.data.camvid import dataset as camvid_dataset
+from vss.data.camvid import layouts
+from vss.data.dataset import IGNORE_LABEL, VideoDataset
 from vss.errors import UserError
+
+
+def load(root: Path, void_class: bool = False) -> VideoDataset:
+    return camvid_dataset.load(tiny(dataset="camvid", clips=None, void_class=void_class), root)
 
 
 def test_lists_with_paths_of_another_machine_are_read(camvid: Path) -> None:
@@ -21,13 +25,12 @@ def test_lists_with_paths_of_another_machine_are_read(camvid: Path) -> None:
     assert frames[0].sequence == "0006R0"
 
 
-def test_names_of_all_sequences_are_understood() -> None:
-    names = {"0001TP_006690": 6690, "0006R0_f00930": 930, "Seq05VD_f00000": 0, "0016E5_00390": 390}
+def test_names_of_all_sequences_are_parsed() -> None:
+    numbers = {
+        "0001TP_006690": 6690, "0006R0_f00930": 930, "Seq05VD_f00000": 0, "0016E5_00390": 390,
+    }  # fmt: skip
 
-    for name, number in names.items():
-        match = camvid_forms.NAME.match(name)
-        assert match is not None
-        assert int(match["number"]) == number
+    assert {name: layouts.parse_name(name, "")[1] for name in numbers} == numbers
 
 
 def test_void_becomes_the_ignored_label(camvid: Path) -> None:
@@ -38,16 +41,16 @@ def test_void_becomes_the_ignored_label(camvid: Path) -> None:
     assert set(np.unique(label)) == {*range(11), IGNORE_LABEL}
 
 
-def test_void_as_a_class_comes_first(camvid: Path) -> None:
-    ignored, scored = load(camvid), load(camvid, void_class=True)
+def test_void_class_comes_first(camvid: Path) -> None:
+    without_void, with_void = load(camvid), load(camvid, void_class=True)
 
-    label, with_void = (d.read_label(d.frames[0]) for d in (ignored, scored))
+    label, label_with_void = (d.read_label(d.frames[0]) for d in (without_void, with_void))
 
-    assert list(scored.classes)[:3] == ["Void", "Sky", "Building"]
-    assert len(scored.classes) == 12
-    assert set(np.unique(with_void)) == set(range(12))
-    assert np.array_equal(with_void == 0, label == IGNORE_LABEL)
-    assert np.array_equal(with_void[with_void > 0] - 1, label[label != IGNORE_LABEL])
+    assert list(with_void.classes)[:3] == ["Void", "Sky", "Building"]
+    assert len(with_void.classes) == 12
+    assert set(np.unique(label_with_void)) == set(range(12))
+    assert np.array_equal(label_with_void == 0, label == IGNORE_LABEL)
+    assert np.array_equal(label_with_void[label_with_void > 0] - 1, label[label != IGNORE_LABEL])
 
 
 def test_class_rule_is_part_of_the_fingerprint(camvid: Path) -> None:
@@ -57,7 +60,7 @@ def test_class_rule_is_part_of_the_fingerprint(camvid: Path) -> None:
 def test_missing_list_is_named(camvid: Path) -> None:
     (camvid / "val.txt").unlink()
 
-    with pytest.raises(UserError, match="is incomplete: val.txt is missing; expected are"):
+    with pytest.raises(UserError, match="is incomplete: val.txt is missing; expected"):
         load(camvid)
 
 
@@ -84,18 +87,18 @@ def test_unknown_label_value_is_named(camvid: Path) -> None:
     )
     dataset = load(camvid)
 
-    with pytest.raises(UserError, match="0006R0_f00930.png holds the value 12; known are 0 to 11"):
+    with pytest.raises(UserError, match="0006R0_f00930.png holds the value 12; CamVid has 0 to 11"):
         dataset.read_label(dataset.frames[0])
 
 
 def test_list_line_with_one_word_is_named(camvid: Path) -> None:
     (camvid / "test.txt").write_text("test/a_1.png\n")
 
-    with pytest.raises(UserError, match="test.txt, line 1: expected an image and a label, found 1"):
+    with pytest.raises(UserError, match="test.txt, line 1: expected an image and a label, got 1"):
         load(camvid)
 
 
-def test_fingerprint_follows_the_pixels(camvid: Path) -> None:
+def test_fingerprint_depends_on_the_pixels(camvid: Path) -> None:
     before = load(camvid).fingerprint
     image = camvid / "train" / "0006R0_f00930.png"
     Image.fromarray(np.zeros((36, 48, 3), np.uint8)).save(image)
@@ -103,7 +106,7 @@ def test_fingerprint_follows_the_pixels(camvid: Path) -> None:
     assert load(camvid).fingerprint != before
 
 
-def test_fingerprint_does_not_follow_the_place(camvid: Path, tmp_path: Path) -> None:
+def test_fingerprint_does_not_depend_on_the_folder(camvid: Path, tmp_path: Path) -> None:
     before = load(camvid).fingerprint
 
     moved = camvid.rename(tmp_path / "elsewhere")
@@ -111,12 +114,8 @@ def test_fingerprint_does_not_follow_the_place(camvid: Path, tmp_path: Path) -> 
     assert load(moved).fingerprint == before
 
 
-def test_real_dataset_has_its_known_size(real_camvid: Path) -> None:
+def test_real_dataset_has_its_published_size(real_camvid: Path) -> None:
     frames = load(real_camvid).frames
 
     counts = {split: sum(f.split == split for f in frames) for split in ("train", "val", "test")}
     assert counts == {"train": 367, "val": 101, "test": 233}
-
-
-def load(root: Path, void_class: bool = False) -> camvid.VideoDataset:
-    return camvid.load(tiny(dataset="camvid", clips=None, void_class=void_class), root)

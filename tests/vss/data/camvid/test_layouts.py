@@ -1,4 +1,4 @@
-"""CamVid in the forms that people have, painted small."""
+"""The layouts in which CamVid circulates, painted small."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ from PIL import Image
 
 from tests.conftest import tiny
 from tests.vss.training.test_loop import run
-from vss.data.camvid import dataset as camvid
+from vss.data.camvid import dataset as camvid_dataset
 from vss.data.camvid.labels import GROUPS
-from vss.data.camvid.layouts import listing, split_of
-from vss.data.clips import IGNORE_LABEL, VideoDataset
+from vss.data.camvid.layouts import list_frames, split_of
+from vss.data.dataset import IGNORE_LABEL, VideoDataset
 from vss.errors import UserError
 
 COLOURS = np.array([colour for colour, _ in GROUPS.values()], np.uint8)
@@ -30,7 +30,7 @@ def still(seed: int) -> np.ndarray:
 
 
 def colour_label() -> np.ndarray:
-    """(36, 48, 3): all 32 colours, one a column."""
+    """All 32 colours, one per column: (36, 48, 3)."""
     return np.broadcast_to(COLOURS[np.arange(48) % 32], (36, 48, 3)).copy()
 
 
@@ -62,26 +62,26 @@ def tmanet(tmp_path: Path) -> Path:
 
 
 def load(root: Path, void_class: bool = False) -> VideoDataset:
-    return camvid.load(tiny(dataset="camvid", clips=None, void_class=void_class), root)
+    return camvid_dataset.load(tiny(dataset="camvid", clips=None, void_class=void_class), root)
 
 
-def test_official_form_is_split_by_sequence_and_number(official: Path) -> None:
-    found = listing(official)
+def test_official_layout_is_split_by_sequence_and_number(official: Path) -> None:
+    listing = list_frames(official)
 
-    assert found.form == "official"
-    assert [(f.split, f.sequence, f.number) for f in found.frames] == [
+    assert listing.layout == "official"
+    assert [(f.split, f.sequence, f.number) for f in listing.frames] == [
         ("train", "0006R0", 930), ("train", "0006R0", 960), ("val", "0016E5", 7959),
         ("val", "0016E5", 7961), ("test", "0001TP", 8550), ("test", "Seq05VD", 30)]  # fmt: skip
 
 
-def test_split_rule_is_that_of_the_lists(real_camvid: Path) -> None:
-    frames = listing(real_camvid).frames
+def test_split_rule_agrees_with_the_lists(real_camvid: Path) -> None:
+    frames = list_frames(real_camvid).frames
 
     assert len(frames) == 701
     assert [split_of(f.sequence, f.number) for f in frames] == [f.split for f in frames]
 
 
-def test_all_32_colours_become_their_class(official: Path) -> None:
+def test_all_32_colours_map_to_their_class(official: Path) -> None:
     dataset = load(official)
 
     label = dataset.read_label(dataset.frames[0])
@@ -94,8 +94,8 @@ def test_all_32_colours_become_their_class(official: Path) -> None:
     assert {group for group in groups if group != "Void"} == set(names)
 
 
-def test_a_class_has_the_colour_of_its_namesake() -> None:
-    """Building and its like are drawn as in the official labels."""
+def test_class_has_the_colour_of_its_official_namesake() -> None:
+    """Building and the others are drawn as in the official labels."""
     from vss.catalog import DATASETS
 
     classes = DATASETS["camvid"].classes
@@ -104,7 +104,7 @@ def test_a_class_has_the_colour_of_its_namesake() -> None:
     }
 
 
-def test_stray_pixels_are_void_and_many_are_refused(official: Path) -> None:
+def test_few_stray_pixels_are_void_and_many_are_refused(official: Path) -> None:
     path = official / "LabeledApproved_full" / "0006R0_f00930_L.png"
     label = colour_label()
     label[0, 0] = (1, 2, 3)
@@ -114,7 +114,7 @@ def test_stray_pixels_are_void_and_many_are_refused(official: Path) -> None:
 
     label[:2] = (1, 2, 3)
     paint(path, label)
-    with pytest.raises(UserError, match=r"0006R0_f00930_L.png has 5.6% pixels .* \(1, 2, 3\)"):
+    with pytest.raises(UserError, match=r"5.6% of .* 0006R0_f00930_L.png .* \(1, 2, 3\)"):
         dataset.read_label(dataset.frames[0])
 
 
@@ -122,7 +122,7 @@ def test_label_without_image_is_named(official: Path) -> None:
     (official / "701_StillsRaw_full" / "0006R0_f00960.png").unlink()
 
     with pytest.raises(UserError, match="0006R0_f00960_L.png has no image .*1 of 6 labels"):
-        listing(official)
+        list_frames(official)
 
 
 def test_unknown_sequence_is_named(official: Path) -> None:
@@ -130,18 +130,18 @@ def test_unknown_sequence_is_named(official: Path) -> None:
     paint(official / "a" / "Other_00001_L.png", colour_label())
 
     with pytest.raises(UserError, match="'Other' is not a sequence of CamVid"):
-        listing(official)
+        list_frames(official)
 
 
-def test_tmanet_form_is_read_with_its_lists(tmanet: Path) -> None:
-    found = listing(tmanet)
+def test_tmanet_layout_is_read_with_its_lists(tmanet: Path) -> None:
+    listing = list_frames(tmanet)
 
-    assert found.form == "tmanet"
-    assert sum(bool(f.label) for f in found.frames) == len(LABELLED)
+    assert listing.layout == "tmanet"
+    assert sum(bool(f.label) for f in listing.frames) == len(LABELLED)
 
 
-def test_frames_beside_go_with_the_labelled_one_that_follows(tmanet: Path) -> None:
-    frames = [f for f in listing(tmanet).frames if f.sequence == "0006R0"]
+def test_unlabelled_frames_join_the_split_of_the_next_labelled_one(tmanet: Path) -> None:
+    frames = [f for f in list_frames(tmanet).frames if f.sequence == "0006R0"]
 
     assert [(f.number, bool(f.label)) for f in frames] == [
         (928, False), (929, False), (930, True), (959, False), (960, True)]  # fmt: skip
@@ -157,29 +157,29 @@ def test_tmanet_labels_have_void_first(tmanet: Path) -> None:
     assert eleven.read_label(labelled)[0, :12].tolist() == [IGNORE_LABEL, *range(11)]
 
 
-def test_tmanet_test_list_may_leave_out_the_first_frame(tmanet: Path) -> None:
-    """Theirs has 232 frames, without Seq05VD_f00000; it is not asked for."""
-    listed = tmanet / "annotations" / "test.txt"
-    listed.write_text("0001TP_008550\n")
+def test_tmanet_test_list_may_omit_the_first_frame(tmanet: Path) -> None:
+    """The published list has 232 frames: it omits Seq05VD_f00000."""
+    test_list = tmanet / "annotations" / "test.txt"
+    test_list.write_text("0001TP_008550\n")
 
-    assert [f.number for f in listing(tmanet).frames if f.split == "test"] == [8550]
+    assert [f.number for f in list_frames(tmanet).frames if f.split == "test"] == [8550]
 
 
-def test_tmanet_name_in_two_lists_is_refused(tmanet: Path) -> None:
+def test_frame_in_two_tmanet_lists_is_refused(tmanet: Path) -> None:
     (tmanet / "annotations" / "val.txt").write_text("0006R0_f00930\n")
 
     with pytest.raises(UserError, match="val.txt, line 1: 0006R0_f00930 is in train too"):
-        listing(tmanet)
+        list_frames(tmanet)
 
 
-def test_fingerprint_follows_frames_without_label(tmanet: Path) -> None:
+def test_fingerprint_depends_on_unlabelled_frames(tmanet: Path) -> None:
     before = load(tmanet).fingerprint
     paint(tmanet / "image_sequence" / "0006R0_f00929.png", still(1))
 
     assert load(tmanet).fingerprint != before
 
 
-def test_official_form_trains(official: Path, tmp_path: Path) -> None:
+def test_official_layout_trains(official: Path, tmp_path: Path) -> None:
     config = tiny(dataset="camvid", clips=None, batch_size=1, steps=2)
 
     result = run(config, tmp_path / "t", tmp_path / "cache", official)
@@ -188,7 +188,7 @@ def test_official_form_trains(official: Path, tmp_path: Path) -> None:
     assert "miou_without_void" not in result.metrics
 
 
-def test_tmanets_form_trains_void_and_scores_with_and_without(tmanet: Path, tmp_path: Path) -> None:
+def test_tmanet_layout_trains_void_and_scores_both_ways(tmanet: Path, tmp_path: Path) -> None:
     config = tiny(
         dataset="camvid", clips=None, void_class=True, head="tma", memory_length=1, steps=2,
         batch_size=1,

@@ -9,7 +9,8 @@ from PIL import Image
 
 from tests.conftest import paint_camvid
 from vss.data.check.inspection import inspect, open_dataset
-from vss.data.clips import IGNORE_LABEL, Frame, VideoDataset, clips_of
+from vss.data.clips import list_clips
+from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
 
 CLASSES = {"road": (1, 1, 1), "sky": (2, 2, 2), "never": (3, 3, 3)}
@@ -60,7 +61,7 @@ def test_predecessors_are_those_that_clips_are_made_of() -> None:
     assert train.predecessors_near == {1: 2, 2: 2, 3: 2, 4: 1}  # of 91 and 120
     for k in (1, 2, 3, 4):
         memories = [
-            set(clip.memory) - {clip.target} for clip in clips_of(dataset.frames, "train", k, 30)
+            set(clip.memory) - {clip.target} for clip in list_clips(dataset.frames, "train", k, 30)
         ]
         whole = sum(1 for memory in memories if len(memory) == k)
         assert train.predecessors[k] + train.predecessors_near[k] == whole

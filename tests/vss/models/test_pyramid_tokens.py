@@ -1,0 +1,61 @@
+"""Pyramid tokens of frames and of clips."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vss.models.attention import full_read
+from vss.models.pyramid_tokens import PYRAMID_BINS, Pooling, pool_over_time, pyramid_pool
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 9])
+def test_cube_tokens_read_as_three_dimensional_pooling_does(frames: int) -> None:
+    """Repeated windows are read once, with the logarithm of their number on the logit."""
+    generator = torch.Generator().manual_seed(0)
+    key, value = (
+        torch.randn(2, frames, c, 9, 11, dtype=torch.float64, generator=generator) for c in (3, 4)
+    )
+    query = torch.randn(2, 3, 20, dtype=torch.float64, generator=generator)
+
+    def tokens(x: Tensor) -> Tensor:
+        return pyramid_pool(x.flatten(0, 1)).unflatten(0, (2, frames))
+
+    def cube(x: Tensor) -> Tensor:
+        levels = [F.adaptive_avg_pool3d(x.transpose(1, 2), b).flatten(2) for b in PYRAMID_BINS]
+        return torch.cat(levels, dim=2)
+
+    keys, counts = pool_over_time(tokens(key), "cube")
+    values, _ = pool_over_time(tokens(value), "cube")
+    found = full_read(query, keys, values, 1.0, counts)
+
+    assert cube(key).shape[2] == 756
+    assert keys.shape[2] <= 756
+    torch.testing.assert_close(found, full_read(query, cube(key), cube(value), 1.0))
+
+
+def test_flat_pyramid_of_one_frame_is_that_of_the_image() -> None:
+    image = torch.randn(2, 3, 9, 11)
+
+    found, counts = pool_over_time(pyramid_pool(image)[:, None], "flat")
+
+    assert counts is None
+    torch.testing.assert_close(found, pyramid_pool(image))
+
+
+@pytest.mark.parametrize(
+    ("pooling", "counts"),
+    [
+        ("clip", [110, 219, 328, 428, 528]),
+        ("frame", [110, 220, 330, 440, 550]),
+        ("flat", [110] * 5),
+        ("cube", [110, 228, 456, 500, 756]),  # 756 less what repeats
+    ],
+)
+def test_number_of_tokens_is_the_documented_one(pooling: Pooling, counts: list[int]) -> None:
+    found = [
+        pool_over_time(torch.zeros(1, frames, 2, 110), pooling)[0].shape[2]
+        for frames in range(1, 6)
+    ]
+
+    assert found == counts
