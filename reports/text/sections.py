@@ -23,7 +23,11 @@ from reports.analysis.overview import (
 from reports.analysis.statistics import BETTER, NO_VERDICT, SEEDS_FOR_A_VERDICT, WORSE
 from reports.analysis.study import Compared, Study, class_differences, frontier
 from reports.figures import frames as samples
-from reports.figures import plots
+from reports.figures.class_heat_map import draw_class_heat_map
+from reports.figures.curves import draw_curves
+from reports.figures.differences import Bar, draw_differences
+from reports.figures.factor import draw_factor
+from reports.figures.frontier import Point, draw_frontier
 from reports.records import ExperimentRecord
 from reports.text.conditions import conditions, missing, repeating
 from reports.text.page import MAX_PICTURED_CELLS, PICTURES, PICTURES_TEXT, Page, several
@@ -190,7 +194,7 @@ def _draw_frontier(page: Page, path: Path) -> bool:
     rows = page.table.to_dict("records")
     best = frontier(page.latency_ms, {row["cell"]: row["mean"] for row in rows})
     points_of = [
-        plots.Point(
+        Point(
             cell=row["cell"],
             latency_ms=row["clip_median"],
             latency_low=row["clip_low"],
@@ -203,12 +207,12 @@ def _draw_frontier(page: Page, path: Path) -> bool:
         )
         for row in rows
     ]
-    return plots.frontier(points_of, path)
+    return draw_frontier(points_of, path)
 
 
 def _draw_differences(page: Page, path: Path) -> bool:
     bars = [
-        plots.Bar(
+        Bar(
             name=row["cell"],
             mean=100 * row["delta"],
             low=100 * row["low"],
@@ -220,7 +224,7 @@ def _draw_differences(page: Page, path: Path) -> bool:
         for row in page.table.to_dict("records")
         if row["cell"] in page.study.against_baseline
     ]
-    return plots.differences(bars, page.record.baseline, path)
+    return draw_differences(bars, page.record.baseline, path)
 
 
 def _draw_curves(page: Page, path: Path) -> bool:
@@ -236,7 +240,7 @@ def _draw_curves(page: Page, path: Path) -> bool:
             ("mIoU on val (%)", "val/miou", 100),
         )
     }
-    return plots.curves(panels, [page.record.baseline, *best], path)
+    return draw_curves(panels, [page.record.baseline, *best], path)
 
 
 def _factors(page: Page) -> str:
@@ -270,7 +274,7 @@ def _factor_plots(page: Page) -> list[str]:
             name: [scores.get(cell or "", (math.nan, math.nan)) for cell in cells]
             for name, cells in lines.items()
         }
-        if plots.factor(setting, [plain(value) for value in values], drawn, file):
+        if draw_factor(setting, [plain(value) for value in values], drawn, file):
             parts.append(f"![mIoU against {escape(setting)}]({file.name})")
     return parts
 
@@ -329,7 +333,7 @@ def _draw_classes(page: Page, found: Mapping[str, Mapping[str, Compared]], path:
         [name in found[cell] and found[cell][name].verdict in (BETTER, WORSE) for name in classes]
         for cell in cells
     ]
-    return plots.class_heat_map(cells, classes, values, marked, path)
+    return draw_class_heat_map(cells, classes, values, marked, path)
 
 
 def _class_iou(name: str, row: pd.Series) -> str:
