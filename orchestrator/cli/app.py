@@ -308,12 +308,12 @@ def _export(experiment: "Experiment", folder: Path) -> None:
 
 
 def _check_sort(sort: str | None) -> None:
-    from reports.analysis.overview import SORTS
+    from reports.text.columns import orders
     from vss.catalog import did_you_mean
 
-    if sort is not None and sort not in SORTS:
-        hint = did_you_mean(sort, SORTS)
-        raise UserError(f"cannot sort by '{sort}'{hint}; known: {', '.join(SORTS)}")
+    if sort is not None and sort not in orders():
+        hint = did_you_mean(sort, orders())
+        raise UserError(f"cannot sort by '{sort}'{hint}; known: {', '.join(orders())}")
 
 
 def _report(
