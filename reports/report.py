@@ -1,18 +1,15 @@
 """The report of an experiment in all its forms: Markdown, HTML, CSV, JSON and TeX in one folder."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-
-from reports.analysis import overview as tables
-from reports.analysis.overview import duration, interval, number, signed, spread
+from reports.analysis.overview import build_overview, build_trial_table
 from reports.analysis.study import Study
 from reports.formats import html
 from reports.formats import latex as tex
 from reports.formats import results_json as saved
 from reports.records import ExperimentRecord
+from reports.text.columns import paper_columns, sort_rows
 from reports.text.page import FIGURES, PICTURES, Page
 from reports.text.sections import SECTIONS
 
@@ -26,7 +23,7 @@ def build_report(
         record: the experiment.
         out: the folder; made if need be, files of an earlier report are replaced.
         pictures: show frames of the dataset.
-        sort: what the main table is sorted by, see `tables.SORTS`; None: the order of the spec.
+        sort: one of `reports.text.columns.orders()`; None: the order of the spec.
 
     Returns:
         the path of report.md.
@@ -74,10 +71,9 @@ def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = N
 
 def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None) -> Path:
     study = Study(record)
-    table = tables.in_order(tables.overview(study), sort)
-    page = Page(study, table, out, pictures)
+    page = Page(study, sort_rows(build_overview(study), sort), out, pictures)
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
-    tables.results(record).to_csv(out / "results.csv", index=False)
+    build_trial_table(record).to_csv(out / "results.csv", index=False)
     saved.save(record, out)
     (out / "table.tex").write_text(_tex(page), encoding="utf-8")
     (out / "report.html").write_text(html.page(record.name, text, out), encoding="utf-8")
@@ -88,17 +84,7 @@ def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None
 
 def _tex(page: Page) -> str:
     """The main table, for a paper."""
-    columns: dict[str, Callable[[pd.Series], str]] = {
-        "cell": lambda r: r["cell"],
-        "mIoU % (seeds)": lambda r: spread(r["mean"], r["std"], r["n"]),
-        "points": lambda r: signed(100 * r["delta"]),
-        "95 % interval": lambda r: interval(100 * r["low"], 100 * r["high"]),
-        "verdict": lambda r: r["verdict"],
-        "training time": lambda r: duration(r["train_seconds"]),
-        "clip ms": lambda r: number(r["clip_median"], 2),
-        "streaming ms": lambda r: number(r["streaming_median"], 2),
-        "parameters, M": lambda r: number(r["parameters"] / 1e6, 2),
-    }
-    rows = [[show(row) for show in columns.values()] for _, row in page.table.iterrows()]
+    columns = paper_columns()
+    rows = [[text(row) for text in columns.values()] for row in page.rows]
     caption = f"{page.record.name}: differences are from {page.record.baseline}."
     return tex.booktabs(caption, f"tab:{page.record.name}", list(columns), rows)

@@ -63,12 +63,12 @@ def compare(
 def _check_sort(sort: str | None) -> None:
     if sort is None:
         return
-    from reports.analysis.overview import SORTS
+    from reports.text.columns import orders
     from vss.catalog import did_you_mean
 
-    if sort not in SORTS:
-        hint = did_you_mean(sort, SORTS)
-        raise UserError(f"cannot sort by '{sort}'{hint}; choose one of {', '.join(SORTS)}")
+    if sort not in orders():
+        hint = did_you_mean(sort, orders())
+        raise UserError(f"cannot sort by '{sort}'{hint}; choose one of {', '.join(orders())}")
 
 
 def _report(

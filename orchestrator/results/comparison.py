@@ -10,9 +10,10 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report import records
 from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import Tracker
-from reports.analysis import overview as tables
+from reports.analysis.overview import build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
+from reports.text.format import MISSING, interval, number, signed, spread
 from vss import catalog
 from vss.errors import UserError
 
@@ -64,15 +65,16 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for pair in pairs:
-        for _, row in tables.overview(Study(pair, metric)).iterrows():
-            first = row["verdict"] == "baseline"
+        for row in build_overview(Study(pair, metric)):
+            low, high = row.interval
+            verdict = row.compared.verdict if row.compared else MISSING
             table.add_row(
-                row["cell"],
-                tables.spread(row["mean"], row["std"], row["n"]),
-                "" if first else tables.signed(100 * row["delta"]),
-                "" if first else tables.interval(100 * row["low"], 100 * row["high"]),
-                "" if first else row["verdict"],
-                tables.number(row["clip_median"], 2),
+                row.cell,
+                spread(row.score.mean, row.score.std, row.score.n),
+                "" if row.is_baseline else signed(100 * row.difference),
+                "" if row.is_baseline else interval(100 * low, 100 * high),
+                "" if row.is_baseline else verdict,
+                number(row.clip.median_ms, 2),
             )
     return table
 

@@ -18,10 +18,11 @@ from orchestrator.tracking.artifacts import Fields
 from orchestrator.tracking.store import without_garbage_collection
 from orchestrator.tracking.tracker import RunContent, Tracker
 from orchestrator.tracking.trial_run import NUMBERS, metric_name
-from reports.analysis import overview as tables
+from reports.analysis.overview import build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report
+from reports.text.columns import terminal_columns
 from reports.text.page import MAX_PICTURED_CELLS
 from vss import catalog
 from vss.errors import UserError
@@ -114,19 +115,14 @@ def result_table(record: ExperimentRecord) -> Table:
     """The report's main table, for the terminal."""
     title = f"{record.name}: mIoU on {_split(record)}"
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    shown.add_column("cell", overflow="fold", min_width=12)
-    headings = ("mIoU %", "points", "verdict", "training\ntime", "latency\nms")
-    for heading in headings:
-        shown.add_column(heading, justify="right", no_wrap=True)
-    for _, row in tables.overview(Study(record)).iterrows():
-        shown.add_row(
-            row["cell"],
-            tables.spread(row["mean"], row["std"], row["n"]),
-            tables.signed(100 * row["delta"]),
-            row["verdict"],
-            tables.duration(row["train_seconds"]),
-            tables.number(row["clip_median"], 2),
-        )
+    columns = terminal_columns()
+    for heading in columns:
+        if heading == "cell":
+            shown.add_column(heading, overflow="fold", min_width=12)
+        else:
+            shown.add_column(heading, justify="right", no_wrap=True)
+    for row in build_overview(Study(record)):
+        shown.add_row(*(text(row) for text in columns.values()))
     return shown
 
 

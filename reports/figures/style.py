@@ -21,6 +21,9 @@ WIDTH_INCHES = 7
 _WIDEST = 3.3  # times as wide as high: in HTML what is wider counts as a strip of frames
 _LEADER = 0.05  # of a figure's width, from axes to the labels beside them
 SMALL = 8  # points: labels inside a figure
+NAME_CHARACTERS = 34
+COLOURED = 10  # lines: beyond, only the cells named first have a colour
+_CUT = 2.5  # times as long as is usual in a figure: intervals are cut off there
 BASELINE, OTHER, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
 # Paul Tol's muted scheme, told apart by colour-blind readers, without the hue of the baseline.
 SERIES = (
@@ -172,3 +175,11 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
     placed = np.empty(len(wanted))
     placed[order] = np.clip(fitted, low, high - steps[-1]) + steps
     return [float(place) for place in placed]
+
+
+def readable_reach(lengths: Sequence[float]) -> float:
+    """How far intervals may reach before they are cut off; 0 of no lengths.
+
+    Very uncertain intervals would shrink the differences between cells to nothing.
+    """
+    return _CUT * float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0

@@ -1,12 +1,10 @@
-"""How an experiment was measured, what is missing, and how to repeat it."""
+"""How an experiment was measured, and how to repeat it."""
 
-import math
 from collections.abc import Sequence
 
-from reports.analysis.overview import escape
 from reports.records import ExperimentRecord, RunRecord
-from reports.text.page import Page, several
-from reports.text.summary import plain
+from reports.text.format import escape, setting_value
+from reports.text.page import Page
 
 
 def conditions(page: Page) -> str:
@@ -83,11 +81,12 @@ def _settings(run: RunRecord, label: str, names: Sequence[str]) -> str:
 
     What does not apply or is 0, which is to say off, is left out.
     """
-    known = [(name, run.settings.get(name)) for name in names]
+    values = {name: run.settings.get(name) for name in names}
     return ", ".join(
-        plain(value) if name == label or len(names) == 1 else f"{name} {plain(value)}"
-        for name, value in known
+        text if name == label or len(names) == 1 else f"{name} {text}"
+        for name, value in values.items()
         if value is not None and (value != 0 or isinstance(value, bool))
+        for text in [setting_value(value)]
     )
 
 
@@ -139,67 +138,3 @@ def repeating(page: Page) -> str:
     if record.command:
         parts += ["Save this as `spec.yaml`, then", f"    {record.command}"]
     return "\n\n".join([*parts, f"````yaml\n{record.source.rstrip()}\n````"])
-
-
-def missing(page: Page) -> str:
-    """What has no numbers, and what has some of them only."""
-    lines = [
-        f"- {escape(run.cell)}, seed {run.seed}: {run.state}"
-        + (f", {escape(run.message)}" if run.message else "")
-        for run in page.record.runs
-        if run.state != "FINISHED"
-    ]
-    lines += _gaps(page)
-    return "### What is missing\n\n" + "\n".join(lines) if lines else ""
-
-
-def _gaps(page: Page) -> list[str]:
-    """What finished trials lack, and what the report cannot say for that."""
-    runs = page.record.finished
-    lacks: dict[str, list[RunRecord]] = {
-        "no counts of single frames (frames.npz), so no interval of any cell covers the test set": [
-            run for run in runs if run.confusions is None
-        ],
-        "no curves (curves.csv)": [run for run in runs if not run.curves],
-        "a score that is no number": [
-            run for run in runs if math.isnan(run.metrics.get(page.study.metric, math.nan))
-        ],
-    }
-    lines = [
-        f"- {escape(run.cell)}, seed {run.seed}: {escape(run.message)}"
-        for run in runs
-        if run.message
-    ]
-    lines += [f"- {what}: {_trials(found)}" for what, found in lacks.items() if found]
-    if runs and not lacks[next(iter(lacks))] and page.study.test_sets is None:
-        lines.append(
-            "- trials were scored on different frames or data, so no interval covers the test set"
-        )
-    costs = page.record.costs
-    unmeasured = [
-        escape(cell)
-        for cell in page.record.cells
-        if page.study.runs(cell) and (cell not in costs or costs[cell].clip is None)
-    ]
-    if unmeasured and page.record.latency_conditions:
-        lines.append(f"- no latency, so not in its figure: {several(unmeasured)}")
-    lines += [
-        f"- class {escape(name)}: in no label of {several([escape(c) for c in cells])}"
-        for name, cells in _absent_classes(page).items()
-    ]
-    return lines
-
-
-def _absent_classes(page: Page) -> dict[str, list[str]]:
-    """Class -> the cells that have no IoU of it: it is neither labelled nor predicted."""
-    absent: dict[str, list[str]] = {}
-    for cell in page.record.cells:
-        for run in list(page.study.runs(cell).values())[:1]:
-            for name in run.classes:
-                if name not in run.iou or math.isnan(run.iou[name]):
-                    absent.setdefault(name, []).append(cell)
-    return absent
-
-
-def _trials(runs: Sequence[RunRecord]) -> str:
-    return several([f"{escape(run.cell)}, seed {run.seed}" for run in runs], "; ")

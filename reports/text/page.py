@@ -1,69 +1,65 @@
-"""A report in the making, as its sections see it."""
+"""What every section of a report is written from, and the files that sections write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import pandas as pd
-
 from reports.analysis.factors import Effect, Interaction, effects, interactions
-from reports.analysis.study import Study
+from reports.analysis.overview import CellRow
+from reports.analysis.study import Study, frontier
 from reports.records import ExperimentRecord
 
-_NAMED = 8  # trials or cells that a line names before it says how many more there are
 PICTURES = "pictures"
-# What an earlier report may have left.
+PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
+MAX_PICTURED_CELLS = 6
+# Every figure that a section may draw.
 FIGURES = (
     "accuracy_latency.png",
     "differences.png",
     "curves.png",
     "classes.png",
     "factor-*.png",
-    "seeds.png",
 )
-PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
-MAX_PICTURED_CELLS = 6
 
 
 @dataclass(frozen=True)
 class Page:
-    """A report in the making: what the sections read, and where they leave figures.
+    """A report in the making: the numbers, and the folder that figures are drawn into.
 
     Attributes:
         study: the numbers, ready to be compared.
-        table: one row a cell, see `tables.overview`.
+        rows: the main table, as it is sorted.
         folder: of the report.
-        pictures: show frames of the dataset.
+        pictures: whether to show frames of the dataset.
     """
 
     study: Study
-    table: pd.DataFrame
+    rows: Sequence[CellRow]
     folder: Path
     pictures: bool = True
 
     @property
     def record(self) -> ExperimentRecord:
-        """What the report is of."""
+        """The experiment that is reported on."""
         return self.study.record
 
     @cached_property
     def latency_ms(self) -> Mapping[str, float]:
-        """Cell -> median latency of a clip."""
-        return dict(zip(self.table["cell"], self.table["clip_median"], strict=True))
+        """Cell -> median clip latency; NaN where it was not measured."""
+        return {row.cell: row.clip.median_ms for row in self.rows}
 
     @cached_property
-    def effects(self) -> list[Effect]:
-        """What each setting does."""
+    def frontier(self) -> Sequence[str]:
+        """The cells on the accuracy-latency frontier, the fastest first."""
+        return frontier(self.latency_ms, {row.cell: row.score.mean for row in self.rows})
+
+    @cached_property
+    def effects(self) -> Sequence[Effect]:
+        """The main effects of the settings that vary."""
         return effects(self.study)
 
     @cached_property
-    def interactions(self) -> list[Interaction]:
-        """Which settings act together."""
+    def interactions(self) -> Sequence[Interaction]:
+        """The interactions of the settings that vary."""
         return interactions(self.study)
-
-
-def several(names: Sequence[str], apart: str = ", ") -> str:
-    """Some names, and how many more there are."""
-    more = len(names) - _NAMED
-    return apart.join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.analysis.factors import Effect, Interaction
-from reports.analysis.overview import escape, number, percent
 from reports.analysis.statistics import (
     BETTER,
     NO_VERDICT,
@@ -18,6 +17,7 @@ from reports.analysis.statistics import (
     summarise,
 )
 from reports.analysis.study import Compared, Study, best_against_next, frontier
+from reports.text.format import escape, number, percent, setting_value
 
 _NAMED = 3  # cells or settings that a sentence names before it says how many more there are
 
@@ -154,14 +154,7 @@ def points(compared: Compared) -> str:
 
 def shown(value: Any) -> str:
     """A setting's value as a reader would say it, in Markdown."""
-    return escape(plain(value))
-
-
-def plain(value: Any) -> str:
-    """A setting's value as a reader would say it."""
-    if value is None:
-        return "not set"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return escape(setting_value(value))
 
 
 def _score(study: Study, cell: str) -> str:

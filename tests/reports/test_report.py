@@ -183,7 +183,7 @@ def test_table_is_sorted_the_best_first_and_what_is_unknown_last(tmp_path: Path)
 
 
 def test_unknown_order_is_refused(study: ExperimentRecord, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot sort by 'beauty'; known: miou, difference"):
+    with pytest.raises(ValueError, match="cannot sort by 'beauty'; known: cell, miou, difference"):
         build_report(study, tmp_path, sort="beauty")
 
 

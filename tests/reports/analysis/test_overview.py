@@ -1,50 +1,65 @@
+"""The numbers in the report's tables."""
+
 import math
 
-import pandas as pd
 import pytest
-from markdown_it import MarkdownIt
 
-from reports.analysis import overview as tables
-from reports.analysis.overview import duration, escape, overview, per_class, render, results, spread
+from reports.analysis.overview import (
+    CellRow,
+    average_class_iou,
+    build_overview,
+    build_trial_table,
+)
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord, RunRecord
+from reports.text.format import duration
 from tests.reports.conftest import finished, record
 
 
-def test_a_row_of_a_cell(study: ExperimentRecord) -> None:
-    base, new = overview(Study(study)).to_dict("records")
+def rows_of(experiment: ExperimentRecord) -> dict[str, CellRow]:
+    return {row.cell: row for row in build_overview(Study(experiment))}
 
-    assert (base["cell"], base["n"], base["delta"], base["verdict"]) == ("base", 3, 0, "baseline")
-    assert (base["clip_ratio"], base["streaming_median"]) == (1, 2.0)
-    assert new["mean"] == pytest.approx(0.51)
-    assert new["std"] == pytest.approx(0.01)
-    assert new["delta"] == pytest.approx(0.09)
-    assert new["delta_relative"] == pytest.approx(0.09 / 0.42)
-    assert new["train_relative"] == pytest.approx(0.5)
-    assert new["verdict"] == "better"
-    assert new["low"] < 0.09 < new["high"]
-    assert (new["low_all"], new["high_all"]) == (new["low"], new["high"])  # one comparison
-    assert (new["clip_median"], new["clip_p95"], new["clip_ratio"]) == (6.0, 7.0, 1.5)
-    assert (new["gflops"], new["memory_mib"]) == (12.5, 64.0)
-    assert new["parameters"] == 2_000_000
+
+def test_a_row_of_a_cell(study: ExperimentRecord) -> None:
+    base, new = build_overview(Study(study))
+
+    assert (base.cell, base.score.n, base.difference) == ("base", 3, 0)
+    assert (base.is_baseline, base.compared) == (True, None)
+    assert (base.clip.ratio, base.streaming.median_ms) == (1, 2.0)
+    assert new.score.mean == pytest.approx(0.51)
+    assert new.score.std == pytest.approx(0.01)
+    assert new.difference == pytest.approx(0.09)
+    assert new.relative_difference == pytest.approx(0.09 / 0.42)
+    assert new.relative_train_seconds == pytest.approx(0.5)
+    assert new.compared is not None
+    assert new.compared.verdict == "better"
+    assert new.interval[0] < 0.09 < new.interval[1]
+    assert new.simultaneous_interval == new.interval  # one comparison
+    assert (new.clip.median_ms, new.clip.p95_ms, new.clip.ratio) == (6.0, 7.0, 1.5)
+    assert (new.gflops, new.memory_mib) == (12.5, 64.0)
+    assert new.parameters == 2_000_000
 
 
 def test_cell_without_a_result_is_a_row_of_nothing() -> None:
     lost = RunRecord("new", 0, "x", "FAILED", {}, message="bad luck")
 
-    row = overview(Study(record([finished("base", 0, 0.4), lost]))).to_dict("records")[1]
+    row = rows_of(record([finished("base", 0, 0.4), lost]))["new"]
 
-    assert (row["cell"], row["n"]) == ("new", 0)
-    assert all(math.isnan(row[name]) for name in ("mean", "delta", "train_seconds", "parameters"))
+    assert row.score.n == 0
+    assert row.compared is None
+    assert all(
+        math.isnan(value)
+        for value in (row.score.mean, row.difference, row.train_seconds, row.parameters)
+    )
 
 
 def test_baseline_without_a_result_leaves_the_means() -> None:
     lost = RunRecord("base", 0, "x", "FAILED", {})
 
-    row = overview(Study(record([lost, finished("new", 0, 0.4)]))).to_dict("records")[1]
+    row = rows_of(record([lost, finished("new", 0, 0.4)]))["new"]
 
-    assert row["mean"] == 0.4
-    assert math.isnan(row["delta"])
+    assert row.score.mean == 0.4
+    assert math.isnan(row.difference)
 
 
 def test_failed_seed_is_left_out_of_the_mean() -> None:
@@ -54,9 +69,9 @@ def test_failed_seed_is_left_out_of_the_mean() -> None:
         finished("base", 2, 0.6),
     ]
 
-    row = overview(Study(record(runs))).to_dict("records")[0]
+    row = rows_of(record(runs))["base"]
 
-    assert (row["mean"], row["n"]) == (pytest.approx(0.5), 2)
+    assert (row.score.mean, row.score.n) == (pytest.approx(0.5), 2)
 
 
 def test_class_means_leave_out_seeds_where_the_class_does_not_occur() -> None:
@@ -65,97 +80,36 @@ def test_class_means_leave_out_seeds_where_the_class_does_not_occur() -> None:
         finished("base", 1, 0.4, iou={"road": 0.6, "sky": 0.2}),
     ]
 
-    found = per_class(record(runs))
+    means = average_class_iou(record(runs))["base"]
 
-    assert list(found.columns) == ["road", "sky"]
-    assert found.loc["base", "road"] == pytest.approx(0.7)
-    assert found.loc["base", "sky"] == pytest.approx(0.2)
+    assert list(means) == ["road", "sky"]
+    assert means["road"] == pytest.approx(0.7)
+    assert means["sky"] == pytest.approx(0.2)
 
 
-def test_results_hold_every_trial_and_setting(study: ExperimentRecord) -> None:
+def test_trial_table_holds_every_trial_and_setting(study: ExperimentRecord) -> None:
     failed = RunRecord("new", 3, "lost", "FAILED", {"steps": 10}, message="bad luck")
 
-    found = results(record([*study.runs, failed]))
+    table = build_trial_table(record([*study.runs, failed]))
 
-    assert len(found) == 7
-    assert not found.columns.duplicated().any()
-    assert found.iloc[0]["miou"] == 0.40
-    assert found.iloc[0]["iou/road"] == 0.40
-    assert found.iloc[-1]["message"] == "bad luck"
-    assert found.iloc[-1]["steps"] == 10
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [
-        (0.0, "0-00:00:00"),
-        (59.6, "0-00:01:00"),
-        (3_661.0, "0-01:01:01"),
-        (86_399.6, "1-00:00:00"),
-        (2 * 86_400 + 5 * 3600 + 7 * 60 + 9, "2-05:07:09"),
-        (120 * 86_400.0, "120-00:00:00"),
-        (math.nan, "-"),
-    ],
-)
-def test_duration_is_written_as_in_the_paper(seconds: float, shown: str) -> None:
-    assert duration(seconds) == shown
-
-
-def test_spread_says_how_many_seeds() -> None:
-    assert spread(0.5123, 0.0045, 3) == "51.23 ± 0.45 (3)"
-    assert spread(0.5123, math.nan, 1) == "51.23 (1)"
-    assert spread(math.nan, math.nan, 0) == "-"
-
-
-def test_numbers_and_dashes() -> None:
-    assert tables.percent(0.7541) == "75.41"
-    assert tables.signed(1.018) == "+1.02"
-    assert tables.signed(-0.166, 1, " %") == "-0.2 %"
-    assert tables.number(12_345.67) == "12,345.7"
-    assert {tables.percent(math.nan), tables.signed(math.nan), tables.number(math.nan)} == {"-"}
-
-
-NASTY = [
-    "a|b", "a < b & c", "$x$", "*bold*", "_under_ snake_case", "[a](b)", "`tick`", "~~gone~~",
-    "back\\slash", "<b>tag</b>", "two\nlines", "![p](q.png)", "ümläut ± 4",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", NASTY)
-def test_any_name_survives_markdown_as_it_is(name: str) -> None:
-    table = pd.DataFrame({"cell": [name], "value": [1]})
-    text = render(table, {"cell": lambda r: escape(r["cell"]), "v": lambda r: str(r["value"])})
-
-    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
-
-    cells = [t for t in tokens if t.type == "inline"]
-    assert len(cells) == 4
-    children = cells[2].children or []
-    assert {child.type for child in children} <= {"text", "text_special"}
-    assert "".join(child.content for child in children) == " ".join(name.split())
-
-
-def test_snake_case_needs_no_escape() -> None:
-    assert escape("head=tma memory_length=4") == "head=tma memory_length=4"
+    assert len(table) == 7
+    assert not table.columns.duplicated().any()
+    assert table.iloc[0]["miou"] == 0.40
+    assert table.iloc[0]["iou/road"] == 0.40
+    assert table.iloc[-1]["message"] == "bad luck"
+    assert table.iloc[-1]["steps"] == 10
 
 
 def test_published_figures_stand_beside() -> None:
     published = {"base": {"miou": 0.7541, "train_seconds": 52953.0}}
 
-    (row,) = overview(Study(record([finished("base", 0, 0.4)], published=published))).to_dict(
-        "records"
-    )
+    row = rows_of(record([finished("base", 0, 0.4)], published=published))["base"]
 
-    assert (row["published_miou"], row["published_seconds"]) == (0.7541, 52953.0)
-
-
-def test_interval_shows_both_signs_or_a_dash() -> None:
-    assert tables.interval(-0.123, 4.567) == "-0.12 to +4.57"
-    assert tables.interval(math.nan, math.nan) == "-"
+    assert (row.published_miou, row.published_seconds) == (0.7541, 52953.0)
 
 
 def test_the_papers_table_entered_as_records_gives_its_percentages() -> None:
-    """Accuracy, and training time as D-HH:MM:SS printed: see `published`, in seconds."""
+    """The paper prints accuracy, and training time as D-HH:MM:SS; records hold seconds."""
     cells = {
         "TMANet": (0.7541, 52953.0),
         "APNB-TMANet": (0.7528, 49911.0),
@@ -165,13 +119,13 @@ def test_the_papers_table_entered_as_records_gives_its_percentages() -> None:
         finished(cell, 0, miou, train_seconds=seconds) for cell, (miou, seconds) in cells.items()
     ]
 
-    table = overview(Study(record(runs))).set_index("cell")
+    rows = rows_of(record(runs))
 
-    assert (100 * table["delta_relative"]).round(3).to_dict() == {
+    assert {cell: round(100 * row.relative_difference, 3) for cell, row in rows.items()} == {
         "TMANet": 0.0, "APNB-TMANet": -0.172, "Asym-TMANet": 1.021,
     }  # fmt: skip
-    assert round(100 * table["train_relative"]["APNB-TMANet"], 3) == -5.745
-    assert round(100 * table["train_relative"]["Asym-TMANet"], 2) == 24.67
+    assert round(100 * rows["APNB-TMANet"].relative_train_seconds, 3) == -5.745
+    assert round(100 * rows["Asym-TMANet"].relative_train_seconds, 2) == 24.67
     assert [duration(seconds) for _, seconds in cells.values()] == [
         "0-14:42:33", "0-13:51:51", "0-18:20:18",
     ]  # fmt: skip
@@ -180,6 +134,6 @@ def test_the_papers_table_entered_as_records_gives_its_percentages() -> None:
 def test_the_papers_memory_of_three_and_the_current_frame_took_longer() -> None:
     runs = [finished(cell, 0, 0.7, train_seconds=s) for cell, s in (("4", 49911), ("3+1", 65728))]
 
-    table = overview(Study(record(runs))).set_index("cell")
+    row = rows_of(record(runs))["3+1"]
 
-    assert round(100 * table["train_relative"]["3+1"], 1) == 31.7
+    assert round(100 * row.relative_train_seconds, 1) == 31.7

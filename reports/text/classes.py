@@ -1,0 +1,75 @@
+"""The section on the IoU of each class."""
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from reports.analysis.overview import average_class_iou
+from reports.analysis.statistics import BETTER, NO_VERDICT, WORSE
+from reports.analysis.study import Compared, class_differences
+from reports.figures.class_heat_map import draw_class_heat_map
+from reports.text.format import escape, markdown_table, percent
+from reports.text.page import Page
+from reports.text.summary import points
+
+MAX_MAPPED_CELLS = 40  # of the heat map
+
+Differences = Mapping[str, Mapping[str, Compared]]  # cell -> class
+Row = tuple[str, Mapping[str, float]]  # a cell, and the IoU of each class
+
+
+def classes(page: Page) -> str:
+    """Write the table, the heat map and the classes that can be told from the baseline's."""
+    iou = average_class_iou(page.record)
+    names = list(dict.fromkeys(name for row in iou.values() for name in row))
+    if not names:
+        return ""
+    columns: dict[str, Callable[[Row], str]] = {"cell": lambda row: escape(row[0])}
+    columns |= {escape(name): partial(_class_iou, name) for name in names}
+    differences = class_differences(page.study)
+    parts = ["## IoU by class", markdown_table(iou.items(), columns), "Percent, mean over seeds."]
+    if _draw_heat_map(differences, page.folder / "classes.png"):
+        parts.append("![IoU by class against the baseline](classes.png)")
+    return "\n\n".join([*parts, *_separable(differences)])
+
+
+def _class_iou(name: str, row: Row) -> str:
+    return percent(row[1][name], 1)
+
+
+def _draw_heat_map(differences: Differences, path: Path) -> bool:
+    cells = list(differences)[:MAX_MAPPED_CELLS]
+    names = list(dict.fromkeys(name for cell in cells for name in differences[cell]))
+    table = [[differences[cell].get(name) for name in names] for cell in cells]
+    values = [[100 * c.difference.mean if c else math.nan for c in row] for row in table]
+    marked = [[c is not None and c.verdict in (BETTER, WORSE) for c in row] for row in table]
+    return draw_class_heat_map(cells, names, values, marked, path)
+
+
+def _separable(differences: Differences) -> list[str]:
+    """Write a line for each cell in which a class is separable from the baseline's."""
+    verdicts = {compared.verdict for row in differences.values() for compared in row.values()}
+    if not differences or verdicts == {NO_VERDICT}:
+        return []  # too few seeds, as the summary says
+    lines = [
+        f"- {escape(cell)} {' and '.join(parts)}"
+        for cell, row in differences.items()
+        if (parts := _helped_and_hurt(row))
+    ]
+    if not lines:
+        return ["No class of any cell is separable from the baseline's."]
+    return ["Against the baseline, all classes and cells judged together:\n\n" + "\n".join(lines)]
+
+
+def _helped_and_hurt(row: Mapping[str, Compared]) -> list[str]:
+    parts = []
+    for verb, verdict in (("helps", BETTER), ("hurts", WORSE)):
+        names = [
+            f"{escape(name)} ({points(compared)})"
+            for name, compared in row.items()
+            if compared.verdict == verdict
+        ]
+        if names:
+            parts.append(f"{verb} {', '.join(names)}")
+    return parts

@@ -1,0 +1,230 @@
+"""The columns of the main table: in the report, in a paper and in a terminal.
+
+`COLUMNS` is the only list of them. A heading says where a column is printed and what it is called
+there; None leaves it out.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.analysis.overview import CellRow, LatencyRow
+from reports.text.format import MISSING, duration, escape, interval, number, percent, signed, spread
+
+Rows = Sequence[CellRow]
+Text = Callable[[CellRow], str]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What rows are sorted by.
+
+    Attributes:
+        name: of the order, on the command line.
+        value: of a row; NaN if it was not measured.
+        highest_first: the best row has the highest value.
+    """
+
+    name: str
+    value: Callable[[CellRow], float | str]
+    highest_first: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the main table.
+
+    Attributes:
+        text: what to print of a row.
+        report: the heading in report.md and report.html.
+        paper: the heading in table.tex.
+        terminal: the heading in the terminal; lines are broken where it says.
+        order: how rows are sorted by this column.
+        is_needed: the report leaves the column out where this is false of its rows.
+    """
+
+    text: Text
+    report: str | None = None
+    paper: str | None = None
+    terminal: str | None = None
+    order: Order | None = None
+    is_needed: Callable[[Rows], bool] = lambda rows: True
+
+
+def report_columns(rows: Rows) -> dict[str, Text]:
+    """Return heading -> text for the report, without columns that would be empty."""
+    return {c.report: c.text for c in COLUMNS if c.report is not None and c.is_needed(rows)}
+
+
+def paper_columns() -> dict[str, Text]:
+    """Return heading -> text for a table in a paper."""
+    return {c.paper: c.text for c in COLUMNS if c.paper is not None}
+
+
+def terminal_columns() -> dict[str, Text]:
+    """Return heading -> text for a table in the terminal."""
+    return {c.terminal: c.text for c in COLUMNS if c.terminal is not None}
+
+
+def orders() -> Mapping[str, Order]:
+    """Return every order that rows can be sorted by, under its name."""
+    return {c.order.name: c.order for c in COLUMNS if c.order is not None}
+
+
+def sort_rows(rows: Rows, name: str | None) -> Rows:
+    """Sort rows by one of `orders()`, the best first; None leaves them in the order of the spec.
+
+    Rows without a value come last; equal rows stay in the order of the spec.
+
+    Raises:
+        ValueError: if there is no such order.
+    """
+    if name is None:
+        return rows
+    if name not in orders():
+        raise ValueError(f"cannot sort by '{name}'; known: {', '.join(orders())}")
+    order = orders()[name]
+    measured = [row for row in rows if not _is_nan(order.value(row))]
+    unmeasured = [row for row in rows if _is_nan(order.value(row))]
+    return sorted(measured, key=order.value, reverse=order.highest_first) + unmeasured
+
+
+def _is_nan(value: float | str) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _any_measured(value: Callable[[CellRow], float]) -> Callable[[Rows], bool]:
+    return lambda rows: any(not math.isnan(value(row)) for row in rows)
+
+
+def _cell(row: CellRow) -> str:
+    return f"**{escape(row.cell)}** (baseline)" if row.is_baseline else escape(row.cell)
+
+
+def _score(row: CellRow) -> str:
+    return spread(row.score.mean, row.score.std, row.score.n)
+
+
+def _points(row: CellRow) -> str:
+    return signed(100 * row.difference)
+
+
+def _ends(ends: tuple[float, float]) -> str:
+    return interval(100 * ends[0], 100 * ends[1])
+
+
+def _points_with_interval(row: CellRow) -> str:
+    ends = _ends(row.interval)
+    return _points(row) + (f" ({ends})" if ends != MISSING else "")
+
+
+def _simultaneous_interval(row: CellRow) -> str:
+    return "" if row.is_baseline else _ends(row.simultaneous_interval)
+
+
+def _verdict(row: CellRow) -> str:
+    if row.is_baseline:
+        return "baseline"
+    return MISSING if row.compared is None else row.compared.verdict
+
+
+def _latency(latency: LatencyRow) -> str:
+    if math.isnan(latency.median_ms):
+        return MISSING
+    return f"{number(latency.median_ms, 2)} ({number(latency.p95_ms, 2)})"
+
+
+def _ratio(latency: LatencyRow) -> str:
+    ratio = number(latency.ratio, 2)
+    if math.isnan(latency.ratio) or math.isnan(latency.ratio_low):
+        return ratio
+    return f"{ratio} ({number(latency.ratio_low, 2)} to {number(latency.ratio_high, 2)})"
+
+
+def _relative(fraction: float, digits: int) -> str:
+    return signed(100 * fraction, digits, " %")
+
+
+_HAS_STREAMING = _any_measured(lambda row: row.streaming.median_ms)
+
+COLUMNS = (
+    Column(_cell, report="cell", order=Order("cell", lambda row: row.cell)),
+    Column(lambda row: row.cell, paper="cell", terminal="cell"),
+    Column(
+        _score,
+        report="mIoU %, mean ± s.d. (seeds)",
+        paper="mIoU % (seeds)",
+        terminal="mIoU %",
+        order=Order("miou", lambda row: row.score.mean, highest_first=True),
+    ),
+    Column(
+        _points_with_interval,
+        report="difference, points (95 % interval)",
+        order=Order("difference", lambda row: row.difference, highest_first=True),
+    ),
+    Column(_points, paper="points", terminal="points"),
+    Column(lambda row: _ends(row.interval), paper="95 % interval"),
+    Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),
+    Column(
+        lambda row: _latency(row.clip),
+        report="latency ms, clip (p95)",
+        order=Order("latency", lambda row: row.clip.median_ms),
+    ),
+    Column(lambda row: _ratio(row.clip), report="clip, ratio"),
+    Column(
+        lambda row: _latency(row.streaming),
+        report="latency ms, streaming (p95)",
+        order=Order("streaming", lambda row: row.streaming.median_ms),
+        is_needed=_HAS_STREAMING,
+    ),
+    Column(lambda row: _ratio(row.streaming), report="streaming, ratio", is_needed=_HAS_STREAMING),
+    Column(
+        lambda row: duration(row.train_seconds),
+        report="training time",
+        paper="training time",
+        terminal="training\ntime",
+        order=Order("training-time", lambda row: row.train_seconds),
+    ),
+    Column(lambda row: _relative(row.relative_train_seconds, 1), report="time, relative"),
+    Column(lambda row: number(row.clip.median_ms, 2), paper="clip ms", terminal="latency\nms"),
+    Column(lambda row: number(row.streaming.median_ms, 2), paper="streaming ms"),
+    Column(
+        lambda row: number(row.parameters / 1e6, 2),
+        report="parameters, M",
+        paper="parameters, M",
+        order=Order("parameters", lambda row: row.parameters),
+    ),
+    Column(
+        lambda row: number(row.gflops, 1),
+        report="GFLOPs",
+        order=Order("gflops", lambda row: row.gflops),
+        is_needed=_any_measured(lambda row: row.gflops),
+    ),
+    Column(
+        lambda row: number(row.memory_mib, 0),
+        report="inference memory, MiB",
+        order=Order("memory", lambda row: row.memory_mib),
+        is_needed=_any_measured(lambda row: row.memory_mib),
+    ),
+    Column(
+        lambda row: number(row.peak_memory_mib, 0),
+        report="training memory, MiB",
+        order=Order("training-memory", lambda row: row.peak_memory_mib),
+    ),
+    Column(lambda row: _relative(row.relative_difference, 2), report="difference, relative"),
+    Column(
+        _simultaneous_interval,
+        report="95 % interval for all cells at once",
+        is_needed=lambda rows: len(rows) > 2 and _any_measured(lambda row: row.interval[0])(rows),
+    ),
+    Column(
+        lambda row: percent(row.published_miou),
+        report="published mIoU % (another protocol)",
+        is_needed=_any_measured(lambda row: row.published_miou),
+    ),
+    Column(
+        lambda row: duration(row.published_seconds),
+        report="published time",
+        is_needed=_any_measured(lambda row: row.published_seconds),
+    ),
+)

@@ -1,0 +1,88 @@
+"""The section on what each setting that varies does."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from reports.analysis.factors import Effect, Interaction, factor_lines
+from reports.analysis.study import Compared
+from reports.figures.factor import draw_factor
+from reports.text.format import escape, interval, markdown_table, setting_value, signed
+from reports.text.page import Page
+
+
+def factors(page: Page) -> str:
+    """Write the main effects, their plots and the interactions."""
+    if not page.effects:
+        return ""
+    parts = [
+        "## What each factor did",
+        "Averaged over all pairs of cells that differ in this setting alone.",
+        _effect_table(page.effects),
+        *_plots(page),
+    ]
+    if page.interactions:
+        parts += [
+            "Does one setting do more where another one has changed? The difference of the "
+            "differences:",
+            _interaction_table(page.interactions),
+        ]
+    return "\n\n".join(parts)
+
+
+def _effect_table(effects: Sequence[Effect]) -> str:
+    columns: dict[str, Callable[[Effect], str]] = {
+        "setting": _effect,
+        "pairs": lambda effect: str(len(effect.pairs)),
+        "mIoU, points": lambda effect: _points(effect.compared),
+        "95 % interval": lambda effect: _interval(effect.compared),
+        "verdict": lambda effect: effect.compared.verdict,
+    }
+    return markdown_table(effects, columns)
+
+
+def _interaction_table(interactions: Sequence[Interaction]) -> str:
+    columns: dict[str, Callable[[Interaction], str]] = {
+        "settings": _interaction,
+        "mIoU, points": lambda interaction: _points(interaction.compared),
+        "95 % interval": lambda interaction: _interval(interaction.compared),
+        "verdict": lambda interaction: interaction.compared.verdict,
+    }
+    return markdown_table(interactions, columns)
+
+
+def _effect(effect: Effect) -> str:
+    value, reference = setting_value(effect.value), setting_value(effect.reference)
+    return f"{escape(effect.setting)}: {escape(value)} instead of {escape(reference)}"
+
+
+def _interaction(interaction: Interaction) -> str:
+    changed = (values[1] for values in interaction.values)
+    return " with ".join(
+        f"{escape(setting)} {escape(setting_value(value))}"
+        for setting, value in zip(interaction.settings, changed, strict=True)
+    )
+
+
+def _points(compared: Compared) -> str:
+    return signed(100 * compared.difference.mean)
+
+
+def _interval(compared: Compared) -> str:
+    low, high = compared.difference.interval()
+    return interval(100 * low, 100 * high)
+
+
+def _plots(page: Page) -> list[str]:
+    """Draw a line plot for each factor that takes part in a pair of cells."""
+    nothing = (math.nan, math.nan)
+    scores = {row.cell: (100 * row.score.mean, 100 * row.score.std) for row in page.rows}
+    parts = []
+    for number, (setting, values, lines) in enumerate(factor_lines(page.study), start=1):
+        file = page.folder / f"factor-{number}.png"
+        points = {
+            name: [scores.get(cell or "", nothing) for cell in cells]
+            for name, cells in lines.items()
+        }
+        if draw_factor(setting, [setting_value(value) for value in values], points, file):
+            parts.append(f"![mIoU against {escape(setting)}]({file.name})")
+    return parts

@@ -1,0 +1,78 @@
+"""Numbers, names and tables as Markdown text. A value that was not measured is a dash."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+Row = TypeVar("Row")
+
+MISSING = "-"
+
+
+def markdown_table(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], str]]) -> str:
+    """Write a Markdown table.
+
+    Args:
+        rows: one a line.
+        columns: heading -> what to print of a row; the first column is left-aligned.
+    """
+    lines = [" | ".join(columns), " | ".join([":--", *["--:"] * (len(columns) - 1)])]
+    lines += [" | ".join(text(row) for text in columns.values()) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def escape(text: str) -> str:
+    """Escape text so that Markdown prints it as it is; ordinary names stay readable."""
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", flat)
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """0.7541 -> 75.41."""
+    return MISSING if math.isnan(fraction) else f"{100 * fraction:.{digits}f}"
+
+
+def signed(number: float, digits: int = 2, unit: str = "") -> str:
+    """1.018 -> +1.02."""
+    return MISSING if math.isnan(number) else f"{number:+.{digits}f}{unit}"
+
+
+def number(value: float, digits: int = 1) -> str:
+    """12345.67 -> 12,345.7."""
+    return MISSING if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """1.018, 3.1 -> +1.02 to +3.10."""
+    return MISSING if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
+
+
+def spread(mean: float, std: float, n: int) -> str:
+    """Fractions to mean ± standard deviation (n), in percent."""
+    if n == 0:
+        return MISSING
+    return f"{percent(mean)} ± {percent(std)} ({n})" if n > 1 else f"{percent(mean)} (1)"
+
+
+def duration(seconds: float) -> str:
+    """52953 -> 0-14:42:33, which is D-HH:MM:SS."""
+    if math.isnan(seconds):
+        return MISSING
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"{days}-{hour:02d}:{minute:02d}:{second:02d}"
+
+
+def setting_value(value: Any) -> str:
+    """True -> true, None -> not set; other values as Python writes them."""
+    if value is None:
+        return "not set"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def first_names(names: Sequence[str], limit: int = 8, separator: str = ", ") -> str:
+    """The first names of a list, and how many more there are."""
+    more = len(names) - limit
+    return separator.join(names[:limit]) + (f" and {more} more" if more > 0 else "")

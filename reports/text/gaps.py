@@ -1,0 +1,83 @@
+"""The section on what is missing."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from reports.records import RunRecord
+from reports.text.format import escape, first_names
+from reports.text.page import Page
+
+
+def missing(page: Page) -> str:
+    """List the trials without a result, and what finished trials lack."""
+    lines = [
+        *_unfinished(page),
+        *_damaged(page),
+        *_incomplete(page),
+        *_unmeasured(page),
+        *_absent(page),
+    ]
+    return "### What is missing\n\n" + "\n".join(lines) if lines else ""
+
+
+def _unfinished(page: Page) -> Iterator[str]:
+    for run in page.record.runs:
+        if run.state != "FINISHED":
+            message = f", {escape(run.message)}" if run.message else ""
+            yield f"- {_trial(run)}: {run.state}{message}"
+
+
+def _damaged(page: Page) -> Iterator[str]:
+    for run in page.record.finished:
+        if run.message:
+            yield f"- {_trial(run)}: {escape(run.message)}"
+
+
+def _incomplete(page: Page) -> Iterator[str]:
+    """Name the trials that lack a file or a score, with what the report cannot tell for it."""
+    runs = page.record.finished
+    uncounted = [run for run in runs if run.confusions is None]
+    gaps = {
+        "no counts of single frames (frames.npz), so no interval of any cell covers the test set":
+            uncounted,
+        "no curves (curves.csv)": [run for run in runs if not run.curves],
+        "a score that is no number": [
+            run for run in runs if math.isnan(run.metrics.get(page.study.metric, math.nan))
+        ],
+    }  # fmt: skip
+    for gap, trials in gaps.items():
+        if trials:
+            yield f"- {gap}: {first_names([_trial(run) for run in trials], separator='; ')}"
+    if runs and not uncounted and page.study.test_sets is None:
+        yield "- trials were scored on different frames or data, so no interval covers the test set"
+
+
+def _unmeasured(page: Page) -> Iterator[str]:
+    costs = page.record.costs
+    cells = [
+        escape(cell)
+        for cell in page.record.cells
+        if page.study.runs(cell) and (cell not in costs or costs[cell].clip is None)
+    ]
+    if cells and page.record.latency_conditions:
+        yield f"- no latency, so not in its figure: {first_names(cells)}"
+
+
+def _absent(page: Page) -> Iterator[str]:
+    for name, cells in _absent_classes(page).items():
+        yield f"- class {escape(name)}: in no label of {first_names([escape(c) for c in cells])}"
+
+
+def _absent_classes(page: Page) -> Mapping[str, Sequence[str]]:
+    """Map each class without an IoU to its cells: there it is neither labelled nor predicted."""
+    absent: dict[str, list[str]] = {}
+    for cell in page.record.cells:
+        for run in list(page.study.runs(cell).values())[:1]:
+            for name in run.classes:
+                if math.isnan(run.iou.get(name, math.nan)):
+                    absent.setdefault(name, []).append(cell)
+    return absent
+
+
+def _trial(run: RunRecord) -> str:
+    return f"{escape(run.cell)}, seed {run.seed}"

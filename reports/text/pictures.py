@@ -1,0 +1,61 @@
+"""The section that shows frames of the dataset."""
+
+from collections.abc import Iterator, Sequence
+
+from reports.figures.frames import Chosen, choose, legend, picture
+from reports.text.format import escape, first_names, signed
+from reports.text.page import MAX_PICTURED_CELLS, PICTURES, PICTURES_TEXT, Page
+
+
+def pictures(page: Page) -> str:
+    """Write the section and its pictures; where an earlier one lies in the folder, return that.
+
+    Samples are not saved with a report: one that is built again keeps its pictures as they are.
+    """
+    if not page.pictures:
+        return ""
+    file = page.folder / PICTURES / PICTURES_TEXT
+    if file.exists():
+        return file.read_text(encoding="utf-8")
+    text = _draw(page)
+    if text:
+        file.write_text(text, encoding="utf-8")
+    return text
+
+
+def _draw(page: Page) -> str:
+    others = [cell for cell in page.record.cells if cell != page.record.baseline]
+    pictured = others[:MAX_PICTURED_CELLS]
+    frames = {cell: choose(page.record, cell) for cell in pictured}
+    parts = [
+        part
+        for number, cell in enumerate(pictured, start=1)
+        for part in _draw_cell(page, number, cell, frames[cell])
+    ]
+    if not parts:
+        return ""
+    rule = (
+        "For each cell the frames with the best, the median and the worst difference from the "
+        f"baseline, of the lowest seed that both have. In the last panel {legend()}."
+    )
+    without = [escape(cell) for cell in pictured if not frames[cell]]
+    if without:
+        parts.append(
+            f"None of {first_names(without)}: no seed shared with the baseline, or its predictions "
+            "(samples.npz) are missing."
+        )
+    if len(others) > MAX_PICTURED_CELLS:
+        parts.append(f"Only the first {MAX_PICTURED_CELLS} of {len(others)} cells are shown.")
+    return "\n\n".join(["## Pictures", rule, *parts])
+
+
+def _draw_cell(page: Page, number: int, cell: str, frames: Sequence[Chosen]) -> Iterator[str]:
+    folder = page.folder / PICTURES
+    for frame in frames:
+        folder.mkdir(exist_ok=True)
+        file = folder / f"{number}-{frame.rank}.png"
+        file.write_bytes(picture(page.record, cell, frame))
+        gap = signed(100 * frame.difference)
+        title = f"{escape(cell)}, {frame.rank} frame: {escape(frame.frame)} ({gap} points)"
+        yield f"**{title}**"
+        yield f"![{title}]({PICTURES}/{file.name})"

@@ -1,0 +1,37 @@
+"""The figure of differences from the baseline."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from reports.figures.differences import Bar, draw_differences
+from reports.figures.style import BASELINE, GREY, OTHER
+from tests.reports.figures.conftest import colours_of, rgb
+
+NAN = math.nan
+
+
+def test_verdicts_have_colours_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "d.png"
+    bars = [
+        Bar("up", 3, 2, 4, 1, 5, "better"),
+        Bar("down", -3, -4, -2, -5, -1, "worse"),
+        Bar("level", 0.1, -1, 1.2, -2, 2, "not separable"),
+        Bar("one seed", 0.5, NAN, NAN, NAN, NAN, "no verdict"),
+    ]
+
+    assert draw_differences(bars, "base", path)
+    assert {rgb(OTHER), rgb(BASELINE), rgb(GREY)} <= colours_of(path)
+
+
+def test_no_bar_draws_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "d.png"
+
+    assert not draw_differences([], "base", path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["$a_{b}$ |<", r"\frac{", "größe ∞", "x" * 70])
+def test_odd_names_are_drawn_as_they_are(name: str, tmp_path: Path) -> None:
+    assert draw_differences([Bar(name, 1, 0, 2, 0, 2, "better")], name, tmp_path / "d.png")

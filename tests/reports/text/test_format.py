@@ -1,0 +1,89 @@
+"""Numbers, names and tables as Markdown text."""
+
+import math
+
+import pytest
+from markdown_it import MarkdownIt
+
+from reports.text.format import (
+    duration,
+    escape,
+    first_names,
+    interval,
+    markdown_table,
+    number,
+    percent,
+    setting_value,
+    signed,
+    spread,
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0-00:00:00"),
+        (59.6, "0-00:01:00"),
+        (3_661.0, "0-01:01:01"),
+        (86_399.6, "1-00:00:00"),
+        (2 * 86_400 + 5 * 3600 + 7 * 60 + 9, "2-05:07:09"),
+        (120 * 86_400.0, "120-00:00:00"),
+        (math.nan, "-"),
+    ],
+)
+def test_duration_is_written_as_in_the_paper(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_spread_gives_the_number_of_seeds() -> None:
+    assert spread(0.5123, 0.0045, 3) == "51.23 ± 0.45 (3)"
+    assert spread(0.5123, math.nan, 1) == "51.23 (1)"
+    assert spread(math.nan, math.nan, 0) == "-"
+
+
+def test_numbers_and_dashes() -> None:
+    assert percent(0.7541) == "75.41"
+    assert signed(1.018) == "+1.02"
+    assert signed(-0.166, 1, " %") == "-0.2 %"
+    assert number(12_345.67) == "12,345.7"
+    assert {percent(math.nan), signed(math.nan), number(math.nan)} == {"-"}
+
+
+def test_interval_has_both_signs_or_is_a_dash() -> None:
+    assert interval(-0.123, 4.567) == "-0.12 to +4.57"
+    assert interval(math.nan, math.nan) == "-"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "not set"), (True, "true"), (4, "4"), ([1, 2], "[1, 2]")]
+)
+def test_values_of_settings_read_as_in_a_spec(value: object, text: str) -> None:
+    assert setting_value(value) == text
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    assert first_names(["a", "b"], limit=2) == "a, b"
+    assert first_names(["a", "b", "c", "d"], limit=2, separator="; ") == "a; b and 2 more"
+
+
+NASTY = [
+    "a|b", "a < b & c", "$x$", "*bold*", "_under_ snake_case", "[a](b)", "`tick`", "~~gone~~",
+    "back\\slash", "<b>tag</b>", "two\nlines", "![p](q.png)", "ümläut ± 4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_any_name_survives_markdown_as_it_is(name: str) -> None:
+    text = markdown_table([name], {"cell": escape, "length": lambda name: str(len(name))})
+
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+
+    cells = [t for t in tokens if t.type == "inline"]
+    assert len(cells) == 4
+    children = cells[2].children or []
+    assert {child.type for child in children} <= {"text", "text_special"}
+    assert "".join(child.content for child in children) == " ".join(name.split())
+
+
+def test_snake_case_needs_no_escape() -> None:
+    assert escape("head=tma memory_length=4") == "head=tma memory_length=4"
