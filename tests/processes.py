@@ -1,16 +1,16 @@
-"""Processes that a test started, found without asking them."""
+"""Processes that a test started, read from /proc."""
 
 from pathlib import Path
 
 
 def descendants(pid: int, named: str = "") -> list[int]:
     """Children of a process, their children and so on, whose command line holds `named`."""
-    found = []
+    pids = []
     for child in _children(pid):
         if named in _command_line(child):
-            found.append(child)
-        found += descendants(child, named)
-    return found
+            pids.append(child)
+        pids += descendants(child, named)
+    return pids
 
 
 def _children(pid: int) -> list[int]:
@@ -18,7 +18,7 @@ def _children(pid: int) -> list[int]:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return [int(c) for task in tasks for c in (task / "children").read_text().split()]
     except OSError:
-        return []  # it has ended meanwhile
+        return []  # it has exited meanwhile
 
 
 def _command_line(pid: int) -> str:

@@ -1,7 +1,7 @@
-"""A lasting Ray head on this machine, which later submits use.
+"""A lasting Ray head on this machine, used by later submits.
 
-`python -m orchestrator.execution.ray_head FILE` is the head itself: it writes where it is into
-FILE and stays until it is terminated.
+`python -m orchestrator.execution.ray_head FILE` is the head itself: it writes its address into FILE
+and runs until it is terminated.
 """
 
 import json
@@ -27,9 +27,9 @@ class Head:
     """A running head.
 
     Attributes:
-        pid: of its process, which leads a process group of its own.
-        address: by which submits join it.
-        dashboard_url: for a browser.
+        pid: its process, which leads a process group.
+        address: address by which submits join it.
+        dashboard_url: address for a browser.
     """
 
     pid: int
@@ -38,7 +38,7 @@ class Head:
 
 
 def running(settings: Settings) -> Head | None:
-    """The head that was started before, if it still answers."""
+    """Return the running head, or None without one."""
     file = _file(settings)
     if not file.exists():
         return None
@@ -47,16 +47,16 @@ def running(settings: Settings) -> Head | None:
     try:
         socket.create_connection((host, int(port)), timeout=2).close()
     except OSError:
-        file.unlink(missing_ok=True)  # it was killed; its file stayed
+        file.unlink(missing_ok=True)  # it was killed and left its file
         return None
     return head
 
 
 def start(settings: Settings) -> Head:
-    """Start a head, or find the one that runs.
+    """Start a head, or return the running one.
 
     Raises:
-        UserError: if it does not come up.
+        UserError: if it does not start.
     """
     if (head := running(settings)) is not None:
         return head
@@ -72,12 +72,12 @@ def start(settings: Settings) -> Head:
             return head
         time.sleep(0.3)
     process.terminate()
-    last = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
+    last = (log.read_text().strip().splitlines() or ["no output"])[-1]
     raise UserError(f"the Ray head did not start: {last}; its log is {log}")
 
 
 def stop(settings: Settings) -> bool:
-    """End the head that was started before; False if there is none."""
+    """Stop the running head; False without one."""
     head = running(settings)
     if head is None:
         return False

@@ -17,9 +17,9 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 15.0
 
 
-def free_port(wanted: int) -> int:
-    """`wanted`, or the next port on loopback that nobody listens on."""
-    for port in range(wanted, wanted + 100):
+def free_port(first: int) -> int:
+    """Return `first`, or the next port on loopback that nobody listens on."""
+    for port in range(first, first + 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -27,26 +27,26 @@ def free_port(wanted: int) -> int:
             except OSError:
                 continue
             return port
-    raise UserError(f"no free port from {wanted} to {wanted + 99}: give another --port")
+    raise UserError(f"no free port from {first} to {first + 99}: choose another --port")
 
 
 def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object]) -> None:
-    """Show a page of the UI until Ctrl-C or SIGTERM; a store behind a server has its UI already.
+    """Serve a page of the UI until Ctrl-C or SIGTERM; a tracking server has its own UI.
 
     Args:
-        tracking_uri: of the store.
-        page: the part of the address after the host.
-        port: the first to try.
+        tracking_uri: address of the store.
+        page: part of the address after the host.
+        port: first port to try.
         say: prints a line.
     """
     if tracking_uri.startswith(("http://", "https://")):
         say(f"MLflow UI: {tracking_uri.rstrip('/')}/{page}")
         return
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # they end the server too, as Ctrl-C does
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # these stop the server as Ctrl-C does
         signal.signal(ending, signal.default_int_handler)
     with _mlflow_server(tracking_uri, free_port(port)) as address:
         say(f"MLflow UI: {address}/{page}")
-        say("Ctrl-C ends it.")
+        say("Press Ctrl-C to stop.")
         if sys.stdout.isatty():
             webbrowser.open(f"{address}/{page}")
         with suppress(KeyboardInterrupt):
@@ -58,10 +58,10 @@ def _mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
     """Serve a store's UI on loopback while the block runs.
 
     Yields:
-        its address, once it answers.
+        the address, once the server answers.
 
     Raises:
-        UserError: if it ends before it answers.
+        UserError: if the server exits before it answers.
     """
     command = [
         *(sys.executable, "-m", "mlflow", "server"),
@@ -78,7 +78,7 @@ def _mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # it has children of its own: all of them end together
+        start_new_session=True,  # it has children: all of them must end
     )
     try:
         address = f"http://127.0.0.1:{port}"
@@ -92,7 +92,7 @@ def _wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise UserError(f"the MLflow server ended with code {server.returncode}")
+            raise UserError(f"the MLflow server exited with code {server.returncode}")
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310  # loopback
                 return

@@ -1,4 +1,4 @@
-"""`python -m vss`: one trial, with vss and its few dependencies alone."""
+"""`python -m vss`: one trial, with only vss and its few dependencies."""
 
 import json
 import subprocess
@@ -36,16 +36,16 @@ def test_it_trains_with_the_libraries_of_vss_alone(files: list[Path], tmp_path: 
     storage = tmp_path / "results"
     command = [sys.executable, "-c", BLOCKED, str(files[0]), "--storage", str(storage)]
 
-    done = subprocess.run([*command, "--latency"], capture_output=True, text=True, check=False)
+    process = subprocess.run([*command, "--latency"], capture_output=True, text=True, check=False)
 
-    assert done.returncode == FINISHED, done.stderr
+    assert process.returncode == FINISHED, process.stderr
     folder = storage / read_trial_file(files[0]).trial_id
     assert json.loads((folder / "result.json").read_text())["scored_step"] == 4
     assert list(json.loads((folder / "latency.json").read_text())["cells"]) == ["image"]
     assert (folder / "trial.json").read_text() == files[0].read_text()
 
 
-def test_a_stopped_trial_goes_on_and_a_finished_one_is_left_alone(
+def test_stopped_trial_resumes_and_finished_one_is_left_alone(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = [str(files[0]), "--storage", str(tmp_path / "results")]
@@ -61,7 +61,7 @@ def test_a_stopped_trial_goes_on_and_a_finished_one_is_left_alone(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"colour": 1}, "colour"),
         ({"format": 2}, "format"),
@@ -69,23 +69,23 @@ def test_a_stopped_trial_goes_on_and_a_finished_one_is_left_alone(
         ({"weights": "../../secret"}, "weights"),
     ],
 )
-def test_a_changed_trial_file_is_refused_by_name(
-    files: list[Path], change: dict[str, object], said: str
+def test_edited_trial_file_is_refused_by_name(
+    files: list[Path], change: dict[str, object], message: str
 ) -> None:
     files[0].write_text(json.dumps({**json.loads(files[0].read_text()), **change}))
 
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         read_trial_file(files[0])
 
 
 def test_a_student_without_its_teacher_says_which_file_to_run(
     write_spec: SpecWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taught = TINY_SPEC.replace(
+    student_spec = TINY_SPEC.replace(
         "  image: {head: fcn}",
         "  small: {head: fcn, teacher: image, distillation_weight: 1}\n  image: {head: fcn}",
     )
-    files = export(load_spec(write_spec(taught)), tmp_path / "taught")
+    files = export(load_spec(write_spec(student_spec)), tmp_path / "students")
     student = next(f for f in files if read_trial_file(f).teacher)
 
     code = main([str(student), "--storage", str(tmp_path / "results")])

@@ -41,11 +41,11 @@ def test_directory_is_named_by_the_trial_and_holds_its_settings(
 def test_state_comes_back_as_it_was(directory: TrialDirectory) -> None:
     directory.save(STATE)
 
-    found = directory.load()
+    loaded = directory.load()
 
-    assert found is not None
-    assert found["step"] == 3
-    assert torch.equal(found["weights"]["a"], torch.arange(5.0))
+    assert loaded is not None
+    assert loaded["step"] == 3
+    assert torch.equal(loaded["weights"]["a"], torch.arange(5.0))
 
 
 def test_nothing_saved_is_a_fresh_start(directory: TrialDirectory) -> None:
@@ -80,10 +80,10 @@ def test_damaged_state_falls_back_to_the_one_before_with_a_warning(
             return
 
     with pytest.warns(UserWarning, match="resume.pt of trial .* is damaged"):
-        found = directory.load()
+        loaded = directory.load()
 
-    assert found is not None
-    assert found["step"] == 1
+    assert loaded is not None
+    assert loaded["step"] == 1
     assert "is damaged" in (directory.path / "log.txt").read_text()
 
 
@@ -113,7 +113,7 @@ def test_state_that_would_execute_code_is_not_loaded(
     assert "executed" not in capsys.readouterr().out
 
 
-def test_older_attempt_may_not_write_any_more(tmp_path: Path) -> None:
+def test_older_attempt_may_no_longer_write(tmp_path: Path) -> None:
     old = TrialDirectory(tmp_path, tiny(), attempt=1)
     new = TrialDirectory(tmp_path, tiny(), attempt=2)
     new.save(state(7))
@@ -147,7 +147,7 @@ def test_attempts_are_counted_if_nobody_else_does(tmp_path: Path) -> None:
     assert attempts == [1, 2, 3]
 
 
-def test_result_ends_what_only_an_unfinished_trial_needs(directory: TrialDirectory) -> None:
+def test_result_removes_the_state_of_an_unfinished_trial(directory: TrialDirectory) -> None:
     directory.save(state(1))
     directory.save(state(2))
 

@@ -1,4 +1,4 @@
-"""What training minimises.
+"""The training losses.
 
 Shapes: B clips, K classes, h w feature map, H W labels.
 """
@@ -21,14 +21,14 @@ _TINY = torch.finfo(torch.float32).tiny
 
 @dataclass(frozen=True)
 class HardPixels:
-    """Online hard example mining: which pixels count.
+    """The settings of online hard example mining.
 
-    Source: Shrivastava et al., CVPR 2016, in the form of the OpenMMLab segmentation toolbox, whose
-    smallest number of pixels is a share here, so that it does not depend on the crop.
+    Source: Shrivastava et al., CVPR 2016, in the form of the OpenMMLab segmentation toolbox.
+    Differs: its smallest number of pixels is a share here, independent of the crop.
 
     Attributes:
-        threshold: those whose true class has less than this probability count.
-        min_share: of the labelled pixels; if fewer count, the hardest of them do.
+        threshold: pixels whose true class has a lower probability count.
+        min_share: if fewer than this share of the labelled pixels count, the hardest ones do.
     """
 
     threshold: float
@@ -42,17 +42,17 @@ def segmentation_loss(
     class_weights: Tensor | None,
     hard: HardPixels | None = None,
 ) -> Tensor:
-    """Weighted sum of the cross-entropies of all outputs.
+    """Return the weighted sum of the cross-entropies of all outputs.
 
     Args:
         outputs: (B, K, h, w) logits each, the prediction first.
-        output_weights: one for each output.
-        labels: (B, H, W) int64; IGNORE_LABEL is left out of sum and mean.
+        output_weights: one weight per output.
+        labels: (B, H, W) int64; IGNORE_LABEL counts neither in the sum nor in the mean.
         class_weights: (K,) or None for equal weights.
-        hard: which pixels count, or None for all.
+        hard: hard example mining, or None to count all pixels.
 
     Returns:
-        a scalar; 0 if no pixel is labelled.
+        a scalar; 0 without labelled pixels.
     """
     losses = [
         weight * cross_entropy(resize(logits, labels.shape[1:]), labels, class_weights, hard)
@@ -67,7 +67,7 @@ def cross_entropy(
     class_weights: Tensor | None,
     hard: HardPixels | None = None,
 ) -> Tensor:
-    """Mean over the labelled pixels that count, weighted by their classes; 0 if there are none."""
+    """Average over the labelled pixels that count, weighted by class; 0 without any."""
     if hard is not None:
         labels = torch.where(_is_hard(logits, labels, hard), labels, IGNORE_LABEL)
     total = F.cross_entropy(
@@ -77,7 +77,7 @@ def cross_entropy(
 
 
 def labelled_weight(labels: Tensor, class_weights: Tensor | None) -> Tensor:
-    """How many pixels are labelled, or the sum of their weights: what a mean divides by."""
+    """Count the labelled pixels, or sum their weights: the divisor of a mean."""
     labelled = labels != IGNORE_LABEL
     if class_weights is None:
         return labelled.sum().float()
@@ -86,7 +86,7 @@ def labelled_weight(labels: Tensor, class_weights: Tensor | None) -> Tensor:
 
 @torch.no_grad()
 def _is_hard(logits: Tensor, labels: Tensor, hard: HardPixels) -> Tensor:
-    """(B, K, H, W), (B, H, W) -> (B, H, W), true where a pixel counts."""
+    """Mark the pixels that count: (B, K, H, W), (B, H, W) -> (B, H, W)."""
     surprise = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_LABEL, reduction="none")
     labelled = labels != IGNORE_LABEL
     probability = torch.where(labelled, (-surprise).exp(), torch.inf)
@@ -100,7 +100,7 @@ def _is_hard(logits: Tensor, labels: Tensor, hard: HardPixels) -> Tensor:
 def median_frequency_weights(
     video: DecodedVideo, clips: Sequence[Clip], num_classes: int
 ) -> Tensor:
-    """(K,) median frequency over frequency, classes that never occur 0.
+    """Return (K,) weights: median frequency over frequency, 0 for classes that never occur.
 
     Source: Eigen and Fergus, ICCV 2015, section 6.3.2: a class's frequency is its share of the
     pixels of the images in which it occurs.

@@ -1,4 +1,4 @@
-"""Update rules and schedules of the learning rate."""
+"""Optimisers and learning-rate schedules."""
 
 import math
 
@@ -8,7 +8,7 @@ from vss.trial_config import TrialConfig
 
 
 def build_optimizer(config: TrialConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """The update rule of a trial, over all parameters of a model."""
+    """Build the optimiser of a trial for all parameters of a model."""
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             model.parameters(),
@@ -22,16 +22,16 @@ def build_optimizer(config: TrialConfig, model: torch.nn.Module) -> torch.optim.
 
 
 def learning_rate(config: TrialConfig, step: int) -> float:
-    """The rate of one step, counted from 0; a pure function, so that nothing is to be saved."""
-    highest, done = config.learning_rate, step / config.steps
+    """Return the learning rate of a step, counted from 0; pure, so that no state is saved."""
+    highest, progress = config.learning_rate, step / config.steps
     if config.schedule == "poly":
         power, final = config.chosen_options("schedule").values()
-        return float((highest - final) * (1 - done) ** power + final)
+        return float((highest - final) * (1 - progress) ** power + final)
     rise = config.chosen_options("schedule")["warmup_share"]
-    if done < rise:
-        return _cosine(highest / 25, highest, done / rise)
-    return _cosine(highest, highest / 250_000, (done - rise) / (1 - rise))
+    if progress < rise:
+        return _cosine(highest / 25, highest, progress / rise)
+    return _cosine(highest, highest / 250_000, (progress - rise) / (1 - rise))
 
 
-def _cosine(start: float, end: float, done: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+def _cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2

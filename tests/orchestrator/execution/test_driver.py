@@ -46,25 +46,25 @@ def quiet() -> Console:
     return Console(file=io.StringIO())
 
 
-def states(done: Submitted) -> list[str]:
-    return [trial.state.value for trial in done.trials]
+def states(submitted: Submitted) -> list[str]:
+    return [trial.state.value for trial in submitted.trials]
 
 
 def runs(tracker: Tracker) -> Sequence[Any]:
     client = MlflowClient(tracking_uri=tracker.uri)
-    found = client.search_runs([tracker.experiment_id], order_by=["attributes.start_time ASC"])
-    return [run for run in found if "trial_id" in run.data.tags]
+    all_runs = client.search_runs([tracker.experiment_id], order_by=["attributes.start_time ASC"])
+    return [run for run in all_runs if "trial_id" in run.data.tags]
 
 
 def test_experiment_goes_from_spec_to_results(
     experiment: Experiment, where: Where, tracker: Tracker
 ) -> None:
-    done = submit(experiment, where, quiet())
+    submitted = submit(experiment, where, quiet())
 
     ledger = Ledger(where.settings.ledger_url)
     record = records(ledger.experiment("tiny"), ledger.trials("tiny"), tracker)
-    assert states(done) == ["FINISHED"] * 4
-    assert not done.interrupted
+    assert states(submitted) == ["FINISHED"] * 4
+    assert not submitted.interrupted
     assert [(r.cell, r.seed) for r in record.runs] == [
         ("image", 0), ("image", 1), ("memory", 0), ("memory", 1),
     ]  # fmt: skip
@@ -80,9 +80,9 @@ def test_second_submit_trains_nothing_and_measures_nothing(
     before = runs(tracker)
     console = quiet()
 
-    done = submit(experiment, where, console)
+    submitted = submit(experiment, where, console)
 
-    assert states(done) == ["FINISHED"] * 4
+    assert states(submitted) == ["FINISHED"] * 4
     assert [r.info.end_time for r in runs(tracker)] == [r.info.end_time for r in before]
     assert "measuring" not in console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -93,9 +93,9 @@ def test_trial_of_two_experiments_is_trained_once_and_tagged_with_both(
     submit(experiment, where, quiet())
     other = load_spec(write_spec(TINY_SPEC.replace("name: tiny", "name: other")))
 
-    done = submit(other, where, quiet())
+    submitted = submit(other, where, quiet())
 
-    assert states(done) == ["FINISHED"] * 4
+    assert states(submitted) == ["FINISHED"] * 4
     assert len(runs(tracker)) == 4
     tags = runs(tracker)[0].data.tags
     assert (tags["experiment/tiny"], tags["experiment/other"]) == ("image", "image")
@@ -107,13 +107,13 @@ def test_run_of_a_cell_that_left_the_spec_loses_its_tag(
     submit(experiment, where, quiet())
     smaller = load_spec(write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]")))
 
-    done = submit(smaller, where, quiet())
+    submitted = submit(smaller, where, quiet())
 
-    assert len(done.trials) == 2
+    assert len(submitted.trials) == 2
     assert sum("experiment/tiny" in run.data.tags for run in runs(tracker)) == 2
 
 
-def test_failed_trial_says_why_and_the_others_go_on(
+def test_failed_trial_says_why_and_the_others_continue(
     where: Where, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
     """A label that holds an unknown value shows itself only when it is decoded."""
@@ -125,24 +125,24 @@ def test_failed_trial_says_why_and_the_others_go_on(
         write_spec(text.replace("  memory:", "  wide: {head: fcn, width: 16}\n  memory:"))
     )
 
-    done = submit(spec, Where(where.settings, {"camvid": broken}, in_process=True), quiet())
+    submitted = submit(spec, Where(where.settings, {"camvid": broken}, in_process=True), quiet())
 
-    assert states(done) == ["FAILED"] * 6
-    assert all("cannot read image Seq05VD_f00930.png" in str(t.message) for t in done.trials)
-    assert [t.attempts for t in done.trials] == [1] * 6
+    assert states(submitted) == ["FAILED"] * 6
+    assert all("cannot read image Seq05VD_f00930.png" in str(t.message) for t in submitted.trials)
+    assert [t.attempts for t in submitted.trials] == [1] * 6
 
 
 def test_bad_recipe_fails_its_cell_alone(where: Where, write_spec: SpecWriter) -> None:
     wild = "  wild: {head: fcn, optimizer: sgd, learning_rate: 1e30, steps: 20}\n  memory:"
     spec = load_spec(write_spec(TINY_SPEC.replace("  memory:", wild)))
 
-    done = submit(spec, where, quiet())
+    submitted = submit(spec, where, quiet())
 
-    assert states(done) == ["FINISHED"] * 2 + ["FAILED"] * 2 + ["FINISHED"] * 2
-    assert "the loss is" in str(done.trials[2].message)
+    assert states(submitted) == ["FINISHED"] * 2 + ["FAILED"] * 2 + ["FINISHED"] * 2
+    assert "the loss is" in str(submitted.trials[2].message)
 
 
-def test_failed_trial_is_taken_up_again_by_the_next_submit(
+def test_next_submit_retries_a_failed_trial(
     experiment: Experiment, where: Where, play: "Play"
 ) -> None:
     with play(lambda job, n: Outcome(State.FAILED, "bad luck")):
@@ -179,14 +179,12 @@ def test_finished_trial_is_not_reused_for_other_data(
         submit(spec, Where(where.settings, {"camvid": second}, in_process=True), quiet())
 
 
-# --- with an executor that plays a part
-
 Part = Callable[[Job, int], Outcome]
 Play = Callable[[Part], Any]
 
 
 class Player:
-    """An executor whose jobs end as they are told to; it counts the starts of each trial."""
+    """An executor whose jobs end as a test says; it counts the starts of each trial."""
 
     dashboard_url = None
 
@@ -249,24 +247,22 @@ def test_lost_worker_is_replaced_once_by_default(
     experiment: Experiment, where: Where, play: Play
 ) -> None:
     with play(lambda job, n: LOST if n == 1 else Outcome(State.FINISHED)) as player:
-        done = submit(experiment, where, quiet())
+        submitted = submit(experiment, where, quiet())
 
-    assert states(done) == ["FINISHED"] * 4
+    assert states(submitted) == ["FINISHED"] * 4
     assert set(player.starts.values()) == {2}
-    assert [t.attempts for t in done.trials] == [2] * 4
+    assert [t.attempts for t in submitted.trials] == [2] * 4
 
 
-def test_retries_are_as_many_as_the_spec_says(
-    where: Where, play: Play, write_spec: SpecWriter
-) -> None:
+def test_spec_limits_the_retries(where: Where, play: Play, write_spec: SpecWriter) -> None:
     spec = load_spec(write_spec(TINY_SPEC + "resources: {retries: 2}\n"))
 
     with play(lambda job, n: LOST) as player:
-        done = submit(spec, where, quiet())
+        submitted = submit(spec, where, quiet())
 
-    assert states(done) == ["FAILED"] * 4
+    assert states(submitted) == ["FAILED"] * 4
     assert set(player.starts.values()) == {3}
-    assert done.trials[0].message == "the worker was lost"
+    assert submitted.trials[0].message == "the worker was lost"
 
 
 def test_worker_that_exits_silently_counts_as_lost(
@@ -274,10 +270,10 @@ def test_worker_that_exits_silently_counts_as_lost(
 ) -> None:
     with play(lambda job, n: Outcome(State.FINISHED)) as player:
         player.run = lambda *_: None  # type: ignore[method-assign]
-        done = submit(experiment, where, quiet())
+        submitted = submit(experiment, where, quiet())
 
-    assert states(done) == ["FAILED"] * 4
-    assert done.trials[0].message == "the worker exited without reporting a result"
+    assert states(submitted) == ["FAILED"] * 4
+    assert submitted.trials[0].message == "the worker exited without reporting a result"
 
 
 def run_name(job: Job) -> str:
@@ -301,9 +297,9 @@ def test_teachers_come_first_and_their_students_after_them(
         return Outcome(State.FINISHED)
 
     with play(note):
-        done = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+        submitted = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
 
-    assert states(done) == ["FINISHED"] * 6
+    assert states(submitted) == ["FINISHED"] * 6
     assert set(order[-2:]) == {"student, seed 0", "student, seed 1"}
 
 
@@ -315,9 +311,9 @@ def test_failed_teacher_fails_its_student_by_name(
         return Outcome(State.FAILED, "bad luck") if bad else Outcome(State.FINISHED)
 
     with play(unlucky) as player:
-        done = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+        submitted = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
 
-    by_name = {f"{t.cell}, seed {t.seed}": t for t in done.trials}
+    by_name = {f"{t.cell}, seed {t.seed}": t for t in submitted.trials}
     assert by_name["student, seed 0"].state == "FINISHED"
     assert by_name["student, seed 1"].state == "FAILED"
     assert by_name["student, seed 1"].message == "its teacher failed: big, seed 1"
@@ -327,14 +323,14 @@ def test_failed_teacher_fails_its_student_by_name(
 def test_student_learns_from_what_its_teacher_left(
     where: Where, write_spec: SpecWriter, tracker: Tracker
 ) -> None:
-    done = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+    submitted = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
 
-    assert states(done) == ["FINISHED"] * 6
-    big, student = done.trials[2], done.trials[0]
+    assert states(submitted) == ["FINISHED"] * 6
+    big, student = submitted.trials[2], submitted.trials[0]
     assert student.settings["teacher"] == big.trial_id
 
 
-def test_first_signal_stops_and_the_same_command_goes_on(
+def test_first_signal_stops_and_the_same_command_resumes(
     experiment: Experiment, where: Where, play: Play
 ) -> None:
     def interrupted(job: Job, n: int) -> Outcome:
@@ -391,9 +387,9 @@ def test_trial_that_another_driver_runs_is_waited_for(
         monkeypatch.setattr(
             driver.time, "sleep", lambda _: other.end(claim, State.FINISHED, None, None)
         )
-        done = submit(experiment, where, console)
+        submitted = submit(experiment, where, console)
 
-    assert states(done) == ["FINISHED"] * 4
+    assert states(submitted) == ["FINISHED"] * 4
     assert shared.trial_id not in player.starts
     assert "waiting for trials that another submit is running: 1" in console.file.getvalue()  # type: ignore[attr-defined]
 
@@ -414,18 +410,18 @@ def test_latency_is_measured_again_if_a_cell_changed(
     assert measured_id == wider.cells["image"].trial_id
 
 
-def test_parent_run_says_whether_all_is_done(
+def test_parent_run_says_whether_all_trials_finished(
     experiment: Experiment, where: Where, play: Play, tracker: Tracker
 ) -> None:
     client = MlflowClient(tracking_uri=tracker.uri)
-    found = []
+    statuses = []
     for outcome in (Outcome(State.FAILED, "no"), Outcome(State.FINISHED)):
         with play(lambda job, n, outcome=outcome: outcome):  # type: ignore[misc]
             submit(experiment, where, quiet())
         parent = Ledger(where.settings.ledger_url).experiment("tiny").run_id
-        found.append(client.get_run(str(parent)).info.status)
+        statuses.append(client.get_run(str(parent)).info.status)
 
-    assert found == ["KILLED", "FINISHED"]
+    assert statuses == ["KILLED", "FINISHED"]
 
 
 def test_smoke_runs_every_cell_and_leaves_nothing(
@@ -441,7 +437,7 @@ def test_smoke_runs_every_cell_and_leaves_nothing(
     assert Ledger(where.settings.ledger_url).experiments() == []
 
 
-def test_smoke_tells_cells_that_do_not_run(where: Where, write_spec: SpecWriter) -> None:
+def test_smoke_names_cells_that_do_not_run(where: Where, write_spec: SpecWriter) -> None:
     wild = "  wild: {head: fcn, optimizer: sgd, learning_rate: 1e30}\n  memory:"
     spec = load_spec(write_spec(TINY_SPEC.replace("  memory:", wild)))
 
@@ -451,7 +447,7 @@ def test_smoke_tells_cells_that_do_not_run(where: Where, write_spec: SpecWriter)
     assert "is not finite" in str(outcomes["wild"].message)
 
 
-def test_storage_may_lie_elsewhere(
+def test_storage_may_be_elsewhere(
     experiment: Experiment, where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VSS_STORAGE", str(tmp_path / "shared"))
@@ -470,7 +466,7 @@ def test_a_users_own_data_needs_its_description_alone(
         "dataset: synthetic\n  clips: 2", f"dataset: folder\n  dataset_file: {file}"
     )
 
-    done = submit(load_spec(write_spec(spec)), Where(settings, {}, in_process=True), quiet())
+    submitted = submit(load_spec(write_spec(spec)), Where(settings, {}, in_process=True), quiet())
 
-    assert states(done) == ["FINISHED"] * 4
-    assert done.trials[0].settings["dataset_file"].startswith("sha256:")
+    assert states(submitted) == ["FINISHED"] * 4
+    assert submitted.trials[0].settings["dataset_file"].startswith("sha256:")

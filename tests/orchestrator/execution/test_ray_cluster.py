@@ -122,7 +122,7 @@ def test_latency_is_measured_in_a_worker(cluster: Cluster) -> None:
 
 @slow
 @pytest.mark.parametrize(("cpus", "gpus"), [(1000, 0), (1, 1), (1, 0.5)])
-def test_what_no_node_has_is_refused(cluster: Cluster, cpus: float, gpus: float) -> None:
+def test_resources_that_no_node_has_are_refused(cluster: Cluster, cpus: float, gpus: float) -> None:
     import ray
 
     nodes = [node["Resources"] for node in ray.nodes()]
@@ -134,7 +134,7 @@ def test_what_no_node_has_is_refused(cluster: Cluster, cpus: float, gpus: float)
 
 
 @slow
-def test_what_a_node_has_is_accepted(cluster: Cluster) -> None:
+def test_resources_that_a_node_has_are_accepted(cluster: Cluster) -> None:
     cluster.check_fits(1, 0)
 
 
@@ -160,7 +160,7 @@ def test_ray_listens_on_loopback_only(cluster: Cluster) -> None:
     assert all(address.startswith("0100007F:") for address in addresses), addresses
 
 
-def test_nothing_at_the_address_is_said_at_once() -> None:
+def test_dead_address_is_reported_at_once() -> None:
     with pytest.raises(UserError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
         connect("127.0.0.1:9")
 

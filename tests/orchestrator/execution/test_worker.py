@@ -23,7 +23,7 @@ def ignore(heartbeat: Heartbeat) -> None:
     pass
 
 
-def test_job_is_trained_and_its_directory_left(job: Job, settings: Settings) -> None:
+def test_job_is_trained_and_leaves_its_directory(job: Job, settings: Settings) -> None:
     heartbeats: list[Heartbeat] = []
 
     outcome = run_job(job, heartbeats.append)
@@ -56,7 +56,7 @@ def test_stop_file_ends_the_job_with_a_checkpoint(job: Job, settings: Settings) 
     assert (settings.storage / job.trial_id / "resume.pt").exists()
 
 
-def test_mistake_of_the_user_fails_with_its_message_and_no_retry(job: Job) -> None:
+def test_user_error_fails_with_its_message_and_no_retry(job: Job) -> None:
     other_data = with_inputs(job, data_fingerprint="0" * 64)
 
     outcome = run_job(other_data, ignore)
@@ -84,7 +84,7 @@ def test_failure_is_written_to_the_run(job: Job, tracker: Tracker, settings: Set
         (KeyError("x"), False, "KeyError"),
     ],
 )
-def test_only_what_may_pass_is_tried_again(
+def test_only_errors_that_may_pass_are_retried(
     error: Exception, retry: bool, message: str, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -99,7 +99,7 @@ def test_only_what_may_pass_is_tried_again(
 
 
 def test_tracking_out_of_reach_may_pass(job: Job, tmp_path: Path, settings: Settings) -> None:
-    (tmp_path / "broken.db").write_bytes(b"no database, but long enough to be taken for one" * 9)
+    (tmp_path / "broken.db").write_bytes(b"no database, but long enough to look like one" * 9)
 
     outcome = run_job(tracked(job, f"sqlite:///{tmp_path / 'broken.db'}", settings), ignore)
 
@@ -125,7 +125,7 @@ def test_older_attempt_ends_without_touching_anything(job: Job, settings: Settin
     assert "belongs to attempt 2" in str(outcome.message)
 
 
-def test_job_with_a_gpu_where_there_is_none_says_so(job: Job) -> None:
+def test_job_with_a_gpu_on_a_machine_without_one_says_so(job: Job) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
 

@@ -77,7 +77,7 @@ def test_run_is_created_once_and_opened_again(open_trial: Open, client: MlflowCl
     assert run.data.tags["attempt"] == "2"
 
 
-def test_run_that_the_ledger_never_heard_of_is_content_again(open_trial: Open) -> None:
+def test_run_that_the_ledger_never_heard_of_is_reused(open_trial: Open) -> None:
     lost = open_trial()
 
     assert open_trial(None).run_id == lost.run_id
@@ -100,7 +100,7 @@ def test_curves_are_written_at_each_scoring(open_trial: Open, client: MlflowClie
     assert client.get_run(run.run_id).data.metrics["val/miou"] == 0.3
 
 
-def test_steps_passed_twice_are_written_once(open_trial: Open, client: MlflowClient) -> None:
+def test_repeated_steps_are_written_once(open_trial: Open, client: MlflowClient) -> None:
     first = open_trial()
     first.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.1)], scores={"miou": 0.3}))
 
@@ -143,7 +143,7 @@ def test_finishing_twice_is_harmless(open_trial: Open, directory: Path) -> None:
     open_trial(run.run_id).finish(RESULT, directory)
 
 
-def test_what_was_logged_is_read_back_by_run_id(
+def test_logged_values_are_read_back_by_run_id(
     tracker: Tracker, open_trial: Open, directory: Path
 ) -> None:
     run = open_trial()
@@ -212,7 +212,7 @@ def test_files_of_a_run_come_back(tracker: Tracker, open_trial: Open, directory:
     assert tracker.read_file(run.run_id, content, "never.txt") is None
 
 
-def test_metric_names_that_mlflow_refuses_are_made_fit(
+def test_metric_names_that_mlflow_refuses_are_rewritten(
     open_trial: Open, client: MlflowClient, directory: Path
 ) -> None:
     run = open_trial()
@@ -246,7 +246,7 @@ def test_experiment_deleted_in_the_ui_is_restored(
     assert client.get_experiment(tracker.experiment_id).lifecycle_stage == "active"
 
 
-def test_store_out_of_reach_is_one_line(tmp_path: Path) -> None:
+def test_unreachable_store_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"not a database, but long enough to look like one" * 9)
 
     with pytest.raises(OutOfReachError) as error:

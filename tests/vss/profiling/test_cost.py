@@ -24,26 +24,26 @@ def of(**settings: Any) -> Any:
     return count_cost(tiny(**{**PAPER, **settings}))
 
 
-def test_tmanet_costs_what_was_counted_on_the_published_code() -> None:
+def test_tmanet_costs_as_much_as_the_published_code() -> None:
     """378.3 GFLOP and 17.52 M parameters with 12 classes; a class more is 513 parameters."""
-    found = of(head="tma", memory_length=4)
+    cost = of(head="tma", memory_length=4)
 
-    assert found.gflops == pytest.approx(378.3, rel=0.01)
-    assert found.parameters == pytest.approx(17.52e6 - 513, rel=0.001)
+    assert cost.gflops == pytest.approx(378.3, rel=0.01)
+    assert cost.parameters == pytest.approx(17.52e6 - 513, rel=0.001)
 
 
 def test_tmanet_at_640() -> None:
-    found = of(head="tma", memory_length=4, frame_width=640, frame_height=640)
+    cost = of(head="tma", memory_length=4, frame_width=640, frame_height=640)
 
-    assert found.gflops == pytest.approx(957, rel=0.01)
+    assert cost.gflops == pytest.approx(957, rel=0.01)
 
 
 @pytest.mark.parametrize(("size", "gflops"), [((480, 360), 361), ((640, 640), 856)])
-def test_pyramid_tokens_save_what_was_counted(size: tuple[int, int], gflops: float) -> None:
+def test_pyramid_tokens_save_as_much_as_published(size: tuple[int, int], gflops: float) -> None:
     """The reference figure counts all 756 tokens; ours are 500, which saves 0.1 % more."""
-    found = of(head="apnb_tma", memory_length=4, frame_width=size[0], frame_height=size[1])
+    cost = of(head="apnb_tma", memory_length=4, frame_width=size[0], frame_height=size[1])
 
-    assert found.gflops == pytest.approx(gflops, rel=0.01)
+    assert cost.gflops == pytest.approx(gflops, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_a_past_frame_costs_one_encoding(
         "frame_width": size[0], "frame_height": size[1],
     }  # fmt: skip
 
-    found = of(**settings, memory_length=2).gflops - of(**settings, memory_length=1).gflops
+    cost = of(**settings, memory_length=2).gflops - of(**settings, memory_length=1).gflops
 
-    assert found == pytest.approx(gflops, rel=0.02)
+    assert cost == pytest.approx(gflops, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_image_heads_have_the_published_number_of_parameters(head: str, millions
     fcn = of(head="fcn", batch_size=2).parameters
     fcn_head = 512 * 512 * 9 + 2 * 512 + 512 * 11 + 11
 
-    found = of(head=head, batch_size=2).parameters - (fcn - fcn_head)
+    cost = of(head=head, batch_size=2).parameters - (fcn - fcn_head)
 
-    assert found / 1e6 == pytest.approx(millions, rel=0.005)
+    assert cost / 1e6 == pytest.approx(millions, rel=0.005)
 
 
 def test_tma_head_grows_with_its_slots_unless_they_are_shared() -> None:
@@ -96,17 +96,17 @@ def test_every_head_can_be_counted(head: str) -> None:
     row = catalog.HEADS[head]
     memory = {"memory_length": 2 * row.uses_memory, "include_current_frame": row.uses_memory}
 
-    found = of(head=head, batch_size=2, **memory)
+    cost = of(head=head, batch_size=2, **memory)
 
-    assert found.gflops > 65
-    assert found.parameters > 11e6
+    assert cost.gflops > 65
+    assert cost.parameters > 11e6
 
 
 @pytest.mark.parametrize(
     "settings",
     [{}, {"precision": "bf16"}, {"head": "tma", "memory_length": 2}, {"optimizer": "sgd"}],
 )
-def test_training_memory_is_estimated_as_it_is_measured(settings: dict[str, Any]) -> None:
+def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[str, Any]) -> None:
     """The same count of tensors, of a training that is run and of one that is not."""
     config = tiny(**{"width": 16, "batch_size": 4, **settings})
     with TensorMemory() as memory:
@@ -134,6 +134,6 @@ def test_batch_and_teacher_take_memory() -> None:
     assert estimate_training_memory(small, teacher=tiny(width=32)) > estimate_training_memory(small)
 
 
-def test_network_that_is_only_scored_costs_what_it_cost_trained() -> None:
+def test_network_that_is_only_scored_costs_as_much_as_a_trained_one() -> None:
     """No file is read for it: the weights are known by their digest alone."""
     assert count_cost(tiny(steps=0, weights=f"sha256:{'0' * 64}")) == count_cost(tiny())

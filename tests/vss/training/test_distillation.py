@@ -1,4 +1,4 @@
-"""Learning from a teacher."""
+"""Distillation."""
 
 import math
 from pathlib import Path
@@ -20,7 +20,7 @@ TEACHER = tiny(width=16)
 STUDENT = tiny(teacher=TEACHER.trial_id, distillation_weight=10.0)
 
 
-def test_loss_of_equal_answers_is_their_entropy() -> None:
+def test_loss_of_equal_predictions_is_their_entropy() -> None:
     logits = torch.zeros(1, 4, 2, 2)
 
     loss = distillation_loss(logits, logits, torch.zeros(1, 2, 2, dtype=torch.int64), 1.0)
@@ -80,12 +80,12 @@ def test_teacher_has_the_weights_of_its_trial_and_never_a_gradient(tmp_path: Pat
     assert not any(p.requires_grad for p in teacher.parameters())
 
 
-def test_teacher_may_have_begun_from_a_file_that_is_not_read_again(tmp_path: Path) -> None:
+def test_initial_weights_of_a_teacher_are_not_read_again(tmp_path: Path) -> None:
     trained = build_model(TEACHER)
     save_weights(trained.state_dict(), tmp_path / "w.safetensors")
-    began = TEACHER.model_copy(update={"weights": f"sha256:{'0' * 64}"})
+    pretrained = TEACHER.model_copy(update={"weights": f"sha256:{'0' * 64}"})
 
-    teacher = load_teacher(began, tiny(), tmp_path / "w.safetensors")
+    teacher = load_teacher(pretrained, tiny(), tmp_path / "w.safetensors")
 
     assert torch.equal(
         teacher.state_dict()["backbone.conv1.weight"],
@@ -100,7 +100,7 @@ def test_image_teacher_sees_the_current_frame_of_a_clip() -> None:
     assert torch.equal(teacher_logits(teacher, clip), teacher_logits(teacher, clip[:, -1:]))
 
 
-def test_teacher_changes_what_is_learnt_and_is_left_unchanged(
+def test_teacher_changes_the_student_and_stays_unchanged(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     run(TEACHER, tmp_path, synthetic_cache)

@@ -1,4 +1,4 @@
-"""The training loop: what it leaves, and that stopping changes nothing."""
+"""The training loop: its files, and that interruptions change nothing."""
 
 import hashlib
 import json
@@ -36,13 +36,13 @@ class Crash(Exception):
 
 
 def crash_at(step: int) -> Callable[[], bool]:
-    """A `should_stop` that dies the n-th time it is asked."""
-    asked = 0
+    """A `should_stop` that dies at the n-th call."""
+    calls = 0
 
     def ask() -> bool:
-        nonlocal asked
-        asked += 1
-        if asked > step:
+        nonlocal calls
+        calls += 1
+        if calls > step:
             raise Crash
         return False
 
@@ -77,7 +77,7 @@ def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> N
     assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
 
 
-def test_result_is_that_of_the_kept_confusions(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_result_follows_from_the_stored_confusions(tmp_path: Path, synthetic_cache: Path) -> None:
     from vss.scoring.metrics import miou
 
     config = tiny()
@@ -143,7 +143,7 @@ def test_scoring_in_between_changes_nothing(tmp_path: Path, synthetic_cache: Pat
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_told_to_stop_it_leaves_a_checkpoint_and_goes_on_from_it(
+def test_stopped_training_resumes_from_its_checkpoint(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     config = tiny()
@@ -166,7 +166,7 @@ def test_finished_trial_is_not_trained_again(tmp_path: Path, synthetic_cache: Pa
     assert again == first
 
 
-def test_progress_tells_steps_and_scores(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_progress_reports_steps_and_scores(tmp_path: Path, synthetic_cache: Path) -> None:
     reports: list[Progress] = []
 
     run(tiny(eval_every=2), tmp_path, synthetic_cache, report=reports.append)
@@ -200,18 +200,18 @@ def test_long_curves_are_means_over_windows() -> None:
     assert {loss for _, loss, _ in state.curve} == {1.5}
 
 
-def test_scoring_before_the_first_point_of_the_curve_has_a_loss_to_tell(
+def test_scoring_before_the_first_point_of_the_curve_reports_a_loss(
     tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vss.training.loop.CURVE_POINTS", 1)
-    told: list[Progress] = []
+    reports: list[Progress] = []
 
-    run(tiny(eval_every=1), tmp_path, synthetic_cache, report=told.append)
+    run(tiny(eval_every=1), tmp_path, synthetic_cache, report=reports.append)
 
-    assert all(p.loss is not None for p in told if p.miou is not None)
+    assert all(p.loss is not None for p in reports if p.miou is not None)
 
 
-def test_last_weights_are_scored_unless_best_is_asked_for(
+def test_last_weights_are_scored_unless_the_best_are_requested(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     last = run(tiny(eval_every=1), tmp_path, synthetic_cache)
@@ -315,17 +315,17 @@ def test_killed_twenty_times_at_any_moment_the_end_is_the_same_bits(
         str(tmp_path / "killed"), str(synthetic_cache),
     ]  # fmt: skip
 
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    process = subprocess.run(command, check=True, capture_output=True, text=True)
     run(config, tmp_path / "killed", synthetic_cache)
 
-    assert done.stdout.split() == [str(-signal.SIGKILL)] * 20
+    assert process.stdout.split() == [str(-signal.SIGKILL)] * 20
     assert "starts at step 0 " not in last_start(tmp_path / "killed" / config.trial_id)
     assert_same(tmp_path / "whole", tmp_path / "killed", config)
 
 
 @pytest.mark.slow
 def test_compiled_steps_leave_the_same_weights(tmp_path: Path, synthetic_cache: Path) -> None:
-    # compiled code draws dropout's masks from a generator of its own: none here
+    # compiled code draws dropout's masks from its own generator: no dropout in this test
     compiled, eager = tiny(compile=True, dropout=0.0), tiny(dropout=0.0)
 
     run(compiled, tmp_path, synthetic_cache)
@@ -344,8 +344,8 @@ def test_frozen_norms_keep_their_statistics(tmp_path: Path, synthetic_cache: Pat
 
     run(config, tmp_path, synthetic_cache)
 
-    found = load_file(tmp_path / config.trial_id / "weights.safetensors")
-    means = [v for k, v in found.items() if k.endswith("running_mean")]
+    weights = load_file(tmp_path / config.trial_id / "weights.safetensors")
+    means = [v for k, v in weights.items() if k.endswith("running_mean")]
     assert means
     assert all((mean == 0).all() for mean in means)
 
@@ -361,7 +361,7 @@ def test_non_finite_loss_names_the_last_good_checkpoint(
 
 @pytest.mark.slow
 def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
-    """The quickstart in small: 60 clips, 250 steps; seen with seeds 0 and 1: margins of 0.04."""
+    """The quickstart in small: 60 clips, 250 steps; margins of 0.04 with seeds 0 and 1."""
     recipe = {
         "clips": 60, "frame_width": 64, "frame_height": 48, "width": 16, "head_channels": 64,
         "auxiliary_channels": 32, "batch_size": 8, "learning_rate": 4e-3, "weight_decay": 0.01,
@@ -394,13 +394,13 @@ def test_no_steps_score_the_weights_of_a_trained_network(
     save_file({k: v for k, v in weights.items() if auxiliary or "auxiliary" not in k}, file)
     config = tiny(steps=0, weights=digest(file))
 
-    found = run(config, tmp_path, synthetic_cache, weights=file)
+    scored = run(config, tmp_path, synthetic_cache, weights=file)
 
-    assert found is not None
+    assert scored is not None
     assert expected is not None
-    assert (found.metrics, found.iou) == (expected.metrics, expected.iou)
-    assert (found.train_seconds, found.scored_step) == (None, 0)
-    assert found.parameters == expected.parameters
+    assert (scored.metrics, scored.iou) == (expected.metrics, expected.iou)
+    assert (scored.train_seconds, scored.scored_step) == (None, 0)
+    assert scored.parameters == expected.parameters
 
 
 def test_no_steps_with_weights_of_a_backbone_alone_are_refused(
@@ -415,7 +415,7 @@ def test_no_steps_with_weights_of_a_backbone_alone_are_refused(
 
 
 @pytest.mark.parametrize(("split", "frames"), [("train", 16), ("val", 8), ("test", 8)])
-def test_the_split_that_is_asked_for_is_scored(
+def test_requested_split_is_scored(
     split: str, frames: int, tmp_path: Path, synthetic_cache: Path
 ) -> None:
     config = tiny(scored_split=split, steps=1)

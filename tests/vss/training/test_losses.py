@@ -1,4 +1,4 @@
-"""The loss, against sums done by hand."""
+"""The loss, against sums computed by hand."""
 
 import math
 

@@ -62,16 +62,16 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
 
 
 @pytest.mark.slow
-def test_a_stop_reaches_all_processes_and_training_goes_on_later(
+def test_stop_reaches_all_processes_and_training_resumes_later(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     config = parse({**STILL, "steps": 40})
     reports: list[Progress] = []
-    began = time.monotonic()
+    start = time.monotonic()
 
     stopped = together(
         config, tmp_path, synthetic_cache, reports,
-        should_stop=lambda: bool(reports) and time.monotonic() - began > 1,
+        should_stop=lambda: bool(reports) and time.monotonic() - start > 1,
     )  # fmt: skip
     finished = together(config, tmp_path, synthetic_cache, reports)
 
@@ -81,7 +81,7 @@ def test_a_stop_reaches_all_processes_and_training_goes_on_later(
 
 
 @pytest.mark.slow
-def test_mistake_in_one_process_fails_the_training_with_its_words(
+def test_user_error_in_one_process_fails_the_training_with_its_message(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     with pytest.raises(UserError, match="batch_size of 3 cannot be divided among 2 GPUs"):
