@@ -21,8 +21,10 @@ from datetime import UTC, datetime
 import numpy as np
 from mlflow import MlflowClient
 
-from orchestrator.ledger.ledger import Imported, Ledger, Member
+from orchestrator.ledger.entries import ExperimentEntry, ImportedTrial, Member
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings, load_settings
+from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.tracking.tracker import Tracker
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.trial_config import TrialConfig, parse
@@ -74,12 +76,13 @@ def _fill(settings: Settings, tracker: Tracker, run_ids: Sequence[str]) -> None:
     assert len(cells) * SEEDS == TRIALS
     trials = [(name, parse({**config, "seed": s})) for name, config in cells for s in range(SEEDS)]
     ledger = Ledger(settings.ledger_url)
-    members = [Member(name, config, "f" * 64) for name, config in trials]
+    members = [Member(PlannedTrial(name, config), "f" * 64) for name, config in trials]
     imported = [
-        Imported(member, position, run_id, 1)
+        ImportedTrial(member, position, run_id, 1)
         for position, (member, run_id) in enumerate(zip(members, run_ids, strict=True))
     ]
-    ledger.take_in(NAME, "A large study.", "name: large\n", cells[0][0], imported)
+    entry = ExperimentEntry(NAME, "A large study.", "name: large\n", cells[0][0])
+    ledger.add_finished(entry, imported)
     parent = tracker.open_experiment_run(ledger.experiment(NAME))
     ledger.set_experiment_run(NAME, parent)
     tracker.log_latency(parent, _latency([name for name, _ in cells]))

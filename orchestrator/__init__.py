@@ -1,1 +1,1 @@
-"""The service: asks for trials, runs them, tracks them and has them reported. The only composer."""
+"""The service: asks for trials, runs them, tracks them and reports on them. The only composer."""

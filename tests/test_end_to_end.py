@@ -15,7 +15,8 @@ import pytest
 from mlflow import MlflowClient
 
 from orchestrator.execution import ray_head as dashboard
-from orchestrator.ledger.ledger import Ledger, TrialStatus
+from orchestrator.ledger.entries import TrialStatus
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter

@@ -44,7 +44,7 @@ def check(
     from dataclasses import asdict
 
     from orchestrator.terminal.data_tables import data_tables
-    from orchestrator.terminal.live_view import frame_bar
+    from orchestrator.terminal.progress_bar import frame_bar
     from vss.data.check.inspection import inspect, open_dataset
 
     dataset = open_dataset(name, path)
@@ -81,7 +81,7 @@ def prepare_camvid(
 
 def _extract(task: "ExtractionTask") -> bool:
     """Cut the frames from one video; a refused one does not stop the others."""
-    from orchestrator.terminal.live_view import frame_bar
+    from orchestrator.terminal.progress_bar import frame_bar
     from vss.data.camvid.frame_extraction import extract_frames
 
     try:

@@ -81,6 +81,7 @@ def submit(
     from orchestrator.results.report import print_report
     from orchestrator.settings import data_paths, load_settings
     from orchestrator.spec.file import load_spec
+    from orchestrator.stores import open_stores
 
     settings, screen = load_settings(), console()
     experiment = load_spec(spec)
@@ -89,7 +90,7 @@ def submit(
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, where, screen)))
     submitted = driver.submit(experiment, where, screen)
-    print_report(experiment.name, settings, pictures, screen)
+    print_report(experiment.name, open_stores(settings), settings, pictures, screen)
     raise typer.Exit(submitted.exit_code)
 
 
@@ -101,11 +102,11 @@ def status(
     """Show the state of all experiments, or of the trials of one."""
     from dataclasses import asdict
 
-    from orchestrator.ledger.ledger import Ledger
     from orchestrator.settings import load_settings
-    from orchestrator.terminal.live_view import experiment_table, trial_table
+    from orchestrator.stores import open_ledger
+    from orchestrator.terminal.trial_tables import experiment_table, trial_table
 
-    ledger = Ledger(load_settings().ledger_url)
+    ledger = open_ledger(load_settings())
     if name is None:
         experiments = ledger.experiments()
         if as_json:
@@ -137,15 +138,17 @@ def import_trials(
 
     Exits with 1 if a directory was skipped.
     """
-    from orchestrator.offline.collection import take_in
+    from orchestrator.offline.collection import collect
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings
+    from orchestrator.stores import open_stores
 
     settings, screen = load_settings(), console()
-    experiments, skipped = take_in(folders, spec, settings, say=typer.echo)
-    for name in experiments:
-        print_report(name, settings, pictures, screen)
-    raise typer.Exit(TRIAL_FAILED if skipped else ALL_FINISHED)
+    stores = open_stores(settings)
+    collected = collect(folders, spec, stores, settings.storage, say=typer.echo)
+    for name in collected.experiments:
+        print_report(name, stores, settings, pictures, screen)
+    raise typer.Exit(TRIAL_FAILED if collected.skipped else ALL_FINISHED)
 
 
 def _export(experiment: "Experiment", folder: Path) -> None:
@@ -192,7 +195,7 @@ def _print_plan(experiment: "Experiment", costs: "Mapping[str, Estimate] | None"
                 typer.echo(f"  {trial.trial_id}  seed {trial.config.seed}")
     typer.echo(f"{len(experiment.trials)} trials in {len(experiment.cells)} cells")
     if costs is not None:
-        from orchestrator.terminal.live_view import cost_table
+        from orchestrator.terminal.cost_table import cost_table
 
         console().print(cost_table(experiment, costs))
 

@@ -56,7 +56,7 @@ def predict(
 
     from orchestrator.networks.lookup import find
     from orchestrator.settings import load_settings
-    from orchestrator.terminal.live_view import frame_bar
+    from orchestrator.terminal.progress_bar import frame_bar
     from vss.inference.prediction import at_size, on_best_device, predict_video, summary
     from vss.inference.trained_network import load
     from vss.inference.writers import writers_for
@@ -100,18 +100,18 @@ def evaluate(
     again. To keep them there, add a cell with steps 0 and weights FILE to the spec.
     """
     from orchestrator.execution.driver import Where, submit
-    from orchestrator.ledger.ledger import Ledger
-    from orchestrator.networks.evaluation import build_experiment
+    from orchestrator.networks.evaluation import build_evaluation
     from orchestrator.networks.lookup import find_all
     from orchestrator.results.report import print_report
     from orchestrator.settings import data_paths, load_settings
+    from orchestrator.stores import open_ledger, open_stores
 
     settings, screen = load_settings(), console()
     networks = find_all(targets, like, settings)
-    experiment = build_experiment(networks, dataset, split, name, Ledger(settings.ledger_url))
+    experiment = build_evaluation(networks, dataset, split, name, open_ledger(settings))
     where = Where(settings, data_paths(data or []), in_process=True)
     submitted = submit(experiment, where, screen)
-    print_report(experiment.name, settings, pictures, screen)
+    print_report(experiment.name, open_stores(settings), settings, pictures, screen)
     raise typer.Exit(submitted.exit_code)
 
 

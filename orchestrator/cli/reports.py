@@ -55,9 +55,11 @@ def compare(
     """Compare two cells, or the cells with the same name in two experiments."""
     from orchestrator.results import comparison
     from orchestrator.settings import load_settings
+    from orchestrator.stores import open_stores
+    from orchestrator.terminal.result_tables import comparison_table
 
-    pairs = comparison.compare(first, second, load_settings())
-    console().print(comparison.comparison_table(pairs, metric))
+    pairs = comparison.compare(first, second, open_stores(load_settings()))
+    console().print(comparison_table(pairs, metric))
 
 
 def _check_sort(sort: str | None) -> None:
@@ -75,28 +77,27 @@ def _report(
     name: str, out: Path | None, pictures: bool, sort: str | None, every_seconds: float | None
 ) -> None:
     """Write a report once, or until Ctrl-C or the end of the experiment."""
-    from orchestrator.ledger.ledger import Ledger
-    from orchestrator.results.report import build
-    from orchestrator.results.watching import watch
+    from orchestrator.results.report import build, watch
     from orchestrator.settings import load_settings
+    from orchestrator.stores import open_stores
 
     settings = load_settings()
-    folder = out or settings.report_folder(name)
+    stores, folder = open_stores(settings), out or settings.report_folder(name)
 
     def write() -> Path:
-        return build(name, settings, folder, pictures, sort)[1]
+        return build(name, stores, settings, folder, pictures, sort)[1]
 
     if every_seconds is None:
         typer.echo(write())
         return
     try:
-        watch(name, Ledger(settings.ledger_url), write, every_seconds, say=typer.echo)
+        watch(name, stores.ledger, write, every_seconds, say=typer.echo)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
 
 def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: bool) -> None:
-    from orchestrator.results.rebuilding import rebuild
+    from orchestrator.results.report import rebuild
 
     if watch:
         raise UserError(f"--watch follows an experiment: give NAME instead of --from '{source}'")

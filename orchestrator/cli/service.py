@@ -15,15 +15,14 @@ def ui(
     port: Annotated[int, typer.Option(help="First port to try.")] = 5000,
 ) -> None:
     """Serve the MLflow UI on this machine until Ctrl-C."""
-    from orchestrator.ledger.ledger import Ledger
     from orchestrator.settings import load_settings
-    from orchestrator.tracking.tracker import Tracker
+    from orchestrator.stores import open_ledger, open_tracker
     from orchestrator.tracking.ui_server import serve
 
     settings = load_settings()
     if name is not None:
-        Ledger(settings.ledger_url).experiment(name)
-    page = Tracker(settings.tracking_uri, settings.artifacts).runs_page(name)
+        open_ledger(settings).experiment(name)
+    page = open_tracker(settings).runs_page(name)
     serve(settings.tracking_uri, page, port, say=typer.echo)
 
 

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -18,13 +17,13 @@ from orchestrator.execution.job import Executor
 from orchestrator.execution.job_factory import ExperimentData, JobFactory
 from orchestrator.execution.round import Retries, Round
 from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
-from orchestrator.ledger.ledger import Driver, Ledger, Member, State, TrialStatus
+from orchestrator.ledger.driver import Driver
+from orchestrator.ledger.entries import ExperimentEntry, Member, State, TrialStatus
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.spec.experiment import Experiment
+from orchestrator.stores import Stores, open_ledger, open_tracker
 from orchestrator.terminal.live_view import LiveView
-
-if TYPE_CHECKING:
-    from orchestrator.tracking.tracker import Tracker
 
 _WAIT_SECONDS = 2.0
 
@@ -75,26 +74,20 @@ def submit(experiment: Experiment, where: Where, console: Console) -> Submitted:
     settings, resources = where.settings, experiment.resources
     data = ExperimentData(experiment, where.data, settings)
     make_folder(settings.storage)
-    ledger = Ledger(settings.ledger_url)
+    ledger = open_ledger(settings)
     with ThreadPoolExecutor(1) as pool:
         # MLflow takes seconds to import and to make its tables, Ray takes seconds to start.
-        opening = pool.submit(_open_tracker, settings)
+        opening = pool.submit(open_tracker, settings)
         with open_executor(where) as executor:
             executor.check_fits(resources.cpus, resources.gpus)
-            tracker = opening.result()
-            parent = _enter(experiment, data, ledger, tracker)
+            stores = Stores(ledger, opening.result())
+            parent = _enter(experiment, data, stores)
             interrupted = _run_trials(experiment, data, where, ledger, executor, console)
             if not interrupted:
-                _measure_latency(experiment, ledger, tracker, parent, executor, console)
+                _measure_latency(experiment, stores, parent, executor, console)
     trials = ledger.trials(experiment.name)
-    tracker.close_experiment_run(parent, all(t.state == State.FINISHED for t in trials))
+    stores.tracker.close_experiment_run(parent, all(t.state == State.FINISHED for t in trials))
     return Submitted(trials, interrupted)
-
-
-def _open_tracker(settings: Settings) -> "Tracker":
-    from orchestrator.tracking.tracker import Tracker
-
-    return Tracker(settings.tracking_uri, settings.artifacts)
 
 
 @contextmanager
@@ -113,25 +106,16 @@ def open_executor(where: Where) -> Iterator[Executor]:
         disconnect()
 
 
-def _enter(experiment: Experiment, data: ExperimentData, ledger: Ledger, tracker: "Tracker") -> str:
+def _enter(experiment: Experiment, data: ExperimentData, stores: Stores) -> str:
     """Enter an experiment into ledger and MLflow; returns its parent run."""
+    ledger, tracker = stores.ledger, stores.tracker
     name = experiment.name
-    before = {trial.trial_id: trial.cell for trial in ledger.trials(name)}
-    runs_before = {t.trial_id: t.run_id for t in ledger.trials(name) if t.run_id}
-    ledger.add(
-        name,
-        [Member(t.cell, t.config, data.fingerprint(t.config)) for t in experiment.trials],
-        experiment.description,
-        experiment.source,
-        experiment.baseline,
-    )
-    now = ledger.trials(name)
-    # Runs that existed before learn that they belong to this experiment now, or no longer.
-    for trial in now:
-        if trial.run_id and before.get(trial.trial_id) != trial.cell:
-            tracker.tag(trial.run_id, f"experiment/{name}", trial.cell)
-    for trial_id in runs_before.keys() - {trial.trial_id for trial in now}:
-        tracker.untag(runs_before[trial_id], f"experiment/{name}")
+    members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
+    changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
+    for run_id, cell in changes.joined.items():
+        tracker.tag(run_id, f"experiment/{name}", cell)
+    for run_id in changes.left:
+        tracker.untag(run_id, f"experiment/{name}")
     parent = tracker.open_experiment_run(ledger.experiment(name))
     ledger.set_experiment_run(name, parent)
     return parent
@@ -210,20 +194,20 @@ def _ready_trials(
 
 def _measure_latency(
     experiment: Experiment,
-    ledger: Ledger,
-    tracker: "Tracker",
+    stores: Stores,
     parent: str,
     executor: Executor,
     console: Console,
 ) -> None:
     """Measure all cells that have a result, unless just these models were measured before."""
-    trained = {t.cell for t in ledger.trials(experiment.name) if t.state == State.FINISHED}
+    trials = stores.ledger.trials(experiment.name)
+    trained = {t.cell for t in trials if t.state == State.FINISHED}
     cells = {name: config for name, config in experiment.cells.items() if name in trained}
-    measured_ids = tracker.latency(parent).trial_ids()
+    measured_ids = stores.tracker.latency(parent).trial_ids()
     if cells and measured_ids != {name: config.trial_id for name, config in cells.items()}:
         console.print(f"measuring the latency of {len(cells)} cells, one at a time")
         resources = experiment.resources
         measurement = executor.measure_latency(
             cells, experiment.baseline, resources.cpus, resources.gpus
         )
-        tracker.log_latency(parent, measurement)
+        stores.tracker.log_latency(parent, measurement)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.execution.job import Job, Tracking
-from orchestrator.ledger.ledger import Claim
+from orchestrator.ledger.entries import Claim
 from orchestrator.settings import Settings, data_path
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from vss.data.dataset import load_dataset

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.execution.job import Heartbeat, Outcome
-from orchestrator.ledger.ledger import Claim, Driver, State
+from orchestrator.ledger.driver import Driver
+from orchestrator.ledger.entries import Claim, State
 
 _FLUSH_SECONDS = 0.5
 _TOUCH_SECONDS = 10.0

@@ -10,7 +10,7 @@ from orchestrator.execution.driver import Where, open_executor
 from orchestrator.execution.job import Heartbeat, Outcome
 from orchestrator.execution.job_factory import ExperimentData, JobFactory
 from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
-from orchestrator.ledger.ledger import State
+from orchestrator.ledger.entries import State
 from orchestrator.settings import make_folder
 from orchestrator.spec.experiment import Experiment
 

@@ -14,7 +14,7 @@ from typing import Any
 from ray import tune
 
 from orchestrator.execution.job import Events, Heartbeat, Job, Outcome
-from orchestrator.ledger.ledger import State
+from orchestrator.ledger.entries import State
 
 
 def run_round(

@@ -7,7 +7,7 @@ from contextlib import suppress
 import torch
 
 from orchestrator.execution.job import Heartbeat, Job, Outcome, Report
-from orchestrator.ledger.ledger import State
+from orchestrator.ledger.entries import State
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
 from vss.errors import UserError

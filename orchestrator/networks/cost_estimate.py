@@ -1,4 +1,4 @@
-"""What a trial will cost, before it is run: counted, or known from earlier runs."""
+"""The cost of an experiment before it runs: counted, or estimated from earlier trials."""
 
 import json
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from orchestrator.ledger.ledger import Ledger, State
+from orchestrator.ledger.entries import State
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
-from orchestrator.tracking.tracker import Tracker
+from orchestrator.stores import open_ledger, open_tracker
 from vss.profiling.cost import count_cost, estimate_training_memory
 from vss.runtime.environment import device_name
 from vss.trial_config import TrialConfig
@@ -26,14 +26,14 @@ _SAME_SPEED = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of one cell.
+    """The cost of one cell.
 
     Attributes:
-        parameters: trainable numbers used at inference.
-        gflops: of one prediction, whole clip encoded.
-        training_memory_mib: of tensors, at most.
-        train_seconds: of one trial, from the median step of earlier runs on this device; None
-            where there are none.
+        parameters: trainable parameters used at inference.
+        gflops: 10^9 operations of one prediction that encodes the whole clip.
+        training_memory_mib: the peak of a training's tensors.
+        train_seconds: the time of one trial, from the median step of earlier trials on this
+            device; None without one.
     """
 
     parameters: int
@@ -43,20 +43,20 @@ class Estimate:
 
 
 def estimate(experiment: Experiment, settings: Settings) -> dict[str, Estimate]:
-    """Cell -> what it costs."""
-    known = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
-    found = {}
+    """Return the cost of each cell."""
+    step_seconds = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
+    estimates = {}
     for cell, config in experiment.cells.items():
-        counted = count_cost(config)
+        cost = count_cost(config)
         teacher = experiment.trial_by_id.get(config.teacher)
-        step = known.get(_speed_key(config.settings()))
-        found[cell] = Estimate(
-            counted.parameters,
-            counted.gflops,
+        seconds = step_seconds.get(_speed_key(config.settings()))
+        estimates[cell] = Estimate(
+            cost.parameters,
+            cost.gflops,
             _memory_mib(config, teacher.config if teacher else None),
-            None if step is None else step * config.steps,
+            None if seconds is None else seconds * config.steps,
         )
-    return found
+    return estimates
 
 
 def _memory_mib(config: TrialConfig, teacher: TrialConfig | None) -> float:
@@ -64,29 +64,26 @@ def _memory_mib(config: TrialConfig, teacher: TrialConfig | None) -> float:
 
 
 def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
-    """Settings that decide the speed -> median step of the newest trial that had them here."""
+    """Return the median step of earlier trials on this device, by what decides their speed."""
     if not settings.has_ledger:
         return {}
-    device = device_name(torch.device(device_type)) if _is_here(device_type) else None
-    ledger = Ledger(settings.ledger_url)
+    ledger = open_ledger(settings)
     trials = {
         trial.run_id: trial
         for experiment in ledger.experiments()
         for trial in ledger.trials(experiment.name)
         if trial.state == State.FINISHED and trial.run_id
     }
-    if not trials or device is None:
+    device_is_here = device_type == "cpu" or torch.cuda.is_available()
+    if not trials or not device_is_here:
         return {}
-    measured = Tracker(settings.tracking_uri, settings.artifacts).read_runs(list(trials))
+    device = device_name(torch.device(device_type))
+    runs = open_tracker(settings).read_runs(list(trials))
     return {
-        _speed_key(trials[run_id].settings): found.metrics["step_ms_median"] / 1000
-        for run_id, found in measured.items()
-        if found.tags.get("device") == device and "step_ms_median" in found.metrics
+        _speed_key(trials[run_id].settings): run.metrics["step_ms_median"] / 1000
+        for run_id, run in runs.items()
+        if run.tags.get("device") == device and "step_ms_median" in run.metrics
     }
-
-
-def _is_here(device_type: str) -> bool:
-    return device_type == "cpu" or torch.cuda.is_available()
 
 
 def _speed_key(settings: Mapping[str, Any]) -> str:

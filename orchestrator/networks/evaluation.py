@@ -1,7 +1,7 @@
-"""An experiment made in code: trained networks, scored on a split of a dataset.
+"""The evaluation of trained networks: an experiment made in code, without a spec.
 
-Each is a trial without steps, whose weights are the whole network: it goes the way of every trial,
-into ledger, MLflow and report, and may join the table of an experiment that has been trained.
+Each network is a trial without steps, whose weights are the whole network. It takes the path of
+every trial, into ledger, MLflow and report, and may join the table of a finished experiment.
 """
 
 import json
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.ledger.ledger import Ledger, State
-from orchestrator.networks.lookup import Found
+from orchestrator.ledger.entries import State
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.networks.lookup import NamedNetwork
 from orchestrator.spec.completion import digest
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.spec.schema import Resources
@@ -22,63 +23,65 @@ from vss.trial_config import TrialConfig, parse
 if TYPE_CHECKING:
     from vss.inference.trained_network import TrainedModel
 
-# Of the training alone, and with a meaning or a demand that nothing meets when nothing is trained.
+# Settings that only a training reads, and that a trial without steps must not state.
 _DROPPED = (
     "teacher", "distillation_weight", "temperature", "select", "eval_every", "class_weights",
 )  # fmt: skip
 
 
-def build_experiment(
-    targets: Sequence[Found], dataset: str | None, split: str, name: str, ledger: Ledger
+def build_evaluation(
+    networks: Sequence[NamedNetwork], dataset: str | None, split: str, name: str, ledger: Ledger
 ) -> Experiment:
-    """One cell a target, seeds of a cell together; they join those that are there already.
+    """Build an experiment that scores networks; seeds of a cell stay together.
 
     Args:
-        targets: what is scored.
-        dataset: on what, by its name; None for what each was trained on.
+        networks: the networks to score.
+        dataset: the dataset to score on; None for the one that each was trained on.
         split: train, val or test.
-        name: of the experiment.
-        ledger: tells which experiments and cells there are.
+        name: the experiment; if it has finished, the networks join its cells.
+        ledger: holds the experiments and cells so far.
 
     Raises:
-        UserError: if classes differ, weights do not fit, or the experiment is not finished.
+        UserError: if classes differ, weights do not fit, or the experiment has not finished.
     """
     from vss.inference.trained_network import load
 
-    known = _finished_trials(name, ledger)
+    trials = _finished_trials(name, ledger)
+    existing = ledger.experiment(name) if trials else None
     added: list[PlannedTrial] = []
     files: dict[str, Path] = {}
-    for found in targets:
-        config = scoring_config(found, dataset, split)
-        load(found.trained)  # a file that does not fit is told before anything is entered
-        if config.trial_id not in {trial.config.trial_id for trial in [*known, *added]}:
-            cell = _cell_name(found, config, ledger, [*known, *added])
+    for network in networks:
+        config = scoring_config(network, dataset, split)
+        load(network.trained)  # refuses weights that do not fit, before anything is entered
+        if config.trial_id not in {trial.trial_id for trial in [*trials, *added]}:
+            cell = _cell_name(network, config, ledger, [*trials, *added])
             added.append(PlannedTrial(cell, config))
-        files[config.weights] = found.trained.weights
-    trials = (*known, *added)
+        files[config.weights] = network.trained.weights
+    trials += added
     cells: dict[str, TrialConfig] = {}
     for trial in trials:
         cells.setdefault(trial.cell, trial.config)
-    before = ledger.experiment(name) if known else None
     return Experiment(
         name=name,
-        description=before.description if before else "trained networks, scored",
-        trials=trials,
+        description=existing.description if existing else "trained networks, scored",
+        trials=tuple(trials),
         cells=cells,
-        baseline=before.baseline if before else trials[0].cell,
+        baseline=existing.baseline if existing else trials[0].cell,
         resources=_whole_machine(),
         files_by_digest=files,
-        source=(before.source.rstrip() + "\n" if before else "") + _said(split, name, added),
+        source=(existing.source.rstrip() + "\n" if existing else "")
+        + _comments(split, name, added),
+        published=existing.published if existing else {},
     )
 
 
-def scoring_config(found: Found, dataset: str | None, split: str) -> TrialConfig:
-    """The trial that scores a trained network; what only training reads is kept or dropped.
+def scoring_config(network: NamedNetwork, dataset: str | None, split: str) -> TrialConfig:
+    """Return the trial that scores a network.
 
     Raises:
-        UserError: if the dataset has other classes.
+        UserError: if the dataset has other classes than the network.
     """
-    trained = found.trained
+    trained = network.trained
     settings = {k: v for k, v in trained.config.settings().items() if k not in _DROPPED}
     if dataset is not None and dataset != trained.config.dataset:
         for option in catalog.DATASETS[trained.config.dataset].options:
@@ -86,32 +89,32 @@ def scoring_config(found: Found, dataset: str | None, split: str) -> TrialConfig
         settings["dataset"] = dataset
     settings |= {"steps": 0, "scored_split": split, "weights": digest(trained.weights)}
     config = parse(settings)
-    _check_classes(found.name, trained, config)
+    _check_classes(network.name, trained, config)
     return config
 
 
 def _check_classes(name: str, trained: "TrainedModel", config: TrialConfig) -> None:
-    ours, theirs = trained.config.class_names, config.class_names
-    if ours == theirs:
+    network_classes, data_classes = trained.config.class_names, config.class_names
+    if network_classes == data_classes:
         return
-    lacking = [entry for entry in ours if entry not in theirs]
-    further = [entry for entry in theirs if entry not in ours]
-    said = [f"only in {name}: {', '.join(lacking)}"] if lacking else []
-    said += [f"only in {config.dataset}: {', '.join(further)}"] if further else []
+    only_network = [c for c in network_classes if c not in data_classes]
+    only_data = [c for c in data_classes if c not in network_classes]
+    differences = [f"only in {name}: {', '.join(only_network)}"] if only_network else []
+    differences += [f"only in {config.dataset}: {', '.join(only_data)}"] if only_data else []
     raise UserError(
-        f"{name} was trained on the classes of '{trained.config.dataset}', dataset "
-        f"'{config.dataset}' has others ({'; '.join(said) or 'their order differs'}): "
+        f"{name} was trained on the classes of '{trained.config.dataset}', but dataset "
+        f"'{config.dataset}' has others ({'; '.join(differences) or 'their order differs'}): "
         "score it on a dataset with the same classes"
     )
 
 
 def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
-    """Those of an experiment that is there already; failed evaluations make room for new ones."""
+    """Return the trials of an existing experiment, without evaluations that failed."""
     trials = ledger.trials(name)
-    waiting = [t for t in trials if t.state != State.FINISHED and t.settings["steps"] > 0]
-    if waiting:
+    unfinished = [t for t in trials if t.state != State.FINISHED and t.settings["steps"] > 0]
+    if unfinished:
         raise UserError(
-            f"experiment '{name}' has {len(waiting)} trials that are not finished: "
+            f"experiment '{name}' has {len(unfinished)} unfinished trials: "
             "submit its spec first, or give another --name"
         )
     finished = [t for t in trials if t.state == State.FINISHED]
@@ -119,20 +122,23 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
 
 
 def _cell_name(
-    found: Found, config: TrialConfig, ledger: Ledger, there: Sequence[PlannedTrial]
+    network: NamedNetwork, config: TrialConfig, ledger: Ledger, trials: Sequence[PlannedTrial]
 ) -> str:
-    """The cell of a trial that the ledger knows, else its own name; seeds of a cell share it."""
-    cells = set(ledger.membership(found.name).values())
-    name = cells.pop() if len(cells) == 1 else found.name
-    of_data = f"{name}, {config.dataset} {config.scored_split}"
-    for candidate in (name, of_data):
-        if all(_differ_by_seed(t.config, config) for t in there if t.cell == candidate):
+    """Return the cell of a trial that the ledger holds, else the network's own name.
+
+    Seeds of a cell share its name; a name that another cell has is extended.
+    """
+    cells = set(ledger.membership(network.name).values())
+    name = cells.pop() if len(cells) == 1 else network.name
+    name_and_data = f"{name}, {config.dataset} {config.scored_split}"
+    for candidate in (name, name_and_data):
+        if all(_is_another_seed(t.config, config) for t in trials if t.cell == candidate):
             return candidate
-    return f"{of_data}, {config.weights.removeprefix('sha256:')[:8]}"
+    return f"{name_and_data}, {config.weights.removeprefix('sha256:')[:8]}"
 
 
-def _differ_by_seed(one: TrialConfig, other: TrialConfig) -> bool:
-    """Whether two trials are of one cell: seeds differ, and so the weights, and nothing else."""
+def _is_another_seed(one: TrialConfig, other: TrialConfig) -> bool:
+    """Tell whether two trials are of one cell: only their seeds differ, and so their weights."""
     seedless = {"seed": 0, "weights": "none"}
     alike = one.model_copy(update=seedless) == other.model_copy(update=seedless)
     return alike and one.seed != other.seed
@@ -145,8 +151,8 @@ def _whole_machine() -> Resources:
     return Resources(cpus=float(os.cpu_count() or 1), gpus=gpus, retries=0)
 
 
-def _said(split: str, name: str, added: Sequence[PlannedTrial]) -> str:
-    """What is added to a spec's text: how the cells came about, as comments."""
+def _comments(split: str, name: str, added: Sequence[PlannedTrial]) -> str:
+    """Return comments that record in the spec's text where the added cells came from."""
     lines = [f"# scored by: vss-orch evaluate ... --split {split} --name {name}"]
     lines += [f"# cell {json.dumps(t.cell)}: {json.dumps(t.config.settings())}" for t in added]
     return "\n".join(lines) + "\n"

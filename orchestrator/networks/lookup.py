@@ -1,4 +1,4 @@
-"""Find a trained network by what a user knows of it: a trial, a run, a folder or a file."""
+"""Trained networks, by what a user calls them: a trial, a run, a folder or a file."""
 
 import re
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
+from orchestrator.stores import open_tracker
 from vss import catalog
 from vss.errors import UserError
 from vss.trial_config import TrialConfig
@@ -16,29 +17,31 @@ if TYPE_CHECKING:
     from vss.inference.trained_network import TrainedModel
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+_TRIAL_ID = re.compile(r"[0-9a-f]{12}")
+_HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True)
-class Found:
-    """A trained network.
+class NamedNetwork:
+    """A trained network and its name.
 
     Attributes:
-        name: for people and file names: the trial_id, or the stem of the file.
-        trained: its settings and where its weights are.
+        name: for people and file names: the trial_id, or the stem of a checkpoint file.
+        trained: its settings, and the file of its weights.
     """
 
     name: str
     trained: "TrainedModel"
 
 
-def find(target: str, like: str | None, settings: Settings) -> Found:
+def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     """Find a trained network.
 
     Args:
-        target: a trial_id or the beginning of one, an MLflow run id, the path of a trial
-            directory, or of a checkpoint under our names.
+        target: a trial_id or its first digits, an MLflow run id, or the path of a trial directory
+            or of a checkpoint with our parameter names.
         like: "SPEC:CELL", the cell whose network a checkpoint file holds.
-        settings: where trials and runs are.
+        settings: the addresses of the trials and of MLflow.
 
     Raises:
         UserError: if there is no such network, or more than one.
@@ -49,35 +52,33 @@ def find(target: str, like: str | None, settings: Settings) -> Found:
     if path.is_file():
         if like is None:
             raise UserError(
-                f"{target} holds weights alone: say by --like SPEC:CELL which network they are of"
+                f"{target} holds only weights: give --like SPEC:CELL, the cell of their network"
             )
-        return Found(path.stem, TrainedModel(cell_of(like), path))
+        return NamedNetwork(path.stem, TrainedModel(find_cell(like), path))
     if like is not None:
-        raise UserError(f"--like is for a checkpoint file, and '{target}' is none")
+        raise UserError(f"--like is for a checkpoint file, but '{target}' is not a file")
     if path.is_dir():
         trained = read_trial(path)
-        return Found(trained.config.trial_id, trained)
+        return NamedNetwork(trained.config.trial_id, trained)
     if _RUN_ID.fullmatch(target):
-        return _of_run(target, settings)
-    return _of_trial(target, settings)
+        return _find_run(target, settings)
+    return _find_trial(target, settings)
 
 
-def find_all(targets: Sequence[str], like: str | None, settings: Settings) -> list[Found]:
-    """Find several; `like` is that of the files among them.
+def find_all(targets: Sequence[str], like: str | None, settings: Settings) -> list[NamedNetwork]:
+    """Find several trained networks; `like` applies to the checkpoint files among them.
 
     Raises:
         UserError: as `find` does.
     """
     files = {target for target in targets if Path(target).expanduser().is_file()}
     if like is not None and not files:
-        raise UserError(
-            f"--like is for checkpoint files, and there is none in {', '.join(targets)}"
-        )
+        raise UserError(f"--like is for checkpoint files, but none of {', '.join(targets)} is one")
     return [find(target, like if target in files else None, settings) for target in targets]
 
 
-def cell_of(like: str) -> TrialConfig:
-    """The settings of "SPEC:CELL", or of "SPEC" if it has a single cell.
+def find_cell(like: str) -> TrialConfig:
+    """Return the settings of "SPEC:CELL", or of "SPEC" if it has a single cell.
 
     Raises:
         UserError: if there is no such spec or cell.
@@ -85,11 +86,14 @@ def cell_of(like: str) -> TrialConfig:
     ends = [place for place, letter in enumerate(like) if letter == ":"] + [len(like)]
     end = next((end for end in ends if Path(like[:end]).is_file()), None)
     if end is None:
-        raise UserError(f"--like '{like}': no such spec; write SPEC:CELL, for example a.yaml:fcn")
+        raise UserError(
+            f"--like '{like}' does not name a spec: write SPEC:CELL, for example a.yaml:fcn"
+        )
     experiment, cell = load_spec(Path(like[:end])), like[end + 1 :]
     if not cell and len(experiment.cells) > 1:
         raise UserError(
-            f"--like '{like}': name a cell, {like}:CELL; cells: {', '.join(experiment.cells)}"
+            f"--like '{like}' does not name a cell: write {like}:CELL; "
+            f"cells: {', '.join(experiment.cells)}"
         )
     try:
         name = catalog.require("cell", cell or experiment.baseline, experiment.cells)
@@ -98,35 +102,30 @@ def cell_of(like: str) -> TrialConfig:
     return experiment.cells[name]
 
 
-def _of_trial(target: str, settings: Settings) -> Found:
+def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     from vss.inference.trained_network import read_trial
 
-    folders = settings.storage.glob(f"{target}*") if re.fullmatch("[0-9a-f]+", target) else ()
-    fitting = sorted(folder.name for folder in folders if (folder / "config.json").is_file())
-    if len(fitting) > 1:
-        raise UserError(f"'{target}' may be any of the trials {', '.join(fitting)}: say more of it")
-    if fitting:
-        return Found(fitting[0], read_trial(settings.storage / fitting[0]))
-    run_id = _run_of(target, settings) if re.fullmatch("[0-9a-f]{12}", target) else None
+    folders = settings.storage.glob(f"{target}*") if _HEXADECIMAL.fullmatch(target) else ()
+    trial_ids = sorted(folder.name for folder in folders if (folder / "config.json").is_file())
+    if len(trial_ids) > 1:
+        raise UserError(
+            f"'{target}' matches {len(trial_ids)} trials: {', '.join(trial_ids)}; give more digits"
+        )
+    if trial_ids:
+        return NamedNetwork(trial_ids[0], read_trial(settings.storage / trial_ids[0]))
+    # A trial that was trained elsewhere may have only its run here.
+    run_id = open_tracker(settings).run_of(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
         raise UserError(
-            f"no trial '{target}' in {settings.storage}; give a trial_id (or its beginning), an "
-            "MLflow run id, or the path of a trial directory or of a checkpoint"
+            f"no trial '{target}' in {settings.storage}; give a trial_id (or its first digits), "
+            "an MLflow run id, or the path of a trial directory or of a checkpoint"
         )
-    return _of_run(run_id, settings)
+    return _find_run(run_id, settings)
 
 
-def _run_of(trial_id: str, settings: Settings) -> str | None:
-    """The trial may have been trained elsewhere, and only its run be seen from here."""
-    from orchestrator.tracking.tracker import Tracker
-
-    return Tracker(settings.tracking_uri, settings.artifacts).run_of(trial_id)
-
-
-def _of_run(run_id: str, settings: Settings) -> Found:
-    from orchestrator.tracking.tracker import Tracker
+def _find_run(run_id: str, settings: Settings) -> NamedNetwork:
     from vss.inference.trained_network import read_trial
 
-    tracker = Tracker(settings.tracking_uri, settings.artifacts)
+    tracker = open_tracker(settings)
     trained = read_trial(tracker.download_trial(run_id, settings.cache / "models"))
-    return Found(trained.config.trial_id, trained)
+    return NamedNetwork(trained.config.trial_id, trained)

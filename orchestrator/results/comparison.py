@@ -1,87 +1,46 @@
-"""Two cells, of one experiment or of two, set against each other as a report would."""
+"""Cells of one experiment, or of two, compared in pairs as a report would."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from orchestrator.ledger.ledger import Ledger
-from orchestrator.results.report import records
-from orchestrator.settings import Settings
-from orchestrator.tracking.tracker import Tracker
-from reports.analysis.overview import build_overview
-from reports.analysis.study import Study
+from orchestrator.results.records import read_record
+from orchestrator.stores import Stores
 from reports.records import ExperimentRecord
-from reports.text.format import MISSING, interval, number, signed, spread
 from vss import catalog
 from vss.errors import UserError
 
 
-def compare(first: str, second: str, settings: Settings) -> list[ExperimentRecord]:
-    """Pairs of cells as experiments of two cells each, the first one the baseline.
+def compare(first: str, second: str, stores: Stores) -> list[ExperimentRecord]:
+    """Return pairs of cells as experiments of two cells each, the first one the baseline.
 
     Args:
         first: `EXPERIMENT:CELL`, or `EXPERIMENT` for all of its cells.
-        second: the same; of two experiments, cells of the same name are compared.
-        settings: where ledger and tracking store are.
+        second: the same; between two experiments, cells of the same name are compared.
+        stores: the stores that hold the experiments.
 
     Raises:
         UserError: if there is no such experiment or cell, or nothing to compare.
     """
-    ledger = Ledger(settings.ledger_url)
-    tracker = Tracker(settings.tracking_uri, settings.artifacts)
-    found = [_cells(given, ledger, tracker) for given in (first, second)]
-    (record, ours), (other, theirs) = found
-    if len(ours) == 1 and len(theirs) == 1:
-        pairs = [(ours[0], theirs[0])]
+    record, cells = _read_cells(first, stores)
+    other, other_cells = _read_cells(second, stores)
+    if len(cells) == 1 and len(other_cells) == 1:
+        pairs = [(cells[0], other_cells[0])]
     else:
-        pairs = [(cell, cell) for cell in ours if cell in theirs]
+        pairs = [(cell, cell) for cell in cells if cell in other_cells]
     if not pairs:
         raise UserError(
-            f"'{first}' and '{second}' have no cell of the same name ({', '.join(ours)}; "
-            f"{', '.join(theirs)}): name two cells as EXPERIMENT:CELL"
+            f"'{first}' and '{second}' share no cell name ({', '.join(cells)}; "
+            f"{', '.join(other_cells)}): name two cells as EXPERIMENT:CELL"
         )
-    if record.name == other.name and all(one == two for one, two in pairs):
-        raise UserError(f"'{first}' and '{second}' are the same: name two cells")
-    return [_pair(record, one, other, two) for one, two in pairs]
+    if record.name == other.name and all(cell == other_cell for cell, other_cell in pairs):
+        raise UserError(f"'{first}' and '{second}' are the same: name two different cells")
+    return [_pair(record, cell, other, other_cell) for cell, other_cell in pairs]
 
 
-def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
-    """One row a cell; the difference is from the row above.
-
-    Raises:
-        UserError: if no trial has the metric.
-    """
-    known = {name for pair in pairs for run in pair.finished for name in run.metrics}
-    if metric not in known:
-        hint = catalog.did_you_mean(metric, dict.fromkeys(known))
-        raise UserError(
-            f"no trial has the metric '{metric}'{hint}; known: {', '.join(sorted(known))}"
-        )
-    table = Table(title=metric, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("cell", overflow="fold", min_width=12)
-    headings = ("mean ± s.d.\n(seeds), %", "points", "95 % interval", "verdict", "latency\nms")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for pair in pairs:
-        for row in build_overview(Study(pair, metric)):
-            low, high = row.interval
-            verdict = row.compared.verdict if row.compared else MISSING
-            table.add_row(
-                row.cell,
-                spread(row.score.mean, row.score.std, row.score.n),
-                "" if row.is_baseline else signed(100 * row.difference),
-                "" if row.is_baseline else interval(100 * low, 100 * high),
-                "" if row.is_baseline else verdict,
-                number(row.clip.median_ms, 2),
-            )
-    return table
-
-
-def _cells(given: str, ledger: Ledger, tracker: Tracker) -> tuple[ExperimentRecord, list[str]]:
-    name, colon, cell = given.partition(":")
-    record = records(ledger.experiment(name), ledger.trials(name), tracker)
+def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]:
+    """Read one side of a comparison: its experiment, and the cells that it names."""
+    name, colon, cell = side.partition(":")
+    ledger = stores.ledger
+    record = read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)
     if not colon:
         return record, list(record.cells)
     if cell not in record.cells:
@@ -92,16 +51,18 @@ def _cells(given: str, ledger: Ledger, tracker: Tracker) -> tuple[ExperimentReco
     return record, [cell]
 
 
-def _pair(one: ExperimentRecord, cell: str, two: ExperimentRecord, other: str) -> ExperimentRecord:
-    names = (f"{one.name}: {cell}", f"{two.name}: {other}")
-    sides = ((one, cell, names[0]), (two, other, names[1]))
+def _pair(
+    record: ExperimentRecord, cell: str, other: ExperimentRecord, other_cell: str
+) -> ExperimentRecord:
+    names = (f"{record.name}: {cell}", f"{other.name}: {other_cell}")
+    sides = ((record, cell, names[0]), (other, other_cell, names[1]))
     runs = [
-        replace(run, cell=shown)
-        for record, wanted, shown in sides
-        for run in record.runs
-        if run.cell == wanted
+        replace(run, cell=name)
+        for side, side_cell, name in sides
+        for run in side.runs
+        if run.cell == side_cell
     ]
     costs = {
-        shown: record.costs[wanted] for record, wanted, shown in sides if wanted in record.costs
+        name: side.costs[side_cell] for side, side_cell, name in sides if side_cell in side.costs
     }
-    return replace(one, baseline=names[0], cells=list(names), runs=runs, costs=costs)
+    return replace(record, baseline=names[0], cells=list(names), runs=runs, costs=costs)

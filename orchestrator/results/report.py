@@ -1,224 +1,132 @@
-"""From ledger and MLflow to a report on disk."""
+"""The report of an experiment on disk: build it, keep it up to date, or rebuild it.
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+A report is rebuilt from its own files, so nothing here loads a store at module level.
+"""
+
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from orchestrator.ledger.ledger import ExperimentStatus, Ledger, State, TrialStatus
-from orchestrator.results.anonymisation import publishable, repeating
+from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.results.anonymisation import anonymise
 from orchestrator.settings import Settings, command, make_folder
-from orchestrator.spec.file import read_published_figures
-from orchestrator.tracking import artifacts
-from orchestrator.tracking.artifacts import Fields
-from orchestrator.tracking.store import without_garbage_collection
-from orchestrator.tracking.tracker import RunContent, Tracker
-from orchestrator.tracking.trial_run import NUMBERS, metric_name
-from reports.analysis.overview import build_overview
-from reports.analysis.study import Study
-from reports.records import ExperimentRecord, RunRecord
-from reports.report import build_report
-from reports.text.columns import terminal_columns
-from reports.text.page import MAX_PICTURED_CELLS
-from vss import catalog
+from orchestrator.stores import Stores
+from orchestrator.terminal.result_tables import result_table
+from orchestrator.terminal.trial_tables import count_by_state
+from reports import report
+from reports.formats.arrays import ReportError
+from reports.records import ExperimentRecord
 from vss.errors import UserError
 
-_ENVIRONMENT = (
-    "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
-    "vss-orch", "git_commit", "git_dirty", "trials_on_device",
-)  # fmt: skip
+if TYPE_CHECKING:
+    from orchestrator.ledger.ledger import Ledger
+
+_OPEN = (State.PENDING, State.RUNNING)
 
 
 def build(
-    name: str, settings: Settings, out: Path, pictures: bool, sort: str | None = None
+    name: str,
+    stores: Stores,
+    settings: Settings,
+    out: Path,
+    pictures: bool,
+    sort: str | None = None,
 ) -> tuple[ExperimentRecord, Path]:
     """Build the report of an experiment and attach it to its parent run in MLflow.
 
     Args:
-        name: of the experiment.
-        settings: where ledger and tracking store are.
-        out: the folder to write into.
+        name: the experiment.
+        stores: the stores that hold it.
+        settings: their folders and addresses are left out of the report.
+        out: the folder to write to.
         pictures: show frames of the dataset.
-        sort: what the main table is sorted by; None: the order of the spec.
+        sort: what the main table is sorted by; None keeps the order of the spec.
 
     Returns:
-        what the report is of, and the path of report.md.
+        the record that the report shows, and the path of report.md.
 
     Raises:
-        UserError: if there is no such experiment, or no such folder can be made.
+        UserError: if there is no such experiment, or the folder cannot be made.
     """
-    ledger = Ledger(settings.ledger_url)
-    experiment = ledger.experiment(name)
-    tracker = Tracker(settings.tracking_uri, settings.artifacts)
-    trials = ledger.trials(name)
+    from orchestrator.results.records import read_record
+    from orchestrator.tracking.store import without_garbage_collection
+
+    experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
     with without_garbage_collection():
-        record = publishable(records(experiment, trials, tracker, pictures), settings)
-        path = build_report(record, make_folder(out), pictures, sort)
+        record = anonymise(read_record(experiment, trials, stores.tracker, pictures), settings)
+        path = report.build_report(record, make_folder(out), pictures, sort)
     if experiment.run_id is not None:
-        tracker.log_report(experiment.run_id, out)
+        stores.tracker.log_report(experiment.run_id, out)
     return record, path
 
 
-def records(
-    experiment: ExperimentStatus,
-    trials: Sequence[TrialStatus],
-    tracker: Tracker,
-    pictures: bool = False,
-) -> ExperimentRecord:
-    """Join what was asked (ledger) with what was measured (MLflow), by run id.
-
-    Args:
-        experiment: what was asked.
-        trials: of it.
-        tracker: where the runs are.
-        pictures: read sampled frames too, of one seed of each cell that is pictured.
-    """
-    measured = tracker.read_runs([trial.run_id for trial in trials if trial.run_id])
-    latency = tracker.latency(experiment.run_id)
-    with ThreadPoolExecutor() as pool:
-        runs = list(pool.map(lambda t: _record(t, measured.get(t.run_id or ""), tracker), trials))
-    record = ExperimentRecord(
-        name=experiment.name,
-        description=experiment.description,
-        baseline=experiment.baseline,
-        cells=list(dict.fromkeys(trial.cell for trial in trials)),
-        runs=runs,
-        costs={cell: artifacts.cell_cost(cost) for cell, cost in latency.cells.items()},
-        latency_conditions=latency.conditions,
-        source=experiment.source,
-        command=repeating(trials, experiment.source),
-        published=_published(experiment.source),
-    )
-    return _with_samples(record, measured, tracker) if pictures else record
-
-
-def _published(source: str) -> dict[str, dict[str, float]]:
-    try:
-        return read_published_figures(source)
-    except UserError:
-        return {}  # not from a file (an evaluation), or written for another version
-
-
-def print_report(name: str, settings: Settings, pictures: bool, console: Console) -> None:
-    """Build the report of an experiment; print its table, its path and the way to the UI."""
-    record, path = build(name, settings, settings.report_folder(name), pictures)
+def print_report(
+    name: str, stores: Stores, settings: Settings, pictures: bool, console: Console
+) -> None:
+    """Build the report of an experiment; print its table, its path and how to open the UI."""
+    record, path = build(name, stores, settings, settings.report_folder(name), pictures)
     console.print(result_table(record))
     console.print(f"report:    {path}", soft_wrap=True, highlight=False)
     console.print(f"MLflow UI: {command('vss-orch')} ui {name}", soft_wrap=True, highlight=False)
 
 
-def result_table(record: ExperimentRecord) -> Table:
-    """The report's main table, for the terminal."""
-    title = f"{record.name}: mIoU on {_split(record)}"
-    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    columns = terminal_columns()
-    for heading in columns:
-        if heading == "cell":
-            shown.add_column(heading, overflow="fold", min_width=12)
-        else:
-            shown.add_column(heading, justify="right", no_wrap=True)
-    for row in build_overview(Study(record)):
-        shown.add_row(*(text(row) for text in columns.values()))
-    return shown
+def watch(
+    name: str,
+    ledger: "Ledger",
+    build_report: Callable[[], Path],
+    every_seconds: float,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Build a report whenever a trial changes, until none is pending or running.
+
+    Args:
+        name: the experiment.
+        ledger: the ledger that holds it.
+        build_report: builds the report as of now; returns the path of report.md.
+        every_seconds: the time between two looks at the ledger.
+        say: prints a line, one for each report.
+        sleep: waits.
+
+    Raises:
+        UserError: if there is no such experiment.
+    """
+    ledger.experiment(name)
+    reported: object = None
+    while True:
+        trials = ledger.trials(name)
+        if (current := _fingerprint(trials)) != reported:
+            say(f"{count_by_state(trials) or 'no trials'}: {build_report()}")
+            reported = current
+        if not any(trial.state in _OPEN for trial in trials):
+            return
+        sleep(every_seconds)
 
 
-def _split(record: ExperimentRecord) -> str:
-    return ", ".join(sorted({run.scored_split or "?" for run in record.finished})) or "no split"
+def rebuild(folder: Path, out: Path, pictures: bool, sort: str | None = None) -> Path:
+    """Rebuild a report from the files in its folder.
+
+    Returns:
+        the path of report.md.
+
+    Raises:
+        UserError: if a file is missing or damaged, or the new report cannot be written.
+    """
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}: --from takes the folder of a report")
+    try:
+        return report.rebuild(folder, make_folder(out), pictures, sort)
+    except ReportError as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(
+            f"cannot write {error.filename}: {error.strerror}; give another folder with --out"
+        ) from None
 
 
-def _with_samples(
-    record: ExperimentRecord, measured: Mapping[str, RunContent], tracker: Tracker
-) -> ExperimentRecord:
-    """Sampled frames of the first cells, of the lowest seed that each shares with the baseline."""
-    seeds: dict[str, dict[int, str]] = {cell: {} for cell in record.cells}
-    for run in record.finished:
-        seeds[run.cell][run.seed] = run.trial_id
-    base = seeds.pop(record.baseline)
-    wanted = set()
-    for of_cell in list(seeds.values())[:MAX_PICTURED_CELLS]:
-        if shared := of_cell.keys() & base.keys():
-            wanted |= {of_cell[min(shared)], base[min(shared)]}
-    runs, colours = [], dict(record.colours)
-    for run in record.runs:
-        if run.run_id and run.trial_id in wanted:
-            files = _Files(tracker, run.run_id, measured[run.run_id])
-            found, of_classes = files.read("samples.npz", artifacts.decode_samples)
-            colours |= dict(zip(run.classes, of_classes, strict=False))
-            run = replace(run, samples=found, message=files.damaged(run.message))
-        runs.append(run)
-    return replace(record, runs=runs, colours=colours)
-
-
-def _record(trial: TrialStatus, found: RunContent | None, tracker: Tracker) -> RunRecord:
-    record = RunRecord(
-        cell=trial.cell,
-        seed=trial.seed,
-        trial_id=trial.trial_id,
-        state=trial.state.value,
-        settings=trial.settings,
-        implied=catalog.implied(trial.settings),
-        message=trial.message,
-        run_id=trial.run_id,
-        attempts=trial.attempts,
-    )
-    if trial.state != State.FINISHED:
-        return record
-    if found is None:
-        return replace(record, state="DELETED", message="its MLflow run was deleted")
-    metrics, tags = dict(found.metrics), found.tags
-    files = _Files(tracker, trial.run_id or "", found)
-    counted = files.read("frames.npz", artifacts.decode_counts)
-    numbers = {name: metrics.pop(name, None) for name in NUMBERS}
-    return replace(
-        record,
-        metrics={name: value for name, value in metrics.items() if "/" not in name},
-        iou=_iou(metrics, counted.get("classes")),
-        scored_split=tags.get("scored_split"),
-        data_fingerprint=tags.get("data_fingerprint"),
-        environment={name: tags[name] for name in _ENVIRONMENT if name in tags},
-        train_seconds=numbers["train_seconds"],
-        step_ms_median=numbers["step_ms_median"],
-        parameters=_whole(numbers["parameters"]),
-        peak_memory_mib=numbers["peak_memory_mib"],
-        scored_frames=_whole(numbers["scored_frames"]),
-        scored_step=_whole(numbers["scored_step"]),
-        curves=files.read("curves.csv", artifacts.decode_curves),
-        message=files.damaged(),
-        **counted,
-    )
-
-
-class _Files:
-    """The files of one run; it remembers which are damaged."""
-
-    def __init__(self, tracker: Tracker, run_id: str, found: RunContent) -> None:
-        self._tracker, self._run_id, self._found = tracker, run_id, found
-        self._damaged: list[str] = []
-
-    def read(self, name: str, read: Callable[[bytes | None], Fields]) -> Fields:
-        """The fields of a file; those of none if it is missing or damaged."""
-        content = self._tracker.read_file(self._run_id, self._found, name)
-        fields, fault = artifacts.decode(content, read)
-        if fault is not None:
-            self._damaged.append(f"{name} is damaged ({fault})")
-        return fields
-
-    def damaged(self, before: str | None = None) -> str | None:
-        """Which files are, after what was known before; None if all are whole."""
-        return "; ".join([*filter(None, [before]), *self._damaged]) or None
-
-
-def _iou(metrics: Mapping[str, float], classes: Sequence[str] | None) -> dict[str, float]:
-    """Class -> IoU; MLflow's names of metrics may differ from the classes' in odd characters."""
-    if classes is None:
-        return {name[4:]: value for name, value in metrics.items() if name.startswith("iou/")}
-    named = {name: metrics.get(f"iou/{metric_name(name)}") for name in classes}
-    return {name: value for name, value in named.items() if value is not None}
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)
+def _fingerprint(trials: Sequence[TrialStatus]) -> object:
+    """Return a value that differs as soon as a trial has changed."""
+    return [(t.trial_id, t.cell, t.state, t.attempts, t.step, t.heartbeat_at) for t in trials]

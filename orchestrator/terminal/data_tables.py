@@ -1,4 +1,4 @@
-"""What a dataset holds, as tables on a terminal."""
+"""The contents of a dataset as tables on a terminal."""
 
 from collections.abc import Mapping
 
@@ -9,18 +9,18 @@ from rich.text import Text
 
 from vss.data.check.inspection import LONGEST_MEMORY, Report, SequenceReport
 
-_SHOWN = 20  # lines of what is broken; 4 irregular spacings
-_SHOWN_GAPS = 4
+_MAX_LINES = 20  # of broken files, and of sequences
+_MAX_GAPS = 4  # irregular spacings of one sequence
 
 
 def data_tables(report: Report) -> RenderableType:
-    """Splits, classes, sequences, then remarks and what is broken."""
+    """Return tables of splits, classes and sequences, then remarks and broken files."""
     return Group(
         _splits(report),
         _classes(report),
         _sequences(report),
         *(Text(f"remark: {remark}") for remark in report.remarks),
-        *(Text(f"broken: {line}", style="red") for line in report.broken[:_SHOWN]),
+        *(Text(f"broken: {line}", style="red") for line in report.broken[:_MAX_LINES]),
         Text(_verdict(len(report.broken)), style="red" if report.broken else "green"),
     )
 
@@ -28,7 +28,7 @@ def data_tables(report: Report) -> RenderableType:
 def _verdict(broken: int) -> str:
     if not broken:
         return "nothing is broken"
-    more = f", {broken - _SHOWN} more than are shown" if broken > _SHOWN else ""
+    more = f", {broken - _MAX_LINES} of them not listed" if broken > _MAX_LINES else ""
     return f"{broken} broken{more}"
 
 
@@ -36,7 +36,7 @@ def _splits(report: Report) -> Table:
     memory = [f"k={k}" for k in range(1, LONGEST_MEMORY + 1)]
     names = ["split", "frames", "labelled", "images", "labels", "unlabelled %", *memory]
     table = _table(
-        names, f"k predecessors {report.stride} video frames apart (+ those one number off)"
+        names, f"k predecessors, {report.stride} video frames apart (+ off by one number)"
     )
     for name, split in report.splits.items():
         table.add_row(
@@ -74,19 +74,19 @@ def _classes(report: Report) -> Table:
 def _sequences(report: Report) -> Table:
     names = ["sequence", "split", "frames", "first", "last", "spacing", "irregular"]
     table = _table(names, "numbers are video frames", left=("sequence", "split", "irregular"))
-    rows = [(name, one) for name, split in report.splits.items() for one in split.sequences]
-    for split, one in rows[:_SHOWN]:
-        numbers = (one.frames, one.first, one.last, one.spacing)
-        table.add_row(one.name, split, *map(str, numbers), _gaps(one))
-    if len(rows) > _SHOWN:
-        table.add_row(f"and {len(rows) - _SHOWN} more")
+    rows = [(name, seq) for name, split in report.splits.items() for seq in split.sequences]
+    for split, sequence in rows[:_MAX_LINES]:
+        numbers = (sequence.frames, sequence.first, sequence.last, sequence.spacing)
+        table.add_row(sequence.name, split, *map(str, numbers), _gaps(sequence))
+    if len(rows) > _MAX_LINES:
+        table.add_row(f"and {len(rows) - _MAX_LINES} more")
     return table
 
 
 def _gaps(sequence: SequenceReport) -> str:
-    shown = ", ".join(f"{first} to {last}" for first, last in sequence.irregular[:_SHOWN_GAPS])
-    more = len(sequence.irregular) - _SHOWN_GAPS
-    return f"{shown} and {more} more" if more > 0 else shown
+    gaps = ", ".join(f"{first} to {last}" for first, last in sequence.irregular[:_MAX_GAPS])
+    more = len(sequence.irregular) - _MAX_GAPS
+    return f"{gaps} and {more} more" if more > 0 else gaps
 
 
 def _table(names: list[str], caption: str, left: tuple[str, ...] = ()) -> Table:

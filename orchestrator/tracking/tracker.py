@@ -23,7 +23,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from orchestrator.ledger.ledger import ExperimentStatus
+from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.tracking import store
 from orchestrator.tracking.trial_run import TrialRun, run_tags
 from vss.errors import UserError

@@ -1,1 +1,1 @@
-"""How a ledger came to have its tables, by Alembic."""
+"""Alembic migrations: they create the tables of a ledger and bring them up to date."""

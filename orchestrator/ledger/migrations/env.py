@@ -1,8 +1,8 @@
-"""Runs the migrations on the connection that the ledger gives."""
+"""Run the migrations on the connection that the ledger passes."""
 
 from alembic import context
 
-from orchestrator.ledger.ledger import VERSION_TABLE, metadata
+from orchestrator.ledger.tables import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

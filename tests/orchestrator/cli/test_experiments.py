@@ -58,7 +58,7 @@ def test_plan_estimates_time_from_earlier_trials_on_this_device(
     text = run("plan", longer, "--cost").out
 
     assert counted["image"]["train_seconds"] > 1
-    assert "All trainings: 0:0" in " ".join(text.split())
+    assert "All trainings, one after another: 0:0" in " ".join(text.split())
 
 
 def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWriter) -> None:
@@ -139,7 +139,7 @@ def test_smoke_reports_each_cell_and_keeps_nothing(
     result = run("submit", write_spec(TINY_SPEC), "--smoke", "--in-process")
 
     assert (result.code, result.out) == (0, "image: ok\nmemory: ok\n")
-    assert run("status").out.startswith("no experiment yet")
+    assert run("status").out.startswith("no experiments yet")
     assert list(settings.storage.iterdir()) == []
 
 

@@ -48,7 +48,7 @@ def test_rebuilding_a_report_loads_no_service(tmp_path: Path) -> None:
         ([], "report takes either NAME or --from DIR, got neither"),
         (["x", "--from", "y"], "either NAME or --from DIR, got both: NAME is 'x', --from is 'y'"),
         (["--from", "y", "--watch"], "give NAME instead of --from 'y'"),
-        (["--from", "nowhere"], "no folder nowhere; --from takes the folder of a report"),
+        (["--from", "nowhere"], "no folder nowhere: --from takes the folder of a report"),
         (["x", "--sort", "latenzy"], "cannot sort by 'latenzy'; did you mean 'latency'"),
     ],
 )
@@ -73,6 +73,6 @@ def test_watching_ends_with_ctrl_c(run: Any, monkeypatch: pytest.MonkeyPatch, re
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("orchestrator.results.watching.watch", interrupted)
+    monkeypatch.setattr("orchestrator.results.report.watch", interrupted)
 
     assert run("report", "tiny", "--watch").code == 130

@@ -17,10 +17,11 @@ from orchestrator.execution.driver import Submitted, Where, submit
 from orchestrator.execution.job import Events, Executor, Heartbeat, Job, Outcome
 from orchestrator.execution.job_factory import ExperimentData
 from orchestrator.execution.smoke import smoke
-from orchestrator.ledger.ledger import Ledger, Member, State
-from orchestrator.results.report import records
+from orchestrator.ledger.entries import ExperimentEntry, Member, State
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.results.records import read_record
 from orchestrator.settings import Settings, load_settings
-from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.spec.file import load_spec
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
@@ -62,7 +63,7 @@ def test_experiment_goes_from_spec_to_results(
     submitted = submit(experiment, where, quiet())
 
     ledger = Ledger(where.settings.ledger_url)
-    record = records(ledger.experiment("tiny"), ledger.trials("tiny"), tracker)
+    record = read_record(ledger.experiment("tiny"), ledger.trials("tiny"), tracker)
     assert states(submitted) == ["FINISHED"] * 4
     assert not submitted.interrupted
     assert [(r.cell, r.seed) for r in record.runs] == [
@@ -175,7 +176,7 @@ def test_finished_trial_is_not_reused_for_other_data(
     first, second = paint_camvid(tmp_path / "one"), paint_camvid(tmp_path / "two", frames=5)
     submit(spec, Where(where.settings, {"camvid": first}, in_process=True), quiet())
 
-    with pytest.raises(UserError, match="was trained on other camvid data: fingerprint"):
+    with pytest.raises(UserError, match="was trained on other camvid data: its fingerprint"):
         submit(spec, Where(where.settings, {"camvid": second}, in_process=True), quiet())
 
 
@@ -378,7 +379,8 @@ def test_trial_that_another_driver_runs_is_waited_for(
     ledger = Ledger(where.settings.ledger_url)
     shared = experiment.trials[0].config
     data = ExperimentData(experiment, where.data, where.settings)
-    ledger.add("first", [Member("a", shared, data.fingerprint(shared))])
+    member = Member(PlannedTrial("a", shared), data.fingerprint(shared))
+    ledger.add(ExperimentEntry("first"), [member])
     console = quiet()
 
     with ledger.driver() as other, play(lambda job, n: Outcome(State.FINISHED)) as player:

@@ -1,4 +1,4 @@
-"""Trials finished without a network, taken in."""
+"""The import of trials that finished without a network."""
 
 import json
 import shutil
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.ledger.ledger import Ledger, State
+from orchestrator.ledger.entries import State
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.offline.export import export
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
@@ -41,15 +42,15 @@ def directories(results: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_imported_trials_stand_as_if_trained_here_and_once_only(
+def test_imported_trials_look_as_if_trained_here_and_appear_once(
     run: Any, results: Path, settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:
-    done = run("import", results)
+    result = run("import", results)
     again = run("import", results)
 
-    assert (done.code, again.code) == (0, 0)
-    assert done.out.count(": imported: tiny, ") == 3
-    assert again.out.count(": already known: tiny, ") == 3
+    assert (result.code, again.code) == (0, 0)
+    assert result.out.count(": imported: tiny, ") == 3
+    assert again.out.count(": already imported: tiny, ") == 3
     trials = Ledger(settings.ledger_url).trials("tiny")
     assert [trial.state for trial in trials] == [State.FINISHED] * 3
     client = MlflowClient(tracking_uri=tracker.uri)
@@ -92,6 +93,16 @@ def damage_settings(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**settings, "seed": 77}))
 
 
+def drop_curves(folder: Path) -> None:
+    (folder / "curves.csv").unlink()
+
+
+def break_spec(folder: Path) -> None:
+    trial = json.loads((folder / "trial.json").read_text())
+    trial["experiment"]["source"] = "just words"
+    (folder / "trial.json").write_text(json.dumps(trial))
+
+
 def leave_unfinished(folder: Path) -> None:
     (folder / "result.json").unlink()
 
@@ -99,58 +110,60 @@ def leave_unfinished(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (damage_json, "result.json cannot be read"),
-        (damage_weights, "weights.safetensors cannot be read"),
-        (damage_score, "result.json says mIoU"),
-        (damage_settings, "its settings are those of trial"),
-        (leave_unfinished, "it is not finished"),
+        (damage_json, "cannot read result.json"),
+        (damage_weights, "cannot read weights.safetensors"),
+        (damage_score, "result.json has mIoU"),
+        (damage_settings, "config.json holds the settings of trial"),
+        (drop_curves, "cannot read curves.csv"),
+        (break_spec, "cannot read trial.json"),
+        (leave_unfinished, "not finished: it has no result.json"),
     ],
 )
-def test_damaged_directory_is_named_and_left_alone_and_others_go_in(
+def test_damaged_directory_is_named_and_skipped(
     damage: Any, reason: str, run: Any, results: Path, settings: Settings, tracker: Tracker
 ) -> None:
     broken = directories(results)[0]
     damage(broken)
 
-    done = run("import", results, "--no-pictures")
+    result = run("import", results, "--no-pictures")
 
-    assert done.code == 1
-    assert f"{broken.name}: left alone: " in done.out
-    assert reason in done.out
-    assert done.out.count(": imported: ") == 2
+    assert result.code == 1
+    assert f"{broken.name}: skipped: " in result.out
+    assert reason in result.out
+    assert result.out.count(": imported: ") == 2
     assert not (settings.storage / broken.name).exists()
 
 
-def test_other_numbers_for_a_finished_trial_are_not_taken(
+def test_other_numbers_for_a_finished_trial_are_refused(
     run: Any, results: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("import", results, "--no-pictures")
     path = directories(results)[0] / "result.json"
     path.write_text(path.read_text().replace('"data_fingerprint": "', '"data_fingerprint": "0'))
 
-    done = run("import", results, "--no-pictures")
+    result = run("import", results, "--no-pictures")
 
-    assert done.code == 1
-    assert "the trial is finished here already with mIoU" in done.out
+    assert result.code == 1
+    assert "but MLflow holds" in result.out
 
 
-def test_directory_that_says_no_experiment_needs_the_spec(
+def test_directory_without_a_trial_file_needs_the_spec(
     run: Any, results: Path, tracker: Tracker, tmp_path: Path
 ) -> None:
     (folder,) = directories(results)[:1]
     (folder / "trial.json").unlink()
     (tmp_path / "spec.yaml").write_text(TINY_SPEC)
 
-    without = run("import", folder)
-    given = run("import", folder, "--spec", tmp_path / "spec.yaml")
+    without_spec = run("import", folder)
+    with_spec = run("import", folder, "--spec", tmp_path / "spec.yaml")
 
-    assert without.code == 1
-    assert "give the --spec that asks for it" in without.out
-    assert given.code == 0
+    assert without_spec.code == 1
+    assert "it has no trial.json: give the --spec that lists this trial" in without_spec.out
+    assert with_spec.code == 0
 
 
-def test_folder_without_trials_is_a_mistake(run: Any, tmp_path: Path) -> None:
-    done = run("import", tmp_path)
+def test_folder_without_trials_is_refused(run: Any, tmp_path: Path) -> None:
+    result = run("import", tmp_path)
 
-    assert done.code == 2
-    assert "no trial directory in" in done.err
+    assert result.code == 2
+    assert "no trial directory in" in result.err

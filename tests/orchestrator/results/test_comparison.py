@@ -1,4 +1,4 @@
-"""Cells of one experiment or of two, set against each other."""
+"""Cells of one experiment or of two, compared."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ import pytest
 
 from orchestrator.results.comparison import compare
 from orchestrator.settings import Settings
+from orchestrator.stores import open_stores
 from tests.conftest import TINY_SPEC, SpecWriter
 
 
 @pytest.fixture
-def two(run: Any, write_spec: SpecWriter) -> None:
-    """The tiny experiment, and another one that shares its cell `image`."""
+def two_experiments(run: Any, write_spec: SpecWriter) -> None:
+    """The tiny experiment, and another that shares its cell `image`."""
     run("submit", write_spec(TINY_SPEC), "--in-process", "--no-pictures")
     other = TINY_SPEC.replace("name: tiny", "name: other").replace(
         "memory_length: 1", "memory_length: 2"
@@ -20,20 +21,20 @@ def two(run: Any, write_spec: SpecWriter) -> None:
 
 
 @pytest.mark.slow
-def test_cells_and_experiments_are_compared_and_mistakes_named(
-    run: Any, two: None, settings: Settings
+def test_cells_and_experiments_are_compared_and_mistakes_are_named(
+    run: Any, two_experiments: None, settings: Settings
 ) -> None:
-    done = run("compare", "tiny:image", "tiny:memory")
-    assert done.code == 0
-    assert "tiny: image" in done.out
-    assert "no verdict" in done.out  # two seeds
+    result = run("compare", "tiny:image", "tiny:memory")
+    assert result.code == 0
+    assert "tiny: image" in result.out
+    assert "no verdict" in result.out  # two seeds
 
-    done = run("compare", "tiny:memory", "other:memory", "--metric", "pixel_accuracy")
-    assert done.code == 0
-    assert "pixel_accuracy" in done.out
-    assert "other: memory" in done.out
+    result = run("compare", "tiny:memory", "other:memory", "--metric", "pixel_accuracy")
+    assert result.code == 0
+    assert "pixel_accuracy" in result.out
+    assert "other: memory" in result.out
 
-    pairs = compare("tiny", "other", settings)
+    pairs = compare("tiny", "other", open_stores(settings))
     assert [pair.cells for pair in pairs] == [
         ["tiny: image", "other: image"], ["tiny: memory", "other: memory"],
     ]  # fmt: skip
@@ -44,9 +45,9 @@ def test_cells_and_experiments_are_compared_and_mistakes_named(
         (("tiny:image", "other"), None),
         (("nothing", "tiny"), "no experiment 'nothing'"),
     ):
-        done = run("compare", *arguments)
-        assert done.code == (2 if message else 0)
-        assert message is None or message in done.err
-    done = run("compare", "tiny:image", "tiny:memory", "--metric", "miuo")
-    assert done.code == 2
-    assert "no trial has the metric 'miuo'; did you mean 'miou'?" in done.err
+        result = run("compare", *arguments)
+        assert result.code == (2 if message else 0)
+        assert message is None or message in result.err
+    result = run("compare", "tiny:image", "tiny:memory", "--metric", "miuo")
+    assert result.code == 2
+    assert "no trial has the metric 'miuo'; did you mean 'miou'?" in result.err

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.ledger.ledger import ExperimentStatus
+from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import OutOfReachError, Tracker
 from tests.conftest import tiny

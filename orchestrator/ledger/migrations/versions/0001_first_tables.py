@@ -12,7 +12,7 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Make experiments, trials, members, attempts and drivers."""
+    """Create experiments, trials, members, attempts and drivers."""
     op.create_table(
         "experiments",
         sa.Column("name", sa.String(80), primary_key=True),

@@ -1,0 +1,85 @@
+"""The database of the ledger: connect to it, and bring its tables up to date."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock
+from sqlalchemy.engine import Engine
+
+from vss.errors import UserError
+
+_UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
+
+
+def open_database(url: str) -> Engine:
+    """Connect to a database whose tables are up to date.
+
+    Raises:
+        UserError: if the database cannot be reached.
+    """
+    try:
+        engine = _connect(url)
+        _migrate(engine)
+    except _UNREACHABLE as error:
+        raise UserError(_explain(url, error)) from None
+    return engine
+
+
+def _connect(url: str) -> Engine:
+    engine = sa.create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        if engine.url.database:
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer
+    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _migrate(engine: Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with _lock(engine), engine.begin() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _lock(engine: Engine) -> Iterator[None]:
+    """Keep two processes from creating the tables of a new database at once."""
+    if engine.dialect.name == "sqlite":
+        with FileLock(f"{engine.url.database}.lock"):
+            yield
+    elif engine.dialect.name == "postgresql":
+        with engine.connect() as db, db.begin():
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(7_654_321)))
+            yield
+    else:
+        yield
+
+
+def _explain(url: str, error: Exception) -> str:
+    try:
+        address = sa.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return (
+            f"VSS_LEDGER_URL is not a database address: '{url}'; write for example "
+            "postgresql://user:password@host/database or sqlite:////folder/ledger.db"
+        )
+    if isinstance(error, ImportError):
+        return (
+            f"the ledger at {address} needs a driver that is not installed ({error}); "
+            "for PostgreSQL: pip install 'vss-orch[postgres]'"
+        )
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return f"cannot reach the ledger at {address}: {reason}; check VSS_LEDGER_URL or VSS_HOME"

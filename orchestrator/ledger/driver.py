@@ -1,0 +1,142 @@
+"""A driver, as the ledger sees it: a process that claims trials and writes their states."""
+
+import os
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from orchestrator.ledger.entries import Claim, State
+from orchestrator.ledger.rows import trials_by_id, update_unfinished
+from orchestrator.ledger.tables import attempts, drivers, now, trials
+
+# A driver that has been silent for this long counts as dead.
+DRIVER_TIMEOUT = timedelta(seconds=60)
+
+
+class Driver:
+    """A process that claims trials, so that no other process trains them at the same time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.driver_id = str(uuid.uuid4())
+        with engine.begin() as db:
+            db.execute(
+                sa.insert(drivers).values(
+                    driver=self.driver_id,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    seen_at=now(),
+                )
+            )
+
+    def touch(self) -> None:
+        """Show other drivers that this one is alive."""
+        with self._engine.begin() as db:
+            me = drivers.c.driver == self.driver_id
+            db.execute(sa.update(drivers).where(me).values(seen_at=now()))
+
+    def claim(self, trial_ids: Sequence[str]) -> list[Claim]:
+        """Claim the trials that have not finished and that no living driver has claimed."""
+        claims = []
+        with self._engine.begin() as db:
+            others = living_drivers(db) - {self.driver_id}
+            rows = trials_by_id(db, trial_ids)
+            for row in (rows[trial_id] for trial_id in trial_ids):
+                if row.state == State.FINISHED or row.driver in others:
+                    continue
+                # Two drivers may read the same row: only one still finds it unchanged.
+                unchanged = trials.c.driver.is_not_distinct_from(row.driver)
+                update = db.execute(
+                    update_unfinished(row.trial_id)
+                    .where(unchanged)
+                    .values(driver=self.driver_id, state=State.PENDING, message=None)
+                )
+                if update.rowcount == 1:
+                    claims.append(_next_attempt(db, row))
+        return claims
+
+    def start(self, claim: Claim, first_step: int, run_id: str | None) -> None:
+        """Record that a worker has started an attempt."""
+        with self._engine.begin() as db:
+            values = {"state": State.RUNNING, "step": first_step, "heartbeat_at": now()}
+            self._update(db, claim, **values, loss=None, miou=None, run_id=run_id)
+            attempt = {"state": State.RUNNING, "first_step": first_step, "started_at": now()}
+            db.execute(_attempt(claim).values(attempt))
+
+    def beat(self, beats: Mapping[Claim, Mapping[str, Any]]) -> None:
+        """Write the last step, loss and mIoU of running trials."""
+        with self._engine.begin() as db:
+            for claim, values in beats.items():
+                self._update(db, claim, **values, heartbeat_at=now())
+
+    def end(self, claim: Claim, state: State, message: str | None, details: str | None) -> None:
+        """Record the end of an attempt.
+
+        Args:
+            claim: the claim of the attempt.
+            state: FINISHED, FAILED, CANCELLED (stopped by the user), or PENDING to try again.
+            message: one line for the user; only for FAILED.
+            details: the worker's error with its traceback; kept with the attempt.
+        """
+        with self._engine.begin() as db:
+            finished_at = now() if state == State.FINISHED else None
+            self._update(
+                db, claim, state=state, message=message, finished_at=finished_at, driver=None
+            )
+            attempt_state = State.FAILED if state == State.PENDING else state
+            db.execute(_attempt(claim).values(state=attempt_state, ended_at=now(), message=details))
+
+    def leave(self) -> None:
+        """Give back all claims."""
+        mine = trials.c.driver == self.driver_id
+        with self._engine.begin() as db:
+            db.execute(sa.update(trials).where(mine).values(driver=None))
+            db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
+
+    def _update(self, db: Connection, claim: Claim, **values: Any) -> None:
+        mine = trials.c.driver == self.driver_id
+        db.execute(update_unfinished(claim.trial_id).where(mine).values(values))
+
+
+def living_drivers(db: Connection) -> set[str]:
+    """Return the ids of the drivers whose process is alive."""
+    return {row.driver for row in db.execute(sa.select(drivers)) if _is_alive(row)}
+
+
+def _is_alive(driver: Any) -> bool:
+    if now() - driver.seen_at > DRIVER_TIMEOUT:
+        return False
+    if driver.host != socket.gethostname():
+        return True
+    try:
+        os.kill(driver.pid, 0)  # signal 0 only checks that the process exists
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _attempt(claim: Claim) -> sa.Update:
+    row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
+    return sa.update(attempts).where(row)
+
+
+def _next_attempt(db: Connection, row: Any) -> Claim:
+    of_trial = attempts.c.trial_id == row.trial_id
+    still_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
+    db.execute(
+        sa.update(attempts)
+        .where(of_trial, still_open)
+        .values(state=State.CANCELLED, ended_at=now(), message="its driver was lost")
+    )
+    newest = db.execute(sa.select(sa.func.max(attempts.c.number)).where(of_trial)).scalar()
+    claim = Claim(row.trial_id, (newest or 0) + 1, row.run_id)
+    values = {"trial_id": claim.trial_id, "number": claim.attempt, "state": State.PENDING}
+    db.execute(sa.insert(attempts).values(values))
+    return claim

@@ -1,0 +1,136 @@
+"""What goes into the ledger and what it tells: plain values, no database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from orchestrator.spec.experiment import Experiment, PlannedTrial
+
+Figures = Mapping[str, Mapping[str, float]]
+
+
+class State(StrEnum):
+    """The state of a trial or of an attempt; FINISHED is final, submit resumes all others."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True)
+class ExperimentEntry:
+    """An experiment as it enters the ledger.
+
+    Attributes:
+        source: the text of its spec.
+        baseline: the cell that the others are compared with.
+        published: cell -> figures that others published.
+    """
+
+    name: str
+    description: str = ""
+    source: str = ""
+    baseline: str = ""
+    published: Figures = field(default_factory=dict)
+
+    @classmethod
+    def from_experiment(cls, experiment: Experiment) -> "ExperimentEntry":
+        """Return the entry of a checked spec."""
+        return cls(
+            name=experiment.name,
+            description=experiment.description,
+            source=experiment.source,
+            baseline=experiment.baseline,
+            published=experiment.published,
+        )
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trial of an experiment, with the fingerprint of the data it would be trained on now."""
+
+    trial: PlannedTrial
+    data_fingerprint: str
+
+
+@dataclass(frozen=True)
+class ImportedTrial:
+    """A trial that finished where there was no ledger.
+
+    Attributes:
+        member: the trial, and the fingerprint of the data it was trained on.
+        position: its place among the experiment's trials.
+        run_id: its MLflow run.
+        attempts: the number of its last attempt.
+    """
+
+    member: Member
+    position: int
+    run_id: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the runs of an experiment changed when it was entered again.
+
+    Attributes:
+        joined: run id -> cell, for trials that joined the experiment or moved to another cell.
+        left: the run ids of trials that left it.
+    """
+
+    joined: Mapping[str, str]
+    left: Sequence[str]
+
+
+@dataclass(frozen=True)
+class TrialStatus:
+    """The state of a trial in an experiment.
+
+    Attributes:
+        state: PENDING also if it was running when its driver was lost.
+        attempts: how often a worker started it.
+        first_step: where the newest attempt began; with started_at it gives the time left.
+    """
+
+    trial_id: str
+    cell: str
+    seed: int
+    settings: Mapping[str, Any]
+    state: State
+    attempts: int
+    message: str | None
+    run_id: str | None
+    step: int
+    loss: float | None
+    miou: float | None
+    first_step: int
+    started_at: datetime | None
+    heartbeat_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ExperimentStatus:
+    """An experiment in the ledger, with the number of its trials in each state."""
+
+    name: str
+    description: str
+    source: str
+    baseline: str
+    run_id: str | None
+    created_at: datetime
+    counts: Mapping[State, int] = field(default_factory=dict)
+    published: Figures = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run a trial once, as attempt number `attempt`."""
+
+    trial_id: str
+    attempt: int
+    run_id: str | None

@@ -1,0 +1,142 @@
+"""Rows of the ledger's tables: the reads and writes that `Ledger` and `Driver` are made of."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from orchestrator.ledger.entries import ExperimentEntry, ImportedTrial, Member, State
+from orchestrator.ledger.tables import attempts, experiments, members, now, trials
+from vss.errors import UserError
+
+
+def trials_by_id(db: Connection, trial_ids: Sequence[str]) -> dict[str, Any]:
+    """Return rows of trials; queried in parts, as databases limit the length of a list."""
+    rows: dict[str, Any] = {}
+    for first in range(0, len(trial_ids), 500):
+        part = trial_ids[first : first + 500]
+        for row in db.execute(sa.select(trials).where(trials.c.trial_id.in_(part))):
+            rows[row.trial_id] = row
+    return rows
+
+
+def update_unfinished(trial_id: str) -> sa.Update:
+    """Return an update that skips a finished trial: its row never changes."""
+    row = trials.c.trial_id == trial_id
+    return sa.update(trials).where(row, trials.c.state != State.FINISHED)
+
+
+def write_experiment(db: Connection, entry: ExperimentEntry) -> None:
+    """Insert an experiment, or update the one of that name."""
+    values = {
+        "description": entry.description,
+        "source": entry.source,
+        "baseline": entry.baseline,
+        "published": entry.published,
+    }
+    row = experiments.c.name == entry.name
+    update = db.execute(sa.update(experiments).where(row).values(values))
+    if update.rowcount == 0:
+        db.execute(sa.insert(experiments).values(name=entry.name, created_at=now(), **values))
+
+
+def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:
+    """Insert the trials that are new.
+
+    Raises:
+        UserError: if a trial was begun on other data.
+    """
+    rows = trials_by_id(db, [member.trial.trial_id for member in trials_of_entry])
+    for member in trials_of_entry:
+        row = rows.get(member.trial.trial_id)
+        if row is None:
+            _insert_trial(db, member)
+        elif row.data_fingerprint != member.data_fingerprint:
+            _change_data(db, member, row)
+
+
+def _insert_trial(db: Connection, member: Member) -> None:
+    db.execute(
+        sa.insert(trials).values(
+            trial_id=member.trial.trial_id,
+            settings=json.dumps(member.trial.config.settings()),
+            state=State.PENDING,
+            data_fingerprint=member.data_fingerprint,
+        )
+    )
+
+
+def _change_data(db: Connection, member: Member, row: Any) -> None:
+    """Accept other data before the first start of a trial, and refuse it afterwards."""
+    begun = sa.select(attempts.c.number).where(
+        attempts.c.trial_id == row.trial_id, attempts.c.started_at.is_not(None)
+    )
+    if db.execute(begun).first() is not None:
+        trial = member.trial
+        raise UserError(
+            f"cell '{trial.cell}', seed {trial.config.seed} (trial {row.trial_id}) was trained on "
+            f"other {trial.config.dataset} data: its fingerprint was {row.data_fingerprint[:12]}, "
+            f"now it is {member.data_fingerprint[:12]}; use the original data, or another VSS_HOME"
+        )
+    values = {"data_fingerprint": member.data_fingerprint}
+    db.execute(update_unfinished(row.trial_id).values(values))
+
+
+def write_members(db: Connection, experiment: str, trials_of_entry: Sequence[Member]) -> None:
+    """Replace the members of an experiment."""
+    db.execute(sa.delete(members).where(members.c.experiment == experiment))
+    db.execute(
+        sa.insert(members),
+        [_member_row(experiment, n, member) for n, member in enumerate(trials_of_entry)],
+    )
+
+
+def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any]:
+    return {
+        "experiment": experiment,
+        "trial_id": member.trial.trial_id,
+        "position": position,
+        "cell": member.trial.cell,
+        "seed": member.trial.config.seed,
+    }
+
+
+def cancel_orphans(db: Connection) -> None:
+    """Cancel the trials that wait but that no experiment lists any more."""
+    orphaned = ~sa.exists().where(members.c.trial_id == trials.c.trial_id)
+    waiting = (trials.c.state == State.PENDING) & trials.c.driver.is_(None)
+    db.execute(sa.update(trials).where(waiting, orphaned).values(state=State.CANCELLED))
+
+
+def cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
+    """Return run id -> cell, for the trials of an experiment that have a run."""
+    query = (
+        sa.select(trials.c.run_id, members.c.cell)
+        .join(members, members.c.trial_id == trials.c.trial_id)
+        .where(members.c.experiment == experiment, trials.c.run_id.is_not(None))
+    )
+    return {row.run_id: row.cell for row in db.execute(query)}
+
+
+def write_finished(db: Connection, experiment: str, imported: ImportedTrial) -> None:
+    """Insert a trial that has finished already, or mark it as finished."""
+    trial_id = imported.member.trial.trial_id
+    if trial_id not in trials_by_id(db, [trial_id]):
+        _insert_trial(db, imported.member)
+    values = {
+        "state": State.FINISHED,
+        "run_id": imported.run_id,
+        "finished_at": now(),
+        "data_fingerprint": imported.member.data_fingerprint,
+    }
+    db.execute(sa.update(trials).where(trials.c.trial_id == trial_id).values(values))
+    attempt = {"trial_id": trial_id, "number": imported.attempts, "state": State.FINISHED}
+    same = (attempts.c.trial_id == trial_id) & (attempts.c.number == imported.attempts)
+    db.execute(sa.delete(attempts).where(same))
+    db.execute(sa.insert(attempts).values(attempt | {"started_at": now(), "ended_at": now()}))
+    listed = (members.c.experiment == experiment) & (members.c.trial_id == trial_id)
+    if db.execute(sa.select(members).where(listed)).first() is None:
+        row = _member_row(experiment, imported.position, imported.member)
+        db.execute(sa.insert(members).values(row))

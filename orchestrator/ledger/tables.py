@@ -1,0 +1,83 @@
+"""The tables of the ledger. A new column also needs a migration, in `migrations/versions`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+VERSION_TABLE = "vss_ledger_version"  # "alembic_version" in the same database would be MLflow's
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """A point in time in UTC; SQLite drops the zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Restore the zone."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+metadata = sa.MetaData()
+experiments = sa.Table(
+    "experiments",
+    metadata,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),  # the spec as written
+    sa.Column("baseline", sa.Text, nullable=False),
+    sa.Column("run_id", sa.String(64)),  # its parent run in MLflow
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("published", sa.JSON, nullable=False),  # cell -> figures that others published
+)
+trials = sa.Table(
+    "trials",
+    metadata,
+    sa.Column("trial_id", sa.String(12), primary_key=True),
+    sa.Column("settings", sa.Text, nullable=False),  # JSON
+    sa.Column("state", sa.String(12), nullable=False, index=True),
+    sa.Column("message", sa.Text),  # why it failed
+    sa.Column("run_id", sa.String(64)),
+    sa.Column("data_fingerprint", sa.String(64), nullable=False),
+    sa.Column("driver", sa.String(36)),  # who has claimed it
+    # The heartbeat of a running trial: only the live view reads it.
+    sa.Column("step", sa.Integer, nullable=False, default=0),
+    sa.Column("loss", sa.Double),
+    sa.Column("miou", sa.Double),
+    sa.Column("heartbeat_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+)
+members = sa.Table(  # the place of a trial in an experiment
+    "members",
+    metadata,
+    sa.Column("experiment", sa.ForeignKey("experiments.name"), primary_key=True),
+    sa.Column("trial_id", sa.ForeignKey("trials.trial_id"), primary_key=True, index=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("cell", sa.Text, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+)
+attempts = sa.Table(  # one start of a trial; PENDING until its worker reports
+    "attempts",
+    metadata,
+    sa.Column("trial_id", sa.ForeignKey("trials.trial_id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("first_step", sa.Integer, nullable=False, default=0),
+    sa.Column("started_at", UtcTime),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("message", sa.Text),  # the worker's error, with its traceback
+)
+drivers = sa.Table(  # processes that claim trials
+    "drivers",
+    metadata,
+    sa.Column("driver", sa.String(36), primary_key=True),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
+)
+
+
+def now() -> datetime:
+    """Return the time as the ledger keeps it."""
+    return datetime.now(UTC)

@@ -1,0 +1,157 @@
+"""A trial that finished on a machine without a network: read it, and check it.
+
+A directory that fails a check is damaged; the checks cover everything that a report relies on.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+
+from orchestrator.ledger.entries import ExperimentEntry
+from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.file import read_published_figures
+from vss.errors import UserError
+from vss.scoring.metrics import miou
+from vss.training.inputs import Progress, TrialResult
+from vss.trial.file import COPY, ExperimentPart, read_trial_file
+from vss.trial_config import TrialConfig, parse
+
+_TOLERANCE = 1e-6  # between the mIoU of result.json and that of the counts in frames.npz
+
+
+class DamagedTrialError(UserError):
+    """The error of a trial directory that cannot be imported."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The place of a trial: its experiment, its cell there, and its position among the trials."""
+
+    experiment: ExperimentEntry
+    cell: str
+    position: int
+
+
+@dataclass(frozen=True)
+class FinishedTrial:
+    """A finished trial, read from its directory and checked.
+
+    Attributes:
+        curves: the progress that its training reported.
+        attempt: the number of its last attempt.
+    """
+
+    folder: Path
+    trial: PlannedTrial
+    experiment: ExperimentEntry
+    position: int
+    result: TrialResult
+    curves: Sequence[Progress]
+    attempt: int
+
+
+def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> FinishedTrial:
+    """Read a trial directory and check it.
+
+    Args:
+        folder: the trial directory.
+        placements: trial_id -> the place of trials whose directory holds no trial file.
+
+    Raises:
+        DamagedTrialError: naming the first file that is wrong.
+    """
+    if not (folder / "result.json").exists():
+        raise DamagedTrialError("not finished: it has no result.json")
+    config = _read_config(folder)
+    placement = _read_placement(folder, config.trial_id, placements)
+    result = _read("result.json", lambda: TrialResult(**_json(folder / "result.json")))
+    _read("environment.json", lambda: _json(folder / "environment.json"))
+    _read("weights.safetensors", lambda: _read_weights(folder / "weights.safetensors"))
+    _read("samples.npz", lambda: dict(np.load(folder / "samples.npz")))
+    frames = _read("frames.npz", lambda: dict(np.load(folder / "frames.npz")))
+    score = miou(frames["confusion"].astype(np.int64).sum(axis=0))
+    if abs(score - result.metrics["miou"]) > _TOLERANCE:
+        raise DamagedTrialError(
+            f"result.json has mIoU {result.metrics['miou']:.6f}, but frames.npz gives {score:.6f}"
+        )
+    return FinishedTrial(
+        folder=folder,
+        trial=PlannedTrial(placement.cell, config),
+        experiment=placement.experiment,
+        position=placement.position,
+        result=result,
+        curves=_read("curves.csv", lambda: _read_curves(folder / "curves.csv")),
+        attempt=_read("attempt", lambda: int((folder / "attempt").read_text())),
+    )
+
+
+def _read_config(folder: Path) -> TrialConfig:
+    config: TrialConfig = _read("config.json", lambda: parse(_json(folder / "config.json")))
+    if config.trial_id != folder.name:
+        raise DamagedTrialError(f"config.json holds the settings of trial {config.trial_id}")
+    return config
+
+
+def _read_placement(folder: Path, trial_id: str, placements: Mapping[str, Placement]) -> Placement:
+    if (folder / COPY).exists():
+        file = _read(COPY, lambda: read_trial_file(folder / COPY))
+        return Placement(_read(COPY, lambda: _entry(file.experiment)), file.cell, file.position)
+    if trial_id not in placements:
+        raise DamagedTrialError(f"it has no {COPY}: give the --spec that lists this trial")
+    return placements[trial_id]
+
+
+def _entry(part: ExperimentPart) -> ExperimentEntry:
+    figures = _published_figures(part.source)
+    return ExperimentEntry(part.name, part.description, part.source, part.baseline, figures)
+
+
+@cache  # parsing YAML takes longer than the rest of a trial, and all trials share a spec
+def _published_figures(source: str) -> dict[str, dict[str, float]]:
+    return read_published_figures(source)
+
+
+def _read_weights(path: Path) -> None:
+    with safe_open(path, "numpy") as file:
+        for name in file.keys():  # noqa: SIM118  # it is not a dictionary
+            file.get_slice(name)[:1] if file.get_slice(name).get_shape() else file.get_tensor(name)
+
+
+def _read_curves(path: Path) -> list[Progress]:
+    """Return what a training would have reported at each step of its curves."""
+    points: dict[str, dict[int, float]] = {}
+    with path.open() as file:
+        for row in csv.DictReader(file):
+            points.setdefault(row["curve"], {})[int(row["step"])] = float(row["value"])
+    rates = points.get("train/learning_rate", {})
+    losses = points.get("train/loss", {})
+    scores = {name: values for name, values in points.items() if name.startswith("val/")}
+    return [
+        Progress(
+            step,
+            losses.get(step),
+            None,
+            curve=[(step, losses[step], rates.get(step, 0.0))] if step in losses else [],
+            scores={name[4:]: values[step] for name, values in scores.items() if step in values},
+        )
+        for step in sorted({*losses, *(step for values in scores.values() for step in values)})
+    ]
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def _read(name: str, read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except Exception as error:  # whatever a damaged file raises
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise DamagedTrialError(f"cannot read {name}: {reason[0]}") from None

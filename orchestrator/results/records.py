@@ -1,0 +1,166 @@
+"""The record of an experiment: what was asked (ledger) joined with what was measured (MLflow)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
+from orchestrator.tracking import artifacts
+from orchestrator.tracking.artifacts import Fields
+from orchestrator.tracking.tracker import RunContent, Tracker
+from orchestrator.tracking.trial_run import NUMBERS, metric_name
+from reports.records import ExperimentRecord, RunRecord
+from reports.text.page import MAX_PICTURED_CELLS
+from vss import catalog
+
+_ENVIRONMENT = (
+    "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
+    "vss-orch", "git_commit", "git_dirty", "trials_on_device",
+)  # fmt: skip
+
+
+def read_record(
+    experiment: ExperimentStatus,
+    trials: Sequence[TrialStatus],
+    tracker: Tracker,
+    pictures: bool = False,
+) -> ExperimentRecord:
+    """Join an experiment with its runs, by run id.
+
+    Args:
+        experiment: the experiment.
+        trials: all of its trials.
+        tracker: the tracking store that holds their runs.
+        pictures: also read sampled frames, of one seed of each cell that the report pictures.
+    """
+    contents = tracker.read_runs([trial.run_id for trial in trials if trial.run_id])
+    latency = tracker.latency(experiment.run_id)
+    with ThreadPoolExecutor() as pool:
+        runs = pool.map(lambda t: _run_record(t, contents.get(t.run_id or ""), tracker), trials)
+    record = ExperimentRecord(
+        name=experiment.name,
+        description=experiment.description,
+        baseline=experiment.baseline,
+        cells=list(dict.fromkeys(trial.cell for trial in trials)),
+        runs=list(runs),
+        costs={cell: artifacts.cell_cost(cost) for cell, cost in latency.cells.items()},
+        latency_conditions=latency.conditions,
+        source=experiment.source,
+        command=submit_command(trials, experiment.source),
+        published=experiment.published,
+    )
+    return _add_samples(record, contents, tracker) if pictures else record
+
+
+def submit_command(trials: Sequence[TrialStatus], source: str) -> str:
+    """Return the command that repeats an experiment; empty if it did not come from a spec."""
+    lines = (line.partition("#")[0].strip() for line in source.splitlines())
+    if not any(lines):
+        return ""
+    datasets = sorted({str(trial.settings["dataset"]) for trial in trials})
+    options = [
+        f'--data {name}="$VSS_DATA/{name}"'
+        for name in datasets
+        if name in catalog.DATASETS and catalog.DATASETS[name].needs_path
+    ]
+    return " ".join(["vss-orch submit spec.yaml", *options])
+
+
+def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker) -> RunRecord:
+    record = RunRecord(
+        cell=trial.cell,
+        seed=trial.seed,
+        trial_id=trial.trial_id,
+        state=trial.state.value,
+        settings=trial.settings,
+        implied=catalog.implied(trial.settings),
+        message=trial.message,
+        run_id=trial.run_id,
+        attempts=trial.attempts,
+    )
+    if trial.state != State.FINISHED:
+        return record
+    if content is None:
+        return replace(record, state="DELETED", message="its MLflow run was deleted")
+    metrics, tags = dict(content.metrics), content.tags
+    files = _Files(tracker, trial.run_id or "", content)
+    counts = files.decode("frames.npz", artifacts.decode_counts)
+    numbers = {name: metrics.pop(name, None) for name in NUMBERS}
+    return replace(
+        record,
+        metrics={name: value for name, value in metrics.items() if "/" not in name},
+        iou=_class_iou(metrics, counts.get("classes")),
+        scored_split=tags.get("scored_split"),
+        data_fingerprint=tags.get("data_fingerprint"),
+        environment={name: tags[name] for name in _ENVIRONMENT if name in tags},
+        train_seconds=numbers["train_seconds"],
+        step_ms_median=numbers["step_ms_median"],
+        parameters=_integer(numbers["parameters"]),
+        peak_memory_mib=numbers["peak_memory_mib"],
+        scored_frames=_integer(numbers["scored_frames"]),
+        scored_step=_integer(numbers["scored_step"]),
+        curves=files.decode("curves.csv", artifacts.decode_curves),
+        message=files.damage(),
+        **counts,
+    )
+
+
+class _Files:
+    """The files of one run, and what is damaged among those that were read."""
+
+    def __init__(self, tracker: Tracker, run_id: str, content: RunContent) -> None:
+        self._tracker, self._run_id, self._content = tracker, run_id, content
+        self._damage: list[str] = []
+
+    def decode(self, name: str, decoder: Callable[[bytes | None], Fields]) -> Fields:
+        """Return the fields of a file; a missing or damaged one has none."""
+        file = self._tracker.read_file(self._run_id, self._content, name)
+        fields, fault = artifacts.decode(file, decoder)
+        if fault is not None:
+            self._damage.append(f"{name} is damaged ({fault})")
+        return fields
+
+    def damage(self, earlier: str | None = None) -> str | None:
+        """Describe the damaged files, after damage that was described earlier."""
+        return "; ".join([*filter(None, [earlier]), *self._damage]) or None
+
+
+def _class_iou(metrics: Mapping[str, float], classes: Sequence[str] | None) -> dict[str, float]:
+    """Return the IoU by class; in MLflow, some characters of a class's name are replaced."""
+    if classes is None:
+        return {name[4:]: value for name, value in metrics.items() if name.startswith("iou/")}
+    iou = {name: metrics.get(f"iou/{metric_name(name)}") for name in classes}
+    return {name: value for name, value in iou.items() if value is not None}
+
+
+def _integer(number: float | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _add_samples(
+    record: ExperimentRecord, contents: Mapping[str, RunContent], tracker: Tracker
+) -> ExperimentRecord:
+    """Add sampled frames to the runs that the report pictures."""
+    pictured_trials = _pictured_trials(record)
+    runs, colours = [], dict(record.colours)
+    for run in record.runs:
+        if run.run_id and run.trial_id in pictured_trials:
+            files = _Files(tracker, run.run_id, contents[run.run_id])
+            samples, class_colours = files.decode("samples.npz", artifacts.decode_samples)
+            colours |= dict(zip(run.classes, class_colours, strict=False))
+            run = replace(run, samples=samples, message=files.damage(run.message))
+        runs.append(run)
+    return replace(record, runs=runs, colours=colours)
+
+
+def _pictured_trials(record: ExperimentRecord) -> set[str]:
+    """Return trials of the first cells: for each, the lowest seed it shares with the baseline."""
+    trial_ids: dict[str, dict[int, str]] = {cell: {} for cell in record.cells}
+    for run in record.finished:
+        trial_ids[run.cell][run.seed] = run.trial_id
+    baseline = trial_ids.pop(record.baseline)
+    pictured = set()
+    for by_seed in list(trial_ids.values())[:MAX_PICTURED_CELLS]:
+        if shared_seeds := by_seed.keys() & baseline.keys():
+            pictured |= {by_seed[min(shared_seeds)], baseline[min(shared_seeds)]}
+    return pictured

@@ -1,0 +1,45 @@
+"""A ledger on SQLite and, if its programs are installed, on PostgreSQL."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from orchestrator.ledger.entries import ExperimentEntry, Member, TrialStatus
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.spec.experiment import PlannedTrial
+from tests.conftest import tiny
+
+DATA = "f" * 64
+STUDY = ExperimentEntry("study")
+ANOTHER = ExperimentEntry("another")
+
+
+def members(*seeds: int, cell: str = "a", data: str = DATA) -> list[Member]:
+    return [Member(PlannedTrial(cell, tiny(seed=seed)), data) for seed in seeds]
+
+
+def ids(*seeds: int) -> list[str]:
+    return [tiny(seed=seed).trial_id for seed in seeds]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    server: str = request.getfixturevalue("postgres_server")
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    with sa.create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT").connect() as db:
+        db.execute(sa.text(f"CREATE DATABASE {name}"))
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def ledger(url: str) -> Ledger:
+    return Ledger(url)
+
+
+def only(ledger: Ledger, experiment: str = "study") -> TrialStatus:
+    (trial,) = ledger.trials(experiment)
+    return trial

@@ -1,0 +1,81 @@
+"""The database of the ledger: its migrations, and addresses that do not work."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+import orchestrator.ledger
+from orchestrator.ledger import tables
+from orchestrator.ledger.database import open_database
+from orchestrator.ledger.ledger import Ledger
+from vss.errors import UserError
+
+
+def test_tables_are_those_of_the_migrations(url: str) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    Ledger(url)
+
+    with sa.create_engine(url).connect() as db:
+        options = {"version_table": tables.VERSION_TABLE}
+        assert compare_metadata(MigrationContext.configure(db, opts=options), tables.metadata) == []
+
+
+def test_password_of_an_unreachable_database_is_hidden() -> None:
+    with pytest.raises(UserError) as error:
+        Ledger("postgresql+psycopg://user:secret@127.0.0.1:1/db?connect_timeout=2")
+
+    assert "secret" not in str(error.value)
+    assert "postgresql+psycopg://user:***@127.0.0.1:1/db" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense", "VSS_LEDGER_URL is not a database address: 'nonsense'"),
+        (
+            "sqlite:////proc/none/ledger.db",
+            "cannot reach the ledger at sqlite:////proc/none/ledger.db:",
+        ),
+        ("postgres://u@h/d", "Can't load plugin"),
+    ],
+)
+def test_bad_address_is_one_line_with_a_remedy(url: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        Ledger(url)
+
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database, though it is long enough to be one" * 9)
+
+    with pytest.raises(UserError, match="file is not a database"):
+        Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+
+
+def test_experiments_of_the_first_tables_have_no_published_figures(url: str) -> None:
+    config = Config()
+    folder = Path(next(iter(orchestrator.ledger.__path__))) / "migrations"
+    config.set_main_option("script_location", str(folder))
+    assert ScriptDirectory.from_config(config).get_current_head() == "0002"
+    with sa.create_engine(url).begin() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "0001")
+        db.execute(
+            sa.text(
+                "INSERT INTO experiments (name, description, source, baseline, created_at) "
+                "VALUES ('old', '', '', 'a', '2026-01-01')"
+            )
+        )
+
+    open_database(url)
+
+    assert Ledger(url).experiment("old").published == {}

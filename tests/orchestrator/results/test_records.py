@@ -1,0 +1,148 @@
+"""Ledger and MLflow joined to a record; a small stand-in plays the tracking store."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
+from orchestrator.results.records import read_record, submit_command
+from orchestrator.tracking.tracker import RunContent, Tracker
+from tests.conftest import tiny
+from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
+
+CONFIG = tiny()
+
+MEASURED = RunContent(
+    metrics={
+        "miou": 0.5, "iou/Sky": 0.9, "train_seconds": 2.5, "parameters": 1000.0,
+        "scored_frames": 8.0, "train/loss": 0.1, "val/miou": 0.4,
+    },
+    tags={"scored_split": "test", "data_fingerprint": "f" * 64, "device": "a CPU", "mlflow.x": "y"},
+)  # fmt: skip
+
+
+class Store(Tracker):
+    """A tracking store that holds the runs it is created with."""
+
+    def __init__(
+        self, runs: dict[str, RunContent], latency: LatencyMeasurement | None = None
+    ) -> None:
+        self._runs, self._latency = runs, latency or LatencyMeasurement()
+        self.files: dict[str, bytes] = {}
+
+    def read_runs(self, run_ids: Any) -> dict[str, RunContent]:
+        return {name: run for name, run in self._runs.items() if name in run_ids}
+
+    def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
+        return self.files.get(name)
+
+    def latency(self, run_id: str | None) -> LatencyMeasurement:
+        return self._latency
+
+
+def experiment() -> ExperimentStatus:
+    return ExperimentStatus("study", "why", "name: study", "a", "parent", datetime.now(UTC))
+
+
+def trial(cell: str = "a", run_id: str | None = "run", **changes: Any) -> TrialStatus:
+    finished = TrialStatus(
+        CONFIG.trial_id, cell, 0, CONFIG.settings(), State.FINISHED, 1, None, run_id, 4, None, None,
+        0, None, None,
+    )  # fmt: skip
+    return dataclasses.replace(finished, **changes)
+
+
+def test_record_holds_what_was_measured() -> None:
+    (run,) = read_record(experiment(), [trial()], Store({"run": MEASURED})).runs
+
+    assert run.metrics == {"miou": 0.5}
+    assert run.iou == {"Sky": 0.9}
+    assert (run.train_seconds, run.parameters, run.scored_frames) == (2.5, 1000, 8)
+    assert run.environment == {"device": "a CPU"}
+    assert (run.scored_split, run.data_fingerprint) == ("test", "f" * 64)
+
+
+def test_cells_keep_the_order_of_the_spec() -> None:
+    record = read_record(
+        experiment(), [trial("b"), trial("a"), trial("b")], Store({"run": MEASURED})
+    )
+
+    assert record.cells == ["b", "a"]
+    assert (record.name, record.description, record.baseline) == ("study", "why", "a")
+    assert record.source == "name: study"
+
+
+def test_latency_of_a_cell_is_added() -> None:
+    clip = FormLatency(median_ms=7.0, p95_ms=9.0, rounds_ms=[7.0], baseline_rounds_ms=[])
+    cell = CellLatency(
+        trial_id="t", precision="fp32", parameters=1, gflops=2.5, peak_memory_mib=3.0, clip=clip
+    )
+    latency = LatencyMeasurement(conditions={"device": "a CPU"}, cells={"a": cell})
+
+    record = read_record(experiment(), [trial("a"), trial("b")], Store({"run": MEASURED}, latency))
+
+    assert {cell: c.clip.median_ms for cell, c in record.costs.items() if c.clip} == {"a": 7.0}
+    assert record.costs["a"].memory_mib == 3.0
+    assert record.latency_conditions == {"device": "a CPU"}
+
+
+def test_failed_trial_has_its_message_and_no_numbers() -> None:
+    failed = trial(state=State.FAILED, message="bad image")
+
+    (run,) = read_record(experiment(), [failed], Store({"run": MEASURED})).runs
+
+    assert (run.state, run.message, run.metrics) == ("FAILED", "bad image", {})
+
+
+def test_finished_trial_whose_run_was_deleted_is_marked() -> None:
+    (run,) = read_record(experiment(), [trial()], Store({})).runs
+
+    assert (run.state, run.message) == ("DELETED", "its MLflow run was deleted")
+
+
+def test_damaged_files_of_a_run_are_named_and_the_rest_is_kept() -> None:
+    store = Store({"run": MEASURED})
+    store.files = {"frames.npz": b"PK broken", "curves.csv": b"garbage\n1,2\n"}
+
+    (run,) = read_record(experiment(), [trial()], store).runs
+
+    assert run.state == "FINISHED"
+    assert run.metrics == {"miou": 0.5}
+    assert (run.confusions, run.curves) == (None, {})
+    assert run.message is not None
+    assert run.message.startswith("frames.npz is damaged (")
+    assert "; curves.csv is damaged (KeyError: 'curve')" in run.message
+
+
+def test_frames_come_from_the_seed_that_a_cell_shares_with_the_baseline() -> None:
+    """Cell b has no seed 0, so seed 1 of both is pictured."""
+    read_runs = []
+
+    class Sampled(Store):
+        def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
+            if name == "samples.npz":
+                read_runs.append(run_id)
+            return None
+
+    ids = ["a0", "a1", "b1", "b2", "c0"]
+    trials = [trial(name[0], name, trial_id=name, seed=int(name[1])) for name in ids]
+
+    read_record(experiment(), trials, Sampled(dict.fromkeys(ids, MEASURED)), pictures=True)
+
+    assert sorted(read_runs) == ["a0", "a1", "b1", "c0"]
+
+
+def trial_on(dataset: str) -> TrialStatus:
+    return trial(settings={"dataset": dataset})
+
+
+def test_command_names_the_datasets_that_need_a_path() -> None:
+    trials = [trial_on("synthetic"), trial_on("camvid"), trial_on("camvid")]
+
+    assert submit_command(trials, "name: a\n") == (
+        'vss-orch submit spec.yaml --data camvid="$VSS_DATA/camvid"'
+    )
+
+
+def test_without_a_spec_there_is_no_command() -> None:
+    assert submit_command([trial_on("camvid")], "# scored by: vss-orch evaluate\n") == ""
