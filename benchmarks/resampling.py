@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from reports.analysis.bootstrap import DRAWS, TestSets, blocks_of, iou, mean_over_classes
+from reports.analysis.bootstrap import DRAWS, TestSets, assign_blocks, iou, mean_over_classes
 
 TRIALS, FRAMES, CLASSES = 60, {"0001TP": 62, "Seq05VD": 171}, 11
 
@@ -20,7 +20,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     frames = [f"{name}/{30 * n:06d}" for name, count in FRAMES.items() for n in range(count)]
     trials = list(rng.integers(0, 1000, (TRIALS, len(frames), CLASSES, CLASSES)))
-    blocks = blocks_of(frames)
+    blocks = assign_blocks(frames)
     ours = min(_seconds(lambda: _products(frames, trials)) for _ in range(3))
     few = 20
     looped = _seconds(lambda: _one_by_one(trials, blocks, few)) * DRAWS / few

@@ -125,7 +125,7 @@ def _simultaneous_interval(row: CellRow) -> str:
 def _verdict(row: CellRow) -> str:
     if row.is_baseline:
         return "baseline"
-    return MISSING if row.compared is None else row.compared.verdict
+    return MISSING if row.comparison is None else row.comparison.verdict
 
 
 def _latency(latency: LatencyRow) -> str:

@@ -132,13 +132,13 @@ def _draw_frontier(page: Page, path: Path) -> bool:
 def _draw_differences(page: Page, path: Path) -> bool:
     bars = []
     for row in page.rows:
-        if row.compared is not None:
+        if row.comparison is not None:
             ends = (*row.interval, *row.simultaneous_interval)
             low, high, low_all, high_all = (100 * end for end in ends)
             bars.append(
                 Bar(
                     row.cell, 100 * row.difference, low, high, low_all, high_all,
-                    row.compared.verdict,
+                    row.comparison.verdict,
                 )
             )  # fmt: skip
     return draw_differences(bars, page.record.baseline, path)

@@ -16,7 +16,7 @@ from reports.analysis.statistics import (
     WORSE,
     summarise,
 )
-from reports.analysis.study import Compared, Study, best_against_next, frontier
+from reports.analysis.study import Comparison, Study, compare_best_two, find_frontier
 from reports.text.format import escape, number, percent, setting_value
 
 _NAMED = 3  # cells or settings that a sentence names before it says how many more there are
@@ -50,19 +50,19 @@ def answer(
 
 
 def _best(study: Study) -> str:
-    found = best_against_next(study)
+    found = compare_best_two(study)
     if found is None:
         cell = next(cell for cell in study.record.cells if study.runs(cell))
         return f"Only {_name(cell)} has a result: {_score(study, cell)}."
-    best, following, compared = found
-    gap = points(compared)
+    best, following, comparison = found
+    gap = points(comparison)
     beginning = f"{_name(best)} is best with {_score(study, best)}"
-    if compared.verdict == NO_VERDICT:
+    if comparison.verdict == NO_VERDICT:
         return (
             f"{beginning}, {gap} ahead of {_name(following)}; with fewer than "
             f"{SEEDS_FOR_A_VERDICT} shared seeds that is no verdict."
         )
-    apart = "separable" if compared.verdict == BETTER else "but not separable"
+    apart = "separable" if comparison.verdict == BETTER else "but not separable"
     return f"{beginning}, {apart} from the next, {_name(following)} ({gap})."
 
 
@@ -71,14 +71,14 @@ def _baseline(study: Study) -> str:
     base = _name(study.record.baseline)
     if len(found) < 2:
         return ""  # said already: it is one of the two that were just compared
-    if all(compared.verdict == NO_VERDICT for compared in found.values()):
+    if all(comparison.verdict == NO_VERDICT for comparison in found.values()):
         return (
             f"No cell gets a verdict against {base}: a mean over fewer than "
             f"{SEEDS_FOR_A_VERDICT} seeds is not enough for one."
         )
     said = []
     for verdict in (BETTER, WORSE):
-        cells = [cell for cell, compared in found.items() if compared.verdict == verdict]
+        cells = [cell for cell, comparison in found.items() if comparison.verdict == verdict]
         named = [f"{_name(cell)} ({points(found[cell])})" for cell in cells]
         if cells:
             said.append(f"{_those(named)} {_is(cells)} {verdict}")
@@ -86,30 +86,30 @@ def _baseline(study: Study) -> str:
         (NOT_SEPARABLE, "not separable from it"),
         (NO_VERDICT, f"without a verdict (fewer than {SEEDS_FOR_A_VERDICT} shared seeds)"),
     ):
-        cells = [cell for cell, compared in found.items() if compared.verdict == verdict]
+        cells = [cell for cell, comparison in found.items() if comparison.verdict == verdict]
         if cells:
             said.append(f"{_those([_name(cell) for cell in cells])} {_is(cells)} {ending}")
     return f"Against the baseline, {base}: {'; '.join(said)}."
 
 
 def _factors(found: Sequence[Effect]) -> str:
-    clear = [effect for effect in found if effect.compared.verdict in (BETTER, WORSE)]
-    if not found or all(effect.compared.verdict == NO_VERDICT for effect in found):
+    clear = [effect for effect in found if effect.comparison.verdict in (BETTER, WORSE)]
+    if not found or all(effect.comparison.verdict == NO_VERDICT for effect in found):
         return ""
     if not clear:
         names = dict.fromkeys(effect.setting for effect in found)
         return f"No setting has an effect that is separable from noise ({_those(list(names))})."
-    strongest = sorted(clear, key=lambda e: -abs(e.compared.difference.mean))
+    strongest = sorted(clear, key=lambda e: -abs(e.comparison.difference.mean))
     return f"All else being equal, {_those([_effect(effect) for effect in strongest])}."
 
 
 def _effect(effect: Effect) -> str:
     change = f"{escape(effect.setting)} {shown(effect.value)} instead of {shown(effect.reference)}"
-    return f"{change} changes mIoU by {points(effect.compared)}"
+    return f"{change} changes mIoU by {points(effect.comparison)}"
 
 
 def _together(together: Sequence[Interaction]) -> str:
-    clear = [found for found in together if found.compared.verdict in (BETTER, WORSE)]
+    clear = [found for found in together if found.comparison.verdict in (BETTER, WORSE)]
     if not clear:
         return ""
     names = dict.fromkeys(" and ".join(escape(s) for s in found.settings) for found in clear)
@@ -118,7 +118,7 @@ def _together(together: Sequence[Interaction]) -> str:
 
 def _frontier(study: Study, latency_ms: Mapping[str, float]) -> str:
     scores = {cell: _mean(study, cell) for cell in study.record.cells if study.runs(cell)}
-    cells = frontier(latency_ms, scores)
+    cells = find_frontier(latency_ms, scores)
     if len(scores) < 2 or not cells:
         return ""
     if len(cells) == 1:
@@ -143,10 +143,10 @@ def _missing(study: Study) -> str:
     )
 
 
-def points(compared: Compared) -> str:
+def points(comparison: Comparison) -> str:
     """A difference in points with its 95 % interval, where there is one."""
-    low, high = compared.difference.interval()
-    mean = f"{100 * compared.difference.mean:+.2f}"
+    low, high = comparison.difference.interval()
+    mean = f"{100 * comparison.difference.mean:+.2f}"
     if low != low:  # NaN: neither seeds nor test set say how far it may be off
         return f"{mean} points"
     return f"{mean} points, 95 % interval {100 * low:+.2f} to {100 * high:+.2f}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.analysis.factors import effects, interactions
+from reports.analysis.factors import estimate_effects, estimate_interactions
 from reports.analysis.study import Study
 from reports.records import RunRecord
 from reports.text.summary import answer
@@ -21,7 +21,9 @@ def cell(name: str, mious: list[float], **settings: Any) -> list[RunRecord]:
 
 def said(*runs: list[RunRecord], latency: dict[str, float] | None = None) -> str:
     study = Study(record([run for trials in runs for run in trials]))
-    return "\n".join(answer(study, effects(study), interactions(study), latency or {}))
+    return "\n".join(
+        answer(study, estimate_effects(study), estimate_interactions(study), latency or {})
+    )
 
 
 BASE = [0.40, 0.42, 0.44]
