@@ -43,7 +43,9 @@ def draw_class_heat_map(
         axes.set_yticks(range(len(cells)), [short_cells[cell] for cell in cells])
         axes.grid(visible=False)
         axes.set_title(
-            "IoU by class, points against the baseline; * separable", fontsize=9, loc="left"
+            "IoU by class, difference from the baseline (points); * separable",
+            fontsize=9,
+            loc="left",
         )
     return True
 

@@ -65,7 +65,8 @@ def draw_differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
             title = f"the {BARS // 2} largest and {BARS // 2} smallest of {len(finite)} differences"
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
         axes.set_xlabel(
-            f"mIoU (points) against {short[baseline]}\n95 % intervals, cut off if far out"
+            f"mIoU difference from {short[baseline]} (points)\n"
+            "95 % intervals, very wide ones cut off"
         )
     return True
 

@@ -33,7 +33,7 @@ _LOG_SPAN = 10  # latencies that differ by more are drawn on a logarithmic axis
 _KEY = {
     (BASELINE, "s"): "baseline",
     (OTHER, "o"): "on the frontier",
-    (GREY, "o"): "another cell is faster and scores higher",
+    (GREY, "o"): "slower and less accurate than another cell",
 }
 Line = Sequence[tuple[float, float]]  # corners in data units
 
@@ -132,7 +132,7 @@ def _set_axes(axes: Axes, points: Sequence[Point]) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.2)
     axes.set_ylim(*_score_limits(points))
-    axes.set_xlabel("latency of one prediction, whole clip (ms): median, its 95 % interval")
+    axes.set_xlabel("clip latency of one prediction (ms): median and its 95 % interval")
     axes.set_ylabel("mIoU (%); bars: 95 % interval\nof the difference from the baseline")
 
 
@@ -185,7 +185,7 @@ def _name_points(figure: Figure, axes: Axes, points: Sequence[Point], line: Line
     if len(points) > NAMED:
         named = [point for point in points if not point.is_dominated]
         axes.set_title(
-            "named: the frontier and the baseline", fontsize=SMALL, loc="left", color=INK
+            "only the frontier and the baseline are named", fontsize=SMALL, loc="left", color=INK
         )
     short = shorten_names([point.cell for point in named], NAME_CHARACTERS)
     renderer = fix_layout(figure)

@@ -10,20 +10,20 @@ from reports.text.format import escape, interval, markdown_table, setting_value,
 from reports.text.page import Page
 
 
-def factors(page: Page) -> str:
+def write_factors(page: Page) -> str:
     """Write the main effects, their plots and the interactions."""
     if not page.effects:
         return ""
     parts = [
         "## What each factor did",
-        "Averaged over all pairs of cells that differ in this setting alone.",
+        "Each effect is the mean over all pairs of cells that differ in this setting alone.",
         _effect_table(page.effects),
         *_plots(page),
     ]
     if page.interactions:
         parts += [
-            "Does one setting do more where another one has changed? The difference of the "
-            "differences:",
+            "Interactions show whether one setting does more where another one has changed: each "
+            "is a difference between two effects.",
             _interaction_table(page.interactions),
         ]
     return "\n\n".join(parts)

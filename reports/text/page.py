@@ -1,4 +1,4 @@
-"""What every section of a report is written from, and the files that sections write."""
+"""The numbers that sections are written from, and the names of the files that they write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -7,10 +7,10 @@ from reports.text.format import escape, first_names, signed
 from reports.text.page import MAX_PICTURED_CELLS, PICTURES, PICTURES_TEXT, Page
 
 
-def pictures(page: Page) -> str:
-    """Write the section and its pictures; where an earlier one lies in the folder, return that.
+def write_pictures(page: Page) -> str:
+    """Write the section and its pictures, or return the one that is in the folder already.
 
-    Samples are not saved with a report: one that is built again keeps its pictures as they are.
+    Samples are not saved with a report, so a rebuilt one keeps its pictures.
     """
     if not page.pictures:
         return ""
@@ -34,16 +34,16 @@ def _draw(page: Page) -> str:
     ]
     if not parts:
         return ""
-    legend = ", ".join(f"{outcome.colour}: {outcome.meaning}" for outcome in OUTCOMES)
+    legend = ", ".join(f"{outcome.colour} = {outcome.meaning}" for outcome in OUTCOMES)
     rule = (
-        "For each cell the frames with the best, the median and the worst difference from the "
-        f"baseline, of the lowest seed that both have. In the last panel {legend}."
+        "For each cell, the frames with the best, the median and the worst difference from the "
+        f"baseline, at the lowest seed that both cells share. Colours of the last panel: {legend}."
     )
     without = [escape(cell) for cell in pictured if not frames[cell]]
     if without:
         parts.append(
-            f"None of {first_names(without)}: no seed shared with the baseline, or its predictions "
-            "(samples.npz) are missing."
+            f"No frames for {first_names(without)}: no seed in common with the baseline, or no "
+            "predictions (samples.npz) at that seed."
         )
     if len(others) > MAX_PICTURED_CELLS:
         parts.append(f"Only the first {MAX_PICTURED_CELLS} of {len(others)} cells are shown.")
