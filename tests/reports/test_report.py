@@ -1,3 +1,5 @@
+"""Reports as a whole, in all their forms."""
+
 import math
 import re
 from dataclasses import replace
@@ -15,7 +17,7 @@ from tests.reports.conftest import cost, finished, record, with_samples
 
 
 class Page(HTMLParser):
-    """Headings, table cells and addresses of a page; fails on tags that do not match."""
+    """The tags, table cells and addresses of a page, whose tags must match."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -96,7 +98,7 @@ def test_nothing_finished_is_still_a_report(tmp_path: Path) -> None:
 
 
 def counted(frames: int, **changes: Any) -> dict[str, Any]:
-    """Counts of single frames of two classes, and a curve."""
+    """Return the fields of a trial with per-frame counts of two classes, and a curve."""
     counts = np.tile(np.array([[8, 2], [1, 9]], dtype=np.int64), (frames, 1, 1))
     return {
         "frames": [f"s/{n}" for n in range(frames)],
@@ -302,7 +304,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def odd_study(study: ExperimentRecord) -> ExperimentRecord:
-    """Pictures, gaps, odd names and what JSON has no word for."""
+    """Return a study with pictures, gaps, odd names and numbers that JSON cannot express."""
     confusions = np.arange(2 * 4, dtype=np.int64).reshape(2, 2, 2)
     kept = {"frames": ["s/1", "s/2"], "classes": ["road", "sky"], "confusions": confusions}
     pictured = with_samples(study)
