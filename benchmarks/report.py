@@ -1,9 +1,9 @@
-"""How long a large report takes: `python benchmarks/report.py`.
+"""Measure how long a large report takes: `python benchmarks/report.py`.
 
-Fills an MLflow store with 10,000 runs (SQLite) and a ledger with an experiment of 1,000 of them:
-200 cells of five seeds, 233 frames of 11 classes and 400 points of curves each. Prints a table: the
-numbers read by run id, as reports do, against MLflow's search over everything; and `vss-orch
-report` as a whole, its seconds and its largest memory.
+An MLflow store gets 10,000 runs (SQLite), and a ledger an experiment of 1,000 of them: 200 cells of
+five seeds, with 233 frames of 11 classes and 400 points of curves each. The table compares reading
+numbers by run id, as reports do, with MLflow's search over all runs, and gives the seconds and the
+peak memory of `vss-orch report`.
 """
 
 import io
@@ -32,7 +32,7 @@ from vss.trial_config import TrialConfig, parse
 RUNS, TRIALS, SEEDS = 10_000, 1_000, 5
 FRAMES, CLASSES, POINTS = 233, 11, 400
 NAME = "large"
-METRICS, PARAMS, TAGS = 8, 12, 6  # of the runs that the experiment does not hold
+METRICS, PARAMS, TAGS = 8, 12, 6  # of each run outside the experiment
 CAMVID = {
     "dataset": "camvid", "frame_width": 480, "frame_height": 360, "steps": 1000, "batch_size": 8,
     "optimizer": "sgd", "precision": "fp32", "include_current_frame": False,
@@ -47,28 +47,28 @@ GRID = {
 
 
 def main() -> None:
-    """Fill a store, measure and print."""
+    """Fill a store, measure, and print the table."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["VSS_HOME"] = folder
         settings = load_settings()
         tracker = Tracker(settings.tracking_uri, settings.artifacts)
         run_ids = [f"{number:032x}" for number in range(0, RUNS, RUNS // TRIALS)]
         _fill(settings, tracker, run_ids)
-        found: dict[str, object] = {}
-        ours = min(_seconds(lambda: found.update(tracker.read_runs(run_ids))) for _ in range(3))
-        assert len(found) == TRIALS
+        runs: dict[str, object] = {}
+        by_id = min(_seconds(lambda: runs.update(tracker.read_runs(run_ids))) for _ in range(3))
+        assert len(runs) == TRIALS
         client = MlflowClient(settings.tracking_uri)
         search = _seconds(lambda: _search_all(client, tracker.experiment_id))
         command = [sys.executable, "-m", "orchestrator.cli.app", "report", NAME]
         report = _seconds(lambda: subprocess.run(command, check=True))
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        peak_memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         text = (settings.report_folder(NAME) / "report.md").read_text()
         assert f"{TRIALS} of {TRIALS} trials finished" in text
     print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores\n")
-    print(f"| {TRIALS:,} trials of {RUNS:,} runs | seconds | memory, MiB |\n|---|--:|--:|")
-    print(f"| numbers, by run id | {ours:.2f} | |")
-    print(f"| numbers, search_runs over everything | {search:.2f} | |")
-    print(f"| `vss-orch report`, whole | {report:.1f} | {memory:.0f} |")
+    print(f"| {TRIALS:,} trials of {RUNS:,} runs | seconds | peak memory, MiB |\n|---|--:|--:|")
+    print(f"| numbers, by run id | {by_id:.2f} | |")
+    print(f"| numbers, search_runs over all runs | {search:.2f} | |")
+    print(f"| `vss-orch report` | {report:.1f} | {peak_memory_mib:.0f} |")
 
 
 def _fill(settings: Settings, tracker: Tracker, run_ids: Sequence[str]) -> None:
@@ -98,7 +98,7 @@ def _cells() -> Iterator[tuple[str, dict[str, object]]]:
 
 
 def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
-    """Write what a trial leaves; returns its mIoU."""
+    """Write the files of a finished trial; return its mIoU."""
     rng = np.random.default_rng(int(run_id, 16))
     folder = settings.artifacts / run_id / "artifacts"
     folder.mkdir(parents=True)
@@ -148,7 +148,7 @@ def _fill_store(
     configs: dict[str, TrialConfig],
     scores: dict[str, float],
 ) -> None:
-    """By SQL: through MLflow's client it would take minutes."""
+    """Insert all runs by SQL, since MLflow's client would take minutes."""
     runs = [f"{number:032x}" for number in range(RUNS)]
     metrics, params, tags = [], [], []
     for run in runs:

@@ -1,33 +1,34 @@
-"""How long a report's statistics take: `python benchmarks/resampling.py`.
+"""Measure how long a report's statistics take: `python benchmarks/resampling.py`.
 
-Prints a table: 10,000 drawn test sets for 20 cells of 3 seeds, 233 frames and 11 classes, against
-the same draws summed one by one (a few of them, the time of all extrapolated).
+The table compares 10,000 resampled test sets for 20 cells of 3 seeds, with 233 frames and 11
+classes, with the same draws summed one by one (20 of them, extrapolated to all).
 """
 
 import platform
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
 
-from reports.analysis.bootstrap import DRAWS, TestSets, blocks_of, iou, mean_over_classes
+from reports.analysis.bootstrap import DRAWS, TestSets, assign_blocks, iou, mean_over_classes
 
 TRIALS, FRAMES, CLASSES = 60, {"0001TP": 62, "Seq05VD": 171}, 11
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the table."""
     rng = np.random.default_rng(0)
     frames = [f"{name}/{30 * n:06d}" for name, count in FRAMES.items() for n in range(count)]
     trials = list(rng.integers(0, 1000, (TRIALS, len(frames), CLASSES, CLASSES)))
-    blocks = blocks_of(frames)
-    ours = min(_seconds(lambda: _products(frames, trials)) for _ in range(3))
+    blocks = assign_blocks(frames)
+    products = min(_seconds(lambda: _products(frames, trials)) for _ in range(3))
     few = 20
-    looped = _seconds(lambda: _one_by_one(trials, blocks, few)) * DRAWS / few
+    loop = _seconds(lambda: _one_by_one(trials, blocks, few)) * DRAWS / few
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, numpy {np.__version__}\n")
     print("| 10,000 draws x 60 trials x 233 frames | seconds | ratio |\n|---|--:|--:|")
-    print(f"| matrix products | {ours:.2f} | 1 |")
-    print(f"| one draw after the other | {looped:.0f} | {looped / ours:.0f} |")
+    print(f"| matrix products | {products:.2f} | 1 |")
+    print(f"| one draw after the other | {loop:.0f} | {loop / products:.0f} |")
 
 
 def _products(frames: list[str], trials: list[np.ndarray]) -> None:
@@ -46,9 +47,9 @@ def _one_by_one(trials: list[np.ndarray], blocks: np.ndarray, draws: int) -> Non
             mean_over_classes(iou(confusions[picked]))
 
 
-def _seconds(run: object) -> float:
+def _seconds(run: Callable[[], object]) -> float:
     started = time.perf_counter()
-    run()  # type: ignore[operator]
+    run()
     return time.perf_counter() - started
 
 

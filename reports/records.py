@@ -1,4 +1,4 @@
-"""A trial as the report sees it: flat, units in the field names."""
+"""An experiment as the report sees it: flat records, units in the field names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 
 class Sample(NamedTuple):
-    """One scored frame.
+    """A scored frame with its label and a prediction.
 
     Attributes:
         image: (h, w, 3) RGB.
-        label: (H, W) class indices, other values unlabelled.
+        label: (H, W) class indices; any other value is unlabelled.
         prediction: (H, W) class indices.
     """
 
@@ -24,25 +24,28 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One trial of an experiment; what was not measured is None.
+    """A trial of an experiment; None means not measured.
 
     Attributes:
-        cell: the row of the table that it belongs to.
+        cell: the row of the main table that the trial belongs to.
         state: FINISHED, or why there are no numbers: FAILED, PENDING, RUNNING, CANCELLED, DELETED.
-        message: the error of a failed trial; of a finished one, what was found damaged.
         settings: every setting that applies.
-        implied: settings that follow from another one: options with the default of their head, for
-            example. Heads may have different defaults of the same option.
+        implied: the settings that follow from another one, such as options with the default of
+            their head; two heads may have different defaults of the same option.
+        message: the error of a failed trial, or which files of a finished one are damaged.
+        attempts: how many times a worker started the trial.
+        scored_step: the step whose weights were scored.
         metrics: metric -> value on the scored split; fractions.
         iou: class -> IoU; a class that does not occur is missing.
-        train_seconds: optimiser steps only.
+        train_seconds: of optimiser steps only.
         parameters: trainable numbers used at inference.
+        peak_memory_mib: of the training.
         environment: device, versions, commit.
-        frames: names of the scored frames, as sequence/number, in order.
+        frames: the names of the scored frames as sequence/number, in order.
         classes: names in the order of the label values.
         confusions: (frames, classes, classes) pixel counts, rows are labels; None if not kept.
         curves: name -> (step, value) points, for example of train/loss and val/miou.
-        samples: frame name -> what was seen and predicted there, for some of the frames.
+        samples: frame name -> sample, for some of the frames.
     """
 
     cell: str
@@ -74,11 +77,11 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Latency:
-    """Of one prediction of a cell, alone on an idle device.
+    """The latency of one prediction of a cell, measured alone on an idle device.
 
     Attributes:
         rounds_ms: the median of each round.
-        baseline_rounds_ms: the baseline's in the same rounds.
+        baseline_rounds_ms: the baseline's medians in the same rounds.
     """
 
     median_ms: float
@@ -89,13 +92,13 @@ class Latency:
 
 @dataclass(frozen=True)
 class CellCost:
-    """What was measured and counted once for a cell.
+    """The cost of a cell at inference; None means not measured.
 
     Attributes:
-        clip: every frame of the clip encoded for each prediction; None if not measured.
-        streaming: only the new frame encoded, the past kept; None if not measured.
-        gflops: of a prediction as a clip, 2 operations per multiply-add.
-        memory_mib: weights and tensors of a prediction as a clip.
+        clip: every frame of the clip is encoded for each prediction.
+        streaming: only the new frame is encoded; past frames are cached.
+        gflops: of a clip prediction, 2 operations per multiply-add.
+        memory_mib: the weights and tensors of a clip prediction.
     """
 
     clip: Latency | None = None
@@ -106,17 +109,18 @@ class CellCost:
 
 @dataclass(frozen=True)
 class ExperimentRecord:
-    """All trials of an experiment, and what the report says about it as a whole.
+    """All trials of an experiment, and the facts that the report gives about it as a whole.
 
     Attributes:
-        cells: in the order of the spec; a cell without a finished trial is a row too.
-        costs: cell -> what it costs at inference.
-        latency_conditions: what latency was measured on; empty if it was not.
+        cells: in the order of the spec, those without a finished trial included.
+        costs: cell -> its cost at inference.
+        latency_conditions: how latency was measured, and on which device; empty if it was not.
         source: the spec as written.
-        command: what makes the experiment again, with the spec as `spec.yaml`; empty if unknown.
+        command: the command that reproduces the experiment from its spec, saved as `spec.yaml`;
+            empty if unknown.
         colours: class -> RGB.
         published: cell -> figures that others printed, by another protocol: `miou` (a fraction)
-            and `train_seconds`, where given.
+            and `train_seconds`, where they gave them.
     """
 
     name: str

@@ -40,7 +40,7 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
     for pair in pairs:
         for row in build_overview(Study(pair, metric)):
             low, high = row.interval
-            verdict = row.compared.verdict if row.compared else MISSING
+            verdict = row.comparison.verdict if row.comparison else MISSING
             table.add_row(
                 row.cell,
                 spread(row.score.mean, row.score.std, row.score.n),

@@ -1,8 +1,8 @@
-"""What another test set might have said: a bootstrap of blocks of consecutive frames.
+"""What another test set might have shown: a bootstrap over blocks of consecutive frames.
 
-Neighbouring frames of a video show the same things, so that single frames are not independent:
-whole blocks of a sequence are drawn. Scores are computed from the summed confusion matrices of a
-draw, never averaged over frames. All trials see the same draws, so that differences are paired.
+Neighbouring frames of a video show the same things, so single frames are not independent: whole
+blocks of a sequence are drawn. Scores are computed from the summed confusion matrices of a draw,
+never averaged over frames. All trials see the same draws, so differences are paired.
 
 Shapes: F frames, M blocks, S draws, K classes.
 """
@@ -23,13 +23,13 @@ _NAME = re.compile(r"^(?P<sequence>.*)/\d+$")
 
 
 class TestSets:
-    """Test sets that might have been: the same ones for every trial.
+    """The resampled test sets, the same for every trial.
 
     Attributes:
-        blocks: M; one block alone says nothing of others.
+        blocks: M; a single block tells nothing about others.
     """
 
-    __test__ = False  # no test case, whatever its name begins with
+    __test__ = False  # pytest would collect it for its name
 
     def __init__(self, frames: Sequence[str], draws: int = DRAWS, seed: int = 0) -> None:
         """Draw M of the M blocks, with replacement, many times.
@@ -39,25 +39,25 @@ class TestSets:
             draws: S.
             seed: of the draws.
         """
-        numbers = blocks_of(frames)
+        numbers = assign_blocks(frames)
         self.blocks = int(numbers[-1]) + 1
         self._starts = np.flatnonzero(np.diff(numbers, prepend=-1))
         shares = np.full(self.blocks, 1 / self.blocks)
         rng = np.random.default_rng(seed)
-        self._drawn = rng.multinomial(self.blocks, shares, size=draws).astype(np.float64)  # (S, M)
+        self._counts = rng.multinomial(self.blocks, shares, size=draws).astype(np.float64)  # (S, M)
 
     def iou(self, confusions: Confusions) -> Numbers:
-        """(F, K, K) -> (S, K) IoU of every class on every drawn set; NaN where it is not in it."""
-        true, union = _true_and_union(confusions)  # (F, K) each
-        of_blocks = [np.add.reduceat(part, self._starts, axis=0) for part in (true, union)]
-        return _ratio(*(self._drawn @ part for part in of_blocks))
+        """(F, K, K) -> (S, K) IoU of every class on every test set; NaN where it is absent."""
+        by_frame = _intersection_and_union(confusions)  # (F, K) each
+        by_block = [np.add.reduceat(part, self._starts, axis=0) for part in by_frame]
+        return _ratio(*(self._counts @ part for part in by_block))
 
     def miou(self, confusions: Confusions) -> Numbers:
-        """(F, K, K) -> (S,) mean IoU over the classes of each drawn set."""
+        """(F, K, K) -> (S,) mean IoU over the classes of each test set."""
         return mean_over_classes(self.iou(confusions))
 
     def variance(self, draws: Numbers) -> float:
-        """Of a statistic over test sets, from its (S,) values; NaN for a single block.
+        """Estimate the variance of a statistic from its (S,) draws; NaN for a single block.
 
         A bootstrap of M blocks is too narrow by (M - 1) / M.
         """
@@ -66,10 +66,10 @@ class TestSets:
         return float(np.nanvar(draws) * self.blocks / (self.blocks - 1))
 
 
-def blocks_of(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[np.int64]:
-    """The block that each frame belongs to: (F,), numbered from 0.
+def assign_blocks(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[np.int64]:
+    """Number the block that each frame belongs to: (F,), from 0.
 
-    A sequence is cut into equal parts of about `length` frames; a block never spans two.
+    A sequence is cut into equal parts of about `length` frames; a block never spans two sequences.
     """
     numbers: list[int] = []
     for _, group in groupby(frames, key=_sequence):
@@ -82,8 +82,8 @@ def blocks_of(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[np.i
 
 def iou(confusions: Confusions) -> Numbers:
     """(F, K, K) -> (K,) IoU of the summed matrices; NaN for a class in neither."""
-    true, union = _true_and_union(confusions.sum(axis=0, keepdims=True))
-    return np.asarray(_ratio(true, union)[0])
+    intersection, union = _intersection_and_union(confusions.sum(axis=0, keepdims=True))
+    return np.asarray(_ratio(intersection, union)[0])
 
 
 def mean_over_classes(values: Numbers) -> Numbers:
@@ -94,15 +94,16 @@ def mean_over_classes(values: Numbers) -> Numbers:
 
 
 def _sequence(frame: str) -> str:
-    found = _NAME.match(frame)
-    return found["sequence"] if found else frame
+    name = _NAME.match(frame)
+    return name["sequence"] if name else frame
 
 
-def _true_and_union(confusions: Confusions) -> tuple[Numbers, Numbers]:
-    """(F, K, K) -> intersections and unions, (F, K) each."""
-    true = np.diagonal(confusions, axis1=-2, axis2=-1).astype(np.float64)
-    return true, confusions.sum(axis=-1) + confusions.sum(axis=-2) - true
+def _intersection_and_union(confusions: Confusions) -> tuple[Numbers, Numbers]:
+    """(F, K, K) -> (F, K) each."""
+    intersection = np.diagonal(confusions, axis1=-2, axis2=-1).astype(np.float64)
+    return intersection, confusions.sum(axis=-1) + confusions.sum(axis=-2) - intersection
 
 
-def _ratio(true: Numbers, union: Numbers) -> Numbers:
-    return np.divide(true, union, out=np.full_like(true, np.nan), where=union > 0)
+def _ratio(intersection: Numbers, union: Numbers) -> Numbers:
+    nothing = np.full_like(intersection, np.nan)
+    return np.divide(intersection, union, out=nothing, where=union > 0)

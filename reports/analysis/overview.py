@@ -17,7 +17,7 @@ from reports.analysis.statistics import (
     relative_change,
     summarise,
 )
-from reports.analysis.study import Compared, Study
+from reports.analysis.study import Comparison, Study
 from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 
 NAN = math.nan
@@ -48,8 +48,8 @@ class CellRow:
 
     Attributes:
         score: of the compared metric, over seeds.
-        compared: the cell against the baseline; None for the baseline itself, and where one of the
-            two has no finished trial.
+        comparison: with the baseline; None for the baseline itself, and where one of the two has
+            no finished trial.
         relative_difference: the difference as a fraction of the baseline's score.
         train_seconds: mean over seeds.
         relative_train_seconds: the extra training time as a fraction of the baseline's.
@@ -61,7 +61,7 @@ class CellRow:
     cell: str
     is_baseline: bool
     score: Summary
-    compared: Compared | None
+    comparison: Comparison | None
     relative_difference: float
     train_seconds: float
     relative_train_seconds: float
@@ -77,21 +77,21 @@ class CellRow:
     @property
     def difference(self) -> float:
         """The score less the baseline's, over the seeds that both have."""
-        if self.compared is None:
+        if self.comparison is None:
             return 0.0 if self.is_baseline else NAN
-        return self.compared.difference.mean
+        return self.comparison.difference.mean
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the difference, were it the only one."""
-        return (NAN, NAN) if self.compared is None else self.compared.difference.interval()
+        return (NAN, NAN) if self.comparison is None else self.comparison.difference.interval()
 
     @property
     def simultaneous_interval(self) -> tuple[float, float]:
         """The 95 % interval of the difference that holds for all cells at once."""
-        if self.compared is None:
+        if self.comparison is None:
             return NAN, NAN
-        return self.compared.difference.interval(self.compared.family)
+        return self.comparison.difference.interval(self.comparison.family)
 
 
 def build_overview(study: Study) -> list[CellRow]:
@@ -105,7 +105,7 @@ def build_overview(study: Study) -> list[CellRow]:
             cell=cell,
             is_baseline=cell == record.baseline,
             score=scores[cell],
-            compared=study.against_baseline.get(cell),
+            comparison=study.against_baseline.get(cell),
             relative_difference=relative_change(scores[cell].mean, scores[record.baseline].mean),
             train_seconds=seconds[cell],
             relative_train_seconds=relative_change(seconds[cell], seconds[record.baseline]),

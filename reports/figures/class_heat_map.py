@@ -4,44 +4,62 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from reports.figures.style import GREY, INK, NAME_CHARACTERS, drawing, short_names
+from reports.figures.style import GREY, INK, NAME_CHARACTERS, drawing, shorten_names
 
 
 def draw_class_heat_map(
     cells: Sequence[str],
     classes: Sequence[str],
     values: Sequence[Sequence[float]],
-    marked: Sequence[Sequence[bool]],
+    separable: Sequence[Sequence[bool]],
     path: Path,
 ) -> bool:
-    """Differences in IoU (points) from the baseline, by cell and class; separable ones are bold."""
+    """Draw differences in IoU (points) from the baseline, a row a cell and a column a class.
+
+    Args:
+        cells, classes: the names of rows and columns.
+        values: a row a cell; NaN where there is no difference.
+        separable: which values are bold.
+        path: of the PNG.
+
+    Returns:
+        whether there was anything to draw.
+    """
     table = np.array(values, dtype=np.float64)
     if table.size == 0 or not np.isfinite(table).any():
         return False
     limit = max(1.0, float(np.nanpercentile(np.abs(table), 95)))  # one outlier bleaches nothing
-    short, named = short_names(cells, NAME_CHARACTERS), short_names(classes, 14)
+    short_cells, short_classes = shorten_names(cells, NAME_CHARACTERS), shorten_names(classes, 14)
     width = max(7.0, 2.4 + 0.42 * len(classes))
     with drawing(path, 1.3 + 0.27 * len(cells), width) as figure:
         axes = figure.subplots()
         axes.imshow(table, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
         for (row, column), value in np.ndenumerate(table):
-            if not np.isfinite(value):
-                axes.text(column, row, "–", ha="center", va="center", fontsize=6.5, color=GREY)  # noqa: RUF001
-            else:
-                bold = marked[row][column]
-                axes.text(
-                    column, row, f"{value:+.1f}" + ("*" if bold else ""),
-                    ha="center", va="center", fontsize=6.5,
-                    fontweight="bold" if bold else "normal",
-                    color="white" if abs(value) > 0.6 * limit else INK,
-                )  # fmt: skip
-        axes.set_xticks(
-            range(len(classes)), [named[name] for name in classes], rotation=40, ha="right"
-        )
-        axes.set_yticks(range(len(cells)), [short[cell] for cell in cells])
+            _write_value(axes, row, column, value, limit, separable[row][column])
+        names = [short_classes[name] for name in classes]
+        axes.set_xticks(range(len(classes)), names, rotation=40, ha="right")
+        axes.set_yticks(range(len(cells)), [short_cells[cell] for cell in cells])
         axes.grid(visible=False)
         axes.set_title(
-            "IoU by class, points against the baseline; * separable", fontsize=9, loc="left"
+            "IoU by class, difference from the baseline (points); * separable",
+            fontsize=9,
+            loc="left",
         )
     return True
+
+
+def _write_value(
+    axes: Axes, row: int, column: int, value: float, limit: float, is_separable: bool
+) -> None:
+    """Write one value into its field, in a colour that can be read on the field's."""
+    text, colour = f"{value:+.1f}" + ("*" if is_separable else ""), INK
+    if not np.isfinite(value):
+        text, colour, is_separable = "\N{EN DASH}", GREY, False
+    elif abs(value) > 0.6 * limit:
+        colour = "white"
+    axes.text(
+        column, row, text, ha="center", va="center", fontsize=6.5, color=colour,
+        fontweight="bold" if is_separable else "normal",
+    )  # fmt: skip

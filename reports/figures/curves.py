@@ -11,76 +11,76 @@ from reports.figures.style import (
     COLOURED,
     GREY,
     drawing,
+    fix_layout,
     label_ends,
-    laid_out,
     leave_room,
     series_colours,
-    short_names,
+    shorten_names,
     spread_ends,
 )
 
 _DIVERGED = 200  # losses that differ by more are drawn on a logarithmic axis
 
+Curve = Sequence[tuple[int, float]]  # (step, value)
+Curves = Mapping[str, Sequence[Curve]]  # cell -> one curve a seed
 
-def draw_curves(
-    panels: Mapping[str, Mapping[str, Sequence[Sequence[tuple[int, float]]]]],
-    first: Sequence[str],
-    path: Path,
-) -> bool:
-    """Curves over training: seeds as thin lines, their mean bold.
+
+def draw_curves(panels: Mapping[str, Curves], first: Sequence[str], path: Path) -> bool:
+    """Draw curves over training: seeds as thin lines, their mean bold.
 
     Args:
-        panels: axis label -> cell -> one list of (step, value) points a seed.
+        panels: axis label -> the curves of one panel.
         first: the cells that have a colour if there are more than ten.
         path: of the PNG.
+
+    Returns:
+        whether there was anything to draw.
     """
-    drawn = {label: cells for label, cells in panels.items() if any(map(any, cells.values()))}
-    if not drawn:
+    panels = {label: cells for label, cells in panels.items() if any(map(any, cells.values()))}
+    if not panels:
         return False
-    cells = list(dict.fromkeys(cell for found in drawn.values() for cell in found))
+    cells = list(dict.fromkeys(cell for panel in panels.values() for cell in panel))
     coloured = cells if len(cells) <= COLOURED else [cell for cell in cells if cell in first]
-    colour = dict(zip(coloured, series_colours(len(coloured)), strict=True))
-    short = short_names(coloured, 24, 40)
-    with drawing(path, height_inches=3.0 * len(drawn)) as figure:
-        every = figure.subplots(len(drawn), squeeze=False, sharex=True)[:, 0]
-        ends = []
-        for axes, (label, found) in zip(every, drawn.items(), strict=True):
-            ends.append(_draw_panel(axes, found, colour, short))
+    colours = dict(zip(coloured, series_colours(len(coloured)), strict=True))
+    short = shorten_names(coloured, 24, 40)
+    with drawing(path, height_inches=3.0 * len(panels)) as figure:
+        every_axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
+        labels = []
+        for axes, (label, panel) in zip(every_axes, panels.items(), strict=True):
+            labels.append(_draw_panel(axes, panel, colours, short))
             axes.set_ylabel(label)
-            if _spans_orders(found):
+            if _spans_orders(panel):
                 axes.set_yscale("log")
-        every[-1].set_xlabel("step")
-        leave_room(figure, [text for texts in ends for text in texts])
-        renderer = laid_out(figure)
-        for axes, texts in zip(every, ends, strict=True):
+        every_axes[-1].set_xlabel("step")
+        leave_room(figure, [text for texts in labels for text in texts])
+        renderer = fix_layout(figure)
+        for axes, texts in zip(every_axes, labels, strict=True):
             spread_ends(axes, texts, renderer)
     return True
 
 
-def _spans_orders(cells: Mapping[str, Sequence[Sequence[tuple[int, float]]]]) -> bool:
-    """Whether one curve would press all others flat: a loss that has diverged."""
-    values = np.array([v for seeds in cells.values() for run in seeds for _, v in run])
+def _spans_orders(cells: Curves) -> bool:
+    """Tell whether one curve would press all others flat: a loss that has diverged."""
+    values = np.array([v for seeds in cells.values() for curve in seeds for _, v in curve])
     values = values[np.isfinite(values)]
     return len(values) > 0 and values.min() > 0 and values.max() > _DIVERGED * values.min()
 
 
 def _draw_panel(
-    axes: Axes,
-    cells: Mapping[str, Sequence[Sequence[tuple[int, float]]]],
-    colour: Mapping[str, str],
-    short: Mapping[str, str],
+    axes: Axes, cells: Curves, colours: Mapping[str, str], short: Mapping[str, str]
 ) -> list[Text]:
+    """Draw the curves of one panel; return the labels of the coloured ones."""
     labels: list[tuple[str, float, str]] = []
     for cell, seeds in cells.items():
-        known = [dict(points) for points in seeds if points]
-        shown = colour.get(cell, GREY)
-        for points in known if cell in colour else ():  # of the others their mean is enough
-            axes.plot(list(points), list(points.values()), color=shown, linewidth=0.6, alpha=0.45)
-        steps = sorted(set.intersection(*(set(points) for points in known))) if known else []
-        means = [float(np.mean([points[step] for points in known])) for step in steps]
+        curves = [dict(points) for points in seeds if points]
+        colour = colours.get(cell, GREY)
+        for curve in curves if cell in colours else ():  # grey cells show their mean alone
+            axes.plot(list(curve), list(curve.values()), color=colour, linewidth=0.6, alpha=0.45)
+        steps = sorted(set.intersection(*map(set, curves))) if curves else []
+        means = [float(np.mean([curve[step] for curve in curves])) for step in steps]
         # A mean over few shared steps would be a line that no seed took.
-        if means and 2 * len(steps) >= max(map(len, known)):
-            axes.plot(steps, means, color=shown, linewidth=2 if cell in colour else 1, zorder=3)
-            if cell in colour:
-                labels.append((short[cell], means[-1], shown))
+        if means and 2 * len(steps) >= max(map(len, curves)):
+            axes.plot(steps, means, color=colour, linewidth=2 if cell in colours else 1, zorder=3)
+            if cell in colours:
+                labels.append((short[cell], means[-1], colour))
     return label_ends(axes, labels)

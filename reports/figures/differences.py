@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from reports.analysis.statistics import BETTER, WORSE
 from reports.figures.style import (
@@ -12,14 +13,15 @@ from reports.figures.style import (
     GREY,
     INK,
     NAME_CHARACTERS,
+    OTHER,
     SMALL,
     drawing,
-    readable_reach,
-    short_names,
+    limit_reach,
+    shorten_names,
 )
 
 BARS = 60  # beyond, only the largest and the smallest differences are drawn
-_VERDICTS = {BETTER: ("#1d4ed8", "^"), WORSE: ("#c2410c", "v")}
+_VERDICTS = {BETTER: (OTHER, "^"), WORSE: (BASELINE, "v")}
 
 
 @dataclass(frozen=True)
@@ -36,45 +38,49 @@ class Bar:
 
 
 def draw_differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
-    """Differences from the baseline with their intervals: thick for one, thin for all at once."""
-    known = [bar for bar in bars if np.isfinite(bar.mean)]
-    if not known:
+    """Draw differences with their intervals: thick for one cell, thin for all cells at once.
+
+    Returns:
+        whether there was anything to draw.
+    """
+    finite = [bar for bar in bars if np.isfinite(bar.mean)]
+    if not finite:
         return False
-    every, known = known, _outermost(known)
-    short = short_names([*(bar.name for bar in known), baseline], NAME_CHARACTERS)
-    with drawing(path, height_inches=1.1 + 0.3 * len(known)) as figure:
+    bars = _outermost(finite)
+    short = shorten_names([*(bar.name for bar in bars), baseline], NAME_CHARACTERS)
+    with drawing(path, height_inches=1.1 + 0.3 * len(bars)) as figure:
         axes = figure.subplots()
-        for height, bar in enumerate(known):
-            colour, marker = _VERDICTS.get(bar.verdict, (GREY, "o"))
-            if np.isfinite(bar.low):
-                axes.plot([bar.low_all, bar.high_all], [height] * 2, color=colour, linewidth=1)
-                axes.plot([bar.low, bar.high], [height] * 2, color=colour, linewidth=3.5, alpha=0.6)
-            axes.plot(bar.mean, height, marker, color=colour, markersize=6, markeredgecolor="white")
+        for height, bar in enumerate(bars):
+            _draw_bar(axes, height, bar)
         axes.axvline(0, color=BASELINE, linewidth=1)
-        names = [short[bar.name] for bar in known]
-        axes.set_yticks(range(len(known)), names)
+        axes.set_yticks(range(len(bars)), [short[bar.name] for bar in bars])
         right = axes.secondary_yaxis("right")
-        right.set_yticks(range(len(known)), [f"{bar.mean:+.2f}  {bar.verdict}" for bar in known])
+        right.set_yticks(range(len(bars)), [f"{bar.mean:+.2f}  {bar.verdict}" for bar in bars])
         right.tick_params(length=0)
         right.spines["right"].set_visible(False)
-        axes.set_ylim(len(known) - 0.4, -0.6)
-        axes.set_xlim(*_limits(known))
+        axes.set_ylim(len(bars) - 0.4, -0.6)
+        axes.set_xlim(*_limits(bars))
         axes.grid(axis="y", visible=False)
-        if len(every) > len(known):
-            axes.set_title(
-                f"the {BARS // 2} largest and {BARS // 2} smallest of {len(every)} differences",
-                fontsize=SMALL,
-                loc="left",
-                color=INK,
-            )
+        if len(finite) > len(bars):
+            title = f"the {BARS // 2} largest and {BARS // 2} smallest of {len(finite)} differences"
+            axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
         axes.set_xlabel(
-            f"mIoU (points) against {short[baseline]}\n95 % intervals, cut off if far out"
+            f"mIoU difference from {short[baseline]} (points)\n"
+            "95 % intervals, very wide ones cut off"
         )
     return True
 
 
+def _draw_bar(axes: Axes, height: int, bar: Bar) -> None:
+    colour, marker = _VERDICTS.get(bar.verdict, (GREY, "o"))
+    if np.isfinite(bar.low):
+        axes.plot([bar.low_all, bar.high_all], [height] * 2, color=colour, linewidth=1)
+        axes.plot([bar.low, bar.high], [height] * 2, color=colour, linewidth=3.5, alpha=0.6)
+    axes.plot(bar.mean, height, marker, color=colour, markersize=6, markeredgecolor="white")
+
+
 def _outermost(bars: Sequence[Bar]) -> list[Bar]:
-    """The largest and the smallest differences, if there are too many for one figure."""
+    """Return the largest and the smallest differences, if there are too many for one figure."""
     if len(bars) <= BARS:
         return list(bars)
     ranked = sorted(range(len(bars)), key=lambda place: bars[place].mean)
@@ -82,11 +88,11 @@ def _outermost(bars: Sequence[Bar]) -> list[Bar]:
 
 
 def _limits(bars: Sequence[Bar]) -> tuple[float, float]:
-    """Of the axis: very uncertain intervals would shrink the differences to nothing."""
+    """Choose the limits of the axis; very wide intervals are cut off."""
     largest = max(abs(bar.mean) for bar in bars)
     ends = [end for b in bars for end in (b.low_all, b.high_all) if np.isfinite(end)]
     lengths = [abs(end) for b in bars for end in (b.low, b.high) if np.isfinite(end)]
-    reach = max(3 * largest, readable_reach(lengths), 0.5)
+    reach = max(3 * largest, limit_reach(lengths), 0.5)
     low, high = max(min([0.0, *ends]), -reach), min(max([0.0, *ends]), reach)
     low, high = min(low, *(bar.mean for bar in bars), 0), max(high, *(bar.mean for bar in bars), 0)
     margin = 0.05 * max(high - low, 0.1)

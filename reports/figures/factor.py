@@ -4,68 +4,87 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from reports.figures.style import (
     COLOURED,
     GREY,
     OTHER,
     drawing,
+    fix_layout,
     label_ends,
-    laid_out,
     leave_room,
     series_colours,
-    short_names,
+    shorten_names,
     spread_ends,
 )
 
+Points = Sequence[tuple[float, float]]  # (mean, standard deviation) at each value
+Label = tuple[str, float, str]  # text, height, colour
+
 
 def draw_factor(
-    setting: str,
-    values: Sequence[str],
-    lines: Mapping[str, Sequence[tuple[float, float]]],
-    path: Path,
+    setting: str, values: Sequence[str], lines: Mapping[str, Points], path: Path
 ) -> bool:
-    """Score (%) against the values of a setting, one line for each combination of the others.
+    """Draw score (%) against the values of a setting, a line for each combination of the others.
 
     Args:
         setting: the factor.
-        values: as they are shown, in order.
-        lines: name -> (mean, standard deviation) for each value, NaN where there is no such cell.
+        values: as they are printed, in order.
+        lines: name -> points, NaN where there is no such cell.
         path: of the PNG.
+
+    Returns:
+        whether there was anything to draw.
     """
-    known = {
+    lines = {
         name: points
         for name, points in lines.items()
-        if np.isfinite([m for m, _ in points]).sum() > 1
+        if np.isfinite([mean for mean, _ in points]).sum() > 1
     }
-    if not known:
+    if not lines:
         return False
-    many = len(known) > COLOURED
+    is_crowded = len(lines) > COLOURED
     with drawing(path, height_inches=3.2, width_inches=6) as figure:
         axes = figure.subplots()
-        labels = []
-        short = short_names(known, 24, 40)
-        colours = [GREY] * len(known) if many else series_colours(len(known))
-        for colour, (name, points) in zip(colours, known.items(), strict=True):
-            there = [(x, m, s) for x, (m, s) in enumerate(points) if np.isfinite(m)]
-            places, means, spreads = zip(*there, strict=True)
-            if many:
-                axes.plot(places, means, color=colour, linewidth=0.6)
-                continue
-            axes.errorbar(
-                places, means, yerr=np.nan_to_num(spreads), color=colour, marker="o", capsize=3
-            )
-            labels.append((short[name], means[-1], colour))
-        whole = [points for points in known.values() if np.isfinite([m for m, _ in points]).all()]
-        if many and whole:
-            means = np.mean([[m for m, _ in points] for points in whole], axis=0)
-            axes.plot(means, color=OTHER, marker="o", linewidth=2, zorder=3)
-            labels.append((f"mean of {len(whole)} lines", float(means[-1]), OTHER))
-        axes.set_xticks(range(len(values)), list(short_names(values, 18).values()))
+        labels = _draw_crowd(axes, lines) if is_crowded else _draw_lines(axes, lines)
+        axes.set_xticks(range(len(values)), list(shorten_names(values, 18).values()))
         axes.set_xlim(-0.3, len(values) - 0.7)
         axes.set_xlabel(setting)
-        axes.set_ylabel("mIoU (%)" if many else "mIoU (%), mean ± s.d.")
-        texts = label_ends(axes, labels) if len(known) > 1 else []
+        axes.set_ylabel("mIoU (%)" if is_crowded else "mIoU (%), mean ± s.d.")
+        texts = label_ends(axes, labels) if len(lines) > 1 else []
         leave_room(figure, texts)
-        spread_ends(axes, texts, laid_out(figure))
+        spread_ends(axes, texts, fix_layout(figure))
     return True
+
+
+def _draw_lines(axes: Axes, lines: Mapping[str, Points]) -> list[Label]:
+    """Draw each line in its colour, with error bars; return their labels."""
+    short = shorten_names(lines, 24, 40)
+    labels = []
+    for colour, (name, points) in zip(series_colours(len(lines)), lines.items(), strict=True):
+        places, means, spreads = _finite(points)
+        errors = np.nan_to_num(spreads)
+        axes.errorbar(places, means, yerr=errors, color=colour, marker="o", capsize=3)
+        labels.append((short[name], means[-1], colour))
+    return labels
+
+
+def _draw_crowd(axes: Axes, lines: Mapping[str, Points]) -> list[Label]:
+    """Draw all lines thin and grey, and the mean of those without a gap; return its label."""
+    for points in lines.values():
+        places, means, _ = _finite(points)
+        axes.plot(places, means, color=GREY, linewidth=0.6)
+    every_line = ([mean for mean, _ in points] for points in lines.values())
+    whole = [means for means in every_line if np.isfinite(means).all()]
+    if not whole:
+        return []
+    mean = np.mean(whole, axis=0)
+    axes.plot(mean, color=OTHER, marker="o", linewidth=2, zorder=3)
+    return [(f"mean of {len(whole)} lines", float(mean[-1]), OTHER)]
+
+
+def _finite(points: Points) -> tuple[list[int], list[float], list[float]]:
+    """Return places, means and spreads where there is a cell."""
+    places = [place for place, (mean, _) in enumerate(points) if np.isfinite(mean)]
+    return places, [points[place][0] for place in places], [points[place][1] for place in places]

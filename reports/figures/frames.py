@@ -1,4 +1,4 @@
-"""Frames worth looking at: where a cell gains most over the baseline, least, and in between.
+"""Frames of the dataset where a cell gains most over the baseline, least, and in between.
 
 Shapes: h w size of a frame, H W size of its label.
 """
@@ -6,6 +6,7 @@ Shapes: h w size of a frame, H W size of its label.
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,70 +18,76 @@ from reports.records import ExperimentRecord, RunRecord, Sample
 PANEL_WIDTH = 300
 _HEADINGS = ("frame", "label", "baseline", "cell", "where they differ")
 _HEADING_HEIGHT = 18
-_UNLABELLED = (120, 120, 120)
-# Blue and orange are told apart by colour-blind readers too.
-_DIFFERENCES = {
-    "both right": (235, 235, 235),
-    "only the baseline right": (230, 120, 20),
-    "only the cell right": (30, 100, 200),
-    "both wrong": (40, 40, 40),
-}
 Pixels = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+
+class Outcome(NamedTuple):
+    """A meaning of a pixel in the last panel, and its colour in words and in RGB."""
+
+    meaning: str
+    colour: str
+    rgb: Colour
+
+
+# Colour-blind readers can tell blue from orange.
+BOTH_RIGHT = Outcome("both right", "white", (235, 235, 235))
+BASELINE_RIGHT = Outcome("only the baseline right", "orange", (230, 120, 20))
+CELL_RIGHT = Outcome("only the cell right", "blue", (30, 100, 200))
+BOTH_WRONG = Outcome("both wrong", "black", (40, 40, 40))
+UNLABELLED = Outcome("not labelled", "grey", (120, 120, 120))
+OUTCOMES = (BOTH_RIGHT, BASELINE_RIGHT, CELL_RIGHT, BOTH_WRONG, UNLABELLED)
+_UNLABELLED_RGB = (0, 0, 0)  # among the colours of classes
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """One frame.
+class RankedFrame:
+    """A frame, and what two networks made of it.
 
     Attributes:
-        frame: its name.
         rank: best, median or worst, by the difference from the baseline in mIoU of the frame.
-        difference: as a fraction.
-        baseline, cell: what each saw and predicted there.
+        difference: a fraction.
+        baseline, cell: the sample of each.
     """
 
-    frame: str
+    name: str
     rank: str
     difference: float
     baseline: Sample
     cell: Sample
 
 
-def choose(record: ExperimentRecord, cell: str) -> list[Chosen]:
-    """The best, the median and the worst frame of a cell, among those whose predictions are kept.
+def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
+    """Choose the best, the median and the worst frame of a cell among its samples.
 
-    Of the lowest seed that cell and baseline share; none if there is no such seed.
+    They are of the lowest seed with samples that cell and baseline share; none without such a seed.
     """
-    pair = _pair(record, cell)
+    pair = _sampled_pair(record, cell)
     if pair is None:
         return []
-    ours, base = pair
-    frames = [name for name in ours.samples if name in base.samples]
-    ranked = sorted(frames, key=lambda name: (-_gain(ours, base, name), name))
-    places = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
+    run, base = pair
+    gains = {name: _gain(run, base, name) for name in run.samples if name in base.samples}
+    ranked = sorted(gains, key=lambda name: (-gains[name], name))
+    places: dict[int, str] = {}  # few frames have one place for several ranks
+    for rank, place in (("best", 0), ("median", len(ranked) // 2), ("worst", len(ranked) - 1)):
+        places.setdefault(place, rank)
     return [
-        Chosen(
-            ranked[place],
-            rank,
-            _gain(ours, base, ranked[place]),
-            base.samples[ranked[place]],
-            ours.samples[ranked[place]],
-        )
-        for rank, place in places.items()
-        if ranked and place not in list(places.values())[: list(places).index(rank)]
+        RankedFrame(name, rank, gains[name], base.samples[name], run.samples[name])
+        for place, rank in places.items()
+        for name in ranked[place : place + 1]
     ]
 
 
-def picture(record: ExperimentRecord, cell: str, chosen: Chosen) -> bytes:
-    """Frame, label, both predictions and where they differ, side by side, as a PNG."""
+def draw_frame(record: ExperimentRecord, frame: RankedFrame) -> bytes:
+    """Draw a frame, its label, both predictions and their differences side by side, as a PNG."""
     palette = list(record.colours.values())
-    label = chosen.cell.label
+    label = frame.cell.label
     panels = [
-        chosen.cell.image,
+        frame.cell.image,
         _colourise(label, palette),
-        _colourise(chosen.baseline.prediction, palette),
-        _colourise(chosen.cell.prediction, palette),
-        _differences(label, chosen.baseline.prediction, chosen.cell.prediction, len(palette)),
+        _colourise(frame.baseline.prediction, palette),
+        _colourise(frame.cell.prediction, palette),
+        _differences(label, frame.baseline.prediction, frame.cell.prediction, len(palette)),
     ]
     height = round(PANEL_WIDTH * label.shape[0] / label.shape[1])
     canvas = Image.new("RGB", (PANEL_WIDTH * len(panels), _HEADING_HEIGHT + height), "white")
@@ -96,24 +103,18 @@ def picture(record: ExperimentRecord, cell: str, chosen: Chosen) -> bytes:
     return content.getvalue()
 
 
-def legend() -> str:
-    """What the colours of the last panel mean."""
-    words = {"both right": "white", "only the baseline right": "orange"}
-    words |= {"only the cell right": "blue", "both wrong": "black"}
-    return ", ".join(f"{colour}: {meaning}" for meaning, colour in words.items())
+def _sampled_pair(record: ExperimentRecord, cell: str) -> tuple[RunRecord, RunRecord] | None:
+    """Return the trials of cell and baseline at the lowest seed at which both have samples."""
+    runs, bases = (
+        {run.seed: run for run in record.finished if run.cell == name and run.samples}
+        for name in (cell, record.baseline)
+    )
+    shared = runs.keys() & bases.keys()
+    return (runs[min(shared)], bases[min(shared)]) if shared else None
 
 
-def _pair(record: ExperimentRecord, cell: str) -> tuple[RunRecord, RunRecord] | None:
-    def sampled(name: str) -> dict[int, RunRecord]:
-        return {r.seed: r for r in record.finished if r.cell == name and r.samples}
-
-    ours, base = sampled(cell), sampled(record.baseline)
-    shared = ours.keys() & base.keys()
-    return (ours[min(shared)], base[min(shared)]) if shared else None
-
-
-def _gain(ours: RunRecord, base: RunRecord, frame: str) -> float:
-    return _frame_miou(ours, frame) - _frame_miou(base, frame)
+def _gain(run: RunRecord, base: RunRecord, frame: str) -> float:
+    return _frame_miou(run, frame) - _frame_miou(base, frame)
 
 
 def _frame_miou(run: RunRecord, frame: str) -> float:
@@ -123,17 +124,20 @@ def _frame_miou(run: RunRecord, frame: str) -> float:
     return float(mean_over_classes(iou(run.confusions[place : place + 1])))
 
 
-def _colourise(classes: Pixels, palette: Sequence[tuple[int, int, int]]) -> Pixels:
-    colours = np.zeros((256, 3), dtype=np.uint8)  # black where nothing is labelled
+def _colourise(classes: Pixels, palette: Sequence[Colour]) -> Pixels:
+    """(H, W) -> (H, W, 3)."""
+    colours = np.full((256, 3), _UNLABELLED_RGB, dtype=np.uint8)
     colours[: len(palette)] = palette
     return np.asarray(colours[classes])
 
 
 def _differences(label: Pixels, base: Pixels, cell: Pixels, num_classes: int) -> Pixels:
-    right, was_right = cell == label, base == label
-    shown = np.empty((*label.shape, 3), dtype=np.uint8)
-    where = (right & was_right, ~right & was_right, right & ~was_right, ~right & ~was_right)
-    for mask, colour in zip(where, _DIFFERENCES.values(), strict=True):
-        shown[mask] = colour
-    shown[label >= num_classes] = _UNLABELLED
-    return shown
+    """(H, W) each -> (H, W, 3) the colour of each pixel's outcome."""
+    cell_right, base_right = cell == label, base == label
+    colours = np.empty((*label.shape, 3), dtype=np.uint8)
+    colours[cell_right & base_right] = BOTH_RIGHT.rgb
+    colours[~cell_right & base_right] = BASELINE_RIGHT.rgb
+    colours[cell_right & ~base_right] = CELL_RIGHT.rgb
+    colours[~cell_right & ~base_right] = BOTH_WRONG.rgb
+    colours[label >= num_classes] = UNLABELLED.rgb
+    return colours

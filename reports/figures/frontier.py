@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from reports.figures.label_placement import Obstacles, place
+from reports.figures.label_placement import Obstacles, place_labels
 from reports.figures.style import (
     BASELINE,
     GREY,
@@ -21,22 +22,28 @@ from reports.figures.style import (
     OTHER,
     SMALL,
     drawing,
-    laid_out,
-    readable_reach,
-    short_names,
+    fix_layout,
+    limit_reach,
+    shorten_names,
 )
 
-LABELLED = 25  # points: beyond, only those of the frontier and the baseline are named
+NAMED = 25  # points: beyond, only those of the frontier and the baseline are named
 _SOLID, _THIN = 1.0, 0.25  # how bad it is that a label covers a marker or bar, or a thin line
 _LOG_SPAN = 10  # latencies that differ by more are drawn on a logarithmic axis
+_KEY = {
+    (BASELINE, "s"): "baseline",
+    (OTHER, "o"): "on the frontier",
+    (GREY, "o"): "slower and less accurate than another cell",
+}
+Line = Sequence[tuple[float, float]]  # corners in data units
 
 
 @dataclass(frozen=True)
 class Point:
-    """A cell between latency (ms) and score (%), with the ends of its intervals; NaN if unknown.
+    """A cell by latency (ms) and score (%), with the ends of its intervals; NaN if unknown.
 
     The score's interval is that of the difference from the baseline, set around the cell's score:
-    how far cells may be off together (the test set is the same) does not blur the comparison.
+    an error that all cells share, as they share the test set, does not blur the comparison.
     """
 
     cell: str
@@ -49,44 +56,41 @@ class Point:
     is_baseline: bool
     on_frontier: bool
 
+    @property
+    def is_dominated(self) -> bool:
+        """Neither the baseline nor on the frontier."""
+        return not (self.on_frontier or self.is_baseline)
+
 
 def draw_frontier(points: Sequence[Point], path: Path) -> bool:
-    """Score against latency: what nothing beats in both is joined by a line, the rest is grey.
+    """Draw score against latency; a line joins the cells of the frontier, the rest is grey.
 
     Returns:
         whether there was anything to draw.
     """
-    known = [p for p in points if np.isfinite(p.latency_ms) and np.isfinite(p.score)]
-    if not known:
+    points = [p for p in points if np.isfinite(p.latency_ms) and np.isfinite(p.score)]
+    if not points:
         return False
     with drawing(path, height_inches=4.6) as figure:
         axes = figure.subplots()
-        for point in sorted(known, key=lambda p: (p.on_frontier, p.is_baseline)):
-            # Of very many cells, bars of all would hide what they are about.
-            bars = len(known) <= LABELLED or point.on_frontier or point.is_baseline
-            _draw_point(axes, point if bars else _bare(point))
-        line = _frontier_line(known)
+        for point in sorted(points, key=lambda p: (p.on_frontier, p.is_baseline)):
+            # With very many cells, everyone's bars would hide the frontier.
+            is_bare = len(points) > NAMED and point.is_dominated
+            _draw_point(axes, _without_intervals(point) if is_bare else point)
+        line = _frontier_line(points)
         axes.plot(*zip(*line, strict=True), color=OTHER, linewidth=1, alpha=0.5, zorder=1)
-        base = next((p.score for p in known if p.is_baseline), math.nan)
-        if np.isfinite(base):
-            axes.axhline(base, color=BASELINE, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-        latencies = [p.latency_ms for p in known]
-        if max(latencies) > _LOG_SPAN * min(latencies):
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.margins(x=0.2)
-        axes.set_ylim(*_score_limits(known))
-        axes.set_xlabel("latency of one prediction, whole clip (ms): median, its 95 % interval")
-        axes.set_ylabel("mIoU (%); bars: 95 % interval\nof the difference from the baseline")
-        _add_key(figure, known)
-        _label(figure, axes, known, line)
+        for point in points:
+            if point.is_baseline:
+                dashes = (0, (4, 3))
+                axes.axhline(point.score, color=BASELINE, linewidth=0.8, linestyle=dashes, zorder=1)
+        _set_axes(axes, points)
+        _add_key(figure, points)
+        _name_points(figure, axes, points, line)
     return True
 
 
 def _draw_point(axes: Axes, point: Point) -> None:
-    colour, marker = _look(point)
+    colour, marker = _colour_and_marker(point)
     y_ends, x_ends = (
         np.array([[middle - low], [high - middle]])
         for low, middle, high in (
@@ -108,30 +112,36 @@ def _draw_point(axes: Axes, point: Point) -> None:
     )
 
 
-def _bare(point: Point) -> Point:
-    """The point without its intervals."""
+def _without_intervals(point: Point) -> Point:
     nan = math.nan
     return replace(point, latency_low=nan, latency_high=nan, score_low=nan, score_high=nan)
 
 
-def _look(point: Point) -> tuple[str, str]:
-    """Colour and marker."""
+def _colour_and_marker(point: Point) -> tuple[str, str]:
     if point.is_baseline:
         return BASELINE, "s"
     return (OTHER, "o") if point.on_frontier else (GREY, "o")
 
 
+def _set_axes(axes: Axes, points: Sequence[Point]) -> None:
+    latencies = [point.latency_ms for point in points]
+    if max(latencies) > _LOG_SPAN * min(latencies):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(x=0.2)
+    axes.set_ylim(*_score_limits(points))
+    axes.set_xlabel("clip latency of one prediction (ms): median and its 95 % interval")
+    axes.set_ylabel("mIoU (%); bars: 95 % interval\nof the difference from the baseline")
+
+
 def _add_key(figure: Figure, points: Sequence[Point]) -> None:
-    """What colours mean, above the axes: for those that occur."""
-    said = {
-        (BASELINE, "s"): "baseline",
-        (OTHER, "o"): "on the frontier",
-        (GREY, "o"): "another cell is faster and scores higher",
-    }
-    looks = {_look(point) for point in points}
+    """Explain the colours that occur, above the axes."""
+    looks = {_colour_and_marker(point) for point in points}
     handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle="", markersize=6, label=text)
-        for (colour, marker), text in said.items()
+        Line2D([], [], color=colour, marker=marker, linestyle="", markersize=6, label=meaning)
+        for (colour, marker), meaning in _KEY.items()
         if (colour, marker) in looks
     ]
     if sum(point.on_frontier for point in points) > 1:
@@ -147,8 +157,8 @@ def _add_key(figure: Figure, points: Sequence[Point]) -> None:
     )
 
 
-def _frontier_line(points: Sequence[Point]) -> list[tuple[float, float]]:
-    """Corners of the steps from one cell of the frontier to the next, the fastest first."""
+def _frontier_line(points: Sequence[Point]) -> Line:
+    """Return the corners of the steps along the frontier, the fastest cell first."""
     best = sorted((p for p in points if p.on_frontier), key=lambda p: p.latency_ms)
     corners = []
     for point, following in itertools.pairwise(best):
@@ -157,31 +167,28 @@ def _frontier_line(points: Sequence[Point]) -> list[tuple[float, float]]:
 
 
 def _score_limits(points: Sequence[Point]) -> tuple[float, float]:
-    """Of the axis: very uncertain intervals would shrink the differences to nothing."""
+    """Choose the limits of the score axis; very wide intervals are cut off."""
     scores = [point.score for point in points]
     bars = [p for p in points if np.isfinite([p.score_low, p.score_high]).all()]
     ends = [end for p in bars for end in (p.score_low, p.score_high)]
     half_widths = [(p.score_high - p.score_low) / 2 for p in bars]
-    reach = max(1.5 * (max(scores) - min(scores)), readable_reach(half_widths), 0.5)
+    reach = max(1.5 * (max(scores) - min(scores)), limit_reach(half_widths), 0.5)
     low = max(min([*scores, *ends]), min(scores) - reach)
     high = min(max([*scores, *ends]), max(scores) + reach)
     margin = 0.12 * max(high - low, 0.5)
     return low - margin, high + margin
 
 
-def _label(
-    figure: Figure, axes: Axes, points: Sequence[Point], line: Sequence[tuple[float, float]]
-) -> None:
-    """Names beside points, where they cover nothing."""
+def _name_points(figure: Figure, axes: Axes, points: Sequence[Point], line: Line) -> None:
+    """Write names beside points, where they cover nothing."""
     named = points
-    if len(points) > LABELLED:
-        named = [p for p in points if p.on_frontier or p.is_baseline]
+    if len(points) > NAMED:
+        named = [point for point in points if not point.is_dominated]
         axes.set_title(
-            "named: the frontier and the baseline", fontsize=SMALL, loc="left", color=INK
+            "only the frontier and the baseline are named", fontsize=SMALL, loc="left", color=INK
         )
-    short = short_names([p.cell for p in named], NAME_CHARACTERS)
-    renderer = laid_out(figure)
-    anchors = axes.transData.transform([(p.latency_ms, p.score) for p in named])
+    short = shorten_names([point.cell for point in named], NAME_CHARACTERS)
+    renderer = fix_layout(figure)
     texts = [
         axes.text(
             0, 0, short[p.cell], fontsize=SMALL, color=INK, va="bottom", transform=axes.transAxes
@@ -190,52 +197,54 @@ def _label(
     ]
     extents = [text.get_window_extent(renderer) for text in texts]
     sizes = np.array([(extent.width + 4, extent.height + 2) for extent in extents])
+    anchors = axes.transData.transform([(p.latency_ms, p.score) for p in named])
+    _move_beside(axes, texts, anchors, sizes, _obstacles(axes, points, line))
+
+
+def _move_beside(
+    axes: Axes, texts: Sequence[Text], anchors: np.ndarray, sizes: np.ndarray, obstacles: Obstacles
+) -> None:
+    """Move each text beside its anchor, with a thin line to it where it stands further away."""
     box = axes.bbox
     bounds = (box.x0 + 2, box.y0 + 2, box.x1 - 2, box.y1 - 2)
-    found = place(anchors, sizes, _obstacles(axes, points, line), bounds)
-    back = axes.transAxes.inverted()
-    for text, anchor, placed in zip(texts, anchors, found, strict=True):
-        left, bottom, _, _ = placed.box
-        text.set_position(tuple(back.transform((left + 2, bottom + 1))))
-        if placed.leader is not None:
-            ends = back.transform([anchor, placed.leader])
-            axes.plot(
-                ends[:, 0],
-                ends[:, 1],
-                color=GREY,
-                linewidth=0.7,
-                transform=axes.transAxes,
-                zorder=2,
-            )
+    placements = place_labels(anchors, sizes, obstacles, bounds)
+    to_axes = axes.transAxes.inverted()
+    for text, anchor, placement in zip(texts, anchors, placements, strict=True):
+        left, bottom, _, _ = placement.box
+        text.set_position(tuple(to_axes.transform((left + 2, bottom + 1))))
+        if placement.leader is not None:
+            x, y = to_axes.transform([anchor, placement.leader]).T
+            axes.plot(x, y, color=GREY, linewidth=0.7, transform=axes.transAxes, zorder=2)
 
 
-def _obstacles(
-    axes: Axes, points: Sequence[Point], line: Sequence[tuple[float, float]]
-) -> Obstacles:
-    """Markers, error bars and the lines of frontier and baseline, in pixels."""
-    pixels = axes.transData.transform
-    boxes, weights = [], []
-    for point in points:
-        x, y = pixels((point.latency_ms, point.score))
-        boxes.append((x - 8, y - 8, x + 8, y + 8))
-        if np.isfinite([point.score_low, point.score_high]).all():
-            bottom, top = (
-                pixels((point.latency_ms, s))[1] for s in (point.score_low, point.score_high)
-            )
-            boxes.append((x - 4, bottom, x + 4, top))
-        if np.isfinite([point.latency_low, point.latency_high]).all():
-            left, right = (
-                pixels((ms, point.score))[0] for ms in (point.latency_low, point.latency_high)
-            )
-            boxes.append((left, y - 4, right, y + 4))
-    weights += [_SOLID] * len(boxes)
+def _obstacles(axes: Axes, points: Sequence[Point], line: Line) -> Obstacles:
+    """Return markers, error bars and the lines of frontier and baseline, in pixels."""
+    solid = [box for point in points for box in _marker_and_bars(axes, point)]
+    thin = []
     for ends in itertools.pairwise(line):
-        (x0, y0), (x1, y1) = pixels(ends)
-        boxes.append((min(x0, x1) - 3, min(y0, y1) - 3, max(x0, x1) + 3, max(y0, y1) + 3))
-        weights.append(_THIN)
+        (x0, y0), (x1, y1) = axes.transData.transform(ends)
+        thin.append((min(x0, x1) - 3, min(y0, y1) - 3, max(x0, x1) + 3, max(y0, y1) + 3))
     for point in points:
         if point.is_baseline:
-            y = pixels((point.latency_ms, point.score))[1]
-            boxes.append((axes.bbox.x0, y - 3, axes.bbox.x1, y + 3))
-            weights.append(_THIN)
-    return Obstacles(np.array(boxes), np.array(weights))
+            y = axes.transData.transform((point.latency_ms, point.score))[1]
+            thin.append((axes.bbox.x0, y - 3, axes.bbox.x1, y + 3))
+    weights = [_SOLID] * len(solid) + [_THIN] * len(thin)
+    return Obstacles(np.array([*solid, *thin]), np.array(weights))
+
+
+def _marker_and_bars(axes: Axes, point: Point) -> list[tuple[float, float, float, float]]:
+    """Return the boxes of a marker and its error bars: left, bottom, right, top in pixels."""
+    pixels = axes.transData.transform
+    x, y = pixels((point.latency_ms, point.score))
+    boxes = [(x - 8, y - 8, x + 8, y + 8)]
+    scores, latencies = (
+        (point.score_low, point.score_high),
+        (point.latency_low, point.latency_high),
+    )
+    if np.isfinite(scores).all():
+        bottom, top = (pixels((point.latency_ms, score))[1] for score in scores)
+        boxes.append((x - 4, bottom, x + 4, top))
+    if np.isfinite(latencies).all():
+        left, right = (pixels((latency, point.score))[0] for latency in latencies)
+        boxes.append((left, y - 4, right, y + 4))
+    return boxes

@@ -1,7 +1,7 @@
-"""Where labels of points go: near their point, over nothing else, inside the axes.
+"""Places for the labels of points: near their point, over nothing else, inside the axes.
 
 Each label has candidate places around its point, in rings. Every label in turn takes its cheapest
-place, given the others; a few sweeps over all labels mend what the first choices spoilt. It is
+place, given the others; a few sweeps over all labels mend what the first choices spoilt. This is
 greedy, but the same input gives the same places.
 
 Shapes: N labels, C candidates of one label, M obstacles; a box is left, bottom, right, top.
@@ -21,65 +21,65 @@ _ANGLES = (30, -30, 0, 150, 210, 180, 90, 270, 60, 120, 240, 300)
 _DIRECTIONS = [math.radians(angle) for angle in _ANGLES]
 _RINGS_PX = (11, 20, 30, 40, 52, 64, 78, 92, 108, 124, 142, 160, 180, 200, 240)
 _SWEEPS = 4
-# What a fault costs, in pixels that a label would rather be away from its point.
+# The cost of a fault: how many pixels further from its point a label would rather be.
 _PER_PX_OUTSIDE, _PER_PX2_OF_LABEL, _PER_PX2_COVERED = 1000.0, 4.0, 2.0
 _CROSSED, _PASSED = 150.0, 10.0
-_PREFERENCE = 0.4  # of one direction before the next
+_PREFERENCE = 0.4  # for one direction over the next
 
 
 class Obstacles(NamedTuple):
-    """What labels should not cover.
+    """The boxes that labels should not cover.
 
     Attributes:
         boxes: (M, 4).
-        weights: (M,) how bad it is to cover one, 1 for what must be seen.
+        weights: (M,) how bad it is to cover one; 1 for those that must be seen.
     """
 
     boxes: Boxes
     weights: Numbers
 
 
-class Placed(NamedTuple):
-    """A label's place.
+class Placement(NamedTuple):
+    """The place of a label.
 
     Attributes:
         box: left, bottom, right, top.
-        leader: where a line from the point should end; None if the label stands beside it.
+        leader: the end of a line from the point; None if the label stands beside it.
     """
 
     box: tuple[float, float, float, float]
     leader: tuple[float, float] | None
 
 
-def place(
+def place_labels(
     anchors: Numbers, sizes: Numbers, obstacles: Obstacles, bounds: tuple[float, ...]
-) -> list[Placed]:
-    """Places for all labels.
+) -> list[Placement]:
+    """Place all labels.
 
     Args:
         anchors: (N, 2) the points.
         sizes: (N, 2) width and height of each label.
-        obstacles: markers, lines; those of the labels' own points too.
-        bounds: left, bottom, right, top of where labels may be.
+        obstacles: markers and lines, those of the labels' own points included.
+        bounds: left, bottom, right, top of the area for labels.
     """
-    candidates = [_around(anchor, size) for anchor, size in zip(anchors, sizes, strict=True)]
-    own = [
+    candidates = [_candidates(anchor, size) for anchor, size in zip(anchors, sizes, strict=True)]
+    own_costs = [
         _own_cost(anchor, boxes, obstacles, bounds)
         for anchor, boxes in zip(anchors, candidates, strict=True)
     ]
-    chosen: list[int | None] = [None] * len(anchors)
+    choices: list[int | None] = [None] * len(anchors)
     for _ in range(_SWEEPS):
-        before = list(chosen)
+        before = list(choices)
         for label in range(len(anchors)):
-            others = [n for n in range(len(anchors)) if n != label and chosen[n] is not None]
-            taken = np.array([candidates[n][chosen[n]] for n in others]).reshape(-1, 4)
-            cost = own[label] + _shared_cost(anchors, label, candidates[label], others, taken)
-            chosen[label] = int(np.argmin(cost))
-        if chosen == before:
+            others = [n for n in range(len(anchors)) if n != label and choices[n] is not None]
+            boxes = np.array([candidates[n][choices[n]] for n in others]).reshape(-1, 4)
+            shared_cost = _shared_cost(anchors, label, candidates[label], others, boxes)
+            choices[label] = int(np.argmin(own_costs[label] + shared_cost))
+        if choices == before:
             break
     return [
-        _placed(anchor, boxes[number])
-        for anchor, boxes, number in zip(anchors, candidates, chosen, strict=True)
+        _placement(anchor, boxes[choice])
+        for anchor, boxes, choice in zip(anchors, candidates, choices, strict=True)
     ]
 
 
@@ -91,19 +91,18 @@ def overlap(boxes: Boxes, others: Boxes) -> Numbers:
     return np.asarray(np.maximum(width, 0) * np.maximum(height, 0))
 
 
-def _around(anchor: Numbers, size: Numbers) -> Boxes:
-    """(2,), (2,) -> (C, 4): the nearest ring first."""
+def _candidates(anchor: Numbers, size: Numbers) -> Boxes:
+    """(2,), (2,) -> (C, 4) boxes around a point, the nearest ring first."""
     way = np.array([(math.cos(angle), math.sin(angle)) for angle in _DIRECTIONS])
     side = np.where(np.abs(way) < 0.1, 0, np.sign(way))
-    middles = [anchor + ring * way + side * size / 2 for ring in _RINGS_PX]
-    middle = np.concatenate(middles)
-    return np.concatenate([middle - size / 2, middle + size / 2], axis=1)
+    centres = np.concatenate([anchor + ring * way + side * size / 2 for ring in _RINGS_PX])
+    return np.concatenate([centres - size / 2, centres + size / 2], axis=1)
 
 
 def _own_cost(
     anchor: Numbers, boxes: Boxes, obstacles: Obstacles, bounds: tuple[float, ...]
 ) -> Numbers:
-    """(2,), (C, 4) -> (C,) what does not depend on the other labels."""
+    """(2,), (C, 4) -> (C,) the cost that does not depend on the other labels."""
     rings = np.repeat(_RINGS_PX, len(_DIRECTIONS))
     preference = _PREFERENCE * np.tile(np.arange(len(_DIRECTIONS)), len(_RINGS_PX))
     left, bottom, right, top = bounds
@@ -128,18 +127,18 @@ def _passed(anchor: Numbers, boxes: Boxes, obstacles: Obstacles) -> Numbers:
 
 
 def _shared_cost(
-    anchors: Numbers, label: int, boxes: Boxes, others: Sequence[int], taken: Boxes
+    anchors: Numbers, label: int, boxes: Boxes, others: Sequence[int], other_boxes: Boxes
 ) -> Numbers:
-    """(C,) of covering other labels, and of leaders that cross labels or leaders."""
+    """(C,) the cost of covering other labels, and of leaders that cross labels or leaders."""
     ends = _nearest(anchors[label], boxes)  # (C, 2)
     other_ends = np.array(
-        [_nearest(anchors[n], box[None])[0] for n, box in zip(others, taken, strict=True)]
+        [_nearest(anchors[n], box[None])[0] for n, box in zip(others, other_boxes, strict=True)]
     ).reshape(-1, 2)
-    covered = overlap(boxes, taken).sum(axis=1)
+    covered = overlap(boxes, other_boxes).sum(axis=1)
     starts = np.broadcast_to(anchors[label], ends.shape)
     crossings = _crossings(starts, ends, anchors[list(others)], other_ends)
     for low, high in ((0, 2), (2, 0)):  # both diagonals of every box
-        corners = taken[:, [low, 1]], taken[:, [high, 3]]
+        corners = other_boxes[:, [low, 1]], other_boxes[:, [high, 3]]
         crossings += _crossings(starts, ends, *corners)
     return np.asarray(_PER_PX2_OF_LABEL * covered + _CROSSED * crossings)
 
@@ -152,12 +151,12 @@ def _crossings(starts: Numbers, ends: Numbers, others: Numbers, other_ends: Numb
 def _crossed(starts: Numbers, ends: Numbers, others: Numbers, other_ends: Numbers) -> Numbers:
     """(C, 2) x 2, (M, 2) x 2 -> (C, M) 1 where two segments cross."""
     a, b, c, d = starts[:, None], ends[:, None], others[None], other_ends[None]
-    apart = (_turn(a, b, c) * _turn(a, b, d) < 0) & (_turn(c, d, a) * _turn(c, d, b) < 0)
-    return np.asarray(apart, dtype=np.float64)
+    cross = (_side(a, b, c) * _side(a, b, d) < 0) & (_side(c, d, a) * _side(c, d, b) < 0)
+    return np.asarray(cross, dtype=np.float64)
 
 
-def _turn(a: Numbers, b: Numbers, c: Numbers) -> Numbers:
-    """On which side of the line from a to b the point c is."""
+def _side(a: Numbers, b: Numbers, c: Numbers) -> Numbers:
+    """Return a number whose sign tells on which side of the line from a to b the point c is."""
     one, two = b - a, c - a
     return np.asarray(one[..., 0] * two[..., 1] - one[..., 1] * two[..., 0])
 
@@ -167,8 +166,8 @@ def _nearest(anchor: Numbers, boxes: Boxes) -> Numbers:
     return np.clip(anchor, boxes[:, :2], boxes[:, 2:])
 
 
-def _placed(anchor: Numbers, box: Numbers) -> Placed:
+def _placement(anchor: Numbers, box: Numbers) -> Placement:
     end = _nearest(anchor, box[None])[0]
     left, bottom, right, top = (float(edge) for edge in box)
-    moved = float(np.hypot(*(end - anchor))) > _RINGS_PX[1]
-    return Placed((left, bottom, right, top), (float(end[0]), float(end[1])) if moved else None)
+    is_far = float(np.hypot(*(end - anchor))) > _RINGS_PX[1]
+    return Placement((left, bottom, right, top), (float(end[0]), float(end[1])) if is_far else None)

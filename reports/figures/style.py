@@ -18,25 +18,18 @@ from scipy.optimize import isotonic_regression
 
 DPI = 150
 WIDTH_INCHES = 7
-_WIDEST = 3.3  # times as wide as high: in HTML what is wider counts as a strip of frames
+_WIDEST = 3.3  # width by height: the HTML page takes anything wider for a strip of frames
 _LEADER = 0.05  # of a figure's width, from axes to the labels beside them
 SMALL = 8  # points: labels inside a figure
 NAME_CHARACTERS = 34
-COLOURED = 10  # lines: beyond, only the cells named first have a colour
-_CUT = 2.5  # times as long as is usual in a figure: intervals are cut off there
+COLOURED = 10  # lines: beyond, most are grey
+_CUT = 2.5  # typical lengths: intervals that reach further are cut off
 BASELINE, OTHER, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
-# Paul Tol's muted scheme, told apart by colour-blind readers, without the hue of the baseline.
+# Paul Tol's muted scheme, safe for colour-blind readers, without the hue of the baseline.
 SERIES = (
-    "#332288",
-    "#44aa99",
-    "#aa4499",
-    "#88ccee",
-    "#117733",
-    "#882255",
-    "#999933",
-    "#5577dd",
+    "#332288", "#44aa99", "#aa4499", "#88ccee", "#117733", "#882255", "#999933", "#5577dd",
     "#111111",
-)
+)  # fmt: skip
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -52,9 +45,9 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES) -> Iterator[Any]:
-    """A figure, written as a PNG when the block ends: the same figure gives the same bytes."""
+    """Make a figure, and write it as a PNG when the block ends: the same figure, the same bytes."""
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        # What DejaVu Sans lacks is drawn as a box; the tables have the name.
+        # Letters that DejaVu Sans lacks become boxes; the tables have the name.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         height_inches = max(height_inches, width_inches / _WIDEST)
         figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
@@ -63,8 +56,8 @@ def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES
         figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
 
-def laid_out(figure: Figure) -> RendererBase:
-    """Fix where the axes are, so that pixels can be counted; what measures text."""
+def fix_layout(figure: Figure) -> RendererBase:
+    """Settle where the axes are, so that pixels can be counted; return what measures text."""
     figure.draw_without_rendering()
     return _renderer(figure)
 
@@ -76,8 +69,8 @@ def _renderer(figure: Figure) -> RendererBase:
     return renderer
 
 
-def shortened(text: str, limit: int) -> str:
-    """Text on one line, its middle left out if it has more characters than `limit`."""
+def shorten(text: str, limit: int) -> str:
+    """Put text on one line, and cut out its middle if it has more characters than `limit`."""
     flat = " ".join(text.split())
     if len(flat) <= limit:
         return flat
@@ -85,8 +78,8 @@ def shortened(text: str, limit: int) -> str:
     return f"{flat[:head]}…{flat[len(flat) - (limit - head - 1) :]}"
 
 
-def short_names(names: Iterable[str], limit: int, most: int = 1000) -> dict[str, str]:
-    """Name -> short name; those that would look alike keep as much as tells them apart.
+def shorten_names(names: Iterable[str], limit: int, most: int = 1000) -> dict[str, str]:
+    """Map names to short ones; those that would look alike keep enough to tell them apart.
 
     Args:
         names: of cells, for example.
@@ -95,20 +88,28 @@ def short_names(names: Iterable[str], limit: int, most: int = 1000) -> dict[str,
     """
     names = list(names)
     longest = min(max((len(name) for name in names), default=0), most)
-    short = {name: shortened(name, limit) for name in names}
+    short = {name: shorten(name, limit) for name in names}
     while limit < longest:
-        taken = list(short.values())
-        alike = [name for name in names if taken.count(short[name]) > 1]
+        in_use = list(short.values())
+        alike = [name for name in names if in_use.count(short[name]) > 1]
         if not alike:
             break
         limit += 4
-        short |= {name: shortened(name, limit) for name in alike}
+        short |= {name: shorten(name, limit) for name in alike}
     return short
 
 
 def series_colours(count: int) -> list[str]:
-    """One colour a line, the same again after nine."""
+    """Return one colour a line; after nine they repeat."""
     return [SERIES[place % len(SERIES)] for place in range(count)]
+
+
+def limit_reach(lengths: Sequence[float]) -> float:
+    """Return how far intervals of these lengths may reach before they are cut off.
+
+    Very uncertain intervals would shrink the differences between cells to nothing.
+    """
+    return _CUT * float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0
 
 
 def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Text]:
@@ -117,6 +118,7 @@ def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Tex
     They overlap until `spread_ends` has moved them, once all axes are laid out.
 
     Args:
+        axes: the labels stand beside them.
         labels: text, height in data units, colour.
     """
     at_edge = axes.get_yaxis_transform()
@@ -130,7 +132,7 @@ def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Tex
 
 
 def leave_room(figure: Figure, texts: Sequence[Text]) -> None:
-    """Make the axes so narrow that labels right of them are inside the figure."""
+    """Narrow the axes until the labels right of them fit into the figure."""
     renderer = _renderer(figure)
     widest = max((text.get_window_extent(renderer).width for text in texts), default=0.0)
     room = widest / figure.bbox.width + _LEADER if texts else 0.0
@@ -140,19 +142,19 @@ def leave_room(figure: Figure, texts: Sequence[Text]) -> None:
 
 
 def spread_ends(axes: Axes, texts: Sequence[Text], renderer: RendererBase) -> None:
-    """Move labels apart, as little as possible; a thin line leads each to its line's end."""
+    """Move labels apart, as little as possible; a thin line joins each to its line's end."""
     if not texts:
         return
-    wanted = [axes.transData.transform((0, text.get_position()[1]))[1] for text in texts]
+    heights = [axes.transData.transform((0, text.get_position()[1]))[1] for text in texts]
     gap = 1.02 * max(text.get_window_extent(renderer).height for text in texts)
     low, high = axes.bbox.y0, axes.bbox.y1
-    for text, from_y, y in zip(texts, wanted, spread(wanted, gap, low, high), strict=True):
-        text.set_position((text.get_position()[0], axes.transAxes.inverted().transform((0, y))[1]))
+    to_axes = axes.transAxes.inverted()
+    for text, end, y in zip(texts, heights, spread_out(heights, gap, low, high), strict=True):
+        text.set_position((text.get_position()[0], to_axes.transform((0, y))[1]))
         text.set_transform(axes.transAxes)
-        ends = axes.transAxes.inverted().transform([(0, np.clip(from_y, low, high)), (0, y)])[:, 1]
         axes.plot(
             [1.003, 1.028],
-            ends,
+            to_axes.transform([(0, np.clip(end, low, high)), (0, y)])[:, 1],
             color=text.get_color(),
             linewidth=0.7,
             clip_on=False,
@@ -160,26 +162,18 @@ def spread_ends(axes: Axes, texts: Sequence[Text], renderer: RendererBase) -> No
         )
 
 
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions at least `gap` apart, in the same order, as near as possible to those wanted.
+def spread_out(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Move positions at least `gap` apart, as little as possible and without changing their order.
 
     Args:
-        wanted: where each would like to be.
+        positions: where each would be best.
         gap: the least distance; smaller if there is no room for it.
         low, high: bounds.
     """
-    gap = min(gap, (high - low) / max(1, len(wanted) - 1))
-    order = np.argsort(wanted, kind="stable")
-    steps = gap * np.arange(len(wanted))
-    fitted = isotonic_regression(np.asarray(wanted)[order] - steps).x
-    placed = np.empty(len(wanted))
-    placed[order] = np.clip(fitted, low, high - steps[-1]) + steps
-    return [float(place) for place in placed]
-
-
-def readable_reach(lengths: Sequence[float]) -> float:
-    """How far intervals may reach before they are cut off; 0 of no lengths.
-
-    Very uncertain intervals would shrink the differences between cells to nothing.
-    """
-    return _CUT * float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0
+    gap = min(gap, (high - low) / max(1, len(positions) - 1))
+    order = np.argsort(positions, kind="stable")
+    steps = gap * np.arange(len(positions))
+    fitted = isotonic_regression(np.asarray(positions)[order] - steps).x
+    moved = np.empty(len(positions))
+    moved[order] = np.clip(fitted, low, high - steps[-1]) + steps
+    return [float(position) for position in moved]

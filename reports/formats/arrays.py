@@ -5,19 +5,19 @@
 | array | holds |
 |---|---|
 | `trials` | (N,) ids, in the order of results.json |
-| `frames_0`, `frames_1`, ... | (F,) names of scored frames; each list that occurs is stored once |
+| `frames_0`, `frames_1`, ... | (F,) names of scored frames; each distinct list is stored once |
 | `classes_0`, ... | (K,) names of classes, in the order of the label values |
 | `frames_of`, `classes_of` | (N,) the number of each trial's list |
 | `confusions/ID` | (F, K, K) pixel counts, rows are labels; left out if the trial kept none |
 
-`curves.csv`: columns `trial_id`, `curve`, `step`, `value`; a curve without points is one row that
-ends there. Shapes: N trials, F frames, K classes.
+`curves.csv`: columns `trial_id`, `curve`, `step`, `value`; a curve without points is one row with
+neither step nor value. Shapes: N trials, F frames, K classes.
 """
 
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,17 +37,17 @@ class ReportError(ValueError):
     """A report's files are missing or damaged, or a record cannot be saved."""
 
 
-def reading(path: Path, read: Callable[[], Content]) -> Content:
-    """What `read` gives.
+def read_file(path: Path, read: Callable[[], Content]) -> Content:
+    """Return what `read` returns.
 
     Raises:
-        ReportError: if the file is not there or cannot be read.
+        ReportError: if the file is missing or damaged.
     """
     try:
         return read()
     except FileNotFoundError:
         raise ReportError(
-            f"no {path.name} in {path.parent}: not the folder of a report, or of an older version"
+            f"no {path.name} in {path.parent}: give the folder of a complete report"
         ) from None
     except ReportError:
         raise
@@ -55,8 +55,8 @@ def reading(path: Path, read: Callable[[], Content]) -> Content:
         raise ReportError(f"{path} is damaged: {error}") from None
 
 
-def plain(run: RunRecord) -> dict[str, Any]:
-    """The long fields of a trial as they would be read back."""
+def normalise(run: RunRecord) -> dict[str, Any]:
+    """Convert the long fields of a trial to the types that they are read back as."""
     return {
         "frames": tuple(run.frames),
         "classes": tuple(run.classes),
@@ -76,67 +76,63 @@ def save_confusions(runs: Sequence[RunRecord], folder: Path) -> None:
         for name, array in _arrays(runs):
             content = io.BytesIO()
             np.lib.format.write_array(content, array, allow_pickle=False)
-            # This entry bears no date, which NumPy's own writer would put there.
+            # Unlike an entry by NumPy's own writer, this one bears no date.
             entry = zipfile.ZipInfo(f"{name}.npy")
             file.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, _LEVEL)
 
 
 def _arrays(runs: Sequence[RunRecord]) -> Iterator[tuple[str, NDArray[Any]]]:
-    yield "trials", _texts([run.trial_id for run in runs])
+    yield "trials", np.array([run.trial_id for run in runs], dtype=np.str_)
     for kind in ("frames", "classes"):
         lists = [tuple(getattr(run, kind)) for run in runs]
         distinct = {names: number for number, names in enumerate(dict.fromkeys(lists))}
         for names, number in distinct.items():
-            yield f"{kind}_{number}", _texts(names)
+            yield f"{kind}_{number}", np.array(names, dtype=np.str_)
         yield f"{kind}_of", np.array([distinct[names] for names in lists], dtype=np.int64)
     for run in runs:
         if run.confusions is not None:
-            yield f"confusions/{run.trial_id}", _small(run.confusions)
+            yield f"confusions/{run.trial_id}", _compact(run.confusions)
 
 
-def _texts(names: Sequence[str]) -> NDArray[Any]:
-    return np.array(names, dtype=np.str_)
-
-
-def _small(counts: NDArray[np.int64]) -> NDArray[Any]:
-    """Counts in four bytes each, if they fit."""
+def _compact(counts: NDArray[np.int64]) -> NDArray[Any]:
+    """Store counts in four bytes each, if they fit."""
     fit = counts.size == 0 or (counts.min() >= 0 and counts.max() <= np.iinfo(np.uint32).max)
     return counts.astype(np.uint32 if fit else np.int64)
 
 
 def load_confusions(folder: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Trial -> its frames, classes and confusions.
+    """Read the frames, classes and confusions of each trial.
 
     Raises:
-        ReportError: if the file is missing or damaged, or of other trials.
+        ReportError: if the file is missing or damaged, or lists other trials.
     """
     path = folder / CONFUSIONS
-    return reading(path, lambda: _confusions(path, trial_ids))
+    return read_file(path, lambda: _read_confusions(path, trial_ids))
 
 
-def _confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _read_confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     with np.load(path, allow_pickle=False) as file:
         if file["trials"].tolist() != list(trial_ids):
-            raise ReportError(f"{path} is not of the trials in results.json")
+            raise ReportError(f"{path} does not list the trials of results.json")
         names = {
             kind: [tuple(file[f"{kind}_{number}"].tolist()) for number in file[f"{kind}_of"]]
             for kind in ("frames", "classes")
         }
-        found = {}
+        trials = {}
         for place, trial_id in enumerate(trial_ids):
-            kept = {kind: lists[place] for kind, lists in names.items()}
+            frames, classes = names["frames"][place], names["classes"][place]
             counts = None
             if (name := f"confusions/{trial_id}") in file:
                 counts = file[name].astype(np.int64, copy=False)
-                wanted = (len(kept["frames"]), len(kept["classes"]), len(kept["classes"]))
-                if counts.shape != wanted:
-                    raise ValueError(f"{name} has the shape {counts.shape}, not {wanted}")
-            found[trial_id] = {**kept, "confusions": counts}
-    return found
+                shape = (len(frames), len(classes), len(classes))
+                if counts.shape != shape:
+                    raise ValueError(f"{name} has the shape {counts.shape} instead of {shape}")
+            trials[trial_id] = {"frames": frames, "classes": classes, "confusions": counts}
+    return trials
 
 
-def curve_rows(runs: Sequence[RunRecord]) -> int:
-    """Lines of curves.csv below its first."""
+def count_curve_rows(runs: Sequence[RunRecord]) -> int:
+    """Count the lines of curves.csv below its first."""
     return sum(max(1, len(points)) for run in runs for points in run.curves.values())
 
 
@@ -155,34 +151,43 @@ def save_curves(runs: Sequence[RunRecord], folder: Path) -> None:
 
 
 def load_curves(folder: Path, trial_ids: Sequence[str], rows: int) -> dict[str, dict[str, Curve]]:
-    """Trial -> curve -> its points; `rows` as `curve_rows` counted them.
+    """Read the points of each curve of each trial; `rows` is what `count_curve_rows` returned.
 
     Raises:
-        ReportError: if the file is missing or damaged, or of other trials.
+        ReportError: if the file is missing or damaged, or lists other trials.
     """
     path = folder / CURVES
-    return reading(path, lambda: _curves(path, trial_ids, rows))
+    return read_file(path, lambda: _read_curves(path, trial_ids, rows))
 
 
-def _curves(path: Path, trial_ids: Sequence[str], wanted: int) -> dict[str, dict[str, Curve]]:
-    found: dict[str, dict[str, list[tuple[int, float]]]] = {each: {} for each in trial_ids}
+def _read_curves(
+    path: Path, trial_ids: Sequence[str], expected_rows: int
+) -> dict[str, dict[str, Curve]]:
+    trials: dict[str, dict[str, list[tuple[int, float]]]] = {each: {} for each in trial_ids}
+    count = 0
     with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        if next(rows, None) != _COLUMNS:
-            raise ValueError(f"its first line is not {','.join(_COLUMNS)}")
-        count = 0
-        for count, row in enumerate(rows, start=1):  # noqa: B007  # read below
-            if len(row) != len(_COLUMNS):
-                raise ValueError(f"line {rows.line_num} has {len(row)} columns")
-            trial_id, name, step, value = row
-            if trial_id not in found:
-                raise ReportError(f"{path} has a trial '{trial_id}' that results.json has not")
-            points = found[trial_id].setdefault(name, [])
+        for trial_id, name, step, value in _curve_rows(file):
+            count += 1
+            if trial_id not in trials:
+                raise ReportError(f"{path} lists trial '{trial_id}', which results.json does not")
+            points = trials[trial_id].setdefault(name, [])
             if step:
                 points.append((int(step), float(value)))
-    if count != wanted:
-        raise ValueError(f"it has {count} rows, not {wanted}")
+    if count != expected_rows:
+        raise ValueError(f"it has {count} rows instead of {expected_rows}")
     return {
         trial_id: {name: tuple(points) for name, points in curves.items()}
-        for trial_id, curves in found.items()
+        for trial_id, curves in trials.items()
     }
+
+
+def _curve_rows(lines: Iterable[str]) -> Iterator[list[str]]:
+    rows = csv.reader(lines)
+    if next(rows, None) != _COLUMNS:
+        raise ValueError(f"its first line is not {','.join(_COLUMNS)}")
+    for row in rows:
+        if len(row) != len(_COLUMNS):
+            raise ValueError(
+                f"line {rows.line_num} has {len(row)} columns instead of {len(_COLUMNS)}"
+            )
+        yield row

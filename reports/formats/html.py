@@ -1,7 +1,8 @@
-"""A report as one HTML file: Markdown in, a page out that needs nothing beside itself.
+"""A report as one HTML file: Markdown in, a page out that needs no other file.
 
-It opens from disk and in a sandboxed frame, as MLflow's artifact viewer is one: style, script and
-pictures are inside, and a policy forbids all else. The script sorts tables; without it all is read.
+It opens from disk, and in a sandboxed frame such as MLflow's artifact viewer: style, script and
+pictures are inside, and a policy forbids everything else. The script sorts tables; the page is
+complete without it.
 """
 
 import base64
@@ -13,7 +14,7 @@ import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
@@ -21,8 +22,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 HEADINGS_FOR_CONTENTS = 3
-WIDE = 3.5  # pictures of this ratio are strips of frames: they get all the width there is
-_HERE = Path(__file__)
+WIDE = 3.5  # width by height: a wider picture is a strip of frames and gets all the width there is
+_FOLDER = Path(__file__).parent
 _MISSING = {"", "-", "\N{EN DASH}", "\N{EM DASH}", "nan"}
 _DURATION = re.compile(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)\b")
 _NUMBER = re.compile(
@@ -31,25 +32,33 @@ _NUMBER = re.compile(
 )
 
 
-def page(title: str, markdown: str, folder: Path) -> str:
-    """One page with a table of contents and tables that sort.
+class Section(NamedTuple):
+    """A heading of the second level: the place of its token, its id and its text."""
+
+    place: int
+    anchor: str
+    text: str
+
+
+def render_page(title: str, markdown: str, folder: Path) -> str:
+    """Render one page with a table of contents and sortable tables.
 
     Args:
         title: of the page, plain text.
         markdown: CommonMark with tables; HTML in it is shown as text.
-        folder: pictures are read from here; one that is not there is named in its place.
+        folder: pictures are read from here; a missing one is named in its place.
     """
     parser = _parser()
     tokens = parser.parse(markdown)
-    sections = _anchored(tokens)
+    sections = _add_anchors(tokens)
     _mark_cells(tokens)
     env = {"folder": folder.resolve()}
-    first = next((at for at, _, _ in sections), len(tokens))
+    first = sections[0].place if sections else len(tokens)
     head, body = (
         parser.renderer.render(part, parser.options, env)
         for part in (tokens[:first], tokens[first:])
     )
-    style, script = (_HERE.with_name(f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    style, script = ((_FOLDER / f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'
@@ -61,17 +70,17 @@ def page(title: str, markdown: str, folder: Path) -> str:
 
 
 def sort_value(text: str) -> float | None:
-    """The number that a table's cell begins with, a duration in seconds; None without one.
+    """Return the number that a table's cell begins with, a duration in seconds; else None.
 
     `36.14 ± 0.17 (3)` is 36.14, `-0.26 %` is -0.26, `1-00:00:00` is 86400.
     """
     text = text.strip().replace("\N{MINUS SIGN}", "-")
-    if found := _DURATION.match(text):
-        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    if duration := _DURATION.match(text):
+        days, hours, minutes, seconds = (int(part or 0) for part in duration.groups())
         return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
-    if found := _NUMBER.match(text):
-        value = float(found["digits"].replace(",", ""))
-        return -value if found["sign"] == "-" else value
+    if number := _NUMBER.match(text):
+        value = float(number["digits"].replace(",", ""))
+        return -value if number["sign"] == "-" else value
     return None
 
 
@@ -84,7 +93,7 @@ def _parser() -> MarkdownIt:
 
 
 def _policy(script: str) -> str:
-    """What the page may load: what is in it, and no other script."""
+    """Allow the page's own content and this script, and nothing else."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -92,58 +101,54 @@ def _policy(script: str) -> str:
     )
 
 
-def _anchored(tokens: Sequence[Token]) -> list[tuple[int, str, str]]:
-    """Give headings an id, and each table the heading above it as its name.
-
-    Returns:
-        of each heading of the second level: place of its token, id, text.
-    """
-    sections: list[tuple[int, str, str]] = []
-    used: set[str] = set()
+def _add_anchors(tokens: Sequence[Token]) -> list[Section]:
+    """Give headings an id, and each table the heading above it as its name."""
+    sections: list[Section] = []
+    anchors: set[str] = set()
     text = ""
-    for at, token in enumerate(tokens):
+    for place, token in enumerate(tokens):
         if token.type == "heading_open":
-            text = _visible(tokens[at + 1])
-            anchor = _anchor(text, used)
-            used.add(anchor)
+            text = _visible_text(tokens[place + 1])
+            anchor = _new_anchor(text, anchors)
+            anchors.add(anchor)
             token.attrSet("id", anchor)
             if token.tag == "h2":
-                sections.append((at, anchor, text))
+                sections.append(Section(place, anchor, text))
         elif token.type == "table_open":
             token.meta["heading"] = text
     return sections
 
 
-def _anchor(text: str, used: set[str]) -> str:
-    """The id that code hosts give to a heading."""
+def _new_anchor(text: str, anchors: set[str]) -> str:
+    """Return the id that code hosts give to a heading, numbered if it is in use."""
     base = re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", text.lower())) or "section"
     anchor, number = base, 0
-    while anchor in used:
+    while anchor in anchors:
         number += 1
         anchor = f"{base}-{number}"
     return anchor
 
 
-def _contents(sections: Sequence[tuple[int, str, str]]) -> str:
+def _contents(sections: Sequence[Section]) -> str:
     if len(sections) < HEADINGS_FOR_CONTENTS:
         return ""
     links = "".join(
-        f'<li><a href="#{html.escape(anchor)}">{html.escape(text)}</a></li>\n'
-        for _, anchor, text in sections
+        f'<li><a href="#{html.escape(section.anchor)}">{html.escape(section.text)}</a></li>\n'
+        for section in sections
     )
     return f'<nav aria-label="Contents">\n<ul>\n{links}</ul>\n</nav>\n'
 
 
 def _mark_cells(tokens: Sequence[Token]) -> None:
-    """Write into the cells of each table what they are sorted by."""
+    """Give the cells of each table the value that they are sorted by."""
     table, rows = Token("", "", 0), list[list[tuple[Token, str]]]()
-    for at, token in enumerate(tokens):
+    for place, token in enumerate(tokens):
         if token.type == "table_open":
             table, rows = token, []
         elif token.type == "tr_open":
             rows.append([])
         elif token.type == "td_open":
-            rows[-1].append((token, _visible(tokens[at + 1])))
+            rows[-1].append((token, _visible_text(tokens[place + 1])))
         elif token.type == "table_close":
             for column in zip(*(row for row in rows if row), strict=True):
                 _mark_column(column)
@@ -151,31 +156,31 @@ def _mark_cells(tokens: Sequence[Token]) -> None:
 
 
 def _mark_column(cells: Sequence[tuple[Token, str]]) -> None:
-    """A column is sorted as numbers if every cell begins with one, or misses it."""
-    known = []
+    """Sort a column as numbers if every cell is empty or begins with one."""
+    numbers: list[tuple[Token, float]] = []
+    is_numeric = True
     for cell, text in cells:
         if text.strip().lower() in _MISSING:
             cell.attrSet("data-missing", "")
+        elif (value := sort_value(text)) is None:
+            is_numeric = False
         else:
-            known.append((cell, sort_value(text)))
-    if any(value is None for _, value in known):
-        return
-    for cell, value in known:
-        assert value is not None  # noqa: S101  # looked at above
+            numbers.append((cell, value))
+    for cell, value in numbers if is_numeric else ():
         infinite = "Infinity" if value > 0 else "-Infinity"
         cell.attrSet("data-number", f"{value!r}" if math.isfinite(value) else infinite)
 
 
-def _visible(inline: Token) -> str:
-    """What a reader sees of a heading or a cell."""
-    parts = {"softbreak": " ", "hardbreak": " "}
-    return "".join(parts.get(c.type, c.content) for c in inline.children or [])
+def _visible_text(inline: Token) -> str:
+    """Return what a reader sees of a heading or a cell."""
+    breaks = {"softbreak": " ", "hardbreak": " "}
+    return "".join(breaks.get(child.type, child.content) for child in inline.children or [])
 
 
 def _open_table(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
 ) -> str:
-    """A table scrolls by itself, with the keyboard too."""
+    """Open a table in a region that scrolls by itself, with the keyboard too."""
     name = html.escape(tokens[at].meta["heading"] or "table")
     return (
         f'<div class="table" role="region" tabindex="0" aria-label="{name}">\n'
@@ -190,25 +195,25 @@ def _close_table(
 
 
 def _image(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-    """A picture as part of the page, which scrolls by itself, or a note in its place."""
+    """Put a picture into the page, in a region that scrolls by itself; or a note in its place."""
     token = tokens[at]
-    said = html.escape(renderer.renderInlineAsText(token.children, options, env))
+    caption = html.escape(renderer.renderInlineAsText(token.children, options, env))
     path = (env["folder"] / unquote(str(token.attrGet("src")))).resolve()
     media = mimetypes.guess_type(path.name)[0] or ""
-    inside = path.is_relative_to(env["folder"]) and path.is_file()
-    if not (inside and media.startswith("image/")):
-        return f'<em class="missing">picture not there: {said}</em>'
+    is_inside = path.is_relative_to(env["folder"]) and path.is_file()
+    if not (is_inside and media.startswith("image/")):
+        return f'<em class="missing">missing picture: {caption}</em>'
     content = path.read_bytes()
     width, height = _size(content)
     size = f' width="{width}" height="{height}"' if width else ""
     source = f"data:{media};base64,{base64.b64encode(content).decode()}"
-    picture = f'<img src="{source}" alt="{said}"{size} />'
+    picture = f'<img src="{source}" alt="{caption}"{size} />'
     kind = "strip" if width >= WIDE * height > 0 else "figure"
-    return f'<span class="{kind}" role="group" tabindex="0" aria-label="{said}">{picture}</span>'
+    return f'<span class="{kind}" role="group" tabindex="0" aria-label="{caption}">{picture}</span>'
 
 
 def _size(content: bytes) -> tuple[int, int]:
-    """Width and height of a PNG; 0, 0 of any other picture."""
+    """Read width and height of a PNG; 0, 0 for any other picture."""
     if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
         return 0, 0
     width, height = struct.unpack(">II", content[16:24])

@@ -1,12 +1,12 @@
-"""Tables for a paper: LaTeX with booktabs, from text that may hold anything."""
+"""Tables for a paper: LaTeX with booktabs, from any text."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 
 _MINUS = "\N{MINUS SIGN}"
-# What TeX takes for a command, or prints as something else; and signs that pdfLaTeX lacks.
-_WRITTEN = {
+# Signs that TeX takes for commands, prints as something else, or lacks.
+_SIGNS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -22,7 +22,7 @@ _WRITTEN = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
-    # In braces: the end of a row would take them for its options.
+    # Without braces, the end of a row would take them for its options.
     "[": "{[}",
     "]": "{]}",
     "*": "{*}",
@@ -50,35 +50,35 @@ _GREEK = {
     for case, names in (("SMALL", _SMALL), ("CAPITAL", _CAPITAL))
     for name in names.split()
 } | {"\N{MICRO SIGN}": "mu"}
-_COMMANDS = _WRITTEN | {
+_COMMANDS = _SIGNS | {
     letter: f"$\\{name.replace('amda', 'ambda')}$" for letter, name in _GREEK.items()
 }
-# A hyphen before a number is a minus; one inside a word, a name or a duration is none.
+# A hyphen before a number is a minus sign; one inside a word, a name or a duration is not.
 _NEGATIVE = re.compile(r"(?<![\w.)\]-])-(?=[\d.])")
-# Latin letters with accents, dashes and quotation marks: pdfLaTeX knows them as they are.
-_KNOWN = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u017f\u2013\u2014\u2018-\u201e\u2026\u20ac]")
+# Latin letters with accents, dashes and quotation marks, which pdfLaTeX prints as they are.
+_PRINTABLE = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u017f\u2013\u2014\u2018-\u201e\u2026\u20ac]")
 
 
-def booktabs(
+def write_table(
     caption: str, label: str, headings: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> str:
-    """A table in its float; the first column stands left, the others right.
+    """Write a table in its float; the first column is left-aligned, the others right-aligned.
 
     Args:
         caption: plain text, as are headings and rows.
-        label: for `\\ref`; what a label cannot hold becomes a hyphen.
-        headings: one for each column.
-        rows: as long as the headings each.
+        label: for `\\ref`; characters that a label cannot hold become hyphens.
+        headings: one a column.
+        rows: one cell a heading.
 
     Returns:
-        LaTeX that needs `booktabs`. Scripts that pdfLaTeX has no letters for are left as they are,
-        and named in a comment.
+        LaTeX that needs `booktabs`. Letters that pdfLaTeX lacks are left as they are, and named in
+        a comment.
 
     Raises:
-        ValueError: if there are no columns, or a row is too short or too long.
+        ValueError: if a row is too short or too long.
     """
     if not headings or any(len(row) != len(headings) for row in rows):
-        raise ValueError(f"every row needs {len(headings) or 'some'} columns, as the headings have")
+        raise ValueError(f"every row needs {len(headings) or 'some'} columns, one a heading")
     lines = [
         "% Needs \\usepackage{booktabs}.",
         *_warning("".join([caption, *headings, *(cell for row in rows for cell in row)])),
@@ -99,11 +99,11 @@ def booktabs(
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is, on one line."""
+    """Escape text so that LaTeX prints it as it is, on one line."""
     flat = _NEGATIVE.sub(_MINUS, " ".join(text.split()))
-    flat = "".join(sign for sign in flat if sign.isprintable())
-    written = "".join(_COMMANDS.get(sign, sign) for sign in flat)
-    return re.sub(r"-(?=-)", "-{}", written)  # two hyphens would become a dash
+    printable = "".join(sign for sign in flat if sign.isprintable())
+    escaped = "".join(_COMMANDS.get(sign, sign) for sign in printable)
+    return re.sub(r"-(?=-)", "-{}", escaped)  # two hyphens would become a dash
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -111,8 +111,9 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _warning(text: str) -> list[str]:
-    shown = {sign for sign in text if sign.isprintable() and sign not in _COMMANDS}
-    strange = sorted(sign for sign in shown if not _KNOWN.fullmatch(sign))
-    if not strange:
+    """Write a comment that names the letters that pdfLaTeX lacks, if there are any."""
+    signs = {sign for sign in text if sign.isprintable() and sign not in _COMMANDS}
+    lacking = sorted(sign for sign in signs if not _PRINTABLE.fullmatch(sign))
+    if not lacking:
         return []
-    return [f"% Needs XeLaTeX or LuaLaTeX, and a font that has these: {' '.join(strange)}"]
+    return [f"% Needs XeLaTeX or LuaLaTeX, and a font with these letters: {' '.join(lacking)}"]

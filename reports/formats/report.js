@@ -1,10 +1,10 @@
 "use strict";
-// A click on a heading sorts: upwards, downwards, as written. What is missing stays last.
+// A click on a heading sorts: ascending, descending, as written. Missing values stay last.
 const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
 
 function compare(one, other, sign) {
-  const gone = ("missing" in one.dataset) - ("missing" in other.dataset);
-  if (gone) return gone;
+  const missing = ("missing" in one.dataset) - ("missing" in other.dataset);
+  if (missing) return missing;
   if ("number" in one.dataset) {
     const [a, b] = [Number(one.dataset.number), Number(other.dataset.number)];
     return a === b ? 0 : sign * (a < b ? -1 : 1);

@@ -1,4 +1,4 @@
-"""What a report leaves beside itself, and reads back: records in three files.
+"""The records of a report, written beside it and read back from three files.
 
 `results.json`, by Python's json module: the experiment and its trials under the names of
 `reports/records.py`.
@@ -6,16 +6,16 @@
 | key | holds |
 |---|---|
 | `format` | 1; another number is another format |
-| `curve_rows` | lines of curves.csv below its first: it cannot be cut short unseen |
+| `curve_rows` | the number of lines of curves.csv below its first, which shows if it was cut off |
 | `experiment` | the fields of `ExperimentRecord`, without `runs` |
 | `trials` | one object a trial: the fields of `RunRecord`, without those below |
 
-What was not measured is null. JSON has no word for a number that is not finite: it is
+What was not measured is null. JSON cannot express a number that is not finite: it is
 `{"number": "NaN"}`, `{"number": "Infinity"}` or `{"number": "-Infinity"}`. Numbers come back with
 the same bits.
 
-`confusions.npz` and `curves.csv` hold what is too long for that, see `reports/formats/arrays.py`.
-Samples and pictures are not saved: those that the report shows lie beside it as files.
+`confusions.npz` and `curves.csv` hold the long fields, see `reports/formats/arrays.py`. Samples and
+pictures are not saved: the pictures that the report shows are files of their own.
 """
 
 import json
@@ -42,19 +42,19 @@ _ELSEWHERE = {
 
 
 def save(record: ExperimentRecord, folder: Path) -> None:
-    """Write results.json, confusions.npz and curves.csv into a folder that is there.
+    """Write results.json, confusions.npz and curves.csv into an existing folder.
 
     Raises:
-        ReportError: if two trials have one id, or a field holds what cannot be saved.
+        ReportError: if two trials share an id, or a field cannot be saved.
     """
     for trial_id, count in Counter(run.trial_id for run in record.runs).items():
         if count > 1:
-            raise ReportError(f"{count} trials of {record.name} have the id '{trial_id}'")
+            raise ReportError(f"{count} trials of {record.name} share the id '{trial_id}'")
     content = {
         "format": FORMAT,
-        "curve_rows": arrays.curve_rows(record.runs),
-        "experiment": _encoded(record),
-        "trials": [_encoded(run) for run in record.runs],
+        "curve_rows": arrays.count_curve_rows(record.runs),
+        "experiment": _encode_record(record),
+        "trials": [_encode_record(run) for run in record.runs],
     }
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     (folder / RESULTS).write_text(text + "\n", encoding="utf-8")
@@ -66,36 +66,36 @@ def load(folder: Path) -> ExperimentRecord:
     """Read what `save` wrote.
 
     Raises:
-        ReportError: if a file is missing or damaged, or one is of another report.
+        ReportError: if a file is missing or damaged, or belongs to another report.
     """
     experiment, trials, curve_rows = _read_results(folder / RESULTS)
     ids = [trial["trial_id"] for trial in trials]
-    kept = arrays.load_confusions(folder, ids)
+    confusions = arrays.load_confusions(folder, ids)
     curves = arrays.load_curves(folder, ids, curve_rows)
     runs = [
-        RunRecord(**trial, **kept[trial["trial_id"]], curves=curves[trial["trial_id"]])
-        for trial in trials
+        RunRecord(**trial, **confusions[trial_id], curves=curves[trial_id])
+        for trial_id, trial in zip(ids, trials, strict=True)
     ]
     return ExperimentRecord(**experiment, runs=runs)
 
 
-def plain(record: ExperimentRecord) -> ExperimentRecord:
-    """The record as it would be read back, with its samples.
+def normalise(record: ExperimentRecord) -> ExperimentRecord:
+    """Return the record as it would be read back, with its samples.
 
-    Tuples become lists and NumPy's numbers Python's: a report of it and one of what was saved are
-    then the same to the last byte.
+    Tuples become lists and NumPy's numbers Python's, so that its report and one that is rebuilt
+    from files are the same to the last byte.
 
     Raises:
-        ReportError: if a field holds what cannot be saved.
+        ReportError: if a field cannot be saved.
     """
     runs = [
-        replace(run, **_checked(RunRecord, _encoded(run)), **arrays.plain(run))
+        replace(run, **_decode_record(RunRecord, _encode_record(run)), **arrays.normalise(run))
         for run in record.runs
     ]
-    return replace(record, **_checked(ExperimentRecord, _encoded(record)), runs=runs)
+    return replace(record, **_decode_record(ExperimentRecord, _encode_record(record)), runs=runs)
 
 
-def _encoded(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
+def _encode_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
     elsewhere = _ELSEWHERE[type(record)]
     return {
         field.name: _encode(getattr(record, field.name), field.name)
@@ -105,34 +105,33 @@ def _encoded(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
 
 
 def _encode(value: Any, name: str) -> Any:
-    """A value as JSON can hold it."""
+    """Convert a value to one that JSON can hold."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
-        word = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        return {"number": word}
+        return {"number": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return _text(value)
+        return _encodable(value)
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
         return {_key(key, name): _encode(each, f"{name}.{key}") for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_encode(each, name) for each in value]
-    raise ReportError(f"cannot save {name}: {value!r} is neither a number, a text nor a list")
+    raise ReportError(f"cannot save {name}: {value!r} is not a number, string, list or mapping")
 
 
 def _key(key: Any, name: str) -> str:
     if not isinstance(key, str):
-        raise ReportError(f"cannot save {name}: its key {key!r} is no text")
-    return _text(key)
+        raise ReportError(f"cannot save {name}: its key {key!r} is not a string")
+    return _encodable(key)
 
 
-def _text(value: str) -> str:
-    """Text that any file can hold: a path in a message may be no UTF-8."""
-    return value.encode("utf-8", errors="backslashreplace").decode()
+def _encodable(text: str) -> str:
+    """Escape what is not valid Unicode: a path in a message may hold any bytes."""
+    return text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def _decode(value: Any) -> Any:
@@ -143,62 +142,65 @@ def _decode(value: Any) -> Any:
     return [_decode(each) for each in value] if isinstance(value, list) else value
 
 
-def _checked(kind: type, encoded: Any) -> dict[str, Any]:
-    """The fields of a record from their JSON.
+def _decode_record(kind: type, encoded: Any) -> dict[str, Any]:
+    """Return the fields of a record from their JSON.
 
     Raises:
-        ReportError: if one is missing, unknown or of another type.
+        ReportError: if a field is missing, unknown or of another type.
     """
     try:
-        found = _decode(encoded)
-        if isinstance(found.get("colours"), dict):
-            found["colours"] = {name: tuple(rgb) for name, rgb in found["colours"].items()}
-        if isinstance(found.get("costs"), dict):
-            found["costs"] = {cell: _cost(**cost) for cell, cost in found["costs"].items()}
-        _MODELS[kind].model_validate(found)
+        values = _decode(encoded)
+        if isinstance(values.get("colours"), dict):
+            values["colours"] = {name: tuple(rgb) for name, rgb in values["colours"].items()}
+        if isinstance(values.get("costs"), dict):
+            values["costs"] = {cell: _cost(**cost) for cell, cost in values["costs"].items()}
+        _MODELS[kind].model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         raise ReportError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     except (AttributeError, TypeError, ValueError) as error:
         raise ReportError(str(error)) from None
-    return dict(found)
+    return dict(values)
 
 
-def _cost(**found: Any) -> CellCost:
-    forms = {f: Latency(**found.pop(f)) for f in ("clip", "streaming") if found.get(f) is not None}
-    return CellCost(**{**found, **forms})
+def _cost(**values: Any) -> CellCost:
+    forms = ("clip", "streaming")
+    latencies = {form: Latency(**values[form]) for form in forms if values.get(form) is not None}
+    return CellCost(**{**values, **latencies})
 
 
 def _read_results(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    content = arrays.reading(path, lambda: json.loads(path.read_text(encoding="utf-8")))
+    content = arrays.read_file(path, lambda: json.loads(path.read_text(encoding="utf-8")))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else None
-        raise ReportError(f"{path}: format is {found!r}, not {FORMAT}: made by another version")
+        number = content.get("format") if isinstance(content, dict) else None
+        raise ReportError(f"{path} has format {number!r} instead of {FORMAT}: cannot read it")
     trials, curve_rows = content.get("trials"), content.get("curve_rows")
     if not isinstance(trials, list) or not isinstance(curve_rows, int):
         raise ReportError(f"{path} is damaged: it lacks trials or curve_rows")
-    experiment = _part(path, "experiment", ExperimentRecord, content.get("experiment"))
-    found = [
-        _part(path, f"trial {number}", RunRecord, trial)
+    experiment = _read_part(path, "experiment", ExperimentRecord, content.get("experiment"))
+    runs = [
+        _read_part(path, f"trial {number}", RunRecord, trial)
         for number, trial in enumerate(trials, start=1)
     ]
-    return experiment, found, curve_rows
+    return experiment, runs, curve_rows
 
 
-def _part(path: Path, name: str, kind: type, encoded: Any) -> dict[str, Any]:
+def _read_part(path: Path, name: str, kind: type, encoded: Any) -> dict[str, Any]:
     try:
-        return _checked(kind, encoded)
+        return _decode_record(kind, encoded)
     except ReportError as error:
         raise ReportError(f"{path} is damaged: {name}: {error}") from None
 
 
 def _model(kind: type, elsewhere: Iterable[str]) -> type[BaseModel]:
-    """What the JSON of a record must hold: every field, and nothing else."""
+    """Build the model of a record's JSON: every field that is kept there, and nothing else."""
     hints = get_type_hints(kind)
-    held: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
+    members: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
     for name in elsewhere:
-        del held[name]
-    return create_model(kind.__name__, __config__=ConfigDict(extra="forbid", strict=True), **held)
+        del members[name]
+    return create_model(
+        kind.__name__, __config__=ConfigDict(extra="forbid", strict=True), **members
+    )
 
 
 _MODELS = {kind: _model(kind, elsewhere) for kind, elsewhere in _ELSEWHERE.items()}

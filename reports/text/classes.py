@@ -7,30 +7,33 @@ from pathlib import Path
 
 from reports.analysis.overview import average_class_iou
 from reports.analysis.statistics import BETTER, NO_VERDICT, WORSE
-from reports.analysis.study import Compared, class_differences
+from reports.analysis.study import Comparison, compare_classes
 from reports.figures.class_heat_map import draw_class_heat_map
-from reports.text.format import escape, markdown_table, percent
+from reports.text.format import escape, markdown_table, percent, points
 from reports.text.page import Page
-from reports.text.summary import points
 
 MAX_MAPPED_CELLS = 40  # of the heat map
 
-Differences = Mapping[str, Mapping[str, Compared]]  # cell -> class
+Differences = Mapping[str, Mapping[str, Comparison]]  # cell -> class
 Row = tuple[str, Mapping[str, float]]  # a cell, and the IoU of each class
 
 
-def classes(page: Page) -> str:
-    """Write the table, the heat map and the classes that can be told from the baseline's."""
+def write_classes(page: Page) -> str:
+    """Write the table, the heat map and the list of classes that differ from the baseline."""
     iou = average_class_iou(page.record)
     names = list(dict.fromkeys(name for row in iou.values() for name in row))
     if not names:
         return ""
     columns: dict[str, Callable[[Row], str]] = {"cell": lambda row: escape(row[0])}
     columns |= {escape(name): partial(_class_iou, name) for name in names}
-    differences = class_differences(page.study)
-    parts = ["## IoU by class", markdown_table(iou.items(), columns), "Percent, mean over seeds."]
+    differences = compare_classes(page.study)
+    parts = [
+        "## IoU by class",
+        markdown_table(iou.items(), columns),
+        "In percent, mean over seeds.",
+    ]
     if _draw_heat_map(differences, page.folder / "classes.png"):
-        parts.append("![IoU by class against the baseline](classes.png)")
+        parts.append("![IoU by class, compared with the baseline](classes.png)")
     return "\n\n".join([*parts, *_separable(differences)])
 
 
@@ -49,7 +52,7 @@ def _draw_heat_map(differences: Differences, path: Path) -> bool:
 
 def _separable(differences: Differences) -> list[str]:
     """Write a line for each cell in which a class is separable from the baseline's."""
-    verdicts = {compared.verdict for row in differences.values() for compared in row.values()}
+    verdicts = {comparison.verdict for row in differences.values() for comparison in row.values()}
     if not differences or verdicts == {NO_VERDICT}:
         return []  # too few seeds, as the summary says
     lines = [
@@ -58,17 +61,18 @@ def _separable(differences: Differences) -> list[str]:
         if (parts := _helped_and_hurt(row))
     ]
     if not lines:
-        return ["No class of any cell is separable from the baseline's."]
-    return ["Against the baseline, all classes and cells judged together:\n\n" + "\n".join(lines)]
+        return ["No class is separable from the baseline in any cell."]
+    introduction = "Compared with the baseline, all classes and cells judged together:"
+    return [f"{introduction}\n\n" + "\n".join(lines)]
 
 
-def _helped_and_hurt(row: Mapping[str, Compared]) -> list[str]:
+def _helped_and_hurt(row: Mapping[str, Comparison]) -> list[str]:
     parts = []
     for verb, verdict in (("helps", BETTER), ("hurts", WORSE)):
         names = [
-            f"{escape(name)} ({points(compared)})"
-            for name, compared in row.items()
-            if compared.verdict == verdict
+            f"{escape(name)} ({points(comparison.difference)})"
+            for name, comparison in row.items()
+            if comparison.verdict == verdict
         ]
         if names:
             parts.append(f"{verb} {', '.join(names)}")

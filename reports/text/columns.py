@@ -38,7 +38,7 @@ class Column:
         text: what to print of a row.
         report: the heading in report.md and report.html.
         paper: the heading in table.tex.
-        terminal: the heading in the terminal; lines are broken where it says.
+        terminal: the heading in the terminal, with its line breaks.
         order: how rows are sorted by this column.
         is_needed: the report leaves the column out where this is false of its rows.
     """
@@ -125,7 +125,7 @@ def _simultaneous_interval(row: CellRow) -> str:
 def _verdict(row: CellRow) -> str:
     if row.is_baseline:
         return "baseline"
-    return MISSING if row.compared is None else row.compared.verdict
+    return MISSING if row.comparison is None else row.comparison.verdict
 
 
 def _latency(latency: LatencyRow) -> str:
@@ -167,17 +167,21 @@ COLUMNS = (
     Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),
     Column(
         lambda row: _latency(row.clip),
-        report="latency ms, clip (p95)",
+        report="clip latency, ms (p95)",
         order=Order("latency", lambda row: row.clip.median_ms),
     ),
-    Column(lambda row: _ratio(row.clip), report="clip, ratio"),
+    Column(lambda row: _ratio(row.clip), report="clip latency, ratio"),
     Column(
         lambda row: _latency(row.streaming),
-        report="latency ms, streaming (p95)",
+        report="streaming latency, ms (p95)",
         order=Order("streaming", lambda row: row.streaming.median_ms),
         is_needed=_HAS_STREAMING,
     ),
-    Column(lambda row: _ratio(row.streaming), report="streaming, ratio", is_needed=_HAS_STREAMING),
+    Column(
+        lambda row: _ratio(row.streaming),
+        report="streaming latency, ratio",
+        is_needed=_HAS_STREAMING,
+    ),
     Column(
         lambda row: duration(row.train_seconds),
         report="training time",
@@ -185,9 +189,9 @@ COLUMNS = (
         terminal="training\ntime",
         order=Order("training-time", lambda row: row.train_seconds),
     ),
-    Column(lambda row: _relative(row.relative_train_seconds, 1), report="time, relative"),
-    Column(lambda row: number(row.clip.median_ms, 2), paper="clip ms", terminal="latency\nms"),
-    Column(lambda row: number(row.streaming.median_ms, 2), paper="streaming ms"),
+    Column(lambda row: _relative(row.relative_train_seconds, 1), report="training time, relative"),
+    Column(lambda row: number(row.clip.median_ms, 2), paper="clip, ms", terminal="latency\nms"),
+    Column(lambda row: number(row.streaming.median_ms, 2), paper="streaming, ms"),
     Column(
         lambda row: number(row.parameters / 1e6, 2),
         report="parameters, M",
@@ -202,29 +206,29 @@ COLUMNS = (
     ),
     Column(
         lambda row: number(row.memory_mib, 0),
-        report="inference memory, MiB",
+        report="peak inference memory, MiB",
         order=Order("memory", lambda row: row.memory_mib),
         is_needed=_any_measured(lambda row: row.memory_mib),
     ),
     Column(
         lambda row: number(row.peak_memory_mib, 0),
-        report="training memory, MiB",
+        report="peak training memory, MiB",
         order=Order("training-memory", lambda row: row.peak_memory_mib),
     ),
     Column(lambda row: _relative(row.relative_difference, 2), report="difference, relative"),
     Column(
         _simultaneous_interval,
-        report="95 % interval for all cells at once",
+        report="95 % interval, all cells at once",
         is_needed=lambda rows: len(rows) > 2 and _any_measured(lambda row: row.interval[0])(rows),
     ),
     Column(
         lambda row: percent(row.published_miou),
-        report="published mIoU % (another protocol)",
+        report="published mIoU % (other protocol)",
         is_needed=_any_measured(lambda row: row.published_miou),
     ),
     Column(
         lambda row: duration(row.published_seconds),
-        report="published time",
+        report="published training time",
         is_needed=_any_measured(lambda row: row.published_seconds),
     ),
 )

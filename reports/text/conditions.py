@@ -1,44 +1,15 @@
-"""How an experiment was measured, and how to repeat it."""
+"""The sections on how an experiment was measured and how to reproduce it."""
 
 from collections.abc import Sequence
 
-from reports.records import ExperimentRecord, RunRecord
+from reports.records import RunRecord
 from reports.text.format import escape, setting_value
 from reports.text.page import Page
 
-
-def conditions(page: Page) -> str:
-    """Data, recipe, device, versions: one line each, with a warning where rows differ in it."""
-    record = page.record
-    runs = record.finished
-    lines = [
-        _said("scored on", {f"{r.scored_split} ({r.scored_frames} frames)" for r in runs}),
-        *(
-            _said(label, {_settings(run, label, names) for run in runs})
-            for label, names in _SETTINGS_SHOWN.items()
-        ),
-        _seeds_line(page),
-        _said("classes", {_class_rule(r) for r in runs if r.classes}),
-        _said("data fingerprint", {(r.data_fingerprint or "unknown")[:12] for r in runs}),
-        *(
-            _said(label, {_YES_NO.get(found, found) for found in _environment(runs, name)})
-            for label, name in _ENVIRONMENT_SHOWN.items()
-        ),
-        f"- peak memory of a training, MiB: {_range([r.peak_memory_mib for r in runs])}",
-        _latency_line(record),
-    ]
-    retried = [
-        f"{escape(r.cell)}, seed {r.seed} ({r.attempts} times)" for r in runs if r.attempts > 1
-    ]
-    if retried:
-        lines.append(f"- started more than once: {'; '.join(retried)}")
-    return "## How it was measured\n\n" + "\n".join(line for line in lines if line)
-
-
-# A line of the list -> the settings that it shows; what does not apply is left out.
-_SETTINGS_SHOWN = {
+# A line of the list -> the settings that it gives, those that apply.
+_SETTINGS = {
     "dataset": ("dataset",),
-    "frames, pixels": ("frame_width", "frame_height"),
+    "frame size, pixels": ("frame_width", "frame_height"),
     "memory frame spacing, video frames": ("frame_stride",),
     "backbone": ("backbone", "width", "output_stride", "weights"),
     "steps": ("steps",),
@@ -51,14 +22,15 @@ _SETTINGS_SHOWN = {
     "augmentation": (
         "flip", "scale_min", "scale_max", "crop_width", "crop_height", "photometric",
     ),
-    "windows at test": ("window", "window_stride"),
+    "test windows": ("window", "window_stride"),
     "precision": ("precision",),
-    "weights scored": ("select",),
+    "scored weights": ("select",),
 }  # fmt: skip
-_ENVIRONMENT_SHOWN = {
+# A line of the list -> the name in a trial's environment.
+_ENVIRONMENT = {
     "device": "device",
     "threads": "threads",
-    "trials that may share a device": "trials_on_device",
+    "trials side by side on a device, at most": "trials_on_device",
     "system": "system",
     "Python": "python",
     "PyTorch": "torch",
@@ -67,19 +39,46 @@ _ENVIRONMENT_SHOWN = {
     "commit": "git_commit",
     "uncommitted changes": "git_dirty",
 }
-
-
 _YES_NO = {"True": "yes", "False": "no"}
+_VOID = "Void"  # the class of unlabelled pixels, where they are scored
 
 
-def _environment(runs: Sequence[RunRecord], name: str) -> list[str]:
-    return [str(run.environment.get(name, "unknown")) for run in runs]
+def write_conditions(page: Page) -> str:
+    """List data, recipe, device and versions, with a warning where rows differ."""
+    runs = page.record.finished
+    lines = [
+        _line("scored on", {f"{r.scored_split} ({r.scored_frames} frames)" for r in runs}),
+        *(
+            _line(label, {_settings(run, label, names) for run in runs})
+            for label, names in _SETTINGS.items()
+        ),
+        _seeds_line(page),
+        _line("classes", {_class_rule(run) for run in runs if run.classes}),
+        _line("data fingerprint", {(run.data_fingerprint or "unknown")[:12] for run in runs}),
+        *(
+            _line(label, {_environment(run, name) for run in runs})
+            for label, name in _ENVIRONMENT.items()
+        ),
+        f"- peak training memory, MiB: {_range([run.peak_memory_mib for run in runs])}",
+        _latency_line(page),
+        _restarts_line(runs),
+    ]
+    return "## How it was measured\n\n" + "\n".join(line for line in lines if line)
+
+
+def _line(label: str, values: set[str], separator: str = ", ") -> str:
+    """Write a line of the list; it warns if rows of the table were measured differently."""
+    if not any(values):
+        return ""
+    text = separator.join(escape(value or "none") for value in sorted(values))
+    warning = " — **rows differ**" if len(values) > 1 else ""
+    return f"- {label}: {text}{warning}"
 
 
 def _settings(run: RunRecord, label: str, names: Sequence[str]) -> str:
-    """Some settings of a trial by name and value; without its name what the label says already.
+    """Write settings of a trial by name and value, without the name if the label is the name.
 
-    What does not apply or is 0, which is to say off, is left out.
+    Settings that do not apply are left out, and so are those of 0, which means off.
     """
     values = {name: run.settings.get(name) for name in names}
     return ", ".join(
@@ -90,51 +89,55 @@ def _settings(run: RunRecord, label: str, names: Sequence[str]) -> str:
     )
 
 
+def _environment(run: RunRecord, name: str) -> str:
+    value = str(run.environment.get(name, "unknown"))
+    return _YES_NO.get(value, value)
+
+
 def _seeds_line(page: Page) -> str:
-    """The seeds of the finished trials; cells may lack some."""
-    cells = {cell: sorted(page.study.runs(cell)) for cell in page.record.cells}
-    return _said(
-        "seeds", {", ".join(map(str, seeds)) for seeds in cells.values() if seeds}, apart="; "
-    )
+    """Write the seeds of the finished trials; cells may lack some."""
+    cells = [sorted(page.study.runs(cell)) for cell in page.record.cells]
+    lists = {", ".join(map(str, seeds)) for seeds in cells if seeds}
+    return _line("seeds", lists, separator="; ")
 
 
 def _class_rule(run: RunRecord) -> str:
-    """How many classes a score is a mean of, and whether void is one of them."""
-    void = "Void" in run.classes
-    return f"{len(run.classes)}, {'void is one of them' if void else 'void is not scored'}"
-
-
-def _said(label: str, values: set[str], apart: str = ", ") -> str:
-    """A line of the list; it warns if rows of one table were measured under several conditions."""
-    if not any(values):
-        return ""
-    shown = apart.join(escape(value or "none") for value in sorted(values))
-    warning = " — **rows differ in it**" if len(values) > 1 else ""
-    return f"- {label}: {shown}{warning}"
+    """State how many classes a score is a mean of, and whether void is one of them."""
+    rule = "void is one of them" if _VOID in run.classes else "void is not scored"
+    return f"{len(run.classes)} ({rule})"
 
 
 def _range(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    return f"{min(known):.0f} to {max(known):.0f}" if known else "not measured"
+    measured = [value for value in values if value is not None]
+    return f"{min(measured):.0f} to {max(measured):.0f}" if measured else "not measured"
 
 
-def _latency_line(record: ExperimentRecord) -> str:
-    found = record.latency_conditions
-    if not found:
+def _latency_line(page: Page) -> str:
+    conditions = page.record.latency_conditions
+    if not conditions:
         return "- latency: not measured"
     return (
-        f"- latency: batch {found['batch_size']}, "
-        f"{found['rounds']} rounds of {found['runs_per_round']} over all cells in turn, warm-up "
-        f"left out, on {escape(str(found['device']))} (threads: {found['threads']})"
+        f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds of "
+        f"{conditions['runs_per_round']} predictions of each cell in turn, warm-up excluded, on "
+        f"{escape(str(conditions['device']))} (threads: {conditions['threads']})"
     )
 
 
-def repeating(page: Page) -> str:
-    """The command and the spec; nothing if there is no spec."""
+def _restarts_line(runs: Sequence[RunRecord]) -> str:
+    restarted = [
+        f"{escape(run.cell)}, seed {run.seed} ({run.attempts} attempts)"
+        for run in runs
+        if run.attempts > 1
+    ]
+    return f"- started more than once: {'; '.join(restarted)}" if restarted else ""
+
+
+def write_reproduction(page: Page) -> str:
+    """Write the spec and the command that runs it; nothing if there is no spec."""
     record = page.record
     if not record.source:
         return ""
-    parts = ["## Repeat it"]
+    parts = ["## How to reproduce it"]
     if record.command:
-        parts += ["Save this as `spec.yaml`, then", f"    {record.command}"]
+        parts += ["Save this spec as `spec.yaml` and run", f"    {record.command}"]
     return "\n\n".join([*parts, f"````yaml\n{record.source.rstrip()}\n````"])

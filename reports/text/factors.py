@@ -3,27 +3,27 @@
 import math
 from collections.abc import Callable, Sequence
 
-from reports.analysis.factors import Effect, Interaction, factor_lines
-from reports.analysis.study import Compared
+from reports.analysis.factors import Effect, Interaction, find_factor_lines
+from reports.analysis.study import Comparison
 from reports.figures.factor import draw_factor
 from reports.text.format import escape, interval, markdown_table, setting_value, signed
 from reports.text.page import Page
 
 
-def factors(page: Page) -> str:
+def write_factors(page: Page) -> str:
     """Write the main effects, their plots and the interactions."""
     if not page.effects:
         return ""
     parts = [
         "## What each factor did",
-        "Averaged over all pairs of cells that differ in this setting alone.",
+        "Each effect is the mean over all pairs of cells that differ in this setting alone.",
         _effect_table(page.effects),
         *_plots(page),
     ]
     if page.interactions:
         parts += [
-            "Does one setting do more where another one has changed? The difference of the "
-            "differences:",
+            "Interactions show whether one setting does more where another one has changed: each "
+            "is a difference between two effects.",
             _interaction_table(page.interactions),
         ]
     return "\n\n".join(parts)
@@ -33,9 +33,9 @@ def _effect_table(effects: Sequence[Effect]) -> str:
     columns: dict[str, Callable[[Effect], str]] = {
         "setting": _effect,
         "pairs": lambda effect: str(len(effect.pairs)),
-        "mIoU, points": lambda effect: _points(effect.compared),
-        "95 % interval": lambda effect: _interval(effect.compared),
-        "verdict": lambda effect: effect.compared.verdict,
+        "mIoU, points": lambda effect: _points(effect.comparison),
+        "95 % interval": lambda effect: _interval(effect.comparison),
+        "verdict": lambda effect: effect.comparison.verdict,
     }
     return markdown_table(effects, columns)
 
@@ -43,9 +43,9 @@ def _effect_table(effects: Sequence[Effect]) -> str:
 def _interaction_table(interactions: Sequence[Interaction]) -> str:
     columns: dict[str, Callable[[Interaction], str]] = {
         "settings": _interaction,
-        "mIoU, points": lambda interaction: _points(interaction.compared),
-        "95 % interval": lambda interaction: _interval(interaction.compared),
-        "verdict": lambda interaction: interaction.compared.verdict,
+        "mIoU, points": lambda interaction: _points(interaction.comparison),
+        "95 % interval": lambda interaction: _interval(interaction.comparison),
+        "verdict": lambda interaction: interaction.comparison.verdict,
     }
     return markdown_table(interactions, columns)
 
@@ -63,12 +63,12 @@ def _interaction(interaction: Interaction) -> str:
     )
 
 
-def _points(compared: Compared) -> str:
-    return signed(100 * compared.difference.mean)
+def _points(comparison: Comparison) -> str:
+    return signed(100 * comparison.difference.mean)
 
 
-def _interval(compared: Compared) -> str:
-    low, high = compared.difference.interval()
+def _interval(comparison: Comparison) -> str:
+    low, high = comparison.difference.interval()
     return interval(100 * low, 100 * high)
 
 
@@ -77,12 +77,13 @@ def _plots(page: Page) -> list[str]:
     nothing = (math.nan, math.nan)
     scores = {row.cell: (100 * row.score.mean, 100 * row.score.std) for row in page.rows}
     parts = []
-    for number, (setting, values, lines) in enumerate(factor_lines(page.study), start=1):
+    for number, factor in enumerate(find_factor_lines(page.study), start=1):
         file = page.folder / f"factor-{number}.png"
         points = {
             name: [scores.get(cell or "", nothing) for cell in cells]
-            for name, cells in lines.items()
+            for name, cells in factor.lines.items()
         }
-        if draw_factor(setting, [setting_value(value) for value in values], points, file):
-            parts.append(f"![mIoU against {escape(setting)}]({file.name})")
+        values = [setting_value(value) for value in factor.values]
+        if draw_factor(factor.setting, values, points, file):
+            parts.append(f"![mIoU against {escape(factor.setting)}]({file.name})")
     return parts

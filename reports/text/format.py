@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from reports.analysis.statistics import Difference
+
 Row = TypeVar("Row")
 
 MISSING = "-"
@@ -15,7 +17,7 @@ def markdown_table(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], st
 
     Args:
         rows: one a line.
-        columns: heading -> what to print of a row; the first column is left-aligned.
+        columns: heading -> the text of a row's cell; the first column is left-aligned.
     """
     lines = [" | ".join(columns), " | ".join([":--", *["--:"] * (len(columns) - 1)])]
     lines += [" | ".join(text(row) for text in columns.values()) for row in rows]
@@ -48,8 +50,15 @@ def interval(low: float, high: float, digits: int = 2) -> str:
     return MISSING if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
 
 
+def points(difference: Difference) -> str:
+    """A difference of fractions -> +1.02 points, 95 % interval -0.10 to +2.14."""
+    low, high = difference.interval()
+    mean = f"{100 * difference.mean:+.2f} points"
+    return mean if math.isnan(low) else f"{mean}, 95 % interval {interval(100 * low, 100 * high)}"
+
+
 def spread(mean: float, std: float, n: int) -> str:
-    """Fractions to mean ± standard deviation (n), in percent."""
+    """0.5123, 0.0045, 3 -> 51.23 ± 0.45 (3)."""
     if n == 0:
         return MISSING
     return f"{percent(mean)} ± {percent(std)} ({n})" if n > 1 else f"{percent(mean)} (1)"
@@ -66,13 +75,13 @@ def duration(seconds: float) -> str:
 
 
 def setting_value(value: Any) -> str:
-    """True -> true, None -> not set; other values as Python writes them."""
+    """True -> true, None -> not set, 4 -> 4."""
     if value is None:
         return "not set"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def first_names(names: Sequence[str], limit: int = 8, separator: str = ", ") -> str:
-    """The first names of a list, and how many more there are."""
+    """A list of ten names -> the first eight and 2 more."""
     more = len(names) - limit
     return separator.join(names[:limit]) + (f" and {more} more" if more > 0 else "")

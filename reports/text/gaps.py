@@ -8,7 +8,7 @@ from reports.text.format import escape, first_names
 from reports.text.page import Page
 
 
-def missing(page: Page) -> str:
+def write_gaps(page: Page) -> str:
     """List the trials without a result, and what finished trials lack."""
     lines = [
         *_unfinished(page),
@@ -34,14 +34,13 @@ def _damaged(page: Page) -> Iterator[str]:
 
 
 def _incomplete(page: Page) -> Iterator[str]:
-    """Name the trials that lack a file or a score, with what the report cannot tell for it."""
+    """List the trials that lack a file or a score, and what the report lacks as a result."""
     runs = page.record.finished
     uncounted = [run for run in runs if run.confusions is None]
     gaps = {
-        "no counts of single frames (frames.npz), so no interval of any cell covers the test set":
-            uncounted,
+        "no per-frame counts (frames.npz), so no interval covers the test set": uncounted,
         "no curves (curves.csv)": [run for run in runs if not run.curves],
-        "a score that is no number": [
+        "score is not a number": [
             run for run in runs if math.isnan(run.metrics.get(page.study.metric, math.nan))
         ],
     }  # fmt: skip
@@ -60,16 +59,17 @@ def _unmeasured(page: Page) -> Iterator[str]:
         if page.study.runs(cell) and (cell not in costs or costs[cell].clip is None)
     ]
     if cells and page.record.latency_conditions:
-        yield f"- no latency, so not in its figure: {first_names(cells)}"
+        yield f"- no latency, so not in the latency figure: {first_names(cells)}"
 
 
 def _absent(page: Page) -> Iterator[str]:
     for name, cells in _absent_classes(page).items():
-        yield f"- class {escape(name)}: in no label of {first_names([escape(c) for c in cells])}"
+        where = first_names([escape(cell) for cell in cells])
+        yield f"- class {escape(name)}: neither labelled nor predicted in {where}"
 
 
 def _absent_classes(page: Page) -> Mapping[str, Sequence[str]]:
-    """Map each class without an IoU to its cells: there it is neither labelled nor predicted."""
+    """Return the classes that have no IoU, each with the cells where it has none."""
     absent: dict[str, list[str]] = {}
     for cell in page.record.cells:
         for run in list(page.study.runs(cell).values())[:1]:

@@ -1,13 +1,13 @@
-"""What every section of a report is written from, and the files that sections write."""
+"""The numbers that sections are written from, and the names of the files that they write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from reports.analysis.factors import Effect, Interaction, effects, interactions
+from reports.analysis.factors import Effect, Interaction, estimate_effects, estimate_interactions
 from reports.analysis.overview import CellRow
-from reports.analysis.study import Study, frontier
+from reports.analysis.study import Study, find_frontier
 from reports.records import ExperimentRecord
 
 PICTURES = "pictures"
@@ -52,14 +52,14 @@ class Page:
     @cached_property
     def frontier(self) -> Sequence[str]:
         """The cells on the accuracy-latency frontier, the fastest first."""
-        return frontier(self.latency_ms, {row.cell: row.score.mean for row in self.rows})
+        return find_frontier(self.latency_ms, {row.cell: row.score.mean for row in self.rows})
 
     @cached_property
     def effects(self) -> Sequence[Effect]:
         """The main effects of the settings that vary."""
-        return effects(self.study)
+        return estimate_effects(self.study)
 
     @cached_property
     def interactions(self) -> Sequence[Interaction]:
         """The interactions of the settings that vary."""
-        return interactions(self.study)
+        return estimate_interactions(self.study)

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from reports.figures.frames import Chosen, choose, legend, picture
+from reports.figures.frames import OUTCOMES, RankedFrame, choose_frames, draw_frame
 from reports.text.format import escape, first_names, signed
 from reports.text.page import MAX_PICTURED_CELLS, PICTURES, PICTURES_TEXT, Page
 
 
-def pictures(page: Page) -> str:
-    """Write the section and its pictures; where an earlier one lies in the folder, return that.
+def write_pictures(page: Page) -> str:
+    """Write the section and its pictures, or return the one that is in the folder already.
 
-    Samples are not saved with a report: one that is built again keeps its pictures as they are.
+    Samples are not saved with a report, so a rebuilt one keeps its pictures.
     """
     if not page.pictures:
         return ""
@@ -26,7 +26,7 @@ def pictures(page: Page) -> str:
 def _draw(page: Page) -> str:
     others = [cell for cell in page.record.cells if cell != page.record.baseline]
     pictured = others[:MAX_PICTURED_CELLS]
-    frames = {cell: choose(page.record, cell) for cell in pictured}
+    frames = {cell: choose_frames(page.record, cell) for cell in pictured}
     parts = [
         part
         for number, cell in enumerate(pictured, start=1)
@@ -34,28 +34,29 @@ def _draw(page: Page) -> str:
     ]
     if not parts:
         return ""
+    legend = ", ".join(f"{outcome.colour} = {outcome.meaning}" for outcome in OUTCOMES)
     rule = (
-        "For each cell the frames with the best, the median and the worst difference from the "
-        f"baseline, of the lowest seed that both have. In the last panel {legend()}."
+        "For each cell, the frames with the best, the median and the worst difference from the "
+        f"baseline, at the lowest seed that both cells share. Colours of the last panel: {legend}."
     )
     without = [escape(cell) for cell in pictured if not frames[cell]]
     if without:
         parts.append(
-            f"None of {first_names(without)}: no seed shared with the baseline, or its predictions "
-            "(samples.npz) are missing."
+            f"No frames for {first_names(without)}: no seed in common with the baseline, or no "
+            "predictions (samples.npz) at that seed."
         )
     if len(others) > MAX_PICTURED_CELLS:
         parts.append(f"Only the first {MAX_PICTURED_CELLS} of {len(others)} cells are shown.")
     return "\n\n".join(["## Pictures", rule, *parts])
 
 
-def _draw_cell(page: Page, number: int, cell: str, frames: Sequence[Chosen]) -> Iterator[str]:
+def _draw_cell(page: Page, number: int, cell: str, frames: Sequence[RankedFrame]) -> Iterator[str]:
     folder = page.folder / PICTURES
     for frame in frames:
         folder.mkdir(exist_ok=True)
         file = folder / f"{number}-{frame.rank}.png"
-        file.write_bytes(picture(page.record, cell, frame))
+        file.write_bytes(draw_frame(page.record, frame))
         gap = signed(100 * frame.difference)
-        title = f"{escape(cell)}, {frame.rank} frame: {escape(frame.frame)} ({gap} points)"
+        title = f"{escape(cell)}, {frame.rank} frame: {escape(frame.name)} ({gap} points)"
         yield f"**{title}**"
         yield f"![{title}]({PICTURES}/{file.name})"

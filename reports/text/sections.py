@@ -1,46 +1,40 @@
-"""The sections of a report in reading order, and those that speak of the experiment as a whole."""
+"""The sections of a report in reading order, and those about the experiment as a whole."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 from reports.analysis.overview import group_by_cell
-from reports.analysis.statistics import SEEDS_FOR_A_VERDICT
+from reports.analysis.statistics import SEEDS, SEEDS_FOR_A_VERDICT, TEST_SET
 from reports.analysis.study import Study
 from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
 from reports.records import ExperimentRecord
-from reports.text.classes import classes
+from reports.text.classes import write_classes
 from reports.text.columns import report_columns
-from reports.text.conditions import conditions, repeating
-from reports.text.factors import factors
+from reports.text.conditions import write_conditions, write_reproduction
+from reports.text.factors import write_factors
 from reports.text.format import escape, markdown_table
-from reports.text.gaps import missing
+from reports.text.gaps import write_gaps
 from reports.text.page import Page
-from reports.text.pictures import pictures
-from reports.text.summary import answer
+from reports.text.pictures import write_pictures
+from reports.text.summary import write_answer
 
 
-def heading(page: Page) -> str:
+def write_heading(page: Page) -> str:
     """Write the title, the description and how many trials have finished."""
     record = page.record
     counts = f"{len(record.finished)} of {len(record.runs)} trials finished"
     if len(record.finished) < len(record.runs):
-        counts = f'**{counts}**, the others are named under "What is missing"'
-    lines = [f"# {escape(record.name)}", escape(record.description)]
-    lines.append(f"{counts}, {len(record.cells)} cells.")
+        counts = f'**{counts}**, the others are listed under "What is missing"'
+    cells = f"{len(record.cells)} cell{'' if len(record.cells) == 1 else 's'}"
+    lines = [f"# {escape(record.name)}", escape(record.description), f"{cells}; {counts}."]
     return "\n\n".join(line for line in lines if line)
 
 
-def summary(page: Page) -> str:
-    """Write the answer in a few sentences."""
-    return "## Answer\n\n" + " ".join(
-        answer(page.study, page.effects, page.interactions, page.latency_ms)
-    )
-
-
-def accuracy(page: Page) -> str:
-    """Write the main table and how to read it."""
+def write_accuracy(page: Page) -> str:
+    """Write the main table, and how to read it."""
     parts = (
         "## Accuracy against latency",
         markdown_table(page.rows, report_columns(page.rows)),
@@ -53,38 +47,38 @@ def accuracy(page: Page) -> str:
 def _reading(page: Page) -> str:
     """Explain the columns of the main table."""
     sentences = [
-        f"Differences are from **{escape(page.record.baseline)}**, over the seeds that both have.",
+        f"Differences are from **{escape(page.record.baseline)}**, over the seeds that both cells "
+        "share.",
         _coverage(page.study),
-        "Training time counts optimiser steps only, the first ones after each start left out, as "
-        "D-HH:MM:SS, mean over seeds.",
+        "Training time, as D-HH:MM:SS, is a mean over seeds; it counts optimiser steps only and "
+        "leaves out the first ones after each start.",
     ]
-    if any(row.clip.median_ms == row.clip.median_ms for row in page.rows):
+    if any(not math.isnan(row.clip.median_ms) for row in page.rows):
         sentences.append(
-            "Latency is measured alone, all cells in turn: `clip` encodes every frame for each "
-            "prediction, `streaming` only the new one; ratios to the baseline are medians over "
-            "rounds, with their 95 % interval."
+            "Latency is measured on an idle device, one cell at a time in turn: `clip` encodes "
+            "every frame for each prediction, `streaming` only the new one. Ratios to the baseline "
+            "are medians over rounds, with 95 % intervals."
         )
     return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _coverage(study: Study) -> str:
-    """Say which variation the intervals account for, and what a verdict takes."""
-    covers = sorted({c.difference.covers for c in study.against_baseline.values()}, key=str)
+    """State which variation the intervals account for, and what a verdict requires."""
+    covers = {comparison.difference.covers for comparison in study.against_baseline.values()}
     if not covers:
         return ""
-    if covers == [()]:
-        return (
-            "One seed and no counts of single frames: nothing says how far a difference may be off."
-        )
-    sources = " and ".join(covers[-1])
-    text = f"Their intervals cover another choice of {sources}"
-    if study.test_sets is not None and "test set" in covers[-1]:
-        text += (
-            f" ({study.test_sets.blocks} blocks of consecutive frames, drawn {study.draws:,} times)"
-        )
+    sources = [name for name in (SEEDS, TEST_SET) if any(name in cover for cover in covers)]
+    if not sources:
+        return "With one seed and no per-frame counts, the error of a difference is unknown."
+    text = f"Intervals account for the choice of {' and '.join(sources)}"
+    if study.test_sets is not None and TEST_SET in sources:
+        blocks = study.test_sets.blocks
+        text += f" ({blocks} blocks of consecutive frames, resampled {study.draws:,} times)"
+    if len(covers) > 1:
+        text += ", each where it can be estimated"
     many = len(study.against_baseline)
     adjusted = f"are Holm-adjusted for {many} comparisons and " if many > 1 else ""
-    return f"{text}; verdicts {adjusted}need {SEEDS_FOR_A_VERDICT} seeds."
+    return f"{text}; verdicts {adjusted}require {SEEDS_FOR_A_VERDICT} seeds."
 
 
 def _selection_note(record: ExperimentRecord) -> str:
@@ -95,10 +89,10 @@ def _selection_note(record: ExperimentRecord) -> str:
     return f"**Selected on validation** (the step with the best val mIoU was scored): {names}."
 
 
-def plots(page: Page) -> str:
-    """Draw the figures of the main table, and show those that there is something to draw for."""
+def write_plots(page: Page) -> str:
+    """Draw the figures of the main table, and show those that are not empty."""
     figures = {
-        "accuracy_latency.png": ("mIoU against latency of each cell", _draw_frontier),
+        "accuracy_latency.png": ("mIoU against latency, by cell", _draw_frontier),
         "differences.png": ("differences from the baseline, with intervals", _draw_differences),
         "curves.png": ("loss and mIoU over training, by cell", _draw_curves),
     }
@@ -132,13 +126,13 @@ def _draw_frontier(page: Page, path: Path) -> bool:
 def _draw_differences(page: Page, path: Path) -> bool:
     bars = []
     for row in page.rows:
-        if row.compared is not None:
+        if row.comparison is not None:
             ends = (*row.interval, *row.simultaneous_interval)
             low, high, low_all, high_all = (100 * end for end in ends)
             bars.append(
                 Bar(
                     row.cell, 100 * row.difference, low, high, low_all, high_all,
-                    row.compared.verdict,
+                    row.comparison.verdict,
                 )
             )  # fmt: skip
     return draw_differences(bars, page.record.baseline, path)
@@ -152,7 +146,7 @@ def _draw_curves(page: Page, path: Path) -> bool:
         }
         for label, name, scale in (
             ("training loss", "train/loss", 1),
-            ("mIoU on val (%)", "val/miou", 100),
+            ("val mIoU (%)", "val/miou", 100),
         )
     }
     return draw_curves(panels, [page.record.baseline, *page.frontier], path)
@@ -160,14 +154,14 @@ def _draw_curves(page: Page, path: Path) -> bool:
 
 # In reading order; each returns Markdown, or nothing.
 SECTIONS: list[Callable[[Page], str]] = [
-    heading,
-    summary,
-    accuracy,
-    plots,
-    factors,
-    classes,
-    pictures,
-    conditions,
-    missing,
-    repeating,
+    write_heading,
+    write_answer,
+    write_accuracy,
+    write_plots,
+    write_factors,
+    write_classes,
+    write_pictures,
+    write_conditions,
+    write_gaps,
+    write_reproduction,
 ]

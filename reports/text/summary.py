@@ -1,11 +1,10 @@
-"""The first thing a report says: a few sentences, made from the numbers.
+"""The opening section of a report: a few sentences made from the numbers.
 
-They are as careful as the numbers: what cannot be told apart is not ranked, and what is missing is
-said in the same breath.
+They are as careful as the numbers: cells that cannot be told apart are not ranked, and missing
+trials are mentioned at once.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from reports.analysis.factors import Effect, Interaction
 from reports.analysis.statistics import (
@@ -16,170 +15,169 @@ from reports.analysis.statistics import (
     WORSE,
     summarise,
 )
-from reports.analysis.study import Compared, Study, best_against_next, frontier
-from reports.text.format import escape, number, percent, setting_value
+from reports.analysis.study import Comparison, Study, compare_best_two, find_frontier
+from reports.text.format import escape, first_names, number, percent, points, setting_value
+from reports.text.page import Page
 
-_NAMED = 3  # cells or settings that a sentence names before it says how many more there are
+_NAMED = 3  # cells or settings that a sentence names before it counts the rest
+_NAMED_ON_FRONTIER = 6
+
+
+def write_answer(page: Page) -> str:
+    """Write the section."""
+    sentences = answer(page.study, page.effects, page.interactions, page.latency_ms)
+    return "## Answer\n\n" + " ".join(sentences)
 
 
 def answer(
     study: Study,
-    found: Sequence[Effect],
-    together: Sequence[Interaction],
+    effects: Sequence[Effect],
+    interactions: Sequence[Interaction],
     latency_ms: Mapping[str, float],
 ) -> list[str]:
-    """Three to six sentences.
+    """Answer the question of an experiment in up to six sentences.
 
     Args:
-        study: what was measured.
-        found: what each setting does in it.
-        together: which settings act together.
-        latency_ms: cell -> median latency; NaN or missing where not measured.
+        study: the measured cells.
+        effects: of the settings that vary.
+        interactions: of the settings that vary.
+        latency_ms: cell -> median latency; NaN or missing if it was not measured.
     """
     if not study.record.finished:
-        return ["Nothing can be said yet: no trial has finished."]
-    said = [
+        return ["No results yet: no trial has finished."]
+    sentences = [
         _best(study),
         _baseline(study),
-        _factors(found),
-        _together(together),
+        _effects(effects),
+        _interactions(interactions),
         _frontier(study, latency_ms),
         _missing(study),
     ]
-    return [sentence for sentence in said if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _best(study: Study) -> str:
-    found = best_against_next(study)
-    if found is None:
+    best_two = compare_best_two(study)
+    if best_two is None:
         cell = next(cell for cell in study.record.cells if study.runs(cell))
-        return f"Only {_name(cell)} has a result: {_score(study, cell)}."
-    best, following, compared = found
-    gap = points(compared)
-    beginning = f"{_name(best)} is best with {_score(study, best)}"
-    if compared.verdict == NO_VERDICT:
+        return f"Only {_bold(cell)} has a result: {_score(study, cell)}."
+    best, second, comparison = best_two
+    beginning = f"{_bold(best)} scores highest with {_score(study, best)}"
+    runner_up = f"the runner-up, {_bold(second)} ({points(comparison.difference)})"
+    if comparison.verdict == NO_VERDICT:
         return (
-            f"{beginning}, {gap} ahead of {_name(following)}; with fewer than "
-            f"{SEEDS_FOR_A_VERDICT} shared seeds that is no verdict."
+            f"{beginning}, ahead of {runner_up}; there is no verdict with fewer than "
+            f"{SEEDS_FOR_A_VERDICT} shared seeds."
         )
-    apart = "separable" if compared.verdict == BETTER else "but not separable"
-    return f"{beginning}, {apart} from the next, {_name(following)} ({gap})."
+    relation = "and is" if comparison.verdict == BETTER else "but is not"
+    return f"{beginning}, {relation} separable from {runner_up}."
 
 
 def _baseline(study: Study) -> str:
-    found = study.against_baseline
-    base = _name(study.record.baseline)
-    if len(found) < 2:
-        return ""  # said already: it is one of the two that were just compared
-    if all(compared.verdict == NO_VERDICT for compared in found.values()):
+    comparisons = study.against_baseline
+    base = _bold(study.record.baseline)
+    if len(comparisons) < 2:
+        return ""  # the first sentence compares the two already
+    if all(comparison.verdict == NO_VERDICT for comparison in comparisons.values()):
         return (
-            f"No cell gets a verdict against {base}: a mean over fewer than "
-            f"{SEEDS_FOR_A_VERDICT} seeds is not enough for one."
+            f"No cell gets a verdict against the baseline, {base}: that takes at least "
+            f"{SEEDS_FOR_A_VERDICT} shared seeds."
         )
-    said = []
-    for verdict in (BETTER, WORSE):
-        cells = [cell for cell, compared in found.items() if compared.verdict == verdict]
-        named = [f"{_name(cell)} ({points(found[cell])})" for cell in cells]
-        if cells:
-            said.append(f"{_those(named)} {_is(cells)} {verdict}")
-    for verdict, ending in (
-        (NOT_SEPARABLE, "not separable from it"),
-        (NO_VERDICT, f"without a verdict (fewer than {SEEDS_FOR_A_VERDICT} shared seeds)"),
-    ):
-        cells = [cell for cell, compared in found.items() if compared.verdict == verdict]
-        if cells:
-            said.append(f"{_those([_name(cell) for cell in cells])} {_is(cells)} {ending}")
-    return f"Against the baseline, {base}: {'; '.join(said)}."
+    clauses = [
+        *_clauses(comparisons, BETTER, BETTER, with_points=True),
+        *_clauses(comparisons, WORSE, WORSE, with_points=True),
+        *_clauses(comparisons, NOT_SEPARABLE, "not separable from it"),
+        *_clauses(
+            comparisons,
+            NO_VERDICT,
+            f"without a verdict (fewer than {SEEDS_FOR_A_VERDICT} shared seeds)",
+        ),
+    ]
+    return f"Compared with the baseline, {base}: {'; '.join(clauses)}."
 
 
-def _factors(found: Sequence[Effect]) -> str:
-    clear = [effect for effect in found if effect.compared.verdict in (BETTER, WORSE)]
-    if not found or all(effect.compared.verdict == NO_VERDICT for effect in found):
+def _clauses(
+    comparisons: Mapping[str, Comparison], verdict: str, predicate: str, with_points: bool = False
+) -> list[str]:
+    """Write one clause on all cells with a verdict, if there are any."""
+    cells = [cell for cell, comparison in comparisons.items() if comparison.verdict == verdict]
+    if not cells:
+        return []
+    names = [
+        f"{_bold(cell)} ({points(comparisons[cell].difference)})" if with_points else _bold(cell)
+        for cell in cells
+    ]
+    verb = "is" if len(cells) == 1 else "are"
+    return [f"{_join(names)} {verb} {predicate}"]
+
+
+def _effects(effects: Sequence[Effect]) -> str:
+    clear = [effect for effect in effects if effect.comparison.verdict in (BETTER, WORSE)]
+    if all(effect.comparison.verdict == NO_VERDICT for effect in effects):
         return ""
     if not clear:
-        names = dict.fromkeys(effect.setting for effect in found)
-        return f"No setting has an effect that is separable from noise ({_those(list(names))})."
-    strongest = sorted(clear, key=lambda e: -abs(e.compared.difference.mean))
-    return f"All else being equal, {_those([_effect(effect) for effect in strongest])}."
+        settings = dict.fromkeys(escape(effect.setting) for effect in effects)
+        return f"No setting has an effect separable from noise (varied: {_join(list(settings))})."
+    strongest = sorted(clear, key=lambda e: -abs(e.comparison.difference.mean))
+    clauses = first_names([_effect(effect) for effect in strongest], _NAMED, separator="; ")
+    return f"All else being equal, {clauses}."
 
 
 def _effect(effect: Effect) -> str:
-    change = f"{escape(effect.setting)} {shown(effect.value)} instead of {shown(effect.reference)}"
-    return f"{change} changes mIoU by {points(effect.compared)}"
+    value, reference = (setting_value(v) for v in (effect.value, effect.reference))
+    return (
+        f"{escape(effect.setting)} {escape(value)} instead of {escape(reference)} changes mIoU by "
+        f"{points(effect.comparison.difference)}"
+    )
 
 
-def _together(together: Sequence[Interaction]) -> str:
-    clear = [found for found in together if found.compared.verdict in (BETTER, WORSE)]
+def _interactions(interactions: Sequence[Interaction]) -> str:
+    clear = [each for each in interactions if each.comparison.verdict in (BETTER, WORSE)]
     if not clear:
         return ""
-    names = dict.fromkeys(" and ".join(escape(s) for s in found.settings) for found in clear)
-    return f"Not simply added up: what one does depends on the other for {_those(list(names))}."
+    pairs = dict.fromkeys(" with ".join(escape(s) for s in each.settings) for each in clear)
+    return f"Some effects do not simply add up, because settings interact: {_join(list(pairs))}."
 
 
 def _frontier(study: Study, latency_ms: Mapping[str, float]) -> str:
     scores = {cell: _mean(study, cell) for cell in study.record.cells if study.runs(cell)}
-    cells = frontier(latency_ms, scores)
+    cells = find_frontier(latency_ms, scores)
     if len(scores) < 2 or not cells:
         return ""
+    names = [f"{_bold(cell)} ({number(latency_ms[cell], 1)} ms)" for cell in cells]
     if len(cells) == 1:
-        fastest = f"{_name(cells[0])} ({number(latency_ms[cells[0]], 1)} ms)"
-        return f"No cell is faster or scores higher than {fastest}."
-    named = [f"{_name(cell)} ({number(latency_ms[cell], 1)} ms)" for cell in cells]
+        return f"No other cell is faster or scores higher than {names[0]}."
     if len(cells) == len(scores):
-        return (
-            f"All cells are on the accuracy-latency frontier, the fastest first: {_those(named)}."
-        )
-    return f"On the accuracy-latency frontier, the fastest first: {_those(named, limit=6)}."
+        return f"All cells are on the accuracy-latency frontier; fastest first: {_join(names)}."
+    return f"On the accuracy-latency frontier, fastest first: {_join(names, _NAMED_ON_FRONTIER)}."
 
 
 def _missing(study: Study) -> str:
-    gone = [run for run in study.record.runs if run.state != "FINISHED"]
-    if not gone:
+    missing = [run for run in study.record.runs if run.state != "FINISHED"]
+    if not missing:
         return ""
-    cells = dict.fromkeys(_name(run.cell) for run in gone)
-    verb = "is" if len(gone) == 1 else "are"
+    cells = dict.fromkeys(_bold(run.cell) for run in missing)
+    verb = "is" if len(missing) == 1 else "are"
     return (
-        f"{len(gone)} of {len(study.record.runs)} trials {verb} missing, of {_those(list(cells))}."
+        f"{len(missing)} of {len(study.record.runs)} trials {verb} missing: {_join(list(cells))}."
     )
 
 
-def points(compared: Compared) -> str:
-    """A difference in points with its 95 % interval, where there is one."""
-    low, high = compared.difference.interval()
-    mean = f"{100 * compared.difference.mean:+.2f}"
-    if low != low:  # NaN: neither seeds nor test set say how far it may be off
-        return f"{mean} points"
-    return f"{mean} points, 95 % interval {100 * low:+.2f} to {100 * high:+.2f}"
-
-
-def shown(value: Any) -> str:
-    """A setting's value as a reader would say it, in Markdown."""
-    return escape(setting_value(value))
-
-
 def _score(study: Study, cell: str) -> str:
-    runs = study.runs(cell).values()
-    return f"{percent(_mean(study, cell))} % mIoU ({_count(len(runs), 'seed')})"
+    seeds = len(study.runs(cell))
+    return f"{percent(_mean(study, cell))} % mIoU ({seeds} seed{'' if seeds == 1 else 's'})"
 
 
 def _mean(study: Study, cell: str) -> float:
     return summarise(run.metrics.get(study.metric) for run in study.runs(cell).values()).mean
 
 
-def _name(cell: str) -> str:
+def _bold(cell: str) -> str:
     return f"**{escape(cell)}**"
 
 
-def _those(names: Sequence[str], limit: int = _NAMED) -> str:
-    """a, b and c; beyond a limit: and 4 more."""
+def _join(names: Sequence[str], limit: int = _NAMED) -> str:
+    """Join names as in a sentence: a, b and c; beyond the limit: a, b, c and 4 more."""
     if len(names) > limit + 1:
         return f"{', '.join(names[:limit])} and {len(names) - limit} more"
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _is(cells: Sequence[str]) -> str:
-    return "is" if len(cells) == 1 else "are"
-
-
-def _count(number_of: int, what: str) -> str:
-    return f"{number_of} {what}{'' if number_of == 1 else 's'}"

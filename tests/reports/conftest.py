@@ -1,4 +1,4 @@
-"""Records of experiments that were never run, with numbers that can be checked by hand."""
+"""Made-up records of experiments, with numbers that can be checked by hand."""
 
 import io
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ ENVIRONMENT = {"device": "a processor", "threads": "1", "torch": "2.0", "git_com
 
 
 def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
-    """A trial with results."""
+    """Make a trial with results."""
     values: dict[str, Any] = {
         "settings": {**SETTINGS, "seed": seed},
         "metrics": {"miou": miou, "pixel_accuracy": 0.9},
@@ -41,7 +41,7 @@ def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
 
 
 def cost(median_ms: float, baseline_ms: float = 4.0) -> CellCost:
-    """A cell that takes as long in every round, and half of it as a stream."""
+    """Make the cost of a cell that takes the same time in every round, half of it streaming."""
     forms = [
         Latency(median_ms / by, (median_ms + 1) / by, [median_ms / by] * 3, [baseline_ms / by] * 3)
         for by in (1, 2)
@@ -50,7 +50,7 @@ def cost(median_ms: float, baseline_ms: float = 4.0) -> CellCost:
 
 
 def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
-    """An experiment of these trials; the first one's cell is the baseline."""
+    """Make an experiment of these trials; the first one's cell is the baseline."""
     cells = list(dict.fromkeys(run.cell for run in runs))
     values: dict[str, Any] = {
         "name": "study",
@@ -72,7 +72,7 @@ def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
 
 @pytest.fixture
 def study() -> ExperimentRecord:
-    """Two cells of three seeds: 40, 42, 44 and 50, 51, 52 points."""
+    """Return two cells of three seeds: 40, 42, 44 and 50, 51, 52 points."""
     slow = {"train_seconds": 90.0, "parameters": 2_000_000}
     return record(
         [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.44])]
@@ -82,7 +82,7 @@ def study() -> ExperimentRecord:
 
 
 def with_samples(study: ExperimentRecord) -> ExperimentRecord:
-    """One frame of two classes, of seed 0 of both cells: the baseline sees road everywhere."""
+    """Add a frame of two classes to seed 0 of both cells; the baseline predicts road everywhere."""
     image = np.full((4, 6, 3), 90, dtype=np.uint8)
     label = np.tile(np.array([0, 0, 0, 1, 1, 255], dtype=np.uint8), (4, 1))
     predictions = {"base": np.zeros_like(label), "new": np.minimum(label, 1)}
@@ -95,7 +95,7 @@ def with_samples(study: ExperimentRecord) -> ExperimentRecord:
 
 @pytest.fixture
 def picture() -> bytes:
-    """A PNG."""
+    """Return a PNG."""
     content = io.BytesIO()
     Image.new("RGB", (6, 2), (200, 10, 10)).save(content, "PNG")
     return content.getvalue()
@@ -103,7 +103,7 @@ def picture() -> bytes:
 
 @pytest.fixture
 def strip() -> bytes:
-    """A PNG ten times as wide as high."""
+    """Return a PNG ten times as wide as high."""
     content = io.BytesIO()
     Image.new("RGB", (20, 2)).save(content, "PNG")
     return content.getvalue()

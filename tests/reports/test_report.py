@@ -1,3 +1,5 @@
+"""Reports as a whole, in all their forms."""
+
 import math
 import re
 from dataclasses import replace
@@ -15,7 +17,7 @@ from tests.reports.conftest import cost, finished, record, with_samples
 
 
 class Page(HTMLParser):
-    """Headings, table cells and addresses of a page; fails on tags that do not match."""
+    """The tags, table cells and addresses of a page, whose tags must match."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -45,7 +47,7 @@ class Page(HTMLParser):
             self.cells[-1] += data
 
 
-def test_report_is_these_files(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_report_consists_of_these_files(study: ExperimentRecord, tmp_path: Path) -> None:
     path = build_report(study, tmp_path / "out")
 
     assert path == tmp_path / "out" / "report.md"
@@ -56,7 +58,7 @@ def test_report_is_these_files(study: ExperimentRecord, tmp_path: Path) -> None:
     assert len(pd.read_csv(path.parent / "results.csv")) == 6
 
 
-def test_main_table_reads_as_expected(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_rows_of_the_main_table(study: ExperimentRecord, tmp_path: Path) -> None:
     text = build_report(study, tmp_path).read_text()
 
     assert (
@@ -69,12 +71,12 @@ def test_main_table_reads_as_expected(study: ExperimentRecord, tmp_path: Path) -
         "| 1.50 (1.50 to 1.50) | 3.00 (3.50) | 1.50 (1.50 to 1.50) | 0-00:01:30 | +50.0 % "
         "| 2.00 | 12.5 | 64 | 100 | +21.43 % |"
     ) in text
-    assert "6 of 6 trials finished, 2 cells." in text
+    assert "2 cells; 6 of 6 trials finished." in text
     assert "scored on: test (4 frames)" in text
     assert "rows differ" not in text
 
 
-def test_what_is_missing_is_named(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_missing_trials_are_named(study: ExperimentRecord, tmp_path: Path) -> None:
     lost = [
         RunRecord("new", 7, "a", "FAILED", {}, message="the loss is nan"),
         RunRecord("other", 0, "b", "PENDING", {}),
@@ -96,7 +98,7 @@ def test_nothing_finished_is_still_a_report(tmp_path: Path) -> None:
 
 
 def counted(frames: int, **changes: Any) -> dict[str, Any]:
-    """Counts of single frames of two classes, and a curve."""
+    """Return the fields of a trial with per-frame counts of two classes, and a curve."""
     counts = np.tile(np.array([[8, 2], [1, 9]], dtype=np.int64), (frames, 1, 1))
     return {
         "frames": [f"s/{n}" for n in range(frames)],
@@ -107,21 +109,21 @@ def counted(frames: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_whole_study_lacks_nothing(tmp_path: Path) -> None:
+def test_complete_study_has_no_list_of_gaps(tmp_path: Path) -> None:
     runs = [finished(cell, seed, 0.4, **counted(4)) for cell in "ab" for seed in range(3)]
 
     assert "What is missing" not in build_report(record(runs), tmp_path).read_text()
 
 
-def test_missing_files_of_a_trial_are_named_with_what_follows(tmp_path: Path) -> None:
+def test_missing_files_of_a_trial_are_named_with_the_consequence(tmp_path: Path) -> None:
     lost = counted(4, confusions=None, curves={})
     runs = [finished("a", 0, 0.4, **counted(4)), finished("b", 0, 0.5, **lost)]
 
     text = build_report(record(runs), tmp_path).read_text()
 
     assert (
-        "- no counts of single frames (frames.npz), so no interval of any cell covers the test "
-        "set: b, seed 0\n- no curves (curves.csv): b, seed 0\n"
+        "- no per-frame counts (frames.npz), so no interval covers the test set: b, seed 0\n"
+        "- no curves (curves.csv): b, seed 0\n"
     ) in text
 
 
@@ -139,10 +141,10 @@ def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path)
 
     text = build_report(record(runs, colours=pictured.colours), tmp_path).read_text()
 
-    assert "None of blind: no seed shared with the baseline, or its predictions" in text
+    assert "No frames for blind: no seed in common with the baseline, or no predictions" in text
 
 
-def test_trials_scored_on_different_frames_are_said_to_be(tmp_path: Path) -> None:
+def test_trials_scored_on_different_frames_are_reported(tmp_path: Path) -> None:
     runs = [finished("a", 0, 0.4, **counted(4)), finished("b", 0, 0.5, **counted(3))]
 
     text = build_report(record(runs), tmp_path).read_text()
@@ -156,20 +158,20 @@ def test_cell_without_latency_and_absent_class_are_named(tmp_path: Path) -> None
 
     text = build_report(record(runs, costs={"a": cost(4.0)}), tmp_path).read_text()
 
-    assert "- no latency, so not in its figure: b\\|c\n" in text
-    assert "- class sky: in no label of b\\|c\n" in text
+    assert "- no latency, so not in the latency figure: b\\|c\n" in text
+    assert "- class sky: neither labelled nor predicted in b\\|c\n" in text
     assert re.search(r"^\| b\\\|c \| 40.0 \| - \|$", text, re.MULTILINE)
 
 
-def test_score_that_is_no_number_is_named(tmp_path: Path) -> None:
+def test_score_that_is_not_a_number_is_named(tmp_path: Path) -> None:
     runs = [finished("a", 0, 0.4, **counted(2)), finished("b", 0, math.nan, **counted(2))]
 
     text = build_report(record(runs), tmp_path).read_text()
 
-    assert "- a score that is no number: b, seed 0" in text
+    assert "- score is not a number: b, seed 0" in text
 
 
-def test_table_is_sorted_the_best_first_and_what_is_unknown_last(tmp_path: Path) -> None:
+def test_table_is_sorted_the_best_first_and_missing_values_last(tmp_path: Path) -> None:
     lost = RunRecord("lost", 0, "x", "FAILED", {})
     runs = [finished("a", 0, 0.4), lost, finished("b", 0, 0.5), finished("c", 0, 0.3)]
 
@@ -187,7 +189,15 @@ def test_unknown_order_is_refused(study: ExperimentRecord, tmp_path: Path) -> No
         build_report(study, tmp_path, sort="beauty")
 
 
-def test_setting_that_is_off_in_some_rows_differs(tmp_path: Path) -> None:
+def test_sources_of_variation_are_named_if_only_some_cells_have_them(tmp_path: Path) -> None:
+    runs = [finished(cell, seed, 0.4 + seed / 100) for cell in "ab" for seed in range(3)]
+
+    text = build_report(record([*runs, finished("c", 0, 0.5)]), tmp_path).read_text()
+
+    assert "Intervals account for the choice of seeds, each where it can be estimated;" in text
+
+
+def test_setting_that_is_off_in_some_rows_is_marked(tmp_path: Path) -> None:
     runs = [
         finished(cell, 0, 0.4, settings={"window": size, "crop_width": 0, "flip": False})
         for cell, size in (("a", 0), ("b", 512))
@@ -195,7 +205,7 @@ def test_setting_that_is_off_in_some_rows_differs(tmp_path: Path) -> None:
 
     text = build_report(record(runs), tmp_path).read_text()
 
-    assert "- windows at test: none, window 512 — **rows differ in it**\n" in text
+    assert "- test windows: none, window 512 — **rows differ**\n" in text
     assert "- augmentation: flip false\n" in text
 
 
@@ -208,17 +218,17 @@ def test_conditions_name_recipe_seeds_and_versions(tmp_path: Path) -> None:
 
     assert "- optimizer: sgd, learning_rate 0.01\n" in text
     assert "- augmentation: flip true, scale_max 2.0\n" in text
-    assert "- seeds: 0; 0, 2 — **rows differ in it**\n" in text
+    assert "- seeds: 0; 0, 2 — **rows differ**\n" in text
     assert "- PyTorch: 2.0\n" in text
 
 
-def test_rows_measured_under_different_conditions_are_marked(tmp_path: Path) -> None:
+def test_different_conditions_are_marked(tmp_path: Path) -> None:
     other = {"environment": {"device": "another", "threads": "1", "torch": "2.0"}}
     runs = [finished("a", 0, 0.4), finished("b", 0, 0.5, **other)]
 
     text = build_report(record(runs), tmp_path).read_text()
 
-    assert "device: a processor, another — **rows differ in it**" in text
+    assert "device: a processor, another — **rows differ**" in text
     assert text.count("rows differ") == 2  # device and commit
 
 
@@ -230,13 +240,13 @@ def test_selection_on_validation_is_marked(study: ExperimentRecord, tmp_path: Pa
     assert "**Selected on validation** (the step with the best val mIoU was scored): c." in text
 
 
-def test_retried_trials_are_named(tmp_path: Path) -> None:
+def test_restarted_trials_are_named(tmp_path: Path) -> None:
     text = build_report(record([finished("a", 3, 0.4, attempts=2)]), tmp_path).read_text()
 
     assert "started more than once: a, seed 3" in text
 
 
-def test_html_holds_all_that_it_shows(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_html_needs_no_other_file(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(with_samples(study), tmp_path)
 
     page = Page((tmp_path / "report.html").read_text())
@@ -259,7 +269,7 @@ def test_odd_names_come_out_as_they_are(name: str, tmp_path: Path) -> None:
     assert page.tags.count("script") == 1
 
 
-def test_spec_can_be_copied_out(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_spec_can_be_copied(study: ExperimentRecord, tmp_path: Path) -> None:
     source = "name: a\n# ```\nseeds: [0]\n"
 
     text = build_report(replace(study, source=source), tmp_path).read_text()
@@ -276,7 +286,7 @@ def test_second_report_replaces_the_first(study: ExperimentRecord, tmp_path: Pat
     assert (tmp_path / "report.md").read_bytes() == before
 
 
-def test_pictures_of_an_earlier_report_are_gone(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_pictures_of_an_earlier_report_are_removed(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(with_samples(study), tmp_path)
     assert (tmp_path / "pictures").exists()
 
@@ -294,7 +304,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def odd_study(study: ExperimentRecord) -> ExperimentRecord:
-    """Pictures, gaps, odd names and what JSON has no word for."""
+    """Return a study with pictures, gaps, odd names and numbers that JSON cannot express."""
     confusions = np.arange(2 * 4, dtype=np.int64).reshape(2, 2, 2)
     kept = {"frames": ["s/1", "s/2"], "classes": ["road", "sky"], "confusions": confusions}
     pictured = with_samples(study)
@@ -310,7 +320,7 @@ def odd_study(study: ExperimentRecord) -> ExperimentRecord:
     )
 
 
-def test_report_made_again_is_the_same(odd_study: ExperimentRecord, tmp_path: Path) -> None:
+def test_rebuilt_report_is_the_same(odd_study: ExperimentRecord, tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     build_report(odd_study, first)
 
@@ -322,7 +332,7 @@ def test_report_made_again_is_the_same(odd_study: ExperimentRecord, tmp_path: Pa
     assert {p.name for p in (second / "pictures").iterdir()} == {"1-best.png", "section.md"}
 
 
-def test_report_made_again_in_its_own_folder_is_the_same(
+def test_report_rebuilt_in_its_own_folder_is_the_same(
     odd_study: ExperimentRecord, tmp_path: Path
 ) -> None:
     build_report(odd_study, tmp_path)
@@ -334,7 +344,7 @@ def test_report_made_again_in_its_own_folder_is_the_same(
     assert (tmp_path / "pictures" / "1-best.png").exists()
 
 
-def test_report_made_again_without_pictures_has_none(
+def test_report_rebuilt_without_pictures_has_none(
     odd_study: ExperimentRecord, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "a", tmp_path / "b"

@@ -1,10 +1,15 @@
-"""Test sets that might have been."""
+"""The bootstrap over blocks of frames."""
 
 import numpy as np
 import pytest
 
-from reports.analysis.bootstrap import TestSets, blocks_of, iou, mean_over_classes
-from reports.analysis.statistics import NOT_SEPARABLE, Variation, difference, verdicts
+from reports.analysis.bootstrap import TestSets, assign_blocks, iou, mean_over_classes
+from reports.analysis.statistics import (
+    NOT_SEPARABLE,
+    Variation,
+    assign_verdicts,
+    estimate_difference,
+)
 
 
 def miou(confusions: np.ndarray) -> float:
@@ -16,17 +21,17 @@ def frames_of(**lengths: int) -> list[str]:
 
 
 def test_blocks_are_about_ten_frames_and_never_span_two_sequences() -> None:
-    blocks = blocks_of(frames_of(a=25, b=8, c=1))
+    blocks = assign_blocks(frames_of(a=25, b=8, c=1))
 
     assert np.bincount(blocks).tolist() == [13, 12, 8, 1]
     assert (np.diff(blocks) >= 0).all()
 
 
 def test_a_sequence_that_comes_back_begins_a_new_block() -> None:
-    assert blocks_of(["a/1", "b/1", "a/2"]).tolist() == [0, 1, 2]
+    assert assign_blocks(["a/1", "b/1", "a/2"]).tolist() == [0, 1, 2]
 
 
-def test_miou_is_that_of_the_sums_not_the_mean_over_frames() -> None:
+def test_miou_is_computed_from_sums_not_averaged_over_frames() -> None:
     confusions = np.array([[[8, 0], [2, 0]], [[0, 0], [0, 10]]])
 
     assert miou(confusions) == pytest.approx((8 / 10 + 10 / 12) / 2)
@@ -45,14 +50,14 @@ def test_draws_are_sums_over_blocks_drawn_with_replacement() -> None:
     confusions = np.random.default_rng(0).integers(1, 50, (6, 2, 2))
     blocks = np.array([0, 0, 1, 1, 2, 2])
 
-    found = TestSets(frames_of(a=2, b=2, c=2), draws=500).miou(confusions)
+    scores = TestSets(frames_of(a=2, b=2, c=2), draws=500).miou(confusions)
 
     weights = [(i, j, k) for i in range(4) for j in range(4) for k in range(4) if i + j + k == 3]
     possible = [
         miou(np.concatenate([confusions[blocks == b] for b in range(3) for _ in range(w[b])]))
         for w in weights
     ]
-    assert set(np.round(found, 9)) == set(np.round(possible, 9))
+    assert set(np.round(scores, 9)) == set(np.round(possible, 9))
 
 
 def test_all_trials_see_the_same_test_sets() -> None:
@@ -63,25 +68,25 @@ def test_all_trials_see_the_same_test_sets() -> None:
 
 
 def test_variance_of_a_mean_is_unbiased_over_blocks() -> None:
-    """For a plain mean the answer is known: s^2 / M."""
+    """The variance of a plain mean is s^2 / M."""
     rng = np.random.default_rng(0)
     values = rng.normal(size=8)
     drawn = rng.multinomial(8, np.full(8, 1 / 8), size=200_000) @ values / 8
 
-    found = TestSets([f"{n}/1" for n in range(8)], draws=1).variance(drawn)
+    variance = TestSets([f"{n}/1" for n in range(8)], draws=1).variance(drawn)
 
-    assert found == pytest.approx(values.var(ddof=1) / 8, rel=0.02)
+    assert variance == pytest.approx(values.var(ddof=1) / 8, rel=0.02)
 
 
-def test_one_block_says_nothing_of_others() -> None:
+def test_one_block_has_no_variance() -> None:
     assert np.isnan(TestSets(frames_of(a=5), draws=10).variance(np.zeros(10)))
 
 
-def simulated(rng: np.random.Generator, seeds: int) -> list[dict[int, np.ndarray]]:
-    """Two cells that are equally good: 24 sequences of 10 frames, 3 classes.
+def simulate(rng: np.random.Generator, seeds: int) -> list[dict[int, np.ndarray]]:
+    """Simulate two equally good cells: 24 sequences of 10 frames, 3 classes.
 
-    What is hard for both cells, what is hard for one of them, what one seed cannot do, and what
-    goes wrong in one frame each have their share.
+    Errors come from sequences that are hard for both cells or for one of them, from the seed, and
+    from single frames.
     """
     classes, sequences, length = 3, 24, 10
     pixels = (rng.dirichlet([3] * classes, size=sequences).repeat(length, 0) * 1000).round()
@@ -91,8 +96,8 @@ def simulated(rng: np.random.Generator, seeds: int) -> list[dict[int, np.ndarray
         one = both + rng.normal(0, 0.3, (sequences, classes)).repeat(length, 0)
         trials = {}
         for seed in range(seeds):
-            of_seed = rng.normal(0, 0.1 if seeds > 1 else 0.0, (1, classes))
-            logits = 1 + one + of_seed + rng.normal(0, 0.2, one.shape)
+            seed_offset = rng.normal(0, 0.1 if seeds > 1 else 0.0, (1, classes))
+            logits = 1 + one + seed_offset + rng.normal(0, 0.2, one.shape)
             right = pixels / (1 + np.exp(-logits))
             wrong = (pixels - right) / (classes - 1)
             confusions = np.repeat(wrong[:, :, None], classes, axis=2)
@@ -109,14 +114,14 @@ def test_interval_covers_the_truth_in_95_of_100_studies(seeds: int) -> None:
     test_sets = TestSets(frames, draws=300)
     covered = apart = 0
     for _ in range(1000):
-        ours, theirs = simulated(rng, seeds)
+        ours, theirs = simulate(rng, seeds)
         pairs = [(ours[seed], theirs[seed]) for seed in ours]
         draws = np.mean([test_sets.miou(a) - test_sets.miou(b) for a, b in pairs], axis=0)
-        of_test_set = Variation(test_sets.variance(draws), test_sets.blocks - 1)
-        found = difference([miou(a) - miou(b) for a, b in pairs], of_test_set)
-        low, high = found.interval()
+        over_test_sets = Variation(test_sets.variance(draws), test_sets.blocks - 1)
+        difference = estimate_difference([miou(a) - miou(b) for a, b in pairs], over_test_sets)
+        low, high = difference.interval()
         covered += low <= 0 <= high
-        apart += seeds >= 3 and verdicts([found])[0] != NOT_SEPARABLE
+        apart += seeds >= 3 and assign_verdicts([difference])[0] != NOT_SEPARABLE
 
     assert 930 <= covered <= 970
     assert apart <= 70

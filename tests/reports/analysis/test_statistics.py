@@ -1,4 +1,4 @@
-"""Means, intervals and verdicts whose answer is known."""
+"""Means, intervals and verdicts with known answers."""
 
 import math
 
@@ -12,38 +12,38 @@ from reports.analysis.statistics import (
     NOT_SEPARABLE,
     WORSE,
     Variation,
-    difference,
-    holm,
+    adjust_p_values,
+    assign_verdicts,
+    estimate_difference,
     median_interval,
     median_ratio,
     relative_change,
     summarise,
-    verdicts,
 )
 
 
 def test_mean_and_sample_deviation() -> None:
-    found = summarise([0.40, 0.42, 0.44])
+    summary = summarise([0.40, 0.42, 0.44])
 
-    assert (found.mean, found.std, found.n) == (pytest.approx(0.42), pytest.approx(0.02), 3)
+    assert (summary.mean, summary.std, summary.n) == (pytest.approx(0.42), pytest.approx(0.02), 3)
 
 
 def test_one_value_has_no_deviation() -> None:
-    found = summarise([0.4])
+    summary = summarise([0.4])
 
-    assert (found.mean, found.n) == (0.4, 1)
-    assert math.isnan(found.std)
+    assert (summary.mean, summary.n) == (0.4, 1)
+    assert math.isnan(summary.std)
 
 
 @pytest.mark.parametrize("values", [[], [None], [math.nan, None]])
-def test_nothing_known_is_nan_not_zero(values: list[float | None]) -> None:
-    found = summarise(values)
+def test_no_value_is_nan_not_zero(values: list[float | None]) -> None:
+    summary = summarise(values)
 
-    assert found.n == 0
-    assert math.isnan(found.mean)
+    assert summary.n == 0
+    assert math.isnan(summary.mean)
 
 
-def test_what_is_missing_is_left_out() -> None:
+def test_missing_values_are_left_out() -> None:
     assert summarise([0.2, None, math.nan, math.inf, 0.4]).mean == pytest.approx(0.3)
 
 
@@ -56,80 +56,80 @@ def test_relative_change() -> None:
 def test_seeds_alone_give_the_paired_t_interval() -> None:
     paired = [0.01, 0.03, 0.02]
 
-    found = difference(paired)
+    difference = estimate_difference(paired)
 
-    theirs = stats.ttest_1samp(paired, 0.0)
-    assert found.p_value == pytest.approx(theirs.pvalue)
-    assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)))
-    assert found.covers == ("seeds",)
+    reference = stats.ttest_1samp(paired, 0.0)
+    assert difference.p_value == pytest.approx(reference.pvalue)
+    assert difference.interval() == pytest.approx(tuple(reference.confidence_interval(0.95)))
+    assert difference.covers == ("seeds",)
 
 
 def test_both_variances_are_added_with_satterthwaites_freedom() -> None:
-    found = difference([0.01, 0.03, 0.02], Variation(0.01**2 / 3, 20))
+    difference = estimate_difference([0.01, 0.03, 0.02], Variation(0.01**2 / 3, 20))
 
-    assert found.deviation**2 == pytest.approx(2 * 0.01**2 / 3)
-    assert found.freedom == pytest.approx(4 / (1 / 2 + 1 / 20))
-    assert found.covers == ("seeds", "test set")
+    assert difference.deviation**2 == pytest.approx(2 * 0.01**2 / 3)
+    assert difference.freedom == pytest.approx(4 / (1 / 2 + 1 / 20))
+    assert difference.covers == ("seeds", "test set")
 
 
 def test_one_seed_covers_the_test_set_alone() -> None:
-    found = difference([0.02], Variation(0.01**2, 20))
+    difference = estimate_difference([0.02], Variation(0.01**2, 20))
 
-    assert found.covers == ("test set",)
-    assert found.interval() == pytest.approx((0.02 - 0.020860, 0.02 + 0.020860), abs=1e-6)
+    assert difference.covers == ("test set",)
+    assert difference.interval() == pytest.approx((0.02 - 0.020860, 0.02 + 0.020860), abs=1e-6)
 
 
 def test_one_seed_without_test_set_has_no_interval() -> None:
-    found = difference([0.02])
+    difference = estimate_difference([0.02])
 
-    assert math.isnan(found.p_value)
-    assert all(map(math.isnan, found.interval()))
-    assert verdicts([found]) == [NO_VERDICT]
+    assert math.isnan(difference.p_value)
+    assert all(map(math.isnan, difference.interval()))
+    assert assign_verdicts([difference]) == [NO_VERDICT]
 
 
 def test_no_shared_seed_is_no_difference() -> None:
-    assert math.isnan(difference([], Variation(0.1, 3)).mean)
+    assert math.isnan(estimate_difference([], Variation(0.1, 3)).mean)
 
 
 def test_identical_cells_are_not_separable() -> None:
-    found = difference([0.0, 0.0, 0.0], Variation(0.0, 20))
+    difference = estimate_difference([0.0, 0.0, 0.0], Variation(0.0, 20))
 
-    assert found.interval() == (0.0, 0.0)
-    assert verdicts([found]) == [NOT_SEPARABLE]
+    assert difference.interval() == (0.0, 0.0)
+    assert assign_verdicts([difference]) == [NOT_SEPARABLE]
 
 
 def test_simultaneous_interval_is_wider() -> None:
-    found = difference([0.01, 0.03, 0.02])
+    difference = estimate_difference([0.01, 0.03, 0.02])
 
-    plain, family = found.interval(), found.interval(comparisons=4)
+    plain, family = difference.interval(), difference.interval(comparisons=4)
 
     assert family[0] < plain[0] < plain[1] < family[1]
 
 
-def test_verdicts_need_three_seeds_and_say_the_direction() -> None:
+def test_verdicts_need_three_seeds_and_give_the_direction() -> None:
     clear, small = [0.10, 0.101, 0.099], [0.10, 0.101]
-    found = [
-        difference(clear),
-        difference([-v for v in clear]),
-        difference(small),
-        difference([0.01, -0.01, 0.002]),
+    differences = [
+        estimate_difference(clear),
+        estimate_difference([-v for v in clear]),
+        estimate_difference(small),
+        estimate_difference([0.01, -0.01, 0.002]),
     ]
 
-    assert verdicts(found) == [BETTER, WORSE, NO_VERDICT, NOT_SEPARABLE]
+    assert assign_verdicts(differences) == [BETTER, WORSE, NO_VERDICT, NOT_SEPARABLE]
 
 
-def test_a_comparison_that_holds_alone_may_not_hold_in_a_family() -> None:
-    borderline = difference([0.010, 0.020, 0.014])
-    others = [difference([0.001, -0.001, 0.0005]) for _ in range(5)]
+def test_a_comparison_that_holds_alone_may_fail_in_a_family() -> None:
+    borderline = estimate_difference([0.010, 0.020, 0.014])
+    others = [estimate_difference([0.001, -0.001, 0.0005]) for _ in range(5)]
 
-    assert verdicts([borderline]) == [BETTER]
-    assert verdicts([borderline, *others])[0] == NOT_SEPARABLE
+    assert assign_verdicts([borderline]) == [BETTER]
+    assert assign_verdicts([borderline, *others])[0] == NOT_SEPARABLE
 
 
 def test_holm_steps_down() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.6, 0.7]) == pytest.approx([1.0, 1.0])
-    assert holm([]) == []
+    assert adjust_p_values([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert adjust_p_values([0.6, 0.7]) == pytest.approx([1.0, 1.0])
+    assert adjust_p_values([]) == []
 
 
 def test_ratios_are_paired_by_round_so_that_a_drift_cancels() -> None:
@@ -163,10 +163,10 @@ def test_ratio_of_one_round_has_no_interval() -> None:
 def test_the_papers_own_numbers_come_out_as_printed(
     value: float, baseline: float, percent: float
 ) -> None:
-    found = 100 * relative_change(value, baseline)
+    change = 100 * relative_change(value, baseline)
 
     digits = len(str(percent).partition(".")[2])
-    assert round(found, digits) == percent
+    assert round(change, digits) == percent
 
 
 def test_median_of_rounds_has_an_interval() -> None:

@@ -1,4 +1,4 @@
-"""Contrasts of cells, on records whose answer is known."""
+"""Contrasts of cells, on records with known answers."""
 
 import math
 from typing import Any
@@ -10,9 +10,9 @@ from reports.analysis.bootstrap import iou, mean_over_classes
 from reports.analysis.statistics import BETTER, NO_VERDICT, NOT_SEPARABLE
 from reports.analysis.study import (
     Study,
-    best_against_next,
-    class_differences,
-    frontier,
+    compare_best_two,
+    compare_classes,
+    find_frontier,
 )
 from reports.records import RunRecord
 from tests.reports.conftest import finished, record
@@ -21,7 +21,7 @@ FRAMES = [f"{sequence}/{n:06d}" for sequence in "abcd" for n in range(10)]
 
 
 def scored(cell: str, seed: int, right: float, **changes: Any) -> RunRecord:
-    """A trial with confusion matrices: about `right` of the pixels of both classes are right."""
+    """Make a trial that gets about the share `right` of the pixels of both classes right."""
     rng = np.random.default_rng([seed, round(1000 * right)])
     shares = np.clip(right + rng.normal(0, 0.02, (40, 2)), 0, 1)
     counts = (100 * shares).round().astype(np.int64)
@@ -46,29 +46,29 @@ def study(*runs: RunRecord) -> Study:
 def test_clear_difference_is_better_and_covers_both_sources() -> None:
     runs = [scored(c, s, r) for c, r in (("base", 0.7), ("new", 0.8)) for s in range(3)]
 
-    found = study(*runs).against_baseline["new"]
+    comparison = study(*runs).against_baseline["new"]
 
-    assert found.verdict == BETTER
-    assert found.difference.covers == ("seeds", "test set")
-    low, high = found.difference.interval()
-    assert 0.1 < low < found.difference.mean < high < 0.2
+    assert comparison.verdict == BETTER
+    assert comparison.difference.covers == ("seeds", "test set")
+    low, high = comparison.difference.interval()
+    assert 0.1 < low < comparison.difference.mean < high < 0.2
 
 
 def test_cell_compared_with_itself_is_not_separable() -> None:
     base = [scored("base", seed, 0.7) for seed in range(3)]
     twin = [scored("twin", seed, 0.7) for seed in range(3)]
 
-    found = study(*base, *twin).against_baseline["twin"]
+    comparison = study(*base, *twin).against_baseline["twin"]
 
-    assert found.difference.mean == 0
-    assert found.verdict == NOT_SEPARABLE
+    assert comparison.difference.mean == 0
+    assert comparison.verdict == NOT_SEPARABLE
 
 
 def test_one_seed_has_an_interval_of_the_test_set_and_no_verdict() -> None:
-    found = study(scored("base", 0, 0.7), scored("new", 0, 0.8)).against_baseline["new"]
+    comparison = study(scored("base", 0, 0.7), scored("new", 0, 0.8)).against_baseline["new"]
 
-    assert found.difference.covers == ("test set",)
-    assert found.verdict == NO_VERDICT
+    assert comparison.difference.covers == ("test set",)
+    assert comparison.verdict == NO_VERDICT
 
 
 @pytest.mark.parametrize("changes", [{"confusions": None}, {"frames": FRAMES[::-1]}])
@@ -76,9 +76,9 @@ def test_without_a_common_test_set_seeds_alone_are_covered(changes: dict[str, An
     base = [scored("base", seed, 0.7) for seed in range(3)]
     new = [scored("new", seed, 0.8, **changes) for seed in range(3)]
 
-    found = study(*base, *new).against_baseline["new"]
+    comparison = study(*base, *new).against_baseline["new"]
 
-    assert found.difference.covers == ("seeds",)
+    assert comparison.difference.covers == ("seeds",)
 
 
 def test_cells_on_other_data_have_no_common_test_set() -> None:
@@ -99,52 +99,52 @@ def test_cell_without_a_result_is_not_compared() -> None:
     assert study(scored("base", 0, 0.7), failed).against_baseline == {}
 
 
-def test_baseline_without_a_result_leaves_nothing_to_compare_with() -> None:
+def test_without_a_result_of_the_baseline_nothing_is_compared() -> None:
     failed = RunRecord("base", 0, "x", "FAILED", settings={})
 
     assert study(failed, scored("new", 0, 0.7)).against_baseline == {}
-    assert class_differences(study(failed, scored("new", 0, 0.7))) == {}
+    assert compare_classes(study(failed, scored("new", 0, 0.7))) == {}
 
 
-def test_best_is_told_from_the_next() -> None:
+def test_best_is_compared_with_the_runner_up() -> None:
     runs = [
         scored(cell, seed, right)
         for cell, right in (("base", 0.7), ("low", 0.6), ("high", 0.8))
         for seed in range(3)
     ]
 
-    found = best_against_next(study(*runs))
+    best_two = compare_best_two(study(*runs))
 
-    assert found is not None
-    assert found[:2] == ("high", "base")
-    assert found[2].verdict == BETTER
+    assert best_two is not None
+    assert best_two[:2] == ("high", "base")
+    assert best_two[2].verdict == BETTER
 
 
-def test_one_cell_alone_has_no_next() -> None:
-    assert best_against_next(study(scored("base", 0, 0.7))) is None
+def test_one_cell_alone_has_no_runner_up() -> None:
+    assert compare_best_two(study(scored("base", 0, 0.7))) is None
 
 
 def test_classes_are_one_family_with_intervals_of_their_own() -> None:
     runs = [scored(c, s, r) for c, r in (("base", 0.7), ("new", 0.8)) for s in range(3)]
 
-    found = class_differences(study(*runs))["new"]
+    comparisons = compare_classes(study(*runs))["new"]
 
-    assert set(found) == {"road", "sky"}
-    assert found["sky"].family == 2
-    assert found["sky"].difference.mean == pytest.approx(
+    assert set(comparisons) == {"road", "sky"}
+    assert comparisons["sky"].family == 2
+    assert comparisons["sky"].difference.mean == pytest.approx(
         np.mean([runs[3 + s].iou["sky"] - runs[s].iou["sky"] for s in range(3)])
     )
 
 
-def test_class_that_a_trial_does_not_have_is_not_compared() -> None:
+def test_class_without_an_iou_is_not_compared() -> None:
     base = scored("base", 0, 0.7)
     new = scored("new", 0, 0.8, iou={"road": 0.5})
 
-    assert list(class_differences(study(base, new))["new"]) == ["road"]
+    assert list(compare_classes(study(base, new))["new"]) == ["road"]
 
 
-def test_frontier_holds_what_nothing_beats_in_both() -> None:
+def test_frontier_holds_the_cells_that_nothing_beats_in_both() -> None:
     latency = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 2.0, "e": math.nan}
     score = {"a": 0.5, "b": 0.7, "c": 0.6, "d": 0.65, "e": 0.9, "f": 0.9}
 
-    assert frontier(latency, score) == ["a", "b"]
+    assert find_frontier(latency, score) == ["a", "b"]

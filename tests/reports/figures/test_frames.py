@@ -1,4 +1,4 @@
-"""Frames chosen by rule, and what is drawn of them."""
+"""The choice of frames, and their pictures."""
 
 import io
 from dataclasses import replace
@@ -6,15 +6,19 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from reports.figures.frames import PANEL_WIDTH, choose, picture
+from reports.figures.frames import (
+    PANEL_WIDTH,
+    choose_frames,
+    draw_frame,
+)
 from reports.records import ExperimentRecord, Sample
 from tests.reports.conftest import finished, record, with_samples
 
 
-def of_frames(right: dict[str, tuple[int, int]]) -> ExperimentRecord:
-    """Two cells; of each frame's ten pixels so many are right (baseline, cell)."""
-    nothing = np.zeros((1, 10), dtype=np.uint8)
-    sample = Sample(np.zeros((1, 10, 3), dtype=np.uint8), nothing, nothing)
+def with_right_pixels(right: dict[str, tuple[int, int]]) -> ExperimentRecord:
+    """Make two cells: frame -> how many of its ten pixels each gets right (baseline, cell)."""
+    pixels = np.zeros((1, 10), dtype=np.uint8)
+    sample = Sample(np.zeros((1, 10, 3), dtype=np.uint8), pixels, pixels)
     runs = []
     for place, cell in enumerate(("base", "new")):
         confusions = np.zeros((len(right), 2, 2), dtype=np.int64)
@@ -31,29 +35,31 @@ def of_frames(right: dict[str, tuple[int, int]]) -> ExperimentRecord:
 
 
 def test_best_median_and_worst_frame_are_chosen() -> None:
-    found = choose(of_frames({"s/1": (5, 5), "s/2": (5, 9), "s/3": (9, 5)}), "new")
+    frames = choose_frames(with_right_pixels({"s/1": (5, 5), "s/2": (5, 9), "s/3": (9, 5)}), "new")
 
-    assert [(c.frame, c.rank) for c in found] == [
+    assert [(frame.name, frame.rank) for frame in frames] == [
         ("s/2", "best"),
         ("s/1", "median"),
         ("s/3", "worst"),
     ]
-    assert found[0].difference > 0 > found[2].difference
+    assert frames[0].difference > 0 > frames[2].difference
 
 
 def test_one_frame_is_shown_once() -> None:
-    assert [c.rank for c in choose(of_frames({"s/1": (5, 6)}), "new")] == ["best"]
+    frames = choose_frames(with_right_pixels({"s/1": (5, 6)}), "new")
+
+    assert [frame.rank for frame in frames] == ["best"]
 
 
-def test_without_samples_of_both_nothing_is_chosen(study: ExperimentRecord) -> None:
-    assert choose(study, "new") == []
+def test_without_samples_of_both_no_frame_is_chosen(study: ExperimentRecord) -> None:
+    assert choose_frames(study, "new") == []
 
 
 def test_picture_shows_where_predictions_differ(study: ExperimentRecord) -> None:
     sampled = with_samples(study)
-    (chosen,) = choose(sampled, "new")
+    (frame,) = choose_frames(sampled, "new")
 
-    with Image.open(io.BytesIO(picture(sampled, "new", chosen))) as image:
+    with Image.open(io.BytesIO(draw_frame(sampled, frame))) as image:
         pixels = np.asarray(image.convert("RGB"))
 
     assert pixels.shape[1] == 5 * PANEL_WIDTH
@@ -61,11 +67,11 @@ def test_picture_shows_where_predictions_differ(study: ExperimentRecord) -> None
     last = middle[4 * PANEL_WIDTH :]
     assert tuple(last[10]) == (235, 235, 235)  # both right
     assert tuple(last[int(3.5 / 6 * PANEL_WIDTH)]) == (30, 100, 200)  # only the cell right
-    assert tuple(last[int(5.5 / 6 * PANEL_WIDTH)]) == (120, 120, 120)  # unlabelled
+    assert tuple(last[int(5.5 / 6 * PANEL_WIDTH)]) == (120, 120, 120)  # not labelled
 
 
 def test_picture_is_the_same_every_time(study: ExperimentRecord) -> None:
     sampled = with_samples(replace(study, name="a"))
-    (chosen,) = choose(sampled, "new")
+    (frame,) = choose_frames(sampled, "new")
 
-    assert picture(sampled, "new", chosen) == picture(sampled, "new", chosen)
+    assert draw_frame(sampled, frame) == draw_frame(sampled, frame)

@@ -69,7 +69,7 @@ def test_names_lie_on_neither_points_nor_lines(tmp_path: Path) -> None:
     with drawing(tmp_path / "a.png", 4) as figure:
         axes = figure.subplots()
         axes.set(xlim=(0, 10), ylim=(35, 50))
-        frontier._label(figure, axes, POINTS, line)
+        frontier._name_points(figure, axes, POINTS, line)
         figure.draw_without_rendering()
         texts = [text.get_window_extent().extents for text in axes.texts]
         boxes = frontier._obstacles(axes, POINTS, line).boxes

@@ -1,8 +1,8 @@
-"""Labels that cover nothing."""
+"""Places of labels that cover nothing."""
 
 import numpy as np
 
-from reports.figures.label_placement import Obstacles, overlap, place
+from reports.figures.label_placement import Obstacles, overlap, place_labels
 
 
 def obstacles(anchors: np.ndarray) -> Obstacles:
@@ -13,9 +13,9 @@ def test_labels_of_crowded_points_overlap_neither_each_other_nor_points() -> Non
     anchors = np.array([[200 + 12 * n, 150 + 9 * (n % 3)] for n in range(10)], dtype=float)
     sizes = np.tile([60.0, 11.0], (10, 1))
 
-    found = place(anchors, sizes, obstacles(anchors), (0, 0, 600, 400))
+    placements = place_labels(anchors, sizes, obstacles(anchors), (0, 0, 600, 400))
 
-    boxes = np.array([placed.box for placed in found])
+    boxes = np.array([placement.box for placement in placements])
     shared = overlap(boxes, boxes) - np.diag(np.diag(overlap(boxes, boxes)))
     assert shared.sum() == 0
     assert overlap(boxes, obstacles(anchors).boxes).sum() == 0
@@ -24,17 +24,21 @@ def test_labels_of_crowded_points_overlap_neither_each_other_nor_points() -> Non
 def test_label_stays_inside_and_beside_its_point() -> None:
     anchors = np.array([[395.0, 295.0]])
 
-    (found,) = place(anchors, np.array([[80.0, 11.0]]), obstacles(anchors), (0, 0, 400, 300))
+    (placement,) = place_labels(
+        anchors, np.array([[80.0, 11.0]]), obstacles(anchors), (0, 0, 400, 300)
+    )
 
-    assert found.box[2] <= 400
-    assert found.box[3] <= 300
-    assert found.leader is None
+    assert placement.box[2] <= 400
+    assert placement.box[3] <= 300
+    assert placement.leader is None
 
 
 def test_same_input_gives_the_same_places() -> None:
     anchors = np.random.default_rng(0).uniform(50, 350, (15, 2))
     sizes = np.tile([70.0, 11.0], (15, 1))
 
-    first, second = (place(anchors, sizes, obstacles(anchors), (0, 0, 400, 400)) for _ in range(2))
+    first, second = (
+        place_labels(anchors, sizes, obstacles(anchors), (0, 0, 400, 400)) for _ in range(2)
+    )
 
     assert first == second

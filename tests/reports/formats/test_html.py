@@ -1,4 +1,4 @@
-"""The page of a report: what is in it, and what it is sorted by."""
+"""The page of a report: its contents, and the values that tables are sorted by."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.formats.html import page, sort_value
+from reports.formats.html import render_page, sort_value
 
 TABLE = """
 | cell | mIoU % | time |
@@ -48,21 +48,23 @@ def test_cell_is_sorted_by_the_number_it_begins_with(text: str, number: float | 
     assert sort_value(text) == number
 
 
-def test_columns_of_numbers_are_marked_and_gaps_too(tmp_path: Path) -> None:
-    text = page("t", TABLE, tmp_path)
+def test_numbers_and_gaps_of_a_column_are_marked(tmp_path: Path) -> None:
+    text = render_page("t", TABLE, tmp_path)
 
     assert values(text, "data-number") == ["36.14", "246.0", "9.88", "86400.0"]
     assert text.count("data-missing") == 2
 
 
 def test_column_with_one_word_is_sorted_as_words(tmp_path: Path) -> None:
-    text = page("t", "| a | b |\n| - | - |\n| x | 1 |\n| y | 2 of 3 |\n| z | many |", tmp_path)
+    text = render_page(
+        "t", "| a | b |\n| - | - |\n| x | 1 |\n| y | 2 of 3 |\n| z | many |", tmp_path
+    )
 
     assert "data-number" not in text
 
 
 def test_infinite_number_is_written_as_scripts_read_it(tmp_path: Path) -> None:
-    text = page("t", "| a |\n| - |\n| inf |\n| -inf |", tmp_path)
+    text = render_page("t", "| a |\n| - |\n| inf |\n| -inf |", tmp_path)
 
     assert values(text, "data-number") == ["Infinity", "-Infinity"]
 
@@ -70,7 +72,7 @@ def test_infinite_number_is_written_as_scripts_read_it(tmp_path: Path) -> None:
 def test_contents_lead_to_every_section(tmp_path: Path) -> None:
     markdown = "# title\n\nIntro.\n\n## One & two\n\n## Per class\n\n### Part\n\n## Per class\n"
 
-    text = page("t", markdown, tmp_path)
+    text = render_page("t", markdown, tmp_path)
 
     assert values(text, "href") == ["#one--two", "#per-class", "#per-class-1"]
     assert [i for i in values(text, " id") if i != "title"] == [
@@ -81,15 +83,15 @@ def test_contents_lead_to_every_section(tmp_path: Path) -> None:
 
 
 def test_short_report_has_no_contents(tmp_path: Path) -> None:
-    assert "<nav" not in page("t", "# a\n\n## b\n\n## c\n", tmp_path)
+    assert "<nav" not in render_page("t", "# a\n\n## b\n\n## c\n", tmp_path)
 
 
-def test_page_without_any_section_is_one(tmp_path: Path) -> None:
-    assert "<p>Nothing.</p>" in page("t", "Nothing.", tmp_path)
+def test_page_without_sections_is_rendered(tmp_path: Path) -> None:
+    assert "<p>Nothing.</p>" in render_page("t", "Nothing.", tmp_path)
 
 
 def test_html_in_text_stays_text(tmp_path: Path) -> None:
-    text = page("<i>", "# <b>x</b>\n\n<script>alert(1)</script>\n", tmp_path)
+    text = render_page("<i>", "# <b>x</b>\n\n<script>alert(1)</script>\n", tmp_path)
 
     assert "<title>&lt;i&gt;</title>" in text
     assert "&lt;b&gt;x&lt;/b&gt;" in text
@@ -98,7 +100,7 @@ def test_html_in_text_stays_text(tmp_path: Path) -> None:
 
 
 def test_only_the_script_inside_may_run(tmp_path: Path) -> None:
-    text = page("t", "x", tmp_path)
+    text = render_page("t", "x", tmp_path)
 
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -107,17 +109,17 @@ def test_only_the_script_inside_may_run(tmp_path: Path) -> None:
     assert policy.endswith(f"script-src 'sha256-{digest}'")
 
 
-def test_nothing_comes_from_elsewhere(tmp_path: Path) -> None:
-    text = page("t", TABLE + "\n![x](https://example.org/x.png)\n", tmp_path)
+def test_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    text = render_page("t", TABLE + "\n![x](https://example.org/x.png)\n", tmp_path)
 
     assert re.findall(r"""(?:https?:|src=|@import|url\()""", text) == []
-    assert "picture not there: x" in text
+    assert "missing picture: x" in text
 
 
 def test_picture_is_part_of_the_page(tmp_path: Path, picture: bytes) -> None:
     (tmp_path / "größe 1.png").write_bytes(picture)
 
-    text = page("t", "![a < b](<größe 1.png>)", tmp_path)
+    text = render_page("t", "![a < b](<größe 1.png>)", tmp_path)
 
     assert base64.b64encode(picture).decode() in text
     assert 'alt="a &lt; b" width="6" height="2"' in text
@@ -127,23 +129,23 @@ def test_picture_is_part_of_the_page(tmp_path: Path, picture: bytes) -> None:
 def test_strip_of_frames_scrolls_by_itself(tmp_path: Path, strip: bytes) -> None:
     (tmp_path / "strip.png").write_bytes(strip)
 
-    assert 'class="strip"' in page("t", "![x](strip.png)", tmp_path)
+    assert 'class="strip"' in render_page("t", "![x](strip.png)", tmp_path)
 
 
 @pytest.mark.parametrize("source", ["gone.png", "../secret.png", "notes.txt", "pictures"])
-def test_what_is_no_picture_of_the_report_is_named(source: str, tmp_path: Path) -> None:
+def test_file_that_is_not_a_picture_of_the_report_is_named(source: str, tmp_path: Path) -> None:
     folder = tmp_path / "report"
     (folder / "pictures").mkdir(parents=True)
     (folder / "notes.txt").write_text("x")
     (tmp_path / "secret.png").write_bytes(b"\x89PNG")
 
-    text = page("t", f"![the frame]({source})", folder)
+    text = render_page("t", f"![the frame]({source})", folder)
 
-    assert '<em class="missing">picture not there: the frame</em>' in text
+    assert '<em class="missing">missing picture: the frame</em>' in text
     assert "<img" not in text
 
 
 def test_table_is_named_by_its_heading(tmp_path: Path) -> None:
-    text = page("t", f"{TABLE}\n## IoU by class\n{TABLE}", tmp_path)
+    text = render_page("t", f"{TABLE}\n## IoU by class\n{TABLE}", tmp_path)
 
     assert values(text, "aria-label") == ["table", "IoU by class"]

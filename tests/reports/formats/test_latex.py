@@ -1,4 +1,4 @@
-"""Tables for a paper: nothing in a name is a command."""
+"""Tables for a paper, in which no name is taken for a command."""
 
 import re
 import shutil
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reports.formats.latex import booktabs, escape
+from reports.formats.latex import escape, write_table
 
 ODD = 'a|b <script> $5 & 100 % #1 x_1 ^~ \\input{x} "q" `c` größe ± × µ Δ'  # noqa: RUF001
 
 
 @pytest.mark.parametrize(
-    ("text", "written"),
+    ("text", "escaped"),
     [
         ("36.14 ± 0.17 (3)", r"36.14 $\pm$ 0.17 (3)"),
         ("-0.26", "$-$0.26"),
@@ -32,14 +32,14 @@ ODD = 'a|b <script> $5 & 100 % #1 x_1 ^~ \\input{x} "q" `c` größe ± × µ Δ'
         ("two\nlines\x00\x1b", "two lines"),
     ],
 )
-def test_text_is_printed_as_it_is(text: str, written: str) -> None:
-    assert escape(text) == written
+def test_text_is_printed_as_it_is(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
 
 
-def test_table_has_the_parts_of_one() -> None:
-    found = booktabs("A & B", "tab:a b_c", ["cell", "mIoU %"], [["fcn", "36.1"], ["tma", "-"]])
+def test_whole_table() -> None:
+    table = write_table("A & B", "tab:a b_c", ["cell", "mIoU %"], [["fcn", "36.1"], ["tma", "-"]])
 
-    assert found == (
+    assert table == (
         "% Needs \\usepackage{booktabs}.\n"
         "\\begin{table}\n\\centering\n\\caption{A \\& B}\n\\label{tab:a-b_c}\n"
         "\\begin{tabular}{@{}lr@{}}\n\\toprule\ncell & mIoU \\% \\\\\n\\midrule\n"
@@ -47,8 +47,8 @@ def test_table_has_the_parts_of_one() -> None:
     )
 
 
-def test_odd_names_do_not_part_a_row() -> None:
-    row = booktabs(ODD, "t", ["cell", ODD], [[ODD, ODD]]).splitlines()[-4]
+def test_odd_names_do_not_split_a_row() -> None:
+    row = write_table(ODD, "t", ["cell", ODD], [[ODD, ODD]]).splitlines()[-4]
 
     assert len(re.findall(r"(?<!\\)&", row)) == 1
     assert not re.search(r"(?<!\\)[%#_]", row.replace("\\\\", ""))
@@ -56,35 +56,35 @@ def test_odd_names_do_not_part_a_row() -> None:
 
 
 def test_letters_that_pdflatex_lacks_are_kept_and_named() -> None:
-    found = booktabs("c", "t", ["cell"], [["记忆 é"]])
+    table = write_table("c", "t", ["cell"], [["记忆 é"]])
 
-    assert "% Needs XeLaTeX or LuaLaTeX, and a font that has these: 忆 记\n" in found
-    assert "\n记忆 é \\\\\n" in found
+    assert "% Needs XeLaTeX or LuaLaTeX, and a font with these letters: 忆 记\n" in table
+    assert "\n记忆 é \\\\\n" in table
 
 
 def test_ordinary_table_needs_no_other_engine() -> None:
-    assert "XeLaTeX" not in booktabs(ODD, "t", ["cell"], [["tma – “x” €"]])  # noqa: RUF001
+    assert "XeLaTeX" not in write_table(ODD, "t", ["cell"], [["tma – “x” €"]])  # noqa: RUF001
 
 
 @pytest.mark.parametrize("rows", [[["a"]], [["a", "b", "c"]]])
 def test_row_of_another_length_is_refused(rows: list[list[str]]) -> None:
     with pytest.raises(ValueError, match="every row needs 2 columns"):
-        booktabs("c", "t", ["cell", "mIoU"], rows)
+        write_table("c", "t", ["cell", "mIoU"], rows)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
-def test_pdflatex_takes_it(tmp_path: Path) -> None:
+def test_pdflatex_compiles_it(tmp_path: Path) -> None:
     rows = [[ODD, "-0.26"], ["[0, 1]", "36.1 ± 0.2"], ["*best*", "-"]]
-    table = booktabs(ODD, "tab:x", ["cell", "mIoU %"], rows)
+    table = write_table(ODD, "tab:x", ["cell", "mIoU %"], rows)
     (tmp_path / "paper.tex").write_text(
         "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage{booktabs}\n"
         f"\\begin{{document}}\n{table}\\end{{document}}\n",
         encoding="utf-8",
     )
 
-    done = subprocess.run(
+    result = subprocess.run(
         ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"],
         cwd=tmp_path, capture_output=True, text=True, errors="replace",
     )  # fmt: skip
 
-    assert done.returncode == 0, done.stdout[-2000:]
+    assert result.returncode == 0, result.stdout[-2000:]

@@ -1,4 +1,4 @@
-"""What a report leaves beside itself, and reads back."""
+"""The records of a report as files."""
 
 import csv
 import json
@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from reports.formats.arrays import ReportError
-from reports.formats.results_json import load, plain, save
+from reports.formats.results_json import load, normalise, save
 from reports.records import ExperimentRecord, RunRecord, Sample
 from tests.reports.conftest import finished, record
 
 ROOT = Path(__file__).parents[3]
 FILES = ("results.json", "confusions.npz", "curves.csv")
-LONG = ("frames", "classes", "confusions", "curves", "samples", "pictures")
+ELSEWHERE = ("frames", "classes", "confusions", "curves", "samples")
 
 
 def odd() -> ExperimentRecord:
-    """Names, numbers and gaps that a careless writer loses."""
+    """Make an experiment with names, numbers and gaps that a careless writer loses."""
     confusions = np.arange(2 * 3 * 3, dtype=np.int64).reshape(2, 3, 3)
     kept = {"frames": ["s/1", "s/2"], "classes": ["a|b", "<c>", "größe"], "confusions": confusions}
     values = {"miou": math.nan, "best": math.inf, "worst": -math.inf, "tenth": 0.1, "zero": -0.0}
@@ -46,7 +46,7 @@ def odd() -> ExperimentRecord:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal in type and value, NaN included; -0.0 is not 0.0."""
+    """Tell whether values are equal in type too; NaN equals itself, -0.0 is not 0.0."""
     if isinstance(one, ExperimentRecord | RunRecord):
         names = [field.name for field in fields(one)]
         return all(same(getattr(one, name), getattr(other, name)) for name in names)
@@ -60,36 +60,36 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_odd_record_comes_back_as_it_was(tmp_path: Path) -> None:
-    before = plain(odd())
+    before = normalise(odd())
 
     save(odd(), tmp_path)
 
     assert same(before, load(tmp_path))
 
 
-def test_plain_record_says_the_same_in_pythons_own_types() -> None:
+def test_normalised_record_has_pythons_own_types() -> None:
     run = finished("a", np.int64(3), 0.4, iou={"sky": np.float32(0.5)}, classes=["sky"])
     run = replace(run, settings={"bins": (1, 3)}, confusions=None, curves={"x": [(np.int64(1), 2)]})
 
-    (found,) = plain(record([run])).runs
+    (normalised,) = normalise(record([run])).runs
 
-    assert type(found.seed) is int
-    assert same(found.iou, {"sky": 0.5})
-    assert same(found.settings, {"bins": [1, 3]})
-    assert same(found.curves, {"x": ((1, 2.0),)})
-    assert found.classes == ("sky",)
+    assert type(normalised.seed) is int
+    assert same(normalised.iou, {"sky": 0.5})
+    assert same(normalised.settings, {"bins": [1, 3]})
+    assert same(normalised.curves, {"x": ((1, 2.0),)})
+    assert normalised.classes == ("sky",)
 
 
-def test_plain_record_keeps_samples() -> None:
+def test_normalised_record_keeps_samples() -> None:
     sample = Sample(*(np.zeros(shape, dtype=np.uint8) for shape in ((2, 2, 3), (2, 2), (2, 2))))
     run = finished("a", 0, 0.4, samples={"s/1": sample})
 
-    (found,) = plain(record([run])).runs
+    (normalised,) = normalise(record([run])).runs
 
-    assert found.samples["s/1"] is sample
+    assert normalised.samples["s/1"] is sample
 
 
-def test_second_writing_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_saving_again_writes_the_same_bytes(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     first.mkdir()
     second.mkdir()
@@ -121,14 +121,14 @@ def test_every_field_is_saved(tmp_path: Path) -> None:
 
     content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert set(content["experiment"]) == {f.name for f in fields(ExperimentRecord)} - {"runs"}
-    assert set(content["trials"][0]) == {f.name for f in fields(RunRecord)} - set(LONG)
+    assert set(content["trials"][0]) == {f.name for f in fields(RunRecord)} - set(ELSEWHERE)
 
 
 def test_every_field_is_documented() -> None:
     text = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
 
-    shown = [field.name for kind in (ExperimentRecord, RunRecord) for field in fields(kind)]
-    assert [name for name in shown if f"`{name}`" not in text] == []
+    names = [field.name for kind in (ExperimentRecord, RunRecord) for field in fields(kind)]
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 def test_frames_are_stored_once(tmp_path: Path) -> None:
@@ -148,9 +148,9 @@ def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
 
     save(record([run]), tmp_path)
 
-    (found,) = load(tmp_path).runs
-    assert found.confusions is not None
-    assert found.confusions.item() == 2**40
+    (loaded,) = load(tmp_path).runs
+    assert loaded.confusions is not None
+    assert loaded.confusions.item() == 2**40
 
 
 def test_curves_are_a_table(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_curves_are_a_table(tmp_path: Path) -> None:
         ]
 
 
-def test_text_that_is_no_utf8_is_saved(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_is_saved(tmp_path: Path) -> None:
     run = finished("a", 0, 0.4, message="no file \udc80")
 
     save(record([run]), tmp_path)
@@ -174,21 +174,21 @@ def test_text_that_is_no_utf8_is_saved(tmp_path: Path) -> None:
 
 
 def test_two_trials_with_one_id_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="2 trials of study have the id 'a-0'"):
+    with pytest.raises(ReportError, match="2 trials of study share the id 'a-0'"):
         save(record([finished("a", 0, 0.4), finished("a", 0, 0.5)]), tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
-        ({"path": Path("x")}, "cannot save settings.path: .*Path.* is neither"),
-        ({"deep": {1: "x"}}, "cannot save settings.deep: its key 1 is no text"),
+        ({"path": Path("x")}, "cannot save settings.path: .*Path.* is not a number"),
+        ({"deep": {1: "x"}}, "cannot save settings.deep: its key 1 is not a string"),
     ],
 )
 def test_field_that_cannot_be_saved_is_named(
-    settings: dict[str, Any], said: str, tmp_path: Path
+    settings: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ReportError, match=said):
+    with pytest.raises(ReportError, match=message):
         save(record([finished("a", 0, 0.4, settings=settings)]), tmp_path)
 
 
@@ -221,43 +221,46 @@ def test_file_that_was_cut_off_is_named(name: str, tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def _lacks(content: Any) -> None:
+def _remove_field(content: Any) -> None:
     del content["trials"][1]["cell"]
 
 
-def _unknown(content: Any) -> None:
+def _add_field(content: Any) -> None:
     content["experiment"]["note"] = ""
 
 
-def _text(content: Any) -> None:
+def _write_seed_as_text(content: Any) -> None:
     content["trials"][0]["seed"] = "0"
 
 
-def _word(content: Any) -> None:
+def _make_number_a_word(content: Any) -> None:
     content["trials"][0]["metrics"]["miou"] = {"number": "many"}
 
 
-def _other(content: Any) -> None:
+def _raise_format(content: Any) -> None:
     content["format"] = 2
 
 
-def _renamed(content: Any) -> None:
+def _rename_trial(content: Any) -> None:
     content["trials"][0]["trial_id"] = "other"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (_lacks, "results.json is damaged: trial 2: cell: Field required"),
-        (_unknown, "results.json is damaged: experiment: note: Extra inputs"),
-        (_text, "results.json is damaged: trial 1: seed: Input should be a valid integer"),
-        (_word, "results.json is damaged: trial 1: .*'many'"),
-        (_other, "results.json: format is 2, not 1: made by another version"),
-        (_renamed, "confusions.npz is not of the trials in results.json"),
+        (_remove_field, "results.json is damaged: trial 2: cell: Field required"),
+        (_add_field, "results.json is damaged: experiment: note: Extra inputs"),
+        (
+            _write_seed_as_text,
+            "results.json is damaged: trial 1: seed: Input should be a valid integer",
+        ),
+        (_make_number_a_word, "results.json is damaged: trial 1: .*'many'"),
+        (_raise_format, "results.json has format 2 instead of 1: cannot read it"),
+        (_rename_trial, "confusions.npz does not list the trials of results.json"),
     ],
 )
 def test_results_that_were_changed_are_refused(
-    change: Callable[[Any], None], said: str, tmp_path: Path
+    change: Callable[[Any], None], message: str, tmp_path: Path
 ) -> None:
     save(odd(), tmp_path)
     path = tmp_path / "results.json"
@@ -265,7 +268,7 @@ def test_results_that_were_changed_are_refused(
     change(content)
     path.write_text(json.dumps(content))
 
-    with pytest.raises(ReportError, match=said):
+    with pytest.raises(ReportError, match=message):
         load(tmp_path)
 
 
@@ -274,7 +277,7 @@ def test_curves_that_lack_a_line_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "curves.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
 
-    with pytest.raises(ReportError, match="curves.csv is damaged: it has 2 rows, not 3"):
+    with pytest.raises(ReportError, match="curves.csv is damaged: it has 2 rows instead of 3"):
         load(tmp_path)
 
 
@@ -283,7 +286,7 @@ def test_curve_of_an_unknown_trial_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "curves.csv").open("a") as file:
         file.write("else,train/loss,1,0.5\n")
 
-    with pytest.raises(ReportError, match="curves.csv has a trial 'else'"):
+    with pytest.raises(ReportError, match="curves.csv lists trial 'else', which results"):
         load(tmp_path)
 
 

@@ -40,7 +40,8 @@ def test_columns_that_would_be_empty_are_left_out(study: ExperimentRecord) -> No
     few = report_columns(rows_of(record(study.runs, costs=clip_only)))
 
     assert [heading for heading in whole if heading not in few] == [
-        "latency ms, streaming (p95)", "streaming, ratio", "GFLOPs", "inference memory, MiB",
+        "streaming latency, ms (p95)", "streaming latency, ratio", "GFLOPs",
+        "peak inference memory, MiB",
     ]  # fmt: skip
 
 
@@ -49,14 +50,14 @@ def test_published_figures_have_columns_of_their_own(study: ExperimentRecord) ->
 
     columns = report_columns(rows_of(record(study.runs, published=published)))
 
-    assert "published mIoU % (another protocol)" in columns
-    assert "published time" not in columns
+    assert "published mIoU % (other protocol)" in columns
+    assert "published training time" not in columns
 
 
 def test_interval_for_all_cells_takes_three_cells(study: ExperimentRecord) -> None:
     more = record([*study.runs, *(finished("more", seed, 0.4) for seed in range(3))])
 
-    heading = "95 % interval for all cells at once"
+    heading = "95 % interval, all cells at once"
 
     assert heading not in report_columns(rows_of(study))
     assert heading in report_columns(rows_of(more))
