@@ -1,0 +1,54 @@
+"""Short trainings on any device, and what is compared of them."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import TINY_MEMORY
+from tests.device import DEVICE
+from vss.data import synthetic
+from vss.training.loop import TrialResult, train
+from vss.training.multi_gpu import ALONE, Workers
+from vss.trial.directory import TrialDirectory
+from vss.trial_config import TrialConfig
+
+# Nothing is drawn on the device, and the size of a step follows that of the gradient.
+STEADY: dict[str, Any] = {
+    **TINY_MEMORY, "dropout": 0.0, "steps": 6, "batch_size": 4, "optimizer": "sgd",
+    "learning_rate": 1e-2,
+}  # fmt: skip
+
+
+def run(
+    config: TrialConfig,
+    folder: Path,
+    cache: Path,
+    device: torch.device = DEVICE,
+    workers: Workers = ALONE,
+    **options: Any,
+) -> TrialResult | None:
+    """Train a trial on synthetic data."""
+    return train(
+        config,
+        synthetic.load(config, None),
+        TrialDirectory(folder, config, read_only=workers.rank > 0),
+        cache=cache,
+        device=device,
+        threads=1,
+        workers=workers,
+        **options,
+    )
+
+
+def losses(folder: Path, config: TrialConfig) -> list[float]:
+    """Return the loss of every step."""
+    lines = (folder / config.trial_id / "curves.csv").read_text().splitlines()
+    return [float(line.split(",")[2]) for line in lines if line.startswith("train/loss")]
+
+
+def weights(folder: Path, config: TrialConfig) -> torch.Tensor:
+    """Return all weights as one vector."""
+    state = load_file(folder / config.trial_id / "weights.safetensors")
+    return torch.cat([state[name].flatten().double() for name in sorted(state)])
