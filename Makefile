@@ -1,16 +1,21 @@
-# Two commands do all the set-up: make demo, make test.
+# Two commands do all the set-up: make demo, make test. On a machine with a GPU and PyTorch alone:
+# make gpu [WHEELS=DIR] [DEVICE=cpu] [FRESH=1], which needs no set-up.
 PYTHON ?= python3
+DEVICE ?= cuda
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint format clean
+.PHONY: demo test gpu check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+gpu:
+	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)
 
 check: lint test
 

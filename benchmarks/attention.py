@@ -2,10 +2,10 @@
 
     python benchmarks/attention.py [--device cuda] [--dtype bfloat16] [--read full] [--threads 2]
 
-Both forms of a row are called in turn in one process (medians), and the peak memory that each adds
-is taken in a process of its own (CPU) or from the allocator (CUDA). Inputs are projected queries,
-keys and values of batch 1 with the published widths: 64 and 256, for criss-cross 64 and 512. The
-published forms are written out below.
+Both forms of a row take turns in one process (medians). The peak memory that each adds is measured
+in a process of its own (CPU) or by the allocator (CUDA). Inputs are projected queries, keys and
+values of batch 1 with the published widths: 64 and 256, for criss-cross 64 and 512. The published
+forms are written out below.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def our_pyramid(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def published_pyramid(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """The three-dimensional pooling of ANN: the whole clip, each time again."""
+    """The three-dimensional pooling of ANN, over the whole clip at every call."""
     return plain(
         query,
         *(
@@ -79,15 +79,15 @@ def our_criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def published_criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """CCNet: logits of all axes joined, the own place -inf in all but one of them."""
+    """CCNet: the logits of all axes are joined; all axes but one mask the query's own place."""
     axes = axes_of(query)
     logits = []
     for number, axis in enumerate(axes):
         dim = AXES[axis]
         along = query.movedim(dim, 3) @ key.movedim(dim, 3).mT
         if number < len(axes) - 1:
-            own = torch.eye(along.shape[-1], dtype=torch.bool, device=along.device)
-            along = along + torch.zeros_like(along).masked_fill(own, -torch.inf)
+            own_place = torch.eye(along.shape[-1], dtype=torch.bool, device=along.device)
+            along = along + torch.zeros_like(along).masked_fill(own_place, -torch.inf)
         logits.append(along.movedim(3, dim))
     weights = torch.softmax(torch.cat(logits, dim=4), dim=4)
     parts = weights.split([x.shape[4] for x in logits], dim=4)
@@ -126,32 +126,33 @@ def call(read: Read, inputs: list[Tensor], backward: bool) -> None:
 
 
 def medians(reads: list[Read], inputs: list[Tensor], backward: bool, seconds: float) -> list[float]:
-    """Median seconds of each, called in turn."""
+    """Return the median seconds of each read; they take turns."""
     for read in reads:
         call(read, inputs, backward)
-    found: list[list[float]] = [[] for _ in reads]
-    ends = time.perf_counter() + seconds * len(reads)
-    while time.perf_counter() < ends or len(found[0]) < 3:
-        for read, times in zip(reads, found, strict=True):
-            begun = time.perf_counter()
+    times: list[list[float]] = [[] for _ in reads]
+    end = time.perf_counter() + seconds * len(reads)
+    while time.perf_counter() < end or len(times[0]) < 3:
+        for read, durations in zip(reads, times, strict=True):
+            start = time.perf_counter()
             call(read, inputs, backward)
-            times.append(time.perf_counter() - begun)
-    return [statistics.median(times) for times in found]
+            durations.append(time.perf_counter() - start)
+    return [statistics.median(durations) for durations in times]
 
 
+MAPS = {"45x60": (45, 60), "80x80": (80, 80)}
 Row = tuple[str, tuple[int, int], int, bool]  # read, map, frames, with a backward pass
 
 
-def inputs_of(row: Row, given: argparse.Namespace) -> list[Tensor]:
+def inputs_of(row: Row, options: argparse.Namespace) -> list[Tensor]:
     torch.manual_seed(0)
-    made = CASES[row[0]][2](row[1], row[2])
-    return [x.to(given.device, getattr(torch, given.dtype)) for x in made]
+    inputs = CASES[row[0]][2](row[1], row[2])
+    return [x.to(options.device, getattr(torch, options.dtype)) for x in inputs]
 
 
-def peak_mib(row: Row, which: int, given: argparse.Namespace) -> float:
-    """Memory that one call adds."""
-    if given.device == "cuda":
-        read, inputs = CASES[row[0]][which], inputs_of(row, given)
+def peak_mib(row: Row, form: int, options: argparse.Namespace) -> float:
+    """Return the memory that one call of a form adds: 0 is ours, 1 the published one."""
+    if options.device == "cuda":
+        read, inputs = CASES[row[0]][form], inputs_of(row, options)
         call(read, inputs, row[3])
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
@@ -161,20 +162,20 @@ def peak_mib(row: Row, which: int, given: argparse.Namespace) -> float:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["vss.models.attention"])
     receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=_send_peak, args=(row, which, given, send))
+    process = context.Process(target=_send_peak, args=(row, form, options, send))
     process.start()
-    found: float = receive.recv()
+    peak: float = receive.recv()
     process.join()
-    return found
+    return peak
 
 
-def _send_peak(row: Row, which: int, given: argparse.Namespace, send: Connection) -> None:
-    torch.set_num_threads(given.threads)
-    inputs = inputs_of(row, given)
+def _send_peak(row: Row, form: int, options: argparse.Namespace, send: Connection) -> None:
+    torch.set_num_threads(options.threads)
+    inputs = inputs_of(row, options)
     small = [x[..., :8, :8] if row[0] != "criss-cross" else x[:, :, :8, :8] for x in inputs]
-    call(CASES[row[0]][which], small, row[3])  # libraries' own buffers
+    call(CASES[row[0]][form], small, row[3])  # libraries' own buffers
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    call(CASES[row[0]][which], inputs, row[3])
+    call(CASES[row[0]][form], inputs, row[3])
     send.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
@@ -182,32 +183,38 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    parser.add_argument("--seconds", type=float, default=1.0, help="about, for each form and row")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="for each form of a row, and at least 3 calls"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--read", action="append", choices=list(CASES), help="default: all")
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    parser.add_argument("--map", action="append", choices=list(MAPS), help="default: all")
+    parser.add_argument("--frames", type=int, nargs="+", default=(1, 2, 4))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     rows: list[Row] = [
-        (name, size, frames, backward)
-        for name in given.read or CASES
-        for size in ((45, 60), (80, 80))
-        for frames in (1, 2, 4)
+        (name, MAPS[size], frames, backward)
+        for name in options.read or CASES
+        for size in options.map or MAPS
+        for frames in options.frames
         for backward in (False, True)
     ]
-    about = describe(torch.device(given.device), given.threads)
-    print(f"{about['device']}, threads: {given.threads}, PyTorch {torch.__version__}, ", end="")
-    print(f"Python {platform.python_version()}, {given.dtype}. Ratio: published / ours.\n")
+    facts = describe(torch.device(options.device), options.threads)
+    print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
+    print(f"Python {platform.python_version()}, {options.dtype}. Ratio: published / ours.\n")
     print("| read | map | T | mode | ours, ms | published, ms | ratio ", end="")
     print("| ours, MiB | published, MiB | ratio |\n|---|---|--:|---|" + "--:|" * 6)
     for row in rows:
         name, (height, width), frames, backward = row
-        own, other = (peak_mib(row, which, given) for which in (0, 1))
-        times = medians(list(CASES[name][:2]), inputs_of(row, given), backward, given.seconds)
+        our_mib, published_mib = (peak_mib(row, form, options) for form in (0, 1))
+        ours, published = medians(
+            list(CASES[name][:2]), inputs_of(row, options), backward, options.seconds
+        )
         print(
             f"| {name} | {height}x{width} | {frames} | "
-            f"{'forward, backward' if backward else 'forward'} | {1e3 * times[0]:.1f} | "
-            f"{1e3 * times[1]:.1f} | {times[1] / times[0]:.2f} | {own:.0f} | {other:.0f} | "
-            f"{other / max(own, 0.1):.1f} |",
+            f"{'forward, backward' if backward else 'forward'} | {1e3 * ours:.2f} | "
+            f"{1e3 * published:.2f} | {published / ours:.2f} | {our_mib:.0f} | "
+            f"{published_mib:.0f} | {published_mib / max(our_mib, 0.1):.1f} |",
             flush=True,
         )
 

@@ -1,8 +1,8 @@
-"""What loading costs a training: `python benchmarks/data.py [--device cuda]`.
+"""The cost of loading in a training: `python benchmarks/data.py [--device cuda]`.
 
 Prints a table: reading a batch from the decoded cache, augmenting it, and the whole step, with the
 share of the step that is not the network. On CUDA the next batch is read while the device works:
-`waits` is how long a step waits for its batch to be read, on the CPU the whole reading.
+`waits` is how long a step waits for its batch; on the CPU that is the whole reading.
 """
 
 import argparse
@@ -53,28 +53,28 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure every case and print its row."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=8)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    device = torch.device(given.device)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     print(
-        f"{today}, {device_name(device)}, threads: {given.threads}, PyTorch {torch.__version__}, "
+        f"{today}, {device_name(device)}, threads: {options.threads}, PyTorch {torch.__version__}, "
     )
-    print(f"Python {platform.python_version()}, batch 8, bf16, medians of {given.steps} steps\n")
+    print(f"Python {platform.python_version()}, batch 8, bf16, medians of {options.steps} steps\n")
     print("| training | read, ms | read and augment, ms | step, ms | share | waits, ms |")
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in CASES.items():
             config = parse({**BASE, **settings})
-            times = _measure(config, _video(config, Path(folder)), device, given.steps)
-            shown = [f"{1000 * seconds:.1f}" for seconds in times]
+            times = _measure(config, _video(config, Path(folder)), device, options.steps)
+            reading, augmenting, stepping, waiting = (f"{1000 * seconds:.1f}" for seconds in times)
             share = times[1] / times[2]
-            print(f"| {name} | {' | '.join(shown[:3])} | {share:.1%} | {shown[3]} |")
+            print(f"| {name} | {reading} | {augmenting} | {stepping} | {share:.1%} | {waiting} |")
 
 
 def _measure(
@@ -89,10 +89,10 @@ def _measure(
     waits: list[float] = []
 
     def step(number: int) -> None:
-        ahead, started = batches._ahead.get(number), time.perf_counter()
+        ahead, start = batches._ahead.get(number), time.perf_counter()
         if ahead is not None:
             ahead.result()
-            waits.append(time.perf_counter() - started)
+            waits.append(time.perf_counter() - start)
         images, labels = batches.of(number)
         with autocast(config, device):
             outputs = model(images)
@@ -110,18 +110,18 @@ def _measure(
 
 
 def _median(run: Callable[[int], object], steps: int, device: torch.device) -> float:
-    taken = []
+    durations = []
     for number in range(steps + 2):
         synchronise(device)
-        started = time.perf_counter()
+        start = time.perf_counter()
         run(number)
         synchronise(device)
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken[2:]))
+        durations.append(time.perf_counter() - start)
+    return float(np.median(durations[2:]))
 
 
 def _video(config: TrialConfig, folder: Path) -> DecodedVideo:
-    """A decoded cache of 200 frames as CamVid's, in a memory-mapped file as in a training."""
+    """Return a cache of 200 frames like CamVid's, memory-mapped as in a training."""
     size = (config.frame_height, config.frame_width)
     rng = np.random.default_rng(0)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (200, *size, 3))

@@ -2,10 +2,9 @@
 
     python benchmarks/networks.py [--device cuda] [--threads 2] [--seconds 20]
 
-ResNet-18, 512 head channels, memory 4, batch 1, 360x480 for inference; a training step at
+ResNet-18, 512 head channels, memory 4; inference at batch 1 and 360x480, a training step at
 `--train-size`. The published form encodes the frames of a clip one after the other, in PyTorch's
-default layout. Both forms of a
-row are called in turn in one process; medians.
+default layout. All forms of a table take turns in one process; medians.
 """
 
 import argparse
@@ -39,7 +38,7 @@ def config(head: str, precision: str = "fp32") -> TrialConfig:
 
 
 def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
-    """Frame after frame through the backbone, the current one first, as TMANet does."""
+    """Encode frame after frame, the current one first, as TMANet does."""
     current = Features(*model.backbone(clip[:, -1]))
     past = [model.backbone(frame) for frame in clip[:, :-1].unbind(dim=1)]
     memory = tuple(
@@ -55,26 +54,26 @@ def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
 
 
 def as_published(model: VideoSegmenter) -> VideoSegmenter:
-    """The same network in PyTorch's default layout."""
+    """Return the same network in PyTorch's default layout."""
     return copy.deepcopy(model).to(memory_format=torch.contiguous_format)
 
 
 def in_turn(calls: dict[str, Callable[[], object]], seconds: float, cuda: bool) -> dict[str, float]:
-    """Median seconds of each, called one after the other, round by round."""
+    """Return the median seconds of each call; they take turns, round by round."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
-    ends = time.perf_counter() + seconds
-    while time.perf_counter() < ends or len(next(iter(times.values()))) < 3:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < 3:
         for name, call in calls.items():
             if cuda:
                 torch.cuda.synchronize()
-            begun = time.perf_counter()
+            start = time.perf_counter()
             call()
             if cuda:
                 torch.cuda.synchronize()
-            times[name].append(time.perf_counter() - begun)
-    return {name: statistics.median(found) for name, found in times.items()}
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(durations) for name, durations in times.items()}
 
 
 def inference_calls(device: torch.device) -> dict[str, Callable[[], object]]:
@@ -122,31 +121,35 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=60.0, help="about, for each table")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="for each table, and at least 3 rounds"
+    )
     parser.add_argument("--train-size", type=int, nargs=2, default=(240, 320))
     parser.add_argument("--train-batch", type=int, default=2)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    device = torch.device(given.device)
+    device = torch.device(options.device)
     cuda = device.type == "cuda"
-    about = describe(device, given.threads)
-    print(f"{about['device']}, threads: {given.threads}, PyTorch {torch.__version__}, ", end="")
+    facts = describe(device, options.threads)
+    print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}\n")
-    found = in_turn(inference_calls(device), given.seconds, cuda)
+    medians = in_turn(inference_calls(device), options.seconds, cuda)
     print("| inference, 360x480, fp32 | ms | against its clip | against TMA's published loop |")
     print("|---|--:|--:|--:|")
-    for name, seconds in found.items():
-        clip = found[f"{name.split(',')[0]}, clip"]
-        first = found["tma, published loop"]
-        print(f"| {name} | {1e3 * seconds:.0f} | {clip / seconds:.2f} | {first / seconds:.2f} |")
-    size = tuple(given.train_size)
-    found = in_turn(training_calls(device, size, given.train_batch), given.seconds, cuda)
-    print(f"\n| training step of tma, {size[0]}x{size[1]}, batch {given.train_batch} | ms ", end="")
+    for name, seconds in medians.items():
+        clip = medians[f"{name.split(',')[0]}, clip"]
+        loop = medians["tma, published loop"]
+        print(f"| {name} | {1e3 * seconds:.1f} | {clip / seconds:.2f} | {loop / seconds:.2f} |")
+    size = tuple(options.train_size)
+    medians = in_turn(training_calls(device, size, options.train_batch), options.seconds, cuda)
+    print(
+        f"\n| training step of tma, {size[0]}x{size[1]}, batch {options.train_batch} | ms ", end=""
+    )
     print("| against the published loop in fp32 |\n|---|--:|--:|")
-    for name, seconds in found.items():
-        ratio = found["published loop, fp32"] / seconds
-        print(f"| {name} | {1e3 * seconds:.0f} | {ratio:.2f} |")
+    for name, seconds in medians.items():
+        ratio = medians["published loop, fp32"] / seconds
+        print(f"| {name} | {1e3 * seconds:.1f} | {ratio:.2f} |")
 
 
 if __name__ == "__main__":

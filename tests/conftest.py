@@ -1,14 +1,15 @@
-"""Small things that many tests need."""
+"""Trials, spec files and painted data that many tests share.
+
+Nothing of the service is imported before a fixture needs it: tests of `vss` run without it.
+"""
 
 import gc
 import os
 import shutil
-import socket
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from orchestrator.settings import Settings, load_settings
-from orchestrator.tracking.tracker import Tracker
-from vss.media.video import VideoFile
 from vss.training.inputs import TrialInputs
 from vss.training.loop import train
 from vss.trial_config import TrialConfig, parse
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
+    from orchestrator.tracking.tracker import Tracker
 
 # The smallest network and dataset on which everything still happens.
 TINY: dict[str, Any] = {
@@ -91,15 +93,22 @@ def save_weights(state: Mapping[str, torch.Tensor], file: Path) -> None:
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
 
 
-TRAINED = tiny(head="tma", memory_length=2, frame_stride=2)  # what `trained_storage` holds
+TRAINED = tiny(head="tma", memory_length=2, frame_stride=2)  # the trial in `trained_storage`
 
 
 @pytest.fixture(autouse=True)
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A home of the test's own; nothing of the user's environment is seen."""
+def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test a home of its own and hide the user's environment."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VSS_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def settings(_own_environment: None) -> "Settings":
+    """The settings that the test's own environment yields."""
+    from orchestrator.settings import load_settings
+
     return load_settings()
 
 
@@ -135,7 +144,9 @@ def trained_storage(tmp_path_factory: pytest.TempPathFactory, synthetic_cache: P
 
 
 def paint_video(path: Path, frames: int = 6, size: tuple[int, int] = (46, 34)) -> Path:
-    """Write a video at 25 frames a second; a light bar moves over a dark ground."""
+    """Write a video at 25 frames a second in which a light bar crosses a dark background."""
+    from vss.media.video import VideoFile
+
     file = VideoFile(path, Fraction(25), Fraction(1, 25))
     for number in range(frames):
         pixels = np.full((size[1], size[0], 3), 40, dtype=np.uint8)
@@ -184,14 +195,18 @@ def real_camvid() -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables, which take seconds to make."""
+    from orchestrator.tracking.tracker import Tracker
+
     folder = tmp_path_factory.mktemp("mlflow")
     Tracker(f"sqlite:///{folder / 'mlflow.db'}", folder / "unused")
     return folder / "mlflow.db"
 
 
 @pytest.fixture
-def tracker(empty_store: Path, settings: Settings) -> Tracker:
-    """A store of the test's own. Its experiment keeps artifacts where the first store was made."""
+def tracker(empty_store: Path, settings: "Settings") -> "Tracker":
+    """A store of the test's own, though its experiment keeps artifacts beside the template."""
+    from orchestrator.tracking.tracker import Tracker
+
     settings.home.mkdir(parents=True, exist_ok=True)
     shutil.copy(empty_store, settings.home / "mlflow.db")
     return Tracker(settings.tracking_uri, settings.artifacts)
@@ -210,32 +225,3 @@ def write_spec(tmp_path: Path) -> SpecWriter:
         return path
 
     return write
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a PostgreSQL server of the tests' own; needs its programs, not a running one."""
-    found = shutil.which("initdb") or next(
-        iter(sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)), None
-    )
-    if found is None:
-        pytest.skip("needs the programs of a PostgreSQL server (Debian: postgresql)")
-    programs = Path(found).resolve().parent
-    folder = tmp_path_factory.mktemp("postgres")
-    # PostgreSQL refuses to run as root.
-    user: dict[str, Any] = {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}
-    if user:
-        for path in (folder, *folder.parents[:2]):
-            path.chmod(0o755)
-        shutil.chown(folder, "nobody")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    initdb = [programs / "initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync"]
-    server = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options]
-    subprocess.run(initdb, check=True, capture_output=True, **user)
-    subprocess.run([*server, "start"], check=True, stdout=subprocess.DEVNULL, **user)
-    yield f"postgresql+psycopg://tests@127.0.0.1:{port}"
-    subprocess.run([*server, "-m", "immediate", "stop"], check=True, capture_output=True, **user)

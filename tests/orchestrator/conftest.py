@@ -1,8 +1,13 @@
-"""A job that takes a second; the command line as a function."""
+"""A job that takes a second, the command line as a function, and a PostgreSQL server."""
 
 import dataclasses
 import json
+import os
 import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +44,7 @@ def tracked(job: Job, uri: str, settings: Settings) -> Job:
 
 
 class Run:
-    """What a command left behind."""
+    """The exit code and the output of a command."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -54,21 +59,49 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  #
     monkeypatch.setenv("COLUMNS", "150")
 
     def command(*arguments: object) -> Run:
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_info:
             main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return Run(int(ended.value.code or 0), said.out, said.err)
+        output = capsys.readouterr()
+        return Run(int(exit_info.value.code or 0), output.out, output.err)
 
     return command
 
 
 @pytest.fixture
 def ready(tracker: object, settings: Settings, synthetic_cache: Path) -> None:
-    """A tracking store and rendered frames, so that a submit takes a second."""
+    """Prepare a tracking store and rendered frames, so that a submit takes a second."""
     settings.cache.symlink_to(synthetic_cache)
 
 
-def assert_one_line(done: Run, pattern: str) -> None:
-    assert done.err.startswith("error: ")
-    assert len(done.err.splitlines()) == 1, done.err
-    assert re.search(pattern, done.err), done.err
+def assert_one_line(run: Run, pattern: str) -> None:
+    assert run.err.startswith("error: ")
+    assert len(run.err.splitlines()) == 1, run.err
+    assert re.search(pattern, run.err), run.err
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a PostgreSQL server for the tests; needs its programs, not a running server."""
+    installed = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)
+    initdb_path = shutil.which("initdb") or next(iter(installed), None)
+    if initdb_path is None:
+        pytest.skip("needs the programs of a PostgreSQL server (Debian: postgresql)")
+    programs = Path(initdb_path).resolve().parent
+    folder = tmp_path_factory.mktemp("postgres")
+    # PostgreSQL refuses to run as root.
+    user: dict[str, Any] = {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}
+    if user:
+        for path in (folder, *folder.parents[:3]):  # up to pytest's own folder, as any worker's
+            path.chmod(0o755)
+        shutil.chown(folder, "nobody")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = folder / "data"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    initdb = [programs / "initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync"]
+    server = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options]
+    subprocess.run(initdb, check=True, capture_output=True, **user)
+    subprocess.run([*server, "start"], check=True, stdout=subprocess.DEVNULL, **user)
+    yield f"postgresql+psycopg://tests@127.0.0.1:{port}"
+    subprocess.run([*server, "-m", "immediate", "stop"], check=True, capture_output=True, **user)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.conftest import tiny
+from tests.device import DEVICE
 from vss import catalog
 from vss.data.clips import list_clips
 from vss.data.dataset import Frame
@@ -44,12 +45,13 @@ def build(**settings: Any) -> VideoSegmenter:
     for parameter in model.parameters():  # branches that start as a no-op
         if not parameter.any():
             nn.init.normal_(parameter, std=0.3)
-    return model
+    return model.to(DEVICE)
 
 
 def video(frames: int, size: tuple[int, int] = (32, 48)) -> Tensor:
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(2, frames, 3, *size, dtype=torch.float64, generator=generator)
+    clip = torch.randn(2, frames, 3, *size, dtype=torch.float64, generator=generator)
+    return clip.to(DEVICE)
 
 
 @pytest.mark.parametrize("settings", list(cases()))

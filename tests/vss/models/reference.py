@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tests.device import DEVICE
 from vss.models.backbones import Features
 from vss.models.published_checkpoints import head_name
 
@@ -28,7 +29,7 @@ class Reference:
         self.meta: dict[str, Any] = json.loads(str(self._arrays["meta"]))
 
     def tensor(self, name: str) -> Tensor:
-        return torch.from_numpy(self._arrays[name]).double()
+        return torch.from_numpy(self._arrays[name]).double().to(DEVICE)
 
     def load_into(self, head: nn.Module) -> nn.Module:
         """Fill a head with the case's parameters; every one of both sides must find its partner."""
@@ -37,7 +38,7 @@ class Reference:
             for name, _, kind in self.meta["params"]
             if not kind.startswith("alias:")
         }
-        own = head.double().state_dict()
+        own = head.double().to(DEVICE).state_dict()
         counters = {n: v for n, v in own.items() if n.endswith("batches_tracked")}
         # A 1x1x1 convolution in three dimensions is a 1x1 convolution of each frame.
         fitted = {n: v.reshape(own[n].shape) if n in own else v for n, v in state.items()}

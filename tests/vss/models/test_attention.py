@@ -1,11 +1,13 @@
 """The attention reads."""
 
 import itertools
+from collections.abc import Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.device import DEVICE
 from vss.models import attention
 from vss.models.attention import (
     POSITION_CHANNELS,
@@ -15,6 +17,13 @@ from vss.models.attention import (
     fused_is_better,
     position_code,
 )
+
+
+@pytest.fixture(autouse=True)
+def _on_device() -> Iterator[None]:
+    """Make tensors on DEVICE unless a test names another."""
+    with DEVICE:
+        yield
 
 
 def test_constant_memory_is_read_back_unchanged() -> None:
@@ -52,7 +61,7 @@ def test_logits_stay_exact_under_bf16_autocast() -> None:
     query, key = torch.ones(1, 1, 1), torch.tensor([[[300.0, 300.5]]])
     value = torch.tensor([[[0.0, 1.0]]])
 
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE.type, torch.bfloat16):
         context = full_read(query, key, value, scale=1.0)
 
     torch.testing.assert_close(context, torch.sigmoid(torch.tensor([[[0.5]]])), atol=1e-3, rtol=0)
@@ -91,7 +100,7 @@ def brute_criss_cross(query: Tensor, key: Tensor, value: Tensor, axes: tuple[str
 
 
 def places(channels: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(DEVICE).manual_seed(seed)
     return torch.randn(2, 3, 4, 5, channels, dtype=torch.float64, generator=generator)
 
 
@@ -141,23 +150,26 @@ def test_channels_read_those_that_are_least_like_them() -> None:
 def test_fused_read_is_the_plain_one(counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     query, key, value = torch.randn(2, 5, 7), torch.randn(2, 5, 11), torch.randn(2, 3, 11)
     bias = torch.rand(11) if counted else None
+    monkeypatch.setattr(attention, "fused_is_better", lambda query, key: False)
     plain = full_read(query, key, value, 0.5, bias)
 
     monkeypatch.setattr(attention, "fused_is_better", lambda query, key: True)
 
-    torch.testing.assert_close(full_read(query, key, value, 0.5, bias), plain)
+    tolerance = {} if DEVICE.type == "cpu" else {"atol": 1e-5, "rtol": 1e-4}
+    torch.testing.assert_close(full_read(query, key, value, 0.5, bias), plain, **tolerance)
 
 
 def test_fused_read_is_not_for_a_cpu() -> None:
-    large = torch.zeros(1, 2, 8192)
+    large = torch.zeros(1, 2, 8192, device="cpu")
 
     assert not fused_is_better(large, large)
 
 
 @pytest.mark.parametrize("counted", [False, True])
 def test_read_by_parts_is_the_whole_read(counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    query, key, value = torch.randn(2, 5, 70), torch.randn(2, 5, 11), torch.randn(2, 3, 11)
-    bias = torch.rand(11) if counted else None
+    with torch.device("cpu"):
+        query, key, value = torch.randn(2, 5, 70), torch.randn(2, 5, 11), torch.randn(2, 3, 11)
+        bias = torch.rand(11) if counted else None
     whole = full_read(query, key, value, 0.5, bias)
 
     monkeypatch.setattr(attention, "_CACHED_BYTES", 1)
@@ -167,7 +179,7 @@ def test_read_by_parts_is_the_whole_read(counted: bool, monkeypatch: pytest.Monk
 
 
 def test_training_reads_all_queries_at_once() -> None:
-    query = torch.zeros(1, 2, 8192, requires_grad=True)
+    query = torch.zeros(1, 2, 8192, device="cpu", requires_grad=True)
 
     fixed = query.detach()
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.device import DEVICE
 from tests.vss.models.reference import Reference, relative_error
 from vss import catalog
 from vss.models.backbones import Features
@@ -132,7 +133,7 @@ def build(name: str, slots: int, **options: Any) -> nn.Module:
     for parameter in head.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.3)
-    return head
+    return head.to(DEVICE)
 
 
 def inputs(slots: int, size: tuple[int, int], batch: int) -> tuple[Features, Features | None]:
@@ -141,8 +142,8 @@ def inputs(slots: int, size: tuple[int, int], batch: int) -> tuple[Features, Fea
 
     def features(count: int) -> Features:
         return Features(
-            torch.randn(count, 12, *size, generator=generator),
-            torch.randn(count, 16, *size, generator=generator),
+            torch.randn(count, 12, *size, generator=generator).to(DEVICE),
+            torch.randn(count, 16, *size, generator=generator).to(DEVICE),
         )
 
     return features(batch), features(batch * slots) if slots else None
@@ -378,8 +379,8 @@ def test_position_code_finds_the_own_place_of_an_unreadable_pixel() -> None:
     head = build("tma", 1, share_slots=True, position_code=8.0).eval()
     seen: list[Tensor] = []
     head.read.bottleneck.register_forward_pre_hook(lambda _, given: seen.append(given[0]))  # type: ignore[union-attr,operator]
-    blank = Features(torch.zeros(1, 12, 7, 9), torch.zeros(1, 16, 7, 9))
-    value = torch.randn(1, 1, 8, 7 * 9)
+    blank = Features(*(torch.zeros(1, width, 7, 9, device=DEVICE) for width in (12, 16)))
+    value = torch.randn(1, 1, 8, 7 * 9, device=DEVICE)
     key = head.remember(blank)[0][:, None]  # type: ignore[operator]
 
     head(blank, (key, value))

@@ -1,18 +1,28 @@
 """Pyramid tokens of frames and of clips."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.device import DEVICE
 from vss.models.attention import full_read
 from vss.models.pyramid_tokens import PYRAMID_BINS, Pooling, pool_over_time, pyramid_pool
+
+
+@pytest.fixture(autouse=True)
+def _on_device() -> Iterator[None]:
+    """Make tensors on DEVICE unless a test names another."""
+    with DEVICE:
+        yield
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 9])
 def test_cube_tokens_read_as_three_dimensional_pooling_does(frames: int) -> None:
     """Repeated windows are read once, with the logarithm of their number on the logit."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(DEVICE).manual_seed(0)
     key, value = (
         torch.randn(2, frames, c, 9, 11, dtype=torch.float64, generator=generator) for c in (3, 4)
     )

@@ -1,0 +1,21 @@
+"""The device that tests of networks and trainings use: VSS_TEST_DEVICE names it, by default cpu.
+
+`make gpu` sets it; a test that must hold on a GPU puts its tensors on DEVICE.
+"""
+
+import os
+
+import pytest
+import torch
+
+DEVICE = torch.device(os.environ.get("VSS_TEST_DEVICE", "cpu"))
+# Costly tests whose counterpart for the CPU stands elsewhere.
+device_suite_only = pytest.mark.skipif(
+    "VSS_TEST_DEVICE" not in os.environ, reason="runs in `make gpu`, on any device"
+)
+
+if DEVICE.type == "cuda":
+    # Convolutions would round their operands to 10 bits, and hide what the tests compare.
+    torch.backends.cudnn.allow_tf32 = False
+    # cuBLAS gives equal bits only with a workspace of fixed size, read at its first call.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -1,0 +1,30 @@
+"""Print the device and the versions of a run as JSON: `python -m tests.gpu.conditions cuda`."""
+
+import json
+import sys
+
+import torch
+
+from vss.runtime.environment import describe
+
+
+def conditions(device: torch.device) -> dict[str, str]:
+    """Return what a table of results names beside it."""
+    facts = describe(device, torch.get_num_threads())
+    named = {
+        "device": facts["device"],
+        "cuda": f"CUDA {torch.version.cuda}" if device.type == "cuda" else "",
+        "torch": f"PyTorch {torch.__version__}",
+        "torchvision": f"torchvision {facts['torchvision']}",
+        "python": f"Python {facts['python']}",
+    }
+    commit = str(facts["git_commit"] or "")[:12] + (" and changes" if facts["git_dirty"] else "")
+    return {**{key: value for key, value in named.items() if value}, "commit": commit}
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "cuda" and not torch.cuda.is_available():
+        sys.exit(
+            "error: PyTorch sees no GPU; --device cpu (make gpu DEVICE=cpu) runs the same parts"
+        )
+    print(json.dumps(conditions(torch.device(sys.argv[1]))))

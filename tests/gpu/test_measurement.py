@@ -1,0 +1,122 @@
+"""Clocks, memory and latency on DEVICE, and the advice once its memory is full."""
+
+import time
+
+import pytest
+import torch
+
+from tests.conftest import TINY_MEMORY, tiny
+from tests.device import DEVICE
+from vss.data.dataset import IGNORE_LABEL
+from vss.inference.windows import autocast
+from vss.models.segmenter import build_model
+from vss.profiling.cost import estimate_training_memory
+from vss.profiling.latency import measure_latency
+from vss.profiling.out_of_memory import OutOfMemory, explain_out_of_memory
+from vss.runtime.clock import WARM_UP_STEPS, StepClock, synchronise
+from vss.runtime.peak_memory import PeakMemory
+from vss.training.inputs import Compute
+from vss.training.losses import segmentation_loss
+from vss.training.optimization import build_optimizer
+from vss.trial_config import parse
+
+_MIB = 2**20
+
+
+def test_a_clock_waits_for_the_device() -> None:
+    """Products queue up in no time on a GPU; the clock shows how long they take."""
+    x = torch.randn(1024, 1024, device=DEVICE)
+
+    def work() -> None:
+        y = x
+        for _ in range(100 if DEVICE.type == "cuda" else 2):
+            y = (x @ y).clamp(-1, 1)
+
+    clock = StepClock(DEVICE, [])
+    expected = []
+    for _ in range(WARM_UP_STEPS + 5):
+        clock.start()
+        work()
+        clock.stop()
+        start = time.perf_counter()
+        work()
+        synchronise(DEVICE)
+        expected.append(time.perf_counter() - start)
+
+    assert len(clock.seconds) == 5
+    assert 0.3 < sorted(clock.seconds)[2] / sorted(expected)[4] < 3
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_latency_is_measured_in_both_forms(precision: str) -> None:
+    size = {"frame_width": 96, "frame_height": 64, "precision": precision}
+    cells = {"image": tiny(**size), "memory": parse({**TINY_MEMORY, **size})}
+
+    measurement = measure_latency(cells, "image", Compute(DEVICE.type), rounds=3, runs_per_round=2)
+
+    assert measurement.conditions["device_type"] == DEVICE.type
+    for cell in measurement.cells.values():
+        assert cell.streaming is not None
+        for form in (cell.clip, cell.streaming):
+            assert 0 < form.median_ms <= form.p95_ms
+            assert len(form.rounds_ms) == len(form.baseline_rounds_ms) == 3
+        assert cell.peak_memory_mib > 0
+
+
+def test_peak_memory_holds_what_was_freed_since() -> None:
+    peak = PeakMemory(DEVICE)
+    before = peak.mib()
+
+    torch.ones(512 * _MIB // 4, device=DEVICE).sum().item()
+
+    assert peak.mib() >= 0.9 * 512 + (before if DEVICE.type == "cuda" else 0)
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="an allocator that counts is CUDA's alone")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_step_takes_about_the_memory_that_is_estimated(precision: str) -> None:
+    config = parse(
+        {**TINY_MEMORY, "width": 32, "head_channels": 128, "batch_size": 8, "frame_width": 192,
+         "frame_height": 128, "precision": precision}
+    )  # fmt: skip
+    peak = PeakMemory(DEVICE)
+    before = torch.cuda.memory_allocated()
+    model = build_model(config).to(DEVICE)
+    optimizer = build_optimizer(config, model)
+    images = torch.randn(8, config.memory_length + 1, 3, 128, 192, device=DEVICE)
+    labels = torch.zeros(8, 128, 192, dtype=torch.long, device=DEVICE)
+
+    for _ in range(3):
+        with autocast(config, DEVICE):
+            outputs = model(images)
+        loss = segmentation_loss(outputs, model.loss_weights, labels, None)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    measured = peak.mib() - before / _MIB
+    # Convolutions may take a workspace of their own; fused attention keeps no logits.
+    assert 0.5 < measured / (estimate_training_memory(config) / _MIB) < 2
+
+
+def test_memory_that_runs_out_is_explained() -> None:
+    config = tiny(batch_size=64)
+
+    with pytest.raises(OutOfMemory) as caught, explain_out_of_memory(config, DEVICE):
+        torch.empty(2**56, dtype=torch.uint8, device=DEVICE)
+
+    kind = "GPU" if DEVICE.type == "cuda" else "machine"
+    assert f"the {kind} has " in str(caught.value)
+    assert "batch_size of 64" in str(caught.value)
+
+
+def test_a_batch_without_a_label_has_no_loss() -> None:
+    logits = torch.randn(2, 8, 4, 6, device=DEVICE, requires_grad=True)
+    labels = torch.full((2, 32, 48), IGNORE_LABEL, device=DEVICE)
+
+    loss = segmentation_loss((logits,), (1.0,), labels, torch.ones(8, device=DEVICE))
+    loss.backward()
+
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
