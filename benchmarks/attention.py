@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vss.models.attention import AXES, criss_cross_read, full_read
 from vss.models.pyramid_tokens import PYRAMID_BINS, pool_over_time, pyramid_pool
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 
 Read = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -194,7 +194,7 @@ def main() -> None:
         for frames in (1, 2, 4)
         for backward in (False, True)
     ]
-    about = describe(torch.device(given.device), given.threads)
+    about = describe_environment(torch.device(given.device), given.threads)
     print(f"{about['device']}, threads: {given.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}, {given.dtype}. Ratio: published / ours.\n")
     print("| read | map | T | mode | ours, ms | published, ms | ratio ", end="")

@@ -21,7 +21,7 @@ from torch import Tensor
 from vss.inference.streaming import Stream
 from vss.models.backbones import Features
 from vss.models.segmenter import VideoSegmenter, build_model
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 from vss.training.losses import segmentation_loss
 from vss.trial_config import TrialConfig, parse
 
@@ -130,7 +130,7 @@ def main() -> None:
     torch.manual_seed(0)
     device = torch.device(given.device)
     cuda = device.type == "cuda"
-    about = describe(device, given.threads)
+    about = describe_environment(device, given.threads)
     print(f"{about['device']}, threads: {given.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}\n")
     found = in_turn(inference_calls(device), given.seconds, cuda)

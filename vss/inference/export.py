@@ -24,7 +24,7 @@ from vss.errors import UserError
 from vss.inference.trained_network import TrainedModel, load
 from vss.media.temporary_path import temporary_path
 from vss.models.segmenter import VideoSegmenter
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 
 TOLERANCE = 1e-3  # of a logit, absolute, in fp32
 ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -252,7 +252,7 @@ def _description(trained: TrainedModel, source: str, done: list[Exported]) -> Ma
             }
             for program in done
         },
-        "measured_on": describe(torch.device("cpu"), torch.get_num_threads()),
+        "measured_on": describe_environment(torch.device("cpu"), torch.get_num_threads()),
     }
 
 

@@ -17,8 +17,8 @@ from vss.inference.windows import autocast, predict
 from vss.models.segmenter import build_bare
 from vss.profiling.cost import count
 from vss.runtime.clock import synchronise
-from vss.runtime.environment import describe
-from vss.runtime.peak_memory import TensorMemory
+from vss.runtime.environment import describe_environment
+from vss.runtime.peak_memory import PeakTensorMemory
 from vss.trial_config import TrialConfig
 
 # Models that are in memory at once; the baseline is among them in every group.
@@ -59,7 +59,7 @@ def measure(
         found |= _measure_group(group, baseline, device, rounds, runs_per_round)
     return {
         "conditions": {
-            **describe(device, threads),
+            **describe_environment(device, threads),
             "batch_size": 1,
             "rounds": rounds,
             "runs_per_round": runs_per_round,
@@ -125,7 +125,7 @@ def _prepare(
     torch.manual_seed(0)
     size = (config.frame_height, config.frame_width)
     clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
-    with TensorMemory() as memory:
+    with PeakTensorMemory() as memory:
         model = build_bare(config).to(device).eval()
         stream = Stream(model)  # a stream that has just begun has nothing kept yet
 

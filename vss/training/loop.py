@@ -24,7 +24,7 @@ from vss.errors import UserError
 from vss.inference.windows import autocast
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
 from vss.runtime.clock import StepClock
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 from vss.runtime.peak_memory import PeakMemory
 from vss.scoring.score import Scored, score, write_scores
 from vss.training.distillation import answers, distillation_loss, load_teacher
@@ -227,7 +227,8 @@ def train(
     write_scores(directory, video, scored_clips, scored, dataset.classes)
     directory.write_curves(state.points)
     directory.write_json(
-        "environment.json", {**describe(device, threads), "trials_on_device": trials_on_device}
+        "environment.json",
+        {**describe_environment(device, threads), "trials_on_device": trials_on_device},
     )
     directory.finish(asdict(result))
     directory.log(f"finished: {config.scored_split} mIoU {result.metrics['miou']:.4f}")
