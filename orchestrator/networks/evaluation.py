@@ -18,7 +18,7 @@ from vss.errors import UserError
 from vss.trial_config import TrialConfig, parse
 
 if TYPE_CHECKING:
-    from vss.inference.trained_network import TrainedModel
+    from vss.inference.trained_network import TrainedNetwork
 
 # Of the training alone, and with a meaning or a demand that nothing meets when nothing is trained.
 _DROPPED = (
@@ -41,14 +41,14 @@ def build_experiment(
     Raises:
         UserError: if classes differ, weights do not fit, or the experiment is not finished.
     """
-    from vss.inference.trained_network import load
+    from vss.inference.trained_network import load_trained_network
 
     known = _finished_trials(name, ledger)
     added: list[PlannedTrial] = []
     files: dict[str, Path] = {}
     for found in targets:
         config = scoring_config(found, dataset, split)
-        load(found.trained)  # a file that does not fit is told before anything is entered
+        load_trained_network(found.trained)  # refuses weights that do not fit
         if config.trial_id not in {trial.config.trial_id for trial in [*known, *added]}:
             cell = _cell_name(found, config, ledger, [*known, *added])
             added.append(PlannedTrial(cell, config))
@@ -88,7 +88,7 @@ def scoring_config(found: Found, dataset: str | None, split: str) -> TrialConfig
     return config
 
 
-def _check_classes(name: str, trained: "TrainedModel", config: TrialConfig) -> None:
+def _check_classes(name: str, trained: "TrainedNetwork", config: TrialConfig) -> None:
     ours, theirs = trained.config.class_names, config.class_names
     if ours == theirs:
         return

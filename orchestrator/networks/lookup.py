@@ -13,7 +13,7 @@ from vss.errors import UserError
 from vss.trial_config import TrialConfig
 
 if TYPE_CHECKING:
-    from vss.inference.trained_network import TrainedModel
+    from vss.inference.trained_network import TrainedNetwork
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -28,7 +28,7 @@ class Found:
     """
 
     name: str
-    trained: "TrainedModel"
+    trained: "TrainedNetwork"
 
 
 def find(target: str, like: str | None, settings: Settings) -> Found:
@@ -43,7 +43,7 @@ def find(target: str, like: str | None, settings: Settings) -> Found:
     Raises:
         UserError: if there is no such network, or more than one.
     """
-    from vss.inference.trained_network import TrainedModel, read_trial
+    from vss.inference.trained_network import TrainedNetwork, read_trained_network
 
     path = Path(target).expanduser()
     if path.is_file():
@@ -51,11 +51,11 @@ def find(target: str, like: str | None, settings: Settings) -> Found:
             raise UserError(
                 f"{target} holds weights alone: say by --like SPEC:CELL which network they are of"
             )
-        return Found(path.stem, TrainedModel(cell_of(like), path))
+        return Found(path.stem, TrainedNetwork(cell_of(like), path))
     if like is not None:
         raise UserError(f"--like is for a checkpoint file, and '{target}' is none")
     if path.is_dir():
-        trained = read_trial(path)
+        trained = read_trained_network(path)
         return Found(trained.config.trial_id, trained)
     if _RUN_ID.fullmatch(target):
         return _of_run(target, settings)
@@ -99,14 +99,14 @@ def cell_of(like: str) -> TrialConfig:
 
 
 def _of_trial(target: str, settings: Settings) -> Found:
-    from vss.inference.trained_network import read_trial
+    from vss.inference.trained_network import read_trained_network
 
     folders = settings.storage.glob(f"{target}*") if re.fullmatch("[0-9a-f]+", target) else ()
     fitting = sorted(folder.name for folder in folders if (folder / "config.json").is_file())
     if len(fitting) > 1:
         raise UserError(f"'{target}' may be any of the trials {', '.join(fitting)}: say more of it")
     if fitting:
-        return Found(fitting[0], read_trial(settings.storage / fitting[0]))
+        return Found(fitting[0], read_trained_network(settings.storage / fitting[0]))
     run_id = _run_of(target, settings) if re.fullmatch("[0-9a-f]{12}", target) else None
     if run_id is None:
         raise UserError(
@@ -125,8 +125,8 @@ def _run_of(trial_id: str, settings: Settings) -> str | None:
 
 def _of_run(run_id: str, settings: Settings) -> Found:
     from orchestrator.tracking.tracker import Tracker
-    from vss.inference.trained_network import read_trial
+    from vss.inference.trained_network import read_trained_network
 
     tracker = Tracker(settings.tracking_uri, settings.artifacts)
-    trained = read_trial(tracker.download_trial(run_id, settings.cache / "models"))
+    trained = read_trained_network(tracker.download_trial(run_id, settings.cache / "models"))
     return Found(trained.config.trial_id, trained)

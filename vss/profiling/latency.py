@@ -14,7 +14,7 @@ import torch
 
 from vss.inference.streaming import Stream
 from vss.inference.windows import autocast, predict
-from vss.models.segmenter import build_bare
+from vss.models.segmenter import build_inference_model
 from vss.profiling.cost import count
 from vss.runtime.clock import synchronise
 from vss.runtime.environment import describe_environment
@@ -126,7 +126,7 @@ def _prepare(
     size = (config.frame_height, config.frame_width)
     clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
     with PeakTensorMemory() as memory:
-        model = build_bare(config).to(device).eval()
+        model = build_inference_model(config).to(device).eval()
         stream = Stream(model)  # a stream that has just begun has nothing kept yet
 
         @torch.inference_mode()

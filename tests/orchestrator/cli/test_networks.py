@@ -34,7 +34,7 @@ def test_predict_writes_a_video_and_index_pngs(run, trial: str, video: Path) -> 
 
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{out}: 8 frames\n{masks}: 8 frames\n")
-    assert re.search(r"frames per second: [\d.]+ of the network alone .* [\d.]+ of the", done.out)
+    assert re.search(r"frames per second: [\d.]+ for the network alone .* [\d.]+ with", done.out)
     shown = [picture.pixels.shape for picture in open_source(out)]
     assert shown == [(34, 46, 3)] * 8
     found = np.asarray(Image.open(masks / "000007.png"))
@@ -76,7 +76,7 @@ def test_predict_of_a_broken_video_keeps_what_came_before(
     [
         (["0000", "VIDEO", "--out", "a.mp4"], "no trial '0000'"),
         (["TRIAL", "none.mp4", "--out", "a.mp4"], "cannot read none.mp4 as a video"),
-        (["TRIAL", "VIDEO", "--out", "a.gif"], "--out a.gif: end it in .mp4 or .mkv"),
+        (["TRIAL", "VIDEO", "--out", "a.gif"], "--out a.gif must end in .mp4 or .mkv"),
         (["TRIAL", "VIDEO", "--out", "VIDEO"], "video.mp4 is the video that is read"),
         (["TRIAL", "VIDEO", "--out", "a.mp4", "--size", "big"], "--size 'big' is not WIDTHxHEIGHT"),
     ],
@@ -211,4 +211,4 @@ def test_export_to_another_ending_is_refused(run, trial: str) -> None:  # type: 
     done = run("export", trial, "--out", "net.pth")
 
     assert done.code == 2
-    assert_one_line(done, "--out net.pth: end it in .pt2")
+    assert_one_line(done, "--out net.pth must end in .pt2")

@@ -14,8 +14,8 @@ from orchestrator.settings import Settings
 from tests.conftest import TRAINED, save_weights, tiny
 from vss import catalog
 from vss.errors import UserError
-from vss.inference.trained_network import TrainedModel, read_trial
-from vss.models.segmenter import build_bare
+from vss.inference.trained_network import TrainedNetwork, read_trained_network
+from vss.models.segmenter import build_inference_model
 from vss.trial_config import TrialConfig, parse
 
 
@@ -26,7 +26,7 @@ def ledger(settings: Settings) -> Ledger:
 
 @pytest.fixture
 def found(trained_storage: Path) -> Found:
-    return Found(TRAINED.trial_id, read_trial(trained_storage / TRAINED.trial_id))
+    return Found(TRAINED.trial_id, read_trained_network(trained_storage / TRAINED.trial_id))
 
 
 def fresh(folder: Path, name: str, **settings: Any) -> Found:
@@ -34,8 +34,8 @@ def fresh(folder: Path, name: str, **settings: Any) -> Found:
     config = tiny(**settings)
     torch.manual_seed(config.seed)
     file = folder / f"{name}.safetensors"
-    save_weights(build_bare(config).state_dict(), file)
-    return Found(config.trial_id, TrainedModel(config, file))
+    save_weights(build_inference_model(config).state_dict(), file)
+    return Found(config.trial_id, TrainedNetwork(config, file))
 
 
 def enter(ledger: Ledger, name: str, cell: str, config: TrialConfig, finish: bool = True) -> None:
