@@ -26,7 +26,7 @@ from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
 from vss.runtime.clock import StepClock
 from vss.runtime.environment import describe_environment
 from vss.runtime.peak_memory import PeakMemory
-from vss.scoring.score import Scored, score, write_scores
+from vss.scoring.score import Scores, score, write_scores
 from vss.training.distillation import answers, distillation_loss, load_teacher
 from vss.training.losses import (
     HardPixels,
@@ -409,7 +409,7 @@ def _check_data(directory: TrialDirectory, recorded: str, dataset: VideoDataset)
 def _result(
     config: TrialConfig,
     state: _State,
-    scored: Scored,
+    scored: Scores,
     clock: StepClock,
     model: VideoSegmenter,
     memory: PeakMemory,
