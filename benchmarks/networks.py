@@ -23,11 +23,11 @@ from vss.models.backbones import Features
 from vss.models.segmenter import VideoSegmenter, build_model
 from vss.runtime.environment import describe_environment
 from vss.training.losses import segmentation_loss
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 def config(head: str, precision: str = "fp32") -> TrialConfig:
-    return parse(
+    return parse_settings(
         {
             "dataset": "camvid", "frame_width": 480, "frame_height": 360,
             "backbone": "resnet18_v1c",

@@ -22,7 +22,7 @@ from vss.data.synthetic import dataset as synthetic
 from vss.media.video import VideoFile
 from vss.training.loop import train
 from vss.trial.directory import TrialDirectory
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 # The smallest network and dataset on which everything still happens.
 TINY: dict[str, Any] = {
@@ -84,7 +84,7 @@ VARIABLES = (
 
 def tiny(**changes: Any) -> TrialConfig:
     """A trial that takes a second."""
-    return parse({**TINY, **changes})
+    return parse_settings({**TINY, **changes})
 
 
 def save_weights(state: Mapping[str, torch.Tensor], file: Path) -> None:

@@ -309,7 +309,7 @@ def _export(experiment: "Experiment", folder: Path) -> None:
 
 def _check_sort(sort: str | None) -> None:
     from reports.analysis.overview import SORTS
-    from vss.catalog import did_you_mean
+    from vss.suggestions import did_you_mean
 
     if sort is not None and sort not in SORTS:
         hint = did_you_mean(sort, SORTS)

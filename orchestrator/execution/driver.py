@@ -28,7 +28,7 @@ from orchestrator.settings import Settings, command, data_path, make_folder
 from orchestrator.spec.file import Experiment, PlannedTrial
 from orchestrator.terminal.live_view import LiveView
 from vss.data.dataset import load_dataset
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 if TYPE_CHECKING:
     from orchestrator.tracking.tracker import Tracker
@@ -319,7 +319,7 @@ class _Jobs:
         """Two steps of a cell, with nothing kept."""
         config = self._experiment.cells[cell]
         steps = min(_SMOKE_STEPS, config.steps)  # 0 stays 0: what is only scored
-        short = parse({**config.settings(), "steps": steps, "eval_every": 1})
+        short = parse_settings({**config.settings(), "steps": steps, "eval_every": 1})
         return dataclasses.replace(
             self.make(Claim(config.trial_id, attempt=1, run_id=None), {}),
             trial_id=short.trial_id,

@@ -34,7 +34,7 @@ from ray._private import ray_constants
 from orchestrator.execution.job import Events, Job, Outcome
 from orchestrator.ledger.ledger import State
 from vss.errors import UserError
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 _TOKEN_FILE = Path.home() / ".ray" / "auth_token"
 
@@ -176,7 +176,7 @@ def _measure_worker(
 ) -> dict[str, Any]:
     from orchestrator.execution.worker import measure_here  # torch: in the worker only
 
-    cells = {name: parse(values) for name, values in settings.items()}
+    cells = {name: parse_settings(values) for name, values in settings.items()}
     return measure_here(cells, baseline, cpus, gpus)
 
 

@@ -20,7 +20,7 @@ from vss.profiling.latency import measure
 from vss.profiling.out_of_memory import OutOfMemory, explained
 from vss.training.loop import Progress, train, train_on_gpus
 from vss.trial.directory import StaleAttemptError, TrialDirectory
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 class InProcess:
@@ -104,7 +104,7 @@ def run_trial(job: Job, report: Report) -> Outcome:
 
 
 def _run(job: Job, report: Report, opened: list[TrialRun]) -> Outcome:
-    config = parse(job.settings)
+    config = parse_settings(job.settings)
     device = _device(job)
     directory = TrialDirectory(Path(job.storage), config, job.attempt)
     run = _open_run(job, config, opened)
@@ -123,7 +123,7 @@ def _run(job: Job, report: Report, opened: list[TrialRun]) -> Outcome:
         )
 
     dataset = _dataset(job, config)
-    teacher = parse(job.teacher) if job.teacher else None
+    teacher = parse_settings(job.teacher) if job.teacher else None
     options: dict[str, Any] = {
         "cache": Path(job.cache),
         "threads": threads_for(job.cpus),

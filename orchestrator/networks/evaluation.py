@@ -15,7 +15,7 @@ from orchestrator.networks.lookup import Found
 from orchestrator.spec.file import Experiment, PlannedTrial, Resources, digest
 from vss import catalog
 from vss.errors import UserError
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 if TYPE_CHECKING:
     from vss.inference.trained_network import TrainedNetwork
@@ -83,7 +83,7 @@ def scoring_config(found: Found, dataset: str | None, split: str) -> TrialConfig
             settings.pop(option, None)
         settings["dataset"] = dataset
     settings |= {"steps": 0, "scored_split": split, "weights": digest(trained.weights)}
-    config = parse(settings)
+    config = parse_settings(settings)
     _check_classes(found.name, trained, config)
     return config
 
@@ -113,7 +113,7 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
             "submit its spec first, or give another --name"
         )
     finished = [t for t in trials if t.state == State.FINISHED]
-    return [PlannedTrial(t.cell, parse(dict(t.settings))) for t in finished]
+    return [PlannedTrial(t.cell, parse_settings(dict(t.settings))) for t in finished]
 
 
 def _cell_name(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
-from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import require_known
 from vss.trial_config import TrialConfig
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def cell_of(like: str) -> TrialConfig:
             f"--like '{like}': name a cell, {like}:CELL; cells: {', '.join(experiment.cells)}"
         )
     try:
-        name = catalog.require("cell", cell or experiment.baseline, experiment.cells)
+        name = require_known("cell", cell or experiment.baseline, experiment.cells)
     except ValueError as error:
         raise UserError(f"--like '{like}': {error}") from None
     return experiment.cells[name]

@@ -21,7 +21,7 @@ from vss.scoring.metrics import miou
 from vss.training.loop import Progress, TrialResult
 from vss.trial import file as trial_file
 from vss.trial.file import ExperimentPart
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 _TOLERANCE = 1e-6  # between the score and that of the kept counts
 
@@ -138,7 +138,7 @@ def _read(folder: Path, known: Mapping[str, tuple[str, int, ExperimentPart]]) ->
 
 def _config(folder: Path) -> TrialConfig:
     config: TrialConfig = _or_damaged(
-        "config.json", lambda: parse(json.loads((folder / "config.json").read_text()))
+        "config.json", lambda: parse_settings(json.loads((folder / "config.json").read_text()))
     )
     if config.trial_id != folder.name:
         raise DamagedError(f"its settings are those of trial {config.trial_id}")

@@ -13,8 +13,8 @@ from orchestrator.tracking.tracker import Tracker
 from reports.analysis import overview as tables
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import did_you_mean
 
 
 def compare(first: str, second: str, settings: Settings) -> list[ExperimentRecord]:
@@ -54,7 +54,7 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
     """
     known = {name for pair in pairs for run in pair.finished for name in run.metrics}
     if metric not in known:
-        hint = catalog.did_you_mean(metric, dict.fromkeys(known))
+        hint = did_you_mean(metric, dict.fromkeys(known))
         raise UserError(
             f"no trial has the metric '{metric}'{hint}; known: {', '.join(sorted(known))}"
         )
@@ -83,7 +83,7 @@ def _cells(given: str, ledger: Ledger, tracker: Tracker) -> tuple[ExperimentReco
     if not colon:
         return record, list(record.cells)
     if cell not in record.cells:
-        hint = catalog.did_you_mean(cell, dict.fromkeys(record.cells))
+        hint = did_you_mean(cell, dict.fromkeys(record.cells))
         raise UserError(
             f"experiment '{name}' has no cell '{cell}'{hint}; cells: {', '.join(record.cells)}"
         )

@@ -27,8 +27,8 @@ from reports.analysis.study import Study
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report
 from reports.text.page import MAX_PICTURED_CELLS
-from vss import catalog
 from vss.errors import UserError
+from vss.options import implied_options
 
 _ENVIRONMENT = (
     "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
@@ -168,7 +168,7 @@ def _record(trial: TrialStatus, found: Measured | None, tracker: Tracker) -> Run
         trial_id=trial.trial_id,
         state=trial.state.value,
         settings=trial.settings,
-        implied=catalog.implied(trial.settings),
+        implied=implied_options(trial.settings),
         message=trial.message,
         run_id=trial.run_id,
         attempts=trial.attempts,

@@ -23,7 +23,9 @@ from vss import catalog
 from vss.data.custom.description import read_description
 from vss.errors import UserError
 from vss.runtime.environment import native_bf16_on_cpu
-from vss.trial_config import TrialConfig, describe, parse
+from vss.suggestions import did_you_mean
+from vss.trial_config import TrialConfig, parse_settings
+from vss.validation_errors import describe_validation_error
 
 Settings = dict[str, Any]
 # Settings that read better without their name in the name of a cell.
@@ -173,7 +175,7 @@ def _parse_yaml(source: str) -> ExperimentSpec:
     try:
         return ExperimentSpec(**{str(key): value for key, value in content.items()})
     except ValidationError as error:
-        raise UserError("; ".join(describe(e, ExperimentSpec) for e in error.errors())) from None
+        raise UserError(describe_validation_error(error, ExperimentSpec)) from None
 
 
 def _yaml_problem(error: MarkedYAMLError) -> str:
@@ -222,7 +224,7 @@ def _check_exclude(spec: ExperimentSpec) -> None:
     """A misspelt exclusion would leave out nothing, silently."""
     for name in itertools.chain(*spec.exclude):
         if name not in TrialConfig.model_fields:
-            hint = catalog.did_you_mean(name, TrialConfig.model_fields)
+            hint = did_you_mean(name, TrialConfig.model_fields)
             raise UserError(f"exclude: unknown setting '{name}'{hint}")
 
 
@@ -336,7 +338,7 @@ def _lessons(points: Sequence[tuple[str, Settings]], spec: ExperimentSpec) -> di
                 )
             continue
         if teacher not in by_name:
-            hint = catalog.did_you_mean(str(teacher), by_name)
+            hint = did_you_mean(str(teacher), by_name)
             raise UserError(f"cell '{name}': teacher '{teacher}' is not a cell of this spec{hint}")
         if by_name[teacher].get("teacher", "none") != "none":
             raise UserError(f"cell '{name}': teacher '{teacher}' has a teacher itself")
@@ -360,7 +362,7 @@ def _trial(cell: str, settings: Settings, seed: int, lessons: Mapping[str, _Less
 
 def _checked(cell: str, settings: Settings) -> TrialConfig:
     try:
-        return parse(settings)
+        return parse_settings(settings)
     except UserError as error:
         raise UserError(f"cell '{cell}': {error}") from None
 
@@ -394,7 +396,7 @@ def _baseline(
     if spec.baseline is None:
         return next(iter(cells))
     if spec.baseline not in kept_names:
-        hint = catalog.did_you_mean(spec.baseline, kept_names)
+        hint = did_you_mean(spec.baseline, kept_names)
         raise UserError(
             f"baseline '{spec.baseline}' is not a cell{hint}; cells: {', '.join(cells)}"
         )

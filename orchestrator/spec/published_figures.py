@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vss.errors import UserError
-from vss.trial_config import describe
+from vss.validation_errors import describe_validation_error
 
 _TIME = re.compile(
     r"(?:(?P<days>\d+)-)?(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)"
@@ -58,8 +58,8 @@ def _checked(cell: str, given: Any) -> Published:
     try:
         return Published(**given)
     except ValidationError as error:
-        said = "; ".join(describe(e, Published) for e in error.errors())
-        raise UserError(f"cell '{cell}': published: {said}") from None
+        problems = describe_validation_error(error, Published)
+        raise UserError(f"cell '{cell}': published: {problems}") from None
 
 
 def _seconds(text: str | None) -> float | None:

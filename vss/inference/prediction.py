@@ -25,7 +25,7 @@ from vss.models.layers import resize
 from vss.models.segmenter import VideoSegmenter
 from vss.runtime.clock import WARM_UP_STEPS, synchronise
 from vss.runtime.environment import device_name
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def with_frame_size(config: TrialConfig, size: str | None) -> TrialConfig:
     match = re.fullmatch(r"(\d+)x(\d+)", size)
     if match is None:
         raise UserError(f"--size '{size}' is not WIDTHxHEIGHT, for example 480x360")
-    return parse({**config.settings(), "frame_width": int(match[1]), "frame_height": int(match[2])})
+    return parse_settings(
+        {**config.settings(), "frame_width": int(match[1]), "frame_height": int(match[2])}
+    )
 
 
 def move_to_best_device(model: VideoSegmenter) -> VideoSegmenter:

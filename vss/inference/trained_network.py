@@ -8,7 +8,7 @@ from pathlib import Path
 from vss import catalog
 from vss.errors import UserError
 from vss.models.segmenter import VideoSegmenter, build_inference_model, load_network
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_trained_network(folder: Path) -> TrainedNetwork:
     if not weights.is_file():
         raise UserError(f"trial {folder.name} has not finished: it has no weights.safetensors yet")
     try:
-        return TrainedNetwork(parse(json.loads(settings.read_text())), weights)
+        return TrainedNetwork(parse_settings(json.loads(settings.read_text())), weights)
     except (UserError, ValueError, TypeError) as error:
         raise UserError(f"cannot read {settings} as settings: {error}") from None
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vss import catalog
 from vss.errors import UserError
 from vss.models.weights import read_state
+from vss.suggestions import did_you_mean, list_names
 
 SOURCES = ("tmanet", "mmseg", "torchvision")
 
@@ -109,7 +109,7 @@ def convert_file(
         UserError: if the file is not a checkpoint of this source and head.
     """
     if source not in SOURCES:
-        hint = catalog.did_you_mean(source, dict.fromkeys(SOURCES))
+        hint = did_you_mean(source, dict.fromkeys(SOURCES))
         raise UserError(f"unknown source '{source}'{hint}; known: {', '.join(SOURCES)}")
     out = out or file.with_suffix(".safetensors")
     if out.resolve() == file.resolve():
@@ -158,9 +158,9 @@ def convert_state(state: Mapping[str, Tensor], source: str, head: str | None) ->
         backbone = {name: x for name, x in state.items() if not name.startswith("fc.")}
         return {f"backbone.{name}": x for name, x in backbone.items()}
     if head not in HEAD_NAMES:
-        hint = catalog.did_you_mean(str(head), HEAD_NAMES)
+        hint = did_you_mean(str(head), HEAD_NAMES)
         raise UserError(
-            f"no published checkpoint has head '{head}'{hint}; known: {catalog.listed(HEAD_NAMES)}"
+            f"no published checkpoint has head '{head}'{hint}; known: {list_names(HEAD_NAMES)}"
         )
     converted, unknown = {}, []
     for full_name, tensor in state.items():

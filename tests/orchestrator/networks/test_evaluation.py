@@ -16,7 +16,7 @@ from vss import catalog
 from vss.errors import UserError
 from vss.inference.trained_network import TrainedNetwork, read_trained_network
 from vss.models.segmenter import build_inference_model
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_network_is_kept_and_its_training_dropped(found: Found) -> None:
         "teacher": "0123456789ab", "distillation_weight": 2.0, "temperature": 3.0,
         "eval_every": 2, "select": "best_val", "class_weights": "median_frequency",
     }  # fmt: skip
-    student = parse({**TRAINED.settings(), **taught})
+    student = parse_settings({**TRAINED.settings(), **taught})
     trained = replace(found.trained, config=student)
 
     config = scoring_config(Found("student", trained), None, "val")

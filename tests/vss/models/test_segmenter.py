@@ -8,7 +8,7 @@ import torch
 from tests.conftest import TINY_MEMORY, tiny
 from vss import catalog
 from vss.models.segmenter import build_model, count_parameters
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
 
 def clip(past: int, batch: int = 2) -> torch.Tensor:
@@ -37,14 +37,14 @@ def test_auxiliary_head_can_be_left_out() -> None:
 
 
 def test_clip_of_the_wrong_length_is_refused_with_both_numbers() -> None:
-    model = build_model(parse(TINY_MEMORY))
+    model = build_model(parse_settings(TINY_MEMORY))
 
     with pytest.raises(ValueError, match="must have 2 past frames and the current one, got 2 fra"):
         model(clip(1))
 
 
 def test_gradient_flows_into_the_memory_frames() -> None:
-    model = build_model(parse(TINY_MEMORY))
+    model = build_model(parse_settings(TINY_MEMORY))
     frames = clip(2).requires_grad_()
 
     model(frames)[0].sum().backward()
@@ -54,7 +54,7 @@ def test_gradient_flows_into_the_memory_frames() -> None:
 
 
 def test_included_current_frame_is_the_newest_of_the_memory() -> None:
-    model = build_model(parse({**TINY_MEMORY, "include_current_frame": True})).eval()
+    model = build_model(parse_settings({**TINY_MEMORY, "include_current_frame": True})).eval()
     frames = clip(2)
     memories: list[torch.Tensor] = []
     model.head.register_forward_pre_hook(lambda _, args: memories.extend(args[1]))
@@ -68,7 +68,7 @@ def test_included_current_frame_is_the_newest_of_the_memory() -> None:
 
 def test_equal_seeds_give_equal_backbones_under_any_head() -> None:
     weights = []
-    for config in (tiny(), parse(TINY_MEMORY)):
+    for config in (tiny(), parse_settings(TINY_MEMORY)):
         torch.manual_seed(config.seed)
         weights.append(build_model(config).backbone.state_dict()["layer4.1.conv2.weight"])
 

@@ -6,13 +6,13 @@ import torch
 from tests.conftest import TINY_MEMORY, tiny
 from vss.profiling import latency
 from vss.profiling.latency import measure
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
 CPU = torch.device("cpu")
 
 
 def test_every_cell_is_measured_in_both_forms() -> None:
-    cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
+    cells = {"image": tiny(), "memory": parse_settings(TINY_MEMORY)}
 
     found = measure(cells, "image", CPU, threads=1, rounds=2, runs_per_round=3)
 
@@ -25,7 +25,7 @@ def test_every_cell_is_measured_in_both_forms() -> None:
 
 
 def test_rounds_of_the_baseline_stand_beside() -> None:
-    cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
+    cells = {"image": tiny(), "memory": parse_settings(TINY_MEMORY)}
 
     found = measure(cells, "image", CPU, threads=1, rounds=2, runs_per_round=1)["cells"]
 
@@ -59,7 +59,7 @@ def test_baseline_without_a_result_leaves_the_others() -> None:
 
 def test_parameters_operations_and_memory_are_counted_beside() -> None:
     size = {"frame_width": 96, "frame_height": 96}  # smaller, weights are most of the memory
-    cells = {"image": tiny(**size), "memory": parse({**TINY_MEMORY, **size})}
+    cells = {"image": tiny(**size), "memory": parse_settings({**TINY_MEMORY, **size})}
 
     found = measure(cells, "image", CPU, threads=1, rounds=1, runs_per_round=1)["cells"]
 

@@ -22,7 +22,7 @@ from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.loop import CURVE_POINTS, Progress, TrialResult, train
 from vss.trial.directory import TrialDirectory
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 def run(
@@ -100,7 +100,7 @@ def test_result_is_that_of_the_kept_confusions(tmp_path: Path, synthetic_cache: 
 
 
 def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) -> None:
-    config = parse(TINY_MEMORY)
+    config = parse_settings(TINY_MEMORY)
 
     run(config, tmp_path / "a", synthetic_cache)
     torch.rand(7)  # what the process did before must not matter
@@ -123,7 +123,7 @@ def test_another_seed_gives_other_weights(tmp_path: Path, synthetic_cache: Path)
 def test_crashed_training_ends_with_the_same_bits(
     optimizer: str, step: int, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**TINY_MEMORY, "optimizer": optimizer, "eval_every": 2, "steps": 5})
+    config = parse_settings({**TINY_MEMORY, "optimizer": optimizer, "eval_every": 2, "steps": 5})
     run(config, tmp_path / "whole", synthetic_cache)
 
     with pytest.raises(Crash):
@@ -316,7 +316,7 @@ for _ in range(20):
 def test_killed_twenty_times_at_any_moment_the_end_is_the_same_bits(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**TINY_MEMORY, "precision": "bf16", "steps": 300, "eval_every": 30})
+    config = parse_settings({**TINY_MEMORY, "precision": "bf16", "steps": 300, "eval_every": 30})
     run(config, tmp_path / "whole", synthetic_cache)
     command = [
         sys.executable, "-c", KILLED, json.dumps(config.settings()),

@@ -16,7 +16,7 @@ from vss.training.loop import Progress, TrialResult, train_on_gpus
 from vss.training.losses import labelled_weight
 from vss.training.multi_gpu import ALONE, Workers, run_together
 from vss.trial.directory import TrialDirectory
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 STILL: dict[str, Any] = {
     **TINY, "freeze_norm": True, "dropout": 0.0, "batch_size": 4, "steps": 6, "optimizer": "sgd",
@@ -43,7 +43,7 @@ def losses(folder: Path, config: TrialConfig) -> list[float]:
 def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse(STILL)
+    config = parse_settings(STILL)
     seen: list[Progress] = []
 
     found = together(config, tmp_path / "two", synthetic_cache, seen)
@@ -62,7 +62,7 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
 def test_a_stop_reaches_all_processes_and_training_goes_on_later(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**STILL, "steps": 40})
+    config = parse_settings({**STILL, "steps": 40})
     seen: list[Progress] = []
     began = time.monotonic()
 

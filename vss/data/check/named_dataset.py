@@ -7,7 +7,8 @@ from vss import catalog
 from vss.data.custom.description import read_description
 from vss.data.dataset import VideoDataset, load_dataset
 from vss.errors import UserError
-from vss.trial_config import parse
+from vss.suggestions import require_known
+from vss.trial_config import parse_settings
 
 # Settings that a trial must have but that do not affect which frames are listed.
 _ANY_TRIAL = {
@@ -37,7 +38,7 @@ def open_dataset(name: str, path: Path | None) -> VideoDataset:
         UserError: if the name is unknown, or the path is missing or not needed.
     """
     try:
-        catalog.require("dataset", name, catalog.DATASETS)
+        require_known("dataset", name, catalog.DATASETS)
     except ValueError as error:
         raise UserError(str(error)) from None
     row = catalog.DATASETS[name]
@@ -48,7 +49,7 @@ def open_dataset(name: str, path: Path | None) -> VideoDataset:
         raise UserError(f"{name} needs the path of its folder, got '{path or ''}'")
     elif not row.needs_path and path is not None:
         raise UserError(f"{name} takes no path, got '{path}': remove it")
-    return load_dataset(parse({**_ANY_TRIAL, **options, "dataset": name}), path)
+    return load_dataset(parse_settings({**_ANY_TRIAL, **options, "dataset": name}), path)
 
 
 def _described_options(file: Path | None) -> dict[str, object]:
