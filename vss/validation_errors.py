@@ -23,9 +23,9 @@ def _describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     location = ".".join(str(part) for part in error["loc"])
     match error["type"]:
         case "extra_forbidden":
-            known = _fields_at(error["loc"][:-1], model)
-            hint = did_you_mean(str(error["loc"][-1]), known)
-            return f"unknown setting '{location}'{hint or '; known: ' + list_names(known)}"
+            fields = _fields_at(error["loc"][:-1], model)
+            hint = did_you_mean(str(error["loc"][-1]), fields)
+            return f"unknown setting '{location}'{hint or '; known: ' + list_names(fields)}"
         case "missing":
             return f"'{location}' is missing: set it (it has no default)"
         case "value_error":

@@ -175,10 +175,10 @@ def convert_state(state: Mapping[str, Tensor], source: str, head: str | None) ->
     if unknown or not converted:
         examples = ", ".join(sorted(unknown)[:3]) or "no tensor"
         more = " and more" if len(unknown) > 3 else ""
-        known = ", ".join(list(HEAD_NAMES[head])[:3])
+        prefixes = ", ".join(list(HEAD_NAMES[head])[:3])
         raise UserError(
             f"not a checkpoint from {source} with head '{head}': it has {examples}{more}; names "
-            f"must start with backbone, decode_head ({known}, ...) or auxiliary_head"
+            f"must start with backbone, decode_head ({prefixes}, ...) or auxiliary_head"
         )
     return converted
 
