@@ -12,10 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Choice:
-    """One possible value of a setting, with the further settings that apply only to it.
+    """A possible value of a setting, with the further settings that apply only to it.
 
     Attributes:
-        source: where it was published, or what it is.
+        source: its publication, or a description.
         options: setting -> default. Trials with another choice must not state them.
     """
 

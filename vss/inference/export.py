@@ -66,7 +66,7 @@ class ClipProgram(nn.Module):
 
 
 def onnx_is_installed() -> bool:
-    """Whether all packages that ONNX needs are installed."""
+    """Return whether all packages that ONNX needs are installed."""
     return all(importlib.util.find_spec(name) for name in ONNX_PACKAGES)
 
 

@@ -100,7 +100,7 @@ def keep_precision(like: Tensor) -> AbstractContextManager[object]:
 
 
 def prefers_fused_read(query: Tensor, key: Tensor) -> bool:
-    """Whether a full read uses PyTorch's fused attention, which never stores all logits.
+    """Return whether a full read uses PyTorch's fused attention, which never stores all logits.
 
     On CUDA it always does. On a CPU the fused read takes longer, and its backward pass several
     times as long (`benchmarks/attention.py`), so it only serves exported programs whose logits

@@ -18,7 +18,7 @@ _SOURCE = Path(__file__).resolve().parents[2]
 
 
 def native_bf16_on_cpu() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware; otherwise autocast is slower."""
+    """Return whether the processor multiplies bfloat16 in hardware; else autocast is slower."""
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
 
 

@@ -71,7 +71,7 @@ class Consistency:
         return {name: float(np.mean(values)) for name, values in self._values.items()}
 
     def _follows(self, frame: Frame) -> bool:
-        """Whether a frame continues the video of the last one at the same spacing."""
+        """Return whether a frame continues the video of the last one at the same spacing."""
         last = self._last
         if last is None or frame.sequence != last.sequence:
             self._spacing = None

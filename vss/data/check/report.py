@@ -32,7 +32,7 @@ class SplitReport:
     """The contents of one split.
 
     Attributes:
-        image_sizes, label_sizes: "width x height" -> files.
+        image_sizes, label_sizes: "WIDTHxHEIGHT" -> files.
         label_values: value -> pixels; IGNORE_LABEL for those that are unlabelled.
         class_shares: class -> share of the labelled pixels.
         class_frames: class -> frames that show it.

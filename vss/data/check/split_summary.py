@@ -15,7 +15,7 @@ from vss.data.dataset import Frame
 
 @dataclass(frozen=True)
 class FrameContents:
-    """One frame as read.
+    """The contents of one frame, as read.
 
     Attributes:
         image_size: (width, height), None if the image is broken.
@@ -63,7 +63,7 @@ def summarise_split(
 
 
 def format_size(size: tuple[int, int]) -> str:
-    """Format (width, height) as "width x height" without spaces."""
+    """Format (width, height), for example as "640x480"."""
     return f"{size[0]}x{size[1]}"
 
 

@@ -28,7 +28,7 @@ _PLACEHOLDERS = ("split", "sequence", "number")
 
 
 class DatasetDescription(BaseModel):
-    """A description, checked."""
+    """A checked description of a dataset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -19,7 +19,9 @@ from vss.models.layers import Classifier, ConvNormReLU, Projection, check_memory
 
 
 class CrissCross(nn.Module):
-    """An attention that adds to each place what it reads along the axes, with a weight from zero.
+    """An attention that adds to each place what it reads along the axes.
+
+    The weight of what is added starts at zero.
 
     Args:
         channels: C.

@@ -26,7 +26,7 @@ from vss.models.pyramid_tokens import Pooling, pool_over_time, pyramid_pool
 
 
 class TemporalMemory(nn.Module):
-    """The read of the memory by each pixel, by softmax attention, joined to its own value.
+    """The softmax attention of each pixel over the memory, joined to the pixel's own value.
 
     Args:
         channels: C5 of the current frame and of the memory.
