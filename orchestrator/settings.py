@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import require_known
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def data_paths(given: Sequence[str]) -> dict[str, Path]:
         if not sign or not path:
             raise UserError(f"--data '{item}' is not NAME=PATH, for example camvid=/data/camvid")
         try:
-            catalog.require("dataset", name, catalog.DATASETS)
+            require_known("dataset", name, catalog.DATASETS)
         except ValueError as error:
             raise UserError(f"--data '{item}': {error}") from None
         paths[name] = Path(path).expanduser()

@@ -45,12 +45,13 @@ def check(
 
     from orchestrator.terminal.data_tables import data_tables
     from orchestrator.terminal.progress_bar import frame_bar
-    from vss.data.check.inspection import inspect, open_dataset
+    from vss.data.check.inspection import inspect_dataset
+    from vss.data.check.named_dataset import open_dataset
 
     dataset = open_dataset(name, path)
     _check_picture(picture)
     with frame_bar(len(dataset.frames), "reading") as show:
-        report = inspect(dataset, stride, name, show)
+        report = inspect_dataset(dataset, stride, name, show)
     if as_json:
         print_json(asdict(report))
     else:

@@ -57,21 +57,26 @@ def predict(
     from orchestrator.networks.lookup import find
     from orchestrator.settings import load_settings
     from orchestrator.terminal.progress_bar import frame_bar
-    from vss.inference.prediction import at_size, on_best_device, predict_video, summary
-    from vss.inference.trained_network import load
-    from vss.inference.writers import writers_for
+    from vss.inference.prediction import (
+        format_speed,
+        move_to_best_device,
+        predict_video,
+        with_frame_size,
+    )
+    from vss.inference.trained_network import load_trained_network
+    from vss.inference.writers import open_writers
     from vss.media.video import open_source
 
     source = open_source(video, Fraction(rate).limit_denominator(1001))
     trained = find(target, like, load_settings()).trained
-    config = at_size(trained.config, size)
-    model = on_best_device(load(trained))
-    writers = writers_for(out, masks, source, trained.classes, alpha, legend)
+    config = with_frame_size(trained.config, size)
+    model = move_to_best_device(load_trained_network(trained))
+    writers = open_writers(out, masks, source, trained.classes, alpha, legend)
     with frame_bar(source.count) as show:
         prediction = predict_video(model, config, source, writers, show)
     for writer in writers:
         typer.echo(f"{writer.path}: {prediction.frames} frames")
-    typer.echo(summary(prediction, config, model))
+    typer.echo(format_speed(prediction, config, model))
 
 
 @app.command()
@@ -135,13 +140,13 @@ def export(
     """
     from orchestrator.networks.lookup import find
     from orchestrator.settings import load_settings
-    from vss.inference.export import export_network, onnx_is_installed, summary
+    from vss.inference.export import export_network, format_program, onnx_is_installed
 
     network = find(target, like, load_settings())
     file = out or Path(f"{network.name}.pt2")
     with_onnx = onnx_is_installed() if onnx is None else onnx
     for program in export_network(network.trained, network.name, file, with_onnx):
-        typer.echo(summary(program))
+        typer.echo(format_program(program))
     typer.echo(f"{file.with_suffix('.json')}: input, classes, colours and measurements")
 
 
@@ -157,7 +162,7 @@ def import_weights(
     ] = None,
 ) -> None:
     """Convert a published checkpoint to our parameter names, for `weights` in a spec."""
-    from vss.models.published_checkpoints import import_file
+    from vss.models.published_checkpoints import convert_file
 
-    converted, count = import_file(file, source, head, out)
+    converted, count = convert_file(file, source, head, out)
     typer.echo(f"{converted}: {count} tensors; in a spec, write weights: {converted.name}")

@@ -66,7 +66,7 @@ def _check_sort(sort: str | None) -> None:
     if sort is None:
         return
     from reports.text.columns import orders
-    from vss.catalog import did_you_mean
+    from vss.suggestions import did_you_mean
 
     if sort not in orders():
         hint = did_you_mean(sort, orders())

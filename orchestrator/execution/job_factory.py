@@ -11,7 +11,7 @@ from orchestrator.settings import Settings, data_path
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from vss.data.dataset import load_dataset
 from vss.training.inputs import Compute, TrialInputs
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 _SMOKE_STEPS = 2
 _SMOKE_FRAMES = 4
@@ -98,7 +98,7 @@ class JobFactory:
         steps = min(_SMOKE_STEPS, config.steps)  # 0 stays 0: such a cell is only scored
         inputs = dataclasses.replace(
             self._inputs(self._trials[config.trial_id], attempt=1),
-            config=parse({**config.settings(), "steps": steps, "eval_every": 1}),
+            config=parse_settings({**config.settings(), "steps": steps, "eval_every": 1}),
             storage=folder,
             teacher_weights=None,
             max_scored_frames=_SMOKE_FRAMES,

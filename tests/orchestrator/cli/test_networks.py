@@ -79,8 +79,8 @@ def test_predict_keeps_the_frames_before_a_broken_one(
     [
         (["0000", "VIDEO", "--out", "a.mp4"], "no trial '0000'"),
         (["TRIAL", "none.mp4", "--out", "a.mp4"], "cannot read none.mp4 as a video"),
-        (["TRIAL", "VIDEO", "--out", "a.gif"], "--out a.gif: end it in .mp4 or .mkv"),
-        (["TRIAL", "VIDEO", "--out", "VIDEO"], "video.mp4 is the video that is read"),
+        (["TRIAL", "VIDEO", "--out", "a.gif"], "--out a.gif must end in .mp4 or .mkv"),
+        (["TRIAL", "VIDEO", "--out", "VIDEO"], "video.mp4 is the input video"),
         (["TRIAL", "VIDEO", "--out", "a.mp4", "--size", "big"], "--size 'big' is not WIDTHxHEIGHT"),
     ],
 )
