@@ -103,13 +103,13 @@ def evaluate(
     from orchestrator.networks.evaluation import build_evaluation
     from orchestrator.networks.lookup import find_all
     from orchestrator.results.report import print_report
-    from orchestrator.settings import data_paths, load_settings
+    from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.stores import open_ledger, open_stores
 
     settings, screen = load_settings(), console()
     networks = find_all(targets, like, settings)
     experiment = build_evaluation(networks, dataset, split, name, open_ledger(settings))
-    where = Where(settings, data_paths(data or []), in_process=True)
+    where = Where(settings, parse_data_paths(data or []), in_process=True)
     submitted = submit(experiment, where, screen)
     print_report(experiment.name, open_stores(settings), settings, pictures, screen)
     raise typer.Exit(submitted.exit_code)
