@@ -61,7 +61,7 @@ def submit(
     data: DataPaths = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Ray cluster (default: RAY_ADDRESS, else one on this machine)."),
+        typer.Option(help="Address of a Ray cluster (default: RAY_ADDRESS, else this machine)."),
     ] = None,
     in_process: Annotated[
         bool,
@@ -96,7 +96,9 @@ def submit(
 
 @app.command()
 def status(
-    name: Annotated[str | None, typer.Argument(help="An experiment (default: all).")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An experiment (default: all).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the state of all experiments, or of the trials of one."""

@@ -13,7 +13,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="RUN_OR_TRIAL",
-        help="A trial_id or its first digits, an MLflow run id, a trial directory or a checkpoint.",
+        help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint.",
     ),
 ]
 Like = Annotated[
@@ -90,7 +90,7 @@ def evaluate(
     ] = None,
     like: Like = None,
     name: Annotated[
-        str, typer.Option(help="The experiment; an existing one gains the cells.")
+        str, typer.Option(help="The experiment; if it exists, the cells are added.")
     ] = "evaluation",
     pictures: Pictures = True,
 ) -> None:
@@ -150,7 +150,7 @@ def import_weights(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint.")],
     source: Annotated[str, typer.Option("--from", help="tmanet, mmseg or torchvision.")],
     head: Annotated[
-        str | None, typer.Option(help="Our name of its decode head (tmanet: tma).")
+        str | None, typer.Option(help="Our name for its decode head (tmanet: tma).")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write (default: FILE as .safetensors).")
