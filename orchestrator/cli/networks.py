@@ -13,7 +13,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="RUN_OR_TRIAL",
-        help="A trial_id or its first digits, an MLflow run id, a trial directory or a checkpoint.",
+        help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint.",
     ),
 ]
 Like = Annotated[
@@ -95,7 +95,7 @@ def evaluate(
     ] = None,
     like: Like = None,
     name: Annotated[
-        str, typer.Option(help="The experiment; an existing one gains the cells.")
+        str, typer.Option(help="The experiment; if it exists, the cells are added.")
     ] = "evaluation",
     pictures: Pictures = True,
 ) -> None:
@@ -108,13 +108,13 @@ def evaluate(
     from orchestrator.networks.evaluation import build_evaluation
     from orchestrator.networks.lookup import find_all
     from orchestrator.results.report import print_report
-    from orchestrator.settings import data_paths, load_settings
+    from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.stores import open_ledger, open_stores
 
     settings, screen = load_settings(), console()
     networks = find_all(targets, like, settings)
     experiment = build_evaluation(networks, dataset, split, name, open_ledger(settings))
-    where = Where(settings, data_paths(data or []), in_process=True)
+    where = Where(settings, parse_data_paths(data or []), in_process=True)
     submitted = submit(experiment, where, screen)
     print_report(experiment.name, open_stores(settings), settings, pictures, screen)
     raise typer.Exit(submitted.exit_code)
@@ -155,7 +155,7 @@ def import_weights(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint.")],
     source: Annotated[str, typer.Option("--from", help="tmanet, mmseg or torchvision.")],
     head: Annotated[
-        str | None, typer.Option(help="Our name of its decode head (tmanet: tma).")
+        str | None, typer.Option(help="Our name for its decode head (tmanet: tma).")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write (default: FILE as .safetensors).")

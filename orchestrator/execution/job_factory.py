@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orchestrator.execution.job import Job, Tracking
 from orchestrator.ledger.entries import Claim
-from orchestrator.settings import Settings, data_path
+from orchestrator.settings import Settings, find_data
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from vss.data.dataset import load_dataset
 from vss.training.inputs import Compute, TrialInputs
@@ -33,7 +33,7 @@ class ExperimentData:
         self, experiment: Experiment, paths: Mapping[str, Path], settings: Settings
     ) -> None:
         names = {trial.config.dataset for trial in experiment.trials}
-        self._paths = {name: data_path(name, paths, settings) for name in sorted(names)}
+        self._paths = {name: find_data(name, paths, settings) for name in sorted(names)}
         self._descriptions = experiment.files_by_digest
         self._fingerprints: dict[str, str] = {}
 

@@ -38,7 +38,7 @@ def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     """Find a trained network.
 
     Args:
-        target: a trial_id or its first digits, an MLflow run id, or the path of a trial directory
+        target: a trial_id or a prefix of it, an MLflow run id, or the path of a trial directory
             or of a checkpoint with our parameter names.
         like: "SPEC:CELL", the cell whose network a checkpoint file holds.
         settings: the addresses of the trials and of MLflow.
@@ -52,7 +52,7 @@ def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     if path.is_file():
         if like is None:
             raise UserError(
-                f"{target} holds only weights: give --like SPEC:CELL, the cell of their network"
+                f"{target} does not name its network: give --like SPEC:CELL, the cell that it is of"
             )
         return NamedNetwork(path.stem, TrainedNetwork(find_cell(like), path))
     if like is not None:
@@ -109,7 +109,8 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     trial_ids = sorted(folder.name for folder in folders if (folder / "config.json").is_file())
     if len(trial_ids) > 1:
         raise UserError(
-            f"'{target}' matches {len(trial_ids)} trials: {', '.join(trial_ids)}; give more digits"
+            f"'{target}' matches {len(trial_ids)} trials ({', '.join(trial_ids)}): "
+            "give a longer prefix"
         )
     if trial_ids:
         return NamedNetwork(trial_ids[0], read_trained_network(settings.storage / trial_ids[0]))
@@ -117,7 +118,7 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     run_id = open_tracker(settings).run_of(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
         raise UserError(
-            f"no trial '{target}' in {settings.storage}; give a trial_id (or its first digits), "
+            f"no trial '{target}' in {settings.storage}; give a trial_id or a prefix of it, "
             "an MLflow run id, or the path of a trial directory or of a checkpoint"
         )
     return _find_run(run_id, settings)

@@ -46,7 +46,7 @@ def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]
     if cell not in record.cells:
         hint = did_you_mean(cell, dict.fromkeys(record.cells))
         raise UserError(
-            f"experiment '{name}' has no cell '{cell}'{hint}; cells: {', '.join(record.cells)}"
+            f"experiment '{name}' has no cell '{cell}' (cells: {', '.join(record.cells)}){hint}"
         )
     return record, [cell]
 

@@ -162,6 +162,6 @@ def _find_baseline(
     if spec.baseline not in kept_names:
         hint = did_you_mean(spec.baseline, kept_names)
         raise UserError(
-            f"baseline '{spec.baseline}' is not a cell{hint}; cells: {', '.join(cells)}"
+            f"baseline '{spec.baseline}' is not a cell (cells: {', '.join(cells)}){hint}"
         )
     return kept_names[spec.baseline]

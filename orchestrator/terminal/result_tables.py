@@ -33,7 +33,7 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
     if metric not in metrics:
         hint = did_you_mean(metric, dict.fromkeys(metrics))
         raise UserError(
-            f"no trial has the metric '{metric}'{hint}; metrics: {', '.join(sorted(metrics))}"
+            f"no trial has the metric '{metric}' (metrics: {', '.join(sorted(metrics))}){hint}"
         )
     headings = ("mean ± s.d.\n(seeds), %", "points", "95 % interval", "verdict", "latency\nms")
     table = _table(metric, ["cell", *headings])

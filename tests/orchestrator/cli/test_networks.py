@@ -36,8 +36,8 @@ def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(f"{out}: 8 frames\n{masks}: 8 frames\n")
     assert re.search(r"frames per second: [\d.]+ of the network alone .* [\d.]+ of the", result.out)
-    shown = [picture.pixels.shape for picture in open_source(out)]
-    assert shown == [(34, 46, 3)] * 8
+    shapes = [picture.pixels.shape for picture in open_source(out)]
+    assert shapes == [(34, 46, 3)] * 8
     indices = np.asarray(Image.open(masks / "000007.png"))
     assert indices.shape == (34, 46)
     assert indices.max() < 8
@@ -111,9 +111,9 @@ def test_evaluate_gives_the_score_of_the_training(
     assert (result.code, result.err) == (0, "")
     assert "evaluation: mIoU on test" in result.out
     trained = json.loads((settings.storage / trial / "result.json").read_text())
-    shown = f"{100 * trained['metrics']['miou']:.2f} (1)"
+    score = f"{100 * trained['metrics']['miou']:.2f} (1)"
     (row,) = [line for line in result.out.splitlines() if line.startswith(f" {trial}")]
-    assert shown in row
+    assert score in row
     assert re.search(r"\+0\.00 +baseline +- ", row)  # no training time
     (entry,) = run("status", "evaluation", "--json").json["trials"]
     assert (entry["state"], entry["settings"]["steps"]) == ("FINISHED", 0)

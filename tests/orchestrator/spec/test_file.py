@@ -26,7 +26,7 @@ def test_yaml_is_of_version_1_2(load: SpecLoader) -> None:
         ("cells: {a: {momentum: 0.9}}", "cell 'a': 'momentum' (it is 0.9) applies only to"),
         ("cells: {a: {steps: many}}", "'steps': input should be a valid integer (it is 'many')"),
         ("cells: {a: {seed: 3}}", "'seed' (it is 3) belongs in the list 'seeds'"),
-        ("cells: {a: {}}\nbaseline: b", "baseline 'b' is not a cell; cells: a"),
+        ("cells: {a: {}}\nbaseline: b", "baseline 'b' is not a cell (cells: a)"),
         ("", "the design is empty: add grid, cells or ablate"),
         ("cells: {a: {}}\nexclude: [{head: tma}]", "the design is empty"),
         ("cells: {a: {}}\nexclude: [{haed: tma}]", "exclude: unknown setting 'haed'; did you mean"),
