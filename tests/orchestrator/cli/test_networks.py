@@ -35,7 +35,7 @@ def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path
 
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(f"{out}: 8 frames\n{masks}: 8 frames\n")
-    assert re.search(r"frames per second: [\d.]+ of the network alone .* [\d.]+ of the", result.out)
+    assert re.search(r"frames per second: [\d.]+ for the network alone .* [\d.]+ with", result.out)
     shapes = [picture.pixels.shape for picture in open_source(out)]
     assert shapes == [(34, 46, 3)] * 8
     indices = np.asarray(Image.open(masks / "000007.png"))
@@ -216,4 +216,4 @@ def test_export_refuses_another_file_extension(run: Any, trial: str) -> None:
     result = run("export", trial, "--out", "net.pth")
 
     assert result.code == 2
-    assert_one_line(result, "--out net.pth: end it in .pt2")
+    assert_one_line(result, "--out net.pth must end in .pt2")
