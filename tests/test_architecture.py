@@ -36,7 +36,7 @@ LAYERS = {
         "settings", "spec", "ledger", "tracking", "stores", "networks", "terminal", "results",
         "offline", "execution", "cli",
     ),
-    "reports": ("records", "analysis", "figures", "formats", "text", "report"),
+    "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
 LIGHT = (
     "orchestrator.cli.app",
