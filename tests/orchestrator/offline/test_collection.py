@@ -50,7 +50,7 @@ def test_imported_trials_look_as_if_trained_here_and_appear_once(
 
     assert (result.code, again.code) == (0, 0)
     assert result.out.count(": imported: tiny, ") == 3
-    assert again.out.count(": already imported: tiny, ") == 3
+    assert again.out.count(": already in the ledger: tiny, ") == 3
     trials = Ledger(settings.ledger_url).trials("tiny")
     assert [trial.state for trial in trials] == [State.FINISHED] * 3
     client = MlflowClient(tracking_uri=tracker.uri)
