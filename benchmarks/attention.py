@@ -23,7 +23,7 @@ from torch import Tensor
 
 from vss.models.attention import AXES, criss_cross_read, full_read
 from vss.models.pyramid_tokens import PYRAMID_BINS, pool_over_time, pyramid_pool
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 
 Read = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -199,7 +199,7 @@ def main() -> None:
         for frames in options.frames
         for backward in (False, True)
     ]
-    facts = describe(torch.device(options.device), options.threads)
+    facts = describe_environment(torch.device(options.device), options.threads)
     print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}, {options.dtype}. Ratio: published / ours.\n")
     print("| read | map | T | mode | ours, ms | published, ms | ratio ", end="")

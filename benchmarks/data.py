@@ -28,7 +28,7 @@ from vss.runtime.clock import synchronise
 from vss.runtime.environment import device_name
 from vss.training.losses import segmentation_loss
 from vss.training.optimization import build_optimizer
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 BASE: dict[str, Any] = {
     "dataset": "camvid", "backbone": "resnet18", "include_current_frame": False, "steps": 100,
@@ -70,7 +70,7 @@ def main() -> None:
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in CASES.items():
-            config = parse({**BASE, **settings})
+            config = parse_settings({**BASE, **settings})
             times = _measure(config, _video(config, Path(folder)), device, options.steps)
             reading, augmenting, stepping, waiting = (f"{1000 * seconds:.1f}" for seconds in times)
             share = times[1] / times[2]

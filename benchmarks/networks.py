@@ -20,13 +20,13 @@ from torch import Tensor
 from vss.inference.streaming import Stream
 from vss.models.backbones import Features
 from vss.models.segmenter import VideoSegmenter, build_model
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 from vss.training.losses import segmentation_loss
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 def config(head: str, precision: str = "fp32") -> TrialConfig:
-    return parse(
+    return parse_settings(
         {
             "dataset": "camvid", "frame_width": 480, "frame_height": 360,
             "backbone": "resnet18_v1c",
@@ -131,7 +131,7 @@ def main() -> None:
     torch.manual_seed(0)
     device = torch.device(options.device)
     cuda = device.type == "cuda"
-    facts = describe(device, options.threads)
+    facts = describe_environment(device, options.threads)
     print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}\n")
     medians = in_turn(inference_calls(device), options.seconds, cuda)

@@ -27,7 +27,7 @@ from orchestrator.settings import Settings, load_settings
 from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.tracking.tracker import Tracker
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 RUNS, TRIALS, SEEDS = 10_000, 1_000, 5
 FRAMES, CLASSES, POINTS = 233, 11, 400
@@ -74,7 +74,11 @@ def main() -> None:
 def _fill(settings: Settings, tracker: Tracker, run_ids: Sequence[str]) -> None:
     cells = list(_cells())
     assert len(cells) * SEEDS == TRIALS
-    trials = [(name, parse({**config, "seed": s})) for name, config in cells for s in range(SEEDS)]
+    trials = [
+        (name, parse_settings({**config, "seed": s}))
+        for name, config in cells
+        for s in range(SEEDS)
+    ]
     ledger = Ledger(settings.ledger_url)
     members = [Member(PlannedTrial(name, config), "f" * 64) for name, config in trials]
     imported = [

@@ -1,4 +1,4 @@
-"""Where things are: read once from the environment, defaults under VSS_HOME."""
+"""The addresses and folders of an installation: from the environment, by default in VSS_HOME."""
 
 import os
 import shutil
@@ -9,19 +9,20 @@ from pathlib import Path
 
 from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import require_known
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Addresses and folders.
+    """The addresses and folders.
 
     Attributes:
-        home: everything of the embedded default lives here (VSS_HOME, default ./runs).
+        home: the folder of everything that has no other place (VSS_HOME, default ./runs).
         ledger_url: SQLAlchemy address of the ledger (VSS_LEDGER_URL).
-        tracking_uri: of MLflow (MLFLOW_TRACKING_URI).
-        storage: folder of the trial directories, seen by all workers (VSS_STORAGE).
-        data: folder with one folder per dataset (VSS_DATA), or None.
-        ray_address: of a running cluster (RAY_ADDRESS), or None.
+        tracking_uri: address of MLflow (MLFLOW_TRACKING_URI).
+        storage: the folder of the trial directories, seen by all workers (VSS_STORAGE).
+        data: the folder that holds one folder per dataset (VSS_DATA), or None.
+        ray_address: the address of a running Ray cluster (RAY_ADDRESS), or None.
     """
 
     home: Path
@@ -33,27 +34,27 @@ class Settings:
 
     @property
     def has_ledger(self) -> bool:
-        """Whether there may be a ledger: asking must not make one."""
+        """Whether there may be a ledger; opening a missing one would create it."""
         path = self.ledger_url.removeprefix("sqlite:///")
         return path == self.ledger_url or Path(path).exists()
 
     @property
     def cache(self) -> Path:
-        """Decoded frames; local to a machine, may be deleted at any time."""
+        """The folder of decoded frames; local to a machine, may be deleted at any time."""
         return self.home / "cache"
 
     @property
     def artifacts(self) -> Path:
-        """MLflow's files, while its store is a local database."""
+        """The folder of MLflow's files, if its store is a local database."""
         return self.home / "artifacts"
 
     def report_folder(self, experiment: str) -> Path:
-        """Where the report of an experiment is built."""
+        """Return the folder of an experiment's report."""
         return self.home / "reports" / experiment
 
 
 def load_settings() -> Settings:
-    """Read the environment."""
+    """Read the settings from the environment."""
     home = _folder("VSS_HOME", Path("runs"))
     data = os.environ.get("VSS_DATA")
     return Settings(
@@ -66,77 +67,76 @@ def load_settings() -> Settings:
     )
 
 
-def data_paths(given: Sequence[str]) -> dict[str, Path]:
-    """Read `--data NAME=PATH` options.
+def parse_data_paths(options: Sequence[str]) -> dict[str, Path]:
+    """Parse `--data NAME=PATH` options.
 
     Raises:
-        UserError: if one is not of this form, or names no dataset.
+        UserError: if one has another form, or names no dataset.
     """
     paths = {}
-    for item in given:
-        name, sign, path = item.partition("=")
-        if not sign or not path:
-            raise UserError(f"--data '{item}' is not NAME=PATH, for example camvid=/data/camvid")
+    for option in options:
+        name, _, path = option.partition("=")
+        if not path:
+            raise UserError(f"--data '{option}' is not NAME=PATH, for example camvid=/data/camvid")
         try:
-            catalog.require("dataset", name, catalog.DATASETS)
+            require_known("dataset", name, catalog.DATASETS)
         except ValueError as error:
-            raise UserError(f"--data '{item}': {error}") from None
+            raise UserError(f"--data '{option}': {error}") from None
         paths[name] = Path(path).expanduser()
     return paths
 
 
-def data_path(dataset: str, given: Mapping[str, Path], settings: Settings) -> Path | None:
-    """Where a dataset lies on disk; None if it needs no place.
+def find_data(dataset: str, paths: Mapping[str, Path], settings: Settings) -> Path | None:
+    """Return the folder of a dataset; None if it needs none.
 
     Args:
         dataset: its name in the catalog.
-        given: NAME -> PATH from the command line.
-        settings: their `data` is the second place to look.
+        paths: NAME -> PATH from the command line.
+        settings: the dataset may also be a folder in `settings.data`.
 
     Raises:
-        UserError: if the place is not known or no folder.
+        UserError: if it is neither given nor in `settings.data`, or is not a folder.
     """
     if not catalog.DATASETS[dataset].needs_path:
-        if dataset in given:
-            raise UserError(f"--data {dataset}={given[dataset]}: dataset '{dataset}' takes no path")
+        if dataset in paths:
+            raise UserError(f"--data {dataset}={paths[dataset]}: dataset '{dataset}' takes no path")
         return None
-    if dataset in given:
-        path, said = given[dataset], f"--data {dataset}={given[dataset]}"
+    if dataset in paths:
+        path, origin = paths[dataset], f"--data {dataset}={paths[dataset]}"
     elif settings.data is not None:
-        path = settings.data / dataset
-        said = f"VSS_DATA={settings.data}"
+        path, origin = settings.data / dataset, f"VSS_DATA={settings.data}"
     else:
         raise UserError(
             f"dataset '{dataset}' needs a folder: give --data {dataset}=PATH, "
             "or set VSS_DATA to a folder that holds one folder per dataset"
         )
     if not path.is_dir():
-        raise UserError(f"no folder {path} for dataset '{dataset}' (from {said})")
+        raise UserError(f"no folder {path} for dataset '{dataset}' (from {origin})")
     return path.resolve()
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder that may be there already.
+    """Create a folder, if it does not exist.
 
     Raises:
-        UserError: if that cannot be.
+        UserError: if it cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"cannot make folder {path}: {error.strerror}; check VSS_HOME, VSS_STORAGE or --out"
+            f"cannot create folder {path}: {error.strerror}; check VSS_HOME, VSS_STORAGE or --out"
         ) from None
     return path
 
 
 def command(program: str) -> str:
-    """How a user calls an installed program: by name, or by path if its folder is not in PATH."""
-    here = Path(sys.executable).parent / program
-    found = shutil.which(program)
-    if not here.exists() or (found and Path(found).samefile(here)):
+    """Return how a user calls an installed program: by name if it is in PATH, else by path."""
+    installed = Path(sys.executable).parent.resolve() / program
+    in_path = shutil.which(program)
+    if not installed.exists() or (in_path and Path(in_path).samefile(installed)):
         return program
-    return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
+    return os.path.relpath(installed) if installed.is_relative_to(Path.cwd()) else str(installed)
 
 
 def _folder(variable: str, default: Path) -> Path:

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from vss.training.inputs import TrialInputs
 from vss.training.loop import train
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
@@ -85,7 +85,7 @@ VARIABLES = (
 
 def tiny(**changes: Any) -> TrialConfig:
     """A trial that takes a second."""
-    return parse({**TINY, **changes})
+    return parse_settings({**TINY, **changes})
 
 
 def save_weights(state: Mapping[str, torch.Tensor], file: Path) -> None:

@@ -28,14 +28,15 @@ HOMES = {
 # The folders and modules of each package, from the ground up: each may import those before it.
 LAYERS = {
     "vss": (
-        "errors", "catalog", "trial_config", "trial_directory", "runtime", "media", "data",
+        "errors", "suggestions", "validation_errors", "catalog", "options", "trial_rules",
+        "trial_config", "trial_directory", "runtime", "media", "data",
         "models", "inference", "scoring", "training", "profiling", "trial", "__main__",
     ),
     "orchestrator": (
         "settings", "spec", "ledger", "tracking", "stores", "networks", "terminal", "results",
         "offline", "execution", "cli",
     ),
-    "reports": ("records", "analysis", "figures", "formats", "text", "report"),
+    "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
 LIGHT = (
     "orchestrator.cli.app",
@@ -60,6 +61,8 @@ MOST_LINES = 300
 LONG_FILES = {
     "vss/training/loop.py": "the whole loop on one screen is worth more than its pieces",
 }
+# Rules are functions of the settings that are checked by them: only the type goes back.
+TYPES_ONLY = {("vss.trial_rules", "vss.trial_config")}
 MOST_MODULES = 12
 
 
@@ -141,7 +144,8 @@ def test_no_layer_imports_one_above_it(package: str) -> None:
             importer, imported = module_name(file).split("."), name.split(".")
             if imported[0] != package or len(importer) == 1 or len(imported) == 1:
                 continue
-            if layers.index(importer[1]) < layers.index(imported[1]):
+            is_above = layers.index(importer[1]) < layers.index(imported[1])
+            if is_above and (module_name(file), name) not in TYPES_ONLY:
                 upward.append(f"{'.'.join(importer)} imports {name}")
 
     assert upward == []
@@ -150,7 +154,11 @@ def test_no_layer_imports_one_above_it(package: str) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     graph = {
-        module_name(file): {name for name in imports(file) if name in MODULES}
+        module_name(file): {
+            name
+            for name in imports(file)
+            if name in MODULES and (module_name(file), name) not in TYPES_ONLY
+        }
         for file in files(package)
     }
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.execution import ray_head as dashboard
+from orchestrator.execution import ray_head
 from orchestrator.ledger.entries import TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
@@ -45,17 +45,17 @@ class Command:
             )
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._log.read_text()
 
     def ended(self) -> int:
-        """Its exit code."""
+        """Wait for its end; return its exit code."""
         return self.process.wait(PATIENCE)
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator[Callable[..., Command]]:
-    """Start commands; whatever still runs at the end is killed, with all that it started."""
+    """Start commands; those that still run at the end are killed, with all that they started."""
     started: list[Command] = []
 
     def start(*arguments: object) -> Command:
@@ -63,18 +63,17 @@ def command(tmp_path: Path) -> Iterator[Callable[..., Command]]:
         return started[-1]
 
     yield start
-    for one in started:
-        if one.process.poll() is None:
-            for pid in [*descendants(one.process.pid), one.process.pid]:
-                os.kill(pid, signal.SIGKILL)
+    for unfinished in (c.process for c in started if c.process.poll() is None):
+        for pid in [*descendants(unfinished.pid), unfinished.pid]:
+            os.kill(pid, signal.SIGKILL)
 
 
-def until(true: Callable[[], Any], command: Command) -> None:
-    """Wait until something holds; fail with what the command said."""
+def until(condition: Callable[[], Any], command: Command) -> None:
+    """Wait until a condition holds; fail with the output of the command."""
     deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, command.said
-        assert command.process.poll() is None, command.said
+    while not condition():
+        assert time.monotonic() < deadline, command.output
+        assert command.process.poll() is None, command.output
         time.sleep(0.1)
 
 
@@ -82,42 +81,42 @@ def trials(settings: Settings) -> list[TrialStatus]:
     return list(Ledger(settings.ledger_url).trials("tiny"))
 
 
-def trains(settings: Settings) -> bool:
-    """A trial is past its first scoring."""
+def is_training(settings: Settings) -> bool:
+    """Tell whether a trial is past its first scoring."""
     return any(t.state == "RUNNING" and t.miou is not None for t in trials(settings))
 
 
 def tracked_trials(settings: Settings) -> list[str]:
-    """One trial id for every run in MLflow."""
+    """Return one trial id for every trial run in MLflow."""
     tracker = Tracker(settings.tracking_uri, settings.artifacts)
     client = MlflowClient(tracking_uri=tracker.uri)
     runs = client.search_runs([tracker.experiment_id])
     return [run.data.tags["trial_id"] for run in runs if "trial_id" in run.data.tags]
 
 
-def assert_whole(settings: Settings, again: Command) -> None:
-    """Every trial finished, each with one run, and the report has a figure for each cell."""
-    assert again.ended() == 0, again.said
+def assert_complete(settings: Settings, command: Command) -> None:
+    """Check that every trial finished, each with one run, and that the report counts them."""
+    assert command.ended() == 0, command.output
     assert [t.state for t in trials(settings)] == ["FINISHED"] * 2
     assert sorted(tracked_trials(settings)) == sorted(t.trial_id for t in trials(settings))
     report = (settings.report_folder("tiny") / "report.md").read_text()
     assert "2 of 2 trials finished" in report
 
 
-def test_interrupted_submit_is_taken_up_where_it_stopped(
+def test_interrupted_submit_resumes_where_it_stopped(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     spec = write_spec(SPEC)
     first = command("submit", spec)
-    until(lambda: trains(settings), first)
+    until(lambda: is_training(settings), first)
 
     first.process.send_signal(signal.SIGINT)
 
-    assert first.ended() == 130, first.said
-    assert "the same command goes on with them" in first.said
+    assert first.ended() == 130, first.output
+    assert "rerun the same command to resume" in first.output
     assert {t.state for t in trials(settings)} <= {"CANCELLED", "PENDING", "FINISHED"}
     assert any(t.state == "CANCELLED" for t in trials(settings))
-    assert_whole(settings, command("submit", spec))
+    assert_complete(settings, command("submit", spec))
     assert any(t.first_step > 0 for t in trials(settings))
 
 
@@ -126,12 +125,12 @@ def test_killed_driver_loses_nothing(
 ) -> None:
     spec = write_spec(SPEC)
     first = command("submit", spec)
-    until(lambda: trains(settings), first)
+    until(lambda: is_training(settings), first)
 
     first.process.kill()
     first.process.wait()
 
-    assert_whole(settings, command("submit", spec))
+    assert_complete(settings, command("submit", spec))
     assert max(t.attempts for t in trials(settings)) == 2
 
 
@@ -139,34 +138,34 @@ def test_killed_worker_is_replaced(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     submit = command("submit", write_spec(SPEC))
-    until(lambda: trains(settings), submit)
+    until(lambda: is_training(settings), submit)
 
     os.kill(descendants(submit.process.pid, "ray::ImplicitFunc")[0], signal.SIGKILL)
 
-    assert_whole(settings, submit)
+    assert_complete(settings, submit)
     assert sorted(t.attempts for t in trials(settings)) == [1, 2]
 
 
-def test_lasting_head_takes_submits_until_it_is_stopped(
+def test_lasting_head_runs_submits_until_it_is_stopped(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     start = command("dashboard")
     try:
-        assert start.ended() == 0, start.said
-        head = dashboard.running(settings)
+        assert start.ended() == 0, start.output
+        head = ray_head.running(settings)
         assert head is not None
-        assert head.dashboard_url in start.said
+        assert head.dashboard_url in start.output
 
         short = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]"))
         submit = command("submit", short)
-        assert_whole(settings, submit)
-        assert head.dashboard_url in submit.said
-        assert dashboard.running(settings) == head  # a submit leaves it running
+        assert_complete(settings, submit)
+        assert head.dashboard_url in submit.output
+        assert ray_head.running(settings) == head  # a submit leaves it running
     finally:
         stop = command("dashboard", "--stop")
-        assert stop.ended() == 0, stop.said
-    assert "the Ray head has ended" in stop.said
-    assert dashboard.running(settings) is None
+        assert stop.ended() == 0, stop.output
+    assert "stopped the Ray head" in stop.output
+    assert ray_head.running(settings) is None
 
 
 def test_ui_shows_the_runs_of_an_experiment(
@@ -174,32 +173,32 @@ def test_ui_shows_the_runs_of_an_experiment(
 ) -> None:
     assert command("submit", write_spec(TINY_SPEC), "--in-process").ended() == 0
     ui = command("ui", "tiny", "--port", 5311)
-    until(lambda: "MLflow UI: " in ui.said, ui)
+    until(lambda: "MLflow UI: " in ui.output, ui)
 
-    address, _, query = ui.said.split("MLflow UI: ")[1].split()[0].partition("/#/")
+    address, _, query = ui.output.split("MLflow UI: ")[1].split()[0].partition("/#/")
 
     assert query.startswith("experiments/")
     with urllib.request.urlopen(address, timeout=10) as page:
         assert b"<title>MLflow</title>" in page.read()
-    found = search(address, tracker.experiment_id, "tags.`experiment/tiny` LIKE '%'")
-    assert sorted(run["info"]["run_name"] for run in found) == [
+    runs = search(address, tracker.experiment_id, "tags.`experiment/tiny` LIKE '%'")
+    assert sorted(run["info"]["run_name"] for run in runs) == [
         "image, seed 0", "image, seed 1", "memory, seed 0", "memory, seed 1", "tiny",
     ]  # fmt: skip
 
-    ui.process.send_signal(signal.SIGTERM)  # taken as Ctrl-C
+    ui.process.send_signal(signal.SIGTERM)  # treated as Ctrl-C
     assert ui.ended() == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address, timeout=2)
 
 
 def search(address: str, experiment_id: str, query: str) -> list[dict[str, Any]]:
-    """What the UI's page asks the server for."""
+    """Return the runs that the UI's page requests from the server."""
     body = {"experiment_ids": [experiment_id], "filter": query}
     request = urllib.request.Request(
         f"{address}/api/2.0/mlflow/runs/search",
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        runs: list[dict[str, Any]] = json.load(answer)["runs"]
+    with urllib.request.urlopen(request, timeout=10) as response:
+        runs: list[dict[str, Any]] = json.load(response)["runs"]
     return runs

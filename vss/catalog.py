@@ -1,10 +1,9 @@
-"""Every name that a spec may use, where it lives and what it takes. Imports nothing heavy.
+"""Every name that a spec may use, where its code is and which options it takes. Imports no torch.
 
 One row adds a head, a backbone or a dataset: specs are checked against these tables, `vss-orch
-names` prints them, and the contract tests run over them.
+names` prints them, and the contract tests cover them.
 """
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Choice:
-    """One value that a setting may name, with the further settings that only it takes.
+    """A possible value of a setting, with the further settings that apply only to it.
 
     Attributes:
-        source: where it was published, or what it is.
-        options: setting -> default. A trial that names another choice may not give them.
+        source: its publication, or a description.
+        options: setting -> default. Trials with another choice must not state them.
     """
 
     source: str
@@ -29,8 +28,8 @@ class Backbone(Choice):
     """An image encoder.
 
     Attributes:
-        build: the "module:function" that makes it.
-        imagenet: torchvision has ImageNet weights for it.
+        build: the "module:function" that builds it.
+        imagenet: whether torchvision has ImageNet weights for it.
     """
 
     build: str = ""
@@ -43,11 +42,11 @@ class Head(Choice):
 
     Attributes:
         build: the "module:class".
-        uses_memory: it reads past frames.
-        holds_current_frame: its memory always holds the current frame too.
-        fixed: arguments of the class that make this head of it.
-        axes: those that its criss-cross attention may take.
-        smallest_batch: below it, batch norm over single cells of the head cannot be trained.
+        uses_memory: whether it reads past frames.
+        holds_current_frame: whether its memory always includes the current frame.
+        fixed: arguments of the class that distinguish this head.
+        axes: the possible axes of its criss-cross attention.
+        smallest_batch: smaller batches cannot train a batch norm over one cell per clip.
     """
 
     build: str = ""
@@ -60,12 +59,13 @@ class Head(Choice):
 
 @dataclass(frozen=True)
 class Dataset(Choice):
-    """A dataset; `load` is the "module:function" that lists its frames.
+    """A labelled video dataset.
 
     Attributes:
+        load: the "module:function" that lists its frames.
         classes: name -> RGB colour, in the order of the label values 0, 1, ...; other values
             are not scored.
-        needs_path: whether the user says where it lies (`--data NAME=PATH` or VSS_DATA).
+        needs_path: whether the user states its folder (`--data NAME=PATH` or VSS_DATA).
     """
 
     load: str = ""
@@ -73,11 +73,11 @@ class Dataset(Choice):
     needs_path: bool = True
 
     def with_void(self) -> dict[str, tuple[int, int, int]]:
-        """The classes with void as label value 0, in front: the order of TMANet's CamVid."""
+        """Return the classes with void as the first one: the order of TMANet's CamVid."""
         return {VOID: VOID_COLOUR, **self.classes}
 
 
-# Void: pixels without a class, where they count as one and where they are drawn.
+# Pixels without a class: their name where they count as a class, and their colour in pictures.
 VOID, VOID_COLOUR = "Void", (0, 0, 0)
 
 BACKBONES: dict[str, Backbone] = {
@@ -87,13 +87,13 @@ BACKBONES: dict[str, Backbone] = {
         imagenet=form == "",
     )
     for form, source in (
-        ("", "torchvision's form"),
+        ("", "as in torchvision"),
         ("_v1c", "with the deep stem of the OpenMMLab toolboxes and of TMANet"),
     )
     for depth in (18, 34, 50, 101)
 }
 
-# Options of the heads that read the memory by temporal attention, and by criss-cross attention.
+# Options of heads that read the memory by temporal attention, or by criss-cross attention.
 _TEMPORAL = {
     "share_slots": False,
     "position_code": 0.0,
@@ -108,12 +108,12 @@ HEADS: dict[str, Head] = {
         build="vss.models.heads.image:FCNHead",
     ),
     "psp": Head(
-        source="Zhao et al. 2017: pyramid pooling over 1, 2, 3 and 6 bins",
+        source="Zhao et al. 2017: pyramid pooling with 1, 2, 3 and 6 bins",
         build="vss.models.heads.image:PSPHead",
         smallest_batch=2,
     ),
     "nonlocal": Head(
-        source="Wang et al. 2018: embedded-Gaussian attention in the current frame",
+        source="Wang et al. 2018: embedded Gaussian attention in the current frame",
         build="vss.models.heads.image:NonLocalHead",
         options={"attention_scale": True},
     ),
@@ -139,7 +139,7 @@ HEADS: dict[str, Head] = {
         options=_TEMPORAL,
     ),
     "apnb_tma": Head(
-        source="Chen et al. 2021, 2.1: TMA that reads pyramid tokens of the memory",
+        source="Chen et al. 2021, 2.1: TMA over pyramid tokens of the memory",
         build="vss.models.heads.tma:TMAHead",
         uses_memory=True,
         options={"pooling": "cube", **_TEMPORAL},
@@ -159,7 +159,7 @@ HEADS: dict[str, Head] = {
         fixed={"fuse_stages": True},
     ),
     "cc3d": Head(
-        source="Huang et al. 2020: criss-cross attention of all frames over row, column and time",
+        source="Huang et al. 2020: criss-cross attention of all frames along row, column and time",
         build="vss.models.heads.criss_cross:CC3DHead",
         uses_memory=True,
         holds_current_frame=True,
@@ -167,20 +167,20 @@ HEADS: dict[str, Head] = {
         axes=("column", "row", "time"),
     ),
     "cc_tma": Head(
-        source="Chen et al. 2021, 2.3: criss-cross in the current frame, the memory beside it",
+        source="Chen et al. 2021, 2.3: criss-cross in the current frame, plus a read along time",
         build="vss.models.heads.criss_cross:CCTMAHead",
         uses_memory=True,
         options={"attention_axes": "column+row+time", **_CRISS_CROSS},
         axes=("column", "row", "time"),
     ),
     "da_tma": Head(
-        source="Chen et al. 2021, 2.4: TMA as position attention, beside channel attention",
+        source="Chen et al. 2021, 2.4: TMA as position attention, plus channel attention",
         build="vss.models.heads.dual:DualMemoryHead",
         uses_memory=True,
         options={"deep_supervision": True, **_TEMPORAL},
     ),
     "da_asym_tma": Head(
-        source="Chen et al. 2021, 2.4: dual attention on top of AFNB, over pyramid tokens",
+        source="Chen et al. 2021, 2.4: the same on top of AFNB, over pyramid tokens",
         build="vss.models.heads.dual:DualMemoryHead",
         uses_memory=True,
         options={
@@ -195,7 +195,7 @@ HEADS: dict[str, Head] = {
 
 DATASETS: dict[str, Dataset] = {
     "camvid": Dataset(
-        source="Brostow et al. 2009: the official release, TMANet's form or the 480x360 index form",
+        source="Brostow et al. 2009: the official release, TMANet's layout or the 480x360 version",
         load="vss.data.camvid.dataset:load",
         classes={
             "Sky": (128, 128, 128),
@@ -238,13 +238,13 @@ DATASETS: dict[str, Dataset] = {
         },
     ),
     "folder": Dataset(
-        source="your own: any video dataset that a YAML file describes (docs/data.md)",
+        source="your own data, described by a YAML file (docs/data.md)",
         load="vss.data.custom.dataset:load",
-        needs_path=False,  # the file says where it lies
+        needs_path=False,  # dataset_file states the folder
         options={"dataset_file": None, "classes": None},
     ),
     "synthetic": Dataset(
-        source="rendered on the spot: a drive whose single frames are often unreadable",
+        source="rendered on the fly: a drive whose single frames are often unreadable",
         load="vss.data.synthetic.dataset:load",
         classes={
             "Sky": (150, 190, 235),
@@ -268,16 +268,16 @@ OPTIMIZERS: dict[str, Choice] = {
 
 SCHEDULES: dict[str, Choice] = {
     "poly": Choice(
-        source="(1 - step/steps)^power, as in the DeepLab family",
+        source="(1 - step/steps)^poly_power, as in the DeepLab family",
         options={"poly_power": 0.9, "final_learning_rate": 0.0},
     ),
     "one_cycle": Choice(
-        source="Smith 2018: cosine up from a 25th, cosine down to near 0",
+        source="Smith 2018: cosine up from a 25th of the highest rate, cosine down to almost 0",
         options={"warmup_share": 0.3},
     ),
 }
 
-# Settings whose value is a name from a table, in the order in which they are checked.
+# Settings whose value is a name from a table, in the order of their checks.
 CHOICES: dict[str, Mapping[str, Choice]] = {
     "dataset": DATASETS,
     "backbone": BACKBONES,
@@ -287,50 +287,7 @@ CHOICES: dict[str, Mapping[str, Choice]] = {
 }
 
 
-def require(kind: str, name: str, known: Mapping[str, object]) -> str:
-    """Return `name` if it is known.
-
-    Raises:
-        ValueError: naming the closest known name, and all of them.
-    """
-    if name in known:
-        return name
-    raise ValueError(f"unknown {kind} '{name}'{did_you_mean(name, known)}; known: {listed(known)}")
-
-
-def implied(settings: Mapping[str, Any]) -> list[str]:
-    """The options among a trial's settings that have the default of what takes them."""
-    chosen = [table.get(settings.get(setting, "")) for setting, table in CHOICES.items()]
-    return [
-        option
-        for choice in chosen
-        if choice is not None
-        for option, default in choice.options.items()
-        if settings.get(option) == default
-    ]
-
-
-def did_you_mean(name: str, known: Mapping[str, object]) -> str:
-    """Say which known name is closest, or nothing if none is close."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def listed(names: Mapping[str, object]) -> str:
-    """The names in order, joined by commas."""
-    return ", ".join(sorted(names))
-
-
-def takers(option: str) -> str:
-    """Which choices take an option, for example "head tma, apnb_tma"."""
-    found = {
-        setting: [name for name, choice in table.items() if option in choice.options]
-        for setting, table in CHOICES.items()
-    }
-    return ", ".join(f"{setting} {', '.join(names)}" for setting, names in found.items() if names)
-
-
 def resolve(reference: str) -> Any:
-    """Import what a row's "module:attribute" refers to."""
+    """Import the "module:attribute" that a row refers to."""
     module, _, attribute = reference.partition(":")
     return getattr(importlib.import_module(module), attribute)

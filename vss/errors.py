@@ -1,9 +1,9 @@
-"""The one error that a user can mend."""
+"""The error for mistakes that a user can fix."""
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: a spec, a folder, a setting.
+    """A mistake in the input of a user: a spec, a folder, a setting.
 
-    The message is all that is shown: it names the culprit, shows the value found and says what to
-    write instead. Raised inside a trial it fails that trial for good; a retry would meet it again.
+    Only the message is shown: it names the culprit, shows its value and says what to write instead.
+    Raised within a trial, it fails that trial for good, as a retry would fail in the same way.
     """

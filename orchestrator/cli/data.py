@@ -1,4 +1,4 @@
-"""Commands for datasets: check one, or prepare one."""
+"""Commands that check or prepare datasets."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from vss.data.camvid.raw_videos import ExtractionTask
     from vss.data.dataset import VideoDataset
 
-app = typer.Typer(help="Check a dataset, or prepare one.", no_args_is_help=True)
+app = typer.Typer(help="Check or prepare a dataset.", no_args_is_help=True)
 prepare_app = typer.Typer(
-    help="Add the frames that a dataset lacks, cut from its raw videos.", no_args_is_help=True
+    help="Cut missing frames from the raw videos of a dataset.", no_args_is_help=True
 )
 app.add_typer(prepare_app, name="prepare")
 SOUND, BROKEN = 0, 1
@@ -23,10 +23,12 @@ SOUND, BROKEN = 0, 1
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A dataset that `vss-orch names` lists.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A dataset that `vss-orch names` lists.")
+    ],
     path: Annotated[
         Path | None,
-        typer.Argument(help="Its folder or file; none for synthetic.", show_default=False),
+        typer.Argument(metavar="PATH", help="Its folder or file; none for synthetic."),
     ] = None,
     stride: Annotated[
         int, typer.Option(min=1, help="Video frames from a memory frame to the next.")
@@ -45,12 +47,13 @@ def check(
 
     from orchestrator.terminal.data_tables import data_tables
     from orchestrator.terminal.progress_bar import frame_bar
-    from vss.data.check.inspection import inspect, open_dataset
+    from vss.data.check.inspection import inspect_dataset
+    from vss.data.check.named_dataset import open_dataset
 
     dataset = open_dataset(name, path)
     _check_picture(picture)
     with frame_bar(len(dataset.frames), "reading") as show:
-        report = inspect(dataset, stride, name, show)
+        report = inspect_dataset(dataset, stride, name, show)
     if as_json:
         print_json(asdict(report))
     else:

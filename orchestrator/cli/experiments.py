@@ -61,7 +61,7 @@ def submit(
     data: DataPaths = None,
     address: Annotated[
         str | None,
-        typer.Option(help="Ray cluster (default: RAY_ADDRESS, else one on this machine)."),
+        typer.Option(help="Address of a Ray cluster (default: RAY_ADDRESS, else this machine)."),
     ] = None,
     in_process: Annotated[
         bool,
@@ -79,14 +79,14 @@ def submit(
     from orchestrator.execution import driver
     from orchestrator.execution.smoke import smoke as smoke_test
     from orchestrator.results.report import print_report
-    from orchestrator.settings import data_paths, load_settings
+    from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec
     from orchestrator.stores import open_stores
 
     settings, screen = load_settings(), console()
     experiment = load_spec(spec)
     ray_address = None if in_process else _ray_address(address, settings)
-    where = driver.Where(settings, data_paths(data or []), ray_address, in_process)
+    where = driver.Where(settings, parse_data_paths(data or []), ray_address, in_process)
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, where, screen)))
     submitted = driver.submit(experiment, where, screen)
@@ -96,7 +96,9 @@ def submit(
 
 @app.command()
 def status(
-    name: Annotated[str | None, typer.Argument(help="An experiment (default: all).")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="An experiment (default: all).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the state of all experiments, or of the trials of one."""
@@ -156,9 +158,9 @@ def _export(experiment: "Experiment", folder: Path) -> None:
 
     files = export(experiment, folder)
     typer.echo(f"{len(files)} trial files in {folder}/trials; copy {folder} to the other machine")
-    typer.echo(f"Run there:  python -m vss trials/{files[0].name} --storage results")
-    typer.echo("            or edit slurm_array.sh, then sbatch slurm_array.sh")
-    typer.echo("Run here:   vss-orch import results")
+    typer.echo(f"There:  python -m vss trials/{files[0].name} --storage results")
+    typer.echo("        or edit slurm_array.sh, then sbatch slurm_array.sh")
+    typer.echo("Here:   vss-orch import results")
 
 
 def _estimate(experiment: "Experiment") -> "Mapping[str, Estimate]":

@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command()
 def names(as_json: AsJson = False) -> None:
-    """List the settings of a spec and the names that they may be set to."""
+    """List the settings of a spec and the names that they accept."""
     from dataclasses import asdict
 
     from vss import catalog
@@ -45,7 +45,7 @@ def names(as_json: AsJson = False) -> None:
 
 @app.command()
 def schema() -> None:
-    """Print the JSON schema of specs, with which editors complete and check them."""
+    """Print the JSON schema of specs, for completion and checks in editors."""
     from orchestrator.spec.schema import json_schema
 
     print_json(json_schema())

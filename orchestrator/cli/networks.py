@@ -13,7 +13,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="RUN_OR_TRIAL",
-        help="A trial_id or its first digits, an MLflow run id, a trial directory or a checkpoint.",
+        help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint.",
     ),
 ]
 Like = Annotated[
@@ -57,21 +57,26 @@ def predict(
     from orchestrator.networks.lookup import find
     from orchestrator.settings import load_settings
     from orchestrator.terminal.progress_bar import frame_bar
-    from vss.inference.prediction import at_size, on_best_device, predict_video, summary
-    from vss.inference.trained_network import load
-    from vss.inference.writers import writers_for
+    from vss.inference.prediction import (
+        format_speed,
+        move_to_best_device,
+        predict_video,
+        with_frame_size,
+    )
+    from vss.inference.trained_network import load_trained_network
+    from vss.inference.writers import open_writers
     from vss.media.video import open_source
 
     source = open_source(video, Fraction(rate).limit_denominator(1001))
     trained = find(target, like, load_settings()).trained
-    config = at_size(trained.config, size)
-    model = on_best_device(load(trained))
-    writers = writers_for(out, masks, source, trained.classes, alpha, legend)
+    config = with_frame_size(trained.config, size)
+    model = move_to_best_device(load_trained_network(trained))
+    writers = open_writers(out, masks, source, trained.classes, alpha, legend)
     with frame_bar(source.count) as show:
         prediction = predict_video(model, config, source, writers, show)
     for writer in writers:
         typer.echo(f"{writer.path}: {prediction.frames} frames")
-    typer.echo(summary(prediction, config, model))
+    typer.echo(format_speed(prediction, config, model))
 
 
 @app.command()
@@ -90,7 +95,7 @@ def evaluate(
     ] = None,
     like: Like = None,
     name: Annotated[
-        str, typer.Option(help="The experiment; an existing one gains the cells.")
+        str, typer.Option(help="The experiment; if it exists, the cells are added.")
     ] = "evaluation",
     pictures: Pictures = True,
 ) -> None:
@@ -103,13 +108,13 @@ def evaluate(
     from orchestrator.networks.evaluation import build_evaluation
     from orchestrator.networks.lookup import find_all
     from orchestrator.results.report import print_report
-    from orchestrator.settings import data_paths, load_settings
+    from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.stores import open_ledger, open_stores
 
     settings, screen = load_settings(), console()
     networks = find_all(targets, like, settings)
     experiment = build_evaluation(networks, dataset, split, name, open_ledger(settings))
-    where = Where(settings, data_paths(data or []), in_process=True)
+    where = Where(settings, parse_data_paths(data or []), in_process=True)
     submitted = submit(experiment, where, screen)
     print_report(experiment.name, open_stores(settings), settings, pictures, screen)
     raise typer.Exit(submitted.exit_code)
@@ -135,13 +140,13 @@ def export(
     """
     from orchestrator.networks.lookup import find
     from orchestrator.settings import load_settings
-    from vss.inference.export import export_network, onnx_is_installed, summary
+    from vss.inference.export import export_network, format_program, onnx_is_installed
 
     network = find(target, like, load_settings())
     file = out or Path(f"{network.name}.pt2")
     with_onnx = onnx_is_installed() if onnx is None else onnx
     for program in export_network(network.trained, network.name, file, with_onnx):
-        typer.echo(summary(program))
+        typer.echo(format_program(program))
     typer.echo(f"{file.with_suffix('.json')}: input, classes, colours and measurements")
 
 
@@ -150,14 +155,14 @@ def import_weights(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint.")],
     source: Annotated[str, typer.Option("--from", help="tmanet, mmseg or torchvision.")],
     head: Annotated[
-        str | None, typer.Option(help="Our name of its decode head (tmanet: tma).")
+        str | None, typer.Option(help="Our name for its decode head (tmanet: tma).")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write (default: FILE as .safetensors).")
     ] = None,
 ) -> None:
     """Convert a published checkpoint to our parameter names, for `weights` in a spec."""
-    from vss.models.published_checkpoints import import_file
+    from vss.models.published_checkpoints import convert_file
 
-    converted, count = import_file(file, source, head, out)
+    converted, count = convert_file(file, source, head, out)
     typer.echo(f"{converted}: {count} tensors; in a spec, write weights: {converted.name}")

@@ -14,7 +14,7 @@ app = typer.Typer()
 
 @app.command()
 def report(
-    name: Annotated[str | None, typer.Argument(help="The experiment.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The experiment.")] = None,
     source: Annotated[
         Path | None,
         typer.Option("--from", metavar="DIR", help="Rebuild the report in this folder."),
@@ -28,7 +28,8 @@ def report(
         str | None, typer.Option(help="Sort best first by miou, latency, training-time ...")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Rebuild whenever a trial changes, until all end.")
+        bool,
+        typer.Option("--watch", help="Rebuild whenever a trial changes, until all have ended."),
     ] = False,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between checks.")] = 10.0,
 ) -> None:
@@ -50,7 +51,7 @@ def report(
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="EXPERIMENT:CELL or EXPERIMENT.")],
     second: Annotated[str, typer.Argument(metavar="B", help="What to compare with A.")],
-    metric: Annotated[str, typer.Option(help="A metric of results.csv.")] = "miou",
+    metric: Annotated[str, typer.Option(help="A metric in results.csv.")] = "miou",
 ) -> None:
     """Compare two cells, or the cells with the same name in two experiments."""
     from orchestrator.results import comparison
@@ -66,11 +67,11 @@ def _check_sort(sort: str | None) -> None:
     if sort is None:
         return
     from reports.text.columns import orders
-    from vss.catalog import did_you_mean
+    from vss.suggestions import did_you_mean
 
     if sort not in orders():
         hint = did_you_mean(sort, orders())
-        raise UserError(f"cannot sort by '{sort}'{hint}; choose one of {', '.join(orders())}")
+        raise UserError(f"cannot sort by '{sort}' (choose from {', '.join(orders())}){hint}")
 
 
 def _report(

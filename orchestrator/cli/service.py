@@ -10,7 +10,8 @@ app = typer.Typer()
 @app.command()
 def ui(
     name: Annotated[
-        str | None, typer.Argument(help="Open the runs of this experiment (default: all runs).")
+        str | None,
+        typer.Argument(metavar="NAME", help="Open this experiment's runs (default: all runs)."),
     ] = None,
     port: Annotated[int, typer.Option(help="First port to try.")] = 5000,
 ) -> None:
@@ -28,7 +29,7 @@ def ui(
 
 @app.command()
 def dashboard(
-    stop: Annotated[bool, typer.Option("--stop", help="Stop the head.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the running head.")] = False,
 ) -> None:
     """Start a Ray head that keeps running on this machine; later submits use it."""
     from orchestrator.execution import ray_head

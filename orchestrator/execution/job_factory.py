@@ -7,11 +7,11 @@ from pathlib import Path
 
 from orchestrator.execution.job import Job, Tracking
 from orchestrator.ledger.entries import Claim
-from orchestrator.settings import Settings, data_path
+from orchestrator.settings import Settings, find_data
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from vss.data.dataset import load_dataset
 from vss.training.inputs import Compute, TrialInputs
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 _SMOKE_STEPS = 2
 _SMOKE_FRAMES = 4
@@ -33,7 +33,7 @@ class ExperimentData:
         self, experiment: Experiment, paths: Mapping[str, Path], settings: Settings
     ) -> None:
         names = {trial.config.dataset for trial in experiment.trials}
-        self._paths = {name: data_path(name, paths, settings) for name in sorted(names)}
+        self._paths = {name: find_data(name, paths, settings) for name in sorted(names)}
         self._descriptions = experiment.files_by_digest
         self._fingerprints: dict[str, str] = {}
 
@@ -98,7 +98,7 @@ class JobFactory:
         steps = min(_SMOKE_STEPS, config.steps)  # 0 stays 0: such a cell is only scored
         inputs = dataclasses.replace(
             self._inputs(self._trials[config.trial_id], attempt=1),
-            config=parse({**config.settings(), "steps": steps, "eval_every": 1}),
+            config=parse_settings({**config.settings(), "steps": steps, "eval_every": 1}),
             storage=folder,
             teacher_weights=None,
             max_scored_frames=_SMOKE_FRAMES,

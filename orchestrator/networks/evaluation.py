@@ -18,10 +18,10 @@ from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.spec.schema import Resources
 from vss import catalog
 from vss.errors import UserError
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 if TYPE_CHECKING:
-    from vss.inference.trained_network import TrainedModel
+    from vss.inference.trained_network import TrainedNetwork
 
 # Settings that only a training reads, and that a trial without steps must not state.
 _DROPPED = (
@@ -44,7 +44,7 @@ def build_evaluation(
     Raises:
         UserError: if classes differ, weights do not fit, or the experiment has not finished.
     """
-    from vss.inference.trained_network import load
+    from vss.inference.trained_network import load_trained_network
 
     trials = _finished_trials(name, ledger)
     existing = ledger.experiment(name) if trials else None
@@ -52,7 +52,8 @@ def build_evaluation(
     files: dict[str, Path] = {}
     for network in networks:
         config = scoring_config(network, dataset, split)
-        load(network.trained)  # refuses weights that do not fit, before anything is entered
+        # Refuse weights that do not fit before anything is entered.
+        load_trained_network(network.trained)
         if config.trial_id not in {trial.trial_id for trial in [*trials, *added]}:
             cell = _cell_name(network, config, ledger, [*trials, *added])
             added.append(PlannedTrial(cell, config))
@@ -88,12 +89,12 @@ def scoring_config(network: NamedNetwork, dataset: str | None, split: str) -> Tr
             settings.pop(option, None)
         settings["dataset"] = dataset
     settings |= {"steps": 0, "scored_split": split, "weights": digest(trained.weights)}
-    config = parse(settings)
+    config = parse_settings(settings)
     _check_classes(network.name, trained, config)
     return config
 
 
-def _check_classes(name: str, trained: "TrainedModel", config: TrialConfig) -> None:
+def _check_classes(name: str, trained: "TrainedNetwork", config: TrialConfig) -> None:
     network_classes, data_classes = trained.config.class_names, config.class_names
     if network_classes == data_classes:
         return
@@ -118,7 +119,7 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
             "submit its spec first, or give another --name"
         )
     finished = [t for t in trials if t.state == State.FINISHED]
-    return [PlannedTrial(t.cell, parse(dict(t.settings))) for t in finished]
+    return [PlannedTrial(t.cell, parse_settings(dict(t.settings))) for t in finished]
 
 
 def _cell_name(

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
 from orchestrator.stores import open_tracker
-from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import require_known
 from vss.trial_config import TrialConfig
 
 if TYPE_CHECKING:
-    from vss.inference.trained_network import TrainedModel
+    from vss.inference.trained_network import TrainedNetwork
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _TRIAL_ID = re.compile(r"[0-9a-f]{12}")
@@ -31,14 +31,14 @@ class NamedNetwork:
     """
 
     name: str
-    trained: "TrainedModel"
+    trained: "TrainedNetwork"
 
 
 def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     """Find a trained network.
 
     Args:
-        target: a trial_id or its first digits, an MLflow run id, or the path of a trial directory
+        target: a trial_id or a prefix of it, an MLflow run id, or the path of a trial directory
             or of a checkpoint with our parameter names.
         like: "SPEC:CELL", the cell whose network a checkpoint file holds.
         settings: the addresses of the trials and of MLflow.
@@ -46,19 +46,19 @@ def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     Raises:
         UserError: if there is no such network, or more than one.
     """
-    from vss.inference.trained_network import TrainedModel, read_trial
+    from vss.inference.trained_network import TrainedNetwork, read_trained_network
 
     path = Path(target).expanduser()
     if path.is_file():
         if like is None:
             raise UserError(
-                f"{target} holds only weights: give --like SPEC:CELL, the cell of their network"
+                f"{target} does not name its network: give --like SPEC:CELL, the cell that it is of"
             )
-        return NamedNetwork(path.stem, TrainedModel(find_cell(like), path))
+        return NamedNetwork(path.stem, TrainedNetwork(find_cell(like), path))
     if like is not None:
         raise UserError(f"--like is for a checkpoint file, but '{target}' is not a file")
     if path.is_dir():
-        trained = read_trial(path)
+        trained = read_trained_network(path)
         return NamedNetwork(trained.config.trial_id, trained)
     if _RUN_ID.fullmatch(target):
         return _find_run(target, settings)
@@ -96,36 +96,37 @@ def find_cell(like: str) -> TrialConfig:
             f"cells: {', '.join(experiment.cells)}"
         )
     try:
-        name = catalog.require("cell", cell or experiment.baseline, experiment.cells)
+        name = require_known("cell", cell or experiment.baseline, experiment.cells)
     except ValueError as error:
         raise UserError(f"--like '{like}': {error}") from None
     return experiment.cells[name]
 
 
 def _find_trial(target: str, settings: Settings) -> NamedNetwork:
-    from vss.inference.trained_network import read_trial
+    from vss.inference.trained_network import read_trained_network
 
     folders = settings.storage.glob(f"{target}*") if _HEXADECIMAL.fullmatch(target) else ()
     trial_ids = sorted(folder.name for folder in folders if (folder / "config.json").is_file())
     if len(trial_ids) > 1:
         raise UserError(
-            f"'{target}' matches {len(trial_ids)} trials: {', '.join(trial_ids)}; give more digits"
+            f"'{target}' matches {len(trial_ids)} trials ({', '.join(trial_ids)}): "
+            "give a longer prefix"
         )
     if trial_ids:
-        return NamedNetwork(trial_ids[0], read_trial(settings.storage / trial_ids[0]))
+        return NamedNetwork(trial_ids[0], read_trained_network(settings.storage / trial_ids[0]))
     # A trial that was trained elsewhere may have only its run here.
     run_id = open_tracker(settings).run_of(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
         raise UserError(
-            f"no trial '{target}' in {settings.storage}; give a trial_id (or its first digits), "
+            f"no trial '{target}' in {settings.storage}; give a trial_id or a prefix of it, "
             "an MLflow run id, or the path of a trial directory or of a checkpoint"
         )
     return _find_run(run_id, settings)
 
 
 def _find_run(run_id: str, settings: Settings) -> NamedNetwork:
-    from vss.inference.trained_network import read_trial
+    from vss.inference.trained_network import read_trained_network
 
     tracker = open_tracker(settings)
-    trained = read_trial(tracker.download_trial(run_id, settings.cache / "models"))
+    trained = read_trained_network(tracker.download_trial(run_id, settings.cache / "models"))
     return NamedNetwork(trained.config.trial_id, trained)

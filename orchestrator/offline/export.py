@@ -10,12 +10,12 @@ from vss.trial.file import ExperimentPart, ResourcesPart, TrialFile
 _README = """\
 Trials of the experiment {name}, for machines without a network ({count} trial files).
 
-One trial:    python -m vss trials/NNNN-ID.json --storage results
-All, Slurm:   sbatch slurm_array.sh    (look at its head first)
-Afterwards, where the experiment belongs:    vss-orch import results
+One trial:                    python -m vss trials/NNNN-ID.json --storage results
+All trials, on Slurm:         sbatch slurm_array.sh    (edit its header first)
+Then, where the ledger is:    vss-orch import results
 
-Where a dataset needs a folder: --data PATH, or VSS_DATA. An interrupted trial goes on with the same
-command. {teachers}
+If a dataset needs a folder, add --data PATH or set VSS_DATA. To resume an interrupted trial, rerun
+the same command. {order}
 """
 _SLURM = """\
 #!/bin/bash
@@ -25,8 +25,8 @@ _SLURM = """\
 {gpus}#SBATCH --time=04:00:00
 #SBATCH --signal=TERM@120
 #SBATCH --requeue
-# SIGTERM reaches python two minutes before the limit; it leaves a checkpoint, and submitting this
-# script again goes on. {teachers}
+# SIGTERM reaches python two minutes before the time limit and makes it save a checkpoint; submit
+# this script again to resume. {order}
 cd "${{SLURM_SUBMIT_DIR:-$(dirname "$0")}}" || exit 2
 files=(trials/"$(printf %04d "$SLURM_ARRAY_TASK_ID")"-*.json)
 srun python -m vss "${{files[0]}}" --storage results "$@"
@@ -34,15 +34,15 @@ srun python -m vss "${{files[0]}}" --storage results "$@"
 
 
 def export(experiment: Experiment, folder: Path) -> list[Path]:
-    """Write trial files, weights, the spec and an example script; returns the trial files.
+    """Write trial files, weights, the spec and an example script; return the trial files.
 
-    Teachers come first. Writing the same again changes nothing.
+    Teachers come first. Exporting the same experiment again changes nothing.
 
     Raises:
         UserError: if the folder holds anything else.
     """
     contents = _contents(experiment)
-    _check(folder, contents)
+    _check_holds_nothing_else(folder, contents)
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,49 +52,56 @@ def export(experiment: Experiment, folder: Path) -> list[Path]:
 
 
 def _contents(experiment: Experiment) -> dict[str, bytes]:
-    """File name -> content."""
-    ordered = _teachers_first(experiment)
+    """Return the content of each file, by its name."""
+    positions = {trial.trial_id: n for n, trial in enumerate(experiment.trials)}
+    ordered = sorted(experiment.trials, key=lambda trial: trial.config.teacher != "none")
     contents = {"spec.yaml": experiment.source.encode()}
     for number, trial in enumerate(ordered):
-        name = f"trials/{number:04d}-{trial.config.trial_id}.json"
-        contents[name] = _trial_file(experiment, trial).text().encode()
-    for digest, file in experiment.files_by_digest.items():
-        contents[f"trials/{_weights_name(digest)}"] = file.read_bytes()
-    taught = sum(trial.config.teacher != "none" for trial in ordered)
-    first = len(ordered) - taught
-    note = (
-        f"Tasks 0-{first - 1} teach tasks {first}-{len(ordered) - 1}: run those first, then "
-        f"sbatch --array={first}-{len(ordered) - 1} slurm_array.sh."
-        if taught
-        else "No trial waits for another."
-    )
+        file = _trial_file(experiment, trial, positions[trial.trial_id])
+        contents[f"trials/{number:04d}-{trial.trial_id}.json"] = file.text().encode()
+    for digest, path in experiment.files_by_digest.items():
+        contents[f"trials/{_weights_name(digest)}"] = path.read_bytes()
+    students = sum(trial.config.teacher != "none" for trial in ordered)
+    script, readme = _instructions(experiment, len(ordered) - students, students)
+    return {**contents, "slurm_array.sh": script.encode(), "README.txt": readme.encode()}
+
+
+def _instructions(experiment: Experiment, first: int, students: int) -> tuple[str, str]:
+    """Return the Slurm script and the README.
+
+    Args:
+        experiment: the experiment.
+        first: the number of trials without a teacher; they run first.
+        students: the number of trials with one.
+    """
+    count = first + students
+    order = "The trials can run in any order."
+    if students:
+        order = (
+            f"Tasks 0-{first - 1} teach tasks {first}-{count - 1}: run those first, then "
+            f"sbatch --array={first}-{count - 1} slurm_array.sh."
+        )
     gpus = experiment.resources.gpus
     script = _SLURM.format(
         name=shlex.quote(experiment.name),
         array=f"0-{first - 1}",
         cpus=max(1, int(experiment.resources.cpus)),
         gpus=f"#SBATCH --gpus-per-task={max(1, int(gpus))}\n" if gpus else "",
-        teachers=note,
+        order=order,
     )
-    readme = _README.format(name=experiment.name, count=len(ordered), teachers=note)
-    return {**contents, "slurm_array.sh": script.encode(), "README.txt": readme.encode()}
+    return script, _README.format(name=experiment.name, count=count, order=order)
 
 
-def _teachers_first(experiment: Experiment) -> list[PlannedTrial]:
-    return sorted(experiment.trials, key=lambda trial: trial.config.teacher != "none")
-
-
-def _trial_file(experiment: Experiment, trial: PlannedTrial) -> TrialFile:
+def _trial_file(experiment: Experiment, trial: PlannedTrial, position: int) -> TrialFile:
     config, resources = trial.config, experiment.resources
-    by_id = {planned.config.trial_id: planned.config for planned in experiment.trials}
-    teacher = by_id.get(config.teacher)
-    held = config.weights in experiment.files_by_digest
+    teacher = experiment.trial_by_id.get(config.teacher)
+    has_weights = config.weights in experiment.files_by_digest
     return TrialFile(
         format=1,
-        trial_id=config.trial_id,
+        trial_id=trial.trial_id,
         settings=config.settings(),
         cell=trial.cell,
-        position=experiment.trials.index(trial),
+        position=position,
         experiment=ExperimentPart(
             name=experiment.name,
             description=experiment.description,
@@ -102,8 +109,8 @@ def _trial_file(experiment: Experiment, trial: PlannedTrial) -> TrialFile:
             source=experiment.source,
         ),
         resources=ResourcesPart(cpus=resources.cpus, gpus=resources.gpus),
-        weights=_weights_name(config.weights) if held else None,
-        teacher=teacher.settings() if teacher else None,
+        weights=_weights_name(config.weights) if has_weights else None,
+        teacher=teacher.config.settings() if teacher else None,
     )
 
 
@@ -111,12 +118,13 @@ def _weights_name(digest: str) -> str:
     return f"{digest.removeprefix('sha256:')}.weights"
 
 
-def _check(folder: Path, contents: dict[str, bytes]) -> None:
+def _check_holds_nothing_else(folder: Path, contents: dict[str, bytes]) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--export {folder} is a file: name a folder")
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
         if contents.get(name) != path.read_bytes():
             raise UserError(
-                f"--export {folder} holds something else already ({name}): name an empty folder"
+                f"--export {folder} holds {name}, which this experiment does not write: "
+                "name an empty folder"
             )

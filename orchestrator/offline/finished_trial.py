@@ -21,7 +21,7 @@ from vss.errors import UserError
 from vss.scoring.metrics import miou
 from vss.training.inputs import Progress, TrialResult
 from vss.trial.file import COPY, ExperimentPart, read_trial_file
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 _TOLERANCE = 1e-6  # between the mIoU of result.json and that of the counts in frames.npz
 
@@ -93,7 +93,8 @@ def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> Fi
 
 
 def _read_config(folder: Path) -> TrialConfig:
-    config: TrialConfig = _read("config.json", lambda: parse(_json(folder / "config.json")))
+    file = folder / "config.json"
+    config: TrialConfig = _read("config.json", lambda: parse_settings(_json(file)))
     if config.trial_id != folder.name:
         raise DamagedTrialError(f"config.json holds the settings of trial {config.trial_id}")
     return config

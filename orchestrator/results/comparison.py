@@ -5,8 +5,8 @@ from dataclasses import replace
 from orchestrator.results.records import read_record
 from orchestrator.stores import Stores
 from reports.records import ExperimentRecord
-from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import did_you_mean
 
 
 def compare(first: str, second: str, stores: Stores) -> list[ExperimentRecord]:
@@ -44,9 +44,9 @@ def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]
     if not colon:
         return record, list(record.cells)
     if cell not in record.cells:
-        hint = catalog.did_you_mean(cell, dict.fromkeys(record.cells))
+        hint = did_you_mean(cell, dict.fromkeys(record.cells))
         raise UserError(
-            f"experiment '{name}' has no cell '{cell}'{hint}; cells: {', '.join(record.cells)}"
+            f"experiment '{name}' has no cell '{cell}' (cells: {', '.join(record.cells)}){hint}"
         )
     return record, [cell]
 

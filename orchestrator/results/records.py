@@ -12,6 +12,7 @@ from orchestrator.tracking.trial_run import NUMBERS, metric_name
 from reports.records import ExperimentRecord, RunRecord
 from reports.text.page import MAX_PICTURED_CELLS
 from vss import catalog
+from vss.options import implied_options
 
 _ENVIRONMENT = (
     "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
@@ -73,7 +74,7 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
         trial_id=trial.trial_id,
         state=trial.state.value,
         settings=trial.settings,
-        implied=catalog.implied(trial.settings),
+        implied=implied_options(trial.settings),
         message=trial.message,
         run_id=trial.run_id,
         attempts=trial.attempts,

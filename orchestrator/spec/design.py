@@ -12,8 +12,8 @@ from typing import Any
 
 from orchestrator.spec.published_figures import parse_figures
 from orchestrator.spec.schema import CellSettings, ExperimentSpec
-from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import did_you_mean
 from vss.trial_config import TrialConfig
 
 # These values speak for themselves in the name of a cell.
@@ -36,7 +36,7 @@ def expand(spec: ExperimentSpec) -> list[Point]:
     """
     for name in itertools.chain(*spec.exclude):
         if name not in TrialConfig.model_fields:
-            hint = catalog.did_you_mean(name, TrialConfig.model_fields)
+            hint = did_you_mean(name, TrialConfig.model_fields)
             raise UserError(f"exclude: unknown setting '{name}'{hint}")
     changes = itertools.chain(_grid(spec), _ablation(spec), spec.cells.items())
     points = (Point(cell, {**spec.base, **settings}) for cell, settings in changes)

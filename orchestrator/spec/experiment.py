@@ -9,9 +9,9 @@ from orchestrator.spec.completion import complete, named_files
 from orchestrator.spec.design import Point, expand, published_figures
 from orchestrator.spec.schema import CellSettings, ExperimentSpec, Resources
 from orchestrator.spec.teachers import Teacher, assign_teachers
-from vss import catalog
 from vss.errors import UserError
-from vss.trial_config import TrialConfig, parse
+from vss.suggestions import did_you_mean
+from vss.trial_config import TrialConfig, parse_settings
 
 _NOT_OF_A_TRIAL = ("published", "teacher_seed")
 
@@ -121,7 +121,7 @@ def _build_trial(
         trial = _build_trial(lesson, teacher.seed(seed), teachers, settings_by_cell)
         settings["teacher"] = trial.trial_id
     try:
-        return PlannedTrial(point.cell, parse({**settings, "seed": seed}))
+        return PlannedTrial(point.cell, parse_settings({**settings, "seed": seed}))
     except UserError as error:
         raise UserError(f"cell '{point.cell}': {error}") from None
 
@@ -160,8 +160,8 @@ def _find_baseline(
     if spec.baseline is None:
         return next(iter(cells))
     if spec.baseline not in kept_names:
-        hint = catalog.did_you_mean(spec.baseline, kept_names)
+        hint = did_you_mean(spec.baseline, kept_names)
         raise UserError(
-            f"baseline '{spec.baseline}' is not a cell{hint}; cells: {', '.join(cells)}"
+            f"baseline '{spec.baseline}' is not a cell (cells: {', '.join(cells)}){hint}"
         )
     return kept_names[spec.baseline]

@@ -12,7 +12,7 @@ from orchestrator.spec.design import expand, published_figures
 from orchestrator.spec.experiment import Experiment, build_experiment
 from orchestrator.spec.schema import ExperimentSpec
 from vss.errors import UserError
-from vss.trial_config import describe
+from vss.validation_errors import describe_validation_error
 
 
 def load_spec(path: Path) -> Experiment:
@@ -59,7 +59,7 @@ def _parse(source: str) -> ExperimentSpec:
     try:
         return ExperimentSpec(**{str(key): value for key, value in content.items()})
     except ValidationError as error:
-        raise UserError("; ".join(describe(e, ExperimentSpec) for e in error.errors())) from None
+        raise UserError(describe_validation_error(error, ExperimentSpec)) from None
 
 
 def _yaml_problem(error: MarkedYAMLError) -> str:

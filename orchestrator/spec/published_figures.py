@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vss.errors import UserError
-from vss.trial_config import describe
+from vss.validation_errors import describe_validation_error
 
 _TIME = re.compile(
     r"(?:(?P<days>\d+)-)?(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)"
@@ -48,7 +48,7 @@ def parse_figures(cell: str, stated: Any) -> dict[str, float]:
     try:
         return PublishedFigures(**stated).numbers()
     except ValidationError as error:
-        problems = "; ".join(describe(e, PublishedFigures) for e in error.errors())
+        problems = describe_validation_error(error, PublishedFigures)
         raise UserError(f"cell '{cell}': published: {problems}") from None
 
 

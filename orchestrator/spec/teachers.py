@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.spec.design import Point
-from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _check(
     seeds: Sequence[int],
 ) -> None:
     if teacher not in settings_by_cell:
-        hint = catalog.did_you_mean(str(teacher), settings_by_cell)
+        hint = did_you_mean(str(teacher), settings_by_cell)
         raise UserError(f"cell '{student}': teacher '{teacher}' is not a cell of this spec{hint}")
     if settings_by_cell[teacher].get("teacher", "none") != "none":
         raise UserError(f"cell '{student}': teacher '{teacher}' has a teacher itself")

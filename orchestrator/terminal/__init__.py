@@ -1,4 +1,4 @@
 """What a terminal shows: tables, the live view of a submit, progress bars. One module per subject.
 
-Others import any module of this folder; the modules take values and print or return what is shown.
+Others import any module of this folder.
 """

@@ -7,13 +7,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from vss.data.check.inspection import LONGEST_MEMORY, Report, SequenceReport
+from vss.data.check.report import LONGEST_MEMORY, DatasetReport, SequenceReport
 
 _MAX_LINES = 20  # of broken files, and of sequences
 _MAX_GAPS = 4  # irregular spacings of one sequence
 
 
-def data_tables(report: Report) -> RenderableType:
+def data_tables(report: DatasetReport) -> RenderableType:
     """Return tables of splits, classes and sequences, then remarks and broken files."""
     return Group(
         _splits(report),
@@ -32,7 +32,7 @@ def _verdict(broken: int) -> str:
     return f"{broken} broken{more}"
 
 
-def _splits(report: Report) -> Table:
+def _splits(report: DatasetReport) -> Table:
     memory = [f"k={k}" for k in range(1, LONGEST_MEMORY + 1)]
     names = ["split", "frames", "labelled", "images", "labels", "unlabelled %", *memory]
     table = _table(
@@ -60,7 +60,7 @@ def _sizes(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{size} ({count})" for size, count in sizes.items())
 
 
-def _classes(report: Report) -> Table:
+def _classes(report: DatasetReport) -> Table:
     table = _table(["class", *report.splits], "% of labelled pixels (frames with the class)")
     for name in next((split.class_shares for split in report.splits.values()), {}):
         cells = (
@@ -71,7 +71,7 @@ def _classes(report: Report) -> Table:
     return table
 
 
-def _sequences(report: Report) -> Table:
+def _sequences(report: DatasetReport) -> Table:
     names = ["sequence", "split", "frames", "first", "last", "spacing", "irregular"]
     table = _table(names, "numbers are video frames", left=("sequence", "split", "irregular"))
     rows = [(name, seq) for name, split in report.splits.items() for seq in split.sequences]

@@ -22,7 +22,7 @@ class LiveView:
     def __init__(
         self, ledger: Ledger, experiment: str, console: Console, notes: Sequence[str] = ()
     ) -> None:
-        """Prepare the view; it is shown from the start to the end of a `with` block.
+        """Prepare the view; a `with` block shows it.
 
         Args:
             ledger: the ledger, which is read twice a second.
@@ -60,7 +60,7 @@ class LiveView:
         self._live.stop()
 
     def note_once(self, text: str) -> None:
-        """Add a line below the table, unless it is there already."""
+        """Add a line below the table, unless it was added before."""
         if text not in self._notes:
             self.note(text)
 

@@ -10,8 +10,8 @@ from reports.analysis.study import Study
 from reports.records import ExperimentRecord
 from reports.text.columns import terminal_columns
 from reports.text.format import MISSING, interval, number, signed, spread
-from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import did_you_mean
 
 
 def result_table(record: ExperimentRecord) -> Table:
@@ -31,9 +31,9 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
     """
     metrics = {name for pair in pairs for run in pair.finished for name in run.metrics}
     if metric not in metrics:
-        hint = catalog.did_you_mean(metric, dict.fromkeys(metrics))
+        hint = did_you_mean(metric, dict.fromkeys(metrics))
         raise UserError(
-            f"no trial has the metric '{metric}'{hint}; metrics: {', '.join(sorted(metrics))}"
+            f"no trial has the metric '{metric}' (metrics: {', '.join(sorted(metrics))}){hint}"
         )
     headings = ("mean ± s.d.\n(seeds), %", "points", "95 % interval", "verdict", "latency\nms")
     table = _table(metric, ["cell", *headings])

@@ -5,12 +5,12 @@ import sys
 
 import torch
 
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 
 
 def conditions(device: torch.device) -> dict[str, str]:
     """Return what a table of results names beside it."""
-    facts = describe(device, torch.get_num_threads())
+    facts = describe_environment(device, torch.get_num_threads())
     named = {
         "device": facts["device"],
         "cuda": f"CUDA {torch.version.cuda}" if device.type == "cuda" else "",

@@ -19,7 +19,7 @@ def parts_on(device: str) -> tuple[Part, ...]:
         return Part(f"benchmark {name}", (script, "--device", device, *options), is_table=True)
 
     return (
-        tests("heads", "tests/vss/models/test_heads.py"),
+        tests("heads", "tests/vss/models/heads"),
         tests(
             "attention",
             "tests/vss/models/test_attention.py",

@@ -12,7 +12,7 @@ from vss.data.batches import Batches
 from vss.data.cache import decode
 from vss.data.clips import list_clips
 from vss.data.dataset import load_dataset
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 CPU = torch.device("cpu")
 CASES: dict[str, dict[str, Any]] = {
@@ -34,7 +34,7 @@ def batches(config: TrialConfig, cache: Path, device: torch.device) -> Batches:
 
 @pytest.mark.parametrize("case", CASES)
 def test_they_are_those_of_the_cpu(case: str, synthetic_cache: Path) -> None:
-    config = parse({**TINY_MEMORY, "batch_size": 4, **CASES[case]})
+    config = parse_settings({**TINY_MEMORY, "batch_size": 4, **CASES[case]})
     on_cpu, on_device = (batches(config, synthetic_cache, device) for device in (CPU, DEVICE))
 
     for step in range(4):
@@ -48,7 +48,7 @@ def test_they_are_those_of_the_cpu(case: str, synthetic_cache: Path) -> None:
 
 
 def test_a_batch_read_ahead_is_the_one_read_on_demand(synthetic_cache: Path) -> None:
-    config = parse({**TINY_MEMORY, **CASES["cropped and coloured"]})
+    config = parse_settings({**TINY_MEMORY, **CASES["cropped and coloured"]})
     in_order = batches(config, synthetic_cache, DEVICE)
     ahead = [in_order.of(step) for step in range(6)]
 
@@ -61,7 +61,7 @@ def test_a_batch_read_ahead_is_the_one_read_on_demand(synthetic_cache: Path) -> 
 
 def test_copies_from_pinned_memory_are_not_overtaken(synthetic_cache: Path) -> None:
     """Copies run beside the device: a buffer freed too early would show in the pixels."""
-    config = parse({**TINY_MEMORY, "flip": False})
+    config = parse_settings({**TINY_MEMORY, "flip": False})
     source = batches(config, synthetic_cache, DEVICE)
     busy = torch.randn(1024, 1024, device=DEVICE)
 

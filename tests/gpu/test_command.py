@@ -9,12 +9,12 @@ from tests.conftest import TINY_MEMORY
 from tests.device import DEVICE, device_suite_only
 from vss.__main__ import FINISHED, INTERRUPTED
 from vss.trial.file import TrialFile
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
 
 @device_suite_only
 def test_a_stopped_trial_resumes_and_is_measured(tmp_path: Path) -> None:
-    config = parse({**TINY_MEMORY, "precision": "bf16", "steps": 8, "eval_every": 4})
+    config = parse_settings({**TINY_MEMORY, "precision": "bf16", "steps": 8, "eval_every": 4})
     trial = TrialFile(
         format=1, trial_id=config.trial_id, settings=config.settings(), cell="memory", position=0,
         experiment={"name": "tiny", "description": "", "baseline": "memory", "source": ""},

@@ -18,7 +18,7 @@ from vss.runtime.peak_memory import PeakMemory
 from vss.training.inputs import Compute
 from vss.training.losses import segmentation_loss
 from vss.training.optimization import build_optimizer
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
 _MIB = 2**20
 
@@ -50,7 +50,7 @@ def test_a_clock_waits_for_the_device() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_latency_is_measured_in_both_forms(precision: str) -> None:
     size = {"frame_width": 96, "frame_height": 64, "precision": precision}
-    cells = {"image": tiny(**size), "memory": parse({**TINY_MEMORY, **size})}
+    cells = {"image": tiny(**size), "memory": parse_settings({**TINY_MEMORY, **size})}
 
     measurement = measure_latency(cells, "image", Compute(DEVICE.type), rounds=3, runs_per_round=2)
 
@@ -75,7 +75,7 @@ def test_peak_memory_holds_what_was_freed_since() -> None:
 @pytest.mark.skipif(DEVICE.type != "cuda", reason="an allocator that counts is CUDA's alone")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_step_takes_about_the_memory_that_is_estimated(precision: str) -> None:
-    config = parse(
+    config = parse_settings(
         {**TINY_MEMORY, "width": 32, "head_channels": 128, "batch_size": 8, "frame_width": 192,
          "frame_height": 128, "precision": precision}
     )  # fmt: skip

@@ -17,7 +17,7 @@ from vss.data.augmentation.transforms import augment, draw_augmentation
 from vss.inference.windows import predict
 from vss.models.segmenter import VideoSegmenter, build_model
 from vss.training.losses import segmentation_loss
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 pytestmark = pytest.mark.skipif(DEVICE.type == "cuda", reason="a real GPU is at hand")
 
@@ -57,7 +57,7 @@ def test_every_head_stays_on_the_device(head: str) -> None:
 
 
 def test_windows_stay_on_the_device() -> None:
-    config = parse({**TINY_MEMORY, "window": 32, "window_stride": 16})
+    config = parse_settings({**TINY_MEMORY, "window": 32, "window_stride": 16})
     with pretended():
         model = model_of(config).eval()
         clip = torch.randn(1, 3, 3, 32, 48, device=GPU)
@@ -69,7 +69,7 @@ def test_windows_stay_on_the_device() -> None:
 
 
 def test_augmented_batches_stay_on_the_device() -> None:
-    config = parse({**TINY_MEMORY, "scale_max": 2.0, "crop_width": 32, "crop_height": 24})
+    config = parse_settings({**TINY_MEMORY, "scale_max": 2.0, "crop_width": 32, "crop_height": 24})
     draws = draw_augmentation(config, 2, np.random.default_rng(0))
     with pretended():
         pixels = torch.zeros(2, 3, 32, 48, 3, dtype=torch.uint8, device=GPU)

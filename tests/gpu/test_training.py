@@ -15,7 +15,7 @@ from tests.device import DEVICE, device_suite_only
 from tests.gpu.training import STEADY, losses, run, weights
 from vss import catalog
 from vss.training.multi_gpu import Replica
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
 CPU = torch.device("cpu")
 # Everything that can be done to a batch or a loss, at once.
@@ -31,7 +31,7 @@ RICH: dict[str, Any] = {
 def test_losses_follow_those_of_the_cpu(
     precision: str, tolerance: float, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**STEADY, "precision": precision})
+    config = parse_settings({**STEADY, "precision": precision})
 
     run(config, tmp_path / "cpu", synthetic_cache, Replica(device=CPU))
     run(config, tmp_path / "device", synthetic_cache)
@@ -46,7 +46,8 @@ def test_compiled_steps_have_the_losses_of_eager_ones(
     precision: str, tolerance: float, tmp_path: Path, synthetic_cache: Path
 ) -> None:
     eager, compiled = (
-        parse({**STEADY, "precision": precision, "compile": compile}) for compile in (False, True)
+        parse_settings({**STEADY, "precision": precision, "compile": is_compiled})
+        for is_compiled in (False, True)
     )
 
     run(eager, tmp_path, synthetic_cache)
@@ -60,7 +61,7 @@ def test_compiled_steps_have_the_losses_of_eager_ones(
 def test_every_head_trains_in_bf16(head: str, tmp_path: Path, synthetic_cache: Path) -> None:
     row = catalog.HEADS[head]
     memory = {"memory_length": 2 * row.uses_memory, "include_current_frame": row.uses_memory}
-    config = parse({**TINY, "head": head, **memory, "precision": "bf16", "steps": 2})
+    config = parse_settings({**TINY, "head": head, **memory, "precision": "bf16", "steps": 2})
 
     result = run(config, tmp_path, synthetic_cache, max_scored_frames=2)
 
@@ -73,7 +74,7 @@ def test_every_head_trains_in_bf16(head: str, tmp_path: Path, synthetic_cache: P
 def test_all_options_together_leave_a_whole_result(
     precision: str, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**RICH, "precision": precision})
+    config = parse_settings({**RICH, "precision": precision})
 
     result = run(config, tmp_path, synthetic_cache)
 
@@ -86,9 +87,9 @@ def test_all_options_together_leave_a_whole_result(
 
 
 def test_student_learns_from_a_teacher(tmp_path: Path, synthetic_cache: Path) -> None:
-    teacher = parse(STEADY)
+    teacher = parse_settings(STEADY)
     run(teacher, tmp_path, synthetic_cache)
-    student = parse(
+    student = parse_settings(
         {**STEADY, "teacher": teacher.trial_id, "distillation_weight": 1.0, "temperature": 2.0}
     )
     file = tmp_path / teacher.trial_id / "weights.safetensors"
@@ -114,7 +115,7 @@ def test_resumed_training_differs_no_more_than_two_whole_ones(
     precision: str, tmp_path: Path, synthetic_cache: Path
 ) -> None:
     """On a CPU whole trainings have equal bits, so the resumed one has the same."""
-    config = parse({**TINY_MEMORY, "precision": precision, "steps": 6})
+    config = parse_settings({**TINY_MEMORY, "precision": precision, "steps": 6})
     answers = iter([False, False, False, True])
 
     run(config, tmp_path / "whole", synthetic_cache)

@@ -17,7 +17,7 @@ from tests.device import DEVICE, device_suite_only
 from tests.gpu.training import STEADY, losses, run
 from vss.training.inputs import Callbacks, Compute, TrialInputs
 from vss.training.multi_gpu import Replica, run_replicas
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def test_they_have_the_losses_of_one_with_the_whole_batch(
     precision: str, tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
-    config = parse({**SETTINGS, "precision": precision})
+    config = parse_settings({**SETTINGS, "precision": precision})
 
     with tempfile.TemporaryDirectory() as store:
         arguments = (f"{store}/store", config, tmp_path / "two", synthetic_cache)
@@ -59,7 +59,7 @@ def add_up(inputs: TrialInputs, callbacks: Callbacks, replica: Replica) -> tuple
 
 
 def test_the_launcher_starts_the_backend_of_the_device(tmp_path: Path) -> None:
-    inputs = TrialInputs(parse(STEADY), tmp_path, tmp_path, compute=Compute(DEVICE.type))
+    inputs = TrialInputs(parse_settings(STEADY), tmp_path, tmp_path, compute=Compute(DEVICE.type))
 
     backend, total = run_replicas(add_up, inputs, Callbacks())  # type: ignore[arg-type,misc]
 

@@ -1,11 +1,11 @@
-"""Where things are."""
+"""The addresses and folders of an installation."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from orchestrator.settings import Settings, command, data_path, load_settings
+from orchestrator.settings import Settings, command, find_data, load_settings
 from vss.errors import UserError
 
 
@@ -18,13 +18,13 @@ def test_everything_lives_under_the_home_by_default(settings: Settings, tmp_path
     assert settings.ray_address is None
 
 
-def test_home_is_absolute_even_if_it_was_not_given_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_is_absolute_even_if_the_variable_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VSS_HOME")
 
     assert load_settings().home == Path.cwd() / "runs"
 
 
-def test_environment_points_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_sets_other_addresses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VSS_LEDGER_URL", "postgresql://h/d")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
@@ -38,17 +38,15 @@ def test_environment_points_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert settings.storage == tmp_path / "shared"
 
 
-def test_dataset_that_needs_no_place_has_none(settings: Settings) -> None:
-    assert data_path("synthetic", {}, settings) is None
+def test_dataset_that_needs_no_folder_has_none(settings: Settings) -> None:
+    assert find_data("synthetic", {}, settings) is None
 
 
-def test_path_on_the_command_line_comes_first(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_path_on_the_command_line_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VSS_DATA", str(tmp_path / "unused"))
-    (tmp_path / "here").mkdir()
+    (tmp_path / "data").mkdir()
 
-    assert data_path("camvid", {"camvid": tmp_path / "here"}, load_settings()) == tmp_path / "here"
+    assert find_data("camvid", {"camvid": tmp_path / "data"}, load_settings()) == tmp_path / "data"
 
 
 def test_vss_data_holds_one_folder_per_dataset(
@@ -57,22 +55,22 @@ def test_vss_data_holds_one_folder_per_dataset(
     (tmp_path / "camvid").mkdir()
     monkeypatch.setenv("VSS_DATA", str(tmp_path))
 
-    assert data_path("camvid", {}, load_settings()) == tmp_path / "camvid"
+    assert find_data("camvid", {}, load_settings()) == tmp_path / "camvid"
 
 
-def test_unknown_place_says_how_to_name_it(settings: Settings) -> None:
+def test_dataset_without_a_path_is_refused_with_the_remedy(settings: Settings) -> None:
     with pytest.raises(
         UserError, match=r"'camvid' needs a folder: give --data camvid=PATH, or set"
     ):
-        data_path("camvid", {}, settings)
+        find_data("camvid", {}, settings)
 
 
-def test_missing_folder_is_named_with_where_it_was_said(settings: Settings, tmp_path: Path) -> None:
+def test_missing_folder_is_named_with_its_origin(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no folder .*gone for dataset 'camvid' \(from --data"):
-        data_path("camvid", {"camvid": tmp_path / "gone"}, settings)
+        find_data("camvid", {"camvid": tmp_path / "gone"}, settings)
 
 
-def test_program_is_called_by_name_where_its_folder_is_in_path(
+def test_program_in_path_is_called_by_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = Path(sys.executable).parent
@@ -84,7 +82,7 @@ def test_program_is_called_by_name_where_its_folder_is_in_path(
     assert Path(command("vss-orch")).resolve() == (folder / "vss-orch").resolve()
 
 
-def test_program_in_the_working_folder_is_called_by_a_short_path(
+def test_program_in_the_working_folder_is_called_by_a_relative_path(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")

@@ -66,7 +66,7 @@ def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> Deco
 
 
 def _key(dataset: VideoDataset) -> str:
-    """Name what trials share that need the same frames of the same data."""
+    """Return a key that trials share if they need the same frames of the same data."""
     names = "\n".join(f"{frame.split} {frame.name}" for frame in dataset.frames)
     return f"{dataset.fingerprint[:16]}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 

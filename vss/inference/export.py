@@ -1,7 +1,7 @@
-"""A trained network as a program that runs without this package: `torch.export`, and ONNX.
+"""Export a trained network as a program that runs without this package: `torch.export` or ONNX.
 
-What is exported is the clip form, in fp32: all frames in, logits at frame size out. Each program is
-read back from its file and compared with the network before the file is left to anybody.
+The clip form is exported, in fp32: all frames in, logits at frame size out. Each program is read
+back from its file and compared with the network before the file gets its final name.
 Shapes: T past frames, K classes, H W frame size.
 """
 
@@ -21,29 +21,28 @@ from torch import Tensor, nn
 
 from vss.data.tensors import MEAN, STD, normalise
 from vss.errors import UserError
-from vss.inference.trained_network import TrainedModel, load
+from vss.inference.trained_network import TrainedNetwork, load_trained_network
 from vss.media.temporary_path import temporary_path
 from vss.models.segmenter import VideoSegmenter
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 
 TOLERANCE = 1e-3  # of a logit, absolute, in fp32
 ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _OPSET = 18
-_CLIPS = 3  # of each kind that are compared
-_TIMED = 15  # predictions of each
-Run = Callable[[Tensor], Tensor]
+_CLIPS = 3  # of each kind, to compare on
+_TIMED_RUNS = 15  # of each program
+Program = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Exported:
-    """One program that was written.
+class ExportedProgram:
+    """A program on disk, compared with the network.
 
     Attributes:
-        file: where it is.
-        difference: largest one of a logit from the network's, over all clips compared.
-        same_class: share of pixels to which both give the same class.
-        latency_ms: median of one prediction.
-        network_latency_ms: median of the network's own, in turn with it.
+        difference: the largest difference of a logit from the network's, over all clips.
+        same_class: the share of pixels to which both assign the same class.
+        latency_ms: the median of one prediction.
+        network_latency_ms: the median of the network's own, measured alternately.
     """
 
     file: Path
@@ -54,7 +53,7 @@ class Exported:
 
 
 class ClipProgram(nn.Module):
-    """The network with its last step, the logits' way to frame size, inside."""
+    """The network together with the resizing of its logits to frame size."""
 
     def __init__(self, model: VideoSegmenter, height: int, width: int) -> None:
         super().__init__()
@@ -67,111 +66,114 @@ class ClipProgram(nn.Module):
 
 
 def onnx_is_installed() -> bool:
-    """Whether all packages are there that ONNX needs."""
+    """Return whether all packages that ONNX needs are installed."""
     return all(importlib.util.find_spec(name) for name in ONNX_PACKAGES)
 
 
 def export_network(
-    trained: TrainedModel, source: str, out: Path, with_onnx: bool
-) -> list[Exported]:
-    """Write the program, the ONNX file if asked for, and a JSON that says how to feed them.
+    trained: TrainedNetwork, source: str, out: Path, with_onnx: bool
+) -> list[ExportedProgram]:
+    """Write the program, the ONNX file if asked for, and a JSON that describes how to use them.
 
     Args:
-        trained: whose network; it is exported for the CPU.
-        source: the trial or file that it is of, for the JSON.
-        out: ends in .pt2; the others are named like it, with .onnx and .json.
+        trained: the network to export, for the CPU.
+        source: the trial or file that it comes from, for the JSON.
+        out: ends in .pt2; the other files are named like it, with .onnx and .json.
         with_onnx: write FILE.onnx too.
 
     Raises:
         UserError: if a package is missing, or a program's logits differ from the network's by more
-            than TOLERANCE; nothing is left of that program.
+            than TOLERANCE; that program is then deleted.
     """
     if out.suffix != ".pt2":
-        raise UserError(f"--out {out}: end it in .pt2")
+        raise UserError(f"--out {out} must end in .pt2")
     if not out.resolve().parent.is_dir():
-        raise UserError(f"no folder {out.resolve().parent} to write {out.name} into")
+        raise UserError(f"no folder {out.resolve().parent} to write {out.name} to")
     if with_onnx and not onnx_is_installed():
-        raise UserError("ONNX needs packages that are not here: pip install 'vss-orch[onnx]'")
+        raise UserError("ONNX needs packages that are missing: pip install 'vss-orch[onnx]'")
     config = trained.config
-    plain = load(trained).to(memory_format=torch.contiguous_format)  # what archives hold
-    network = ClipProgram(plain, config.frame_height, config.frame_width).eval()
-    clips = _clips(config.memory_length + 1, config.frame_height, config.frame_width)
-    done = [_checked(out, network, clips, _write_program, _read_program)]
+    model = load_trained_network(trained)
+    # Archives store tensors in the plain layout.
+    model = model.to(memory_format=torch.contiguous_format)
+    network = ClipProgram(model, config.frame_height, config.frame_width).eval()
+    clips = _make_clips(config.memory_length + 1, config.frame_height, config.frame_width)
+    programs = [_export(out, network, clips, _write_program, _read_program)]
     if with_onnx:
         file = out.with_suffix(".onnx")
-        done.append(_checked(file, network, clips, _write_onnx, _read_onnx))
-    _write_json(out.with_suffix(".json"), _description(trained, source, done))
-    return done
+        programs.append(_export(file, network, clips, _write_onnx, _read_onnx))
+    _write_json(out.with_suffix(".json"), _description(trained, source, programs))
+    return programs
 
 
-def summary(program: Exported) -> str:
-    """One line about a program that was written."""
+def format_program(program: ExportedProgram) -> str:
+    """Format a line about a program."""
     return (
         f"{program.file}: largest difference from the network {program.difference:.1e} (logits, "
-        f"fp32; {TOLERANCE:.0e} is allowed), same class for {100 * program.same_class:.2f} % of "
-        f"the pixels; latency {program.latency_ms:.1f} ms, the network's in turn with it "
-        f"{program.network_latency_ms:.1f} ms (median of {_TIMED}, batch 1, CPU, "
-        f"{torch.get_num_threads()} threads)"
+        f"fp32; at most {TOLERANCE:.0e} is allowed), same class for "
+        f"{100 * program.same_class:.2f} % of the pixels; latency {program.latency_ms:.1f} ms, of "
+        f"the network {program.network_latency_ms:.1f} ms (median of {_TIMED_RUNS}, measured "
+        f"alternately, batch 1, CPU, {torch.get_num_threads()} threads)"
     )
 
 
-def _checked(
+def _export(
     file: Path,
     network: ClipProgram,
     clips: list[Tensor],
     write: Callable[[ClipProgram, Tensor, Path], None],
-    read: Callable[[Path], Run],
-) -> Exported:
-    """Write a program, read it back and compare; it gets its name only if it agrees."""
+    read: Callable[[Path], Program],
+) -> ExportedProgram:
+    """Write a program, read it back and compare; it gets its final name only if it agrees."""
     temporary = temporary_path(file)
     try:
         write(network, clips[0], temporary)
-        run = read(temporary)
-        found = _compared(file, network, run, clips)
-        if found.difference > TOLERANCE:
-            file.unlink(missing_ok=True)  # of an earlier export: it must not pass for this one
+        exported = _compare(file, network, read(temporary), clips)
+        if exported.difference > TOLERANCE:
+            file.unlink(missing_ok=True)  # an earlier export must not be mistaken for this one
             raise UserError(
                 f"{file.name} is not written: its logits differ from the network's by up to "
-                f"{found.difference:.2e}, allowed are {TOLERANCE:.0e}"
+                f"{exported.difference:.2e}, at most {TOLERANCE:.0e} is allowed"
             )
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
-    return found
+    return exported
 
 
 @torch.inference_mode()
-def _compared(file: Path, network: ClipProgram, run: Run, clips: list[Tensor]) -> Exported:
+def _compare(
+    file: Path, network: ClipProgram, program: Program, clips: list[Tensor]
+) -> ExportedProgram:
     difference, same = 0.0, []
     for clip in clips:
-        expected, found = network(clip), run(clip)
-        difference = max(difference, float((found - expected).abs().max().nan_to_num(torch.inf)))
-        same.append(float((found.argmax(1) == expected.argmax(1)).float().mean()))
-    program_ms, network_ms = _latencies_ms([run, network], clips[0])
-    return Exported(file, difference, float(np.mean(same)), program_ms, network_ms)
+        expected, actual = network(clip), program(clip)
+        difference = max(difference, float((actual - expected).abs().max().nan_to_num(torch.inf)))
+        same.append(float((actual.argmax(1) == expected.argmax(1)).float().mean()))
+    program_ms, network_ms = _latencies_ms([program, network], clips[0])
+    return ExportedProgram(file, difference, float(np.mean(same)), program_ms, network_ms)
 
 
-def _latencies_ms(runs: Sequence[Run], clip: Tensor) -> list[float]:
-    """Median of each, run in turn, so that a machine that slows down slows all of them."""
-    seconds: list[list[float]] = [[] for _ in runs]
-    for _ in range(_TIMED):  # comparing them was the warm-up
-        for run, taken in zip(runs, seconds, strict=True):
-            began = time.perf_counter()
-            run(clip)
-            taken.append(time.perf_counter() - began)
-    return [float(np.median(taken)) * 1000 for taken in seconds]
+def _latencies_ms(programs: Sequence[Program], clip: Tensor) -> list[float]:
+    """Measure medians, alternately, so that a machine that slows down slows all programs."""
+    seconds: list[list[float]] = [[] for _ in programs]
+    for _ in range(_TIMED_RUNS):  # the comparison was the warm-up
+        for program, durations in zip(programs, seconds, strict=True):
+            start = time.perf_counter()
+            program(clip)
+            durations.append(time.perf_counter() - start)
+    return [float(np.median(durations)) * 1000 for durations in seconds]
 
 
-def _clips(frames: int, height: int, width: int) -> list[Tensor]:
-    """Normalised clips to compare on: noise, and smooth pictures that move, as in a video."""
+def _make_clips(frames: int, height: int, width: int) -> list[Tensor]:
+    """Make normalised clips to compare on: noise, and smooth pictures that move like a video."""
     generator = torch.Generator().manual_seed(0)
     noise = [torch.randn(1, frames, 3, height, width, generator=generator) for _ in range(_CLIPS)]
     moving = []
     for _ in range(_CLIPS):
         coarse = torch.rand(1, 3, 6, 8, generator=generator) * 255
-        large = nn.functional.interpolate(coarse, (height, width + 4 * frames), mode="bicubic")
-        shown = [large[..., 4 * i : 4 * i + width] for i in range(frames)]
-        pixels = torch.stack(shown, dim=1).clamp(0, 255).byte()  # (1, T + 1, 3, H, W)
+        wide = nn.functional.interpolate(coarse, (height, width + 4 * frames), mode="bicubic")
+        views = [wide[..., 4 * i : 4 * i + width] for i in range(frames)]
+        pixels = torch.stack(views, dim=1).clamp(0, 255).byte()  # (1, T + 1, 3, H, W)
         moving.append(normalise(pixels.movedim(2, -1)))
     return noise + moving
 
@@ -180,12 +182,12 @@ def _write_program(network: ClipProgram, clip: Tensor, file: Path) -> None:
     torch.export.save(torch.export.export(network, (clip,)), file)
 
 
-def _read_program(file: Path) -> Run:
+def _read_program(file: Path) -> Program:
     module = torch.export.load(file).module()
 
     def run(clip: Tensor) -> Tensor:
-        found: Tensor = module(clip)
-        return found
+        logits: Tensor = module(clip)
+        return logits
 
     return run
 
@@ -193,7 +195,7 @@ def _read_program(file: Path) -> Run:
 def _write_onnx(network: ClipProgram, clip: Tensor, file: Path) -> None:
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the exporter's own inside
+        warnings.simplefilter("ignore")  # about internals of the exporter
         program = torch.onnx.export(
             network,
             (clip,),
@@ -203,16 +205,16 @@ def _write_onnx(network: ClipProgram, clip: Tensor, file: Path) -> None:
             output_names=["logits"],
             verbose=False,
         )
-    assert program is not None  # noqa: S101  # it is, with dynamo
+    assert program is not None  # noqa: S101  # never None with dynamo=True
     program.save(file, external_data=False)
 
 
-def _read_onnx(file: Path) -> Run:
+def _read_onnx(file: Path) -> Program:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()  # as many as the network has
-    # Else its threads wait busily, and slow down the network that is timed in turn with it.
+    options.intra_op_num_threads = torch.get_num_threads()  # as for the network
+    # Otherwise its idle threads spin and slow down the network that is timed alternately.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
@@ -222,8 +224,10 @@ def _read_onnx(file: Path) -> Run:
     return run
 
 
-def _description(trained: TrainedModel, source: str, done: list[Exported]) -> Mapping[str, Any]:
-    """What somebody needs who has the files alone."""
+def _description(
+    trained: TrainedNetwork, source: str, programs: list[ExportedProgram]
+) -> Mapping[str, Any]:
+    """Describe how to use the programs, for those who have only the files."""
     config = trained.config
     size = [config.frame_height, config.frame_width]
     return {
@@ -250,9 +254,9 @@ def _description(trained: TrainedModel, source: str, done: list[Exported]) -> Ma
                 "latency_ms_median": program.latency_ms,
                 "network_latency_ms_median": program.network_latency_ms,
             }
-            for program in done
+            for program in programs
         },
-        "measured_on": describe(torch.device("cpu"), torch.get_num_threads()),
+        "measured_on": describe_environment(torch.device("cpu"), torch.get_num_threads()),
     }
 
 

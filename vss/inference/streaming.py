@@ -1,9 +1,9 @@
-"""A network on a video, frame by frame, with all of the past that can be kept kept.
+"""Run a network on a video frame by frame, caching everything about the past that can be cached.
 
-A clip of T + 1 frames costs T + 1 encodings; here each frame is encoded once. Its features, or
-where the head's slots share their projections the projected (and pooled) keys and values, wait
-until the last prediction that reads them. The logits are those of the clip.
-Shapes: B videos side by side, K classes, H W image size, h w feature map.
+A clip of T + 1 frames costs T + 1 encodings; here each frame is encoded once. Its features, or, if
+the head's slots share their projections, the projected (and pooled) keys and values, are kept until
+the last prediction that reads them. The logits equal those of the clip.
+Shapes: B parallel videos, K classes, H W image size, h w feature map.
 """
 
 from collections import deque
@@ -18,18 +18,18 @@ from vss.models.segmenter import VideoSegmenter
 
 
 class Stream:
-    """Predictions for the frames of a video, in order.
+    """A network on a video, which predicts every frame in order.
 
-    Every frame is predicted; its memory are those at 1, 2, ... times `frame_stride` before it. At
-    the start the oldest of these that there is (or the frame itself) stands for those that are
-    missing, as in `vss/data/clips.py`.
+    The memory of a frame holds those at 1, 2, ... times `frame_stride` before it. At the start,
+    the oldest available one of these (or the frame itself) replaces those that are missing, as in
+    `vss/data/clips.py`.
 
     Args:
         model: in eval mode.
-        frame_stride: frames between those of the memory; as many times more are kept.
+        frame_stride: frames between those of the memory; it multiplies how many are kept.
 
     Raises:
-        ValueError: if the model is in training mode: its answer would depend on the whole clip.
+        ValueError: if the model is in training mode: predictions would depend on the whole clip.
     """
 
     def __init__(self, model: VideoSegmenter, frame_stride: int = 1) -> None:
@@ -53,17 +53,17 @@ class Stream:
             (B, K, h, w) logits at feature size.
 
         Raises:
-            ValueError: if the frame has another shape than those before it, or is not finite: it
-                would spoil the memory for all that follow.
+            ValueError: if the frame's shape differs from that of earlier frames, or the frame is
+                not finite: it would corrupt the memory of later frames.
         """
         if self._shape is not None and frame.shape != self._shape:
             raise ValueError(
-                f"the stream began with frames of shape {tuple(self._shape)}, "
+                f"the stream started with frames of shape {tuple(self._shape)}, "
                 f"this one has {tuple(frame.shape)}: start a new Stream"
             )
         if not frame.isfinite().all():
-            bad = int((~frame.isfinite()).sum())
-            raise ValueError(f"{bad} of {frame.numel()} values of the frame are not finite")
+            count = int((~frame.isfinite()).sum())
+            raise ValueError(f"{count} of {frame.numel()} values of the frame are not finite")
         self._shape = frame.shape
         model = self._model
         current = Features(*model.encode(frame.unsqueeze(1)))
@@ -73,28 +73,28 @@ class Stream:
         slots = [self._slot(back, kept) for back in range(model.memory_length, 0, -1)]
         if model.include_current_frame:
             slots.append(kept)
-        memory = tuple(_stacked(parts) for parts in zip(*slots, strict=True))
+        memory = tuple(_stack(parts) for parts in zip(*slots, strict=True))
         logits = _prediction(model.head(current, memory))
         self._past.append(kept)
         return logits
 
     def _slot(self, back: int, current: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """What is kept of the frame `back` strides ago, or of the oldest one in step with it."""
-        there = min(back, len(self._past) // self._stride)
-        return self._past[-there * self._stride] if there else current
+        """Return what is kept of the frame `back` strides ago, or of the oldest one in step."""
+        available = min(back, len(self._past) // self._stride)
+        return self._past[-available * self._stride] if available else current
 
     def predict(self, frame: Tensor, size: Sequence[int]) -> Tensor:
-        """Logits of the next frame at another size: (B, K, *size)."""
+        """Segment the next frame, with logits at another size: (B, K, *size)."""
         return resize(self.step(frame), size)
 
 
-def _stacked(slots: Sequence[Tensor]) -> Tensor:
-    """N tensors (B, ...) -> (B, N, ...); feature maps keep the layout in which they lie."""
+def _stack(slots: Sequence[Tensor]) -> Tensor:
+    """Stack N tensors (B, ...) to (B, N, ...); feature maps stay channels last."""
     if slots[0].dim() != 4:
         return torch.stack(tuple(slots), dim=1)
-    # Of (B, C, H, W) as it lies in memory; else every use of a slot would reorder it.
+    # Stacked as they are stored; otherwise every use of a slot would reorder it.
     return torch.stack([x.permute(0, 2, 3, 1) for x in slots], dim=1).permute(0, 1, 4, 2, 3)
 
 
-def _prediction(found: Tensor | tuple[Tensor, ...]) -> Tensor:
-    return found[0] if isinstance(found, tuple) else found
+def _prediction(outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
+    return outputs[0] if isinstance(outputs, tuple) else outputs

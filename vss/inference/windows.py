@@ -1,4 +1,4 @@
-"""Predictions in the precision of the trial, of whole frames or window by window.
+"""Predict clips in the precision of the trial, in whole frames or window by window.
 
 Shapes: B clips, T past frames, K classes, H W image size.
 """
@@ -16,14 +16,14 @@ from vss.trial_config import TrialConfig
 def predict(
     model: VideoSegmenter, config: TrialConfig, images: Tensor, size: Sequence[int]
 ) -> Tensor:
-    """Logits of the last frame of each clip.
+    """Predict the logits of the last frame of each clip.
 
     Args:
         model: in eval mode.
-        config: the trial that it is of; with a `window` smaller than the frame, overlapping
-            windows are predicted and their logits averaged.
+        config: the model's trial; with a `window` smaller than the frame, overlapping windows are
+            predicted and their logits averaged.
         images: (B, T + 1, 3, H, W), normalised.
-        size: height and width of the answer.
+        size: height and width of the logits.
 
     Returns:
         (B, K, *size) logits.
@@ -35,26 +35,26 @@ def predict(
 
 
 def _slide(model: VideoSegmenter, images: Tensor, window: int, stride: int) -> Tensor:
-    """(B, K, H, W): the mean over all windows that see a pixel."""
+    """Average the logits of all windows that cover a pixel: (B, K, H, W)."""
     height, width = images.shape[-2:]
     total: Tensor | None = None
-    seen = torch.zeros(height, width, device=images.device)
-    for rows in windows(height, window, stride):
-        for columns in windows(width, window, stride):
+    counts = torch.zeros(height, width, device=images.device)
+    for rows in window_slices(height, window, stride):
+        for columns in window_slices(width, window, stride):
             part = images[..., rows, columns]
             logits = model.predict(part, part.shape[-2:]).float()
             if total is None:
                 total = logits.new_zeros(*logits.shape[:2], height, width)
             total[..., rows, columns] += logits
-            seen[rows, columns] += 1
+            counts[rows, columns] += 1
     assert total is not None  # noqa: S101  # a frame has at least one window
-    return total / seen
+    return total / counts
 
 
-def windows(length: int, window: int, stride: int) -> Iterator[slice]:
-    """Windows along one side, the last one moved back to the edge.
+def window_slices(length: int, window: int, stride: int) -> Iterator[slice]:
+    """Place windows along one side; the last one is moved back to the edge.
 
-    >>> list(windows(960, 640, 512))
+    >>> list(window_slices(960, 640, 512))
     [slice(0, 640, None), slice(320, 960, None)]
     """
     count = max(0, length - window + stride - 1) // stride + 1
@@ -64,5 +64,5 @@ def windows(length: int, window: int, stride: int) -> Iterator[slice]:
 
 
 def autocast(config: TrialConfig, device: torch.device) -> torch.autocast:
-    """The precision of a trial, as a context for its forward passes."""
+    """Return a context that runs forward passes in the precision of a trial."""
     return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")

@@ -1,6 +1,6 @@
-"""What is made of predictions: an overlay video, a folder of index PNGs. Imports no torch.
+"""Write predictions: as an overlay video, or as a folder of index PNGs. Imports no torch.
 
-Both stand under a temporary name until they are complete.
+Both have a temporary name until they are complete.
 """
 
 import shutil
@@ -17,8 +17,8 @@ from vss.media.temporary_path import temporary_path
 from vss.media.video import VIDEO_ENDINGS, Picture, Source, VideoFile
 
 
-class Writer(Protocol):
-    """Takes predictions, in order."""
+class PredictionWriter(Protocol):
+    """A destination for predictions, which arrive in order."""
 
     path: Path
 
@@ -26,20 +26,20 @@ class Writer(Protocol):
         """Add the (H, W) class indices of a frame."""
 
     def finish(self) -> None:
-        """Give what was written its name."""
+        """Rename the output to its final name."""
 
     def discard(self) -> None:
-        """Leave nothing."""
+        """Delete what was written."""
 
 
-class OverlayVideo:
-    """The frames with the classes' colours laid over them.
+class OverlayVideoWriter:
+    """A video of the frames with the colours of the classes laid over them.
 
     Args:
         path: of the video.
-        source: whose rate and times it keeps.
+        source: whose frame rate and times it keeps.
         classes: name -> RGB colour, in the order of the indices.
-        alpha: 0 shows the frame alone, 1 the classes alone.
+        alpha: 0 shows only the frame, 1 only the classes.
         with_legend: name the colours in a strip below the frame.
     """
 
@@ -61,47 +61,47 @@ class OverlayVideo:
 
     def write(self, picture: Picture, classes: Image) -> None:
         """Add a frame."""
-        shown = overlay(picture.pixels, classes, self._palette, self._alpha)
+        pixels = overlay(picture.pixels, classes, self._palette, self._alpha)
         if self._with_legend:
-            if self._legend is None:  # drawn once, now that the width is known
-                self._legend = legend(self._classes, shown.shape[1])
-            shown = np.concatenate([shown, self._legend])
-        self._file.write(shown, picture.ticks)
+            if self._legend is None:  # the first frame decides the width
+                self._legend = legend(self._classes, pixels.shape[1])
+            pixels = np.concatenate([pixels, self._legend])
+        self._file.write(pixels, picture.ticks)
 
     def finish(self) -> None:
-        """Close the file and give it its name."""
+        """Close the file and rename it to its final name."""
         self._file.finish()
 
     def discard(self) -> None:
-        """Leave nothing."""
+        """Delete what was written."""
         self._file.discard()
 
 
-class IndexPictures:
+class IndexPictureWriter:
     """A folder of PNGs whose values are class indices, named like the frames.
 
     Args:
-        path: the folder; it must not hold anything yet.
+        path: the folder, new or empty.
         palette: the colours in which viewers show the indices.
 
     Raises:
-        UserError: if the folder holds something.
+        UserError: if the folder is not empty.
     """
 
     def __init__(self, path: Path, palette: Sequence[Colour]) -> None:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError(f"{path} is there already: name a new folder for the index PNGs")
+            raise UserError(f"{path} already exists: name a new folder for the index PNGs")
         self.path = path
         self._palette = palette
         self._folder = temporary_path(path)
-        shutil.rmtree(self._folder, ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(self._folder, ignore_errors=True)  # left by a run that was killed
         self._folder.mkdir(parents=True)
 
     def write(self, picture: Picture, classes: Image) -> None:
         """Add a frame.
 
         Raises:
-            UserError: if two frames have one name.
+            UserError: if two frames have the same name.
         """
         file = self._folder / f"{picture.name}.png"
         if file.exists():
@@ -109,28 +109,28 @@ class IndexPictures:
         index_picture(classes, self._palette).save(file)
 
     def finish(self) -> None:
-        """Give the folder its name."""
+        """Rename the folder to its final name."""
         self._folder.replace(self.path)
 
     def discard(self) -> None:
-        """Leave nothing."""
+        """Delete what was written."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def writers_for(
+def open_writers(
     out: Path,
     masks: Path | None,
     source: Source,
     classes: Mapping[str, Colour],
     alpha: float = 0.5,
     with_legend: bool = True,
-) -> list[Writer]:
-    """The writers that paths ask for.
+) -> list[PredictionWriter]:
+    """Open the writers for the paths of a command line.
 
     Args:
-        out: a video by its ending, else a folder of index PNGs.
-        masks: a folder of index PNGs beside a video.
-        source: what is predicted; it is never written to.
+        out: a video if its extension is one of a video, else a folder of index PNGs.
+        masks: a further folder of index PNGs, or None.
+        source: the video to predict; it is never overwritten.
         classes: name -> RGB colour, in the order of the indices.
         alpha: of the overlay.
         with_legend: of the overlay.
@@ -141,16 +141,17 @@ def writers_for(
     folders = [path for path in (out, masks) if path is not None]
     for path in folders:
         if path.resolve() == source.path.resolve():
-            raise UserError(f"{path} is the video that is read: name another file or folder")
+            raise UserError(f"{path} is the input video: name another file or folder")
         if not path.resolve().parent.is_dir():
-            raise UserError(f"no folder {path.resolve().parent} to write {path.name} into")
-    found: list[Writer] = []
+            raise UserError(f"no folder {path.resolve().parent} to write {path.name} to")
+    writers: list[PredictionWriter] = []
     if out.suffix.lower() in VIDEO_ENDINGS:
         folders.remove(out)
-        found.append(OverlayVideo(out, source, classes, alpha, with_legend))
+        writers.append(OverlayVideoWriter(out, source, classes, alpha, with_legend))
     elif out.suffix and not out.is_dir():
         raise UserError(
-            f"--out {out}: end it in {' or '.join(VIDEO_ENDINGS)} for an overlay video, "
+            f"--out {out} must end in {' or '.join(VIDEO_ENDINGS)} for an overlay video, "
             "or name a folder for index PNGs"
         )
-    return [*found, *(IndexPictures(path, list(classes.values())) for path in folders)]
+    palette = list(classes.values())
+    return [*writers, *(IndexPictureWriter(path, palette) for path in folders)]

@@ -1,4 +1,4 @@
-"""Images as arrays: read from a file, scaled. Imports no torch."""
+"""Images as arrays: read from a file, resized. Imports no torch."""
 
 from pathlib import Path
 

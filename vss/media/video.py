@@ -1,7 +1,7 @@
-"""Real video, read and written frame by frame: nothing grows with its length.
+"""Video read and written frame by frame: memory use does not grow with its length.
 
-A source is a video file or a folder of pictures. Times are kept as they are, in ticks of the
-source's time base, so that odd and variable rates survive. Imports no torch.
+A source is a video file or a folder of pictures. Times stay in ticks of the source's time base, so
+that odd and variable frame rates survive. Imports no torch.
 """
 
 import re
@@ -21,14 +21,15 @@ from vss.media.temporary_path import temporary_path
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 VIDEO_ENDINGS = (".mp4", ".mkv")
-_BT709, _LIMITED = 1, 1  # numbers of the H.264 standard for matrix, primaries, transfer; for range
+# Codes of the H.264 standard: for matrix, primaries and transfer; for the range.
+_BT709, _LIMITED = 1, 1
 
 
 class BrokenVideoError(UserError):
     """A source that cannot be read to its end.
 
     Attributes:
-        frames: how many came before.
+        frames: those that were read before it broke.
     """
 
     def __init__(self, message: str, frames: int) -> None:
@@ -42,9 +43,9 @@ class Picture:
 
     Attributes:
         pixels: (H, W, 3) RGB, upright.
-        name: of the file in a folder; its number in a video.
-        ticks: when it is shown, in time bases of its source, from 0 on.
-        damaged: the decoder had to guess a part of it.
+        name: the file's name in a folder, the frame's number in a video.
+        ticks: when it is shown, in time bases of its source, starting at 0.
+        damaged: the decoder had to guess part of it.
     """
 
     pixels: Image
@@ -59,9 +60,9 @@ class Source:
 
     Attributes:
         rate: frames per second, on average.
-        time_base: seconds of one tick.
-        count: frames as the file says; None if it does not.
-        files: of the folder; empty for a video file.
+        time_base: seconds per tick.
+        count: frames according to the file; None if it does not say.
+        files: of a folder; empty for a video file.
     """
 
     path: Path
@@ -74,17 +75,17 @@ class Source:
         """Read the frames, one at a time.
 
         Raises:
-            BrokenVideoError: saying at which frame.
+            BrokenVideoError: naming the frame at which the source breaks.
         """
         return _read_files(self.files) if self.files else _decode(self)
 
 
 def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
-    """Look at a video file or a folder.
+    """Open a video file or a folder of pictures, without reading frames yet.
 
     Args:
-        path: of it.
-        folder_rate: frames per second that a folder stands for.
+        path: of the file or folder.
+        folder_rate: frames per second of a folder.
 
     Raises:
         UserError: if it is neither, or holds no frame.
@@ -106,7 +107,7 @@ def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
 
 
 def _by_number(file: Path) -> list[Any]:
-    """Names in order, where frame2 comes before frame10."""
+    """Sort frame2 before frame10."""
     parts = re.split(r"(\d+)", file.name)
     return [int(part) if part.isdigit() else part for part in parts]
 
@@ -131,12 +132,12 @@ def _decode(source: Source) -> Iterator[Picture]:
             for frame in container.decode(stream):
                 first = frame.pts if first is None else first
                 ticks = last + step if frame.pts is None or first is None else frame.pts - first
-                last = max(ticks, last + 1)  # an encoder takes no time twice
+                last = max(ticks, last + 1)  # an encoder refuses the same time twice
                 yield Picture(_upright(frame), f"{number:06d}", last, frame.is_corrupt)
                 number += 1
-            # A file may show fewer frames than it holds, but then it says that it is shorter too.
-            too_short = (stream.duration or 0) - last > 3 * step
-            if number < stream.frames and too_short:
+            # A file may play fewer frames than it holds; its duration is then shorter too.
+            is_cut_short = (stream.duration or 0) - last > 3 * step
+            if number < stream.frames and is_cut_short:
                 raise BrokenVideoError(
                     f"{source.path} breaks off at frame {number} of {stream.frames}", number
                 )
@@ -148,15 +149,15 @@ def _decode(source: Source) -> Iterator[Picture]:
 
 def _video_stream(container: "av.container.InputContainer", path: Path) -> "av.VideoStream":
     if not container.streams.video:
-        raise UserError(f"{path} holds no video, only other streams")
+        raise UserError(f"{path} has no video stream, only others")
     return container.streams.video[0]
 
 
 def _upright(frame: "av.VideoFrame") -> Image:
-    """(H, W, 3) RGB, turned as the file says; telephones film with the sensor on its side."""
+    """Return (H, W, 3) RGB, rotated as the file asks: phones film with the sensor sideways."""
     pixels = frame.to_ndarray(format="rgb24")
-    turned = np.rot90(pixels, frame.rotation // 90)
-    return np.ascontiguousarray(turned, dtype=np.uint8)
+    rotated = np.rot90(pixels, frame.rotation // 90)
+    return np.ascontiguousarray(rotated, dtype=np.uint8)
 
 
 def _reason(error: "av.FFmpegError") -> str:
@@ -164,14 +165,12 @@ def _reason(error: "av.FFmpegError") -> str:
 
 
 class VideoFile:
-    """An H.264 video that is being written.
-
-    It stands under a temporary name until it is finished.
+    """An H.264 video that is being written, under a temporary name until it is finished.
 
     Args:
-        path: its ending says the container.
+        path: its extension decides the container.
         rate: frames per second, on average.
-        time_base: seconds of one tick.
+        time_base: seconds per tick.
 
     Raises:
         UserError: if there is no encoder.
@@ -180,8 +179,8 @@ class VideoFile:
     def __init__(self, path: Path, rate: Fraction, time_base: Fraction) -> None:
         if "libx264" not in av.codecs_available:
             raise UserError(
-                "this PyAV has no H.264 encoder (libx264): install av from PyPI, or let --out be a "
-                "folder of index PNGs"
+                "this PyAV has no H.264 encoder (libx264): install av from PyPI, or set --out to a "
+                "folder for index PNGs"
             )
         self.path = path
         self._temporary = temporary_path(path)
@@ -190,7 +189,7 @@ class VideoFile:
         self._stream: Any = None
 
     def write(self, pixels: Image, ticks: int) -> None:
-        """Add a frame; (H, W, 3) RGB, the size of the first one."""
+        """Add a frame, (H, W, 3) RGB, of the same size as the first one."""
         pixels = _even(pixels)
         if self._container is None:
             self._container = self._open(*pixels.shape[:2])
@@ -213,21 +212,21 @@ class VideoFile:
         return container
 
     def finish(self) -> None:
-        """Close the file and give it its name."""
+        """Close the file and rename it to its final name."""
         if self._container is not None:
             self._container.mux(self._stream.encode(None))
             self._container.close()
             self._temporary.replace(self.path)
 
     def discard(self) -> None:
-        """Leave nothing."""
+        """Delete what was written."""
         if self._container is not None:
             self._container.close()
         self._temporary.unlink(missing_ok=True)
 
 
 def _even(pixels: Image) -> Image:
-    """4:2:0 has one colour for 2x2 pixels: an odd edge is repeated once."""
+    """Repeat an odd edge once: 4:2:0 stores one colour per 2x2 pixels."""
     height, width = pixels.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
         return pixels

@@ -1,10 +1,11 @@
-"""Dilated ResNets, built from torchvision's blocks under torchvision's parameter names.
+"""Dilated ResNets, built from torchvision's blocks with torchvision's parameter names.
 
 Source: He et al., CVPR 2016; geometry of the OpenMMLab ResNets ("d8", contract_dilation).
-The deep stem (v1c: three 3x3 convolutions for the 7x7) is that toolbox's too, and TMANet's.
-Differs from torchvision: any first-stage width; BasicBlock nets can be dilated, in the first
-convolution of each block only, as that toolbox does; no pooling and no classifier at the end.
-Shapes: N images, H W input size, h w that over the output stride; C4 C5 channels of stage 4
+The deep stem (v1c: three 3x3 convolutions instead of the 7x7) comes from that toolbox as well, and
+TMANet uses it.
+Differs from torchvision: any first-stage width; BasicBlock networks can be dilated, as in that
+toolbox in the first convolution of each block only; no pooling and no classifier at the end.
+Shapes: N images, H W input size, h w input size over output stride; C4 C5 channels of stage 4
 (torchvision's layer3) and stage 5 (its layer4).
 """
 
@@ -17,7 +18,7 @@ Block = type[BasicBlock] | type[Bottleneck]
 
 
 class Features(NamedTuple):
-    """What the heads see of N images: (N, C4, h, w) and (N, C5, h, w)."""
+    """The features of N images that heads read: (N, C4, h, w) and (N, C5, h, w)."""
 
     stage4: Tensor
     stage5: Tensor
@@ -30,8 +31,8 @@ class ResNet(nn.Module):
         block: torchvision's BasicBlock or Bottleneck.
         depths: blocks per layer.
         width: channels of the first layer; later ones have 2, 4 and 8 times as many.
-        output_stride: 8, 16 or 32; strides of the last layers turn into dilation.
-        deep_stem: three 3x3 convolutions in front, the first two of half the width.
+        output_stride: 8, 16 or 32; below 32, dilation replaces the strides of the last layers.
+        deep_stem: start with three 3x3 convolutions, the first two of half the width.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ def _layer(
     first_dilation: int,
     dilation: int,
 ) -> nn.Sequential:
-    """Blocks of one resolution; the first keeps the dilation of the layer before."""
+    """Build the blocks of one layer; the first keeps the dilation of the layer before."""
     out_channels = planes * block.expansion
     shortcut: nn.Module | None = None
     if stride != 1 or in_channels != out_channels:
@@ -130,40 +131,40 @@ def _initialise(module: nn.Module) -> None:
 
 
 def resnet18(width: int, output_stride: int) -> ResNet:
-    """ResNet-18: stage 4 has 4 * width channels, stage 5 has 8 * width."""
+    """Build a ResNet-18: 4 * width channels in stage 4, 8 * width in stage 5."""
     return ResNet(BasicBlock, (2, 2, 2, 2), width, output_stride)
 
 
 def resnet34(width: int, output_stride: int) -> ResNet:
-    """ResNet-34: stage 4 has 4 * width channels, stage 5 has 8 * width."""
+    """Build a ResNet-34: 4 * width channels in stage 4, 8 * width in stage 5."""
     return ResNet(BasicBlock, (3, 4, 6, 3), width, output_stride)
 
 
 def resnet50(width: int, output_stride: int) -> ResNet:
-    """ResNet-50: stage 4 has 16 * width channels, stage 5 has 32 * width."""
+    """Build a ResNet-50: 16 * width channels in stage 4, 32 * width in stage 5."""
     return ResNet(Bottleneck, (3, 4, 6, 3), width, output_stride)
 
 
 def resnet101(width: int, output_stride: int) -> ResNet:
-    """ResNet-101: stage 4 has 16 * width channels, stage 5 has 32 * width."""
+    """Build a ResNet-101: 16 * width channels in stage 4, 32 * width in stage 5."""
     return ResNet(Bottleneck, (3, 4, 23, 3), width, output_stride)
 
 
 def resnet18_v1c(width: int, output_stride: int) -> ResNet:
-    """ResNet-18 with the deep stem."""
+    """Build a ResNet-18 with the deep stem."""
     return ResNet(BasicBlock, (2, 2, 2, 2), width, output_stride, deep_stem=True)
 
 
 def resnet34_v1c(width: int, output_stride: int) -> ResNet:
-    """ResNet-34 with the deep stem."""
+    """Build a ResNet-34 with the deep stem."""
     return ResNet(BasicBlock, (3, 4, 6, 3), width, output_stride, deep_stem=True)
 
 
 def resnet50_v1c(width: int, output_stride: int) -> ResNet:
-    """ResNet-50 with the deep stem: TMANet's backbone."""
+    """Build a ResNet-50 with the deep stem: TMANet's backbone."""
     return ResNet(Bottleneck, (3, 4, 6, 3), width, output_stride, deep_stem=True)
 
 
 def resnet101_v1c(width: int, output_stride: int) -> ResNet:
-    """ResNet-101 with the deep stem."""
+    """Build a ResNet-101 with the deep stem."""
     return ResNet(Bottleneck, (3, 4, 23, 3), width, output_stride, deep_stem=True)

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 
 class ConvNormReLU(nn.Sequential):
-    """Convolution without bias, batch norm, ReLU; the size of the map stays.
+    """A convolution without bias, batch norm and ReLU that keep the size of the map.
 
     Source: the ConvModule of the OpenMMLab toolboxes, Kaiming initialisation included.
 
     Args:
         in_channels: C of the input.
         out_channels: C of the output.
-        kernel_size: odd edge of the kernel.
+        kernel_size: edge of the kernel, odd.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
@@ -34,7 +34,7 @@ Projection = Literal["1x1", "1x1+3x3"]
 
 
 def project(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequential:
-    """How keys and values are computed: a 1x1 convolution, and perhaps a 3x3 after it."""
+    """Build the layers that compute keys or values: a 1x1 convolution, and a 3x3 if asked for."""
     layers = [ConvNormReLU(in_channels, out_channels, 1)]
     if kind == "1x1+3x3":
         layers.append(ConvNormReLU(out_channels, out_channels, 3))
@@ -42,7 +42,7 @@ def project(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequent
 
 
 class Classifier(nn.Sequential):
-    """Dropout of whole channels, then a 1x1 convolution to one logit per class."""
+    """A dropout of whole channels and a 1x1 convolution to one logit per class."""
 
     def __init__(self, in_channels: int, num_classes: int, dropout: float) -> None:
         conv = nn.Conv2d(in_channels, num_classes, kernel_size=1)
@@ -52,7 +52,7 @@ class Classifier(nn.Sequential):
 
 
 class PyramidPooling(nn.Module):
-    """Means over regular grids, each projected and spread over the map again.
+    """The means over regular grids, each projected and resized to the map.
 
     Source: Zhao et al., CVPR 2017, section 3.2.
 
@@ -79,23 +79,23 @@ class PyramidPooling(nn.Module):
 
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear (B, C, H, W) -> (B, C, *size), pixels as areas (align_corners is false)."""
+    """Resize bilinearly, pixels as areas (align_corners=False): (B, C, H, W) -> (B, C, *size)."""
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 def check_memory(memory: Tensor, slots: int, current: Tensor | None) -> None:
-    """See that a memory fits a head.
+    """Check that a memory fits a head.
 
     Args:
-        memory: (B, T, ...) as a head kept it.
+        memory: (B, T, ...), from the head's `remember`.
         slots: frames that the head was built for.
-        current: the current frame's features, if `memory` holds maps of the same size.
+        current: the current frame's features, if `memory` must consist of maps of the same size.
 
     Raises:
-        ValueError: naming what is there and what is expected.
+        ValueError: with the actual and the expected number or size of frames.
     """
     if memory.shape[1] != slots:
         raise ValueError(f"the memory holds {memory.shape[1]} frames, the head has {slots} slots")
     if current is not None and memory.shape[-2:] != current.shape[-2:]:
-        there, here = ("x".join(map(str, x.shape[-2:])) for x in (memory, current))
-        raise ValueError(f"memory frames are {there}, the current frame is {here} (height x width)")
+        past, now = ("x".join(map(str, x.shape[-2:])) for x in (memory, current))
+        raise ValueError(f"memory frames are {past}, the current frame is {now} (height x width)")

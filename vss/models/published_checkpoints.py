@@ -1,8 +1,8 @@
-"""Published checkpoints under our parameter names: one table, which the parity tests use too.
+"""Convert published checkpoints to our parameter names, by one table that parity tests use too.
 
 Sources: `tmanet` (the published code of TMANet), `mmseg` (the OpenMMLab segmentation toolbox 1.2),
-`torchvision` (its ResNet classifiers). Their backbones have our names already; a ConvModule's
-"conv" and "bn" are "0" and "1" of our ConvNormReLU.
+`torchvision` (its ResNet classifiers). Their backbones already have our names; "conv" and "bn" of
+their ConvModule are "0" and "1" of our ConvNormReLU.
 """
 
 import re
@@ -12,16 +12,16 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vss import catalog
 from vss.errors import UserError
 from vss.models.weights import read_state
+from vss.suggestions import did_you_mean, list_names
 
 SOURCES = ("tmanet", "mmseg", "torchvision")
 
 _FCN = {"convs.0": "conv", "conv_seg": "classifier.1"}
 _MOST_SLOTS = 16
 
-# Our head -> prefix of its parameters in the source -> ours.
+# Our head -> prefix of a parameter's name in the source -> our prefix.
 HEAD_NAMES: dict[str, dict[str, str]] = {
     "fcn": _FCN,
     "psp": {
@@ -91,7 +91,7 @@ HEAD_NAMES: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-def import_file(
+def convert_file(
     file: Path, source: str, head: str | None, out: Path | None = None
 ) -> tuple[Path, int]:
     """Convert a checkpoint file.
@@ -99,42 +99,42 @@ def import_file(
     Args:
         file: .pth or .safetensors; nothing in it is executed.
         source: one of SOURCES.
-        head: its decode head by our name; tmanet's is `tma`.
-        out: the file to write, beside `file` if not given.
+        head: our name of its decode head; by default `tma` for tmanet.
+        out: the file to write, by default next to `file`.
 
     Returns:
-        the file that was written, and how many tensors it holds.
+        the written file and its number of tensors.
 
     Raises:
-        UserError: if it is not what it is said to be.
+        UserError: if the file is not a checkpoint of this source and head.
     """
     if source not in SOURCES:
-        hint = catalog.did_you_mean(source, dict.fromkeys(SOURCES))
+        hint = did_you_mean(source, dict.fromkeys(SOURCES))
         raise UserError(f"unknown source '{source}'{hint}; known: {', '.join(SOURCES)}")
     out = out or file.with_suffix(".safetensors")
     if out.resolve() == file.resolve():
-        raise UserError(f"{out} is the checkpoint itself: give another --out")
+        raise UserError(f"{out} is the checkpoint itself: choose another --out")
     head = "tma" if source == "tmanet" and head is None else head
-    tensors = convert(read_state(file), source, head)
+    tensors = convert_state(read_state(file), source, head)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, out)
     return out, len(tensors)
 
 
-def head_name(head: str, name: str) -> str | None:
-    """Our name of a parameter of a source's head; None if our head does not hold it.
+def rename_head_parameter(head: str, name: str) -> str | None:
+    """Return our name of a parameter of a source's head; None if our head does not have it.
 
     Raises:
-        KeyError: if the source's head has a parameter that ours does not know.
+        KeyError: if the name is unknown.
     """
     if head == "ann" and name.startswith("context.stages.0.query_project"):
-        return None  # the very tensors of the key projection
+        return None  # the same tensors as those of the key projection
     names = HEAD_NAMES[head]
     if name in names:
         return names[name]
-    known = [prefix for prefix in names if name.startswith(f"{prefix}.")]
-    if not known:
+    prefixes = [prefix for prefix in names if name.startswith(f"{prefix}.")]
+    if not prefixes:
         raise KeyError(name)
-    prefix = max(known, key=len)
+    prefix = max(prefixes, key=len)
     rest = name.removeprefix(f"{prefix}.")
     if re.fullmatch(r"conv\.bias", rest) or (
         prefix.startswith("nl_block") and prefix != "nl_block.conv_out"
@@ -143,53 +143,53 @@ def head_name(head: str, name: str) -> str | None:
     return f"{names[prefix]}.{rest.replace('conv.', '0.').replace('bn.', '1.')}"
 
 
-def convert(state: Mapping[str, Tensor], source: str, head: str | None) -> dict[str, Tensor]:
-    """A published checkpoint as the state of a VideoSegmenter, or of its backbone alone.
+def convert_state(state: Mapping[str, Tensor], source: str, head: str | None) -> dict[str, Tensor]:
+    """Convert a published checkpoint to the state of a VideoSegmenter, or of its backbone.
 
     Args:
-        state: name -> tensor as published.
+        state: name -> tensor, as published.
         source: one of SOURCES.
-        head: its decode head by our name; None for torchvision's classifiers.
+        head: our name of its decode head; None for torchvision's classifiers.
 
     Raises:
-        UserError: naming what does not belong there.
+        UserError: naming the tensors that do not belong.
     """
     if source == "torchvision":
-        kept = {name: x for name, x in state.items() if not name.startswith("fc.")}
-        return {f"backbone.{name}": x for name, x in kept.items()}
+        backbone = {name: x for name, x in state.items() if not name.startswith("fc.")}
+        return {f"backbone.{name}": x for name, x in backbone.items()}
     if head not in HEAD_NAMES:
-        hint = catalog.did_you_mean(str(head), HEAD_NAMES)
+        hint = did_you_mean(str(head), HEAD_NAMES)
         raise UserError(
-            f"no published checkpoint has head '{head}'{hint}; known: {catalog.listed(HEAD_NAMES)}"
+            f"no published checkpoint has head '{head}'{hint}; known: {list_names(HEAD_NAMES)}"
         )
     converted, unknown = {}, []
     for full_name, tensor in state.items():
         part, _, name = full_name.removeprefix("module.").partition(".")
         try:
-            ours = _part_name(part, name, head)
+            ours = _rename_parameter(part, name, head)
         except KeyError:
             unknown.append(full_name)
             continue
         if ours is not None:
             converted[ours] = tensor
     if unknown or not converted:
-        shown = ", ".join(sorted(unknown)[:3]) or "nothing"
+        examples = ", ".join(sorted(unknown)[:3]) or "no tensor"
+        more = " and more" if len(unknown) > 3 else ""
+        prefixes = ", ".join(list(HEAD_NAMES[head])[:3])
         raise UserError(
-            f"this is no {source} checkpoint with head '{head}': {shown} "
-            f"{'and more ' if len(unknown) > 3 else ''}found, where names begin with "
-            f"backbone, decode_head ({', '.join(list(HEAD_NAMES[head])[:3])}, ...) or "
-            "auxiliary_head"
+            f"not a checkpoint from {source} with head '{head}': it has {examples}{more}; names "
+            f"must start with backbone, decode_head ({prefixes}, ...) or auxiliary_head"
         )
     return converted
 
 
-def _part_name(part: str, name: str, head: str) -> str | None:
+def _rename_parameter(part: str, name: str, head: str) -> str | None:
     match part:
         case "backbone":
             return f"backbone.{name}"
         case "decode_head":
-            ours = head_name(head, name)
+            ours = rename_head_parameter(head, name)
             return None if ours is None else f"head.{ours}"
         case "auxiliary_head":
-            return f"auxiliary.{head_name('fcn', name)}"
+            return f"auxiliary.{rename_head_parameter('fcn', name)}"
     raise KeyError(part)

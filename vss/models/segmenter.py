@@ -1,7 +1,7 @@
-"""A whole network: the backbone on every frame of a clip, the head on what it found.
+"""A whole network: the backbone on every frame of a clip, the head on their features.
 
 Differs from the published training loop: all frames of a clip pass the backbone in one call, so
-that batch statistics are those of the whole clip, and the current frame is never encoded twice.
+that batch statistics cover the whole clip and the current frame is never encoded twice.
 Shapes: B batch, T past frames, K classes, H W image size, h w feature map.
 """
 
@@ -21,10 +21,10 @@ from vss.trial_config import TrialConfig
 
 
 class VideoSegmenter(nn.Module):
-    """Backbone, head and, for training, an auxiliary head on stage 4.
+    """A backbone, a head and, for training, an auxiliary head on stage 4.
 
     Attributes:
-        memory_length: T, past frames that a clip must hold.
+        memory_length: T, the past frames that a clip must have.
         freeze_norm: batch norm keeps its statistics in training.
         loss_weights: the weight of each output in the loss, the prediction first.
     """
@@ -46,12 +46,12 @@ class VideoSegmenter(nn.Module):
         self.auxiliary = auxiliary
         self.memory_length = memory_length
         self.include_current_frame = include_current_frame
-        # Branches of a head that are supervised weigh as much as its prediction.
-        of_head = (1.0,) * getattr(head, "outputs", 1)
-        self.loss_weights = of_head if auxiliary is None else (*of_head, auxiliary_weight)
+        # Supervised branches of a head weigh as much as its prediction.
+        head_weights = (1.0,) * getattr(head, "outputs", 1)
+        self.loss_weights = head_weights if auxiliary is None else (*head_weights, auxiliary_weight)
 
     def train(self, mode: bool = True) -> Self:
-        """Training or eval mode; frozen batch norms keep their statistics in both."""
+        """Switch to training or eval mode; frozen batch norms keep their statistics in both."""
         super().train(mode)
         if mode and self.freeze_norm:
             for module in self.modules():
@@ -66,35 +66,35 @@ class VideoSegmenter(nn.Module):
             clip: (B, T + 1, 3, H, W), oldest frame first.
 
         Returns:
-            (B, K, h, w) logits at feature size; in training mode those of the head's supervised
-            branches and the auxiliary ones follow.
+            (B, K, h, w) logits at feature size; in training mode followed by those of the head's
+            supervised branches and of the auxiliary head.
 
         Raises:
-            ValueError: if the clip has another number of frames.
+            ValueError: if the clip has the wrong number of frames.
         """
         self._check_length(clip)
         features = Features(*(x.unflatten(0, clip.shape[:2]) for x in self.encode(clip)))
         current = Features(*(x[:, -1] for x in features))
-        read = self._read(current, features)
-        outputs = list(read) if isinstance(read, tuple) else [read]
+        logits = self._apply_head(current, features)
+        outputs = list(logits) if isinstance(logits, tuple) else [logits]
         if self.auxiliary is not None and self.training:
             outputs.append(self.auxiliary(current))
         return tuple(outputs)
 
     @property
     def memory_slots(self) -> int:
-        """Frames in the memory: the past ones, and the current one if it is included."""
+        """The frames in the memory: the past ones, and the current one if it is included."""
         return self.memory_length + int(self.include_current_frame)
 
     def predict(self, clip: Tensor, size: Sequence[int]) -> Tensor:
-        """Logits of the last frame of each clip at another size: (B, K, *size)."""
+        """Return the logits of the last frame of each clip at another size: (B, K, *size)."""
         return resize(self(clip)[0], size)
 
     def encode(self, clip: Tensor) -> Features:
-        """(B, T, 3, H, W) frames -> features of B * T images."""
+        """Encode the frames of clips: (B, T, 3, H, W) -> features of B * T images."""
         return Features(*self.backbone(clip.flatten(0, 1)))
 
-    def _read(self, current: Features, clip: Features) -> Tensor | tuple[Tensor, ...]:
+    def _apply_head(self, current: Features, clip: Features) -> Tensor | tuple[Tensor, ...]:
         slots = self.memory_slots
         if slots == 0:
             return self.head(current)
@@ -104,24 +104,24 @@ class VideoSegmenter(nn.Module):
         return self.head(current, kept)
 
     def remember(self, frames: Features) -> tuple[Tensor, ...]:
-        """What the head keeps of each of N frames: tensors (N, ...)."""
+        """Return what the head keeps of each of N frames: tensors (N, ...)."""
         keep: Callable[[Features], tuple[Tensor, ...]] = self.head.remember  # type: ignore[assignment]  # heads share a contract, not a base class
         return keep(frames)
 
     def _check_length(self, clip: Tensor) -> None:
         if clip.shape[1] != self.memory_length + 1:
             raise ValueError(
-                f"a clip must hold {self.memory_length} past frames and the current one, "
+                f"a clip must have {self.memory_length} past frames and the current one, "
                 f"got {clip.shape[1]} frames"
             )
 
 
 def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoSegmenter:
-    """The network that a trial describes, freshly initialised or with its initial weights.
+    """Build the network of a trial, freshly initialised or with its initial weights.
 
     Args:
         config: the trial.
-        weights_path: the file whose digest `config.weights` holds, if it holds one: of the
+        weights_path: the file whose digest is `config.weights`, if that is a digest: of the
             backbone, or of the whole network if the trial has no steps.
     """
     num_classes = len(config.class_names)
@@ -164,26 +164,26 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
 
 
 def _put_channels_last(model: VideoSegmenter) -> None:
-    """Lay out kernels so that channels lie side by side: activations follow.
+    """Store kernels channels last, which makes activations channels last too.
 
-    Measured on a CPU it makes training a tenth faster, and inference up to a third.
+    On a CPU this makes training a tenth faster, and inference up to a third (measured).
     """
     for parameter in model.parameters():
         if parameter.dim() == 4:
-            # Not Module.to, which cannot change the parameters of networks that are only counted.
+            # Module.to cannot change the fake parameters of networks that are only counted.
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def build_bare(config: TrialConfig) -> VideoSegmenter:
-    """What runs at inference, freshly initialised: reads no file, has no auxiliary head."""
+def build_inference_model(config: TrialConfig) -> VideoSegmenter:
+    """Build what runs at inference, freshly initialised: no weights file, no auxiliary head."""
     return build_model(config.model_copy(update={"weights": "none", "auxiliary_weight": 0.0}))
 
 
 def load_network(model: VideoSegmenter, weights: Path) -> None:
-    """Load all weights of a bare network; an auxiliary head in the file is of no use here.
+    """Load all weights of a network without an auxiliary head; one in the file is ignored.
 
     Raises:
-        UserError: naming tensors that are missing, unknown or of another shape.
+        UserError: naming tensors that are missing, unknown or of the wrong shape.
     """
     state = {k: v for k, v in read_state(weights).items() if not k.startswith("auxiliary.")}
     check_fits(model, state, str(weights))
@@ -191,7 +191,7 @@ def load_network(model: VideoSegmenter, weights: Path) -> None:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Trainable numbers of what runs at inference: the auxiliary head is left out."""
+    """Count the trainable numbers of what runs at inference, without the auxiliary head."""
     return sum(
         p.numel() for name, p in model.named_parameters() if not name.startswith("auxiliary.")
     )

@@ -12,17 +12,17 @@ from vss.models.backbones import ResNet
 
 
 def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:
-    """Fill a backbone with initial weights; torchvision's ImageNet classifier is left out.
+    """Load initial weights into a backbone; torchvision's ImageNet classifier is left out.
 
     Args:
-        backbone: what to fill.
+        backbone: the network to initialise.
         name: its name in the catalog, which is torchvision's name too.
         weights: "imagenet", or "sha256:..." of the file at `path`.
         path: a .safetensors or .pth file; nothing in it is executed. Of a whole network
-            (`vss-orch import-weights`) the backbone is taken.
+            (`vss-orch import-weights`) only the backbone is used.
 
     Raises:
-        UserError: if names or shapes do not fit; it names them.
+        UserError: naming the tensors whose names or shapes do not fit.
     """
     if weights == "imagenet":
         state = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(
@@ -31,8 +31,9 @@ def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -
     else:
         assert path is not None  # noqa: S101  # the orchestrator passes it with every digest
         state = read_state(path)
-    whole = {k.removeprefix("backbone."): v for k, v in state.items() if k.startswith("backbone.")}
-    state = whole or {key: value for key, value in state.items() if not key.startswith("fc.")}
+    prefix = "backbone."
+    part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    state = part or {key: value for key, value in state.items() if not key.startswith("fc.")}
     check_fits(backbone, state, str(path or weights))
     backbone.load_state_dict(state)
 
@@ -41,39 +42,39 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """Read tensors by name from .safetensors, or from .pth without executing anything.
 
     Raises:
-        UserError: if the file holds anything else.
+        UserError: if the file contains anything else.
     """
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-            state = dict(state["state_dict"])  # OpenMMLab keeps them beside the optimiser's
+            state = dict(state["state_dict"])  # OpenMMLab stores the optimiser's state next to it
     except Exception as error:  # whatever a damaged or a malicious file raises
         reason = str(error).strip().splitlines()[0]
         if reason.startswith("Weights only load failed"):  # PyTorch advises to execute the file
-            reason = "it is no PyTorch file, or it holds more than tensors"
-        raise UserError(f"{path} cannot be read as weights: {reason}") from None
+            reason = "it is not a PyTorch file, or it contains more than tensors"
+        raise UserError(f"cannot read {path} as weights: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"weights file {path} is not a plain mapping of names to tensors")
     return state
 
 
 def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
-    """See that names and shapes are those of a model.
+    """Check that tensors have the names and shapes of a model's parameters.
 
     Raises:
-        UserError: naming the first three that are not.
+        UserError: naming the first three that do not.
     """
     own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    given = {key: tuple(value.shape) for key, value in state.items()}
-    wrong = [f"{key} is missing" for key in own.keys() - given.keys()]
-    wrong += [f"{key} is not in the model" for key in given.keys() - own.keys()]
-    wrong += [
-        f"{key} has shape {given[key]}, the model {own[key]}"
-        for key in own.keys() & given.keys()
-        if own[key] != given[key]
+    shapes = {key: tuple(value.shape) for key, value in state.items()}
+    problems = [f"{key} is missing" for key in own.keys() - shapes.keys()]
+    problems += [f"{key} is not in the model" for key in shapes.keys() - own.keys()]
+    problems += [
+        f"{key} has shape {shapes[key]}, in the model {own[key]}"
+        for key in own.keys() & shapes.keys()
+        if own[key] != shapes[key]
     ]
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise UserError(f"weights {source} do not fit: {'; '.join(sorted(wrong)[:3])}{more}")
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UserError(f"weights {source} do not fit: {'; '.join(sorted(problems)[:3])}{more}")

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from vss.inference.windows import autocast
 from vss.models.layers import resize
 from vss.models.segmenter import build_model, count_parameters
-from vss.runtime.peak_memory import TensorMemory
+from vss.runtime.peak_memory import PeakTensorMemory
 from vss.training.optimization import build_optimizer
 from vss.trial_config import TrialConfig
 
@@ -53,7 +53,7 @@ def estimate_training_memory(config: TrialConfig, teacher: TrialConfig | None = 
     """
     device = torch.device("cpu")
     size = (config.crop_height or config.frame_height, config.crop_width or config.frame_width)
-    with FakeTensorMode(), TensorMemory() as tensors:
+    with FakeTensorMode(), PeakTensorMemory() as tensors:
         model = build_model(_fresh(config))
         teacher_model = build_model(_fresh(teacher)).eval() if teacher is not None else None
         optimizer = build_optimizer(config, model)

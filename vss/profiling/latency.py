@@ -15,12 +15,12 @@ import torch
 
 from vss.inference.streaming import Stream
 from vss.inference.windows import autocast, predict
-from vss.models.segmenter import build_bare
+from vss.models.segmenter import build_inference_model
 from vss.profiling.cost import count_cost
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.runtime.clock import synchronise
-from vss.runtime.environment import describe
-from vss.runtime.peak_memory import TensorMemory
+from vss.runtime.environment import describe_environment
+from vss.runtime.peak_memory import PeakTensorMemory
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
@@ -54,7 +54,7 @@ def measure_latency(
     for group in _groups(cells, baseline):
         latencies |= _measure_group(group, baseline, device, rounds, runs_per_round)
     conditions = {
-        **describe(device, compute.threads),
+        **describe_environment(device, compute.threads),
         "batch_size": 1,
         "rounds": rounds,
         "runs_per_round": runs_per_round,
@@ -128,8 +128,8 @@ def _prepare(config: TrialConfig, device: torch.device) -> _Model:
     torch.manual_seed(0)
     size = (config.frame_height, config.frame_width)
     clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
-    with TensorMemory() as tensors:
-        model = build_bare(config).to(device).eval()
+    with PeakTensorMemory() as tensors:
+        model = build_inference_model(config).to(device).eval()
         stream = Stream(model)  # a new stream keeps nothing yet
 
         @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Honest clocks: the device is synchronised before each reading, and warm-up is left out."""
+"""Clocks that synchronise the device before each reading and leave the warm-up out."""
 
 import time
 
@@ -9,33 +9,33 @@ WARM_UP_STEPS = 3  # after each start: allocator, kernel choice, caches
 
 
 class StepClock:
-    """Times the optimiser steps of one attempt, adding to those of earlier ones.
+    """The duration of the optimiser steps of a trial, over all of its attempts.
 
     Attributes:
-        seconds: duration of every timed step, in order.
+        seconds: the duration of every timed step, in order.
     """
 
     def __init__(self, device: torch.device, seconds: list[float]) -> None:
         self.seconds = seconds
         self._device = device
-        self._to_skip = WARM_UP_STEPS
+        self._warm_up_left = WARM_UP_STEPS
         self._started = 0.0
 
     def start(self) -> None:
-        """A step begins."""
+        """Start timing a step."""
         synchronise(self._device)
         self._started = time.perf_counter()
 
     def stop(self) -> None:
-        """A step has ended."""
+        """Stop timing the step; it counts unless it belongs to the warm-up."""
         synchronise(self._device)
-        if self._to_skip > 0:
-            self._to_skip -= 1
+        if self._warm_up_left > 0:
+            self._warm_up_left -= 1
         else:
             self.seconds.append(time.perf_counter() - self._started)
 
     def summary(self, steps: int) -> dict[str, float | None]:
-        """Training time over `steps` steps, those of the warm-up counted like an average one."""
+        """Summarise `steps` steps; those of the warm-up count like an average one."""
         if not self.seconds:
             return {"train_seconds": None, "step_ms_median": None, "step_ms_p95": None}
         return {
@@ -46,6 +46,6 @@ class StepClock:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,6 +1,7 @@
-"""What a trial ran on: recorded beside its result, compared by reports. Imports no torch at first.
+"""The environment of a trial: recorded next to its result, compared by reports.
 
-No host and no user name is kept: reports are published.
+Neither host nor user names are recorded, as reports are published. Importing this module does not
+import torch.
 """
 
 import functools
@@ -17,12 +18,12 @@ _SOURCE = Path(__file__).resolve().parents[2]
 
 
 def native_bf16_on_cpu() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware; without it autocast is slower."""
+    """Return whether the processor multiplies bfloat16 in hardware; else autocast is slower."""
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
 
 
-def describe(device: "torch.device", threads: int) -> dict[str, Any]:
-    """Versions, device and code of this process, as JSON values."""
+def describe_environment(device: "torch.device", threads: int) -> dict[str, Any]:
+    """Return versions, device and code of this process, as JSON values."""
     return {
         "device": device_name(device),
         "device_type": device.type,
@@ -35,7 +36,7 @@ def describe(device: "torch.device", threads: int) -> dict[str, Any]:
 
 
 def device_name(device: "torch.device") -> str:
-    """The model of the GPU, or of the processor."""
+    """Return the model of the GPU or of the processor."""
     if device.type == "cuda":
         import torch
 
@@ -45,7 +46,7 @@ def device_name(device: "torch.device") -> str:
 
 @functools.cache
 def code_version() -> dict[str, Any]:
-    """The git commit of this source and whether files differ from it; None outside of git."""
+    """Return the git commit of this code and whether files differ from it; None outside of git."""
     commit = _git("rev-parse", "HEAD")
     status = _git("status", "--porcelain", "--untracked-files=no")
     return {"git_commit": commit, "git_dirty": None if status is None else bool(status)}
@@ -54,10 +55,10 @@ def code_version() -> dict[str, Any]:
 def _git(*arguments: str) -> str | None:
     command = ["git", "-C", str(_SOURCE), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+        process = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError):
-        return None  # not a checkout, or no git: the report then says "unknown"
-    return done.stdout.strip()
+        return None  # not a checkout, or git is missing: reports then say "unknown"
+    return process.stdout.strip()
 
 
 def _version(distribution: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The most memory that was in use at once: of a process or a GPU, and of tensors alone."""
+"""The machine's peak memory: of the process or the GPU, and of tensors alone."""
 
 import resource
 import sys
@@ -17,10 +17,11 @@ _STATUS = Path("/proc/self/status")
 
 
 class PeakMemory:
-    """Counts from its creation on.
+    """The peak memory of this process since the object was created.
 
-    On CUDA: what tensors held. On a CPU: the resident size of the whole process, Python and
-    libraries (about 0.5 GiB) included; where Linux cannot reset the count, since its start.
+    On CUDA: memory allocated for tensors. On a CPU: the resident size of the whole process, which
+    includes Python and its libraries (about 0.5 GiB); since the process started where the system
+    cannot reset the count.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -31,7 +32,7 @@ class PeakMemory:
             _CLEAR.write_text("5")  # resets VmHWM of this process
 
     def mib(self) -> float:
-        """The peak so far, in MiB."""
+        """Return the peak so far, in MiB."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) / 2**20
         if _STATUS.exists():
@@ -41,18 +42,18 @@ class PeakMemory:
         return peak / (2**20 if sys.platform == "darwin" else 1024)
 
 
-class TensorMemory(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made inside of it, on whatever device.
+class PeakTensorMemory(TorchDispatchMode):
+    """The peak size of all tensors created within this context, on any device.
 
-    It counts what the network needs and not what an allocator rounds up to or keeps: equal on
-    every machine, and on the meta device, where nothing is computed. What one operation needs for
-    itself and gives back before it returns is not seen.
+    It counts what the network needs, not what an allocator rounds up to or holds back. The count is
+    therefore the same on every machine, and on the meta device, where nothing is computed. It
+    misses memory that an operation allocates and frees before it returns.
 
     Attributes:
-        peak_bytes: the most that was alive at once.
+        peak_bytes: the largest total that was alive at once.
     """
 
-    _SWEEP_EVERY = 16  # operations between two looks at what has died
+    _SWEEP_EVERY = 16  # operations between two searches for freed tensors
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""Scores from counts: one confusion matrix a scored frame, so that a report can resample frames.
+"""Metrics from counts: one confusion matrix per frame, so that reports can resample frames.
 
-Shapes: F frames, K classes; rows are labels, columns predictions. Scores are fractions, not %.
+Shapes: F frames, K classes; rows are labels, columns predictions. Metrics are fractions, not %.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import Tensor
 
 Confusion = NDArray[np.int64]
 
-BOUNDARY_PIXELS = 3  # width of the band that boundary IoU looks at, in pixels of the label
+BOUNDARY_PIXELS = 3  # width of the band of boundary IoU, in pixels of the label
 
 
 def frame_confusions(predictions: Tensor, labels: Tensor, num_classes: int) -> Confusion:
@@ -21,7 +21,7 @@ def frame_confusions(predictions: Tensor, labels: Tensor, num_classes: int) -> C
 
     Args:
         predictions: (F, H, W) class indices.
-        labels: (F, H, W); values of num_classes and above are left out.
+        labels: (F, H, W); values of num_classes and above are ignored.
         num_classes: K.
 
     Returns:
@@ -39,14 +39,14 @@ def boundary_counts(predictions: Tensor, labels: Tensor, num_classes: int) -> Co
     """Count the pixels along the boundaries of each class, in label, prediction and both.
 
     The band of a class holds its pixels that have another class within `BOUNDARY_PIXELS` (a
-    square window). The image's edge and unlabelled pixels are no boundary.
+    square window). Neither the image's edge nor unlabelled pixels form a boundary.
 
-    Source: Cheng et al. 2021, Boundary IoU. Differs: a width in pixels, not in shares of the
-    image's diagonal; the image's edge is no boundary.
+    Source: Cheng et al. 2021, Boundary IoU. Differs: the width is in pixels, not a share of the
+    image's diagonal; the image's edge is not a boundary.
 
     Args:
         predictions: (F, H, W) class indices.
-        labels: (F, H, W); values of num_classes and above are left out.
+        labels: (F, H, W); values of num_classes and above are ignored.
         num_classes: K.
 
     Returns:
@@ -68,7 +68,7 @@ def boundary_counts(predictions: Tensor, labels: Tensor, num_classes: int) -> Co
 
 
 def _has_other_class_near(classes: Tensor, valid: Tensor) -> Tensor:
-    """(F, H, W): whether the largest or smallest valid class in the window is another one."""
+    """Find pixels with another valid class in their window: the largest or smallest one differs."""
     values = classes.float()
     highest = _window_maximum(values.masked_fill(~valid, -1.0))
     lowest = -_window_maximum((-values).masked_fill(~valid, -torch.inf))
@@ -82,23 +82,23 @@ def _window_maximum(values: Tensor) -> Tensor:
 
 
 def _count(classes: Tensor, where: Tensor, num_classes: int) -> Confusion:
-    """(F, H, W) classes, counted where wanted -> (F, K)."""
+    """Count classes per frame where a mask is set: (F, H, W) -> (F, K)."""
     frames = len(classes)
     frame = torch.arange(frames, device=classes.device)[:, None, None].expand_as(where)
-    place = (frame * num_classes + classes.long())[where]
-    counts = torch.bincount(place, minlength=frames * num_classes)
+    index = (frame * num_classes + classes.long())[where]
+    counts = torch.bincount(index, minlength=frames * num_classes)
     return counts.view(frames, num_classes).cpu().numpy()
 
 
 def iou_per_class(confusion: Confusion) -> NDArray[np.float64]:
-    """(K, K) -> (K,) intersection over union; NaN for a class in neither label nor prediction."""
+    """Return (K,) intersection over union; NaN for a class in neither label nor prediction."""
     intersection = np.diag(confusion)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - intersection
     return _ratio(intersection, union)
 
 
 def miou(confusion: Confusion) -> float:
-    """Mean IoU over the classes that occur in label or prediction (TMANet's and OpenMMLab's rule).
+    """Average the IoU over classes in label or prediction (the rule of TMANet and OpenMMLab).
 
     A class that is predicted but never labelled counts as 0.
     """
@@ -106,17 +106,17 @@ def miou(confusion: Confusion) -> float:
 
 
 def miou_labelled(confusion: Confusion) -> float:
-    """Mean IoU over the classes that occur in the labels (VSPW's and CFFM's rule)."""
+    """Average the IoU over the classes in the labels (the rule of VSPW and CFFM)."""
     return _mean(iou_per_class(confusion)[confusion.sum(axis=1) > 0])
 
 
 def pixel_accuracy(confusion: Confusion) -> float:
-    """Share of the labelled pixels that are right."""
+    """Return the share of the labelled pixels that are right."""
     return float(_ratio(np.trace(confusion), confusion.sum()))
 
 
 def class_accuracy(confusion: Confusion) -> float:
-    """Mean over the labelled classes of the share of their pixels that are right."""
+    """Average over the labelled classes the share of their pixels that are right."""
     return _mean(_ratio(np.diag(confusion), confusion.sum(axis=1)))
 
 
@@ -128,26 +128,25 @@ METRICS: dict[str, Callable[[Confusion], float]] = {
 }
 
 
-def scores(confusion: Confusion, void_index: int | None = None) -> dict[str, float]:
-    """Every metric of a (K, K) confusion matrix, by name; those that are undefined are left out.
+def compute_metrics(confusion: Confusion, void_index: int | None = None) -> dict[str, float]:
+    """Compute every metric of a (K, K) confusion matrix, except for undefined ones.
 
     Args:
         confusion: of all frames.
-        void_index: the class that stands for unlabelled pixels, if there is one (TMANet trains
-            and averages it). `miou_without_void` is then the figure of those who leave such
-            pixels out: a prediction of void on a labelled pixel still counts as wrong.
+        void_index: the class of unlabelled pixels, if there is one (TMANet trains and averages
+            it). `miou_without_void` then ignores such pixels, as others do: a prediction of void
+            on a labelled pixel still counts as wrong.
     """
-    found = {name: metric(confusion) for name, metric in METRICS.items()}
+    values = {name: metric(confusion) for name, metric in METRICS.items()}
     if void_index is not None:
         labelled = confusion.copy()
         labelled[void_index] = 0
-        without = np.delete(iou_per_class(labelled), void_index)
-        found["miou_without_void"] = _mean(without)
-    return {name: value for name, value in found.items() if not np.isnan(value)}
+        values["miou_without_void"] = _mean(np.delete(iou_per_class(labelled), void_index))
+    return {name: value for name, value in values.items() if not np.isnan(value)}
 
 
 def boundary_miou(counts: Confusion) -> float:
-    """(K, 2) summed boundary counts -> mean IoU of the bands over the classes that have one."""
+    """Average the IoU of the bands of (K, 2) counts over the classes that have one."""
     return _mean(_ratio(counts[:, 0], counts[:, 1]))
 
 
@@ -157,5 +156,5 @@ def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.floa
 
 
 def _mean(values: NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")

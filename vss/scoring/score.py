@@ -1,4 +1,4 @@
-"""Predict labelled clips and compare: what is scored, and how it is kept.
+"""Predict labelled clips and compare them with their labels.
 
 Shapes: F scored frames, K classes, H W size of the labels.
 """
@@ -6,9 +6,11 @@ Shapes: F scored frames, K classes, H W size of the labels.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from PIL.Image import Image as PillowImage
 from torch import Tensor
 
 from vss.data.cache import DecodedVideo
@@ -23,32 +25,41 @@ from vss.scoring.metrics import (
     Confusion,
     boundary_counts,
     boundary_miou,
+    compute_metrics,
     frame_confusions,
     iou_per_class,
-    scores,
 )
 from vss.scoring.temporal import Consistency
 from vss.trial_config import TrialConfig
-from vss.trial_directory import TrialDirectory
 
 SCORING_BATCH = 8
 PICTURES = 4
-# Predictions that are kept for the report's pictures: so many frames, or fewer of large ones.
+# Predictions that are kept for the pictures of a report: this many frames, fewer if they are large.
 SAMPLES, SAMPLED_PIXELS = 60, 12_000_000
 
 
+class ScoreDirectory(Protocol):
+    """The part of a trial directory that scores are written to."""
+
+    def write_arrays(self, name: str, arrays: dict[str, Any]) -> None:
+        """Write numpy arrays."""
+
+    def write_picture(self, picture: PillowImage, name: str) -> None:
+        """Write a picture."""
+
+
 @dataclass(frozen=True)
-class Scored:
-    """What a model got right on some frames.
+class Scores:
+    """The scores of a model on some frames.
 
     Attributes:
         frames: their names.
         classes: the K names, in the order of the label values.
-        confusions: (F, K, K), one matrix a frame.
-        void_index: the class that stands for unlabelled pixels, if there is one.
-        boundaries: (F, K, 2) counts of boundary pixels; None if they were not asked for.
-        consistency: metric -> value over neighbouring frames, where they lie densely enough.
-        samples: place of a clip -> its prediction (H, W), for some of them.
+        confusions: (F, K, K), one matrix per frame.
+        void_index: the class of unlabelled pixels, if there is one.
+        boundaries: (F, K, 2) counts of boundary pixels; None if not computed.
+        consistency: metric -> value over neighbouring frames, where they are dense enough.
+        samples: position of a clip -> its prediction (H, W), for some clips.
     """
 
     frames: Sequence[str]
@@ -61,20 +72,20 @@ class Scored:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Every metric over all frames; what is undefined is left out."""
-        found = scores(self.confusions.sum(axis=0), self.void_index)
+        """Every metric over all frames, except for undefined ones."""
+        values = compute_metrics(self.confusions.sum(axis=0), self.void_index)
         if self.boundaries is not None:
-            found["boundary_miou"] = boundary_miou(self.boundaries.sum(axis=0))
-        found |= self.consistency
-        return {name: value for name, value in found.items() if not math.isnan(value)}
+            values["boundary_miou"] = boundary_miou(self.boundaries.sum(axis=0))
+        values |= self.consistency
+        return {name: value for name, value in values.items() if not math.isnan(value)}
 
     @property
     def iou(self) -> dict[str, float | None]:
-        """Class -> IoU, None where the class occurs in neither label nor prediction."""
-        found = iou_per_class(self.confusions.sum(axis=0)).tolist()
+        """The IoU of each class, None where it occurs in neither label nor prediction."""
+        values = iou_per_class(self.confusions.sum(axis=0)).tolist()
         return {
             name: None if math.isnan(value) else value
-            for name, value in zip(self.classes, found, strict=True)
+            for name, value in zip(self.classes, values, strict=True)
         }
 
 
@@ -86,103 +97,103 @@ def score(
     clips: Sequence[Clip],
     device: torch.device,
     thorough: bool = True,
-) -> Scored:
-    """Predict clips at the size of their labels.
+) -> Scores:
+    """Predict clips at the size of their labels and count.
 
     Args:
         model: of the trial.
         config: the trial.
-        video: where the frames are.
-        clips: what to score, in the order of time inside each sequence.
+        video: the decoded frames.
+        clips: to score, in time order within each sequence.
         device: of the model.
-        thorough: boundaries, consistency and samples too; without, confusion matrices alone.
+        thorough: compute boundaries, consistency and samples too, not only confusion matrices.
 
     Raises:
-        UserError: if a prediction is not finite: its largest logit would be any class.
+        UserError: if a logit is not finite: the largest one would be meaningless.
     """
     model.eval()
     num_classes = len(config.class_names)
-    sampled = set(_spread(len(clips), _samples(video))) if thorough else set()
-    steady = Consistency(num_classes)
+    sampled = set(_spread(len(clips), _sample_count(video))) if thorough else set()
+    consistency = Consistency(num_classes)
     confusions, boundaries, samples = [], [], {}
     for first in range(0, len(clips), SCORING_BATCH):
-        part = clips[first : first + SCORING_BATCH]
-        images, labels = load_clips(video, part, device)
+        batch = clips[first : first + SCORING_BATCH]
+        images, labels = load_clips(video, batch, device)
         logits = predict(model, config, images, labels.shape[1:])
         _check_finite(logits, first)
         predictions = logits.max(dim=1).indices.byte()  # argmax alone is 10 times slower on a CPU
         confusions.append(frame_confusions(predictions, labels, num_classes))
         if thorough:
             boundaries.append(boundary_counts(predictions, labels, num_classes))
-            for place, clip in enumerate(part):
-                steady.add(video.frames[clip.target], predictions[place], labels[place])
-            for place in sampled & set(range(first, first + len(part))):
-                samples[place] = predictions[place - first].cpu().numpy()
+            for offset, clip in enumerate(batch):
+                consistency.add(video.frames[clip.target], predictions[offset], labels[offset])
+            for position in sampled & set(range(first, first + len(batch))):
+                samples[position] = predictions[position - first].cpu().numpy()
     model.train()
-    return Scored(
+    return Scores(
         frames=[video.frames[clip.target].name for clip in clips],
         classes=config.class_names,
         confusions=np.concatenate(confusions),
         void_index=config.void_index,
         boundaries=np.concatenate(boundaries) if thorough else None,
-        consistency=steady.metrics(),
+        consistency=consistency.metrics(),
         samples=samples,
     )
 
 
 def write_scores(
-    directory: TrialDirectory,
+    directory: ScoreDirectory,
     video: DecodedVideo,
     clips: Sequence[Clip],
-    scored: Scored,
+    scores: Scores,
     colours: Mapping[str, tuple[int, int, int]],
 ) -> None:
-    """Counts of every frame, the samples, and a few pictures of them."""
+    """Write the counts of every frame, the samples, and pictures of some of them."""
     directory.write_arrays(
         "frames.npz",
         {
-            "frame": np.array(scored.frames),
-            "classes": np.array(scored.classes),
-            "confusion": scored.confusions.astype(np.uint32),
-            "boundary": np.asarray(scored.boundaries, dtype=np.uint32),
+            "frame": np.array(scores.frames),
+            "classes": np.array(scores.classes),
+            "confusion": scores.confusions.astype(np.uint32),
+            "boundary": np.asarray(scores.boundaries, dtype=np.uint32),
         },
     )
-    places = sorted(scored.samples)
-    labels = [video.labels[video.label_rows[clips[place].target]] for place in places]
+    positions = sorted(scores.samples)
+    labels = [video.labels[video.label_rows[clips[position].target]] for position in positions]
     directory.write_arrays(
         "samples.npz",
         {
-            "frame": np.array([scored.frames[place] for place in places]),
-            "image": np.stack([video.images[clips[place].target] for place in places]),
+            "frame": np.array([scores.frames[position] for position in positions]),
+            "image": np.stack([video.images[clips[position].target] for position in positions]),
             "label": np.stack(labels),
-            "prediction": np.stack([scored.samples[place] for place in places]),
+            "prediction": np.stack([scores.samples[position] for position in positions]),
             "colours": np.array(list(colours.values()), dtype=np.uint8),
         },
     )
-    for number in _spread(len(places), PICTURES):
+    for number in _spread(len(positions), PICTURES):
         picture = side_by_side(
-            video.images[clips[places[number]].target],
+            video.images[clips[positions[number]].target],
             labels[number],
-            scored.samples[places[number]],
+            scores.samples[positions[number]],
             list(colours.values()),
         )
-        directory.write_picture(picture, scored.frames[places[number]])
+        directory.write_picture(picture, scores.frames[positions[number]])
 
 
-def _samples(video: DecodedVideo) -> int:
+def _sample_count(video: DecodedVideo) -> int:
     height, width = (int(size) for size in video.labels.shape[1:])
     return max(PICTURES, min(SAMPLES, SAMPLED_PIXELS // (height * width)))
 
 
-def _spread(count: int, wanted: int) -> list[int]:
-    """Places spread evenly over a list, its first and last among them."""
-    return sorted(set(np.linspace(0, count - 1, min(wanted, count)).astype(int).tolist()))
+def _spread(length: int, count: int) -> list[int]:
+    """Return positions spread evenly over a list, including its first and its last."""
+    return sorted(set(np.linspace(0, length - 1, min(count, length)).astype(int).tolist()))
 
 
 def _check_finite(logits: Tensor, first: int) -> None:
     if not logits.isfinite().all():
         raise UserError(
-            f"the prediction of a frame among {first} to {first + len(logits) - 1} is not "
+            f"the prediction of a frame from {first} to {first + len(logits) - 1} is not "
             f"finite ({int((~logits.isfinite()).sum())} of {logits.numel()} logits): "
             "lower learning_rate, or set precision to fp32"
         )

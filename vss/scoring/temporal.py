@@ -1,10 +1,10 @@
-"""How steady predictions are over time, where labelled frames lie densely enough to say.
+"""How steady predictions are over time, where labelled frames are dense enough to tell.
 
-Source: VC-k, Miao et al. 2021 (VSPW). Over windows of k consecutive frames: of the pixels whose
-label stays the same, the share whose prediction stays the same too. Differs from the published
-script: all len - k + 1 windows count (theirs are one short), unlabelled pixels are left out (theirs
-count as an agreeing class), videos shorter than k are left out for that k alone. As published, a
-prediction need only be constant, not right; `vc8_correct` asks for both.
+Source: VC-k, Miao et al. 2021 (VSPW). In windows of k consecutive frames: the share of the pixels
+with a constant label whose prediction is constant too. Differs from the published script: all
+len - k + 1 windows count (it omits one), unlabelled pixels are ignored (there they count as a class
+that agrees), videos shorter than k are ignored for that k only. As published, a prediction must be
+constant but need not be right; `vc8_correct` requires both.
 Flicker needs no label: the share of pixels whose predicted class changes from frame to frame.
 
 Shapes: H W size of the labels.
@@ -19,46 +19,46 @@ from torch import Tensor
 from vss.data.dataset import Frame
 
 WINDOWS = (8, 16)  # frames
-DENSE = 3  # video frames between two scored ones at most: beyond, change is motion, not flicker
+DENSE = 3  # most video frames between scored ones: beyond, changes are motion, not flicker
 
 
 class Consistency:
-    """Takes scored frames in order; keeps no more than one of them."""
+    """The consistency of scored frames, which are added in order; only the last one is kept."""
 
     def __init__(self, num_classes: int) -> None:
         self._num_classes = num_classes
         self._values: dict[str, list[float]] = defaultdict(list)
         self._last: Frame | None = None
         self._spacing: int | None = None
-        self._frames = 0  # of the video so far, without a gap
-        nothing = torch.empty(0)
-        self._prediction: Tensor = nothing
-        self._label: Tensor = nothing
-        # For how many frames the label, prediction and right prediction of a pixel has stayed.
-        self._label_run: Tensor = nothing
-        self._run: Tensor = nothing
-        self._right_run: Tensor = nothing
+        self._frames = 0  # since the last gap
+        empty = torch.empty(0)
+        self._prediction: Tensor = empty
+        self._label: Tensor = empty
+        # For how many frames a pixel has kept its label, prediction and right prediction.
+        self._label_run: Tensor = empty
+        self._prediction_run: Tensor = empty
+        self._right_run: Tensor = empty
 
     def add(self, frame: Frame, prediction: Tensor, label: Tensor) -> None:
-        """Take the next frame.
+        """Add the next frame.
 
         Args:
-            frame: which one it is.
+            frame: its place in the video.
             prediction: (H, W) class indices.
-            label: (H, W); values that are no class are left out.
+            label: (H, W); values beyond the classes are ignored.
         """
         scored = label < self._num_classes
         if self._follows(frame):
             changed = prediction != self._prediction
             self._values["flicker"].append(changed.float().mean().item())
-            still = scored & (label == self._label)
-            self._label_run = torch.where(still, self._label_run + 1, scored.short())
-            self._run = torch.where(changed, 1, self._run + 1).short()
+            same_label = scored & (label == self._label)
+            self._label_run = torch.where(same_label, self._label_run + 1, scored.short())
+            self._prediction_run = torch.where(changed, 1, self._prediction_run + 1).short()
             right = scored & (prediction == label)
-            self._right_run = torch.where(right & still, self._right_run + 1, right.short())
+            self._right_run = torch.where(right & same_label, self._right_run + 1, right.short())
         else:
             self._label_run = scored.short()
-            self._run = torch.ones_like(self._label_run)
+            self._prediction_run = torch.ones_like(self._label_run)
             self._right_run = (scored & (prediction == label)).short()
             self._frames = 0
         self._frames += 1
@@ -67,11 +67,11 @@ class Consistency:
             self._close_window(length)
 
     def metrics(self) -> dict[str, float]:
-        """Means over all windows, and over all pairs of neighbours; what has none is left out."""
+        """Return the means over all windows and all pairs of neighbours, where there are any."""
         return {name: float(np.mean(values)) for name, values in self._values.items()}
 
     def _follows(self, frame: Frame) -> bool:
-        """Whether a frame goes on with the video of the last one, at the spacing so far."""
+        """Return whether a frame continues the video of the last one at the same spacing."""
         last = self._last
         if last is None or frame.sequence != last.sequence:
             self._spacing = None
@@ -84,10 +84,10 @@ class Consistency:
     def _close_window(self, length: int) -> None:
         if self._frames < length:
             return
-        still = self._label_run >= length
-        pixels = int(still.sum())
+        constant = self._label_run >= length
+        pixels = int(constant.sum())
         if pixels:
-            steady = int((still & (self._run >= length)).sum())
-            right = int((still & (self._right_run >= length)).sum())
+            steady = int((constant & (self._prediction_run >= length)).sum())
+            right = int((constant & (self._right_run >= length)).sum())
             self._values[f"vc{length}"].append(steady / pixels)
             self._values[f"vc{length}_correct"].append(right / pixels)

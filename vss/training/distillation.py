@@ -15,7 +15,7 @@ from torch import Tensor
 from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.models.layers import resize
-from vss.models.segmenter import VideoSegmenter, build_bare, load_network
+from vss.models.segmenter import VideoSegmenter, build_inference_model, load_network
 from vss.trial_config import TrialConfig
 
 
@@ -35,7 +35,7 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
             f"the teacher was trained on '{config.dataset}', the student is trained on "
             f"'{student.dataset}': both need the same dataset"
         )
-    teacher = build_bare(config)
+    teacher = build_inference_model(config)
     if config.memory_length > student.memory_length or (
         config.memory_length > 0 and config.frame_stride != student.frame_stride
     ):

@@ -23,9 +23,9 @@ from vss.errors import UserError
 from vss.inference.windows import autocast
 from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
 from vss.runtime.clock import StepClock
-from vss.runtime.environment import describe
+from vss.runtime.environment import describe_environment
 from vss.runtime.peak_memory import PeakMemory
-from vss.scoring.score import Scored, score, write_scores
+from vss.scoring.score import Scores, score, write_scores
 from vss.training.distillation import distillation_loss, load_teacher, teacher_logits
 from vss.training.inputs import Callbacks, Progress, TrialInputs, TrialResult
 from vss.training.losses import (
@@ -159,7 +159,7 @@ def train(
     directory.write_weights(model.state_dict())
     write_scores(directory, video, scored_clips, scored, dataset.classes)
     directory.write_curves(state.points)
-    environment = describe(device, threads)
+    environment = describe_environment(device, threads)
     directory.write_json(
         "environment.json", {**environment, "trials_on_device": inputs.trials_on_device}
     )
@@ -308,7 +308,7 @@ def _check_data(directory: TrialDirectory, recorded: str, dataset: VideoDataset)
 def _result(
     config: TrialConfig,
     state: _State,
-    scored: Scored,
+    scored: Scores,
     clock: StepClock,
     model: VideoSegmenter,
     peak_memory: PeakMemory,

@@ -20,7 +20,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vss.errors import UserError
-from vss.trial_config import TrialConfig, describe, parse
+from vss.trial_config import TrialConfig, parse_settings
+from vss.validation_errors import describe_validation_error
 
 COPY = "trial.json"  # the copy of the trial file in the trial directory
 
@@ -75,12 +76,12 @@ class TrialFile(BaseModel):
     @property
     def config(self) -> TrialConfig:
         """The trial."""
-        return parse(self.settings)
+        return parse_settings(self.settings)
 
     @property
     def teacher_config(self) -> TrialConfig | None:
         """The trial that teaches it, or None."""
-        return None if self.teacher is None else parse(self.teacher)
+        return None if self.teacher is None else parse_settings(self.teacher)
 
     def text(self) -> str:
         """Return the file's text."""
@@ -109,7 +110,7 @@ def read_trial_file(path: Path) -> TrialFile:
     try:
         return TrialFile(**content)
     except ValidationError as error:
-        problems = "; ".join(describe(e, TrialFile) for e in error.errors())
+        problems = describe_validation_error(error, TrialFile)
         raise UserError(f"{path}: {problems}") from None
     except UserError as error:  # of the settings
         raise UserError(f"{path}: {error}") from None

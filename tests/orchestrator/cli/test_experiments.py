@@ -232,7 +232,7 @@ def test_home_that_cannot_be_written_is_named_with_its_variable(
     result = run("submit", write_spec(TINY_SPEC), "--in-process")
 
     assert result.code == 2
-    assert_one_line(result, "cannot make folder /proc/nowhere/trials.*VSS_HOME")
+    assert_one_line(result, "cannot create folder /proc/nowhere/trials.*VSS_HOME")
 
 
 def test_spec_without_settings_is_quoted_in_short(run: Any, write_spec: SpecWriter) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 
-def test_names_lists_what_a_spec_may_say(run: Any) -> None:
+def test_names_lists_settings_and_choices(run: Any) -> None:
     text, listed = run("names").out, run("names", "--json").json
 
     assert {"head", "backbone", "dataset", "optimizer", "schedule"} <= set(listed)
@@ -15,7 +15,7 @@ def test_names_lists_what_a_spec_may_say(run: Any) -> None:
     assert listed["settings"]["memory_length"]["required"]
 
 
-def test_committed_schema_is_the_one_that_is_printed(run: Any) -> None:
+def test_committed_schema_is_the_printed_one(run: Any) -> None:
     committed = Path(__file__).parents[3] / "experiments" / "spec.schema.json"
 
     assert json.loads(committed.read_text()) == run("schema").json, (

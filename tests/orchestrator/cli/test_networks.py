@@ -35,9 +35,9 @@ def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path
 
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(f"{out}: 8 frames\n{masks}: 8 frames\n")
-    assert re.search(r"frames per second: [\d.]+ of the network alone .* [\d.]+ of the", result.out)
-    shown = [picture.pixels.shape for picture in open_source(out)]
-    assert shown == [(34, 46, 3)] * 8
+    assert re.search(r"frames per second: [\d.]+ for the network alone .* [\d.]+ with", result.out)
+    shapes = [picture.pixels.shape for picture in open_source(out)]
+    assert shapes == [(34, 46, 3)] * 8
     indices = np.asarray(Image.open(masks / "000007.png"))
     assert indices.shape == (34, 46)
     assert indices.max() < 8
@@ -79,8 +79,8 @@ def test_predict_keeps_the_frames_before_a_broken_one(
     [
         (["0000", "VIDEO", "--out", "a.mp4"], "no trial '0000'"),
         (["TRIAL", "none.mp4", "--out", "a.mp4"], "cannot read none.mp4 as a video"),
-        (["TRIAL", "VIDEO", "--out", "a.gif"], "--out a.gif: end it in .mp4 or .mkv"),
-        (["TRIAL", "VIDEO", "--out", "VIDEO"], "video.mp4 is the video that is read"),
+        (["TRIAL", "VIDEO", "--out", "a.gif"], "--out a.gif must end in .mp4 or .mkv"),
+        (["TRIAL", "VIDEO", "--out", "VIDEO"], "video.mp4 is the input video"),
         (["TRIAL", "VIDEO", "--out", "a.mp4", "--size", "big"], "--size 'big' is not WIDTHxHEIGHT"),
     ],
 )
@@ -111,9 +111,9 @@ def test_evaluate_gives_the_score_of_the_training(
     assert (result.code, result.err) == (0, "")
     assert "evaluation: mIoU on test" in result.out
     trained = json.loads((settings.storage / trial / "result.json").read_text())
-    shown = f"{100 * trained['metrics']['miou']:.2f} (1)"
+    score = f"{100 * trained['metrics']['miou']:.2f} (1)"
     (row,) = [line for line in result.out.splitlines() if line.startswith(f" {trial}")]
-    assert shown in row
+    assert score in row
     assert re.search(r"\+0\.00 +baseline +- ", row)  # no training time
     (entry,) = run("status", "evaluation", "--json").json["trials"]
     assert (entry["state"], entry["settings"]["steps"]) == ("FINISHED", 0)
@@ -216,4 +216,4 @@ def test_export_refuses_another_file_extension(run: Any, trial: str) -> None:
     result = run("export", trial, "--out", "net.pth")
 
     assert result.code == 2
-    assert_one_line(result, "--out net.pth: end it in .pt2")
+    assert_one_line(result, "--out net.pth must end in .pt2")

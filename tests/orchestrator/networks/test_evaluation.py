@@ -16,9 +16,9 @@ from orchestrator.spec.experiment import PlannedTrial
 from tests.conftest import TRAINED, save_weights, tiny
 from vss import catalog
 from vss.errors import UserError
-from vss.inference.trained_network import TrainedModel, read_trial
-from vss.models.segmenter import build_bare
-from vss.trial_config import TrialConfig, parse
+from vss.inference.trained_network import TrainedNetwork, read_trained_network
+from vss.models.segmenter import build_inference_model
+from vss.trial_config import TrialConfig, parse_settings
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def ledger(settings: Settings) -> Ledger:
 
 @pytest.fixture
 def network(trained_storage: Path) -> NamedNetwork:
-    return NamedNetwork(TRAINED.trial_id, read_trial(trained_storage / TRAINED.trial_id))
+    return NamedNetwork(TRAINED.trial_id, read_trained_network(trained_storage / TRAINED.trial_id))
 
 
 def fresh(folder: Path, name: str, **settings: Any) -> NamedNetwork:
@@ -36,8 +36,8 @@ def fresh(folder: Path, name: str, **settings: Any) -> NamedNetwork:
     config = tiny(**settings)
     torch.manual_seed(config.seed)
     file = folder / f"{name}.safetensors"
-    save_weights(build_bare(config).state_dict(), file)
-    return NamedNetwork(config.trial_id, TrainedModel(config, file))
+    save_weights(build_inference_model(config).state_dict(), file)
+    return NamedNetwork(config.trial_id, TrainedNetwork(config, file))
 
 
 def enter(ledger: Ledger, name: str, cell: str, config: TrialConfig, finish: bool = True) -> None:
@@ -54,7 +54,7 @@ def test_scoring_keeps_the_network_and_drops_its_training(network: NamedNetwork)
         "teacher": "0123456789ab", "distillation_weight": 2.0, "temperature": 3.0,
         "eval_every": 2, "select": "best_val", "class_weights": "median_frequency",
     }  # fmt: skip
-    student = parse({**TRAINED.settings(), **distillation})
+    student = parse_settings({**TRAINED.settings(), **distillation})
     trained = replace(network.trained, config=student)
 
     config = scoring_config(NamedNetwork("student", trained), None, "val")

@@ -32,7 +32,7 @@ def run_id(tracker: Tracker, trained_storage: Path) -> str:
 
 
 @pytest.mark.parametrize("digits", [12, 4])
-def test_trial_is_found_by_its_id_or_its_first_digits(
+def test_trial_is_found_by_its_id_or_a_prefix_of_it(
     digits: int, trial_folder: Path, settings: Settings
 ) -> None:
     network = find(TRAINED.trial_id[:digits], None, settings)
@@ -42,13 +42,13 @@ def test_trial_is_found_by_its_id_or_its_first_digits(
     assert network.trained.weights == trial_folder / "weights.safetensors"
 
 
-def test_digits_that_match_two_trials_are_refused_with_both(
+def test_prefix_that_matches_two_trials_is_refused_with_both(
     trial_folder: Path, settings: Settings
 ) -> None:
     other = TRAINED.trial_id[:4] + "00000000"
     shutil.copytree(trial_folder, settings.storage / other)
 
-    with pytest.raises(UserError, match=rf"matches 2 trials: .*{TRAINED.trial_id}"):
+    with pytest.raises(UserError, match=rf"matches 2 trials .*{TRAINED.trial_id}"):
         find(TRAINED.trial_id[:4], None, settings)
 
 
@@ -126,7 +126,7 @@ def test_like_that_names_no_spec_or_cell_is_refused(
     for like, message in mistakes.items():
         with pytest.raises(UserError, match=message):
             find(file, like, settings)
-    with pytest.raises(UserError, match="holds only weights: give --like SPEC:CELL"):
+    with pytest.raises(UserError, match="does not name its network: give --like SPEC:CELL"):
         find(file, None, settings)
     with pytest.raises(UserError, match="--like is for a checkpoint file, but '.*' is not a file"):
         find(TRAINED.trial_id, f"{spec}:image", settings)

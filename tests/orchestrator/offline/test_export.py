@@ -24,7 +24,7 @@ def test_every_trial_has_a_file_and_the_array_covers_them(
     assert str(tmp_path) not in "".join(f.read_text() for f in files) + script
 
 
-def test_the_same_again_is_fine_and_other_content_is_refused(
+def test_exporting_again_changes_nothing_and_other_content_is_refused(
     write_spec: SpecWriter, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -34,3 +34,17 @@ def test_the_same_again_is_fine_and_other_content_is_refused(
     (out / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="thesis.txt"):
         export(load_spec(write_spec(TINY_SPEC)), out)
+
+
+def test_teachers_come_before_their_students(write_spec: SpecWriter, tmp_path: Path) -> None:
+    student = "student: {head: fcn, teacher: memory, distillation_weight: 1}\n  memory:"
+    experiment = load_spec(write_spec(TINY_SPEC.replace("memory:", student)))
+
+    files = [read_trial_file(path) for path in export(experiment, tmp_path / "out")]
+
+    assert [file.cell for file in files] == ["image"] * 2 + ["memory"] * 2 + ["student"] * 2
+    assert [file.position for file in files] == [0, 1, 4, 5, 2, 3]
+    assert files[-1].teacher_config == experiment.trials[-1].config
+    script = (tmp_path / "out" / "slurm_array.sh").read_text()
+    assert "--array=0-3\n" in script
+    assert "Tasks 0-3 teach tasks 4-5" in script

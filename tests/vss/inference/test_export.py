@@ -12,15 +12,15 @@ from torch import Tensor
 from tests.conftest import TRAINED, save_weights, tiny
 from vss import catalog
 from vss.errors import UserError
-from vss.inference import export as exporting
-from vss.inference.export import ClipProgram, export_network, summary
-from vss.inference.trained_network import TrainedModel, load, read_trial
-from vss.models.segmenter import build_bare
+from vss.inference import export
+from vss.inference.export import ClipProgram, export_network, format_program
+from vss.inference.trained_network import TrainedNetwork, load_trained_network, read_trained_network
+from vss.models.segmenter import build_inference_model
 
 
 @pytest.fixture
-def trained(trained_storage: Path) -> TrainedModel:
-    return read_trial(trained_storage / TRAINED.trial_id)
+def trained(trained_storage: Path) -> TrainedNetwork:
+    return read_trained_network(trained_storage / TRAINED.trial_id)
 
 
 def clip(length: int = 3) -> Tensor:
@@ -28,59 +28,59 @@ def clip(length: int = 3) -> Tensor:
 
 
 def test_program_gives_the_logits_of_the_network_at_frame_size(
-    trained: TrainedModel, tmp_path: Path
+    trained: TrainedNetwork, tmp_path: Path
 ) -> None:
-    (done,) = export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=False)
+    (program,) = export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=False)
 
-    found = torch.export.load(tmp_path / "net.pt2").module()(clip())
+    logits = torch.export.load(tmp_path / "net.pt2").module()(clip())
     with torch.inference_mode():
-        expected = load(trained).predict(clip(), (32, 48))
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-    assert found.shape == (1, 8, 32, 48)
-    assert done.file == tmp_path / "net.pt2"
-    assert done.difference < 1e-5
-    assert done.latency_ms > 0 < done.network_latency_ms
-    assert "largest difference from the network" in summary(done)
+        expected = load_trained_network(trained).predict(clip(), (32, 48))
+    torch.testing.assert_close(logits, expected, atol=1e-5, rtol=0)
+    assert logits.shape == (1, 8, 32, 48)
+    assert program.file == tmp_path / "net.pt2"
+    assert program.difference < 1e-5
+    assert program.latency_ms > 0 < program.network_latency_ms
+    assert "largest difference from the network" in format_program(program)
 
 
-def test_json_says_how_to_feed_the_program(trained: TrainedModel, tmp_path: Path) -> None:
+def test_json_describes_how_to_use_the_program(trained: TrainedNetwork, tmp_path: Path) -> None:
     export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=False)
 
-    said = json.loads((tmp_path / "net.json").read_text())
-    assert said["source"] == "abc"
-    assert said["precision"] == "fp32"
-    assert said["input"]["shape"] == [1, 3, 3, 32, 48]
-    assert said["input"]["mean"] == [123.675, 116.28, 103.53]
-    assert said["input"]["frame_stride"] == 2
-    assert said["output"]["shape"] == [1, 8, 32, 48]
-    assert said["classes"] == list(catalog.DATASETS["synthetic"].classes)
-    assert said["files"]["net.pt2"]["tolerance"] == 1e-3
-    assert said["settings"] == TRAINED.settings()
+    description = json.loads((tmp_path / "net.json").read_text())
+    assert description["source"] == "abc"
+    assert description["precision"] == "fp32"
+    assert description["input"]["shape"] == [1, 3, 3, 32, 48]
+    assert description["input"]["mean"] == [123.675, 116.28, 103.53]
+    assert description["input"]["frame_stride"] == 2
+    assert description["output"]["shape"] == [1, 8, 32, 48]
+    assert description["classes"] == list(catalog.DATASETS["synthetic"].classes)
+    assert description["files"]["net.pt2"]["tolerance"] == 1e-3
+    assert description["settings"] == TRAINED.settings()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.pt2"]
 
 
 @pytest.mark.parametrize("fault", ["biased", "not finite"])
-def test_program_that_differs_is_refused_and_nothing_is_left(
-    fault: str, trained: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_program_that_differs_is_refused_and_deleted(
+    fault: str, trained: TrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "net.pt2").write_text("of an earlier export")
-    read = exporting._read_program
+    (tmp_path / "net.pt2").write_text("an earlier export")
+    read = export._read_program
     change = {"biased": 2e-3, "not finite": torch.nan}[fault]
 
-    def read_wrongly(file: Path) -> exporting.Run:
+    def read_wrongly(file: Path) -> export.Program:
         program = read(file)
         return lambda clip: program(clip) + change
 
-    monkeypatch.setattr(exporting, "_read_program", read_wrongly)
+    monkeypatch.setattr(export, "_read_program", read_wrongly)
 
-    with pytest.raises(UserError, match=r"net.pt2 is not written: .* by up to .*allowed are 1e-03"):
+    with pytest.raises(UserError, match=r"net.pt2 is not written: .* by up to .*at most 1e-03"):
         export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=False)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_clips_that_are_compared_are_noise_and_moving_pictures() -> None:
-    clips = exporting._clips(3, 32, 48)
+def test_programs_are_compared_on_noise_and_on_moving_pictures() -> None:
+    clips = export._make_clips(3, 32, 48)
 
     assert [tuple(x.shape) for x in clips] == [(1, 3, 3, 32, 48)] * 6
     noise, moving = clips[0], clips[-1]
@@ -92,35 +92,35 @@ def test_clips_that_are_compared_are_noise_and_moving_pictures() -> None:
 
 @pytest.mark.parametrize(
     ("out", "message"),
-    [("net.onnx", r"end it in .pt2"), ("none/net.pt2", "no folder .*none to write net.pt2 into")],
+    [("net.onnx", r"must end in .pt2"), ("none/net.pt2", "no folder .*none to write net.pt2 to")],
 )
-def test_place_that_cannot_be_written_is_refused(
-    out: str, message: str, trained: TrainedModel, tmp_path: Path
+def test_path_that_cannot_be_written_is_refused(
+    out: str, message: str, trained: TrainedNetwork, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message):
         export_network(trained, "abc", tmp_path / out, with_onnx=False)
 
 
-def test_onnx_that_is_not_installed_is_named_by_its_extra(
-    trained: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_missing_onnx_is_reported_with_the_extra_to_install(
+    trained: TrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "ONNX_PACKAGES", ("onnx", "not_there_at_all"))
+    monkeypatch.setattr(export, "ONNX_PACKAGES", ("onnx", "not_there_at_all"))
 
-    assert not exporting.onnx_is_installed()
+    assert not export.onnx_is_installed()
     with pytest.raises(UserError, match=r"pip install 'vss-orch\[onnx\]'"):
         export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=True)
 
 
-def whole(folder: Path, **settings: Any) -> TrainedModel:
-    """A network whose branches that start as a no-op do something."""
+def make_network(folder: Path, **settings: Any) -> TrainedNetwork:
+    """Make a network whose branches, which start as no-ops, have an effect."""
     config = tiny(**settings)
     torch.manual_seed(0)
-    model = build_bare(config)
+    model = build_inference_model(config)
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.3)
     save_weights(model.state_dict(), folder / "weights.safetensors")
-    return TrainedModel(config, folder / "weights.safetensors")
+    return TrainedNetwork(config, folder / "weights.safetensors")
 
 
 @pytest.mark.slow
@@ -130,25 +130,25 @@ def test_every_head_is_exported_as_program_and_as_onnx(name: str, tmp_path: Path
     row = catalog.HEADS[name]
     memory = {"memory_length": 2, "include_current_frame": True} if row.uses_memory else {}
 
-    done = export_network(
-        whole(tmp_path, head=name, **memory), name, tmp_path / "net.pt2", with_onnx=True
+    programs = export_network(
+        make_network(tmp_path, head=name, **memory), name, tmp_path / "net.pt2", with_onnx=True
     )
 
-    assert [program.file.name for program in done] == ["net.pt2", "net.onnx"]
-    assert all(program.difference < 1e-3 for program in done)
+    assert [program.file.name for program in programs] == ["net.pt2", "net.onnx"]
+    assert all(program.difference < 1e-3 for program in programs)
     assert sorted(x.name for x in tmp_path.iterdir()) == [
         "net.json", "net.onnx", "net.pt2", "weights.safetensors",
     ]  # fmt: skip
 
 
 @pytest.mark.slow
-def test_onnx_file_runs_without_this_package(trained: TrainedModel, tmp_path: Path) -> None:
+def test_onnx_file_runs_without_this_package(trained: TrainedNetwork, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra vss-orch[onnx]")
     export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=True)
 
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
 
-    (found,) = session.run(["logits"], {"clip": clip().numpy()})
-    program = ClipProgram(load(trained), 32, 48).eval()
+    (logits,) = session.run(["logits"], {"clip": clip().numpy()})
+    program = ClipProgram(load_trained_network(trained), 32, 48).eval()
     with torch.inference_mode():
-        np.testing.assert_allclose(found, program(clip()).numpy(), atol=1e-3)
+        np.testing.assert_allclose(logits, program(clip()).numpy(), atol=1e-3)

@@ -1,4 +1,4 @@
-"""Frame by frame against the whole clip."""
+"""Streams, frame by frame, against whole clips."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from vss.models.segmenter import VideoSegmenter, build_model
 
 
 def cases() -> Iterator[Any]:
-    """Every head; memory heads at every memory that they take, with own and with shared slots."""
+    """Yield every head, with every kind of memory and of slots that it takes."""
     for name, row in catalog.HEADS.items():
         if not row.uses_memory:
             yield pytest.param({"head": name}, id=name)
@@ -32,8 +32,8 @@ def cases() -> Iterator[Any]:
                     }  # fmt: skip
                     if shared:
                         settings |= {"share_slots": True, "position_code": 1.0}
-                    words = f"{name}-T{length}{'+current' * current}{'-shared' * bool(shared)}"
-                    yield pytest.param(settings, id=words)
+                    case = f"{name}-T{length}{'+current' * current}{'-shared' * bool(shared)}"
+                    yield pytest.param(settings, id=case)
 
 
 def build(**settings: Any) -> VideoSegmenter:
@@ -60,27 +60,27 @@ def test_stream_gives_the_logits_of_the_clip(settings: dict[str, Any]) -> None:
     stream, length = Stream(model), model.memory_length
 
     for number in range(6):
-        found = stream.step(frames[:, number])
+        logits = stream.step(frames[:, number])
         past = [max(0, number - back) for back in range(length, 0, -1)]
         with torch.inference_mode():
             expected = model(frames[:, [*past, number]])[0]
-        error = (found - expected).norm() / expected.norm()
+        error = (logits - expected).norm() / expected.norm()
         assert error < 1e-10, number
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("head", ["tma", "cc3d"])
-def test_memory_is_that_of_the_dataset_rule_at_every_stride(head: str, stride: int) -> None:
+def test_memory_follows_the_rule_of_clips_at_every_stride(head: str, stride: int) -> None:
     model, frames = build(head=head, memory_length=2, include_current_frame=True), video(9)
-    # Numbers in tens: a frame one number off, which the rule takes too, is never there.
-    listed = [Frame("test", "video", 10 * number, "", "labelled") for number in range(9)]
+    # Numbers in tens, so that no frame is one number off, which the rule accepts too.
+    dataset_frames = [Frame("test", "video", 10 * number, "", "labelled") for number in range(9)]
     stream = Stream(model, frame_stride=stride)
 
-    for clip in list_clips(listed, "test", memory_length=2, frame_stride=10 * stride):
-        found = stream.step(frames[:, clip.target])
+    for clip in list_clips(dataset_frames, "test", memory_length=2, frame_stride=10 * stride):
+        logits = stream.step(frames[:, clip.target])
         with torch.inference_mode():
             expected = model(frames[:, [*clip.memory, clip.target]])[0]
-        assert (found - expected).norm() / expected.norm() < 1e-10, clip
+        assert (logits - expected).norm() / expected.norm() < 1e-10, clip
 
 
 def test_stream_keeps_as_many_frames_as_its_memory_reaches_back() -> None:
@@ -100,7 +100,7 @@ def test_stride_below_one_is_refused() -> None:
 def test_each_frame_is_encoded_once() -> None:
     model = build(head="tma", memory_length=3)
     encoded: list[int] = []
-    model.backbone.register_forward_hook(lambda _, given, __: encoded.append(len(given[0])))
+    model.backbone.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
     stream = Stream(model)
 
     for frame in video(5).unbind(dim=1):
@@ -113,7 +113,7 @@ def test_shared_slots_project_each_frame_once() -> None:
     model = build(head="apnb_tma", memory_length=3, share_slots=True)
     projected: list[int] = []
     model.head.read.memory_key[0].register_forward_hook(  # type: ignore[union-attr,index,operator]
-        lambda _, given, __: projected.append(len(given[0]))
+        lambda _, args, __: projected.append(len(args[0]))
     )
     stream = Stream(model)
 
@@ -132,7 +132,7 @@ def test_memory_of_a_stream_does_not_grow() -> None:
     assert len(stream._past) == 2
 
 
-def test_logits_come_at_the_size_asked_for() -> None:
+def test_logits_have_the_requested_size() -> None:
     assert Stream(build(head="fcn")).predict(video(1)[:, 0], (7, 11)).shape == (2, 8, 7, 11)
 
 
@@ -149,16 +149,16 @@ def test_model_in_training_mode_is_refused() -> None:
         Stream(build(head="fcn").train())
 
 
-def test_frame_that_is_not_finite_is_refused_before_it_spoils_the_memory() -> None:
+def test_frame_that_is_not_finite_is_refused_before_it_corrupts_the_memory() -> None:
     stream = Stream(build(head="tma", memory_length=1))
     frame = video(1)[:, 0]
     before = stream.step(frame)
 
-    spoilt = frame.clone()
-    spoilt[0, 0, 0, 0] = torch.nan
+    corrupt = frame.clone()
+    corrupt[0, 0, 0, 0] = torch.nan
 
     with pytest.raises(ValueError, match="1 of 9216 values of the frame are not finite"):
-        stream.step(spoilt)
+        stream.step(corrupt)
 
     torch.testing.assert_close(stream.step(frame), before)
 
@@ -169,8 +169,8 @@ def test_stream_agrees_with_the_clip_in_single_precision(head: str) -> None:
     frames, stream = video(3).float(), Stream(model)
 
     for number in range(3):
-        found = stream.step(frames[:, number])
+        logits = stream.step(frames[:, number])
 
     with torch.inference_mode():
         expected = model(frames)[0]
-    assert (found - expected).norm() / expected.norm() < 1e-4
+    assert (logits - expected).norm() / expected.norm() < 1e-4

@@ -1,19 +1,20 @@
-"""Pictures of predictions."""
+"""Drawings of predictions."""
 
 import numpy as np
 
+from vss.catalog import VOID_COLOUR
 from vss.media.render import colourise, legend, side_by_side
 
 PALETTE = [(255, 0, 0), (0, 255, 0)]
 
 
-def test_classes_get_their_colours_and_unlabelled_pixels_black() -> None:
+def test_classes_get_their_colours_and_unlabelled_pixels_that_of_void() -> None:
     classes = np.array([[0, 1, 255]], dtype=np.uint8)
 
-    assert colourise(classes, PALETTE).tolist() == [[[255, 0, 0], [0, 255, 0], [0, 0, 0]]]
+    assert colourise(classes, PALETTE).tolist() == [[[255, 0, 0], [0, 255, 0], [*VOID_COLOUR]]]
 
 
-def test_three_panels_stand_beside_each_other_at_the_labels_size() -> None:
+def test_three_panels_are_drawn_side_by_side_at_the_labels_size() -> None:
     frame = np.full((2, 3, 3), 7, dtype=np.uint8)
     label = np.zeros((4, 6), dtype=np.uint8)
 
@@ -23,7 +24,7 @@ def test_three_panels_stand_beside_each_other_at_the_labels_size() -> None:
     assert [picture.getpixel((x, 0)) for x in (0, 6, 12)] == [(7, 7, 7), *PALETTE]
 
 
-def test_legend_grows_by_lines_where_the_frame_is_narrow() -> None:
+def test_legend_takes_more_lines_in_a_narrow_frame() -> None:
     classes = {"Road": (10, 20, 30), "Pavement": (40, 50, 60), "Pedestrian": (70, 80, 90)}
 
     wide, narrow = legend(classes, 400), legend(classes, 60)

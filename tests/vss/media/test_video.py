@@ -1,4 +1,4 @@
-"""Video and folders, frame by frame."""
+"""Video files and folders of pictures, frame by frame."""
 
 import weakref
 from collections.abc import Sequence
@@ -50,10 +50,10 @@ def test_rate_and_times_survive_writing_and_reading(case: str, ending: str, tmp_
 
     source = open_source(write(tmp_path / f"video{ending}", rate, base, ticks))
 
-    found = [picture.ticks * source.time_base for picture in source]
+    times = [picture.ticks * source.time_base for picture in source]
     expected = [(tick - ticks[0]) * base for tick in ticks]
-    assert [float(x) for x in found] == pytest.approx([float(x) for x in expected], abs=0.0006)
-    if case != "variable":  # whose mean depends on how long the last frame stands
+    assert [float(x) for x in times] == pytest.approx([float(x) for x in expected], abs=0.0006)
+    if case != "variable":  # whose mean depends on how long the last frame is shown
         assert source.rate == rate
 
 
@@ -66,30 +66,28 @@ def test_colours_survive_writing_and_reading(tmp_path: Path) -> None:
     file.write(pixels, 0)
     file.finish()
 
-    (found,) = open_source(tmp_path / "video.mp4")
+    (picture,) = open_source(tmp_path / "video.mp4")
 
     for number, colour in enumerate(colours):
-        assert found.pixels[16, 32 * number + 16] == pytest.approx(colour, abs=6)
+        assert picture.pixels[16, 32 * number + 16] == pytest.approx(colour, abs=6)
 
 
-def test_odd_edge_is_repeated_as_the_format_needs_even_sizes(tmp_path: Path) -> None:
+def test_odd_edge_is_repeated_because_the_format_needs_even_sizes(tmp_path: Path) -> None:
     file = VideoFile(tmp_path / "video.mp4", Fraction(25), Fraction(1, 25))
     pixels = grey(50, (47, 33))
     pixels[:, -1] = pixels[-1] = 200
     file.write(pixels, 0)
     file.finish()
 
-    (found,) = open_source(tmp_path / "video.mp4")
+    (picture,) = open_source(tmp_path / "video.mp4")
 
-    assert found.pixels.shape == (34, 48, 3)
-    assert found.pixels[-1, -1] == pytest.approx(200, abs=12)
+    assert picture.pixels.shape == (34, 48, 3)
+    assert picture.pixels[-1, -1] == pytest.approx(200, abs=12)
 
 
 @pytest.mark.parametrize(("degrees", "corner"), [(90, "bottom"), (180, "bottom"), (-90, "top")])
-def test_video_that_is_to_be_turned_is_read_upright(
-    degrees: int, corner: str, tmp_path: Path
-) -> None:
-    """The bright corner is stored top left; turned against the clock it comes to lie elsewhere."""
+def test_rotated_video_is_read_upright(degrees: int, corner: str, tmp_path: Path) -> None:
+    """The bright corner is stored top left and rotated counterclockwise."""
     pixels = grey(10, (64, 32))
     pixels[:16, :16] = 220
     with av.open(tmp_path / "video.mp4", "w") as container:
@@ -99,18 +97,18 @@ def test_video_that_is_to_be_turned_is_read_upright(
         container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
 
-    (found,) = open_source(tmp_path / "video.mp4")
+    (picture,) = open_source(tmp_path / "video.mp4")
 
     expected = np.rot90(pixels, degrees // 90)
-    assert found.pixels.shape == expected.shape
-    assert np.abs(found.pixels.astype(int) - expected).mean() < 5
+    assert picture.pixels.shape == expected.shape
+    assert np.abs(picture.pixels.astype(int) - expected).mean() < 5
     rows = slice(-8, None) if corner == "bottom" else slice(None, 8)
-    assert found.pixels[rows].mean() > found.pixels.mean()
+    assert picture.pixels[rows].mean() > picture.pixels.mean()
 
 
-def test_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
+def test_folder_is_read_in_numerical_order(tmp_path: Path) -> None:
     folder = paint_folder(tmp_path / "frames", ["f10.png", "f2.png", "f1.png", "f9.png"])
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("not a picture")
 
     source = open_source(folder, Fraction(10))
 
@@ -121,27 +119,28 @@ def test_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
 
 def test_frames_are_read_one_at_a_time(tmp_path: Path) -> None:
     """However long the video, few frames are alive at once."""
-    most = {}
+    largest_count = {}
     for frames in (10, 60):
         video = paint_video(tmp_path / f"{frames}.mp4", frames)
         pixels: list[weakref.ref[Image]] = []
-        most[frames] = 0
+        largest_count[frames] = 0
         for picture in open_source(video):
             pixels.append(weakref.ref(picture.pixels))
-            most[frames] = max(most[frames], sum(frame() is not None for frame in pixels))
+            alive = sum(frame() is not None for frame in pixels)
+            largest_count[frames] = max(largest_count[frames], alive)
 
-    assert most[10] == most[60] <= 2
+    assert largest_count[10] == largest_count[60] <= 2
 
 
-@pytest.mark.parametrize("content", [b"", b"no video" * 100])
-def test_file_that_is_no_video_is_refused(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"not a video" * 100])
+def test_file_that_is_not_a_video_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "video.mp4").write_bytes(content)
 
     with pytest.raises(UserError, match=r"cannot read .*video.mp4 as a video: invalid data"):
         open_source(tmp_path / "video.mp4")
 
 
-def test_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot read .*none.mp4 as a video: no such file"):
         open_source(tmp_path / "none.mp4")
 
@@ -151,18 +150,18 @@ def test_folder_without_pictures_is_refused(tmp_path: Path) -> None:
         open_source(tmp_path)
 
 
-def test_sound_alone_is_refused(tmp_path: Path) -> None:
+def test_file_with_sound_only_is_refused(tmp_path: Path) -> None:
     with av.open(tmp_path / "sound.mkv", "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
         silence.sample_rate = 8000
         container.mux(stream.encode(silence))
 
-    with pytest.raises(UserError, match="holds no video, only other streams"):
+    with pytest.raises(UserError, match="has no video stream, only others"):
         open_source(tmp_path / "sound.mkv")
 
 
-def test_damage_in_the_middle_is_told_with_its_frame(tmp_path: Path) -> None:
+def test_damage_in_the_middle_is_reported_with_its_frame(tmp_path: Path) -> None:
     video = paint_video(tmp_path / "video.mp4", 300, (160, 120))
     content = bytearray(video.read_bytes())
     start = content.index(b"mdat")
@@ -177,8 +176,8 @@ def test_damage_in_the_middle_is_told_with_its_frame(tmp_path: Path) -> None:
     assert 0 < error.value.frames < 300
 
 
-def test_video_that_breaks_off_is_told_with_its_frame(tmp_path: Path) -> None:
-    """As of a download that was cut: with the index in front, nothing else shows it."""
+def test_truncated_video_is_reported_with_its_frame(tmp_path: Path) -> None:
+    """An interrupted download: with the index in front, nothing else reveals it."""
     video = tmp_path / "video.mp4"
     options = {"movflags": "faststart"}
     with av.open(video, "w", options=options) as container:
@@ -198,7 +197,7 @@ def test_video_that_breaks_off_is_told_with_its_frame(tmp_path: Path) -> None:
     assert 0 < error.value.frames < 40
 
 
-def test_unreadable_picture_in_a_folder_is_told_by_name(tmp_path: Path) -> None:
+def test_unreadable_picture_in_a_folder_is_named(tmp_path: Path) -> None:
     folder = paint_folder(tmp_path / "frames", ["1.png", "2.png", "3.png"])
     (folder / "2.png").write_bytes(b"broken")
 
@@ -208,7 +207,7 @@ def test_unreadable_picture_in_a_folder_is_told_by_name(tmp_path: Path) -> None:
     assert error.value.frames == 1
 
 
-def test_video_that_is_discarded_leaves_nothing(tmp_path: Path) -> None:
+def test_discarded_video_leaves_nothing(tmp_path: Path) -> None:
     file = VideoFile(tmp_path / "video.mp4", Fraction(25), Fraction(1, 25))
     for number in range(100):  # the encoder looks ahead before it writes the first
         file.write(grey(0), number)
@@ -219,11 +218,11 @@ def test_video_that_is_discarded_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unfinished_video_does_not_bear_its_name(tmp_path: Path) -> None:
-    (tmp_path / "video.mp4").write_text("of before")
+def test_unfinished_video_does_not_replace_an_existing_one(tmp_path: Path) -> None:
+    (tmp_path / "video.mp4").write_text("an earlier video")
     file = VideoFile(tmp_path / "video.mp4", Fraction(25), Fraction(1, 25))
     file.write(grey(0), 0)
 
-    assert (tmp_path / "video.mp4").read_text() == "of before"
+    assert (tmp_path / "video.mp4").read_text() == "an earlier video"
     file.finish()
     assert open_source(tmp_path / "video.mp4").count == 1

@@ -1,4 +1,4 @@
-"""The attention reads."""
+"""Attention reads, against loops over single places."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from vss.models.attention import (
     channel_read,
     criss_cross_read,
     full_read,
-    fused_is_better,
     position_code,
+    prefers_fused_read,
 )
 
 
@@ -49,14 +49,14 @@ def test_read_is_a_softmax_over_all_entries() -> None:
             torch.testing.assert_close(context[batch, :, n], expected)
 
 
-def test_scale_sharpens() -> None:
+def test_larger_scale_sharpens_the_attention() -> None:
     query, key = torch.ones(1, 1, 1), torch.tensor([[[1.0, 0.0]]])
     value = torch.tensor([[[1.0, 0.0]]])
 
     assert full_read(query, key, value, 10.0) > full_read(query, key, value, 1.0)
 
 
-def test_logits_stay_exact_under_bf16_autocast() -> None:
+def test_logits_stay_precise_under_bf16_autocast() -> None:
     """At a logit of 300, bfloat16 steps by 2: the two entries would tie."""
     query, key = torch.ones(1, 1, 1), torch.tensor([[[300.0, 300.5]]])
     value = torch.tensor([[[0.0, 1.0]]])
@@ -67,18 +67,18 @@ def test_logits_stay_exact_under_bf16_autocast() -> None:
     torch.testing.assert_close(context, torch.sigmoid(torch.tensor([[[0.5]]])), atol=1e-3, rtol=0)
 
 
-def test_position_code_is_most_like_itself() -> None:
+def test_position_code_is_most_similar_to_itself() -> None:
     code = position_code(5, 7, 1.0, torch.zeros(())).flatten(1)
 
-    likeness = code.T @ code
+    similarity = code.T @ code
 
     assert code.shape == (POSITION_CHANNELS, 35)
-    assert likeness.argmax(dim=1).tolist() == list(range(35))
-    torch.testing.assert_close(likeness.diagonal(), torch.full((35,), 6.0))
+    assert similarity.argmax(dim=1).tolist() == list(range(35))
+    torch.testing.assert_close(similarity.diagonal(), torch.full((35,), 6.0))
 
 
 def brute_criss_cross(query: Tensor, key: Tensor, value: Tensor, axes: tuple[str, ...]) -> Tensor:
-    """Every place and every candidate in a loop, each candidate once."""
+    """Loop over every place and every candidate, each candidate once."""
     places = list(itertools.product(*(range(n) for n in value.shape[1:4])))
     dimension = {"time": 0, "column": 1, "row": 2}
     read = torch.zeros_like(value)
@@ -107,25 +107,25 @@ def places(channels: int, seed: int) -> Tensor:
 @pytest.mark.parametrize(
     "axes", [("row",), ("column", "row"), ("time", "row"), ("time",), ("time", "column", "row")]
 )
-def test_criss_cross_is_the_brute_force_one(axes: tuple[str, ...]) -> None:
+def test_criss_cross_agrees_with_brute_force(axes: tuple[str, ...]) -> None:
     query, key, value = places(2, 1), places(2, 2), places(3, 3)
 
-    found = criss_cross_read(query, key, value, axes)
+    context = criss_cross_read(query, key, value, axes)
 
     expected = brute_criss_cross(query, key, value, axes)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(context, expected, rtol=1e-12, atol=1e-12)
     last = criss_cross_read(query[:, -1:], key, value, axes)
     torch.testing.assert_close(last, expected[:, -1:], rtol=1e-12, atol=1e-12)
 
 
-def test_criss_cross_keeps_large_logits_apart() -> None:
-    """Logits in the hundreds, as unscaled products give them, neither overflow nor vanish."""
+def test_criss_cross_handles_large_logits() -> None:
+    """Logits in the hundreds, as of unscaled products, neither overflow nor vanish."""
     query, key, value = 30 * places(2, 1), 30 * places(2, 2), places(3, 3)
 
-    found = criss_cross_read(query, key, value, ("time", "column", "row"))
+    context = criss_cross_read(query, key, value, ("time", "column", "row"))
 
     expected = brute_criss_cross(query, key, value, ("time", "column", "row"))
-    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(context, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_gradient_of_criss_cross_is_exact() -> None:
@@ -137,23 +137,23 @@ def test_gradient_of_criss_cross_is_exact() -> None:
 
 
 def test_channels_read_those_that_are_least_like_them() -> None:
-    """Two equal channels and an opposite one: the opposite one is what both of the others read."""
+    """Two equal channels and their opposite: both of them read the opposite one."""
     x = torch.stack([torch.ones(2, 2), torch.ones(2, 2), -torch.ones(2, 2)])[None] * 3
 
-    found = channel_read(x)
+    read = channel_read(x)
 
-    torch.testing.assert_close(found[0, 0], -3 * torch.ones(2, 2))
-    torch.testing.assert_close(found[0, 2], 3 * torch.ones(2, 2))
+    torch.testing.assert_close(read[0, 0], -3 * torch.ones(2, 2))
+    torch.testing.assert_close(read[0, 2], 3 * torch.ones(2, 2))
 
 
-@pytest.mark.parametrize("counted", [False, True])
-def test_fused_read_is_the_plain_one(counted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_fused_read_equals_the_plain_one(with_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     query, key, value = torch.randn(2, 5, 7), torch.randn(2, 5, 11), torch.randn(2, 3, 11)
-    bias = torch.rand(11) if counted else None
-    monkeypatch.setattr(attention, "fused_is_better", lambda query, key: False)
+    bias = torch.rand(11) if with_bias else None
+    monkeypatch.setattr(attention, "prefers_fused_read", lambda query, key: False)
     plain = full_read(query, key, value, 0.5, bias)
 
-    monkeypatch.setattr(attention, "fused_is_better", lambda query, key: True)
+    monkeypatch.setattr(attention, "prefers_fused_read", lambda query, key: True)
 
     tolerance = {} if DEVICE.type == "cpu" else {"atol": 1e-5, "rtol": 1e-4}
     torch.testing.assert_close(full_read(query, key, value, 0.5, bias), plain, **tolerance)
@@ -162,7 +162,7 @@ def test_fused_read_is_the_plain_one(counted: bool, monkeypatch: pytest.MonkeyPa
 def test_fused_read_is_not_for_a_cpu() -> None:
     large = torch.zeros(1, 2, 8192, device="cpu")
 
-    assert not fused_is_better(large, large)
+    assert not prefers_fused_read(large, large)
 
 
 @pytest.mark.parametrize("counted", [False, True])
@@ -174,14 +174,14 @@ def test_read_by_parts_is_the_whole_read(counted: bool, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(attention, "_CACHED_BYTES", 1)
 
-    assert attention._queries_at_once(query, key, value) == 16
+    assert attention._queries_per_part(query, key, value) == 16
     torch.testing.assert_close(full_read(query, key, value, 0.5, bias), whole)
 
 
 def test_training_reads_all_queries_at_once() -> None:
     query = torch.zeros(1, 2, 8192, device="cpu", requires_grad=True)
 
-    fixed = query.detach()
+    detached = query.detach()
 
-    assert attention._queries_at_once(fixed, fixed, query) == 8192
-    assert attention._queries_at_once(fixed, fixed, fixed) == 256
+    assert attention._queries_per_part(detached, detached, query) == 8192
+    assert attention._queries_per_part(detached, detached, detached) == 256

@@ -15,7 +15,7 @@ NAMES = ("resnet18", "resnet34", "resnet50", "resnet101")
 
 def torchvision_state(name: str) -> dict[str, Tensor]:
     model = torchvision.models.get_model(name)
-    for module in model.modules():  # statistics that are not those of a fresh net
+    for module in model.modules():  # unlike those of a fresh network
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)
     state: dict[str, Tensor] = model.state_dict()
@@ -34,7 +34,7 @@ def test_parameters_are_torchvisions_without_the_classifier(name: str, stride: i
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
-def test_undilated_net_is_torchvisions(name: str) -> None:
+def test_undilated_network_equals_torchvisions(name: str) -> None:
     state = torchvision_state(name)
     theirs = torchvision.models.get_model(name)
     theirs.load_state_dict(state)
@@ -43,13 +43,13 @@ def test_undilated_net_is_torchvisions(name: str) -> None:
     extractor = nn.Sequential(*list(theirs.children())[:-2]).eval()
     image = torch.randn(1, 3, 64, 96)
 
-    found = ours.eval()(image)
+    features = ours.eval()(image)
 
-    torch.testing.assert_close(found.stage5, extractor(image))
-    torch.testing.assert_close(found.stage4, extractor[:-1](image))
+    torch.testing.assert_close(features.stage5, extractor(image))
+    torch.testing.assert_close(features.stage4, extractor[:-1](image))
 
 
-def test_bottleneck_net_at_stride_8_is_torchvisions_dilated_one() -> None:
+def test_bottleneck_network_at_stride_8_equals_torchvisions_dilated_one() -> None:
     state = torchvision_state("resnet50")
     theirs = torchvision.models.resnet50(replace_stride_with_dilation=[False, True, True])
     theirs.load_state_dict(state)
@@ -57,13 +57,13 @@ def test_bottleneck_net_at_stride_8_is_torchvisions_dilated_one() -> None:
     ours.load_state_dict({k: v for k, v in state.items() if not k.startswith("fc.")})
     image = torch.randn(1, 3, 64, 96)
 
-    found = ours.eval()(image).stage5
+    stage5 = ours.eval()(image).stage5
 
-    torch.testing.assert_close(found, nn.Sequential(*list(theirs.children())[:-2]).eval()(image))
+    torch.testing.assert_close(stage5, nn.Sequential(*list(theirs.children())[:-2]).eval()(image))
 
 
-def test_bottleneck_net_at_stride_8_holds_the_plain_net_at_every_4th_pixel() -> None:
-    """Dilation undoes the lost strides: on the coarse grid nothing has changed."""
+def test_dilated_bottleneck_network_contains_the_plain_one_at_every_4th_pixel() -> None:
+    """Dilation makes up for the removed strides: on the coarse grid nothing changes."""
     plain, dilated = (backbones.resnet50(8, stride).double().eval() for stride in (32, 8))
     dilated.load_state_dict(plain.state_dict())
     image = torch.randn(1, 3, 128, 96, dtype=torch.float64)
@@ -75,7 +75,7 @@ def test_bottleneck_net_at_stride_8_holds_the_plain_net_at_every_4th_pixel() -> 
 
 
 def by_hand(state: dict[str, Tensor], image: Tensor, deep_stem: bool) -> Tensor:
-    """ResNet-18 at stride 8 written out: the first 3x3 of a block is dilated, the second is not."""
+    """Compute ResNet-18 at stride 8: only the first 3x3 of a block is dilated."""
 
     def norm(x: Tensor, name: str) -> Tensor:
         return F.batch_norm(
@@ -113,24 +113,24 @@ def by_hand(state: dict[str, Tensor], image: Tensor, deep_stem: bool) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet18_v1c"])
-def test_basic_block_net_at_stride_8_is_the_one_written_by_hand(name: str) -> None:
+def test_basic_block_network_at_stride_8_equals_the_one_written_by_hand(name: str) -> None:
     net = getattr(backbones, name)(8, 8).double().eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)
     image = torch.randn(1, 3, 64, 96, dtype=torch.float64)
 
-    found = net(image).stage5
+    stage5 = net(image).stage5
 
-    torch.testing.assert_close(found, by_hand(net.state_dict(), image, name.endswith("v1c")))
+    torch.testing.assert_close(stage5, by_hand(net.state_dict(), image, name.endswith("v1c")))
 
 
-def test_there_are_no_imagenet_weights_for_the_deep_stem() -> None:
+def test_deep_stem_has_no_imagenet_weights() -> None:
     with pytest.raises(UserError, match="no imagenet weights for backbone 'resnet18_v1c'"):
         tiny(backbone="resnet18_v1c", width=64, weights="imagenet")
 
 
-def test_basic_block_dilates_its_first_convolution_only() -> None:
+def test_basic_block_dilates_only_its_first_convolution() -> None:
     net = backbones.resnet18(64, 8)
 
     dilations = {
@@ -156,7 +156,8 @@ def test_basic_block_dilates_its_first_convolution_only() -> None:
 def test_features_have_the_promised_channels_and_stride(name: str, stride: int) -> None:
     net = getattr(backbones, name)(8, stride).eval()
 
-    found = net(torch.randn(1, 3, 64, 96))
+    features = net(torch.randn(1, 3, 64, 96))
 
-    assert found.stage4.shape == (1, net.channels[0], 64 // min(stride, 16), 96 // min(stride, 16))
-    assert found.stage5.shape == (1, net.channels[1], 64 // stride, 96 // stride)
+    stride4 = min(stride, 16)
+    assert features.stage4.shape == (1, net.channels[0], 64 // stride4, 96 // stride4)
+    assert features.stage5.shape == (1, net.channels[1], 64 // stride, 96 // stride)

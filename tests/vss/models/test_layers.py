@@ -1,15 +1,15 @@
-"""Building blocks."""
+"""Building blocks of heads."""
 
 import torch
 
 from vss.models.layers import Classifier, ConvNormReLU, PyramidPooling, resize
 
 
-def test_convolution_keeps_the_size_and_nothing_negative() -> None:
-    found = ConvNormReLU(3, 4, 3)(torch.randn(2, 3, 5, 7))
+def test_convolution_keeps_the_size_and_removes_negative_values() -> None:
+    features = ConvNormReLU(3, 4, 3)(torch.randn(2, 3, 5, 7))
 
-    assert found.shape == (2, 4, 5, 7)
-    assert (found >= 0).all()
+    assert features.shape == (2, 4, 5, 7)
+    assert (features >= 0).all()
 
 
 def test_classifier_drops_whole_channels() -> None:
@@ -17,21 +17,21 @@ def test_classifier_drops_whole_channels() -> None:
     classifier = Classifier(64, 1, dropout=0.5).train()
     torch.nn.init.ones_(classifier[1].weight)  # type: ignore[arg-type]
 
-    found = classifier(torch.ones(1, 64, 4, 4))
+    logits = classifier(torch.ones(1, 64, 4, 4))
 
-    assert (found == found[..., :1, :1]).all()
-    assert not torch.allclose(found, torch.full_like(found, 64.0))
+    assert (logits == logits[..., :1, :1]).all()
+    assert not torch.allclose(logits, torch.full_like(logits, 64.0))
 
 
 def test_pyramid_keeps_its_input_and_adds_a_level_per_bin() -> None:
     pyramid = PyramidPooling(3, 2).eval()
     x = torch.randn(1, 3, 7, 9)
 
-    found = pyramid(x)
+    features = pyramid(x)
 
-    assert found.shape == (1, 3 + 4 * 2, 7, 9)
-    assert torch.equal(found[:, :3], x)
-    one_bin = found[:, 3:5]  # the same everywhere
+    assert features.shape == (1, 3 + 4 * 2, 7, 9)
+    assert torch.equal(features[:, :3], x)
+    one_bin = features[:, 3:5]  # the same everywhere
     torch.testing.assert_close(one_bin, one_bin[..., :1, :1].expand_as(one_bin))
 
 

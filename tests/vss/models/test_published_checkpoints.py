@@ -1,4 +1,4 @@
-"""Published checkpoints under our names."""
+"""Published checkpoints converted to our names."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from tests.conftest import tiny
 from vss.errors import UserError
 from vss.models import backbones
-from vss.models.published_checkpoints import HEAD_NAMES, convert, import_file
+from vss.models.published_checkpoints import HEAD_NAMES, convert_file, convert_state
 from vss.models.segmenter import VideoSegmenter, build_model
 from vss.models.weights import load_weights, read_state
 
@@ -17,24 +17,24 @@ TMA = tiny(head="tma", memory_length=2, backbone="resnet18_v1c")
 
 
 def as_published(model: VideoSegmenter, head: str) -> dict[str, Tensor]:
-    """The state of one of our networks under the names of its source, by reading the table back."""
-    back = {ours: theirs for theirs, ours in HEAD_NAMES[head].items()}
-    auxiliary = {ours: theirs for theirs, ours in HEAD_NAMES["fcn"].items()}
-    found = {}
+    """Return the state of one of our networks under the names of its source."""
+    head_names = {ours: theirs for theirs, ours in HEAD_NAMES[head].items()}
+    auxiliary_names = {ours: theirs for theirs, ours in HEAD_NAMES["fcn"].items()}
+    published = {}
     for name, tensor in model.state_dict().items():
         part, _, rest = name.partition(".")
         if part == "backbone":
-            found[name] = tensor
+            published[name] = tensor
             continue
         table, their_part = (
-            (back, "decode_head") if part == "head" else (auxiliary, "auxiliary_head")
+            (head_names, "decode_head") if part == "head" else (auxiliary_names, "auxiliary_head")
         )
         prefix = max((p for p in table if rest == p or rest.startswith(f"{p}.")), key=len)
         ending = rest.removeprefix(prefix)
         if "conv_seg" not in table[prefix]:
             ending = ending.replace(".0.", ".conv.").replace(".1.", ".bn.")
-        found[f"{their_part}.{table[prefix]}{ending}"] = tensor
-    return found
+        published[f"{their_part}.{table[prefix]}{ending}"] = tensor
+    return published
 
 
 def test_tmanet_checkpoint_becomes_a_whole_network(tmp_path: Path) -> None:
@@ -43,10 +43,10 @@ def test_tmanet_checkpoint_becomes_a_whole_network(tmp_path: Path) -> None:
     file = tmp_path / "tmanet.pth"
     torch.save({"state_dict": as_published(model, "tma"), "meta": {"epoch": 1}}, file)
 
-    written, count = import_file(file, "tmanet", head=None)
+    converted, count = convert_file(file, "tmanet", head=None)
 
     fresh = build_model(TMA)
-    state = read_state(written)
+    state = read_state(converted)
     assert count == len(state) == len(model.state_dict())
     fresh.load_state_dict(state)
     clip = torch.randn(1, 3, 3, 32, 48)
@@ -57,16 +57,18 @@ def test_tmanet_checkpoint_becomes_a_whole_network(tmp_path: Path) -> None:
 def test_mmseg_checkpoint_becomes_a_whole_network(head: str) -> None:
     model = build_model(tiny(head=head))
 
-    assert convert(as_published(model, head), "mmseg", head).keys() == model.state_dict().keys()
+    assert (
+        convert_state(as_published(model, head), "mmseg", head).keys() == model.state_dict().keys()
+    )
 
 
-def test_backbone_of_an_imported_network_initialises_a_trial(tmp_path: Path) -> None:
+def test_backbone_of_a_converted_network_initialises_a_trial(tmp_path: Path) -> None:
     model = build_model(TMA)
     torch.save(as_published(model, "tma"), tmp_path / "t.pth")
-    written, _ = import_file(tmp_path / "t.pth", "tmanet", None, tmp_path / "ours.safetensors")
+    converted, _ = convert_file(tmp_path / "t.pth", "tmanet", None, tmp_path / "ours.safetensors")
     net = backbones.resnet18_v1c(8, 8)
 
-    load_weights(net, "resnet18_v1c", "sha256:", written)
+    load_weights(net, "resnet18_v1c", "sha256:", converted)
 
     assert torch.equal(net.stem[0].weight, model.backbone.stem[0].weight)  # type: ignore[union-attr,index]
 
@@ -74,7 +76,7 @@ def test_backbone_of_an_imported_network_initialises_a_trial(tmp_path: Path) -> 
 def test_torchvision_classifier_becomes_a_backbone() -> None:
     state = {"conv1.weight": torch.zeros(1), "fc.weight": torch.zeros(1)}
 
-    assert list(convert(state, "torchvision", None)) == ["backbone.conv1.weight"]
+    assert list(convert_state(state, "torchvision", None)) == ["backbone.conv1.weight"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,11 @@ def test_torchvision_classifier_becomes_a_backbone() -> None:
         ("tmanett", None, "unknown source 'tmanett'; did you mean 'tmanet'"),
         ("mmseg", "tam", "no published checkpoint has head 'tam'; did you mean 'tma'"),
         ("mmseg", None, "no published checkpoint has head 'None'"),
-        ("mmseg", "psp", "no mmseg checkpoint with head 'psp': decode_head.memory_key_conv"),
+        (
+            "mmseg",
+            "psp",
+            "not a checkpoint from mmseg with head 'psp': it has decode_head.mem",
+        ),
     ],
 )
 def test_wrong_source_or_head_is_named(
@@ -92,9 +98,9 @@ def test_wrong_source_or_head_is_named(
     torch.save(as_published(build_model(TMA), "tma"), tmp_path / "t.pth")
 
     with pytest.raises(UserError, match=message):
-        import_file(tmp_path / "t.pth", source, head)
+        convert_file(tmp_path / "t.pth", source, head)
 
 
-def test_checkpoint_is_not_written_over(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is the checkpoint itself: give another --out"):
-        import_file(tmp_path / "a.safetensors", "mmseg", "psp")
+def test_checkpoint_is_never_overwritten(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is the checkpoint itself: choose another --out"):
+        convert_file(tmp_path / "a.safetensors", "mmseg", "psp")

@@ -37,20 +37,20 @@ def test_cube_tokens_read_as_three_dimensional_pooling_does(frames: int) -> None
 
     keys, counts = pool_over_time(tokens(key), "cube")
     values, _ = pool_over_time(tokens(value), "cube")
-    found = full_read(query, keys, values, 1.0, counts)
+    context = full_read(query, keys, values, 1.0, counts)
 
     assert cube(key).shape[2] == 756
     assert keys.shape[2] <= 756
-    torch.testing.assert_close(found, full_read(query, cube(key), cube(value), 1.0))
+    torch.testing.assert_close(context, full_read(query, cube(key), cube(value), 1.0))
 
 
-def test_flat_pyramid_of_one_frame_is_that_of_the_image() -> None:
+def test_flat_tokens_of_one_frame_are_those_of_the_image() -> None:
     image = torch.randn(2, 3, 9, 11)
 
-    found, counts = pool_over_time(pyramid_pool(image)[:, None], "flat")
+    tokens, counts = pool_over_time(pyramid_pool(image)[:, None], "flat")
 
     assert counts is None
-    torch.testing.assert_close(found, pyramid_pool(image))
+    torch.testing.assert_close(tokens, pyramid_pool(image))
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_flat_pyramid_of_one_frame_is_that_of_the_image() -> None:
         ("clip", [110, 219, 328, 428, 528]),
         ("frame", [110, 220, 330, 440, 550]),
         ("flat", [110] * 5),
-        ("cube", [110, 228, 456, 500, 756]),  # 756 less what repeats
+        ("cube", [110, 228, 456, 500, 756]),  # 756 less repeated windows
     ],
 )
 def test_number_of_tokens_is_the_documented_one(pooling: Pooling, counts: list[int]) -> None:
-    found = [
+    numbers = [
         pool_over_time(torch.zeros(1, frames, 2, 110), pooling)[0].shape[2]
         for frames in range(1, 6)
     ]
 
-    assert found == counts
+    assert numbers == counts

@@ -8,20 +8,20 @@ import torch
 from tests.conftest import TINY_MEMORY, tiny
 from vss import catalog
 from vss.models.segmenter import build_model, count_parameters
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
 
 def clip(past: int, batch: int = 2) -> torch.Tensor:
     return torch.randn(batch, past + 1, 3, 32, 48)
 
 
-def test_prediction_has_a_logit_for_every_class_at_the_size_asked_for() -> None:
+def test_prediction_has_a_logit_per_class_at_any_size() -> None:
     model = build_model(tiny()).eval()
 
     assert model.predict(clip(0), (36, 50)).shape == (2, 8, 36, 50)
 
 
-def test_auxiliary_output_comes_in_training_only() -> None:
+def test_auxiliary_output_exists_in_training_only() -> None:
     model = build_model(tiny())
 
     assert len(model.train()(clip(0))) == 2
@@ -36,15 +36,15 @@ def test_auxiliary_head_can_be_left_out() -> None:
     assert model.loss_weights == (1.0,)
 
 
-def test_clip_of_another_length_is_refused_with_both_numbers() -> None:
-    model = build_model(parse(TINY_MEMORY))
+def test_clip_of_the_wrong_length_is_refused_with_both_numbers() -> None:
+    model = build_model(parse_settings(TINY_MEMORY))
 
-    with pytest.raises(ValueError, match="must hold 2 past frames and the current one, got 2 fra"):
+    with pytest.raises(ValueError, match="must have 2 past frames and the current one, got 2 fra"):
         model(clip(1))
 
 
 def test_gradient_flows_into_the_memory_frames() -> None:
-    model = build_model(parse(TINY_MEMORY))
+    model = build_model(parse_settings(TINY_MEMORY))
     frames = clip(2).requires_grad_()
 
     model(frames)[0].sum().backward()
@@ -54,21 +54,21 @@ def test_gradient_flows_into_the_memory_frames() -> None:
 
 
 def test_included_current_frame_is_the_newest_of_the_memory() -> None:
-    model = build_model(parse({**TINY_MEMORY, "include_current_frame": True})).eval()
+    model = build_model(parse_settings({**TINY_MEMORY, "include_current_frame": True})).eval()
     frames = clip(2)
-    seen: list[torch.Tensor] = []
-    model.head.register_forward_pre_hook(lambda _, given: seen.extend(given[1]))
+    memories: list[torch.Tensor] = []
+    model.head.register_forward_pre_hook(lambda _, args: memories.extend(args[1]))
 
     model(frames)
 
     stage5 = model.encode(frames).stage5.unflatten(0, (2, 3))
-    assert seen[0].shape[1] == 3
-    torch.testing.assert_close(seen[0], stage5)
+    assert memories[0].shape[1] == 3
+    torch.testing.assert_close(memories[0], stage5)
 
 
-def test_equal_seeds_begin_with_equal_backbones_whatever_the_head() -> None:
+def test_equal_seeds_give_equal_backbones_under_any_head() -> None:
     weights = []
-    for config in (tiny(), parse(TINY_MEMORY)):
+    for config in (tiny(), parse_settings(TINY_MEMORY)):
         torch.manual_seed(config.seed)
         weights.append(build_model(config).backbone.state_dict()["layer4.1.conv2.weight"])
 
@@ -76,9 +76,9 @@ def test_equal_seeds_begin_with_equal_backbones_whatever_the_head() -> None:
 
 
 def test_parameters_are_counted_without_the_auxiliary_head() -> None:
-    with_auxiliary, without = build_model(tiny()), build_model(tiny(auxiliary_weight=0))
+    with_auxiliary, without_auxiliary = (build_model(tiny(auxiliary_weight=w)) for w in (0.4, 0))
 
-    assert count_parameters(with_auxiliary) == count_parameters(without)
+    assert count_parameters(with_auxiliary) == count_parameters(without_auxiliary)
 
 
 def test_published_tma_head_has_its_published_size() -> None:
@@ -109,6 +109,6 @@ def test_exported_program_agrees_after_a_reload(name: str) -> None:
 
     torch.export.save(torch.export.export(model, (clip,)), file)
     file.seek(0)
-    (found,) = torch.export.load(file).module()(clip)
+    (logits,) = torch.export.load(file).module()(clip)
 
-    torch.testing.assert_close(found, model(clip)[0])
+    torch.testing.assert_close(logits, model(clip)[0])

@@ -1,4 +1,4 @@
-"""Weight files."""
+"""Weight files that fit, do not fit, or are malicious."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from vss.models.weights import load_weights
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_weights_of_a_file_are_loaded_without_its_classifier(suffix: str, tmp_path: Path) -> None:
+def test_weights_are_loaded_without_the_classifier(suffix: str, tmp_path: Path) -> None:
     state = torchvision.models.get_model("resnet18").state_dict()
     path = tmp_path / f"weights{suffix}"
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
@@ -24,11 +24,11 @@ def test_weights_of_a_file_are_loaded_without_its_classifier(suffix: str, tmp_pa
     assert torch.equal(net.conv1.weight, state["conv1.weight"])
 
 
-def test_weights_that_do_not_fit_are_named_with_both_shapes(tmp_path: Path) -> None:
+def test_weights_of_the_wrong_shape_are_named_with_both_shapes(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     save_file(backbones.resnet18(32, 8).state_dict(), path)
 
-    with pytest.raises(UserError, match=r"has shape \(32,\), the model \(64,\) and \d+ more"):
+    with pytest.raises(UserError, match=r"has shape \(32,\), in the model \(64,\) and \d+ more"):
         load_weights(backbones.resnet18(64, 8), "resnet18", "sha256:", path)
 
 
@@ -57,7 +57,7 @@ def test_weights_file_that_would_execute_code_is_refused(
     path = tmp_path / "w.pth"
     torch.save({"conv1.weight": Trap()}, path)
 
-    with pytest.raises(UserError, match="cannot be read as weights: it is no Py"):
+    with pytest.raises(UserError, match="as weights: it is not a Py"):
         load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
 
     assert "executed" not in capsys.readouterr().out

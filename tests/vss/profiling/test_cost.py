@@ -10,7 +10,7 @@ from vss import catalog
 from vss.inference.windows import autocast
 from vss.models.segmenter import build_model
 from vss.profiling.cost import count_cost, estimate_training_memory
-from vss.runtime.peak_memory import TensorMemory
+from vss.runtime.peak_memory import PeakTensorMemory
 from vss.training.losses import segmentation_loss
 from vss.training.optimization import build_optimizer
 
@@ -109,7 +109,7 @@ def test_every_head_can_be_counted(head: str) -> None:
 def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[str, Any]) -> None:
     """The same count of tensors, of a training that is run and of one that is not."""
     config = tiny(**{"width": 16, "batch_size": 4, **settings})
-    with TensorMemory() as memory:
+    with PeakTensorMemory() as memory:
         model = build_model(config)
         optimizer = build_optimizer(config, model)
         images = torch.randn(4, config.memory_length + 1, 3, 32, 48)

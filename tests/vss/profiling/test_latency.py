@@ -7,13 +7,13 @@ from vss.profiling import latency
 from vss.profiling.latency import measure_latency
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.training.inputs import Compute
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
 CPU = Compute()
 
 
 def test_every_cell_is_measured_in_both_forms() -> None:
-    cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
+    cells = {"image": tiny(), "memory": parse_settings(TINY_MEMORY)}
 
     measurement = measure_latency(cells, "image", CPU, rounds=2, runs_per_round=3)
 
@@ -33,7 +33,7 @@ def test_measurement_survives_its_json_form() -> None:
 
 
 def test_rounds_of_the_baseline_stand_beside() -> None:
-    cells = {"image": tiny(), "memory": parse(TINY_MEMORY)}
+    cells = {"image": tiny(), "memory": parse_settings(TINY_MEMORY)}
 
     latencies = measure_latency(cells, "image", CPU, rounds=2, runs_per_round=1).cells
 
@@ -71,7 +71,7 @@ def test_baseline_without_a_result_leaves_the_others() -> None:
 
 def test_parameters_operations_and_memory_are_counted_beside() -> None:
     size = {"frame_width": 96, "frame_height": 96}  # smaller, weights are most of the memory
-    cells = {"image": tiny(**size), "memory": parse({**TINY_MEMORY, **size})}
+    cells = {"image": tiny(**size), "memory": parse_settings({**TINY_MEMORY, **size})}
 
     latencies = measure_latency(cells, "image", CPU, rounds=1, runs_per_round=1).cells
 

@@ -1,4 +1,4 @@
-"""Clocks."""
+"""The clock of optimiser steps."""
 
 import torch
 
@@ -7,7 +7,7 @@ from vss.runtime.clock import WARM_UP_STEPS, StepClock
 CPU = torch.device("cpu")
 
 
-def test_first_steps_are_not_timed() -> None:
+def test_warm_up_steps_are_not_timed() -> None:
     clock = StepClock(CPU, [])
 
     for _ in range(WARM_UP_STEPS + 2):
@@ -17,7 +17,7 @@ def test_first_steps_are_not_timed() -> None:
     assert len(clock.seconds) == 2
 
 
-def test_training_time_counts_warm_up_steps_like_an_average_one() -> None:
+def test_warm_up_steps_count_like_an_average_step() -> None:
     clock = StepClock(CPU, [0.1, 0.3])
 
     summary = clock.summary(steps=10)
@@ -26,7 +26,7 @@ def test_training_time_counts_warm_up_steps_like_an_average_one() -> None:
     assert summary["step_ms_median"] == 200.0
 
 
-def test_steps_of_earlier_attempts_are_added() -> None:
+def test_steps_of_earlier_attempts_count() -> None:
     clock = StepClock(CPU, [5.0])
 
     for _ in range(WARM_UP_STEPS + 1):
@@ -37,5 +37,5 @@ def test_steps_of_earlier_attempts_are_added() -> None:
     assert len(clock.seconds) == 2
 
 
-def test_nothing_timed_is_not_known() -> None:
+def test_training_time_is_unknown_if_no_step_was_timed() -> None:
     assert StepClock(CPU, []).summary(steps=2)["train_seconds"] is None

@@ -1,4 +1,4 @@
-"""What is recorded about the machine."""
+"""What is recorded about the machine and the code."""
 
 import getpass
 import json
@@ -6,19 +6,19 @@ import socket
 
 import torch
 
-from vss.runtime.environment import code_version, describe
+from vss.runtime.environment import code_version, describe_environment
 
-HERE = describe(torch.device("cpu"), threads=2)
+ENVIRONMENT = describe_environment(torch.device("cpu"), threads=2)
 
 
 def test_versions_and_device_are_recorded() -> None:
-    assert HERE["torch"] == torch.__version__.split("+")[0]
-    assert HERE["threads"] == 2
-    assert HERE["device_type"] == "cpu"
+    assert ENVIRONMENT["torch"] == torch.__version__.split("+")[0]
+    assert ENVIRONMENT["threads"] == 2
+    assert ENVIRONMENT["device_type"] == "cpu"
 
 
 def test_neither_host_nor_user_is_recorded() -> None:
-    text = json.dumps(HERE).lower()
+    text = json.dumps(ENVIRONMENT).lower()
 
     assert socket.gethostname().lower() not in text.split('"')
     assert getpass.getuser() not in text.split('"')

@@ -1,11 +1,11 @@
-"""Peak memory, in a process of its own: one that has freed much does not grow by an array."""
+"""Peak memory, of a fresh process: one with much free memory need not grow for an array."""
 
 import subprocess
 import sys
 
 import torch
 
-from vss.runtime.peak_memory import TensorMemory
+from vss.runtime.peak_memory import PeakTensorMemory
 
 CODE = """
 import numpy as np, torch
@@ -17,35 +17,37 @@ print(before, peak.mib(), PeakMemory(torch.device("cpu")).mib())
 """
 
 
-def test_a_large_array_is_seen_when_it_is_gone_and_a_new_count_forgets_it() -> None:
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+def test_freed_array_counts_until_a_new_count_starts() -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, check=True
+    )
 
-    before, peak, after = map(float, done.stdout.split())
+    before, peak, after = map(float, process.stdout.split())
     assert peak > before + 150
     assert after < peak - 100
 
 
-def test_tensors_count_while_they_live() -> None:
-    with TensorMemory() as memory:
+def test_tensors_count_while_they_are_alive() -> None:
+    with PeakTensorMemory() as peak_memory:
         first = torch.zeros(1000)
         del first
         second = torch.zeros(1000) + 1  # two at once
         del second
         torch.zeros(100)
 
-    assert memory.peak_bytes == 2 * 4000
+    assert peak_memory.peak_bytes == 2 * 4000
 
 
-def test_views_and_changes_in_place_take_nothing() -> None:
-    with TensorMemory() as memory:
+def test_views_and_in_place_changes_need_no_memory() -> None:
+    with PeakTensorMemory() as peak_memory:
         values = torch.zeros(1000)
         values.view(10, 100).T.add_(1)
 
-    assert memory.peak_bytes == 4000
+    assert peak_memory.peak_bytes == 4000
 
 
-def test_the_meta_device_counts_like_any_other() -> None:
-    with TensorMemory() as memory:
+def test_tensors_on_the_meta_device_count() -> None:
+    with PeakTensorMemory() as peak_memory:
         torch.zeros(1000, device="meta") + 1
 
-    assert memory.peak_bytes == 8000
+    assert peak_memory.peak_bytes == 8000

@@ -1,4 +1,4 @@
-"""Scores, against matrices counted by hand."""
+"""Metrics, against matrices counted by hand."""
 
 import math
 
@@ -16,18 +16,18 @@ def test_confusion_counts_label_rows_and_prediction_columns() -> None:
     labels = torch.tensor([[[0, 0, 1, 255]]], dtype=torch.uint8)
     predictions = torch.tensor([[[0, 1, 1, 0]]])
 
-    found = metrics.frame_confusions(predictions, labels, num_classes=2)
+    confusions = metrics.frame_confusions(predictions, labels, num_classes=2)
 
-    assert found.tolist() == [[[1, 1], [0, 1]]]
+    assert confusions.tolist() == [[[1, 1], [0, 1]]]
 
 
-def test_each_frame_has_a_confusion_of_its_own() -> None:
+def test_each_frame_has_its_own_confusion_matrix() -> None:
     labels = torch.tensor([[[0]], [[1]]], dtype=torch.uint8)
     predictions = torch.tensor([[[0]], [[0]]])
 
-    found = metrics.frame_confusions(predictions, labels, num_classes=2)
+    confusions = metrics.frame_confusions(predictions, labels, num_classes=2)
 
-    assert found.tolist() == [[[1, 0], [0, 0]], [[0, 0], [1, 0]]]
+    assert confusions.tolist() == [[[1, 0], [0, 0]], [[0, 0], [1, 0]]]
 
 
 def test_iou_is_intersection_over_union() -> None:
@@ -38,7 +38,7 @@ def test_miou_is_the_mean_over_classes() -> None:
     assert metrics.miou(HAND) == pytest.approx((2 / 4 + 4 / 6) / 2)
 
 
-def test_class_that_occurs_nowhere_is_left_out_of_the_mean() -> None:
+def test_class_that_occurs_nowhere_is_not_averaged() -> None:
     padded = np.zeros((3, 3), dtype=np.int64)
     padded[:2, :2] = HAND
 
@@ -57,15 +57,15 @@ def test_accuracies_are_over_pixels_and_over_classes() -> None:
     assert metrics.class_accuracy(HAND) == pytest.approx((2 / 3 + 4 / 5) / 2)
 
 
-def test_nothing_labelled_is_not_a_number() -> None:
+def test_metric_without_labels_is_not_a_number() -> None:
     assert math.isnan(metrics.miou(np.zeros((2, 2), dtype=np.int64)))
 
 
-def test_scores_hold_every_metric() -> None:
-    assert set(metrics.scores(HAND)) == set(metrics.METRICS)
+def test_every_metric_is_computed() -> None:
+    assert set(metrics.compute_metrics(HAND)) == set(metrics.METRICS)
 
 
-def test_rule_of_labelled_classes_leaves_out_what_is_only_predicted() -> None:
+def test_rule_of_labelled_classes_ignores_classes_that_are_only_predicted() -> None:
     confusion = np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]])
     confusion[0, 2] = 1
 
@@ -73,23 +73,23 @@ def test_rule_of_labelled_classes_leaves_out_what_is_only_predicted() -> None:
     assert metrics.miou_labelled(confusion) == pytest.approx((3 / 5 + 4 / 5) / 2)
 
 
-def test_without_void_its_pixels_are_out_and_its_predictions_are_wrong() -> None:
-    """Void first: 5 void pixels (2 called 1), 10 of class 1 (1 called void), 4 of class 2."""
+def test_miou_without_void_ignores_void_pixels_and_counts_predictions_of_void_as_wrong() -> None:
+    """5 void pixels (2 predicted as class 1), 10 of class 1 (1 predicted as void), 4 of class 2."""
     confusion = np.array([[3, 2, 0], [1, 8, 1], [0, 0, 4]])
 
-    found = metrics.scores(confusion, void_index=0)
+    values = metrics.compute_metrics(confusion, void_index=0)
 
-    assert found["miou"] == pytest.approx((3 / 6 + 8 / 12 + 4 / 5) / 3)
-    assert found["miou_without_void"] == pytest.approx((8 / 10 + 4 / 5) / 2)
-    assert "miou_without_void" not in metrics.scores(confusion)
+    assert values["miou"] == pytest.approx((3 / 6 + 8 / 12 + 4 / 5) / 3)
+    assert values["miou_without_void"] == pytest.approx((8 / 10 + 4 / 5) / 2)
+    assert "miou_without_void" not in metrics.compute_metrics(confusion)
 
 
-def test_undefined_scores_are_left_out() -> None:
-    assert metrics.scores(np.zeros((2, 2), dtype=np.int64)) == {}
+def test_undefined_metrics_are_omitted() -> None:
+    assert metrics.compute_metrics(np.zeros((2, 2), dtype=np.int64)) == {}
 
 
 def half_planes(edge: int, size: int = 16) -> torch.Tensor:
-    """Class 0 left of a column, class 1 from it on."""
+    """Make a label of class 0 left of a column and class 1 from there on."""
     return (torch.arange(size) >= edge).long().expand(1, size, size)
 
 
@@ -103,24 +103,24 @@ def test_boundary_is_a_band_on_both_sides_of_the_edge() -> None:
 
 
 def test_shifted_edge_shares_part_of_the_band() -> None:
-    """Shifted by one: bands of 3 columns share 2, less where the classes disagree."""
+    """Bands of 3 columns, shifted by one, share 2."""
     counts = metrics.boundary_counts(half_planes(9), half_planes(8), num_classes=2)
 
     # Class 0: label 5, 6, 7; prediction 6, 7, 8. Class 1: label 8, 9, 10; prediction 9, 10, 11.
     assert counts.tolist() == [[[2 * 16, 4 * 16], [2 * 16, 4 * 16]]]
 
 
-def test_unlabelled_pixels_are_neither_boundary_nor_band() -> None:
+def test_unlabelled_pixels_form_no_boundary_and_belong_to_no_band() -> None:
     label = half_planes(8).clone()
     label[:, :, 8:] = 255
 
     counts = metrics.boundary_counts(half_planes(8), label, num_classes=2)
 
-    # No label boundary is left; the prediction's band counts where something is labelled.
+    # The label has no boundary; the prediction's band counts where pixels are labelled.
     assert counts.tolist() == [[[0, 3 * 16], [0, 0]]]
 
 
-def test_boundary_counts_equal_a_search_of_every_window() -> None:
+def test_boundary_counts_agree_with_a_search_of_every_window() -> None:
     torch.manual_seed(0)
     label = torch.randint(0, 4, (1, 9, 11))
     label[label == 3] = 255
@@ -128,23 +128,23 @@ def test_boundary_counts_equal_a_search_of_every_window() -> None:
 
     def band(classes: torch.Tensor, valid: torch.Tensor) -> set[tuple[int, int]]:
         reach = metrics.BOUNDARY_PIXELS
-        found = set()
+        pixels = set()
         for row in range(9):
             for column in range(11):
                 rows = range(max(0, row - reach), min(9, row + reach + 1))
                 columns = range(max(0, column - reach), min(11, column + reach + 1))
                 near = {int(classes[r, c]) for r in rows for c in columns if valid[r, c]}
                 if near - {int(classes[row, column])}:
-                    found.add((row, column))
-        return found
+                    pixels.add((row, column))
+        return pixels
 
     scored = label[0] < 3
-    of_label = band(label[0], scored)
-    of_prediction = band(prediction[0], torch.ones_like(scored))
+    label_band = band(label[0], scored)
+    prediction_band = band(prediction[0], torch.ones_like(scored))
     expected = []
     for k in range(3):
-        a = {p for p in of_label if scored[p] and label[0][p] == k}
-        b = {p for p in of_prediction if scored[p] and prediction[0][p] == k}
+        a = {p for p in label_band if scored[p] and label[0][p] == k}
+        b = {p for p in prediction_band if scored[p] and prediction[0][p] == k}
         expected.append([len(a & b), len(a | b)])
 
     assert metrics.boundary_counts(prediction, label, num_classes=3).tolist() == [expected]

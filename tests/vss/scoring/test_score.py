@@ -1,4 +1,4 @@
-"""What is scored."""
+"""Scoring of whole splits."""
 
 import math
 from pathlib import Path
@@ -12,13 +12,15 @@ from vss.errors import UserError
 from vss.models.segmenter import VideoSegmenter
 
 
-def test_prediction_that_is_not_finite_is_no_class(
+def test_prediction_that_is_not_finite_is_refused(
     tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoilt(self: VideoSegmenter, clip: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    def predict_nan(
+        self: VideoSegmenter, clip: torch.Tensor, size: tuple[int, int]
+    ) -> torch.Tensor:
         return torch.full((len(clip), 8, *size), math.nan)
 
-    monkeypatch.setattr(VideoSegmenter, "predict", spoilt)
+    monkeypatch.setattr(VideoSegmenter, "predict", predict_nan)
 
     with pytest.raises(UserError, match="is not finite .* lower learning_rate"):
         run(tiny(), tmp_path, synthetic_cache)

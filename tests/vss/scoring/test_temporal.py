@@ -1,4 +1,4 @@
-"""Steadiness over time, on videos of a few pixels counted by hand."""
+"""Consistency over time, on videos of a few pixels counted by hand."""
 
 from collections.abc import Sequence
 
@@ -13,83 +13,83 @@ def frame(number: int, sequence: str = "a") -> Frame:
     return Frame("val", sequence, number, "", "label")
 
 
-def shown(
+def video_metrics(
     predictions: Sequence[Sequence[int]],
     labels: Sequence[Sequence[int]],
     numbers: Sequence[int] | None = None,
 ) -> dict[str, float]:
-    """Metrics of a video of single rows of pixels."""
-    found = Consistency(num_classes=3)
+    """Compute the metrics of a video of single rows of pixels."""
+    consistency = Consistency(num_classes=3)
     for number, prediction, label in zip(
         numbers or range(len(labels)), predictions, labels, strict=True
     ):
-        found.add(
+        consistency.add(
             frame(number),
             torch.tensor([prediction], dtype=torch.uint8),
             torch.tensor([label], dtype=torch.uint8),
         )
-    return found.metrics()
+    return consistency.metrics()
 
 
 def test_constant_prediction_of_a_constant_label_is_consistent() -> None:
-    found = shown([[0, 1]] * 8, [[0, 1]] * 8)
+    metrics = video_metrics([[0, 1]] * 8, [[0, 1]] * 8)
 
-    assert found == {"flicker": 0.0, "vc8": 1.0, "vc8_correct": 1.0}
-
-
-def test_prediction_need_be_constant_but_not_right() -> None:
-    found = shown([[0, 0]] * 8, [[0, 1]] * 8)
-
-    assert (found["vc8"], found["vc8_correct"]) == (1.0, 0.5)
+    assert metrics == {"flicker": 0.0, "vc8": 1.0, "vc8_correct": 1.0}
 
 
-def test_one_change_spoils_its_pixel_for_the_window() -> None:
+def test_prediction_must_be_constant_but_need_not_be_right() -> None:
+    metrics = video_metrics([[0, 0]] * 8, [[0, 1]] * 8)
+
+    assert (metrics["vc8"], metrics["vc8_correct"]) == (1.0, 0.5)
+
+
+def test_one_change_disqualifies_a_pixel_for_the_window() -> None:
     predictions = [[0, 1]] * 7 + [[2, 1]]
 
-    found = shown(predictions, [[0, 1]] * 8)
+    metrics = video_metrics(predictions, [[0, 1]] * 8)
 
-    assert found["vc8"] == 0.5
-    assert found["flicker"] == pytest.approx((1 / 2) / 7)
+    assert metrics["vc8"] == 0.5
+    assert metrics["flicker"] == pytest.approx((1 / 2) / 7)
 
 
 def test_all_windows_count() -> None:
-    """Ten frames have three windows of 8; the change in the last frame is in one of them."""
+    """Ten frames have three windows of 8, one of which contains the last frame."""
     predictions = [[0, 1]] * 9 + [[2, 1]]
 
-    assert shown(predictions, [[0, 1]] * 10)["vc8"] == pytest.approx((1 + 1 + 0.5) / 3)
+    assert video_metrics(predictions, [[0, 1]] * 10)["vc8"] == pytest.approx((1 + 1 + 0.5) / 3)
 
 
-def test_pixels_whose_label_changes_or_is_missing_are_left_out() -> None:
+def test_pixels_whose_label_changes_or_is_missing_are_ignored() -> None:
     labels = [[0, 1, 255]] * 7 + [[0, 2, 255]]
     predictions = [[0, 1, 0]] * 4 + [[0, 2, 1]] * 4
 
-    assert shown(predictions, labels)["vc8"] == 1.0
+    assert video_metrics(predictions, labels)["vc8"] == 1.0
 
 
-def test_label_that_comes_back_does_not_count_as_constant() -> None:
+def test_label_that_changes_back_is_not_constant() -> None:
     labels = [[0]] * 4 + [[1]] + [[0]] * 4
 
-    assert "vc8" not in shown([[0]] * 9, labels)
+    assert "vc8" not in video_metrics([[0]] * 9, labels)
 
 
 @pytest.mark.parametrize("numbers", [range(0, 240, 30), [0, 1, 2, 3, 5, 6, 7, 8]])
-def test_frames_far_apart_or_with_a_gap_make_no_window(numbers: Sequence[int]) -> None:
-    assert "vc8" not in shown([[0]] * 8, [[0]] * 8, numbers)
+def test_frames_far_apart_or_with_a_gap_form_no_window(numbers: Sequence[int]) -> None:
+    assert "vc8" not in video_metrics([[0]] * 8, [[0]] * 8, numbers)
 
 
 def test_frames_far_apart_do_not_flicker() -> None:
-    assert shown([[0], [1]], [[0], [0]], [0, 30]) == {}
+    assert video_metrics([[0], [1]], [[0], [0]], [0, 30]) == {}
 
 
 def test_every_second_frame_is_dense_enough() -> None:
-    assert shown([[0]] * 8, [[0]] * 8, range(0, 16, 2))["vc8"] == 1.0
+    assert video_metrics([[0]] * 8, [[0]] * 8, range(0, 16, 2))["vc8"] == 1.0
 
 
-def test_another_sequence_begins_anew() -> None:
-    found = Consistency(num_classes=2)
+def test_another_sequence_starts_over() -> None:
+    consistency = Consistency(num_classes=2)
     for sequence in "ab":
         for number in range(4):
             pixels = torch.zeros((1, 1), dtype=torch.uint8)
-            found.add(frame(number, sequence), pixels, pixels)
+            consistency.add(frame(number, sequence), pixels, pixels)
 
-    assert found.metrics() == {"flicker": 0.0}
+    assert consistency.metrics() == {"flicker": 0.0}

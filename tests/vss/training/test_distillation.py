@@ -12,7 +12,7 @@ from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.distillation import distillation_loss, load_teacher, teacher_logits
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 TEACHER = tiny(width=16)
 
@@ -94,7 +94,7 @@ def test_initial_weights_of_a_teacher_are_not_read_again(tmp_path: Path) -> None
 
 
 def test_image_teacher_sees_the_current_frame_of_a_clip() -> None:
-    teacher = load_teacher(TEACHER, parse(TINY_MEMORY), None)
+    teacher = load_teacher(TEACHER, parse_settings(TINY_MEMORY), None)
     clip = torch.randn(1, 3, 3, 32, 48)
 
     assert torch.equal(teacher_logits(teacher, clip), teacher_logits(teacher, clip[:, -1:]))
@@ -143,9 +143,9 @@ def test_missing_weights_of_a_teacher_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 2.0}, "mean nothing without a teacher"),
-        ({"distillation_weight": 2.0}, "mean nothing without a teacher"),
-        ({"teacher": "x"}, "teacher 'x' teaches nothing: set distillation_weight above 0"),
+        ({"temperature": 2.0}, "have no effect without a teacher"),
+        ({"distillation_weight": 2.0}, "have no effect without a teacher"),
+        ({"teacher": "x"}, "teacher 'x' has no effect: set distillation_weight above 0"),
     ],
 )
 def test_half_a_distillation_is_refused(settings: dict[str, object], message: str) -> None:

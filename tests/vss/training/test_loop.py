@@ -21,7 +21,7 @@ from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.inputs import Callbacks, Progress, TrialInputs, TrialResult
 from vss.training.loop import CURVE_POINTS, train
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 
 def run(
@@ -92,7 +92,7 @@ def test_result_follows_from_the_stored_confusions(tmp_path: Path, synthetic_cac
 
 
 def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) -> None:
-    config = parse(TINY_MEMORY)
+    config = parse_settings(TINY_MEMORY)
 
     run(config, tmp_path / "a", synthetic_cache)
     torch.rand(7)  # what the process did before must not matter
@@ -115,7 +115,7 @@ def test_another_seed_gives_other_weights(tmp_path: Path, synthetic_cache: Path)
 def test_crashed_training_ends_with_the_same_bits(
     optimizer: str, step: int, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**TINY_MEMORY, "optimizer": optimizer, "eval_every": 2, "steps": 5})
+    config = parse_settings({**TINY_MEMORY, "optimizer": optimizer, "eval_every": 2, "steps": 5})
     run(config, tmp_path / "whole", synthetic_cache)
 
     with pytest.raises(Crash):
@@ -289,9 +289,9 @@ KILLED = """
 import json, os, random, signal, sys, threading
 from pathlib import Path
 from tests.vss.training.test_loop import run
-from vss.trial_config import parse
+from vss.trial_config import parse_settings
 
-config = parse(json.loads(sys.argv[1]))
+config = parse_settings(json.loads(sys.argv[1]))
 chance = random.Random(0)
 for _ in range(20):
     delay = chance.uniform(0.1, 0.5)
@@ -308,7 +308,7 @@ for _ in range(20):
 def test_killed_twenty_times_at_any_moment_the_end_is_the_same_bits(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**TINY_MEMORY, "precision": "bf16", "steps": 300, "eval_every": 30})
+    config = parse_settings({**TINY_MEMORY, "precision": "bf16", "steps": 300, "eval_every": 30})
     run(config, tmp_path / "whole", synthetic_cache)
     command = [
         sys.executable, "-c", KILLED, json.dumps(config.settings()),

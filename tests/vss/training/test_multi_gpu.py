@@ -18,7 +18,7 @@ from vss.training.inputs import Callbacks, Compute, Progress, TrialInputs, Trial
 from vss.training.losses import labelled_weight
 from vss.training.multi_gpu import ALONE, Replica, run_replicas
 from vss.trial.run import run_trial
-from vss.trial_config import TrialConfig, parse
+from vss.trial_config import TrialConfig, parse_settings
 
 STILL: dict[str, Any] = {
     **TINY, "freeze_norm": True, "dropout": 0.0, "batch_size": 4, "steps": 6, "optimizer": "sgd",
@@ -46,7 +46,7 @@ def losses(folder: Path, config: TrialConfig) -> list[float]:
 def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse(STILL)
+    config = parse_settings(STILL)
     reports: list[Progress] = []
 
     result = together(config, tmp_path / "two", synthetic_cache, reports)
@@ -65,7 +65,7 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
 def test_stop_reaches_all_processes_and_training_resumes_later(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse({**STILL, "steps": 40})
+    config = parse_settings({**STILL, "steps": 40})
     reports: list[Progress] = []
     start = time.monotonic()
 

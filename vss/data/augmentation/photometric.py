@@ -21,7 +21,7 @@ PROBABILITY = 0.5  # of each of the four
 
 @dataclass(frozen=True)
 class Distortion:
-    """One draw for each of N images; neutral where nothing is to change.
+    """A random distortion for each of N images; neutral where nothing is to change.
 
     Attributes:
         brightness: added to all values.

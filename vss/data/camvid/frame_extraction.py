@@ -77,7 +77,7 @@ def extract_frames(
 
 
 def _may_be_needed(index: int, task: ExtractionTask) -> bool:
-    """Whether a frame may be needed at some offset."""
+    """Return whether a frame may be needed at some offset."""
     reach = task.before + LARGEST_OFFSET
     number = index - task.expected_offset
     return any(s.number - reach <= number <= s.number + LARGEST_OFFSET for s in task.stills)

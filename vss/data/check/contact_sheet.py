@@ -1,4 +1,4 @@
-"""A few frames of each split with their labels, on one picture. Imports no torch."""
+"""A picture of a few frames of each split with their labels. Imports no torch."""
 
 from collections.abc import Sequence
 
@@ -15,18 +15,18 @@ _PANEL_WIDTH, _CAPTION_HEIGHT, _GAP = 240, 14, 4  # pixels
 
 
 def contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
-    """One row a split: frame and coloured label side by side, the colours named below.
+    """Draw one row per split: frames next to their coloured labels, with a legend below.
 
     Args:
-        dataset: whose labelled frames are shown.
-        columns: frames of each split, spread over it evenly.
+        dataset: whose labelled frames are drawn.
+        columns: frames of each split, spread evenly over it.
 
     Raises:
-        UserError: if no frame has a label, or one that is shown cannot be read.
+        UserError: if no frame has a label, or a frame cannot be read.
     """
-    rows = [_spread(frames, columns) for frames in _labelled(dataset).values()]
+    rows = [_spread(frames, columns) for frames in _labelled_frames(dataset).values()]
     if not rows:
-        raise UserError("no frame has a label: there is nothing to show")
+        raise UserError("no frame has a label: there is nothing to draw")
     blocks = [np.concatenate([_cell(dataset, frame) for frame in row], axis=1) for row in rows]
     width = max(block.shape[1] for block in blocks)
     blocks.append(legend(dataset.classes, width))
@@ -34,17 +34,17 @@ def contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
     return PillowImage.fromarray(np.concatenate(padded, axis=0))
 
 
-def _labelled(dataset: VideoDataset) -> dict[str, list[Frame]]:
-    """Split -> its frames with a label; no entry for a split without one."""
-    found: dict[str, list[Frame]] = {}
+def _labelled_frames(dataset: VideoDataset) -> dict[str, list[Frame]]:
+    """Group the labelled frames by split; a split without any has no entry."""
+    by_split: dict[str, list[Frame]] = {}
     for frame in dataset.frames:
         if frame.label:
-            found.setdefault(frame.split, []).append(frame)
-    return found
+            by_split.setdefault(frame.split, []).append(frame)
+    return by_split
 
 
 def _spread(frames: Sequence[Frame], count: int) -> list[Frame]:
-    """From the middle of `count` equal parts, so that more than one sequence is seen."""
+    """Pick the middle of each of `count` equal parts, to show more than one sequence."""
     count = min(count, len(frames))
     return [frames[(2 * i + 1) * len(frames) // (2 * count)] for i in range(count)]
 
@@ -55,7 +55,7 @@ def _cell(dataset: VideoDataset, frame: Frame) -> Image:
     colours = colourise(label, list(dataset.classes.values()))
     panels = [
         PillowImage.fromarray(image).resize((_PANEL_WIDTH, height)),
-        # Colours of classes must not be mixed at their edges.
+        # Nearest, so that the colours of neighbouring classes do not mix.
         PillowImage.fromarray(colours).resize(
             (_PANEL_WIDTH, height), PillowImage.Resampling.NEAREST
         ),
@@ -64,11 +64,11 @@ def _cell(dataset: VideoDataset, frame: Frame) -> Image:
         "RGB", (2 * _PANEL_WIDTH + _GAP, height + _CAPTION_HEIGHT + _GAP), "white"
     )
     ImageDraw.Draw(cell).text((2, 1), f"{frame.split} {frame.name}", fill="black")
-    for place, panel in enumerate(panels):
-        cell.paste(panel, (place * _PANEL_WIDTH, _CAPTION_HEIGHT))
+    for position, panel in enumerate(panels):
+        cell.paste(panel, (position * _PANEL_WIDTH, _CAPTION_HEIGHT))
     return np.asarray(cell)
 
 
 def _pad(block: Image, height: int, width: int) -> Image:
-    missing = ((0, height - block.shape[0]), (0, width - block.shape[1]), (0, 0))
-    return np.pad(block, missing, constant_values=255)
+    padding = ((0, height - block.shape[0]), (0, width - block.shape[1]), (0, 0))
+    return np.pad(block, padding, constant_values=255)

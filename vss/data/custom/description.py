@@ -19,7 +19,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vss.errors import UserError
-from vss.trial_config import describe
+from vss.validation_errors import describe_validation_error
 
 Colour = tuple[int, int, int]
 Split = Literal["train", "val", "test"]
@@ -28,7 +28,7 @@ _PLACEHOLDERS = ("split", "sequence", "number")
 
 
 class DatasetDescription(BaseModel):
-    """A description, checked."""
+    """A checked description of a dataset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,5 +80,5 @@ def read_description(file: Path) -> DatasetDescription:
     try:
         return DatasetDescription.model_validate(content)
     except ValidationError as error:
-        problems = "; ".join(describe(e, DatasetDescription) for e in error.errors())
+        problems = describe_validation_error(error, DatasetDescription)
         raise UserError(f"dataset file {file}: {problems}") from None

@@ -1,10 +1,11 @@
 """Asymmetric non-local attention: every pixel reads a pyramid of pooled tokens.
 
-Source: Zhu et al., ICCV 2019, and the OpenMMLab segmentation toolbox 1.2, against whose outputs the
-tests compare.
+Source: Zhu et al., ICCV 2019, and the OpenMMLab segmentation toolbox 1.2, whose outputs the tests
+compare with.
 Differs: the projection that APNB shares between keys and queries is computed once, so that its
-running statistics move once a step, not twice.
-Shapes: B batch, C4 C5 channels of stage 4 and 5, C head channels, P C/2 inner channels, H W map.
+running statistics are updated once a step, not twice.
+Shapes: B batch, C4 C5 channels of stage 4 and 5, C head channels, P inner channels (C/2), H W
+feature map; K classes.
 """
 
 import torch
@@ -17,7 +18,7 @@ from vss.models.pyramid_tokens import pyramid_pool
 
 
 class StageFusion(nn.Module):
-    """AFNB: pixels of stage 5 read pooled stage 4, which is joined to them.
+    """The AFNB block: pixels of stage 5 read the pooled stage 4 and are fused with it.
 
     Args:
         channels: C4 and C5.
@@ -30,37 +31,37 @@ class StageFusion(nn.Module):
         self.query = ConvNormReLU(high, inner_channels, 1)
         self.key = ConvNormReLU(low, inner_channels, 1)
         self.value = nn.Conv2d(low, inner_channels, kernel_size=1)
-        self.output = zeroed(nn.Conv2d(inner_channels, high, kernel_size=1))
+        self.output = start_at_zero(nn.Conv2d(inner_channels, high, kernel_size=1))
         self.bottleneck = nn.Sequential(
             nn.Conv2d(2 * high, high, kernel_size=1, bias=False), nn.BatchNorm2d(high)
         )
 
     def forward(self, features: Features) -> Tensor:
-        """Features of N frames -> (N, C5, H, W)."""
+        """Fuse the features of N frames: (N, C5, H, W)."""
         low, high = features
         context = pyramid_read(self.query(high), self.key(low), self.value(low))
         return self.bottleneck(torch.cat([self.output(context), high], dim=1))
 
 
 class PyramidAttention(nn.Module):
-    """APNB: pixels read the pooled map that they are part of; (B, C, H, W) in and out."""
+    """The APNB block: pixels read the pooled map that they are part of."""
 
     def __init__(self, channels: int, inner_channels: int) -> None:
         super().__init__()
         self.key = ConvNormReLU(channels, inner_channels, 1)
         self.value = nn.Conv2d(channels, inner_channels, kernel_size=1)
-        self.output = zeroed(nn.Conv2d(inner_channels, channels, kernel_size=1))
+        self.output = start_at_zero(nn.Conv2d(inner_channels, channels, kernel_size=1))
         self.bottleneck = ConvNormReLU(2 * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        key = self.key(x)  # keys are queries too
+        key = self.key(x)  # also the query
         context = pyramid_read(key, key, self.value(x))
         return self.bottleneck(torch.cat([self.output(context), x], dim=1))
 
 
 class ANNHead(nn.Module):
-    """AFNB, a 3x3 convolution, APNB, a classifier."""
+    """The ANN head: AFNB, a 3x3 convolution, APNB and a classifier."""
 
     def __init__(
         self, channels: tuple[int, int], num_classes: int, head_channels: int, dropout: float
@@ -73,20 +74,20 @@ class ANNHead(nn.Module):
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
     def forward(self, current: Features) -> Tensor:
-        """Features of the frame -> (B, K, H, W) logits."""
+        """Return (B, K, H, W) logits from the features of the frame."""
         x = self.bottleneck(self.dropout(self.fusion(current)))
         return self.classifier(self.context(x))
 
 
 def pyramid_read(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Scaled attention of the pixels of `query` over the pooled others; all (B, P, H, W)."""
+    """Let the pixels of `query` read pooled keys and values, all (B, P, H, W), scaled."""
     scale = query.shape[1] ** -0.5
     context = full_read(query.flatten(2), pyramid_pool(key), pyramid_pool(value), scale)
     return context.unflatten(2, query.shape[-2:])
 
 
-def zeroed(conv: nn.Conv2d) -> nn.Conv2d:
-    """A convolution that starts at zero, so that its branch starts as a no-op."""
+def start_at_zero(conv: nn.Conv2d) -> nn.Conv2d:
+    """Set a convolution to zero, so that its branch starts as a no-op."""
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

@@ -1,8 +1,8 @@
 """Dual attention: one branch over positions, one over channels, their outputs added.
 
-Source: Fu et al., CVPR 2019 (DANet), and the OpenMMLab segmentation toolbox 1.2, against whose
-outputs the tests compare; Chen et al. 2021, 2.5, for the heads with a memory, whose position branch
-is the temporal read.
+Source: Fu et al., CVPR 2019 (DANet), and the OpenMMLab segmentation toolbox 1.2, whose outputs the
+tests compare with; Chen et al. 2021, 2.5, for the heads with a memory, whose position branch is the
+temporal read.
 Shapes: B batch, T memory slots, C4 C5 channels of stage 4 and 5, C head channels, K classes, H W
 feature map.
 """
@@ -23,7 +23,7 @@ Logits = Tensor | tuple[Tensor, ...]
 
 
 class PositionBranch(nn.Module):
-    """Every pixel reads all others, unscaled; a residual whose weight starts at zero."""
+    """A branch in which every pixel reads all others; a residual whose weight starts at zero."""
 
     def __init__(self, in_channels: int, channels: int, attention_scale: bool) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class PositionBranch(nn.Module):
 
 
 class ChannelBranch(nn.Module):
-    """Every channel reads all others; a residual whose weight starts at zero."""
+    """A branch in which every channel reads all others; a residual whose weight starts at zero."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -60,13 +60,13 @@ class ChannelBranch(nn.Module):
 
 
 class DualClassifiers(nn.Module):
-    """Logits of the sum of both branches and, while training, of each branch.
+    """The classifiers of the sum of both branches and, while training, of each branch.
 
     Args:
         channels: C.
         num_classes: K.
         dropout: before each classifier.
-        deep_supervision: each branch has a classifier and a loss of its own.
+        deep_supervision: give each branch a classifier and a loss of its own.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class DualClassifiers(nn.Module):
         )
 
     def forward(self, position: Tensor, channel: Tensor, all_outputs: bool) -> Logits:
-        """Two (B, C, H, W) -> (B, K, H, W), or a tuple of three of them."""
+        """Two maps (B, C, H, W) -> logits (B, K, H, W), or a tuple of three of them."""
         fused = self.fused(position + channel)
         if not (all_outputs and self.branches):
             return fused
@@ -88,7 +88,7 @@ class DualClassifiers(nn.Module):
 
 
 class DANetHead(nn.Module):
-    """Position and channel attention in the current frame."""
+    """The head `danet`: position and channel attention in the current frame."""
 
     def __init__(
         self,
@@ -105,24 +105,24 @@ class DANetHead(nn.Module):
         self.outputs = 3
 
     def forward(self, current: Features) -> Logits:
-        """Features of the frame -> (B, K, H, W) logits; three of them while training."""
+        """Return (B, K, H, W) logits from the features of the frame, three while training."""
         x = current.stage5
         return self.classifiers(self.position(x), self.channel(x), self.training)
 
 
 class DualMemoryHead(nn.Module):
-    """`da_tma` and `da_asym_tma`: the position branch reads the memory.
+    """The heads `da_tma` and `da_asym_tma`, whose position branch reads the memory.
 
     Args:
         channels: of stage 4 and stage 5.
         num_classes: K.
         head_channels: C.
         dropout: before the classifiers.
-        deep_supervision: each branch has a loss of its own, as in DANet.
-        afnb_into_dual: AFNB reads stage 4 into stage 5 of the current frame before both branches.
-        pyramid_position: the temporal read is of pyramid tokens.
-        pooling: of these tokens over time.
-        memory: the further arguments of `TemporalMemory`.
+        deep_supervision: give each branch a loss of its own, as in DANet.
+        afnb_into_dual: AFNB fuses stage 4 into stage 5 of the current frame before both branches.
+        pyramid_position: read pyramid tokens of the memory.
+        pooling: how to pool these tokens over time.
+        memory: further arguments of `TemporalMemory`.
     """
 
     def __init__(
@@ -147,10 +147,10 @@ class DualMemoryHead(nn.Module):
         self.outputs = 3 if deep_supervision else 1
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:
-        """What is kept of each of N frames."""
+        """Return what is kept of each of N frames."""
         return self.position.remember(features)
 
     def forward(self, current: Features, memory: tuple[Tensor, ...]) -> Logits:
-        """Features of the frame, and what was kept of T frames -> (B, K, H, W) logits."""
+        """Return (B, K, H, W) logits, given what was kept of T frames."""
         x = current.stage5 if self.fusion is None else self.fusion(current)
         return self.classifiers(self.position(x, memory), self.channel(x), self.training)

@@ -1,7 +1,7 @@
-"""Heads that see the current frame only.
+"""Heads that read the current frame only.
 
-Source: as each class says; projections, order and initialisation are those of the OpenMMLab
-segmentation toolbox 1.2, against whose outputs the tests compare.
+Source: named by each class; projections, order and initialisation are those of the OpenMMLab
+segmentation toolbox 1.2, whose outputs the tests compare with.
 Shapes: B batch, C4 C5 channels of stage 4 and 5, C head channels, K classes, H W feature map.
 """
 
@@ -18,8 +18,8 @@ from vss.models.layers import Classifier, ConvNormReLU, PyramidPooling
 class FCNHead(nn.Module):
     """A 3x3 convolution and a classifier (Long et al., CVPR 2015).
 
-    On stage 5 it is a head; on stage 4 it is the auxiliary head, whose weaker prediction trains
-    the layers below it faster.
+    On stage 5 it is a head; on stage 4 it is the auxiliary head, whose loss trains the layers below
+    it faster.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class FCNHead(nn.Module):
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
     def forward(self, current: Features) -> Tensor:
-        """Features of the frame -> (B, K, H, W) logits."""
+        """Return (B, K, H, W) logits from the features of the frame."""
         return self.classifier(self.conv(getattr(current, self.stage)))
 
 
 class PSPHead(nn.Module):
-    """Pyramid pooling on stage 5 (Zhao et al., CVPR 2017)."""
+    """The pyramid pooling head on stage 5 (Zhao et al., CVPR 2017)."""
 
     def __init__(
         self, channels: tuple[int, int], num_classes: int, head_channels: int, dropout: float
@@ -53,15 +53,15 @@ class PSPHead(nn.Module):
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
     def forward(self, current: Features) -> Tensor:
-        """Features of the frame -> (B, K, H, W) logits."""
+        """Return (B, K, H, W) logits from the features of the frame."""
         return self.classifier(self.bottleneck(self.pyramid(current.stage5)))
 
 
 class NonLocalHead(nn.Module):
-    """Attention of every pixel over the current frame (Wang et al., CVPR 2018).
+    """The attention of every pixel over the current frame (Wang et al., CVPR 2018).
 
-    Embedded Gaussian: logits scaled by 1/sqrt(C/2) unless `attention_scale` is false, a residual
-    whose norm starts at zero.
+    Embedded Gaussian: logits are scaled by 1/sqrt(C/2) unless `attention_scale` is false; the
+    attention is added as a residual whose norm starts at zero.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class NonLocalHead(nn.Module):
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
     def forward(self, current: Features) -> Tensor:
-        """Features of the frame -> (B, K, H, W) logits."""
+        """Return (B, K, H, W) logits from the features of the frame."""
         x = self.conv_out(self.attention(self.conv_in(current.stage5)))
         return self.classifier(self.bottleneck(torch.cat([current.stage5, x], dim=1)))
 
 
 class NonLocalAttention(nn.Module):
-    """x plus what each of its pixels reads from all others; (B, C, H, W) in and out."""
+    """An attention that adds to each pixel what it reads from all others."""
 
     def __init__(self, channels: int, attention_scale: bool) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class NonLocalAttention(nn.Module):
         self.scale = inner**-0.5 if attention_scale else 1.0
         for projection in (self.query, self.key, self.value):
             nn.init.normal_(projection.weight, std=0.01)
-            nn.init.zeros_(projection.bias)  # type: ignore[arg-type]  # it has one by default
+            nn.init.zeros_(projection.bias)  # type: ignore[arg-type]  # there is a bias by default
         nn.init.zeros_(norm.weight)  # the branch starts as a no-op
 
     def forward(self, x: Tensor) -> Tensor:

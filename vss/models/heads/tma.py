@@ -1,14 +1,15 @@
 """Temporal memory attention, and the heads that the paper builds around it.
 
 Source: Wang, Wang, Liu: "Temporal Memory Attention for Video Semantic Segmentation", ICIP 2021,
-and its published code, for `tma`; Chen et al. 2021, 2.1 to 2.4, for the others, whose text leaves
-open what each class names.
-Differs: `share_slots` (one set of projections for all slots: capacity then does not grow with the
-memory, and what was projected once can be cached), `position_code` (sines and cosines of the place
-joined to queries and keys), `attention_scale` and `projection` are ours or options of the paper;
-their defaults are as published.
-Shapes: N images, B batch, T memory slots, C4 C5 channels of stage 4 and 5, C head channels, K C/8
-key channels, V C/2 value channels, P tokens of a pooled frame, H W feature map.
+and its published code, for `tma`; Chen et al. 2021, 2.1 to 2.4, for the others. What their text
+leaves open is an option here.
+Differs: `share_slots` (one set of projections for all slots: capacity does not grow with the
+memory, and projections of past frames can be cached), `position_code` (sines and cosines of the
+place, joined to queries and keys), `attention_scale` and `projection` are ours or options of the
+paper; their defaults are as published.
+Shapes: N images, B batch, T memory slots, C4 C5 channels of stage 4 and 5, C head channels, K key
+channels (C/8), V value channels (C/2), P tokens of a pooled frame, H W feature map; of logits, K
+classes.
 """
 
 from collections.abc import Sequence
@@ -25,17 +26,17 @@ from vss.models.pyramid_tokens import Pooling, pool_over_time, pyramid_pool
 
 
 class TemporalMemory(nn.Module):
-    """Each pixel reads the memory by softmax attention, joined to its own value.
+    """The softmax attention of each pixel over the memory, joined to the pixel's own value.
 
     Args:
         channels: C5 of the current frame and of the memory.
         head_channels: C; keys are C/8 wide and values C/2 (64 and 256 as published).
-        memory_slots: T, frames in the memory.
-        share_slots: the same projections for every slot.
+        memory_slots: T, the frames in the memory.
+        share_slots: use the same projections for every slot.
         position_code: amplitude of the code joined to queries and keys; 0 for none.
         projection: how keys, queries and values are computed.
         attention_scale: divide the logits by the square root of K.
-        pooling: read pyramid tokens of the memory instead of all its pixels, pooled over time so.
+        pooling: how to pool pyramid tokens over time; None to read all pixels of the memory.
     """
 
     def __init__(
@@ -56,18 +57,22 @@ class TemporalMemory(nn.Module):
         self.position_code = position_code
         self.scale = keys**-0.5 if attention_scale else 1.0
         self.pooling = pooling
-        own = 1 if share_slots else memory_slots
-        self.memory_key = nn.ModuleList(project(channels, keys, projection) for _ in range(own))
-        self.memory_value = nn.ModuleList(project(channels, values, projection) for _ in range(own))
+        projections = 1 if share_slots else memory_slots
+        self.memory_key = nn.ModuleList(
+            project(channels, keys, projection) for _ in range(projections)
+        )
+        self.memory_value = nn.ModuleList(
+            project(channels, values, projection) for _ in range(projections)
+        )
         self.query_key = project(channels, keys, projection)
         self.query_value = project(channels, values, projection)
         self.bottleneck = ConvNormReLU(2 * values, head_channels, 3)
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:
-        """What is kept of each of N frames.
+        """Return what is kept of each of N frames.
 
         Returns:
-            where slots share their projections, keys and values as they are read: (N, K, HW) and
+            if slots share their projections, keys and values ready to be read: (N, K, HW) and
             (N, V, HW), or P tokens instead of HW; else stage 5, (N, C5, H, W).
         """
         if not self.share_slots:
@@ -85,27 +90,27 @@ class TemporalMemory(nn.Module):
             (B, C, H, W).
 
         Raises:
-            ValueError: if the memory has another number of frames, or frames of another size.
+            ValueError: if the memory has the wrong number of frames, or frames of the wrong size.
         """
         check_memory(memory[0], self.memory_slots, None if self.share_slots else current)
         slots = list(zip(*(kept.unbind(dim=1) for kept in memory), strict=True))
         if not self.share_slots:
             slots = [self._entries(x, slot) for slot, (x,) in enumerate(slots)]
         keys, values = zip(*slots, strict=True)
-        query = self._coded(self.query_key(current))
+        query = self._add_position(self.query_key(current))
         context = self._read(query.flatten(2), keys, values).unflatten(2, query.shape[-2:])
         return self.bottleneck(torch.cat([self.query_value(current), context], dim=1))
 
     def _entries(self, stage5: Tensor, slot: int) -> tuple[Tensor, Tensor]:
         """(N, C5, H, W) -> keys (N, K, HW) and values (N, V, HW), or P tokens instead of HW."""
-        key = self._coded(self.memory_key[slot](stage5))
+        key = self._add_position(self.memory_key[slot](stage5))
         value = self.memory_value[slot](stage5)
         if self.pooling is None:
             return key.flatten(2), value.flatten(2)
         return pyramid_pool(key), pyramid_pool(value)
 
-    def _coded(self, x: Tensor) -> Tensor:
-        """Join the position code to (N, K, H, W) keys or queries."""
+    def _add_position(self, x: Tensor) -> Tensor:
+        """Append the position code to (N, K, H, W) keys or queries."""
         if not self.position_code:
             return x
         height, width = x.shape[-2:]
@@ -113,26 +118,26 @@ class TemporalMemory(nn.Module):
         return torch.cat([x, code.expand(len(x), -1, -1, -1)], dim=1)
 
     def _read(self, query: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
-        """(B, K, HW), of each slot (B, K, P) and (B, V, P) -> (B, V, HW)."""
+        """(B, K, HW), and for each slot (B, K, P) and (B, V, P) -> (B, V, HW)."""
         if self.pooling is None:
             key, value = (torch.cat(tuple(slots), dim=2) for slots in (keys, values))
             return full_read(query, key, value, self.scale)
-        tokens, counts = pool_over_time(torch.stack(tuple(keys), dim=1), self.pooling)
-        read, _ = pool_over_time(torch.stack(tuple(values), dim=1), self.pooling)
-        return full_read(query, tokens, read, self.scale, counts)
+        key, log_counts = pool_over_time(torch.stack(tuple(keys), dim=1), self.pooling)
+        value, _ = pool_over_time(torch.stack(tuple(values), dim=1), self.pooling)
+        return full_read(query, key, value, self.scale, log_counts)
 
 
 class TMAHead(nn.Module):
-    """A temporal read and a classifier: `tma`, `apnb_tma`, `afnb_tma` and `asym_tma`.
+    """The heads `tma`, `apnb_tma`, `afnb_tma` and `asym_tma`: a temporal read and a classifier.
 
     Args:
         channels: of stage 4 and stage 5.
         num_classes: classes of the logits.
         head_channels: C.
         dropout: before the classifier.
-        fuse_stages: AFNB reads stage 4 into stage 5 of the current frame before it asks; the
-            memory stays as the backbone gave it.
-        memory: the further arguments of `TemporalMemory`.
+        fuse_stages: AFNB fuses stage 4 into stage 5 of the current frame before it reads the
+            memory, which holds unfused features.
+        memory: further arguments of `TemporalMemory`.
     """
 
     def __init__(
@@ -150,10 +155,10 @@ class TMAHead(nn.Module):
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:
-        """What is kept of each of N frames."""
+        """Return what is kept of each of N frames."""
         return self.read.remember(features)
 
     def forward(self, current: Features, memory: tuple[Tensor, ...]) -> Tensor:
-        """Features of the frame, and what was kept of T frames -> (B, K, H, W) logits."""
+        """Return (B, K, H, W) logits, given what was kept of T frames."""
         stage5 = current.stage5 if self.fusion is None else self.fusion(current)
         return self.classifier(self.read(stage5, memory))

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; experiments that are there get their figures at the next submit."""
+    """Add the column; existing experiments get their figures at their next submit."""
     op.add_column(
         "experiments", sa.Column("published", sa.JSON, nullable=False, server_default="{}")
     )

@@ -1,4 +1,4 @@
-"""Distortions against a reference that walks over pixels."""
+"""Distortions, against a reference that computes single pixels."""
 
 import colorsys
 
@@ -10,7 +10,7 @@ from vss.data.augmentation.photometric import Distortion, distort, draw_distorti
 
 
 def neutral(**changes: float) -> Distortion:
-    """One image's draw; what is not named changes nothing."""
+    """Make a distortion of one image that changes only what is stated."""
     values = {
         "brightness": 0.0,
         "contrast": 1.0,
@@ -24,7 +24,7 @@ def neutral(**changes: float) -> Distortion:
 
 
 def pixels() -> torch.Tensor:
-    """(1, 3, 8, 8) with greys, pure colours and noise."""
+    """Make (1, 3, 8, 8) greys, pure colours and noise."""
     rng = np.random.default_rng(0)
     values = rng.uniform(0, 255, (8, 8, 3))
     values[0] = np.linspace(0, 255, 8)[:, None]
@@ -35,7 +35,7 @@ def pixels() -> torch.Tensor:
 def reference(
     rgb: np.ndarray, brightness: float, contrast: float, first: bool, saturation: float, hue: float
 ) -> np.ndarray:
-    """One pixel, by the standard library's colour spaces."""
+    """Distort one pixel with the colour spaces of the standard library."""
     value = np.clip(rgb + brightness, 0, 255)
     if first:
         value = np.clip(value * contrast, 0, 255)
@@ -47,26 +47,28 @@ def reference(
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("saturation", [0.5, 1.5])
 @pytest.mark.parametrize("hue", [-36.0, 30.0])
-def test_distortion_is_that_of_single_pixels(first: bool, saturation: float, hue: float) -> None:
+def test_distortion_agrees_with_that_of_single_pixels(
+    first: bool, saturation: float, hue: float
+) -> None:
     image = pixels()
-    drawn = neutral(
+    distortion = neutral(
         brightness=-20.0, contrast=1.3, contrast_first=float(first), saturation=saturation, hue=hue
     )
 
-    found = distort(image, drawn)[0].permute(1, 2, 0).numpy()
+    distorted = distort(image, distortion)[0].permute(1, 2, 0).numpy()
 
     for row, column in np.ndindex(8, 8):
         rgb = image[0, :, row, column].numpy()
         expected = reference(rgb, -20.0, 1.3, first, saturation, hue)
-        np.testing.assert_allclose(found[row, column], expected, atol=1e-3)
+        np.testing.assert_allclose(distorted[row, column], expected, atol=1e-3)
 
 
-def test_neutral_draw_changes_nothing() -> None:
+def test_neutral_distortion_changes_nothing() -> None:
     torch.testing.assert_close(distort(pixels(), neutral()), pixels(), atol=1e-4, rtol=0)
 
 
-def test_each_of_the_four_is_drawn_half_of_the_time_and_within_its_range() -> None:
-    drawn = draw_distortion(4000, np.random.default_rng(0))
+def test_each_of_the_four_is_drawn_half_of_the_time_within_its_range() -> None:
+    distortion = draw_distortion(4000, np.random.default_rng(0))
 
     for name, low, high, unchanged in (
         ("brightness", -32, 32, 0.0),
@@ -74,7 +76,7 @@ def test_each_of_the_four_is_drawn_half_of_the_time_and_within_its_range() -> No
         ("saturation", 0.5, 1.5, 1.0),
         ("hue", -36, 36, 0.0),
     ):
-        values = getattr(drawn, name).flatten()
+        values = getattr(distortion, name).flatten()
         assert 0.45 < (values != unchanged).float().mean() < 0.55
         assert low <= values.min() < values.max() <= high
-    assert 0.45 < drawn.contrast_first.float().mean() < 0.55
+    assert 0.45 < distortion.contrast_first.float().mean() < 0.55

@@ -1,4 +1,4 @@
-"""The published reference heads' numbers, and how their parameters are called here."""
+"""Inputs, parameters and outputs of published heads, under our names."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from tests.device import DEVICE
 from vss.models.backbones import Features
-from vss.models.published_checkpoints import head_name
+from vss.models.published_checkpoints import rename_head_parameter
 
 FOLDER = Path(__file__).parents[2] / "reference_vectors"
-# Case -> our head; the module of the 3-D case is no head, and has a table of its own.
+# Case -> our head; the module of the 3-D case is not a head and has a naming rule of its own.
 HEADS = {
     "fcn_auxiliary": "fcn", "nonlocal": "nonlocal", "psp": "psp", "danet": "danet",
     "ccnet": "ccnet", "asymmetric_nonlocal": "ann", "tma_T2": "tma",
 }  # fmt: skip
 
 
-class Reference:
+class ReferenceCase:
     """One case: inputs, parameters, outputs."""
 
     def __init__(self, case: str) -> None:
@@ -32,7 +32,7 @@ class Reference:
         return torch.from_numpy(self._arrays[name]).double().to(DEVICE)
 
     def load_into(self, head: nn.Module) -> nn.Module:
-        """Fill a head with the case's parameters; every one of both sides must find its partner."""
+        """Load the parameters of the case into a head; both must have the same ones."""
         state = {
             our_name(self.case, name): self.tensor(f"param/{name}")
             for name, _, kind in self.meta["params"]
@@ -41,12 +41,12 @@ class Reference:
         own = head.double().to(DEVICE).state_dict()
         counters = {n: v for n, v in own.items() if n.endswith("batches_tracked")}
         # A 1x1x1 convolution in three dimensions is a 1x1 convolution of each frame.
-        fitted = {n: v.reshape(own[n].shape) if n in own else v for n, v in state.items()}
-        head.load_state_dict({**fitted, **counters})
+        reshaped = {n: v.reshape(own[n].shape) if n in own else v for n, v in state.items()}
+        head.load_state_dict({**reshaped, **counters})
         return head
 
     def features(self, requires_grad: bool = False) -> Features:
-        """Stage 4 and 5 of the current frame."""
+        """Return stage 4 and 5 of the current frame."""
         if "input/current" in self._arrays:
             current = self.tensor("input/current").requires_grad_(requires_grad)
             return Features(current, current)
@@ -56,29 +56,30 @@ class Reference:
         )
 
     def memory(self) -> tuple[Tensor, ...]:
-        """Stage 5 of the memory frames as (B, T, C, H, W), or nothing for an image head."""
+        """Return stage 5 of the memory frames, (B, T, C, H, W), or nothing for an image head."""
         names = sorted(name for name in self._arrays if name.startswith("input/memory"))
         return (torch.stack([self.tensor(name) for name in names], dim=1),) if names else ()
 
     def count(self, name: str) -> int:
-        """How many outputs of a kind there are."""
+        """Count the outputs of a kind."""
         return sum(array.startswith(f"{name}_") for array in self._arrays)
 
     @property
     def gradients(self) -> dict[str, Tensor]:
-        """Input -> gradient of the sum of squares of the train-mode output."""
+        """The gradient of the sum of squares of the train-mode output, for each input."""
         prefix = "grad_train_"
         names = [name for name in self._arrays if name.startswith(prefix)]
         return {name.removeprefix(prefix): self.tensor(name) for name in names}
 
 
 def our_name(case: str, name: str) -> str:
+    """Translate the name of a parameter."""
     if case == "criss_cross_3d":
         return name.replace("_conv.", ".")
-    found = head_name(HEADS[case], name)
-    assert found is not None
-    return found
+    ours = rename_head_parameter(HEADS[case], name)
+    assert ours is not None
+    return ours
 
 
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    return float(((found - expected).norm() / expected.norm()).detach())
+def relative_error(actual: Tensor, expected: Tensor) -> float:
+    return float(((actual - expected).norm() / expected.norm()).detach())

@@ -1,0 +1,61 @@
+"""A dataset opened by its name, without a trial. Imports no torch."""
+
+import hashlib
+from pathlib import Path
+
+from vss import catalog
+from vss.data.custom.description import read_description
+from vss.data.dataset import VideoDataset, load_dataset
+from vss.errors import UserError
+from vss.suggestions import require_known
+from vss.trial_config import parse_settings
+
+# Settings that a trial must have but that do not affect which frames are listed.
+_ANY_TRIAL = {
+    "frame_width": 64,
+    "frame_height": 64,
+    "backbone": "resnet18",
+    "head": "fcn",
+    "memory_length": 0,
+    "include_current_frame": False,
+    "steps": 1,
+    "batch_size": 1,
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "precision": "fp32",
+    "seed": 0,
+}
+
+
+def open_dataset(name: str, path: Path | None) -> VideoDataset:
+    """List the frames of a dataset, its options at their defaults.
+
+    Args:
+        name: as in the catalog.
+        path: its folder; for `folder` the YAML file that describes it.
+
+    Raises:
+        UserError: if the name is unknown, or the path is missing or not needed.
+    """
+    try:
+        require_known("dataset", name, catalog.DATASETS)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    row = catalog.DATASETS[name]
+    options = dict(row.options)
+    if name == "folder":
+        options |= _described_options(path)
+    elif row.needs_path and (path is None or not path.is_dir()):
+        raise UserError(f"{name} needs the path of its folder, got '{path or ''}'")
+    elif not row.needs_path and path is not None:
+        raise UserError(f"{name} takes no path, got '{path}': remove it")
+    return load_dataset(parse_settings({**_ANY_TRIAL, **options, "dataset": name}), path)
+
+
+def _described_options(file: Path | None) -> dict[str, object]:
+    if file is None or not file.is_file():
+        raise UserError(
+            f"folder needs the path of the YAML file that describes it, got '{file or ''}'"
+        )
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return {"dataset_file": f"sha256:{digest}", "classes": list(read_description(file).classes)}

@@ -1,0 +1,40 @@
+"""Options: settings that apply only to some choices, such as to one head. Imports nothing heavy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vss.catalog import CHOICES
+
+ALL_OPTIONS = sorted(
+    {option for table in CHOICES.values() for choice in table.values() for option in choice.options}
+)
+
+
+def implied_options(settings: Mapping[str, Any]) -> list[str]:
+    """List the options among a trial's settings that equal the default of its choices."""
+    choices = [table.get(settings.get(setting, "")) for setting, table in CHOICES.items()]
+    return [
+        option
+        for choice in choices
+        if choice is not None
+        for option, default in choice.options.items()
+        if settings.get(option) == default
+    ]
+
+
+def setting_of(option: str) -> str:
+    """Return the setting whose choices take an option."""
+    return next(
+        setting
+        for setting, table in CHOICES.items()
+        if any(option in choice.options for choice in table.values())
+    )
+
+
+def list_takers(option: str) -> str:
+    """List the choices that take an option, for example "head tma, apnb_tma"."""
+    takers = {
+        setting: [name for name, choice in table.items() if option in choice.options]
+        for setting, table in CHOICES.items()
+    }
+    return ", ".join(f"{setting} {', '.join(names)}" for setting, names in takers.items() if names)
