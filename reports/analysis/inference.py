@@ -8,10 +8,11 @@ the deviation is the half width of every interval, and a verdict is read off the
 intervals of a family cover the truth together in 95 % of studies, so at most 5 % of studies contain
 a false "better" or "worse".
 
-The covariance over test sets is estimated from M blocks, with M - 1 degrees of freedom: the error of
-comparison j is drawn as z_j / sqrt(x_j / (M - 1)), where z has the correlation R of the comparisons
-and x_j is chi-square; the x have the correlation R^2 that the variances of correlated normal numbers
-have. Taken as known, it gave 8 to 11 % at 10 to 20 cells where the test set dominates.
+The covariance over test sets is estimated from M blocks, with M - 1 degrees of freedom: the error
+of comparison j is drawn as z_j / sqrt(x_j / (M - 1)), where z has the correlation R of the
+comparisons and x_j is chi-square; the x have the correlation R^2 of the variances of correlated
+normal numbers. Taken as known, the covariance gave 8 to 11 % false verdicts at 10 to 20 cells where
+the test set dominates.
 
 Variation that depends on seed and frame together is in both terms, so intervals are a little too
 wide, never too narrow.
@@ -124,6 +125,6 @@ def half_widths(errors: Numbers, judged: NDArray[np.bool_]) -> tuple[Numbers, Nu
     return widths, deviations
 
 
-def draws_for(comparisons: int, available: int) -> int:
+def number_of_draws(comparisons: int, available: int) -> int:
     """Return how many draws a family takes: fewer where it is large, for the sake of memory."""
     return int(min(available, max(2000, _MOST_NUMBERS // max(1, comparisons))))

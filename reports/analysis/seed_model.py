@@ -1,8 +1,8 @@
 """The variation over seeds: cell + seed, with a variance of each cell that is moderated.
 
-The score of cell c at seed s is modelled as m_c + b_s + e_cs. Seeds are shared by all cells (the same
-initial weights and batches), so b_s cancels in a comparison; e_cs is normal with the variance v_c of
-its cell. Three seeds say little about one v_c, but the cells of a study resemble each other:
+The score of cell c at seed s is modelled as m_c + b_s + e_cs. All cells share the seeds (the same
+initial weights and batches), so b_s cancels in a comparison; e_cs is normal with the variance v_c
+of its cell. Three seeds say little about one v_c, but the cells of a study resemble each other:
 
     v_c ~ scaled inverse chi-square(d, v)      all cells but the baseline
     v_0 ~ scaled inverse chi-square(1/2, v)    the baseline, which is in every comparison
@@ -11,11 +11,11 @@ d says how much the cells resemble each other; it has equal prior weight on `RES
 1/v, b and m are flat. A Gibbs sampler draws all of them, so that what is not known about d and v
 widens the intervals.
 
-Source of the moderation: Smyth 2004 (limma), there with d and v estimated and then taken as known.
-Tried and lost, all in `benchmarks/verdicts.py` or its forerunners: d and v taken as known (7 to 8 %
-false verdicts at 3 cells, 95 % nominal); one v for all cells (7 to 11 % where deviations differ
-fourfold); the baseline moderated like the others (11 to 23 % where it is the noisy one, 10 to 20
-cells); a d of each cell's own (as safe, intervals up to a tenth wider where cells are alike).
+Source of the moderation: Smyth 2004, there with d and v estimated and then taken as known. Tried
+and lost: d and v taken as known (7 to 8 % false verdicts at 3 cells where 5 % are nominal); one v
+for all cells (7 to 11 % where deviations differ fourfold); the baseline moderated like the others
+(11 to 23 % where it is the noisy one, 10 to 20 cells); a d of each cell's own (as safe, intervals
+up to a tenth wider where cells are alike). `benchmarks/verdicts.py` prints what this form holds.
 
 Shapes: B studies, K cells, N seeds, D draws.
 """
@@ -49,7 +49,11 @@ class SeedErrors:
 
 
 def sample_seed_errors(
-    scores: Numbers, draws: int, rng: np.random.Generator, chains: int = 1, has_baseline: bool = True
+    scores: Numbers,
+    draws: int,
+    rng: np.random.Generator,
+    chains: int = 1,
+    has_baseline: bool = True,
 ) -> SeedErrors:
     """Draw the errors of cell means.
 

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from reports.analysis.comparison import SEEDS, TEST_SET
 from reports.analysis.overview import group_by_cell
-from reports.analysis.statistics import SEEDS, SEEDS_FOR_A_VERDICT, TEST_SET
 from reports.analysis.study import Study
+from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
@@ -127,14 +128,8 @@ def _draw_differences(page: Page, path: Path) -> bool:
     bars = []
     for row in page.rows:
         if row.comparison is not None:
-            ends = (*row.interval, *row.simultaneous_interval)
-            low, high, low_all, high_all = (100 * end for end in ends)
-            bars.append(
-                Bar(
-                    row.cell, 100 * row.difference, low, high, low_all, high_all,
-                    row.comparison.verdict,
-                )
-            )  # fmt: skip
+            low, high = (100 * end for end in row.interval)
+            bars.append(Bar(row.cell, 100 * row.difference, low, high, row.comparison.verdict))
     return draw_differences(bars, page.record.baseline, path)
 
 
