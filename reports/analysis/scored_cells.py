@@ -17,12 +17,13 @@ from reports.analysis.comparison import (
     judge_family,
 )
 from reports.analysis.inference import Errors, TestSetError, number_of_draws
-from reports.analysis.seed_model import sample_seed_errors
+from reports.analysis.seed_model import fit_means, sample_seed_errors
 
 Numbers = NDArray[np.float64]
 
 _DRAWS = 10_000
 _CHAINS = 400
+_ROUNDING = 1e-12
 
 
 class _Fit(NamedTuple):
@@ -86,19 +87,29 @@ class ScoredCells:
 
     def estimate(self, contrasts: Sequence[Contrast]) -> list[Estimate]:
         """Estimate contrasts of cells that have a score."""
-        sources = [
-            name
-            for name, known in ((SEEDS, self._fit.errors), (TEST_SET, self._over_test_sets))
-            if known is not None
-        ]
         return [
             Estimate(
-                float(row @ self._fit.means) if self._is_linked(row) else math.nan,
+                self._value(row) if self._is_linked(row) else math.nan,
                 contrast.seeds,
-                tuple(name for name in sources if name == TEST_SET or contrast.seeds > 1),
+                self._sources(contrast, row),
             )
             for contrast, row in zip(contrasts, self.weights(contrasts), strict=True)
         ]
+
+    def _sources(self, contrast: Contrast, weights: Numbers) -> tuple[str, ...]:
+        """Return the sources of variation that drawn errors of a contrast account for."""
+        has_variances = not np.isnan(self._fit.variances[weights != 0]).any()
+        known = {
+            SEEDS: has_variances and contrast.seeds > 1,
+            TEST_SET: self._over_test_sets is not None,
+        }
+        return tuple(name for name in known if known[name])
+
+    def _value(self, weights: Numbers) -> float:
+        """Return a weighted sum of the means; what only rounding leaves of it is 0."""
+        terms = weights * self._fit.means
+        total = float(terms.sum())
+        return total if abs(total) > _ROUNDING * np.abs(terms).sum() else 0.0
 
     def draw(self, contrasts: Sequence[Contrast], seed: int = 0) -> Numbers:
         """Draw the joint errors of contrasts: (D, J)."""
@@ -145,6 +156,7 @@ class ScoredCells:
             # What is left of the scores once every cell and every seed has its mean.
             freedom = int((~np.isnan(table)).sum()) - len(members) - table.shape[1] + 1
             if freedom < 1:
+                means[members] = fit_means(table[None], np.ones((1, len(members))))[0]
                 continue
             has_baseline = self._has_baseline and 0 in members
             chains = min(_CHAINS, self._draws)

@@ -31,6 +31,7 @@ Numbers = NDArray[np.float64]
 RESEMBLANCES = np.array([1.0, 2, 4, 8, 16, 32, 64, 256])
 BASELINE_RESEMBLANCE = 0.5
 BURN_IN = 60
+_ROUNDING = 1e-12  # of a score: smaller residuals are not variation
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,33 @@ def sample_seed_errors(
         chains: independent chains for each study.
         has_baseline: whether the first cell is in every comparison.
     """
-    chain = _Chain(np.repeat(scores, chains, axis=0), rng, has_baseline)
-    means, variances = chain.run(-(-draws // chains))
     studies, cells = scores.shape[:2]
+    steps = -(-draws // chains)
+    errors = np.zeros((steps * chains, studies, cells))
+    plain = fit_means(scores, np.ones((studies, cells)))
+    fit = SeedErrors(plain, errors, np.zeros((studies, cells)))
+    varies = _do_seeds_disagree(scores, plain)
+    if varies.any():
+        chain = _Chain(np.repeat(scores[varies], chains, axis=0), rng, has_baseline)
+        sampled = _summarise(scores[varies], chain, *chain.run(steps))
+        fit.estimates[varies] = sampled.estimates
+        fit.errors[:, varies] = sampled.errors
+        fit.variances[varies] = sampled.variances
+    return fit
+
+
+def _do_seeds_disagree(scores: Numbers, means: Numbers) -> NDArray[np.bool_]:
+    """Tell for each study whether m_c + b_s leaves more of the scores than rounding: (B,)."""
+    residual = scores - means[:, :, None]
+    residual -= np.nanmean(residual, axis=1, keepdims=True)
+    size = np.nanmax(np.abs(scores), axis=(1, 2))
+    return np.asarray(np.nanmax(np.abs(residual), axis=(1, 2)) > _ROUNDING * size)
+
+
+def _summarise(scores: Numbers, chain: "_Chain", means: Numbers, variances: Numbers) -> SeedErrors:
+    """Turn the draws of a chain, (steps, B * chains, K), into the errors of each study."""
+    studies, cells = scores.shape[:2]
+    chains = means.shape[1] // studies
 
     def by_study(x: Numbers) -> Numbers:  # (steps, B * chains, K) -> (D, B, K)
         parted = x.reshape(len(x), studies, chains, cells)
@@ -76,15 +101,19 @@ def sample_seed_errors(
     means, variances = by_study(means), by_study(variances)
     scale = chain.scale.reshape(studies, chains)[:, :1]
     precision = (1 / variances).mean(axis=0)
-    estimates = _weighted_means(scores, precision)
+    estimates = fit_means(scores, precision)
     errors = means * scale - (estimates - np.nanmean(scores, axis=(1, 2))[:, None])
     return SeedErrors(estimates, errors, np.median(variances, axis=0) * scale**2)
 
 
-def _weighted_means(scores: Numbers, precision: Numbers) -> Numbers:
-    """Fit m_c + b_s by least squares with the weights 1 / v_c: (B, K), up to a constant.
+def fit_means(scores: Numbers, precision: Numbers) -> Numbers:
+    """Fit m_c + b_s, where the b_s add up to 0, by least squares: (B, K).
 
-    With complete data these are the means over seeds, whatever the weights.
+    The mean of a cell that lacks no seed is its plain mean, whatever the weights.
+
+    Args:
+        scores: (B, K, N); NaN where a trial is missing, all cells connected.
+        precision: (B, K) the weights 1 / v_c.
     """
     is_present = ~np.isnan(scores)
     if is_present.all():
@@ -98,8 +127,8 @@ def _weighted_means(scores: Numbers, precision: Numbers) -> Numbers:
     normal[:, cells, cells] += weights.sum(axis=2)
     right = (weights * (filled - seed_means)).sum(axis=2)
     means = np.einsum("bck,bk->bc", np.linalg.pinv(normal, hermitian=True), right)
-    level = np.nanmean(scores, axis=(1, 2)) - means.mean(axis=1)
-    return np.asarray(means + level[:, None])
+    level = (seed_means - np.einsum("bc,bcs->bs", means, share)[:, None, :]).mean(axis=2)
+    return np.asarray(means + level)
 
 
 class _Chain:
@@ -121,7 +150,6 @@ class _Chain:
         left = self._present * (centred - self._means[:, :, None])
         left -= self._present * (left.sum(axis=1) / self._present.sum(axis=1))[:, None, :]
         self.scale = np.sqrt((left**2).sum(axis=(1, 2)) / self._present.sum(axis=(1, 2)))
-        self.scale[self.scale == 0] = 1.0  # all seeds agree: the variances shrink to nothing
         self._scores = centred / self.scale[:, None, None]
         self._means /= self.scale[:, None]
         self._variances = np.ones_like(self._means)
