@@ -121,6 +121,7 @@ class ExperimentRecord:
         colours: class -> RGB.
         published: cell -> figures that others printed, by another protocol: `miou` (a fraction)
             and `train_seconds`, where they gave them.
+        margin_points: the difference in points of mIoU that does not matter; None if not stated.
     """
 
     name: str
@@ -134,6 +135,7 @@ class ExperimentRecord:
     command: str = ""
     colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    margin_points: float | None = None
 
     @property
     def finished(self) -> list[RunRecord]:

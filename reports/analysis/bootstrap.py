@@ -14,6 +14,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.analysis.inference import TestSetError
+
 Confusions = NDArray[np.int64]  # (F, K, K): rows are labels, columns predictions
 Numbers = NDArray[np.float64]
 
@@ -56,14 +58,15 @@ class TestSets:
         """(F, K, K) -> (S,) mean IoU over the classes of each test set."""
         return mean_over_classes(self.iou(confusions))
 
-    def variance(self, draws: Numbers) -> float:
-        """Estimate the variance of a statistic from its (S,) draws; NaN for a single block.
+    def error(self, draws: Numbers) -> TestSetError | None:
+        """Estimate how statistics vary from their (J, S) draws; None for a single block.
 
         A bootstrap of M blocks is too narrow by (M - 1) / M.
         """
         if self.blocks == 1:
-            return float("nan")
-        return float(np.nanvar(draws) * self.blocks / (self.blocks - 1))
+            return None
+        covariance = np.atleast_2d(np.cov(draws)) * self.blocks / (self.blocks - 1)
+        return TestSetError(covariance, self.blocks - 1)
 
 
 def assign_blocks(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[np.int64]:

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reports.analysis.comparison import Comparison, Contrast
 from reports.analysis.matching import CHOICES, NOT_FACTORS, CellIndex, as_text, settings_by_cell
-from reports.analysis.study import Comparison, Contrast, Study, judge
+from reports.analysis.study import Study
 from reports.records import ExperimentRecord
+
+Weights = Mapping[str, float]  # cell -> weight
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ def estimate_effects(study: Study) -> list[Effect]:
         for setting, values in find_factors(study.record).items()
         for reference, value, pairs in _pairs_with_reference(index, setting, values)
     ]
-    contrasts = [_mean([{a: 1.0, b: -1.0} for a, b in pairs]) for *_, pairs in effects]
-    comparisons = judge([study.contrast(weights) for weights in contrasts])
+    contrasts = [_mean(study, [{a: 1.0, b: -1.0} for a, b in pairs]) for *_, pairs in effects]
+    comparisons = study.judge(contrasts)
     return [
         Effect(setting, value, reference, pairs, comparison)
         for (setting, value, reference, pairs), comparison in zip(effects, comparisons, strict=True)
@@ -137,8 +140,8 @@ def estimate_interactions(study: Study) -> list[Interaction]:
         for values in itertools.product(changed_first, changed_second):
             pairs = ((first, values[0]), (second, values[1]))
             if squares := _squares(index, (one, *pairs[0]), (two, *pairs[1])):
-                interactions.append(((one, two), pairs, _mean(squares)))
-    comparisons = judge([study.contrast(weights) for *_, weights in interactions])
+                interactions.append(((one, two), pairs, _mean(study, squares)))
+    comparisons = study.judge([contrast for *_, contrast in interactions])
     return [
         Interaction(settings, values, comparison)
         for (settings, values, _), comparison in zip(interactions, comparisons, strict=True)
@@ -179,14 +182,14 @@ def _pairs(index: CellIndex, setting: str, value: Any, reference: Any) -> list[t
 
 def _squares(
     index: CellIndex, one: tuple[str, Any, Any], two: tuple[str, Any, Any]
-) -> list[Contrast]:
+) -> list[Weights]:
     """Return the contrasts of four cells that differ in two settings alone.
 
     Args:
         index: of the cells.
         one, two: name, reference and value of a setting.
     """
-    contrasts: list[Contrast] = []
+    contrasts: list[Weights] = []
     for corner in index.cells_with(one[0], one[1]):
         if corner not in index.cells_with(two[0], two[1]):
             continue
@@ -198,10 +201,11 @@ def _squares(
     return contrasts
 
 
-def _mean(contrasts: Sequence[Contrast]) -> Contrast:
-    """Average contrasts, cell by cell."""
+def _mean(study: Study, parts: Sequence[Weights]) -> Contrast:
+    """Average weighted sums of cells, cell by cell."""
     total: dict[str, float] = {}
-    for contrast in contrasts:
-        for cell, weight in contrast.items():
-            total[cell] = total.get(cell, 0.0) + weight / len(contrasts)
-    return total
+    for weights in parts:
+        for cell, weight in weights.items():
+            total[cell] = total.get(cell, 0.0) + weight / len(parts)
+    seeds = set().union(*(study.scored.shared_seeds(*weights) for weights in parts))
+    return Contrast(total, len(seeds))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.analysis.comparison import Comparison
 from reports.analysis.statistics import (
     Summary,
     median_interval,
@@ -17,7 +18,7 @@ from reports.analysis.statistics import (
     relative_change,
     summarise,
 )
-from reports.analysis.study import Comparison, Study
+from reports.analysis.study import Study
 from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 
 NAN = math.nan
@@ -83,15 +84,10 @@ class CellRow:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the difference, were it the only one."""
-        return (NAN, NAN) if self.comparison is None else self.comparison.difference.interval()
-
-    @property
-    def simultaneous_interval(self) -> tuple[float, float]:
-        """The 95 % interval of the difference that holds for all cells at once."""
+        """The 95 % interval of the difference, which holds for all cells at once."""
         if self.comparison is None:
             return NAN, NAN
-        return self.comparison.difference.interval(self.comparison.family)
+        return self.comparison.difference.low, self.comparison.difference.high
 
 
 def build_overview(study: Study) -> list[CellRow]:

@@ -1,44 +1,23 @@
 """The comparisons of an experiment: every cell with the baseline, every factor, every class.
 
 Each of them is a contrast: a weighted sum of cells, for example +1 for a cell and -1 for the
-baseline. It is evaluated seed by seed and test set by test set, so that whatever the cells share
-cancels.
+baseline. The errors of all cells are drawn once, together, so that whatever they share cancels;
+every family of contrasts is judged on these draws (`inference.py`).
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, mean_over_classes
-from reports.analysis.statistics import (
-    UNKNOWN_VARIATION,
-    Difference,
-    Variation,
-    assign_verdicts,
-    estimate_difference,
-)
+from reports.analysis.comparison import Comparison, Contrast, judge_family
+from reports.analysis.inference import number_of_draws
+from reports.analysis.scored_cells import ScoredCells
 from reports.records import ExperimentRecord, RunRecord
 
-Contrast = Mapping[str, float]
-Terms = Sequence[tuple[float, RunRecord]]
-MANY_TRIALS = 200  # above, a tenth of the draws: enough for three digits
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One contrast, judged as one of a family.
-
-    Attributes:
-        verdict: better, worse, not separable, or no verdict.
-        family: how many comparisons were made together, itself included.
-    """
-
-    difference: Difference
-    verdict: str
-    family: int
+MANY_TRIALS = 200  # above, fewer test sets are drawn: enough for two digits of a deviation
 
 
 class Study:
@@ -61,7 +40,6 @@ class Study:
             cell: {run.seed: run for run in record.finished if run.cell == cell}
             for cell in record.cells
         }
-        self._drawn_scores: dict[str, Numbers] = {}
 
     def runs(self, cell: str) -> Mapping[int, RunRecord]:
         """Return the finished trials of a cell by seed."""
@@ -80,64 +58,67 @@ class Study:
         is_complete = all(run.confusions is not None for run in self.record.finished)
         return TestSets(self.frames, self.draws) if self.frames and is_complete else None
 
+    @property
+    def margin(self) -> float | None:
+        """The difference that does not matter, as a fraction; None if the spec states none."""
+        points = self.record.margin_points if self.metric == "miou" else None
+        return None if points is None else points / 100
+
+    @cached_property
+    def scored(self) -> ScoredCells:
+        """The scores of all cells, and their joint errors."""
+        return self._score_cells(self._score, self._draw_score if self.metric == "miou" else None)
+
+    def scored_by_class(self, name: str) -> ScoredCells:
+        """Return the cells scored by the IoU of one class, where they have it."""
+
+        def score(run: RunRecord) -> float:
+            return run.iou.get(name, math.nan)
+
+        def draw(run: RunRecord) -> Numbers:
+            return np.asarray(self._draw_iou(run)[:, run.classes.index(name)])
+
+        return self._score_cells(score, draw)
+
     @cached_property
     def against_baseline(self) -> Mapping[str, Comparison]:
-        """Every other cell with a finished trial against the baseline, as one family."""
+        """Every other cell with a score against the baseline, as one family."""
         base = self.record.baseline
-        others = [cell for cell in self.record.cells if cell != base and self.runs(cell)]
-        if not self.runs(base):
+        if base not in self.scored.cells:
             return {}
-        differences = [self.contrast({cell: 1.0, base: -1.0}) for cell in others]
-        return dict(zip(others, judge(differences), strict=True))
+        others = [c for c in self.record.cells if c in self.scored.cells and c != base]
+        comparisons = self.judge([self.scored.pair(cell, base) for cell in others])
+        return dict(zip(others, comparisons, strict=True))
 
-    def contrast(self, weights: Contrast) -> Difference:
-        """Evaluate a weighted sum of cells' scores, over the seeds that all of them have."""
-        seeds = self._terms_by_seed(weights)
-        paired = [sum(w * self._score(run) for w, run in terms) for terms in seeds]
-        if not seeds or self.test_sets is None or self.metric != "miou":
-            return estimate_difference(paired)
-        draws = self._mean_over_seeds(seeds, self._draw_score)
-        return estimate_difference(paired, self._variation(self.test_sets, draws))
+    def judge(self, contrasts: Sequence[Contrast]) -> list[Comparison]:
+        """Judge contrasts of cells that have a score as one family."""
+        return self.scored.judge(contrasts, self.margin)
 
-    def class_contrasts(self, weights: Contrast) -> dict[str, Difference]:
-        """Evaluate a contrast for the IoU of every class that all trials of its cells have."""
-        seeds = self._terms_by_seed(weights)
-        runs = [run for terms in seeds for _, run in terms]
-        names = [n for n in runs[0].iou if all(n in run.iou for run in runs)] if runs else []
-        variation = dict.fromkeys(names, UNKNOWN_VARIATION)
-        if self.test_sets is not None and runs:
-            draws = self._mean_over_seeds(seeds, self._draw_iou)  # (S, K)
-            columns = {name: draws[:, runs[0].classes.index(name)] for name in names}
-            variation = {n: self._variation(self.test_sets, columns[n]) for n in names}
-        return {
-            name: estimate_difference(
-                [sum(w * run.iou[name] for w, run in terms) for terms in seeds], variation[name]
-            )
-            for name in names
-        }
-
-    def _terms_by_seed(self, weights: Contrast) -> list[Terms]:
-        """Return for each seed that all cells have their trials with their weights."""
-        shared = set.intersection(*(set(self._runs[cell]) for cell in weights))
-        return [[(w, self._runs[c][seed]) for c, w in weights.items()] for seed in sorted(shared)]
-
-    def _mean_over_seeds(
-        self, seeds: Sequence[Terms], draw: Callable[[RunRecord], Numbers]
-    ) -> Numbers:
-        total = sum((w * draw(run) for terms in seeds for w, run in terms), np.zeros(()))
-        return np.asarray(total / len(seeds))
-
-    def _variation(self, test_sets: TestSets, draws: Numbers) -> Variation:
-        return Variation(test_sets.variance(draws), test_sets.blocks - 1)
+    def _score_cells(
+        self, score: Callable[[RunRecord], float], draw: Callable[[RunRecord], Numbers] | None
+    ) -> ScoredCells:
+        base = self.record.baseline
+        scores = {}
+        for cell in sorted(self.record.cells, key=lambda c: c != base):
+            by_seed = {seed: score(run) for seed, run in self._runs[cell].items()}
+            by_seed = {seed: value for seed, value in by_seed.items() if math.isfinite(value)}
+            if by_seed:
+                scores[cell] = by_seed
+        over_test_sets = None
+        if draw is not None and self.test_sets is not None and scores:
+            drawn_means = [
+                np.mean([draw(self._runs[cell][seed]) for seed in by_seed], axis=0)
+                for cell, by_seed in scores.items()
+            ]
+            over_test_sets = self.test_sets.error(np.stack(drawn_means))
+        return ScoredCells(scores, base in scores, over_test_sets)
 
     def _score(self, run: RunRecord) -> float:
         return run.metrics.get(self.metric, math.nan)
 
     def _draw_score(self, run: RunRecord) -> Numbers:
         """Return (S,) scores of a trial on the drawn test sets."""
-        if run.trial_id not in self._drawn_scores:
-            self._drawn_scores[run.trial_id] = mean_over_classes(self._draw_iou(run))
-        return self._drawn_scores[run.trial_id]
+        return mean_over_classes(self._draw_iou(run))
 
     def _draw_iou(self, run: RunRecord) -> Numbers:
         """Return (S, K) IoU of a trial on the drawn test sets."""
@@ -147,33 +128,43 @@ class Study:
 
 
 def compare_best_two(study: Study) -> tuple[str, str, Comparison] | None:
-    """Compare the best cell with the second best; None if there are not two."""
-    means = {
-        cell: float(np.mean([run.metrics.get(study.metric, math.nan) for run in runs.values()]))
-        for cell in study.record.cells
-        if (runs := study.runs(cell))
-    }
-    ranked = sorted((c for c in means if not math.isnan(means[c])), key=lambda c: -means[c])
+    """Compare the best cell with the second best; None if there are not two.
+
+    The same scores tell which cells these are, so they are judged as one of all pairs.
+    """
+    scored = study.scored
+    ranked = sorted(scored.cells, key=lambda cell: -scored.means[cell])
     if len(ranked) < 2:
         return None
-    best, second = ranked[:2]
-    return best, second, judge([study.contrast({best: 1.0, second: -1.0})])[0]
+    pairs = [(a, b) for place, a in enumerate(ranked) for b in ranked[place + 1 :]]
+    comparisons = study.judge([scored.pair(a, b) for a, b in pairs])
+    return ranked[0], ranked[1], comparisons[0]
 
 
 def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
-    """Compare the IoU of every class with the baseline's, as one family: cell -> class."""
+    """Compare the IoU of every class with the baseline's, as one family: cell -> class.
+
+    Classes are drawn independently of each other; where they are correlated, this makes intervals
+    too wide, never too narrow (Sidak 1967).
+    """
     base = study.record.baseline
-    if not study.runs(base):
+    estimates, drawn, keys = [], [], []
+    names = dict.fromkeys(name for run in study.record.finished for name in run.iou)
+    for number, name in enumerate(names):
+        scored = study.scored_by_class(name)
+        others = [c for c in study.record.cells if c in scored.cells and c != base]
+        if base not in scored.cells or not others:
+            continue
+        contrasts = [scored.pair(cell, base) for cell in others]
+        estimates += scored.estimate(contrasts)
+        drawn.append(scored.draw(contrasts, number))
+        keys += [(cell, name) for cell in others]
+    if not keys:
         return {}
-    differences = {
-        (cell, name): difference
-        for cell in study.record.cells
-        if cell != base and study.runs(cell)
-        for name, difference in study.class_contrasts({cell: 1.0, base: -1.0}).items()
-    }
+    draws = number_of_draws(len(keys), min(map(len, drawn)))
+    errors = np.concatenate([part[:draws] for part in drawn], axis=1)
     by_cell: dict[str, dict[str, Comparison]] = {}
-    comparisons = judge(list(differences.values()))
-    for (cell, name), comparison in zip(differences, comparisons, strict=True):
+    for (cell, name), comparison in zip(keys, judge_family(estimates, errors), strict=True):
         by_cell.setdefault(cell, {})[name] = comparison
     return by_cell
 
@@ -191,11 +182,3 @@ def find_frontier(latency_ms: Mapping[str, float], score: Mapping[str, float]) -
             best = score[cell]
             frontier.append(cell)
     return frontier
-
-
-def judge(differences: Sequence[Difference]) -> list[Comparison]:
-    """Judge several contrasts as one family."""
-    return [
-        Comparison(difference, verdict, len(differences))
-        for difference, verdict in zip(differences, assign_verdicts(differences), strict=True)
-    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.analysis.statistics import BETTER, WORSE
+from reports.analysis.verdict import is_better, is_worse
 from reports.figures.style import (
     BASELINE,
     GREY,
@@ -21,24 +21,21 @@ from reports.figures.style import (
 )
 
 BARS = 60  # beyond, only the largest and the smallest differences are drawn
-_VERDICTS = {BETTER: (OTHER, "^"), WORSE: (BASELINE, "v")}
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A difference from the baseline in points, with its plain and its simultaneous interval."""
+    """A difference from the baseline in points, with its simultaneous interval."""
 
     name: str
     mean: float
     low: float
     high: float
-    low_all: float
-    high_all: float
     verdict: str
 
 
 def draw_differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
-    """Draw differences with their intervals: thick for one cell, thin for all cells at once.
+    """Draw differences with their intervals, which hold for all cells at once.
 
     Returns:
         whether there was anything to draw.
@@ -66,17 +63,23 @@ def draw_differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
         axes.set_xlabel(
             f"mIoU difference from {short[baseline]} (points)\n"
-            "95 % intervals, very wide ones cut off"
+            "95 % intervals for all cells at once, very wide ones cut off"
         )
     return True
 
 
 def _draw_bar(axes: Axes, height: int, bar: Bar) -> None:
-    colour, marker = _VERDICTS.get(bar.verdict, (GREY, "o"))
+    colour, marker = _look(bar.verdict)
     if np.isfinite(bar.low):
-        axes.plot([bar.low_all, bar.high_all], [height] * 2, color=colour, linewidth=1)
-        axes.plot([bar.low, bar.high], [height] * 2, color=colour, linewidth=3.5, alpha=0.6)
+        axes.plot([bar.low, bar.high], [height] * 2, color=colour, linewidth=2)
     axes.plot(bar.mean, height, marker, color=colour, markersize=6, markeredgecolor="white")
+
+
+def _look(verdict: str) -> tuple[str, str]:
+    """Return the colour and the marker of a verdict."""
+    if is_better(verdict):
+        return OTHER, "^"
+    return (BASELINE, "v") if is_worse(verdict) else (GREY, "o")
 
 
 def _outermost(bars: Sequence[Bar]) -> list[Bar]:
@@ -90,7 +93,7 @@ def _outermost(bars: Sequence[Bar]) -> list[Bar]:
 def _limits(bars: Sequence[Bar]) -> tuple[float, float]:
     """Choose the limits of the axis; very wide intervals are cut off."""
     largest = max(abs(bar.mean) for bar in bars)
-    ends = [end for b in bars for end in (b.low_all, b.high_all) if np.isfinite(end)]
+    ends = [end for b in bars for end in (b.low, b.high) if np.isfinite(end)]
     lengths = [abs(end) for b in bars for end in (b.low, b.high) if np.isfinite(end)]
     reach = max(3 * largest, limit_reach(lengths), 0.5)
     low, high = max(min([0.0, *ends]), -reach), min(max([0.0, *ends]), reach)

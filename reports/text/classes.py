@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from reports.analysis.comparison import Comparison
 from reports.analysis.overview import average_class_iou
-from reports.analysis.statistics import BETTER, NO_VERDICT, WORSE
-from reports.analysis.study import Comparison, compare_classes
+from reports.analysis.study import compare_classes
+from reports.analysis.verdict import NO_VERDICT, is_better, is_separable, is_worse
 from reports.figures.class_heat_map import draw_class_heat_map
 from reports.text.format import escape, markdown_table, percent, points
 from reports.text.page import Page
@@ -46,7 +47,7 @@ def _draw_heat_map(differences: Differences, path: Path) -> bool:
     names = list(dict.fromkeys(name for cell in cells for name in differences[cell]))
     table = [[differences[cell].get(name) for name in names] for cell in cells]
     values = [[100 * c.difference.mean if c else math.nan for c in row] for row in table]
-    marked = [[c is not None and c.verdict in (BETTER, WORSE) for c in row] for row in table]
+    marked = [[c is not None and is_separable(c.verdict) for c in row] for row in table]
     return draw_class_heat_map(cells, names, values, marked, path)
 
 
@@ -68,11 +69,11 @@ def _separable(differences: Differences) -> list[str]:
 
 def _helped_and_hurt(row: Mapping[str, Comparison]) -> list[str]:
     parts = []
-    for verb, verdict in (("helps", BETTER), ("hurts", WORSE)):
+    for verb, is_such in (("helps", is_better), ("hurts", is_worse)):
         names = [
             f"{escape(name)} ({points(comparison.difference)})"
             for name, comparison in row.items()
-            if comparison.verdict == verdict
+            if is_such(comparison.verdict)
         ]
         if names:
             parts.append(f"{verb} {', '.join(names)}")

@@ -118,10 +118,6 @@ def _points_with_interval(row: CellRow) -> str:
     return _points(row) + (f" ({ends})" if ends != MISSING else "")
 
 
-def _simultaneous_interval(row: CellRow) -> str:
-    return "" if row.is_baseline else _ends(row.simultaneous_interval)
-
-
 def _verdict(row: CellRow) -> str:
     if row.is_baseline:
         return "baseline"
@@ -216,11 +212,6 @@ COLUMNS = (
         order=Order("training-memory", lambda row: row.peak_memory_mib),
     ),
     Column(lambda row: _relative(row.relative_difference, 2), report="difference, relative"),
-    Column(
-        _simultaneous_interval,
-        report="95 % interval, all cells at once",
-        is_needed=lambda rows: len(rows) > 2 and _any_measured(lambda row: row.interval[0])(rows),
-    ),
     Column(
         lambda row: percent(row.published_miou),
         report="published mIoU % (other protocol)",

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
+from reports.analysis.comparison import Comparison
 from reports.analysis.factors import Effect, Interaction, find_factor_lines
-from reports.analysis.study import Comparison
 from reports.figures.factor import draw_factor
 from reports.text.format import escape, interval, markdown_table, setting_value, signed
 from reports.text.page import Page
@@ -68,8 +68,8 @@ def _points(comparison: Comparison) -> str:
 
 
 def _interval(comparison: Comparison) -> str:
-    low, high = comparison.difference.interval()
-    return interval(100 * low, 100 * high)
+    difference = comparison.difference
+    return interval(100 * difference.low, 100 * difference.high)
 
 
 def _plots(page: Page) -> list[str]:

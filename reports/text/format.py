@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from reports.analysis.statistics import Difference
+from reports.analysis.comparison import Difference
 
 Row = TypeVar("Row")
 
@@ -52,7 +52,7 @@ def interval(low: float, high: float, digits: int = 2) -> str:
 
 def points(difference: Difference) -> str:
     """A difference of fractions -> +1.02 points, 95 % interval -0.10 to +2.14."""
-    low, high = difference.interval()
+    low, high = difference.low, difference.high
     mean = f"{100 * difference.mean:+.2f} points"
     return mean if math.isnan(low) else f"{mean}, 95 % interval {interval(100 * low, 100 * high)}"
 

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from reports.analysis.comparison import SEEDS, TEST_SET
 from reports.analysis.overview import group_by_cell
-from reports.analysis.statistics import SEEDS, SEEDS_FOR_A_VERDICT, TEST_SET
 from reports.analysis.study import Study
+from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
@@ -76,9 +77,12 @@ def _coverage(study: Study) -> str:
         text += f" ({blocks} blocks of consecutive frames, resampled {study.draws:,} times)"
     if len(covers) > 1:
         text += ", each where it can be estimated"
-    many = len(study.against_baseline)
-    adjusted = f"are Holm-adjusted for {many} comparisons and " if many > 1 else ""
-    return f"{text}; verdicts {adjusted}require {SEEDS_FOR_A_VERDICT} seeds."
+    many = max(comparison.family for comparison in study.against_baseline.values())
+    together = f" and hold for all {many} comparisons at once" if many > 1 else ""
+    return (
+        f"{text}{together}; verdicts are read off the intervals and require "
+        f"{SEEDS_FOR_A_VERDICT} seeds."
+    )
 
 
 def _selection_note(record: ExperimentRecord) -> str:
@@ -127,14 +131,8 @@ def _draw_differences(page: Page, path: Path) -> bool:
     bars = []
     for row in page.rows:
         if row.comparison is not None:
-            ends = (*row.interval, *row.simultaneous_interval)
-            low, high, low_all, high_all = (100 * end for end in ends)
-            bars.append(
-                Bar(
-                    row.cell, 100 * row.difference, low, high, low_all, high_all,
-                    row.comparison.verdict,
-                )
-            )  # fmt: skip
+            low, high = (100 * end for end in row.interval)
+            bars.append(Bar(row.cell, 100 * row.difference, low, high, row.comparison.verdict))
     return draw_differences(bars, page.record.baseline, path)
 
 

@@ -6,16 +6,17 @@ trials are mentioned at once.
 
 from collections.abc import Mapping, Sequence
 
+from reports.analysis.comparison import Comparison
 from reports.analysis.factors import Effect, Interaction
-from reports.analysis.statistics import (
+from reports.analysis.statistics import summarise
+from reports.analysis.study import Study, compare_best_two, find_frontier
+from reports.analysis.verdict import (
     BETTER,
     NO_VERDICT,
     NOT_SEPARABLE,
     SEEDS_FOR_A_VERDICT,
     WORSE,
-    summarise,
 )
-from reports.analysis.study import Comparison, Study, compare_best_two, find_frontier
 from reports.text.format import escape, first_names, number, percent, points, setting_value
 from reports.text.page import Page
 

@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 
 from reports.analysis.bootstrap import TestSets, assign_blocks, iou, mean_over_classes
-from reports.analysis.statistics import (
-    NOT_SEPARABLE,
-    Variation,
-    assign_verdicts,
-    estimate_difference,
-)
+from reports.analysis.inference import Errors, half_widths
+from reports.analysis.seed_model import sample_seed_errors
 
 
 def miou(confusions: np.ndarray) -> float:
@@ -73,13 +69,27 @@ def test_variance_of_a_mean_is_unbiased_over_blocks() -> None:
     values = rng.normal(size=8)
     drawn = rng.multinomial(8, np.full(8, 1 / 8), size=200_000) @ values / 8
 
-    variance = TestSets([f"{n}/1" for n in range(8)], draws=1).variance(drawn)
+    error = TestSets([f"{n}/1" for n in range(8)], draws=1).error(drawn[None])
 
-    assert variance == pytest.approx(values.var(ddof=1) / 8, rel=0.02)
+    assert error is not None
+    assert error.covariance == pytest.approx(values.var(ddof=1) / 8, rel=0.02)
+    assert error.freedom == 7
+
+
+def test_covariance_tells_what_scores_share() -> None:
+    """Equal scores have a difference without variance."""
+    drawn = np.random.default_rng(0).normal(size=(3, 1000))
+    drawn[1] = drawn[0]
+
+    error = TestSets([f"{n}/1" for n in range(4)], draws=1).error(drawn)
+
+    assert error is not None
+    assert np.array([1, -1, 0]) @ error.covariance @ [1, -1, 0] == pytest.approx(0, abs=1e-12)
+    assert error.covariance[0, 2] == pytest.approx(0, abs=0.1)
 
 
 def test_one_block_has_no_variance() -> None:
-    assert np.isnan(TestSets(frames_of(a=5), draws=10).variance(np.zeros(10)))
+    assert TestSets(frames_of(a=5), draws=10).error(np.zeros((1, 10))) is None
 
 
 def simulate(rng: np.random.Generator, seeds: int) -> list[dict[int, np.ndarray]]:
@@ -109,19 +119,23 @@ def simulate(rng: np.random.Generator, seeds: int) -> list[dict[int, np.ndarray]
 
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 def test_interval_covers_the_truth_in_95_of_100_studies(seeds: int) -> None:
-    rng = np.random.default_rng(seeds)
+    """More is allowed: variation that depends on seed and frame together counts twice."""
+    studies, rng = 1000, np.random.default_rng(seeds)
     frames = [f"{sequence}/{n}" for sequence in range(24) for n in range(10)]
     test_sets = TestSets(frames, draws=300)
-    covered = apart = 0
-    for _ in range(1000):
-        ours, theirs = simulate(rng, seeds)
-        pairs = [(ours[seed], theirs[seed]) for seed in ours]
-        draws = np.mean([test_sets.miou(a) - test_sets.miou(b) for a, b in pairs], axis=0)
-        over_test_sets = Variation(test_sets.variance(draws), test_sets.blocks - 1)
-        difference = estimate_difference([miou(a) - miou(b) for a, b in pairs], over_test_sets)
-        low, high = difference.interval()
-        covered += low <= 0 <= high
-        apart += seeds >= 3 and assign_verdicts([difference])[0] != NOT_SEPARABLE
+    scores, covariances = np.empty((studies, 2, seeds)), []
+    for study in range(studies):
+        cells = simulate(rng, seeds)
+        scores[study] = [[miou(cell[seed]) for seed in cell] for cell in cells]
+        drawn = [np.mean([test_sets.miou(c) for c in cell.values()], axis=0) for cell in cells]
+        covariances.append(test_sets.error(np.stack(drawn)))
+    over_seeds = sample_seed_errors(scores, 2000, rng).errors if seeds > 1 else None
 
-    assert 930 <= covered <= 970
-    assert apart <= 70
+    covered = 0
+    for study, over_test_sets in enumerate(covariances):
+        one = None if over_seeds is None else over_seeds[:, study]
+        errors = Errors(one, over_test_sets).draw(np.array([[-1.0, 1.0]]), rng, 2000)
+        (half,), _ = half_widths(errors, np.array([True]))
+        covered += bool(abs(np.diff(scores[study].mean(axis=1))[0]) <= half)
+
+    assert covered >= 930

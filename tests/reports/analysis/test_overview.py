@@ -34,7 +34,6 @@ def test_a_row_of_a_cell(study: ExperimentRecord) -> None:
     assert new.comparison is not None
     assert new.comparison.verdict == "better"
     assert new.interval[0] < 0.09 < new.interval[1]
-    assert new.simultaneous_interval == new.interval  # one comparison
     assert (new.clip.median_ms, new.clip.p95_ms, new.clip.ratio) == (6.0, 7.0, 1.5)
     assert (new.gflops, new.memory_mib) == (12.5, 64.0)
     assert new.parameters == 2_000_000

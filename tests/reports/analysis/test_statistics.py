@@ -1,20 +1,11 @@
-"""Means, intervals and verdicts with known answers."""
+"""Summaries of measurements with known answers."""
 
 import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from reports.analysis.statistics import (
-    BETTER,
-    NO_VERDICT,
-    NOT_SEPARABLE,
-    WORSE,
-    Variation,
-    adjust_p_values,
-    assign_verdicts,
-    estimate_difference,
     median_interval,
     median_ratio,
     relative_change,
@@ -51,85 +42,6 @@ def test_relative_change() -> None:
     assert relative_change(75.0, 60.0) == pytest.approx(0.25)
     assert math.isnan(relative_change(1.0, 0.0))
     assert math.isnan(relative_change(math.nan, 2.0))
-
-
-def test_seeds_alone_give_the_paired_t_interval() -> None:
-    paired = [0.01, 0.03, 0.02]
-
-    difference = estimate_difference(paired)
-
-    reference = stats.ttest_1samp(paired, 0.0)
-    assert difference.p_value == pytest.approx(reference.pvalue)
-    assert difference.interval() == pytest.approx(tuple(reference.confidence_interval(0.95)))
-    assert difference.covers == ("seeds",)
-
-
-def test_both_variances_are_added_with_satterthwaites_freedom() -> None:
-    difference = estimate_difference([0.01, 0.03, 0.02], Variation(0.01**2 / 3, 20))
-
-    assert difference.deviation**2 == pytest.approx(2 * 0.01**2 / 3)
-    assert difference.freedom == pytest.approx(4 / (1 / 2 + 1 / 20))
-    assert difference.covers == ("seeds", "test set")
-
-
-def test_one_seed_covers_the_test_set_alone() -> None:
-    difference = estimate_difference([0.02], Variation(0.01**2, 20))
-
-    assert difference.covers == ("test set",)
-    assert difference.interval() == pytest.approx((0.02 - 0.020860, 0.02 + 0.020860), abs=1e-6)
-
-
-def test_one_seed_without_test_set_has_no_interval() -> None:
-    difference = estimate_difference([0.02])
-
-    assert math.isnan(difference.p_value)
-    assert all(map(math.isnan, difference.interval()))
-    assert assign_verdicts([difference]) == [NO_VERDICT]
-
-
-def test_no_shared_seed_is_no_difference() -> None:
-    assert math.isnan(estimate_difference([], Variation(0.1, 3)).mean)
-
-
-def test_identical_cells_are_not_separable() -> None:
-    difference = estimate_difference([0.0, 0.0, 0.0], Variation(0.0, 20))
-
-    assert difference.interval() == (0.0, 0.0)
-    assert assign_verdicts([difference]) == [NOT_SEPARABLE]
-
-
-def test_simultaneous_interval_is_wider() -> None:
-    difference = estimate_difference([0.01, 0.03, 0.02])
-
-    plain, family = difference.interval(), difference.interval(comparisons=4)
-
-    assert family[0] < plain[0] < plain[1] < family[1]
-
-
-def test_verdicts_need_three_seeds_and_give_the_direction() -> None:
-    clear, small = [0.10, 0.101, 0.099], [0.10, 0.101]
-    differences = [
-        estimate_difference(clear),
-        estimate_difference([-v for v in clear]),
-        estimate_difference(small),
-        estimate_difference([0.01, -0.01, 0.002]),
-    ]
-
-    assert assign_verdicts(differences) == [BETTER, WORSE, NO_VERDICT, NOT_SEPARABLE]
-
-
-def test_a_comparison_that_holds_alone_may_fail_in_a_family() -> None:
-    borderline = estimate_difference([0.010, 0.020, 0.014])
-    others = [estimate_difference([0.001, -0.001, 0.0005]) for _ in range(5)]
-
-    assert assign_verdicts([borderline]) == [BETTER]
-    assert assign_verdicts([borderline, *others])[0] == NOT_SEPARABLE
-
-
-def test_holm_steps_down() -> None:
-    assert adjust_p_values([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert adjust_p_values([0.6, 0.7]) == pytest.approx([1.0, 1.0])
-    assert adjust_p_values([]) == []
 
 
 def test_ratios_are_paired_by_round_so_that_a_drift_cancels() -> None:

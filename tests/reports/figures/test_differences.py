@@ -15,10 +15,10 @@ NAN = math.nan
 def test_verdicts_have_colours_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "d.png"
     bars = [
-        Bar("up", 3, 2, 4, 1, 5, "better"),
-        Bar("down", -3, -4, -2, -5, -1, "worse"),
-        Bar("level", 0.1, -1, 1.2, -2, 2, "not separable"),
-        Bar("one seed", 0.5, NAN, NAN, NAN, NAN, "no verdict"),
+        Bar("up", 3, 2, 4, "better, by less than 5"),
+        Bar("down", -3, -4, -2, "worse"),
+        Bar("level", 0.1, -1, 1.2, "not separable"),
+        Bar("one seed", 0.5, NAN, NAN, "no verdict"),
     ]
 
     assert draw_differences(bars, "base", path)
@@ -34,4 +34,4 @@ def test_no_bar_draws_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["$a_{b}$ |<", r"\frac{", "größe ∞", "x" * 70])
 def test_odd_names_are_drawn_as_they_are(name: str, tmp_path: Path) -> None:
-    assert draw_differences([Bar(name, 1, 0, 2, 0, 2, "better")], name, tmp_path / "d.png")
+    assert draw_differences([Bar(name, 1, 0, 2, "better")], name, tmp_path / "d.png")

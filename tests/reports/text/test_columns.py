@@ -54,15 +54,6 @@ def test_published_figures_have_columns_of_their_own(study: ExperimentRecord) ->
     assert "published training time" not in columns
 
 
-def test_interval_for_all_cells_takes_three_cells(study: ExperimentRecord) -> None:
-    more = record([*study.runs, *(finished("more", seed, 0.4) for seed in range(3))])
-
-    heading = "95 % interval, all cells at once"
-
-    assert heading not in report_columns(rows_of(study))
-    assert heading in report_columns(rows_of(more))
-
-
 @pytest.mark.parametrize("columns", [paper_columns(), terminal_columns()])
 def test_paper_and_terminal_print_names_as_they_are(columns) -> None:  # type: ignore[no-untyped-def]
     rows = rows_of(record([finished("a|b", 0, 0.4)]))

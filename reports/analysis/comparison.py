@@ -1,0 +1,115 @@
+"""Contrasts of cells, their estimates, and the verdicts of a family of them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.analysis.inference import half_widths
+from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT, read_verdict
+
+Numbers = NDArray[np.float64]
+
+SEEDS, TEST_SET = "seeds", "test set"  # the sources of variation
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of cells.
+
+    Attributes:
+        weights: cell -> weight; they add up to 0.
+        seeds: how many seeds some pair of its cells shares.
+    """
+
+    weights: Mapping[str, float]
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The value of a contrast, in the unit of the metric, before it is judged.
+
+    Attributes:
+        mean: NaN if it cannot be estimated.
+        seeds: how many seeds some pair of its cells shares.
+        covers: the sources of variation that its drawn errors account for, `SEEDS` or `TEST_SET`.
+    """
+
+    mean: float
+    seeds: int
+    covers: tuple[str, ...]
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether it is worth a verdict."""
+        has_seeds = self.seeds >= SEEDS_FOR_A_VERDICT and SEEDS in self.covers
+        return has_seeds and math.isfinite(self.mean)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An estimated contrast with its interval, in the unit of the metric.
+
+    Attributes:
+        mean: NaN if it cannot be estimated.
+        low, high: the ends of its 95 % interval, which holds for its whole family at once; NaN if
+            no source of variation is known.
+        deviation: standard deviation of its error.
+        seeds: how many seeds some pair of its cells shares.
+        covers: the sources of variation that the interval accounts for, `SEEDS` or `TEST_SET`.
+    """
+
+    mean: float
+    low: float
+    high: float
+    deviation: float
+    seeds: int
+    covers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One contrast, judged as one of a family.
+
+    Attributes:
+        verdict: read off the interval, see `verdict.py`.
+        family: how many contrasts were judged together, itself included.
+    """
+
+    difference: Difference
+    verdict: str
+    family: int
+
+
+def judge_family(
+    estimates: Sequence[Estimate], errors: Numbers, margin: float | None = None
+) -> list[Comparison]:
+    """Judge contrasts together.
+
+    Those that cannot be judged have an interval of their own, and do not widen the others'.
+
+    Args:
+        estimates: J of them.
+        errors: (D, J) their drawn errors.
+        margin: the difference that does not matter, in the unit of the metric, or None.
+    """
+    if not estimates:
+        return []
+    judged = [estimate.can_be_judged for estimate in estimates]
+    halves, deviations = half_widths(errors, np.array(judged))
+    comparisons = []
+    for estimate, is_judged, half, deviation in zip(
+        estimates, judged, halves.tolist(), deviations.tolist(), strict=True
+    ):
+        if not estimate.covers or math.isnan(estimate.mean):
+            half = deviation = math.nan
+        low, high = estimate.mean - half, estimate.mean + half
+        verdict = read_verdict(low, high, margin) if is_judged else NO_VERDICT
+        difference = Difference(
+            estimate.mean, low, high, deviation, estimate.seeds, estimate.covers
+        )
+        comparisons.append(Comparison(difference, verdict, max(1, sum(judged))))
+    return comparisons
