@@ -156,7 +156,9 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def synthetic_cache(shared_folder: Path) -> Path:
     """Decoded frames, shared by all tests: rendering takes longer than many of them."""
-    return shared_folder / "cache"
+    cache = shared_folder / "cache"
+    cache.mkdir(exist_ok=True)  # tests link to it
+    return cache
 
 
 @pytest.fixture(scope="session")
