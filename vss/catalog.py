@@ -47,6 +47,8 @@ class Head(Choice):
         fixed: arguments of the class that distinguish this head.
         axes: the possible axes of its criss-cross attention.
         smallest_batch: smaller batches cannot train a batch norm over one cell per clip.
+        revision: enters the identity of its trials unless it is 0; raised by every change of code
+            after which the same settings give other numbers.
     """
 
     build: str = ""
@@ -55,6 +57,7 @@ class Head(Choice):
     fixed: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[str, ...] = ()
     smallest_batch: int = 1
+    revision: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ _TEMPORAL = {
 }
 _CRISS_CROSS = {"recurrence": 2, "projection": "1x1", "attention_scale": False}
 
+_AFNB_REVISION = 1  # the bottleneck of AFNB is initialised as in the toolbox
+
 HEADS: dict[str, Head] = {
     "fcn": Head(
         source="Long et al. 2015: one 3x3 convolution and a classifier",
@@ -116,6 +121,7 @@ HEADS: dict[str, Head] = {
         source="Wang et al. 2018: embedded Gaussian attention in the current frame",
         build="vss.models.heads.image:NonLocalHead",
         options={"attention_scale": True},
+        revision=1,  # the output convolution is initialised as in the toolbox
     ),
     "danet": Head(
         source="Fu et al. 2019 (DANet): attention over positions and over channels",
@@ -131,6 +137,7 @@ HEADS: dict[str, Head] = {
     "ann": Head(
         source="Zhu et al. 2019 (ANN): AFNB reads stage 4 into stage 5, APNB reads pooled pixels",
         build="vss.models.heads.asymmetric:ANNHead",
+        revision=_AFNB_REVISION,
     ),
     "tma": Head(
         source="Wang et al. 2021 (TMANet): temporal memory attention",
@@ -150,6 +157,7 @@ HEADS: dict[str, Head] = {
         uses_memory=True,
         options=_TEMPORAL,
         fixed={"fuse_stages": True},
+        revision=_AFNB_REVISION,
     ),
     "asym_tma": Head(
         source="Chen et al. 2021, 2.2: AFNB on the current frame, then TMA over pyramid tokens",
@@ -157,6 +165,7 @@ HEADS: dict[str, Head] = {
         uses_memory=True,
         options={"pooling": "cube", **_TEMPORAL},
         fixed={"fuse_stages": True},
+        revision=_AFNB_REVISION,
     ),
     "cc3d": Head(
         source="Huang et al. 2020: criss-cross attention of all frames along row, column and time",
@@ -190,6 +199,7 @@ HEADS: dict[str, Head] = {
             "pooling": "cube",
             **_TEMPORAL,
         },
+        revision=_AFNB_REVISION,
     ),
 }
 
