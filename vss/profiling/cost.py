@@ -22,8 +22,8 @@ class Cost:
     Attributes:
         parameters: trainable parameters used at inference.
         gflops: 10^9 operations of convolutions and matrix products, 2 per multiply-add, over all
-            windows of a frame;
-            element-wise work (norms, softmax, pooling, resizing) is not counted.
+            windows of a frame; element-wise work (norms, softmax, pooling, resizing) is not
+            counted.
     """
 
     parameters: int
