@@ -187,10 +187,10 @@ def median_interval(
     Neighbouring rounds resemble each other, and all rounds of a worker process share what makes it
     slower or faster than another one. So not rounds but thirds of the measurement are the sample:
     Student's t over the logarithms of their medians. The thirds are the three worker processes,
-    which measure one after the other, or stretches of the only one. At an autocorrelation of 0.6
-    this covers 93 to 95 % (`tests/reports/analysis/test_statistics.py`), a bootstrap of single
-    rounds 68 %. An effective number of rounds, from an estimated autocorrelation, covered 92 % at
-    0.6, but only 80 % where processes differ as much as their rounds do.
+    which measure one after the other, or stretches of the only one. With 30 rounds at an
+    autocorrelation of 0.6 this covers 94 % (`tests/reports/analysis/test_statistics.py`), a
+    bootstrap of single rounds 71 %. An effective number of rounds, from an estimated
+    autocorrelation, covered 92 %, but 73 % where processes differ as much as independent rounds.
 
     Args:
         values: the latency of each round, for example, in the order of time.
