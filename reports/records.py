@@ -80,14 +80,19 @@ class Latency:
     """The latency of one prediction of a cell, measured alone on an idle device.
 
     Attributes:
-        rounds_ms: the median of each round.
+        p95_ms: the 95th percentile; None if there were too few runs for one.
+        rounds_ms: the median of each round, one worker process after the other.
         baseline_rounds_ms: the baseline's medians in the same rounds.
+        process_p95_ms: the 95th percentile of each worker process.
+        repeated_rounds_ms: of the baseline, its second measurement in the same rounds.
     """
 
     median_ms: float
-    p95_ms: float
+    p95_ms: float | None
     rounds_ms: Sequence[float] = ()
     baseline_rounds_ms: Sequence[float] = ()
+    process_p95_ms: Sequence[float] = ()
+    repeated_rounds_ms: Sequence[float] = ()
 
 
 @dataclass(frozen=True)

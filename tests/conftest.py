@@ -21,6 +21,7 @@ from filelock import FileLock
 from PIL import Image
 from safetensors.torch import save_file
 
+from vss.profiling import latency
 from vss.training.inputs import TrialInputs
 from vss.training.loop import train
 from vss.trial_config import TrialConfig, parse_settings
@@ -142,6 +143,12 @@ def _same_threads() -> Iterator[None]:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _one_latency_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure latency in the calling process: each new one takes seconds to start."""
+    monkeypatch.setattr(latency, "PROCESSES", 1)
 
 
 @pytest.fixture(scope="session")

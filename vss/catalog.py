@@ -47,6 +47,7 @@ class Head(Choice):
         fixed: arguments of the class that distinguish this head.
         axes: the possible axes of its criss-cross attention.
         smallest_batch: smaller batches cannot train a batch norm over one cell per clip.
+        revision: part of its trials' identity unless 0; raised when the code's numbers change.
     """
 
     build: str = ""
@@ -55,6 +56,7 @@ class Head(Choice):
     fixed: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[str, ...] = ()
     smallest_batch: int = 1
+    revision: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ HEADS: dict[str, Head] = {
         source="Wang et al. 2018: embedded Gaussian attention in the current frame",
         build="vss.models.heads.image:NonLocalHead",
         options={"attention_scale": True},
+        revision=1,  # the output convolution is initialised as in the toolbox
     ),
     "danet": Head(
         source="Fu et al. 2019 (DANet): attention over positions and over channels",
@@ -131,6 +134,7 @@ HEADS: dict[str, Head] = {
     "ann": Head(
         source="Zhu et al. 2019 (ANN): AFNB reads stage 4 into stage 5, APNB reads pooled pixels",
         build="vss.models.heads.asymmetric:ANNHead",
+        revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
     "tma": Head(
         source="Wang et al. 2021 (TMANet): temporal memory attention",
@@ -150,6 +154,7 @@ HEADS: dict[str, Head] = {
         uses_memory=True,
         options=_TEMPORAL,
         fixed={"fuse_stages": True},
+        revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
     "asym_tma": Head(
         source="Chen et al. 2021, 2.2: AFNB on the current frame, then TMA over pyramid tokens",
@@ -157,6 +162,7 @@ HEADS: dict[str, Head] = {
         uses_memory=True,
         options={"pooling": "cube", **_TEMPORAL},
         fixed={"fuse_stages": True},
+        revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
     "cc3d": Head(
         source="Huang et al. 2020: criss-cross attention of all frames along row, column and time",
@@ -190,6 +196,7 @@ HEADS: dict[str, Head] = {
             "pooling": "cube",
             **_TEMPORAL,
         },
+        revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
 }
 

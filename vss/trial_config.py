@@ -190,7 +190,8 @@ class TrialConfig(BaseModel):
         """The identity: 12 hexadecimal digits that follow from settings other than defaults.
 
         Defaults are left out so that a setting added later does not turn old trials into new ones.
-        The price: a default, once released, never changes.
+        The price: a default, once released, never changes. A head's revision counts as a setting:
+        after a change of its numbers its old trials are no longer results of these settings.
         """
         options = self.option_defaults()
         stated = {
@@ -198,6 +199,8 @@ class TrialConfig(BaseModel):
             for name, value in self.settings().items()
             if value != options.get(name, _DEFAULTS.get(name))
         }
+        if revision := catalog.HEADS[self.head].revision:
+            stated["head_revision"] = revision
         text = json.dumps(stated, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

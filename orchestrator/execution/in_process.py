@@ -37,5 +37,5 @@ class InProcess:
     def measure_latency(
         self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
     ) -> LatencyMeasurement:
-        """Measure the latency of cells."""
+        """Measure the latency of cells, in new processes on this machine."""
         return measure_latency(cells, baseline, Compute.from_resources(cpus, gpus))

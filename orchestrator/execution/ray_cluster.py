@@ -13,7 +13,8 @@ from typing import Any
 
 from orchestrator.execution.job import Events, Job
 from vss.errors import UserError
-from vss.profiling.latency_measurement import LatencyMeasurement
+from vss.profiling.latency import measure_latency, run_process
+from vss.profiling.latency_measurement import LatencyMeasurement, ProcessTimes
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
@@ -66,13 +67,31 @@ class Cluster:
     def measure_latency(
         self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
     ) -> LatencyMeasurement:
-        """Measure the cells in one worker, which has a whole GPU if trials use GPUs."""
-        import ray
+        """Measure the cells in workers, each with a whole GPU if trials use GPUs.
 
-        remote = ray.remote(_measure_in_worker).options(num_cpus=cpus, num_gpus=1 if gpus else 0)
+        The workers measure one after the other, on the same machine; each is a new process.
+        """
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
         compute = Compute.from_resources(cpus, 1.0 if gpus else 0.0)
-        measurement: LatencyMeasurement = ray.get(remote.remote(dict(cells), baseline, compute))
-        return measurement
+        # max_calls: a worker that was used before would be no new process.
+        remote = ray.remote(max_calls=1)(_measure_in_worker)
+        resources: dict[str, Any] = {"num_cpus": cpus, "num_gpus": 1 if gpus else 0}
+        node_ids: list[str] = []
+
+        def measure(number: int) -> ProcessTimes:
+            options = dict(resources)
+            if node_ids:
+                options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(
+                    node_ids[0], soft=False
+                )
+            worker = remote.options(**options).remote(dict(cells), baseline, compute, number)
+            node_id, times = ray.get(worker)
+            node_ids.append(node_id)
+            return times
+
+        return measure_latency(cells, baseline, compute, measure)
 
 
 def connect(address: str | None) -> Cluster:
@@ -173,8 +192,10 @@ def _check_answers(address: str) -> None:
 
 
 def _measure_in_worker(
-    cells: Mapping[str, TrialConfig], baseline: str, compute: Compute
-) -> LatencyMeasurement:
-    from vss.profiling.latency import measure_latency  # torch: in the worker only
+    cells: Mapping[str, TrialConfig], baseline: str, compute: Compute, number: int
+) -> tuple[str, ProcessTimes]:
+    """Return the node of this worker and what it measured."""
+    import ray
 
-    return measure_latency(cells, baseline, compute)
+    node_id: str = ray.get_runtime_context().get_node_id()
+    return node_id, run_process(cells, baseline, compute, number=number)

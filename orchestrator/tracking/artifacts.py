@@ -73,4 +73,4 @@ def cell_cost(latency: CellLatency) -> CellCost:
 def _latency(form: FormLatency | None) -> Latency | None:
     if form is None:
         return None
-    return Latency(form.median_ms, form.p95_ms, form.rounds_ms, form.baseline_rounds_ms)
+    return Latency(**form.model_dump())

@@ -16,6 +16,7 @@ from reports.analysis.statistics import (
     median_interval,
     median_ratio,
     relative_change,
+    spread_interval,
     summarise,
 )
 from reports.analysis.study import Study
@@ -26,12 +27,16 @@ NAN = math.nan
 
 @dataclass(frozen=True)
 class LatencyRow:
-    """The latency of a cell in one form, clip or streaming, with 95 % intervals over rounds.
+    """The latency of a cell in one form, clip or streaming, with 95 % intervals.
 
     Attributes:
+        p95_ms: NaN if there were too few runs for it.
+        p95_low_ms, p95_high_ms: the ends of its interval.
         low_ms, high_ms: the ends of the median's interval.
         ratio: to the baseline's latency in the same rounds.
         ratio_low, ratio_high: the ends of the ratio's interval.
+        noise: of the baseline, the ratio of its second measurement to the first one.
+        noise_low, noise_high: the ends of that ratio's interval.
     """
 
     median_ms: float = NAN
@@ -41,6 +46,11 @@ class LatencyRow:
     ratio: float = NAN
     ratio_low: float = NAN
     ratio_high: float = NAN
+    p95_low_ms: float = NAN
+    p95_high_ms: float = NAN
+    noise: float = NAN
+    noise_low: float = NAN
+    noise_high: float = NAN
 
 
 @dataclass(frozen=True)
@@ -164,7 +174,19 @@ def _latency_row(latency: Latency | None) -> LatencyRow:
         return LatencyRow()
     _, low, high = median_interval(latency.rounds_ms)
     ratio, ratio_low, ratio_high = median_ratio(latency.rounds_ms, latency.baseline_rounds_ms)
-    return LatencyRow(latency.median_ms, latency.p95_ms, low, high, ratio, ratio_low, ratio_high)
+    p95 = _first([latency.p95_ms])
+    noise = median_ratio(latency.repeated_rounds_ms, latency.rounds_ms)
+    return LatencyRow(
+        latency.median_ms,
+        p95,
+        low,
+        high,
+        ratio,
+        ratio_low,
+        ratio_high,
+        *spread_interval(p95, latency.process_p95_ms),
+        *noise,
+    )
 
 
 def _first(values: Iterable[float | None]) -> float:

@@ -127,7 +127,12 @@ def _verdict(row: CellRow) -> str:
 def _latency(latency: LatencyRow) -> str:
     if math.isnan(latency.median_ms):
         return MISSING
-    return f"{number(latency.median_ms, 2)} ({number(latency.p95_ms, 2)})"
+    if math.isnan(latency.p95_ms):
+        return number(latency.median_ms, 2)
+    p95 = number(latency.p95_ms, 2)
+    if not math.isnan(latency.p95_low_ms):
+        p95 += f", {number(latency.p95_low_ms, 2)} to {number(latency.p95_high_ms, 2)}"
+    return f"{number(latency.median_ms, 2)} ({p95})"
 
 
 def _ratio(latency: LatencyRow) -> str:

@@ -116,9 +116,12 @@ def _latency_line(page: Page) -> str:
     conditions = page.record.latency_conditions
     if not conditions:
         return "- latency: not measured"
+    processes = conditions.get("processes", 1)
+    spread = f" spread over {processes} processes" if processes > 1 else ""
+    order = "in an order drawn anew" if "processes" in conditions else "in turn"
     return (
-        f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds of "
-        f"{conditions['runs_per_round']} predictions of each cell in turn, warm-up excluded, on "
+        f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds{spread} "
+        f"of {conditions['runs_per_round']} predictions of each cell {order}, warm-up excluded, on "
         f"{escape(str(conditions['device']))} (threads: {conditions['threads']})"
     )
 

@@ -1,11 +1,11 @@
 """The sections of a report in reading order, and those about the experiment as a whole."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reports.analysis.comparison import SEEDS, TEST_SET
-from reports.analysis.overview import group_by_cell
+from reports.analysis.overview import CellRow, group_by_cell
 from reports.analysis.study import Study
 from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 from reports.figures.curves import draw_curves
@@ -16,7 +16,7 @@ from reports.text.classes import write_classes
 from reports.text.columns import report_columns
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
-from reports.text.format import escape, markdown_table
+from reports.text.format import escape, markdown_table, number
 from reports.text.gaps import write_gaps
 from reports.text.page import Page
 from reports.text.pictures import write_pictures
@@ -76,7 +76,25 @@ def _reading(page: Page) -> str:
             "every frame for each prediction, `streaming` only the new one. Ratios to the baseline "
             "are medians over rounds, with 95 % intervals."
         )
+        sentences.append(_noise_floor(page.rows))
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _noise_floor(rows: Sequence[CellRow]) -> str:
+    """State how far two measurements of the baseline are apart; nothing if it has only one."""
+    parts = [
+        f"{number(latency.noise, 3)} times its own latency ({number(latency.noise_low, 3)} to "
+        f"{number(latency.noise_high, 3)}) as {form}"
+        for row in rows
+        for form, latency in (("a clip", row.clip), ("a stream", row.streaming))
+        if not math.isnan(latency.noise)
+    ]
+    if not parts:
+        return ""
+    return (
+        "Noise floor: the baseline, measured a second time among the cells, took "
+        f"{' and '.join(parts)}."
+    )
 
 
 def _coverage(study: Study) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.records import ExperimentRecord, RunRecord
+from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 from reports.report import build_report, rebuild
 from tests.reports.conftest import cost, finished, record, with_samples
 
@@ -173,6 +173,37 @@ def test_cell_without_latency_and_absent_class_are_named(tmp_path: Path) -> None
     assert "- no latency, so not in the latency figure: b\\|c\n" in text
     assert "- class sky: neither labelled nor predicted in b\\|c\n" in text
     assert re.search(r"^\| b\\\|c \| 40.0 \| - \|$", text, re.MULTILINE)
+
+
+def test_noise_floor_is_the_baseline_measured_twice(
+    study: ExperimentRecord, tmp_path: Path
+) -> None:
+    rounds, repeated = [4.0, 4.0, 4.0], [4.2, 4.2, 4.2]
+    twice = Latency(4.0, None, rounds, rounds, repeated_rounds_ms=repeated)
+
+    once = build_report(study, tmp_path).read_text()
+    costs = {"base": CellCost(twice)}
+    text = build_report(replace(study, costs=costs), tmp_path).read_text()
+
+    assert "Noise floor" not in once
+    assert (
+        "Noise floor: the baseline, measured a second time among the cells, took 1.050 times its "
+        "own latency (1.050 to 1.050) as a clip." in text
+    )
+
+
+def test_conditions_name_the_processes_of_a_latency(
+    study: ExperimentRecord, tmp_path: Path
+) -> None:
+    conditions = {**study.latency_conditions, "processes": 3, "rounds": 30, "runs_per_round": 7}
+
+    changed = replace(study, latency_conditions=conditions)
+    text = build_report(changed, tmp_path).read_text()
+
+    assert (
+        "30 rounds spread over 3 processes of 7 predictions of each cell in an order drawn anew"
+        in text
+    )
 
 
 def test_score_that_is_not_a_number_is_named(tmp_path: Path) -> None:

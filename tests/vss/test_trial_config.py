@@ -1,10 +1,12 @@
 """The settings of a trial and its identity."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.conftest import TINY, TINY_MEMORY, tiny
+from vss import catalog
 from vss.errors import UserError
 from vss.trial_config import TrialConfig, parse_settings
 
@@ -18,6 +20,22 @@ def test_order_of_settings_does_not_change_the_identity() -> None:
 def test_identity_is_pinned() -> None:
     """A different digest would turn every finished trial of every user into a new one."""
     assert tiny().trial_id == "df36690cce25"
+
+
+def test_revised_head_gives_other_trials_than_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    unrevised = tiny().trial_id
+
+    revised_row = replace(catalog.HEADS["fcn"], revision=1)
+    monkeypatch.setitem(catalog.HEADS, "fcn", revised_row)
+
+    assert tiny().trial_id != unrevised
+
+
+def test_heads_with_the_numbers_of_before_keep_their_identity() -> None:
+    revised = {name for name, row in catalog.HEADS.items() if row.revision}
+
+    assert revised == {"nonlocal", "ann", "afnb_tma", "asym_tma", "da_asym_tma"}
+    assert parse_settings(TINY_MEMORY).trial_id == "b8a55174993a"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 Shapes: B clips, T past frames, K classes, H W image size.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -28,25 +29,38 @@ def predict(
     Returns:
         (B, K, *size) logits.
     """
+    windows = list_windows(config, *images.shape[-2:])
     with autocast(config, images.device):
-        if config.window == 0 or config.window >= max(images.shape[-2:]):
+        if len(windows) == 1:
             return model.predict(images, size)
-        return resize(_slide(model, images, config.window, config.window_stride), size)
+        return resize(_slide(model, images, windows), size)
 
 
-def _slide(model: VideoSegmenter, images: Tensor, window: int, stride: int) -> Tensor:
+def list_windows(config: TrialConfig, height: int, width: int) -> list[tuple[slice, slice]]:
+    """List the rows and columns of each window of a frame; all windows have the same size.
+
+    A frame that fits into one window, or is predicted as a whole, has one.
+    """
+    if config.window == 0 or config.window >= max(height, width):
+        return [(slice(0, height), slice(0, width))]
+    rows, columns = (
+        window_slices(length, config.window, config.window_stride) for length in (height, width)
+    )
+    return list(itertools.product(rows, columns))
+
+
+def _slide(model: VideoSegmenter, images: Tensor, windows: Sequence[tuple[slice, slice]]) -> Tensor:
     """Average the logits of all windows that cover a pixel: (B, K, H, W)."""
     height, width = images.shape[-2:]
     total: Tensor | None = None
     counts = torch.zeros(height, width, device=images.device)
-    for rows in window_slices(height, window, stride):
-        for columns in window_slices(width, window, stride):
-            part = images[..., rows, columns]
-            logits = model.predict(part, part.shape[-2:]).float()
-            if total is None:
-                total = logits.new_zeros(*logits.shape[:2], height, width)
-            total[..., rows, columns] += logits
-            counts[rows, columns] += 1
+    for rows, columns in windows:
+        part = images[..., rows, columns]
+        logits = model.predict(part, part.shape[-2:]).float()
+        if total is None:
+            total = logits.new_zeros(*logits.shape[:2], height, width)
+        total[..., rows, columns] += logits
+        counts[rows, columns] += 1
     assert total is not None  # noqa: S101  # a frame has at least one window
     return total / counts
 

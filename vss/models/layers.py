@@ -23,11 +23,27 @@ class ConvNormReLU(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        norm = ConvNorm(in_channels, out_channels, kernel_size)
+        super().__init__(*norm, nn.ReLU(inplace=True))
+
+
+class ConvNorm(nn.Sequential):
+    """A convolution without bias and a batch norm: the ConvModule without an activation.
+
+    The toolboxes initialise it as if a ReLU followed.
+
+    Args:
+        in_channels: C of the input.
+        out_channels: C of the output.
+        kernel_size: edge of the kernel, odd.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
         conv = nn.Conv2d(
             in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False
         )
         nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-        super().__init__(conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+        super().__init__(conv, nn.BatchNorm2d(out_channels))
 
 
 Projection = Literal["1x1", "1x1+3x3"]

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from vss.inference.windows import autocast
+from vss.inference.windows import autocast, list_windows
 from vss.models.layers import resize
 from vss.models.segmenter import build_model, count_parameters
 from vss.runtime.peak_memory import PeakTensorMemory
@@ -21,8 +21,9 @@ class Cost:
 
     Attributes:
         parameters: trainable parameters used at inference.
-        gflops: 10^9 operations of convolutions and matrix products, 2 per multiply-add;
-            element-wise work (norms, softmax, pooling, resizing) is not counted.
+        gflops: 10^9 operations of convolutions and matrix products, 2 per multiply-add, over all
+            windows of a frame; element-wise work (norms, softmax, pooling, resizing) is not
+            counted.
     """
 
     parameters: int
@@ -31,13 +32,16 @@ class Cost:
 
 def count_cost(config: TrialConfig) -> Cost:
     """Count a trial's network on the meta device: shapes only, no storage, no arithmetic."""
+    windows = list_windows(config, config.frame_height, config.frame_width)
+    rows, columns = windows[0]
+    size = (rows.stop - rows.start, columns.stop - columns.start)
     with torch.device("meta"):
         model = build_model(_fresh(config)).eval()
-        clip = torch.empty(1, config.memory_length + 1, 3, config.frame_height, config.frame_width)
+        clip = torch.empty(1, config.memory_length + 1, 3, *size)
     # With gradients on, full reads take their plain form: the fused one pads its operands.
     with FlopCounterMode(display=False) as counter:
         model(clip)
-    return Cost(count_parameters(model), counter.get_total_flops() / 1e9)
+    return Cost(count_parameters(model), len(windows) * counter.get_total_flops() / 1e9)
 
 
 def estimate_training_memory(config: TrialConfig, teacher: TrialConfig | None = None) -> int:

@@ -1,38 +1,41 @@
 """Inference latency: models side by side on one idle device, whole clips and streams.
 
-Every model has its turn in every round (A B C, A B C, ...), so that a machine that slows down
-slows all of them; ratios are taken within a round. Latency depends on the architecture alone: it
-is measured once a cell, with fresh weights.
+Worker processes measure one after the other, as a process as such is slower or faster than another
+one of the same program (where its memory lies). The baseline is measured a second time along with
+the cells: what separates the two measurements is noise. Latency depends on the architecture alone:
+it is measured once a cell, with fresh weights. Imports no torch: its processes do.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
-import torch
 
-from vss.inference.streaming import Stream
-from vss.inference.windows import autocast, predict
-from vss.models.segmenter import build_inference_model
-from vss.profiling.cost import count_cost
-from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
-from vss.runtime.clock import synchronise
-from vss.runtime.environment import describe_environment
-from vss.runtime.peak_memory import PeakTensorMemory
+from vss.profiling.latency_measurement import (
+    P95_RUNS,
+    CellLatency,
+    FormLatency,
+    GroupTimes,
+    LatencyMeasurement,
+    ProcessTimes,
+    Timed,
+)
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
-# Models that are loaded at once; the baseline is among them in every group.
-GROUP = 16
-ROUNDS, RUNS_PER_ROUND = 10, 3
+# 3 x 10 x 7 runs are enough for a 95th percentile.
+PROCESSES, ROUNDS, RUNS_PER_ROUND = 3, 10, 7
+
+Measurer = Callable[[int], ProcessTimes]
 
 
 def measure_latency(
     cells: Mapping[str, TrialConfig],
     baseline: str,
     compute: Compute,
+    measure: Measurer | None = None,
+    processes: int | None = None,
     rounds: int = ROUNDS,
     runs_per_round: int = RUNS_PER_ROUND,
 ) -> LatencyMeasurement:
@@ -45,122 +48,89 @@ def measure_latency(
         cells: name -> a trial of that cell; its weights do not matter.
         baseline: the cell that the others are compared with.
         compute: where to run.
-        rounds: turns of each model, after one of warm-up.
-        runs_per_round: timed predictions in one turn.
+        measure: makes the measurement of one worker process, by its number; by default in a new
+            process on this machine, or in this one if it is the only one.
+        processes: how many there are; 3 by default.
+        rounds: turns of each model in each process, after one of warm-up.
+        runs_per_round: timed predictions in one turn; models so slow that 200 predictions take
+            more than a minute make one, and have no 95th percentile.
     """
-    device = torch.device(compute.device_type)
-    torch.set_num_threads(compute.threads)
-    latencies: dict[str, CellLatency] = {}
-    for group in _groups(cells, baseline):
-        latencies |= _measure_group(group, baseline, device, rounds, runs_per_round)
+    count = PROCESSES if processes is None else processes
+
+    def measure_here(number: int) -> ProcessTimes:
+        arguments = (cells, baseline, compute, rounds, runs_per_round, number)
+        if count == 1:
+            return run_process(*arguments)
+        # Spawned: a forked process would share the memory layout of this one.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            return pool.submit(run_process, *arguments).result()
+
+    times = [(measure or measure_here)(number) for number in range(count)]
+    latencies = {name: _cell_latency(times, name, baseline) for name in cells}
     conditions = {
-        **describe_environment(device, compute.threads),
+        **times[0].environment,
         "batch_size": 1,
-        "rounds": rounds,
-        "runs_per_round": runs_per_round,
+        "processes": count,
+        "rounds": count * rounds,
+        "runs_per_round": _describe_turns(times),
     }
-    in_order = {name: latencies[name] for name in cells}
-    return LatencyMeasurement(conditions=conditions, cells=in_order)
+    return LatencyMeasurement(conditions=conditions, cells=latencies)
 
 
-def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping[str, TrialConfig]]:
-    others = [name for name in cells if name != baseline]
-    for first in range(0, max(1, len(others)), GROUP - 1):
-        names = [*([baseline] if baseline in cells else []), *others[first : first + GROUP - 1]]
-        yield {name: cells[name] for name in names}
-
-
-@dataclass(frozen=True)
-class _Model:
-    """A network ready to be timed.
-
-    Attributes:
-        forms: form -> a function that makes one prediction.
-        facts: fields of CellLatency that are counted rather than timed.
-    """
-
-    forms: Mapping[str, Callable[[], object]]
-    facts: Mapping[str, Any]
-
-
-def _measure_group(
+def run_process(
     cells: Mapping[str, TrialConfig],
     baseline: str,
-    device: torch.device,
-    rounds: int,
-    runs_per_round: int,
-) -> dict[str, CellLatency]:
-    models = {name: _prepare(config, device) for name, config in cells.items()}
-    seconds: dict[tuple[str, str], list[list[float]]] = {
-        (name, form): [] for name, model in models.items() for form in model.forms
-    }
-    for round_number in range(rounds + 1):
-        for name, model in models.items():
-            for form, run in model.forms.items():
-                in_turn = [_time(run, device) for _ in range(runs_per_round)]
-                if round_number > 0:
-                    seconds[name, form].append(in_turn)
-    return {
-        name: CellLatency(
-            **model.facts,
-            **{
-                form: _summarise(seconds[name, form], seconds.get((baseline, form), []))
-                for form in model.forms
-            },
-        )
-        for name, model in models.items()
-    }
+    compute: Compute,
+    rounds: int = ROUNDS,
+    runs_per_round: int = RUNS_PER_ROUND,
+    number: int = 0,
+) -> ProcessTimes:
+    """Make the measurement of one worker process, in the process that calls this."""
+    from vss.profiling.latency_process import Schedule, measure_in_process
+
+    return measure_in_process(cells, baseline, compute, Schedule(rounds, runs_per_round, number))
 
 
-def _summarise(seconds: list[list[float]], baseline_seconds: list[list[float]]) -> FormLatency:
+def _cell_latency(times: Sequence[ProcessTimes], name: str, baseline: str) -> CellLatency:
+    """Put together what all processes measured of a cell; they have the same groups."""
+    number = next(n for n, group in enumerate(times[0].groups) if name in group.facts)
+    groups = [process.groups[number] for process in times]
+    forms = [timed.form for timed in groups[0].seconds if timed == Timed(name, timed.form)]
+    summaries = {form: _summarise(groups, Timed(name, form), baseline) for form in forms}
+    return CellLatency(**groups[0].facts[name], **summaries)
+
+
+def _summarise(groups: Sequence[GroupTimes], timed: Timed, baseline: str) -> FormLatency:
     """Convert the seconds of each round to milliseconds."""
-    all_ms = 1000 * np.concatenate(seconds)
+    by_process = [1000 * np.concatenate(group.seconds[timed]) for group in groups]
+    all_ms = np.concatenate(by_process)
+    has_p95 = len(all_ms) >= P95_RUNS
     return FormLatency(
         median_ms=float(np.median(all_ms)),
-        p95_ms=float(np.percentile(all_ms, 95)),
-        rounds_ms=[1000 * float(np.median(in_turn)) for in_turn in seconds],
-        baseline_rounds_ms=[1000 * float(np.median(in_turn)) for in_turn in baseline_seconds],
+        p95_ms=float(np.percentile(all_ms, 95)) if has_p95 else None,
+        process_p95_ms=[float(np.percentile(ms, 95)) for ms in by_process] if has_p95 else [],
+        rounds_ms=_round_medians(groups, timed),
+        baseline_rounds_ms=_round_medians(groups, Timed(baseline, timed.form)),
+        repeated_rounds_ms=_round_medians(groups, timed._replace(repeated=True)),
     )
 
 
-def _prepare(config: TrialConfig, device: torch.device) -> _Model:
-    """Build a model, and make a first prediction in each form."""
-    torch.manual_seed(0)
-    size = (config.frame_height, config.frame_width)
-    clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
-    with PeakTensorMemory() as tensors:
-        model = build_inference_model(config).to(device).eval()
-        stream = Stream(model)  # a new stream keeps nothing yet
-
-        @torch.inference_mode()
-        def predict_clip() -> object:
-            return predict(model, config, clip, size)
-
-        @torch.inference_mode()
-        def predict_next() -> object:
-            with autocast(config, device):
-                return stream.predict(clip[:, -1], size)
-
-        predict_clip()
-    for _ in range(config.memory_length + 1):
-        predict_next()
-    cost = count_cost(config)
-    facts = {
-        "trial_id": config.trial_id,
-        "precision": config.precision,
-        "parameters": cost.parameters,
-        "gflops": cost.gflops,
-        "peak_memory_mib": tensors.peak_bytes / 2**20,
-    }
-    forms: dict[str, Callable[[], object]] = {"clip": predict_clip}
-    if config.window == 0:  # a stream has no windows: each would need a memory of its own
-        forms["streaming"] = predict_next
-    return _Model(forms, facts)
+def _round_medians(groups: Sequence[GroupTimes], timed: Timed) -> list[float]:
+    return [
+        1000 * float(np.median(in_turn))
+        for group in groups
+        for in_turn in group.seconds.get(timed, [])
+    ]
 
 
-def _time(run: Callable[[], object], device: torch.device) -> float:
-    synchronise(device)
-    start = time.perf_counter()
-    run()
-    synchronise(device)
-    return time.perf_counter() - start
+def _describe_turns(times: Sequence[ProcessTimes]) -> int | str:
+    """Return the predictions in a turn, or "1 to 7" where they differ between models."""
+    runs = set(_turns(times))
+    return max(runs) if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
+
+
+def _turns(times: Sequence[ProcessTimes]) -> Iterator[int]:
+    for process in times:
+        for group in process.groups:
+            for rounds in group.seconds.values():
+                yield from map(len, rounds)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from reports.analysis.statistics import (
     median_interval,
@@ -81,11 +82,43 @@ def test_the_papers_own_numbers_come_out_as_printed(
     assert round(change, digits) == percent
 
 
+def correlated_rounds(processes: int, rounds: int, of_processes: float) -> NDArray[np.float64]:
+    """Draw a drift with an autocorrelation of 0.6 at lag 1, and a latency of each process."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(2000, processes * rounds))
+    drift = noise.copy()
+    for place in range(1, processes * rounds):
+        drift[:, place] = 0.6 * drift[:, place - 1] + 0.8 * noise[:, place]
+    offsets = rng.normal(scale=of_processes or 1e-9, size=(2000, processes))
+    return 10 * np.exp(0.02 * (drift + np.repeat(offsets, rounds, axis=1)))
+
+
+@pytest.mark.parametrize(
+    ("processes", "rounds", "of_processes"), [(3, 10, 0.0), (3, 10, 1.0), (1, 30, 0.0)]
+)
+def test_interval_of_correlated_rounds_covers_the_true_latency(
+    processes: int, rounds: int, of_processes: float
+) -> None:
+    """Nominal: 95 %. A bootstrap of the rounds covered 71, 57 and 71 % here."""
+    studies = correlated_rounds(processes, rounds, of_processes)
+
+    ends = [median_interval(study)[1:] for study in studies]
+
+    coverage = np.mean([low <= 10 <= high for low, high in ends])
+    assert 0.92 < coverage < 0.97
+
+
+def test_interval_does_not_shrink_with_rounds_that_repeat_each_other() -> None:
+    one_each, ten_each = [4.0, 4.4, 4.2], np.repeat([4.0, 4.4, 4.2], 10)
+
+    assert median_interval(ten_each) == pytest.approx(median_interval(one_each))
+
+
 def test_median_of_rounds_has_an_interval() -> None:
     median, low, high = median_interval([4.0, 4.1, 4.2, 9.0, 4.1])
 
     assert median == 4.1
-    assert 4.0 <= low <= 4.1 <= high <= 9.0
+    assert low < 4.1 < high
     assert median_interval([3.0])[0] == 3.0
     assert np.isnan(median_interval([3.0])[1:]).all()
     assert np.isnan(median_interval([])).all()

@@ -45,6 +45,22 @@ def test_columns_that_would_be_empty_are_left_out(study: ExperimentRecord) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("latency", "text"),
+    [
+        (Latency(4.0, None), "4.00"),
+        (Latency(4.0, 5.0), "4.00 (5.00)"),
+        (Latency(4.0, 5.0, process_p95_ms=[5.0, 5.0, 5.0]), "4.00 (5.00, 5.00 to 5.00)"),
+    ],
+)
+def test_percentile_is_printed_as_far_as_it_was_measured(
+    study: ExperimentRecord, latency: Latency, text: str
+) -> None:
+    rows = rows_of(record(study.runs, costs={"base": CellCost(latency)}))
+
+    assert report_columns(rows)["clip latency, ms (p95)"](rows[0]) == text
+
+
 def test_published_figures_have_columns_of_their_own(study: ExperimentRecord) -> None:
     published = {"base": {"miou": 0.7541}}
 

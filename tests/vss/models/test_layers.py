@@ -1,8 +1,10 @@
 """Building blocks of heads."""
 
+import pytest
 import torch
+from torch import nn
 
-from vss.models.layers import Classifier, ConvNormReLU, PyramidPooling, resize
+from vss.models.layers import Classifier, ConvNorm, ConvNormReLU, PyramidPooling, resize
 
 
 def test_convolution_keeps_the_size_and_removes_negative_values() -> None:
@@ -10,6 +12,17 @@ def test_convolution_keeps_the_size_and_removes_negative_values() -> None:
 
     assert features.shape == (2, 4, 5, 7)
     assert (features >= 0).all()
+
+
+@pytest.mark.parametrize("block", [ConvNorm, ConvNormReLU])
+def test_convolutions_start_as_in_the_toolboxes(block: type[nn.Sequential]) -> None:
+    """Kaiming's normal distribution over the outgoing connections, with or without a ReLU."""
+    torch.manual_seed(0)
+
+    conv, norm, *_ = block(64, 32, 3)
+
+    assert conv.weight.std().item() == pytest.approx((2 / (32 * 9)) ** 0.5, rel=0.02)
+    assert norm.weight.eq(1).all()
 
 
 def test_classifier_drops_whole_channels() -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.conftest import tiny
 from vss import catalog
-from vss.inference.windows import autocast
+from vss.inference.windows import autocast, predict
 from vss.models.segmenter import build_model
 from vss.profiling.cost import count_cost, estimate_training_memory
 from vss.runtime.peak_memory import PeakTensorMemory
@@ -100,6 +101,31 @@ def test_every_head_can_be_counted(head: str) -> None:
 
     assert cost.gflops > 65
     assert cost.parameters > 11e6
+
+
+@pytest.mark.parametrize(
+    ("frame", "windows"), [((640, 640), 1), ((960, 720), 4), ((960, 600), 2), ((480, 360), 1)]
+)
+def test_every_window_of_a_frame_is_counted(frame: tuple[int, int], windows: int) -> None:
+    width, height = frame
+    sliding = {"window": 640, "window_stride": 512}
+
+    cost = of(head="tma", memory_length=1, frame_width=width, frame_height=height, **sliding)
+
+    part = {"frame_width": min(width, 640), "frame_height": min(height, 640)}
+    one_window = of(head="tma", memory_length=1, **part)
+    assert cost.gflops == pytest.approx(windows * one_window.gflops)
+    assert cost.parameters == one_window.parameters
+
+
+def test_counted_windows_are_the_predicted_ones() -> None:
+    config = tiny(frame_width=80, frame_height=48, window=32, window_stride=24)
+    clip = torch.zeros(1, 1, 3, 48, 80)
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        predict(build_model(config).eval(), config, clip, (48, 80))
+
+    assert count_cost(config).gflops == pytest.approx(counter.get_total_flops() / 1e9)
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,46 @@
 """Latency of models side by side."""
 
+import numpy as np
 import pytest
+import torch
 
 from tests.conftest import TINY_MEMORY, tiny
-from vss.profiling import latency
+from vss.profiling import latency_process
 from vss.profiling.latency import measure_latency
-from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
+from vss.profiling.latency_measurement import (
+    FormLatency,
+    GroupTimes,
+    LatencyMeasurement,
+    ProcessTimes,
+    Timed,
+)
+from vss.profiling.latency_process import Schedule, measure_in_process
 from vss.training.inputs import Compute
 from vss.trial_config import parse_settings
 
 CPU = Compute()
+CELLS = {"image": tiny(), "memory": parse_settings(TINY_MEMORY)}
+FACTS = {
+    "trial_id": "t", "precision": "fp32", "parameters": 1, "gflops": 1.0, "peak_memory_mib": 1.0,
+}  # fmt: skip
+
+
+def made_up(seconds: dict[Timed, list[list[float]]]) -> ProcessTimes:
+    facts = {timed.cell: FACTS for timed in seconds}
+    return ProcessTimes({"device": "a CPU"}, [GroupTimes(facts, seconds)])
 
 
 def test_every_cell_is_measured_in_both_forms() -> None:
-    cells = {"image": tiny(), "memory": parse_settings(TINY_MEMORY)}
-
-    measurement = measure_latency(cells, "image", CPU, rounds=2, runs_per_round=3)
+    measurement = measure_latency(CELLS, "image", CPU, rounds=2, runs_per_round=3)
 
     assert list(measurement.cells) == ["image", "memory"]
     for cell in measurement.cells.values():
         assert cell.streaming is not None
         for form in (cell.clip, cell.streaming):
-            assert 0 < form.median_ms <= form.p95_ms
+            assert form.median_ms > 0
             assert len(form.rounds_ms) == 2
     assert measurement.conditions["batch_size"] == 1
+    assert measurement.conditions["runs_per_round"] == 3
 
 
 def test_measurement_survives_its_json_form() -> None:
@@ -32,35 +49,122 @@ def test_measurement_survives_its_json_form() -> None:
     assert LatencyMeasurement.model_validate_json(measurement.model_dump_json()) == measurement
 
 
-def test_rounds_of_the_baseline_stand_beside() -> None:
-    cells = {"image": tiny(), "memory": parse_settings(TINY_MEMORY)}
+def test_form_without_the_newer_fields_is_read() -> None:
+    old = {"median_ms": 1.0, "p95_ms": 2.0, "rounds_ms": [1.0], "baseline_rounds_ms": [1.0]}
 
-    latencies = measure_latency(cells, "image", CPU, rounds=2, runs_per_round=1).cells
+    assert FormLatency.model_validate(old).repeated_rounds_ms == []
+
+
+def test_rounds_of_the_baseline_stand_beside() -> None:
+    latencies = measure_latency(CELLS, "image", CPU, rounds=2, runs_per_round=1).cells
 
     baseline_rounds = latencies["image"].clip.rounds_ms
     assert latencies["memory"].clip.baseline_rounds_ms == baseline_rounds
+
+
+def test_baseline_is_measured_twice() -> None:
+    latencies = measure_latency(CELLS, "image", CPU, rounds=2, runs_per_round=1).cells
+
+    image, memory = latencies["image"], latencies["memory"]
+    assert image.streaming is not None
+    for form in (image.clip, image.streaming):
+        assert len(form.repeated_rounds_ms) == 2
+        assert form.repeated_rounds_ms != form.rounds_ms
+    assert memory.clip.repeated_rounds_ms == []
+
+
+def test_order_is_drawn_anew_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[int] = []
+
+    def record(run: object, device: torch.device) -> float:
+        turns.append(id(run))
+        return 100.0  # so slow that a turn is one run
+
+    monkeypatch.setattr(latency_process, "_time", record)
+    orders = []
+    for number in (0, 0, 1):
+        turns.clear()
+        measure_in_process(CELLS, "image", CPU, Schedule(rounds=8, runs_per_round=7, number=number))
+        things = list(dict.fromkeys(turns))
+        rounds = np.array([things.index(turn) for turn in turns[3 * 6 :]]).reshape(9, 6)
+        assert (np.sort(rounds) == np.arange(6)).all()
+        orders.append(rounds.tolist())
+
+    assert len({tuple(order) for order in orders[0]}) > 5
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_rounds_of_all_processes_are_put_together() -> None:
+    base, other = Timed("base", "clip"), Timed("other", "clip")
+    times = [
+        made_up({
+            base: [[0.010 + n / 1000] * 70], other: [[0.020] * 70],
+            base._replace(repeated=True): [[0.011] * 70],
+        })
+        for n in range(3)
+    ]  # fmt: skip
+    cells = {"base": tiny(), "other": tiny()}
+
+    measurement = measure_latency(cells, "base", CPU, times.__getitem__, processes=3, rounds=1)
+
+    clip = measurement.cells["base"].clip
+    assert clip.rounds_ms == pytest.approx([10, 11, 12])
+    assert clip.process_p95_ms == pytest.approx([10, 11, 12])
+    assert clip.repeated_rounds_ms == pytest.approx([11, 11, 11])
+    assert measurement.cells["other"].clip.baseline_rounds_ms == clip.rounds_ms
+    assert measurement.conditions["processes"] == measurement.conditions["rounds"] == 3
+    assert measurement.conditions["device"] == "a CPU"
+
+
+@pytest.mark.parametrize(("runs", "p95_ms"), [(199, None), (200, 10.0)])
+def test_percentile_needs_200_runs(runs: int, p95_ms: float | None) -> None:
+    times = made_up({Timed("a", "clip"): [[0.010] * runs]})
+
+    clip = measure_latency({"a": tiny()}, "a", CPU, lambda n: times, processes=1).cells["a"].clip
+
+    assert clip.p95_ms == (p95_ms and pytest.approx(p95_ms))
+    assert len(clip.process_p95_ms) == (runs == 200)
+
+
+@pytest.mark.parametrize(("seconds", "runs"), [(0.29, 7), (0.31, 1)])
+def test_model_whose_200_runs_take_over_a_minute_is_timed_once_a_turn(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, runs: int
+) -> None:
+    monkeypatch.setattr(latency_process, "_time", lambda run, device: seconds)
+
+    times = measure_in_process(CELLS, "image", CPU, Schedule(rounds=1, runs_per_round=7))
+
+    assert {len(turn) for rounds in times.groups[0].seconds.values() for turn in rounds} == {runs}
+
+
+@pytest.mark.slow
+def test_every_process_is_a_new_one() -> None:
+    measurement = measure_latency({"a": tiny()}, "a", CPU, processes=2, rounds=1, runs_per_round=1)
+
+    assert len(measurement.cells["a"].clip.rounds_ms) == 2
+    assert measurement.conditions["processes"] == 2
 
 
 def test_many_cells_are_measured_in_groups_with_the_baseline_in_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     groups = []
-    form = FormLatency(median_ms=1.0, p95_ms=1.0, rounds_ms=[], baseline_rounds_ms=[])
-    any_latency = CellLatency(
-        trial_id="", precision="fp32", parameters=1, gflops=1.0, peak_memory_mib=1.0, clip=form
-    )
 
     def fake(cells, *arguments):  # type: ignore[no-untyped-def]
         groups.append(list(cells))
-        return dict.fromkeys(cells, any_latency)
+        rounds = {Timed(name, "clip"): [[1.0 + len(groups)]] for name in cells}
+        return GroupTimes(dict.fromkeys(cells, FACTS), rounds)
 
-    monkeypatch.setattr(latency, "_measure_group", fake)
+    monkeypatch.setattr(latency_process, "_measure_group", fake)
     cells = {f"c{n}": tiny() for n in range(20)}
 
     measurement = measure_latency(cells, "c3", CPU)
 
     assert list(measurement.cells) == list(cells)
-    assert all(group[0] == "c3" and len(group) <= latency.GROUP for group in groups)
+    # One place is for the second measurement of the baseline.
+    assert all(group[0] == "c3" and len(group) < latency_process.GROUP for group in groups)
+    for cell in measurement.cells.values():
+        assert cell.clip.baseline_rounds_ms == cell.clip.rounds_ms
 
 
 def test_baseline_without_a_result_leaves_the_others() -> None:

@@ -1,7 +1,7 @@
 """Asymmetric non-local attention: every pixel reads a pyramid of pooled tokens.
 
 Source: Zhu et al., ICCV 2019, and the OpenMMLab segmentation toolbox 1.2, whose outputs the tests
-compare with.
+compare with and whose initialisation it takes.
 Differs: the projection that APNB shares between keys and queries is computed once, so that its
 running statistics are updated once a step, not twice.
 Shapes: B batch, C4 C5 channels of stage 4 and 5, C head channels, P inner channels (C/2), H W
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vss.models.attention import full_read
 from vss.models.backbones import Features
-from vss.models.layers import Classifier, ConvNormReLU
+from vss.models.layers import Classifier, ConvNorm, ConvNormReLU
 from vss.models.pyramid_tokens import pyramid_pool
 
 
@@ -32,9 +32,7 @@ class StageFusion(nn.Module):
         self.key = ConvNormReLU(low, inner_channels, 1)
         self.value = nn.Conv2d(low, inner_channels, kernel_size=1)
         self.output = start_at_zero(nn.Conv2d(inner_channels, high, kernel_size=1))
-        self.bottleneck = nn.Sequential(
-            nn.Conv2d(2 * high, high, kernel_size=1, bias=False), nn.BatchNorm2d(high)
-        )
+        self.bottleneck = ConvNorm(2 * high, high, 1)
 
     def forward(self, features: Features) -> Tensor:
         """Fuse the features of N frames: (N, C5, H, W)."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vss.models.attention import full_read
 from vss.models.backbones import Features
-from vss.models.layers import Classifier, ConvNormReLU, PyramidPooling
+from vss.models.layers import Classifier, ConvNorm, ConvNormReLU, PyramidPooling
 
 
 class FCNHead(nn.Module):
@@ -94,13 +94,12 @@ class NonLocalAttention(nn.Module):
         self.query = nn.Conv2d(channels, inner, kernel_size=1)
         self.key = nn.Conv2d(channels, inner, kernel_size=1)
         self.value = nn.Conv2d(channels, inner, kernel_size=1)
-        norm = nn.BatchNorm2d(channels)
-        self.output = nn.Sequential(nn.Conv2d(inner, channels, kernel_size=1, bias=False), norm)
+        self.output = ConvNorm(inner, channels, 1)
         self.scale = inner**-0.5 if attention_scale else 1.0
         for projection in (self.query, self.key, self.value):
             nn.init.normal_(projection.weight, std=0.01)
             nn.init.zeros_(projection.bias)  # type: ignore[arg-type]  # there is a bias by default
-        nn.init.zeros_(norm.weight)  # the branch starts as a no-op
+        nn.init.zeros_(self.output[1].weight)  # type: ignore[arg-type]  # the branch starts as a no-op
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""

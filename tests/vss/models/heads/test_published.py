@@ -3,16 +3,17 @@
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from tests.vss.models.heads.small_heads import CLASSES
 from tests.vss.models.reference_case import ReferenceCase, relative_error
 from vss import catalog
 from vss.models.backbones import Features
-from vss.models.heads.asymmetric import ANNHead
+from vss.models.heads.asymmetric import ANNHead, StageFusion
 from vss.models.heads.criss_cross import CCNetHead, CrissCross
 from vss.models.heads.dual import DANetHead
-from vss.models.heads.image import FCNHead, NonLocalHead, PSPHead
+from vss.models.heads.image import FCNHead, NonLocalAttention, NonLocalHead, PSPHead
 from vss.models.heads.tma import TMAHead
 from vss.models.layers import project
 
@@ -99,3 +100,16 @@ def test_criss_cross_over_a_clip_equals_the_published_one() -> None:
     expected = reference.tensor("output_eval_0").permute(0, 4, 1, 2, 3)
     assert relative_error(context, expected) < 1e-10
     assert relative_error(module(clip, last_only=True), expected[:, -1:]) < 1e-10
+
+
+@pytest.mark.parametrize("branch", ["nonlocal", "afnb"])
+def test_convolutions_around_an_attention_start_as_in_the_toolbox(branch: str) -> None:
+    """Both are a ConvModule without activation there; the non-local norm then starts at zero."""
+    torch.manual_seed(0)
+    if branch == "nonlocal":
+        conv, norm = NonLocalAttention(256, attention_scale=True).output
+    else:
+        conv, norm = StageFusion((64, 128), 64).bottleneck
+
+    assert conv.weight.std().item() == pytest.approx((2 / conv.out_channels) ** 0.5, rel=0.02)
+    assert norm.weight.eq(branch == "afnb").all()

@@ -1,0 +1,170 @@
+"""The part of a latency measurement that one worker process makes: every cell, in every round.
+
+In each round every model has its turns, in an order that is drawn anew: a machine that slows down,
+or a model that heats a cache for the next one, favours none of them.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from vss.inference.streaming import Stream
+from vss.inference.windows import autocast, predict
+from vss.models.segmenter import build_inference_model
+from vss.profiling.cost import count_cost
+from vss.profiling.latency_measurement import P95_RUNS, GroupTimes, ProcessTimes, Timed
+from vss.runtime.clock import synchronise
+from vss.runtime.environment import describe_environment
+from vss.runtime.peak_memory import PeakTensorMemory
+from vss.training.inputs import Compute
+from vss.trial_config import TrialConfig
+
+# Models that are loaded at once; the baseline is among them, twice, in every group.
+GROUP = 16
+# The time that a cell and form may take for the runs that a 95th percentile needs.
+_P95_SECONDS = 60.0
+_WARM_UP_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How often every model is timed in one process.
+
+    Attributes:
+        rounds: turns of each model, after one of warm-up.
+        runs_per_round: predictions in one turn, or once where the runs that a 95th percentile
+            needs would take more than a minute.
+        number: of the process; it seeds the order of the turns.
+    """
+
+    rounds: int
+    runs_per_round: int
+    number: int = 0
+
+
+def measure_in_process(
+    cells: Mapping[str, TrialConfig], baseline: str, compute: Compute, schedule: Schedule
+) -> ProcessTimes:
+    """Time all cells in this process.
+
+    Args:
+        cells: name -> a trial of that cell; its weights do not matter.
+        baseline: the cell that the others are compared with; it is measured twice.
+        compute: where to run.
+        schedule: how often to measure.
+    """
+    device = torch.device(compute.device_type)
+    torch.set_num_threads(compute.threads)
+    rng = np.random.default_rng(schedule.number)
+    groups = [
+        _measure_group(group, baseline, device, schedule, rng) for group in _groups(cells, baseline)
+    ]
+    return ProcessTimes(describe_environment(device, compute.threads), groups)
+
+
+def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping[str, TrialConfig]]:
+    others = [name for name in cells if name != baseline]
+    for first in range(0, max(1, len(others)), GROUP - 2):
+        names = [*([baseline] if baseline in cells else []), *others[first : first + GROUP - 2]]
+        yield {name: cells[name] for name in names}
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A network ready to be timed.
+
+    Attributes:
+        forms: form -> a function that makes one prediction.
+        facts: fields of CellLatency that are counted rather than timed.
+    """
+
+    forms: Mapping[str, Callable[[], object]]
+    facts: Mapping[str, Any]
+
+
+def _measure_group(
+    cells: Mapping[str, TrialConfig],
+    baseline: str,
+    device: torch.device,
+    schedule: Schedule,
+    rng: np.random.Generator,
+) -> GroupTimes:
+    models = {name: _prepare(config, device) for name, config in cells.items()}
+    runs = _timed_runs(models)
+    if baseline in cells:
+        repeated = {baseline: _prepare(cells[baseline], device)}
+        runs |= _timed_runs(repeated, repeated=True)
+    warm_up = {
+        timed: [_time(run, device) for _ in range(_WARM_UP_RUNS)] for timed, run in runs.items()
+    }
+    turn = {timed: _runs_in_turn(min(seconds), schedule) for timed, seconds in warm_up.items()}
+    seconds: dict[Timed, list[list[float]]] = {timed: [] for timed in runs}
+    order = list(runs)
+    for round_number in range(schedule.rounds + 1):
+        for place in rng.permutation(len(order)):
+            timed = order[place]
+            in_turn = [_time(runs[timed], device) for _ in range(turn[timed])]
+            if round_number > 0:
+                seconds[timed].append(in_turn)
+    return GroupTimes({name: model.facts for name, model in models.items()}, seconds)
+
+
+def _timed_runs(
+    models: Mapping[str, _Model], repeated: bool = False
+) -> dict[Timed, Callable[[], object]]:
+    return {
+        Timed(name, form, repeated): run
+        for name, model in models.items()
+        for form, run in model.forms.items()
+    }
+
+
+def _runs_in_turn(seconds: float, schedule: Schedule) -> int:
+    return schedule.runs_per_round if P95_RUNS * seconds <= _P95_SECONDS else 1
+
+
+def _prepare(config: TrialConfig, device: torch.device) -> _Model:
+    """Build a model, and make a first prediction in each form."""
+    torch.manual_seed(0)
+    size = (config.frame_height, config.frame_width)
+    clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
+    with PeakTensorMemory() as tensors:
+        model = build_inference_model(config).to(device).eval()
+        stream = Stream(model)  # a new stream keeps nothing yet
+
+        @torch.inference_mode()
+        def predict_clip() -> object:
+            return predict(model, config, clip, size)
+
+        @torch.inference_mode()
+        def predict_next() -> object:
+            with autocast(config, device):
+                return stream.predict(clip[:, -1], size)
+
+        predict_clip()
+    for _ in range(config.memory_length + 1):
+        predict_next()
+    cost = count_cost(config)
+    facts = {
+        "trial_id": config.trial_id,
+        "precision": config.precision,
+        "parameters": cost.parameters,
+        "gflops": cost.gflops,
+        "peak_memory_mib": tensors.peak_bytes / 2**20,
+    }
+    forms: dict[str, Callable[[], object]] = {"clip": predict_clip}
+    if config.window == 0:  # a stream has no windows: each would need a memory of its own
+        forms["streaming"] = predict_next
+    return _Model(forms, facts)
+
+
+def _time(run: Callable[[], object], device: torch.device) -> float:
+    synchronise(device)
+    start = time.perf_counter()
+    run()
+    synchronise(device)
+    return time.perf_counter() - start
