@@ -2,6 +2,7 @@
 # make gpu [WHEELS=DIR] [DEVICE=cpu] [FRESH=1], which needs no set-up.
 PYTHON ?= python3
 DEVICE ?= cuda
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -12,7 +13,7 @@ demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 gpu:
 	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)

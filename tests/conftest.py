@@ -1,11 +1,14 @@
 """Trials, spec files and painted data that many tests share.
 
 Nothing of the service is imported before a fixture needs it: tests of `vss` run without it.
+Workers that run side by side (pytest-xdist) share what takes seconds to make.
 """
 
 import gc
 import os
 import shutil
+import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -73,6 +77,8 @@ cells:
 seeds: [0, 1]
 """
 
+SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+
 VARIABLES = (
     "VSS_HOME",
     "VSS_DATA",
@@ -112,13 +118,22 @@ def settings(_own_environment: None) -> "Settings":
     return load_settings()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collections() -> Iterator[None]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with slow tests, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+_modules_at_freeze = 0
+
+
+@pytest.fixture(autouse=True)
+def _quick_collections() -> None:
     """Every trial ends with a garbage collection: spare it the many objects of the libraries."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+    global _modules_at_freeze
+    if len(sys.modules) > _modules_at_freeze + 200:  # a large library has been imported since
+        _modules_at_freeze = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -130,16 +145,26 @@ def _same_threads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def synthetic_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Decoded frames, shared by all tests: rendering takes longer than many of them."""
-    return tmp_path_factory.mktemp("cache")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run, the same for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if SIDE_BY_SIDE else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def trained_storage(tmp_path_factory: pytest.TempPathFactory, synthetic_cache: Path) -> Path:
+def synthetic_cache(shared_folder: Path) -> Path:
+    """Decoded frames, shared by all tests: rendering takes longer than many of them."""
+    return shared_folder / "cache"
+
+
+@pytest.fixture(scope="session")
+def trained_storage(shared_folder: Path, synthetic_cache: Path) -> Path:
     """A storage that holds one finished trial, TRAINED, made once for all tests."""
-    storage = tmp_path_factory.mktemp("trained")
-    train(TrialInputs(TRAINED, storage, synthetic_cache))
+    storage = shared_folder / "trained"
+    with FileLock(shared_folder / "trained.lock"):  # a trial that has finished is not run again
+        train(TrialInputs(TRAINED, storage, synthetic_cache))
     return storage
 
 
@@ -193,13 +218,16 @@ def real_camvid() -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_store(shared_folder: Path) -> Path:
     """An MLflow database with its tables, which take seconds to make."""
     from orchestrator.tracking.tracker import Tracker
 
-    folder = tmp_path_factory.mktemp("mlflow")
-    Tracker(f"sqlite:///{folder / 'mlflow.db'}", folder / "unused")
-    return folder / "mlflow.db"
+    template, draft = shared_folder / "mlflow.db", shared_folder / "draft.db"
+    with FileLock(shared_folder / "mlflow.lock"):
+        if not template.exists():
+            Tracker(f"sqlite:///{draft}", shared_folder / "unused")
+            draft.rename(template)
+    return template
 
 
 @pytest.fixture
@@ -210,6 +238,14 @@ def tracker(empty_store: Path, settings: "Settings") -> "Tracker":
     settings.home.mkdir(parents=True, exist_ok=True)
     shutil.copy(empty_store, settings.home / "mlflow.db")
     return Tracker(settings.tracking_uri, settings.artifacts)
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 SpecWriter = Callable[[str], Path]

@@ -19,10 +19,10 @@ from orchestrator.ledger.entries import TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import Tracker
-from tests.conftest import TINY_SPEC, SpecWriter
+from tests.conftest import TINY_SPEC, SpecWriter, free_port
 from tests.processes import descendants
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 # Long enough to be caught in the act, scored often enough to have a checkpoint by then.
 SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]").replace("steps: 4", "steps: 600")
@@ -172,7 +172,7 @@ def test_ui_shows_the_runs_of_an_experiment(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     assert command("submit", write_spec(TINY_SPEC), "--in-process").ended() == 0
-    ui = command("ui", "tiny", "--port", 5311)
+    ui = command("ui", "tiny", "--port", free_port())
     until(lambda: "MLflow UI: " in ui.output, ui)
 
     address, _, query = ui.output.split("MLflow UI: ")[1].split()[0].partition("/#/")

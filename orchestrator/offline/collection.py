@@ -97,7 +97,7 @@ def _import(finished: FinishedTrial, stores: Stores, storage: Path) -> str:
     """Import a trial into MLflow, the ledger and the storage; return what to print."""
     trial, entry = finished.trial, finished.experiment
     run_id = stores.ledger.finished_run(trial.trial_id)
-    news = "imported" if run_id is None else "already imported"
+    news = "imported" if run_id is None else "already in the ledger"
     if run_id is not None:
         _check_agrees(finished, stores.tracker.read_runs([run_id]).get(run_id))
     _copy(finished.folder, make_folder(storage) / trial.trial_id)

@@ -77,9 +77,12 @@ def _coverage(study: Study) -> str:
         text += f" ({blocks} blocks of consecutive frames, resampled {study.draws:,} times)"
     if len(covers) > 1:
         text += ", each where it can be estimated"
-    many = len(study.against_baseline)
-    adjusted = f"are Holm-adjusted for {many} comparisons and " if many > 1 else ""
-    return f"{text}; verdicts {adjusted}require {SEEDS_FOR_A_VERDICT} seeds."
+    many = max(comparison.family for comparison in study.against_baseline.values())
+    together = f" and hold for all {many} comparisons at once" if many > 1 else ""
+    return (
+        f"{text}{together}; verdicts are read off the intervals and require "
+        f"{SEEDS_FOR_A_VERDICT} seeds."
+    )
 
 
 def _selection_note(record: ExperimentRecord) -> str:

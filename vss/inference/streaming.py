@@ -29,12 +29,11 @@ class Stream:
         frame_stride: frames between those of the memory; it multiplies how many are kept.
 
     Raises:
-        ValueError: if the model is in training mode: predictions would depend on the whole clip.
+        ValueError: if the model is in training mode: predictions would depend on the whole batch.
     """
 
     def __init__(self, model: VideoSegmenter, frame_stride: int = 1) -> None:
-        if model.training:
-            raise ValueError("a stream needs a model in eval mode: call model.eval() first")
+        _check_eval_mode(model)
         if frame_stride < 1:
             raise ValueError(f"frame_stride must be 1 or more (it is {frame_stride})")
         self._model = model
@@ -46,6 +45,8 @@ class Stream:
     def step(self, frame: Tensor) -> Tensor:
         """Segment the next frame.
 
+        A frame that raises an error leaves the stream as it was.
+
         Args:
             frame: (B, 3, H, W), normalised.
 
@@ -54,8 +55,10 @@ class Stream:
 
         Raises:
             ValueError: if the frame's shape differs from that of earlier frames, or the frame is
-                not finite: it would corrupt the memory of later frames.
+                not finite: it would corrupt the memory of later frames. Also if the model has
+                been put into training mode.
         """
+        _check_eval_mode(self._model)
         if self._shape is not None and frame.shape != self._shape:
             raise ValueError(
                 f"the stream started with frames of shape {tuple(self._shape)}, "
@@ -64,19 +67,24 @@ class Stream:
         if not frame.isfinite().all():
             count = int((~frame.isfinite()).sum())
             raise ValueError(f"{count} of {frame.numel()} values of the frame are not finite")
+        logits, kept = self._segment(frame)
+        # Only once nothing can fail any more.
         self._shape = frame.shape
+        self._past.append(kept)
+        return logits
+
+    def _segment(self, frame: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the logits of a frame, and what to keep of it."""
         model = self._model
         current = Features(*model.encode(frame.unsqueeze(1)))
         if model.memory_slots == 0:
-            return _prediction(model.head(current))
+            return _prediction(model.head(current)), ()
         kept = model.remember(current)
         slots = [self._slot(back, kept) for back in range(model.memory_length, 0, -1)]
         if model.include_current_frame:
             slots.append(kept)
         memory = tuple(_stack(parts) for parts in zip(*slots, strict=True))
-        logits = _prediction(model.head(current, memory))
-        self._past.append(kept)
-        return logits
+        return _prediction(model.head(current, memory)), kept
 
     def _slot(self, back: int, current: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return what is kept of the frame `back` strides ago, or of the oldest one in step."""
@@ -86,6 +94,11 @@ class Stream:
     def predict(self, frame: Tensor, size: Sequence[int]) -> Tensor:
         """Segment the next frame, with logits at another size: (B, K, *size)."""
         return resize(self.step(frame), size)
+
+
+def _check_eval_mode(model: VideoSegmenter) -> None:
+    if model.training:
+        raise ValueError("a stream needs a model in eval mode: call model.eval() first")
 
 
 def _stack(slots: Sequence[Tensor]) -> Tensor:

@@ -83,19 +83,19 @@ def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
-def check_memory(memory: Tensor, slots: int, current: Tensor | None) -> None:
+def check_memory(memory: Tensor, slots: int, current: Tensor) -> None:
     """Check that a memory fits a head.
 
     Args:
-        memory: (B, T, ...), from the head's `remember`.
+        memory: (B, T, C, H, W) maps, from the head's `remember`; C may be 0.
         slots: frames that the head was built for.
-        current: the current frame's features, if `memory` must consist of maps of the same size.
+        current: the current frame's features, (B, C5, H, W).
 
     Raises:
         ValueError: with the actual and the expected number or size of frames.
     """
     if memory.shape[1] != slots:
         raise ValueError(f"the memory holds {memory.shape[1]} frames, the head has {slots} slots")
-    if current is not None and memory.shape[-2:] != current.shape[-2:]:
+    if memory.shape[-2:] != current.shape[-2:]:
         past, now = ("x".join(map(str, x.shape[-2:])) for x in (memory, current))
         raise ValueError(f"memory frames are {past}, the current frame is {now} (height x width)")

@@ -6,6 +6,7 @@ and batch, so that the weight of the loss does not depend on the batch.
 Shapes: B clips, K classes, h w and h' w' feature maps, H W labels.
 """
 
+import functools
 from pathlib import Path
 
 import torch
@@ -66,7 +67,7 @@ def distillation_loss(
 ) -> Tensor:
     """Return the cross-entropy between softened predictions, times the temperature squared.
 
-    Both logits are resized to the labels before they are compared.
+    Both logits are resized to the labels before they are compared, in float32 or higher.
 
     Args:
         logits: (B, K, h, w) of the student.
@@ -78,7 +79,11 @@ def distillation_loss(
         a scalar: the mean over labelled pixels, 0 without any.
     """
     labelled = labels != IGNORE_LABEL
-    student = resize(logits.float(), labels.shape[1:]) / temperature
-    target = torch.softmax(resize(target_logits.float(), labels.shape[1:]) / temperature, dim=1)
+    dtypes = (logits.dtype, target_logits.dtype, torch.float32)
+    exact = functools.reduce(torch.promote_types, dtypes)
+    student, teacher = (
+        resize(each.to(exact), labels.shape[1:]) / temperature for each in (logits, target_logits)
+    )
+    target = torch.softmax(teacher, dim=1)
     per_pixel = F.cross_entropy(student, target, reduction="none")  # (B, H, W)
     return temperature**2 * per_pixel[labelled].sum() / labelled.sum().clamp_min(1)

@@ -17,6 +17,8 @@ from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC
 from vss.__main__ import FINISHED, main
 
+pytestmark = pytest.mark.xdist_group("collection")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -50,7 +52,7 @@ def test_imported_trials_look_as_if_trained_here_and_appear_once(
 
     assert (result.code, again.code) == (0, 0)
     assert result.out.count(": imported: tiny, ") == 3
-    assert again.out.count(": already imported: tiny, ") == 3
+    assert again.out.count(": already in the ledger: tiny, ") == 3
     trials = Ledger(settings.ledger_url).trials("tiny")
     assert [trial.state for trial in trials] == [State.FINISHED] * 3
     client = MlflowClient(tracking_uri=tracker.uri)

@@ -149,6 +149,30 @@ def test_model_in_training_mode_is_refused() -> None:
         Stream(build(head="fcn").train())
 
 
+def test_model_put_into_training_mode_between_frames_is_refused() -> None:
+    model, frame = build(head="tma", memory_length=1), video(1)[:, 0]
+    stream = Stream(model)
+    before = stream.step(frame)
+
+    model.train()
+
+    with pytest.raises(ValueError, match=r"call model.eval\(\) first"):
+        stream.step(frame)
+    model.eval()
+    torch.testing.assert_close(stream.step(frame), before)
+
+
+@pytest.mark.parametrize("head", ["fcn", "tma"])
+def test_stream_goes_on_after_a_failed_first_frame(head: str) -> None:
+    model, frame = build(head=head, memory_length=int(head == "tma")), video(1)[:, 0]
+    stream, expected = Stream(model), Stream(model).step(frame)
+
+    with pytest.raises(RuntimeError, match="channels"):
+        stream.step(torch.zeros(2, 4, 32, 48, dtype=torch.float64, device=DEVICE))
+
+    torch.testing.assert_close(stream.step(frame), expected)
+
+
 def test_frame_that_is_not_finite_is_refused_before_it_corrupts_the_memory() -> None:
     stream = Stream(build(head="tma", memory_length=1))
     frame = video(1)[:, 0]

@@ -30,6 +30,22 @@ def test_each_frame_has_its_own_confusion_matrix() -> None:
     assert confusions.tolist() == [[[1, 0], [0, 0]], [[0, 0], [1, 0]]]
 
 
+@pytest.mark.parametrize("value", [2, -1])
+def test_prediction_of_no_class_is_refused_with_its_value(value: int) -> None:
+    labels = torch.tensor([[[0, 1, 1]]], dtype=torch.uint8)
+
+    with pytest.raises(ValueError, match=f"class {value} is not one of the classes 0 to 1"):
+        metrics.frame_confusions(torch.tensor([[[0, value, 1]]]), labels, num_classes=2)
+
+
+def test_prediction_of_no_class_on_an_unlabelled_pixel_does_not_count() -> None:
+    labels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+
+    confusions = metrics.frame_confusions(torch.tensor([[[0, 7]]]), labels, num_classes=2)
+
+    assert confusions.tolist() == [[[1, 0], [0, 0]]]
+
+
 def test_iou_is_intersection_over_union() -> None:
     assert metrics.iou_per_class(HAND) == pytest.approx([2 / 4, 4 / 6])
 

@@ -10,6 +10,7 @@ from tests.conftest import TINY_MEMORY, save_weights, tiny
 from tests.vss.training.test_loop import run
 from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
+from vss.models.layers import resize
 from vss.models.segmenter import build_model
 from vss.training.distillation import distillation_loss, load_teacher, teacher_logits
 from vss.trial_config import TrialConfig, parse_settings
@@ -36,6 +37,38 @@ def test_temperature_softens_and_scales_back() -> None:
     share = 1 / (1 + math.exp(-2.0))
     first, second = math.log(1 + math.exp(-1.0)), math.log(1 + math.exp(1.0))
     assert loss.item() == pytest.approx(4 * (share * first + (1 - share) * second))
+
+
+def test_loss_is_exact_in_double_precision() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, target = torch.randn(2, 2, 5, 4, 6, dtype=torch.float64, generator=generator)
+    labels = torch.randint(5, (2, 4, 6), generator=generator)
+
+    loss = distillation_loss(logits, target, labels, 3.0)
+
+    log_student = torch.log_softmax(logits / 3, dim=1)
+    expected = -9 * (torch.softmax(target / 3, dim=1) * log_student).sum(dim=1).mean()
+    assert loss.dtype == torch.float64
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_bfloat16_logits_are_compared_in_single_precision() -> None:
+    logits, target = torch.randn(2, 1, 3, 2, 2).bfloat16()
+    labels = torch.zeros(1, 4, 4, dtype=torch.int64)
+
+    loss = distillation_loss(logits, target, labels, 1.0)
+
+    assert torch.equal(loss, distillation_loss(logits.float(), target.float(), labels, 1.0))
+
+
+def test_logits_are_compared_at_the_size_of_the_labels() -> None:
+    logits, target = torch.randn(1, 3, 2, 2), torch.randn(1, 3, 4, 4)
+    labels = torch.zeros(1, 8, 8, dtype=torch.int64)
+
+    loss = distillation_loss(logits, target, labels, 1.0)
+
+    resized = (resize(each, (8, 8)) for each in (logits, target))
+    assert torch.equal(loss, distillation_loss(*resized, labels, 1.0))
 
 
 def test_unlabelled_pixels_teach_nothing() -> None:

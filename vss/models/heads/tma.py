@@ -73,11 +73,12 @@ class TemporalMemory(nn.Module):
 
         Returns:
             if slots share their projections, keys and values ready to be read: (N, K, HW) and
-            (N, V, HW), or P tokens instead of HW; else stage 5, (N, C5, H, W).
+            (N, V, HW), or P tokens instead of HW, with an empty map (N, 0, H, W) that tells the
+            size of the frame; else stage 5, (N, C5, H, W).
         """
         if not self.share_slots:
             return (features.stage5,)
-        return self._entries(features.stage5, slot=0)
+        return (*self._entries(features.stage5, slot=0), features.stage5[:, :0])
 
     def forward(self, current: Tensor, memory: tuple[Tensor, ...]) -> Tensor:
         """Read the memory for each pixel of the current frame.
@@ -92,11 +93,13 @@ class TemporalMemory(nn.Module):
         Raises:
             ValueError: if the memory has the wrong number of frames, or frames of the wrong size.
         """
-        check_memory(memory[0], self.memory_slots, None if self.share_slots else current)
-        slots = list(zip(*(kept.unbind(dim=1) for kept in memory), strict=True))
-        if not self.share_slots:
-            slots = [self._entries(x, slot) for slot, (x,) in enumerate(slots)]
-        keys, values = zip(*slots, strict=True)
+        *entries, frames = memory
+        check_memory(frames, self.memory_slots, current)
+        if self.share_slots:
+            keys, values = (kept.unbind(dim=1) for kept in entries)
+        else:
+            slots = [self._entries(x, slot) for slot, x in enumerate(frames.unbind(dim=1))]
+            keys, values = zip(*slots, strict=True)
         query = self._add_position(self.query_key(current))
         context = self._read(query.flatten(2), keys, values).unflatten(2, query.shape[-2:])
         return self.bottleneck(torch.cat([self.query_value(current), context], dim=1))

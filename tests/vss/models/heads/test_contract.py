@@ -110,6 +110,21 @@ def test_memory_of_the_wrong_length_or_size_is_refused() -> None:
             run(head, current, other, 2)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, row in catalog.HEADS.items() if "share_slots" in row.options]
+)
+@pytest.mark.parametrize("size", [(5, 9), (9, 7)])
+def test_shared_slots_refuse_a_memory_of_another_size(name: str, size: tuple[int, int]) -> None:
+    """Even as many pixels, or as many tokens, of another map are no memory of this one."""
+    head = build(name, 2, share_slots=True).eval()
+    current, _ = inputs(2, (7, 9), 1)
+    _, other = inputs(2, size, 1)
+    past = f"{size[0]}x{size[1]}"
+
+    with pytest.raises(ValueError, match=f"memory frames are {past}, the current frame is 7x9"):
+        run(head, current, other, 2)
+
+
 def test_shared_slots_ignore_the_order_of_frames() -> None:
     head = build("tma", 2, share_slots=True).eval()
     current, memory = inputs(2, (7, 9), 1)
@@ -146,8 +161,8 @@ def test_position_code_lets_an_unreadable_pixel_read_its_own_place() -> None:
     head.read.bottleneck.register_forward_pre_hook(lambda _, args: read_maps.append(args[0]))  # type: ignore[union-attr,operator]
     blank = Features(*(torch.zeros(1, width, 7, 9, device=DEVICE) for width in (12, 16)))
     value = torch.randn(1, 1, 8, 7 * 9, device=DEVICE)
-    key = head.remember(blank)[0][:, None]  # type: ignore[operator]
+    key, _, size = (kept[:, None] for kept in head.remember(blank))  # type: ignore[operator]
 
-    head(blank, (key, value))
+    head(blank, (key, value, size))
 
     torch.testing.assert_close(read_maps[0][:, 8:].flatten(2), value[:, 0], atol=1e-3, rtol=0)
