@@ -122,6 +122,9 @@ class ExperimentRecord:
         published: cell -> figures that others printed, by another protocol: `miou` (a fraction)
             and `train_seconds`, where they gave them.
         margin_points: the difference in points of mIoU that does not matter; None if not stated.
+        looks: the number of seeds at each planned look; empty if a single look is planned.
+        look: the look that the trials belong to, from 1.
+        interim: why the verdicts are not final; None if they are.
     """
 
     name: str
@@ -136,6 +139,9 @@ class ExperimentRecord:
     colours: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     margin_points: float | None = None
+    looks: Sequence[int] = ()
+    look: int = 1
+    interim: str | None = None
 
     @property
     def finished(self) -> list[RunRecord]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.analysis.inference import half_widths
-from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT, read_verdict
+from reports.analysis.inference import CONFIDENCE, half_widths
+from reports.analysis.verdict import INTERIM, NO_VERDICT, SEEDS_FOR_A_VERDICT, read_verdict
 
 Numbers = NDArray[np.float64]
 
@@ -55,8 +55,8 @@ class Difference:
 
     Attributes:
         mean: NaN if it cannot be estimated.
-        low, high: the ends of its 95 % interval, which holds for its whole family at once; NaN if
-            no source of variation is known.
+        low, high: the ends of its interval, which holds for its whole family and, where looks are
+            planned, for all looks at 95 %; NaN if no source of variation is known.
         deviation: standard deviation of its error.
         seeds: how many seeds some pair of its cells shares.
         covers: the sources of variation that the interval accounts for, `SEEDS` or `TEST_SET`.
@@ -75,7 +75,7 @@ class Comparison:
     """One contrast, judged as one of a family.
 
     Attributes:
-        verdict: read off the interval, see `verdict.py`.
+        verdict: read off the interval, see `verdict.py`; "interim" while it may still change.
         family: how many contrasts were judged together, itself included.
     """
 
@@ -85,7 +85,11 @@ class Comparison:
 
 
 def judge_family(
-    estimates: Sequence[Estimate], errors: Numbers, margin: float | None = None
+    estimates: Sequence[Estimate],
+    errors: Numbers,
+    margin: float | None = None,
+    confidence: float = CONFIDENCE,
+    is_interim: bool = False,
 ) -> list[Comparison]:
     """Judge contrasts together.
 
@@ -95,11 +99,13 @@ def judge_family(
         estimates: J of them.
         errors: (D, J) their drawn errors.
         margin: the difference that does not matter, in the unit of the metric, or None.
+        confidence: of the family.
+        is_interim: trials are missing that may change the verdicts.
     """
     if not estimates:
         return []
     judged = [estimate.can_be_judged for estimate in estimates]
-    halves, deviations = half_widths(errors, np.array(judged))
+    halves, deviations = half_widths(errors, np.array(judged), confidence)
     comparisons = []
     for estimate, is_judged, half, deviation in zip(
         estimates, judged, halves.tolist(), deviations.tolist(), strict=True
@@ -107,7 +113,9 @@ def judge_family(
         if not estimate.covers or math.isnan(estimate.mean):
             half = deviation = math.nan
         low, high = estimate.mean - half, estimate.mean + half
-        verdict = read_verdict(low, high, margin) if is_judged else NO_VERDICT
+        verdict = NO_VERDICT
+        if is_judged:
+            verdict = INTERIM if is_interim else read_verdict(low, high, margin)
         difference = Difference(
             estimate.mean, low, high, deviation, estimate.seeds, estimate.covers
         )

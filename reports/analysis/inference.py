@@ -83,13 +83,24 @@ def draw_test_set_errors(
     error: TestSetError, weights: Numbers, rng: np.random.Generator, draws: int
 ) -> Numbers:
     """Draw the errors of weighted sums over test sets, (D, J), as the module describes."""
+    deviation, normal, chi_square = draw_normal_and_chi_square(error, weights, rng, draws)
+    return np.asarray(deviation * normal / np.sqrt(chi_square))
+
+
+def draw_normal_and_chi_square(
+    error: TestSetError, weights: Numbers, rng: np.random.Generator, draws: int
+) -> tuple[Numbers, Numbers, Numbers]:
+    """Return (J,) deviations, and the (D, J) normal and chi-square numbers of the module's text.
+
+    The chi-square numbers are already divided by their freedom.
+    """
     covariance = weights @ error.covariance @ weights.T
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
     scale = np.where(deviation > 0, deviation, 1)
     correlation = covariance / np.outer(scale, scale)
     normal = _correlated(correlation, rng, draws)
     chi_square = _chi_square_ratio(_correlated(correlation**2, rng, draws), error.freedom)
-    return np.asarray(deviation * normal / np.sqrt(chi_square))
+    return deviation, normal, chi_square
 
 
 def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
@@ -107,21 +118,24 @@ def _chi_square_ratio(normal: Numbers, freedom: float) -> Numbers:
     return np.asarray(np.interp(normal, grid, ratios))
 
 
-def half_widths(errors: Numbers, judged: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
+def half_widths(
+    errors: Numbers, judged: NDArray[np.bool_], confidence: float = CONFIDENCE
+) -> tuple[Numbers, Numbers]:
     """Return (J,) half widths of the intervals and (J,) deviations.
 
     Args:
         errors: (D, J) draws.
         judged: (J,) the comparisons that make up the family; the others get an interval of their
             own.
+        confidence: of the family, higher where a study is looked at several times.
     """
     sizes = np.abs(errors)
     deviations = np.quantile(sizes, _ONE_DEVIATION, axis=0)
-    widths = np.quantile(sizes, CONFIDENCE, axis=0)
+    widths = np.quantile(sizes, confidence, axis=0)
     family = judged & (deviations > 0)
     if family.any():
         largest = (sizes[:, family] / deviations[family]).max(axis=1)
-        widths[family] = np.quantile(largest, CONFIDENCE) * deviations[family]
+        widths[family] = np.quantile(largest, confidence) * deviations[family]
     return widths, deviations
 
 

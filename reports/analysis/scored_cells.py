@@ -16,7 +16,7 @@ from reports.analysis.comparison import (
     Estimate,
     judge_family,
 )
-from reports.analysis.inference import Errors, TestSetError, number_of_draws
+from reports.analysis.inference import CONFIDENCE, Errors, TestSetError, number_of_draws
 from reports.analysis.seed_model import fit_means, sample_seed_errors
 
 Numbers = NDArray[np.float64]
@@ -79,11 +79,18 @@ class ScoredCells:
         """Return the contrast of a cell with another one."""
         return Contrast({cell: 1.0, other: -1.0}, len(self.shared_seeds(cell, other)))
 
-    def judge(self, contrasts: Sequence[Contrast], margin: float | None = None) -> list[Comparison]:
+    def judge(
+        self,
+        contrasts: Sequence[Contrast],
+        margin: float | None = None,
+        confidence: float = CONFIDENCE,
+        is_interim: bool = False,
+    ) -> list[Comparison]:
         """Judge contrasts as one family; `margin` is in the unit of the scores."""
         if not contrasts:
             return []
-        return judge_family(self.estimate(contrasts), self.draw(contrasts), margin)
+        estimates, errors = self.estimate(contrasts), self.draw(contrasts)
+        return judge_family(estimates, errors, margin, confidence, is_interim)
 
     def estimate(self, contrasts: Sequence[Contrast]) -> list[Estimate]:
         """Estimate contrasts of cells that have a score."""

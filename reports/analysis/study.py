@@ -13,7 +13,8 @@ import numpy as np
 
 from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, mean_over_classes
 from reports.analysis.comparison import Comparison, Contrast, judge_family
-from reports.analysis.inference import number_of_draws
+from reports.analysis.inference import CONFIDENCE, number_of_draws
+from reports.analysis.looks import confidence_of_a_look
 from reports.analysis.scored_cells import ScoredCells
 from reports.records import ExperimentRecord, RunRecord
 
@@ -65,6 +66,26 @@ class Study:
         return None if points is None else points / 100
 
     @cached_property
+    def confidence(self) -> float:
+        """The confidence of every family: above 95 % where several looks are planned.
+
+        The comparisons with the baseline decide it for all families.
+        """
+        scored, looks = self.scored, self.record.looks
+        variances = np.array(list(scored.variances.values()))
+        if len(looks) < 2 or len(variances) < 2 or np.isnan(variances).any():
+            return 1 - (1 - CONFIDENCE) / max(1, len(looks))
+        base = self.record.baseline if self.record.baseline in scored.cells else scored.cells[0]
+        pairs = [scored.pair(cell, base) for cell in scored.cells if cell != base]
+        return confidence_of_a_look(
+            looks,
+            variances,
+            scored.errors.over_test_sets,
+            scored.weights(pairs),
+            np.random.default_rng(0),
+        )
+
+    @cached_property
     def scored(self) -> ScoredCells:
         """The scores of all cells, and their joint errors."""
         return self._score_cells(self._score, self._draw_score if self.metric == "miou" else None)
@@ -92,7 +113,8 @@ class Study:
 
     def judge(self, contrasts: Sequence[Contrast]) -> list[Comparison]:
         """Judge contrasts of cells that have a score as one family."""
-        return self.scored.judge(contrasts, self.margin)
+        is_interim = self.record.interim is not None
+        return self.scored.judge(contrasts, self.margin, self.confidence, is_interim)
 
     def _score_cells(
         self, score: Callable[[RunRecord], float], draw: Callable[[RunRecord], Numbers] | None
@@ -164,7 +186,11 @@ def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
     draws = number_of_draws(len(keys), min(map(len, drawn)))
     errors = np.concatenate([part[:draws] for part in drawn], axis=1)
     by_cell: dict[str, dict[str, Comparison]] = {}
-    for (cell, name), comparison in zip(keys, judge_family(estimates, errors), strict=True):
+    is_interim = study.record.interim is not None
+    comparisons = judge_family(
+        estimates, errors, confidence=study.confidence, is_interim=is_interim
+    )
+    for (cell, name), comparison in zip(keys, comparisons, strict=True):
         by_cell.setdefault(cell, {})[name] = comparison
     return by_cell
 

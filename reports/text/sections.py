@@ -39,10 +39,26 @@ def write_accuracy(page: Page) -> str:
     parts = (
         "## Accuracy against latency",
         markdown_table(page.rows, report_columns(page.rows)),
+        _look_note(page.study),
         _reading(page),
         _selection_note(page.record),
     )
     return "\n\n".join(part for part in parts if part)
+
+
+def _look_note(study: Study) -> str:
+    """Name the look and whether the verdicts are final; nothing if both are plain."""
+    record = study.record
+    sentences = []
+    if record.looks:
+        sentences.append(
+            f"Look {record.look} of {len(record.looks)}, {record.looks[record.look - 1]} of at "
+            f"most {record.looks[-1]} seeds: each interval holds at {100 * study.confidence:.1f} "
+            "%, so that all looks together keep 95 %."
+        )
+    if record.interim is not None:
+        sentences.append(f"**Interim**, without verdicts: {escape(record.interim)}.")
+    return " ".join(sentences)
 
 
 def _reading(page: Page) -> str:

@@ -1,0 +1,134 @@
+"""Compare ways to share 5 % of false verdicts among four looks: `python benchmarks/looks.py`.
+
+Studies of 1, 3 and 10 cells against a baseline are simulated on linearised scores, looked at after
+3, 5, 7 and 10 seeds; the test set makes up 5, 50 or 95 % of the variance of a difference of five
+seeds. At each look the intervals are those of the report. The ways differ in the level of a look:
+
+- none: 5 % at every look, as if it were the only one;
+- even: 5 % over the number of looks;
+- simulated: from the joint distribution over the looks, as `reports/analysis/looks.py` does, which
+  reports use; its mean over the first studies, in which it hardly differs.
+
+False verdicts: studies with at least one, at any look, none of the cells differing. Power: cells
+that are separated by the last look, where every cell differs by what 10 seeds alone would separate
+in 80 % of cases. Saved: the share of trainings that are spared because all cells are separated
+before the last look; "fixed" is the number of seeds that gives the same power without looks.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.analysis.inference import TestSetError, draw_test_set_errors
+from reports.analysis.looks import confidence_of_a_look
+from reports.analysis.seed_model import sample_seed_errors
+
+Numbers = NDArray[np.float64]
+
+STUDIES, DRAWS, CHAINS = 1000, 2000, 8
+LEVELS = 40  # studies whose simulated level is averaged
+LOOKS = (3, 5, 7, 10)
+BLOCKS = 24  # of the test set, as CamVid has them
+ERROR, POWER = 0.05, 0.8
+
+
+@dataclass(frozen=True)
+class Studies:
+    """Simulated studies at every look. Shapes: L looks, B studies, J comparisons, D draws.
+
+    Attributes:
+        estimates: (L, B, J) of differences that are 0.
+        deviations: (L, B, J) of their errors.
+        largest: (L, D, B) sorted draws of the largest error, in deviations.
+        levels: way -> its level at a look.
+    """
+
+    estimates: Numbers
+    deviations: Numbers
+    largest: Numbers
+    levels: Mapping[str, float]
+
+    def tails(self, difference: float) -> Numbers:
+        """Return the (L, B, J) tail probabilities where every cell differs by `difference`."""
+        sizes = np.abs(self.estimates + difference) / self.deviations
+        tails = np.empty_like(sizes)
+        for look, study in np.ndindex(sizes.shape[:2]):
+            below = np.searchsorted(self.largest[look][:, study], sizes[look, study])
+            tails[look, study] = 1 - below / self.largest.shape[1]
+        return tails
+
+    def separable_difference(self) -> float:
+        """Return the difference that the last look alone separates in 80 % of cases."""
+        critical = np.quantile(self.largest[-1], 1 - ERROR, axis=0)[:, None]
+        reach = critical * self.deviations[-1] - self.estimates[-1]
+        return float(np.quantile(reach, POWER))
+
+
+def main() -> None:
+    """Simulate every scenario and print the table."""
+    start = time.perf_counter()
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {STUDIES:,} studies each, {os.cpu_count()} cores\n")
+    print("| cells | test set | looks | level | false, % | power, % | seeds | saved, % | fixed |")
+    print("|--:|--:|---|--:|--:|--:|--:|--:|--:|")
+    for comparisons in (1, 3, 10):
+        for share in (0.05, 0.5, 0.95):
+            studies = simulate(comparisons, share, np.random.default_rng(0))
+            for row in measure(studies):
+                print(f"| {comparisons} | {share:.0%} | {row}", flush=True)
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studies:
+    """Simulate studies without a difference, with equal deviations of all cells."""
+    cells, seeds = comparisons + 1, LOOKS[-1]
+    test_variance = share / (1 - share) / 5  # of a cell; a training has 1
+    scores = rng.normal(size=(STUDIES, cells, seeds))
+    test_errors = rng.normal(size=(STUDIES, cells)) * np.sqrt(test_variance)
+    blocks = rng.normal(size=(STUDIES, BLOCKS - 1, cells)) * np.sqrt(test_variance)
+    covariances = np.einsum("bmk,bml->bkl", blocks, blocks) / (BLOCKS - 1)
+    over_test_sets = [TestSetError(covariance, BLOCKS - 1) for covariance in covariances]
+    weights = np.hstack([-np.ones((comparisons, 1)), np.eye(comparisons)])
+    fixed = np.stack([draw_test_set_errors(e, weights, rng, DRAWS) for e in over_test_sets], axis=1)
+    estimates, deviations, largest, confidences = [], [], [], []
+    for look in LOOKS:
+        fit = sample_seed_errors(scores[:, :, :look], DRAWS, rng, CHAINS)
+        sizes = np.abs(fit.errors[:DRAWS] @ weights.T + fixed)
+        deviation = np.quantile(sizes, 0.6827, axis=0)
+        largest.append(np.sort((sizes / deviation).max(axis=2), axis=0))
+        deviations.append(deviation)
+        estimates.append((scores[:, :, :look].mean(axis=2) + test_errors) @ weights.T)
+        confidences += [
+            confidence_of_a_look(LOOKS, fit.variances[study], over_test_sets[study], weights, rng)
+            for study in range(LEVELS)
+        ]
+    levels = {"none": ERROR, "even": ERROR / len(LOOKS), "simulated": 1 - np.mean(confidences)}
+    return Studies(np.stack(estimates), np.stack(deviations), np.stack(largest), levels)
+
+
+def measure(studies: Studies) -> list[str]:
+    """Return the row of each way to share the error."""
+    none, some = studies.tails(0.0), studies.tails(studies.separable_difference())
+    fixed_power = [float((tails < ERROR).mean()) for tails in some]
+    rows = []
+    for name, level in studies.levels.items():
+        false = (none < level).any(axis=(0, 2)).mean()
+        separated = np.logical_or.accumulate(some < level, axis=0)
+        power = float(separated[-1].mean())
+        is_over = separated.all(axis=2)  # (L, B)
+        last = np.where(is_over.any(axis=0), is_over.argmax(axis=0), len(LOOKS) - 1)
+        seeds = float(np.array(LOOKS)[last].mean())
+        fixed = float(np.interp(power, fixed_power, LOOKS))
+        rows.append(
+            f"{name} | {level:.4f} | {100 * false:.1f} | {100 * power:.1f} | {seeds:.1f} | "
+            f"{100 * (1 - seeds / LOOKS[-1]):.0f} | {fixed:.1f} |"
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    main()
