@@ -6,8 +6,11 @@ their own.
 
 The effect of a value is fitted by least squares to the matched cells, score = context + value,
 where the cells of a context differ in this setting alone. Where every context has every value, it
-is the mean over contexts. Plain means reverse the order of values where contexts are unbalanced: a
-value that only a strong context has would look better than one that beats it side by side.
+is the mean over contexts. Plain means of pairs with the reference reverse orders more often where
+contexts are unbalanced: a value that only a context of large effects has looks better than one that
+beats it side by side. No single number a value can keep all orders (1 may beat 2 in one context, 2
+beat 4 in another, 4 beat 1 in a third): two values that the fit ranks against all of their pairs
+are compared by these pairs, as an effect of their own.
 
 Shapes: P pairs of cells, V values.
 """
@@ -15,19 +18,20 @@ Shapes: P pairs of cells, V values.
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.comparison import Comparison, Contrast
-from reports.analysis.factors import find_factors
-from reports.analysis.matching import CellIndex, as_text
+from reports.analysis.factors.lines import find_factors
+from reports.analysis.factors.matching import CellIndex, as_text
 from reports.analysis.study import Study
 from reports.analysis.verdict import is_separable
 
 Weights = Mapping[str, float]  # cell -> weight
 Numbers = NDArray[np.float64]
+Node = TypeVar("Node", str, int)
 
 _NOTHING = 1e-9  # a weight that only rounding leaves
 
@@ -88,7 +92,8 @@ def estimate_effects(study: Study, interactions: Sequence[Interaction] = ()) -> 
         pairs = _pairs(index, setting, values)
         partners = _partners(setting, interactions)
         for context, some in _split(index, pairs, partners):
-            for place, reference, weights, direct in _fit(some, len(values)):
+            for place, reference, weights in _fit(some, len(values), study.scored.means):
+                direct = [pair.cells for pair in some if pair.places == (place, reference)]
                 effects.append((setting, values[place], values[reference], direct, context))
                 contrasts.append(_contrast(study, weights, some))
     return [
@@ -119,27 +124,31 @@ def estimate_interactions(study: Study) -> list[Interaction]:
     """
     index = CellIndex(study)
     factors = find_factors(study.record)
-    interactions = []
+    interactions = {}
     for one, two in itertools.combinations(factors, 2):
         for values in itertools.product(
             itertools.combinations(factors[one], 2), itertools.combinations(factors[two], 2)
         ):
             changed = (one, two, as_text(values[0][1]), as_text(values[1][1]))
-            if changed in (earlier for earlier, *_ in interactions):
+            if changed in interactions:
                 continue
             if squares := _squares(index, (one, *values[0]), (two, *values[1])):
-                interactions.append((changed, (one, two), values, _mean(study, squares)))
-    comparisons = study.judge([contrast for *_, contrast in interactions])
+                interactions[changed] = ((one, two), values, _mean(study, squares))
+    comparisons = study.judge([contrast for *_, contrast in interactions.values()])
     return [
         Interaction(settings, values, comparison)
-        for (_, settings, values, _), comparison in zip(interactions, comparisons, strict=True)
+        for (settings, values, _), comparison in zip(
+            interactions.values(), comparisons, strict=True
+        )
     ]
 
 
 def _partners(setting: str, interactions: Sequence[Interaction]) -> list[str]:
     """Return the settings that clearly interact with a setting."""
     clear = [each.settings for each in interactions if is_separable(each.comparison.verdict)]
-    return list(dict.fromkeys(o for names in clear if setting in names for o in names if o != setting))
+    return list(
+        dict.fromkeys(o for names in clear if setting in names for o in names if o != setting)
+    )
 
 
 def _split(
@@ -165,27 +174,43 @@ def _pairs(index: CellIndex, setting: str, values: Sequence[Any]) -> list[_Pair]
 
 
 def _fit(
-    pairs: Sequence[_Pair], values: int
-) -> list[tuple[int, int, Numbers, list[tuple[str, str]]]]:
+    pairs: Sequence[_Pair], values: int, means: Mapping[str, float]
+) -> list[tuple[int, int, Numbers]]:
     """Fit the values that pairs connect, each group of them against its first.
 
     Returns:
-        place of the value and of its reference, (P,) weights of the pairs, and the pairs of both.
+        place of the value and of its reference, and the (P,) weights of the pairs.
     """
-    sizes = _context_sizes(pairs)
+    solved = _solve(pairs, values)
+    differences = np.array([means[pair.cells[0]] - means[pair.cells[1]] for pair in pairs])
+    fits = []
+    for group in _connect([pair.places for pair in pairs]):
+        reference = min(group)
+        for early, late in itertools.combinations(sorted(group), 2):
+            fitted = solved[late] - solved[early]
+            is_direct = np.array([pair.places == (late, early) for pair in pairs])
+            if _is_reversed(float(fitted @ differences), differences[is_direct]):
+                fits.append((late, early, is_direct / is_direct.sum()))
+            elif early == reference:
+                fits.append((late, early, fitted))
+    return sorted(fits, key=lambda fit: (fit[1], fit[0]))
+
+
+def _is_reversed(fitted: float, differences: Numbers) -> bool:
+    """Tell whether all pairs of two values agree, and the fit says the opposite."""
+    signs = set(np.sign(differences).tolist())
+    return len(signs) == 1 and fitted * signs.pop() < 0
+
+
+def _solve(pairs: Sequence[_Pair], values: int) -> Numbers:
+    """Return (V, P): the fitted values as weighted sums of the differences of pairs."""
+    sizes = np.array(_context_sizes(pairs), dtype=np.float64)
     incidence = np.zeros((len(pairs), values))
     for row, pair in zip(incidence, pairs, strict=True):
         row[list(pair.places)] = 1, -1
     # Pairs in a context of k cells are worth 1 / k: that is least squares on the cells.
-    weighted = incidence / np.array(sizes, dtype=np.float64).reshape(-1, 1)
-    solved = np.linalg.pinv(incidence.T @ weighted, hermitian=True) @ weighted.T  # (V, P)
-    fits = []
-    for group in _connect([pair.places for pair in pairs]):
-        reference, *others = sorted(group)
-        for place in others:
-            direct = [pair.cells for pair in pairs if pair.places == (place, reference)]
-            fits.append((place, reference, solved[place] - solved[reference], direct))
-    return sorted(fits, key=lambda fit: (fit[1], fit[0]))
+    weighted = incidence / sizes[:, None]
+    return np.asarray(np.linalg.pinv(incidence.T @ weighted, hermitian=True) @ weighted.T)
 
 
 def _context_sizes(pairs: Sequence[_Pair]) -> list[int]:
@@ -194,7 +219,7 @@ def _context_sizes(pairs: Sequence[_Pair]) -> list[int]:
     return [size[pair.cells[0]] for pair in pairs]
 
 
-def _connect[Node: (str, int)](links: Sequence[tuple[Node, Node]]) -> list[set[Node]]:
+def _connect(links: Sequence[tuple[Node, Node]]) -> list[set[Node]]:
     """Return the groups of nodes that links connect."""
     groups: list[set[Node]] = []
     for link in links:

@@ -9,9 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.analysis.matching import CHOICES, NOT_FACTORS, CellIndex, as_text, settings_by_cell
+from reports.analysis.factors.matching import (
+    CHOICES,
+    NOT_FACTORS,
+    CellIndex,
+    as_text,
+    settings_by_cell,
+)
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
+
 
 @dataclass(frozen=True)
 class FactorLines:
