@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from reports.analysis.comparison import Comparison
+from reports.analysis.comparison import TEST_SET, Comparison
 from reports.analysis.factors.effects import Effect, Interaction, find_isolated_values
 from reports.analysis.factors.lines import find_factor_lines
 from reports.figures.factor import draw_factor
@@ -75,7 +75,7 @@ def _effect_table(effects: Sequence[Effect]) -> str:
         "setting": _effect,
         "pairs": lambda effect: str(len(effect.pairs)),
         "mIoU, points": lambda effect: _points(effect.comparison),
-        "95 % interval": lambda effect: _interval(effect.comparison),
+        _heading([effect.comparison for effect in effects]): lambda e: _interval(e.comparison),
         "verdict": lambda effect: effect.comparison.verdict,
     }
     return markdown_table(effects, columns)
@@ -85,7 +85,7 @@ def _interaction_table(interactions: Sequence[Interaction]) -> str:
     columns: dict[str, Callable[[Interaction], str]] = {
         "settings": _interaction,
         "mIoU, points": lambda interaction: _points(interaction.comparison),
-        "95 % interval": lambda interaction: _interval(interaction.comparison),
+        _heading([each.comparison for each in interactions]): lambda i: _interval(i.comparison),
         "verdict": lambda interaction: interaction.comparison.verdict,
     }
     return markdown_table(interactions, columns)
@@ -113,6 +113,15 @@ def _points(comparison: Comparison) -> str:
 def _interval(comparison: Comparison) -> str:
     difference = comparison.difference
     return interval(100 * difference.low, 100 * difference.high)
+
+
+def _heading(comparisons: Sequence[Comparison]) -> str:
+    """Name the intervals, and whether any of them leaves out other seeds."""
+    covers = {c.difference.covers for c in comparisons if not math.isnan(c.difference.low)}
+    if covers == {(TEST_SET,)}:
+        return f"95 % interval, {TEST_SET} only"
+    some = f" ({TEST_SET} only for one seed)" if (TEST_SET,) in covers else ""
+    return f"95 % interval{some}"
 
 
 def _plots(page: Page) -> list[str]:
