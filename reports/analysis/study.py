@@ -16,7 +16,7 @@ from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, mean_over_class
 from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
 from reports.analysis.looks import confidence_of_a_look
-from reports.analysis.scored_cells import ScoredCells
+from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
 from reports.records import ExperimentRecord, RunRecord
 
 _ROUNDING = 1e-12  # of a score: smaller differences are none
@@ -30,15 +30,21 @@ class Study:
         record: the experiment.
         metric: the score that is compared; resampled over test sets if it is `miou`.
         draws: the number of test sets drawn.
+        error_draws: the number of joint errors drawn.
     """
 
     def __init__(
-        self, record: ExperimentRecord, metric: str = "miou", draws: int | None = None
+        self,
+        record: ExperimentRecord,
+        metric: str = "miou",
+        draws: int | None = None,
+        error_draws: int = ERROR_DRAWS,
     ) -> None:
         self.record = record
         self.metric = metric
         many = len(record.finished) > MANY_TRIALS
         self.draws = draws or (DRAWS // 10 if many else DRAWS)
+        self.error_draws = error_draws
         self._runs = {
             cell: {run.seed: run for run in record.finished if run.cell == cell}
             for cell in record.cells
@@ -123,6 +129,13 @@ class Study:
         """The cells that have a score, the best first."""
         return sorted(self.scored.cells, key=lambda cell: -self.scored.means[cell])
 
+    def equal_to(self, cell: str) -> list[str]:
+        """Return the cells with the same mean, itself included."""
+        means = self.scored.means
+        return [
+            other for other in means if math.isclose(means[other], means[cell], rel_tol=_ROUNDING)
+        ]
+
     @cached_property
     def all_pairs(self) -> Mapping[frozenset[str], Comparison]:
         """Every two cells with a score as one family: the one that ranks first less the other."""
@@ -147,7 +160,7 @@ class Study:
                 for cell, by_seed in scores.items()
             ]
             over_test_sets = self.test_sets.error(np.stack(drawn_means))
-        return ScoredCells(scores, base in scores, over_test_sets)
+        return ScoredCells(scores, base in scores, over_test_sets, self.error_draws)
 
     def _score(self, run: RunRecord) -> float:
         return run.metrics.get(self.metric, math.nan)

@@ -5,6 +5,7 @@ settings without a verdict, a score or a latency are mentioned at once. Cells ar
 means that are compared, adjusted for missing trials.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 from reports.analysis.comparison import Comparison
@@ -69,10 +70,11 @@ def _best(study: Study) -> str:
     if best_two is None:
         return f"Only {bold(cells[0])} has a score: {_score(study, cells[0])}."
     best, second, comparison = best_two
-    if comparison.difference.mean == 0:
-        return _tie(study, best, comparison)
+    tied = study.equal_to(best)
+    if len(tied) > 1:
+        return _tie(study, tied, comparison)
     beginning = f"{bold(best)} scores highest with {_score(study, best)}"
-    if comparison.difference.mean != comparison.difference.mean:
+    if math.isnan(comparison.difference.mean):
         return (
             f"{beginning}. The runner-up, {bold(second)} with {_score(study, second)}, shares no "
             "seed with it, so the two are not compared."
@@ -93,22 +95,17 @@ def _relation(verdict: str) -> str:
     return f"and is separable, {limit} points, from" if limit else "and is separable from"
 
 
-def _tie(study: Study, best: str, comparison: Comparison) -> str:
-    """Name all cells with the highest mean, and what the comparison of the first two shows."""
-    cells = [
-        cell
-        for cell in study.scored.cells
-        if cell == best or study.all_pairs[frozenset((best, cell))].difference.mean == 0
-    ]
-    names = join([bold(cell) for cell in sorted(cells, key=lambda c: c != best)])
-    if comparison.verdict == INTERIM or not is_verdict(comparison.verdict):
-        relation = f"there is no verdict: {_reason(comparison)}"
-    elif is_equivalent(comparison.verdict) and len(cells) == 2:
-        relation = f"they are {comparison.verdict} points"
-    else:
-        relation = "they are not separable"
-    width = f" ({points(comparison.difference)})" if len(cells) == 2 else ""
-    return f"{names} tie for the highest score, {_score(study, best)}; {relation}{width}."
+def _tie(study: Study, cells: Sequence[str], comparison: Comparison) -> str:
+    """Name all cells with the highest mean; if there are two, say what comparing them shows."""
+    score = f"{percent(study.scored.means[cells[0]])} % mIoU"
+    beginning = f"{join([bold(cell) for cell in cells])} tie for the highest score, {score}"
+    if len(cells) > 2:
+        return f"{beginning}."
+    if not is_verdict(comparison.verdict):
+        return f"{beginning}; there is no verdict: {_reason(comparison)}."
+    verdict = comparison.verdict
+    relation = f"{verdict} points" if is_equivalent(verdict) else verdict
+    return f"{beginning}; they are {relation} ({points(comparison.difference)})."
 
 
 def _reason(comparison: Comparison) -> str:

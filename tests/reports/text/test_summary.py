@@ -156,8 +156,17 @@ def test_rank_and_comparison_rest_on_the_same_seeds() -> None:
 def test_equal_cells_tie() -> None:
     text = answer_to(cell("base", BASE), cell("twin", BASE), cell("low", [0.1, 0.12, 0.13]))
 
-    assert "**base** and **twin** tie for the highest score, 42.00 % mIoU (3 seeds); they" in text
+    assert "**base** and **twin** tie for the highest score, 42.00 % mIoU; they are not" in text
     assert "they are not separable (+0.00 points" in text
+
+
+def test_equal_cells_without_a_common_seed_tie_too() -> None:
+    twin = [replace(run, seed=run.seed + 5) for run in cell("twin", BASE)]
+
+    text = answer_to(cell("base", BASE), twin)
+
+    assert "**base** and **twin** tie for the highest score, 42.00 % mIoU; there is no" in text
+    assert "there is no verdict: they share no seed, and it takes 3." in text
 
 
 @pytest.mark.parametrize(
