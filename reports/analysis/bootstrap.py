@@ -83,6 +83,11 @@ def assign_blocks(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[
     return np.array(numbers, dtype=np.int64)
 
 
+def count_sequences(frames: Sequence[str]) -> int:
+    """Count the sequences that frames come from."""
+    return len({_sequence(frame) for frame in frames})
+
+
 def iou(confusions: Confusions) -> Numbers:
     """(F, K, K) -> (K,) IoU of the summed matrices; NaN for a class in neither."""
     intersection, union = _intersection_and_union(confusions.sum(axis=0, keepdims=True))

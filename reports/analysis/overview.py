@@ -59,6 +59,8 @@ class CellRow:
 
     Attributes:
         score: of the compared metric, over seeds.
+        adjusted_score: its mean, adjusted for the seeds that the cell lacks; differences are those
+            of adjusted scores.
         comparison: with the baseline; None for the baseline itself, and where one of the two has
             no finished trial.
         relative_difference: the difference as a fraction of the baseline's score.
@@ -72,6 +74,7 @@ class CellRow:
     cell: str
     is_baseline: bool
     score: Summary
+    adjusted_score: float
     comparison: Comparison | None
     relative_difference: float
     train_seconds: float
@@ -87,14 +90,14 @@ class CellRow:
 
     @property
     def difference(self) -> float:
-        """The score less the baseline's, over the seeds that both have."""
+        """The adjusted score less the baseline's; NaN if no seeds link the two."""
         if self.comparison is None:
             return 0.0 if self.is_baseline else NAN
         return self.comparison.difference.mean
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the difference, which holds for all cells at once."""
+        """The 95 % interval of the difference, which holds for all judged cells at once."""
         if self.comparison is None:
             return NAN, NAN
         return self.comparison.difference.low, self.comparison.difference.high
@@ -111,8 +114,9 @@ def build_overview(study: Study) -> list[CellRow]:
             cell=cell,
             is_baseline=cell == record.baseline,
             score=scores[cell],
+            adjusted_score=study.scored.means.get(cell, NAN),
             comparison=study.against_baseline.get(cell),
-            relative_difference=relative_change(scores[cell].mean, scores[record.baseline].mean),
+            relative_difference=_relative_difference(study, cell),
             train_seconds=seconds[cell],
             relative_train_seconds=relative_change(seconds[cell], seconds[record.baseline]),
             parameters=_first(run.parameters for run in runs[cell]),
@@ -154,6 +158,15 @@ def group_by_cell(record: ExperimentRecord) -> dict[str, list[RunRecord]]:
 
 def _score(runs: Sequence[RunRecord], metric: str) -> Summary:
     return summarise(run.metrics.get(metric) for run in runs)
+
+
+def _relative_difference(study: Study, cell: str) -> float:
+    """Return the difference as a fraction of the baseline's adjusted score."""
+    base = study.scored.means.get(study.record.baseline, NAN)
+    if cell == study.record.baseline:
+        return relative_change(base, base)
+    comparison = study.against_baseline.get(cell)
+    return comparison.difference.mean / base if comparison is not None and base else NAN
 
 
 def _train_seconds(runs: Sequence[RunRecord]) -> float:

@@ -21,7 +21,7 @@ from reports.analysis.seed_model import fit_means, sample_seed_errors
 
 Numbers = NDArray[np.float64]
 
-_DRAWS = 10_000
+ERROR_DRAWS = 10_000
 _CHAINS = 400
 _ROUNDING = 1e-12
 
@@ -47,7 +47,7 @@ class ScoredCells:
         scores: Mapping[str, Mapping[int, float]],
         has_baseline: bool,
         over_test_sets: TestSetError | None,
-        draws: int = _DRAWS,
+        draws: int = ERROR_DRAWS,
     ) -> None:
         self.cells = list(scores)
         self._scores = scores

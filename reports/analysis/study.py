@@ -8,6 +8,7 @@ every family of contrasts is judged on these draws (`inference.py`).
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, mean_over_class
 from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
 from reports.analysis.looks import confidence_of_a_look
-from reports.analysis.scored_cells import ScoredCells
+from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
 from reports.records import ExperimentRecord, RunRecord
 
+_ROUNDING = 1e-12  # of a score: smaller differences are none
 MANY_TRIALS = 200  # above, fewer test sets are drawn: enough for two digits of a deviation
 
 
@@ -28,15 +30,21 @@ class Study:
         record: the experiment.
         metric: the score that is compared; resampled over test sets if it is `miou`.
         draws: the number of test sets drawn.
+        error_draws: the number of joint errors drawn.
     """
 
     def __init__(
-        self, record: ExperimentRecord, metric: str = "miou", draws: int | None = None
+        self,
+        record: ExperimentRecord,
+        metric: str = "miou",
+        draws: int | None = None,
+        error_draws: int = ERROR_DRAWS,
     ) -> None:
         self.record = record
         self.metric = metric
         many = len(record.finished) > MANY_TRIALS
         self.draws = draws or (DRAWS // 10 if many else DRAWS)
+        self.error_draws = error_draws
         self._runs = {
             cell: {run.seed: run for run in record.finished if run.cell == cell}
             for cell in record.cells
@@ -116,6 +124,25 @@ class Study:
         is_interim = self.record.interim is not None
         return self.scored.judge(contrasts, self.margin, self.confidence, is_interim)
 
+    @cached_property
+    def ranked(self) -> list[str]:
+        """The cells that have a score, the best first."""
+        return sorted(self.scored.cells, key=lambda cell: -self.scored.means[cell])
+
+    def equal_to(self, cell: str) -> list[str]:
+        """Return the cells with the same mean, itself included."""
+        means = self.scored.means
+        return [
+            other for other in means if math.isclose(means[other], means[cell], rel_tol=_ROUNDING)
+        ]
+
+    @cached_property
+    def all_pairs(self) -> Mapping[frozenset[str], Comparison]:
+        """Every two cells with a score as one family: the one that ranks first less the other."""
+        pairs = list(combinations(self.ranked, 2))
+        comparisons = self.judge([self.scored.pair(one, two) for one, two in pairs])
+        return dict(zip(map(frozenset, pairs), comparisons, strict=True))
+
     def _score_cells(
         self, score: Callable[[RunRecord], float], draw: Callable[[RunRecord], Numbers] | None
     ) -> ScoredCells:
@@ -133,7 +160,7 @@ class Study:
                 for cell, by_seed in scores.items()
             ]
             over_test_sets = self.test_sets.error(np.stack(drawn_means))
-        return ScoredCells(scores, base in scores, over_test_sets)
+        return ScoredCells(scores, base in scores, over_test_sets, self.error_draws)
 
     def _score(self, run: RunRecord) -> float:
         return run.metrics.get(self.metric, math.nan)
@@ -154,13 +181,10 @@ def compare_best_two(study: Study) -> tuple[str, str, Comparison] | None:
 
     The same scores tell which cells these are, so they are judged as one of all pairs.
     """
-    scored = study.scored
-    ranked = sorted(scored.cells, key=lambda cell: -scored.means[cell])
-    if len(ranked) < 2:
+    if len(study.scored.cells) < 2:
         return None
-    pairs = [(a, b) for place, a in enumerate(ranked) for b in ranked[place + 1 :]]
-    comparisons = study.judge([scored.pair(a, b) for a, b in pairs])
-    return ranked[0], ranked[1], comparisons[0]
+    best, second = study.ranked[:2]
+    return best, second, study.all_pairs[frozenset((best, second))]
 
 
 def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
@@ -196,15 +220,30 @@ def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
 
 
 def find_frontier(latency_ms: Mapping[str, float], score: Mapping[str, float]) -> list[str]:
-    """Return the cells that no other cell beats in both latency and score, the fastest first."""
+    """Return the cells that no other cell beats in latency or score, the fastest first.
+
+    A cell that equals another one in both does not beat it.
+    """
     measured = [
         cell
         for cell in score
         if not math.isnan(score[cell]) and not math.isnan(latency_ms.get(cell, math.nan))
     ]
-    best, frontier = -math.inf, []
+    frontier: list[str] = []
     for cell in sorted(measured, key=lambda c: (latency_ms[c], -score[c])):
-        if score[cell] > best:
-            best = score[cell]
+        last = frontier[-1] if frontier else None
+        is_equal = last is not None and math.isclose(score[cell], score[last], rel_tol=_ROUNDING)
+        is_twin = is_equal and last is not None and latency_ms[cell] == latency_ms[last]
+        if last is None or is_twin or (score[cell] > score[last] and not is_equal):
             frontier.append(cell)
     return frontier
+
+
+def compare_neighbours(study: Study, frontier: Sequence[str]) -> list[tuple[str, str, Comparison]]:
+    """Compare each cell of a frontier with the next faster one, as one of all pairs.
+
+    Returns:
+        slower, faster and their comparison, but for cells that are equal in both.
+    """
+    pairs = [(two, one, study.all_pairs[frozenset((one, two))]) for one, two in pairwise(frontier)]
+    return [pair for pair in pairs if pair[2].difference.mean != 0]

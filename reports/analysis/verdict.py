@@ -26,6 +26,11 @@ def read_verdict(low: float, high: float, margin: float | None = None) -> str:
     return direction or NOT_SEPARABLE
 
 
+def is_verdict(verdict: str) -> bool:
+    """Tell whether a comparison has a verdict: neither too few seeds nor an interim report."""
+    return verdict not in (NO_VERDICT, INTERIM)
+
+
 def is_separable(verdict: str) -> bool:
     """Tell whether a verdict says that one of two is better, by however little."""
     return verdict.startswith((BETTER, WORSE))

@@ -34,8 +34,16 @@ class Bar:
     verdict: str
 
 
-def draw_differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
-    """Draw differences with their intervals, which hold for all cells at once.
+def draw_differences(
+    bars: Sequence[Bar], baseline: str, path: Path, is_test_set_only: bool = False
+) -> bool:
+    """Draw differences with their intervals, which hold for all judged cells at once.
+
+    Args:
+        bars: the differences.
+        baseline: the cell that they are from.
+        path: of the PNG.
+        is_test_set_only: whether the intervals leave out other seeds.
 
     Returns:
         whether there was anything to draw.
@@ -44,6 +52,7 @@ def draw_differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
     if not finite:
         return False
     bars = _outermost(finite)
+    scope = "of each cell alone, test set only" if is_test_set_only else "for all cells at once"
     short = shorten_names([*(bar.name for bar in bars), baseline], NAME_CHARACTERS)
     with drawing(path, height_inches=1.1 + 0.3 * len(bars)) as figure:
         axes = figure.subplots()
@@ -63,7 +72,7 @@ def draw_differences(bars: Sequence[Bar], baseline: str, path: Path) -> bool:
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
         axes.set_xlabel(
             f"mIoU difference from {short[baseline]} (points)\n"
-            "95 % intervals for all cells at once, very wide ones cut off"
+            f"95 % intervals {scope}, very wide ones cut off"
         )
     return True
 

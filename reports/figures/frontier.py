@@ -33,8 +33,9 @@ _LOG_SPAN = 10  # latencies that differ by more are drawn on a logarithmic axis
 _KEY = {
     (BASELINE, "s"): "baseline",
     (OTHER, "o"): "on the frontier",
-    (GREY, "o"): "slower and less accurate than another cell",
+    (GREY, "o"): "no faster and no more accurate than another cell",
 }
+_KEYS_A_ROW = 3
 Line = Sequence[tuple[float, float]]  # corners in data units
 
 
@@ -44,6 +45,9 @@ class Point:
 
     The score's interval is that of the difference from the baseline, set around the cell's score:
     an error that all cells share, as they share the test set, does not blur the comparison.
+
+    Attributes:
+        is_doubtful: on the frontier, with a lead over the next faster cell that is not separable.
     """
 
     cell: str
@@ -55,6 +59,7 @@ class Point:
     score_high: float
     is_baseline: bool
     on_frontier: bool
+    is_doubtful: bool = False
 
     @property
     def is_dominated(self) -> bool:
@@ -62,8 +67,15 @@ class Point:
         return not (self.on_frontier or self.is_baseline)
 
 
-def draw_frontier(points: Sequence[Point], path: Path) -> bool:
+def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = False) -> bool:
     """Draw score against latency; a line joins the cells of the frontier, the rest is grey.
+
+    Cells that may be on the frontier by chance are hollow.
+
+    Args:
+        points: the cells.
+        path: of the PNG.
+        is_test_set_only: whether the intervals leave out other seeds.
 
     Returns:
         whether there was anything to draw.
@@ -83,7 +95,7 @@ def draw_frontier(points: Sequence[Point], path: Path) -> bool:
             if point.is_baseline:
                 dashes = (0, (4, 3))
                 axes.axhline(point.score, color=BASELINE, linewidth=0.8, linestyle=dashes, zorder=1)
-        _set_axes(axes, points)
+        _set_axes(axes, points, is_test_set_only)
         _add_key(figure, points)
         _name_points(figure, axes, points, line)
     return True
@@ -108,6 +120,7 @@ def _draw_point(axes: Axes, point: Point) -> None:
         capsize=2.5,
         elinewidth=1,
         color=colour,
+        markerfacecolor="white" if point.is_doubtful else colour,
         zorder=3,
     )
 
@@ -123,7 +136,7 @@ def _colour_and_marker(point: Point) -> tuple[str, str]:
     return (OTHER, "o") if point.on_frontier else (GREY, "o")
 
 
-def _set_axes(axes: Axes, points: Sequence[Point]) -> None:
+def _set_axes(axes: Axes, points: Sequence[Point], is_test_set_only: bool) -> None:
     latencies = [point.latency_ms for point in points]
     if max(latencies) > _LOG_SPAN * min(latencies):
         axes.set_xscale("log")
@@ -133,7 +146,8 @@ def _set_axes(axes: Axes, points: Sequence[Point]) -> None:
     axes.margins(x=0.2)
     axes.set_ylim(*_score_limits(points))
     axes.set_xlabel("clip latency of one prediction (ms): median and its 95 % interval")
-    axes.set_ylabel("mIoU (%); bars: 95 % interval\nof the difference from the baseline")
+    scope = " (test set only)" if is_test_set_only else ""
+    axes.set_ylabel(f"mIoU (%); bars: 95 % interval\nof the difference from the baseline{scope}")
 
 
 def _add_key(figure: Figure, points: Sequence[Point]) -> None:
@@ -144,17 +158,26 @@ def _add_key(figure: Figure, points: Sequence[Point]) -> None:
         for (colour, marker), meaning in _KEY.items()
         if (colour, marker) in looks
     ]
+    if any(point.is_doubtful for point in points):
+        handles.append(_hollow_handle())
     if sum(point.on_frontier for point in points) > 1:
         handles.append(Line2D([], [], color=OTHER, alpha=0.5, linewidth=1, label="frontier"))
     figure.legend(
         handles=handles,
         loc="outside upper left",
-        ncols=len(handles),
+        ncols=min(len(handles), _KEYS_A_ROW),
         fontsize=SMALL,
         frameon=False,
         handletextpad=0.4,
         columnspacing=1.4,
     )
+
+
+def _hollow_handle() -> Line2D:
+    label = "hollow: lead over the next faster cell not separable"
+    look = Line2D([], [], color=OTHER, marker="o", linestyle="", markersize=6, label=label)
+    look.set_markerfacecolor("white")
+    return look
 
 
 def _frontier_line(points: Sequence[Point]) -> Line:

@@ -8,10 +8,11 @@ from pathlib import Path
 from reports.analysis.comparison import Comparison
 from reports.analysis.overview import average_class_iou
 from reports.analysis.study import compare_classes
-from reports.analysis.verdict import NO_VERDICT, is_better, is_separable, is_worse
+from reports.analysis.verdict import is_better, is_separable, is_verdict, is_worse
 from reports.figures.class_heat_map import draw_class_heat_map
 from reports.text.format import escape, markdown_table, percent, points
 from reports.text.page import Page
+from reports.text.sentences import bold, join
 
 MAX_MAPPED_CELLS = 40  # of the heat map
 
@@ -53,18 +54,25 @@ def _draw_heat_map(differences: Differences, path: Path) -> bool:
 
 def _separable(differences: Differences) -> list[str]:
     """Write a line for each cell in which a class is separable from the baseline's."""
-    verdicts = {comparison.verdict for row in differences.values() for comparison in row.values()}
-    if not differences or verdicts == {NO_VERDICT}:
+    judged = [
+        cell
+        for cell, row in differences.items()
+        if any(is_verdict(comparison.verdict) for comparison in row.values())
+    ]
+    if not judged:
         return []  # too few seeds, as the summary says
+    others = [bold(cell) for cell in differences if cell not in judged]
+    without = [f"There is no verdict on the classes of {join(others)}."] if others else []
     lines = [
         f"- {escape(cell)} {' and '.join(parts)}"
         for cell, row in differences.items()
         if (parts := _helped_and_hurt(row))
     ]
     if not lines:
-        return ["No class is separable from the baseline in any cell."]
+        where = "in any judged cell" if others else "in any cell"
+        return [f"No class is separable from the baseline {where}.", *without]
     introduction = "Compared with the baseline, all classes and cells judged together:"
-    return [f"{introduction}\n\n" + "\n".join(lines)]
+    return [f"{introduction}\n\n" + "\n".join(lines), *without]
 
 
 def _helped_and_hurt(row: Mapping[str, Comparison]) -> list[str]:

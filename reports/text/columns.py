@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reports.analysis.comparison import TEST_SET
 from reports.analysis.overview import CellRow, LatencyRow
 from reports.text.format import MISSING, duration, escape, interval, number, percent, signed, spread
 
@@ -40,7 +41,7 @@ class Column:
         paper: the heading in table.tex.
         terminal: the heading in the terminal, with its line breaks.
         order: how rows are sorted by this column.
-        is_needed: the report leaves the column out where this is false of its rows.
+        is_needed: report and paper leave the column out where this is false of their rows.
     """
 
     text: Text
@@ -56,9 +57,9 @@ def report_columns(rows: Rows) -> dict[str, Text]:
     return {c.report: c.text for c in COLUMNS if c.report is not None and c.is_needed(rows)}
 
 
-def paper_columns() -> dict[str, Text]:
+def paper_columns(rows: Rows) -> dict[str, Text]:
     """Return heading -> text for a table in a paper."""
-    return {c.paper: c.text for c in COLUMNS if c.paper is not None}
+    return {c.paper: c.text for c in COLUMNS if c.paper is not None and c.is_needed(rows)}
 
 
 def terminal_columns() -> dict[str, Text]:
@@ -118,6 +119,27 @@ def _points_with_interval(row: CellRow) -> str:
     return _points(row) + (f" ({ends})" if ends != MISSING else "")
 
 
+def covers_test_set_only(row: CellRow) -> bool:
+    """Tell whether the interval of a row leaves out that other seeds give other networks."""
+    comparison = row.comparison
+    return comparison is not None and comparison.difference.covers == (TEST_SET,)
+
+
+def cover_test_set_only(rows: Rows) -> bool:
+    """Tell whether all intervals of a table leave out other seeds, and there is one."""
+    measured = [row for row in rows if not math.isnan(row.interval[0])]
+    return bool(measured) and all(map(covers_test_set_only, measured))
+
+
+def _marked(text: Text) -> Text:
+    """Mark the intervals that leave out other seeds, in a table where some do not."""
+
+    def mark(row: CellRow) -> str:
+        return text(row) + (", test set only" if covers_test_set_only(row) else "")
+
+    return mark
+
+
 def _verdict(row: CellRow) -> str:
     if row.is_baseline:
         return "baseline"
@@ -159,12 +181,27 @@ COLUMNS = (
         order=Order("miou", lambda row: row.score.mean, highest_first=True),
     ),
     Column(
-        _points_with_interval,
+        _marked(_points_with_interval),
         report="difference, points (95 % interval)",
         order=Order("difference", lambda row: row.difference, highest_first=True),
+        is_needed=lambda rows: not cover_test_set_only(rows),
+    ),
+    Column(
+        _points_with_interval,
+        report="difference, points (95 % interval, test set only)",
+        is_needed=cover_test_set_only,
     ),
     Column(_points, paper="points", terminal="points"),
-    Column(lambda row: _ends(row.interval), paper="95 % interval"),
+    Column(
+        _marked(lambda row: _ends(row.interval)),
+        paper="95 % interval",
+        is_needed=lambda rows: not cover_test_set_only(rows),
+    ),
+    Column(
+        lambda row: _ends(row.interval),
+        paper="95 % interval, test set only",
+        is_needed=cover_test_set_only,
+    ),
     Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),
     Column(
         lambda row: _latency(row.clip),

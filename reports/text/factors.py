@@ -3,21 +3,28 @@
 import math
 from collections.abc import Callable, Sequence
 
-from reports.analysis.comparison import Comparison
-from reports.analysis.factors import Effect, Interaction, find_factor_lines
+from reports.analysis.comparison import TEST_SET, Comparison
+from reports.analysis.factors.effects import Effect, Interaction, find_isolated_values
+from reports.analysis.factors.lines import find_factor_lines
 from reports.figures.factor import draw_factor
 from reports.text.format import escape, interval, markdown_table, setting_value, signed
 from reports.text.page import Page
+from reports.text.sentences import join, verb
+from reports.text.summary import describe_context
+
+_NAMED = 8  # values of a setting that a sentence names before it counts the rest
 
 
 def write_factors(page: Page) -> str:
-    """Write the main effects, their plots and the interactions."""
+    """Write the main effects, their plots, the values without an effect and the interactions."""
+    isolated = _isolated(page)
     if not page.effects:
-        return ""
+        return f"## What each factor did\n\n{isolated}" if isolated else ""
     parts = [
         "## What each factor did",
-        "Each effect is the mean over all pairs of cells that differ in this setting alone.",
+        _introduction(page),
         _effect_table(page.effects),
+        *filter(None, [isolated]),
         *_plots(page),
     ]
     if page.interactions:
@@ -29,12 +36,46 @@ def write_factors(page: Page) -> str:
     return "\n\n".join(parts)
 
 
+def _introduction(page: Page) -> str:
+    """Say what an effect is, and which of them depend on another setting."""
+    text = (
+        "Cells that differ in one setting alone show its effect: the mean over all such pairs, or, "
+        "where not every context has every value, the least-squares fit of context and value to "
+        "the cells that exist. Two values that the fit ranks against all of their pairs have a row "
+        "of these pairs. `pairs` counts those that differ in exactly the two values."
+    )
+    split = list(dict.fromkeys(e.setting for e in page.effects if e.context))
+    if split:
+        settings = join([escape(setting) for setting in split])
+        text += (
+            f" {verb(split, 'The effect', 'The effects')} of {settings} "
+            f"{verb(split, 'depends', 'depend')} on another setting, and "
+            f"{verb(split, 'is', 'are')} given for each of its values."
+        )
+    return text
+
+
+def _isolated(page: Page) -> str:
+    """Name the values that no pair of cells shows the effect of."""
+    factors = find_isolated_values(page.study)
+    if not factors:
+        return ""
+    names = [
+        f"{escape(setting)} {join([escape(setting_value(v)) for v in values], _NAMED)}"
+        for setting, values in factors.items()
+    ]
+    return (
+        "Not estimated, because no other measured cell differs from theirs in this setting alone: "
+        f"{'; '.join(names)}."
+    )
+
+
 def _effect_table(effects: Sequence[Effect]) -> str:
     columns: dict[str, Callable[[Effect], str]] = {
         "setting": _effect,
         "pairs": lambda effect: str(len(effect.pairs)),
         "mIoU, points": lambda effect: _points(effect.comparison),
-        "95 % interval": lambda effect: _interval(effect.comparison),
+        _heading([effect.comparison for effect in effects]): lambda e: _interval(e.comparison),
         "verdict": lambda effect: effect.comparison.verdict,
     }
     return markdown_table(effects, columns)
@@ -44,7 +85,7 @@ def _interaction_table(interactions: Sequence[Interaction]) -> str:
     columns: dict[str, Callable[[Interaction], str]] = {
         "settings": _interaction,
         "mIoU, points": lambda interaction: _points(interaction.comparison),
-        "95 % interval": lambda interaction: _interval(interaction.comparison),
+        _heading([each.comparison for each in interactions]): lambda i: _interval(i.comparison),
         "verdict": lambda interaction: interaction.comparison.verdict,
     }
     return markdown_table(interactions, columns)
@@ -52,7 +93,9 @@ def _interaction_table(interactions: Sequence[Interaction]) -> str:
 
 def _effect(effect: Effect) -> str:
     value, reference = setting_value(effect.value), setting_value(effect.reference)
-    return f"{escape(effect.setting)}: {escape(value)} instead of {escape(reference)}"
+    text = f"{escape(effect.setting)}: {escape(value)} instead of {escape(reference)}"
+    context = describe_context(effect)
+    return f"{text}, with {context}" if context else text
 
 
 def _interaction(interaction: Interaction) -> str:
@@ -70,6 +113,15 @@ def _points(comparison: Comparison) -> str:
 def _interval(comparison: Comparison) -> str:
     difference = comparison.difference
     return interval(100 * difference.low, 100 * difference.high)
+
+
+def _heading(comparisons: Sequence[Comparison]) -> str:
+    """Name the intervals, and whether any of them leaves out other seeds."""
+    covers = {c.difference.covers for c in comparisons if not math.isnan(c.difference.low)}
+    if covers == {(TEST_SET,)}:
+        return f"95 % interval, {TEST_SET} only"
+    some = f" ({TEST_SET} only for one seed)" if (TEST_SET,) in covers else ""
+    return f"95 % interval{some}"
 
 
 def _plots(page: Page) -> list[str]:

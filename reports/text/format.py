@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from reports.analysis.comparison import Difference
+from reports.analysis.comparison import TEST_SET, Difference
 
 Row = TypeVar("Row")
 
@@ -53,8 +53,13 @@ def interval(low: float, high: float, digits: int = 2) -> str:
 def points(difference: Difference) -> str:
     """A difference of fractions -> +1.02 points, 95 % interval -0.10 to +2.14."""
     low, high = difference.low, difference.high
+    if math.isnan(difference.mean):
+        return "difference unknown"
     mean = f"{100 * difference.mean:+.2f} points"
-    return mean if math.isnan(low) else f"{mean}, 95 % interval {interval(100 * low, 100 * high)}"
+    if math.isnan(low):
+        return mean
+    scope = f", {TEST_SET} only" if difference.covers == (TEST_SET,) else ""
+    return f"{mean}, 95 % interval {interval(100 * low, 100 * high)}{scope}"
 
 
 def spread(mean: float, std: float, n: int) -> str:

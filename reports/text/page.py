@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from reports.analysis.factors import Effect, Interaction, estimate_effects, estimate_interactions
+from reports.analysis.factors.effects import (
+    Effect,
+    Interaction,
+    estimate_effects,
+    estimate_interactions,
+)
 from reports.analysis.overview import CellRow
 from reports.analysis.study import Study, find_frontier
 from reports.records import ExperimentRecord
@@ -52,12 +57,12 @@ class Page:
     @cached_property
     def frontier(self) -> Sequence[str]:
         """The cells on the accuracy-latency frontier, the fastest first."""
-        return find_frontier(self.latency_ms, {row.cell: row.score.mean for row in self.rows})
+        return find_frontier(self.latency_ms, self.study.scored.means)
 
     @cached_property
     def effects(self) -> Sequence[Effect]:
         """The main effects of the settings that vary."""
-        return estimate_effects(self.study)
+        return estimate_effects(self.study, self.interactions)
 
     @cached_property
     def interactions(self) -> Sequence[Interaction]:

@@ -4,16 +4,17 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from reports.analysis.bootstrap import count_sequences
 from reports.analysis.comparison import SEEDS, TEST_SET
 from reports.analysis.overview import CellRow, group_by_cell
-from reports.analysis.study import Study
-from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
+from reports.analysis.study import Study, compare_neighbours
+from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT, is_separable
 from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
 from reports.records import ExperimentRecord
 from reports.text.classes import write_classes
-from reports.text.columns import report_columns
+from reports.text.columns import cover_test_set_only, report_columns
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
 from reports.text.format import escape, markdown_table, number
@@ -21,6 +22,8 @@ from reports.text.gaps import write_gaps
 from reports.text.page import Page
 from reports.text.pictures import write_pictures
 from reports.text.summary import write_answer
+
+_SEQUENCES = 5  # fewer of them say little about other sequences
 
 
 def write_heading(page: Page) -> str:
@@ -64,8 +67,7 @@ def _look_note(study: Study) -> str:
 def _reading(page: Page) -> str:
     """Explain the columns of the main table."""
     sentences = [
-        f"Differences are from **{escape(page.record.baseline)}**, over the seeds that both cells "
-        "share.",
+        _pairing(page.study),
         _coverage(page.study),
         "Training time, as D-HH:MM:SS, is a mean over seeds; it counts optimiser steps only and "
         "leaves out the first ones after each start.",
@@ -97,6 +99,16 @@ def _noise_floor(rows: Sequence[CellRow]) -> str:
     )
 
 
+def _pairing(study: Study) -> str:
+    """Say what differences are from, and that those of incomplete cells are adjusted."""
+    scored = study.scored
+    counts = {len(scored.shared_seeds(cell)) for cell in scored.cells}
+    text = f"Differences are from **{escape(study.record.baseline)}**, seed by seed"
+    if len(counts) > 1:
+        text += ", and adjusted for the seeds that a cell lacks; means beside ± are not"
+    return f"{text}."
+
+
 def _coverage(study: Study) -> str:
     """State which variation the intervals account for, and what a verdict requires."""
     covers = {comparison.difference.covers for comparison in study.against_baseline.values()}
@@ -105,18 +117,37 @@ def _coverage(study: Study) -> str:
     sources = [name for name in (SEEDS, TEST_SET) if any(name in cover for cover in covers)]
     if not sources:
         return "With one seed and no per-frame counts, the error of a difference is unknown."
-    text = f"Intervals account for the choice of {' and '.join(sources)}"
+    causes = {SEEDS: "the choice of seeds", TEST_SET: _other_test_sets(study)}
+    text = f"Intervals account for {' and '.join(causes[source] for source in sources)}"
     if study.test_sets is not None and TEST_SET in sources:
         blocks = study.test_sets.blocks
         text += f" ({blocks} blocks of consecutive frames, resampled {study.draws:,} times)"
     if len(covers) > 1:
         text += ", each where it can be estimated"
-    many = max(comparison.family for comparison in study.against_baseline.values())
-    together = f" and hold for all {many} comparisons at once" if many > 1 else ""
-    return (
-        f"{text}{together}; verdicts are read off the intervals and require "
-        f"{SEEDS_FOR_A_VERDICT} seeds."
-    )
+    return f"{text}; verdicts {_family(study)}"
+
+
+def _other_test_sets(study: Study) -> str:
+    """Name what the bootstrap tells about: few sequences say nothing about others."""
+    sequences = count_sequences(study.frames)
+    if sequences >= _SEQUENCES:
+        return "the choice of test set"
+    same = f"same {sequences} sequences" if sequences > 1 else "same sequence"
+    return f"the choice of other stretches of the {same}"
+
+
+def _family(study: Study) -> str:
+    """Say what verdicts are read off, and which cells the intervals hold for at once."""
+    comparisons = study.against_baseline.values()
+    judged = sum(comparison.verdict != NO_VERDICT for comparison in comparisons)
+    if judged > 1:
+        text = f"are read off intervals that hold for all {judged} cells at once, and require"
+    else:
+        text = "are read off the intervals and require"
+    text += f" {SEEDS_FOR_A_VERDICT} seeds."
+    if len(comparisons) > max(1, judged):
+        text += " Where there is no verdict, the interval holds for its cell alone."
+    return text
 
 
 def _selection_note(record: ExperimentRecord) -> str:
@@ -143,6 +174,11 @@ def write_plots(page: Page) -> str:
 
 def _draw_frontier(page: Page, path: Path) -> bool:
     points = []
+    doubtful = {
+        slower
+        for slower, _, comparison in compare_neighbours(page.study, page.frontier)
+        if not is_separable(comparison.verdict)
+    }
     for row in page.rows:
         low, high = row.interval
         points.append(
@@ -151,14 +187,15 @@ def _draw_frontier(page: Page, path: Path) -> bool:
                 latency_ms=row.clip.median_ms,
                 latency_low=row.clip.low_ms,
                 latency_high=row.clip.high_ms,
-                score=100 * row.score.mean,
-                score_low=100 * (row.score.mean - row.difference + low),
-                score_high=100 * (row.score.mean - row.difference + high),
+                score=100 * row.adjusted_score,
+                score_low=100 * (row.adjusted_score - row.difference + low),
+                score_high=100 * (row.adjusted_score - row.difference + high),
                 is_baseline=row.is_baseline,
                 on_frontier=row.cell in page.frontier,
+                is_doubtful=row.cell in doubtful,
             )
         )
-    return draw_frontier(points, path)
+    return draw_frontier(points, path, is_test_set_only=cover_test_set_only(page.rows))
 
 
 def _draw_differences(page: Page, path: Path) -> bool:
@@ -167,7 +204,7 @@ def _draw_differences(page: Page, path: Path) -> bool:
         if row.comparison is not None:
             low, high = (100 * end for end in row.interval)
             bars.append(Bar(row.cell, 100 * row.difference, low, high, row.comparison.verdict))
-    return draw_differences(bars, page.record.baseline, path)
+    return draw_differences(bars, page.record.baseline, path, cover_test_set_only(page.rows))
 
 
 def _draw_curves(page: Page, path: Path) -> bool:

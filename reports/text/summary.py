@@ -1,27 +1,32 @@
 """The opening section of a report: a few sentences made from the numbers.
 
-They are as careful as the numbers: cells that cannot be told apart are not ranked, and missing
-trials are mentioned at once.
+They are as careful as the numbers: cells that cannot be told apart are not ranked, and cells or
+settings without a verdict, a score or a latency are mentioned at once. Cells are ranked by the same
+means that are compared, adjusted for missing trials.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 from reports.analysis.comparison import Comparison
-from reports.analysis.factors import Effect, Interaction
+from reports.analysis.factors.effects import Effect, Interaction
 from reports.analysis.statistics import summarise
-from reports.analysis.study import Study, compare_best_two, find_frontier
+from reports.analysis.study import Study, compare_best_two
 from reports.analysis.verdict import (
-    BETTER,
-    NO_VERDICT,
-    NOT_SEPARABLE,
+    INTERIM,
     SEEDS_FOR_A_VERDICT,
-    WORSE,
+    is_better,
+    is_equivalent,
+    is_separable,
+    is_verdict,
 )
-from reports.text.format import escape, first_names, number, percent, points, setting_value
+from reports.text.format import escape, first_names, percent, points, setting_value
+from reports.text.frontier import describe_frontier
 from reports.text.page import Page
+from reports.text.sentences import bold, join, verb
 
 _NAMED = 3  # cells or settings that a sentence names before it counts the rest
-_NAMED_ON_FRONTIER = 6
+_VISIBLE = 5e-5  # the smallest change of a score that its two digits may show
 
 
 def write_answer(page: Page) -> str:
@@ -36,7 +41,7 @@ def answer(
     interactions: Sequence[Interaction],
     latency_ms: Mapping[str, float],
 ) -> list[str]:
-    """Answer the question of an experiment in up to six sentences.
+    """Answer the question of an experiment in a few sentences.
 
     Args:
         study: the measured cells.
@@ -49,136 +54,210 @@ def answer(
     sentences = [
         _best(study),
         _baseline(study),
-        _effects(effects),
+        *_effects(effects),
         _interactions(interactions),
-        _frontier(study, latency_ms),
-        _missing(study),
+        *describe_frontier(study, latency_ms),
+        *_missing(study),
     ]
     return [sentence for sentence in sentences if sentence]
 
 
 def _best(study: Study) -> str:
+    cells = study.scored.cells
+    if not cells:
+        return "No finished trial has a score."
     best_two = compare_best_two(study)
     if best_two is None:
-        cell = next(cell for cell in study.record.cells if study.runs(cell))
-        return f"Only {_bold(cell)} has a result: {_score(study, cell)}."
+        return f"Only {bold(cells[0])} has a score: {_score(study, cells[0])}."
     best, second, comparison = best_two
-    beginning = f"{_bold(best)} scores highest with {_score(study, best)}"
-    runner_up = f"the runner-up, {_bold(second)} ({points(comparison.difference)})"
-    if comparison.verdict == NO_VERDICT:
+    tied = study.equal_to(best)
+    if len(tied) > 1:
+        return _tie(study, tied, comparison)
+    beginning = f"{bold(best)} scores highest with {_score(study, best)}"
+    if math.isnan(comparison.difference.mean):
         return (
-            f"{beginning}, ahead of {runner_up}; there is no verdict with fewer than "
-            f"{SEEDS_FOR_A_VERDICT} shared seeds."
+            f"{beginning}. The runner-up, {bold(second)} with {_score(study, second)}, shares no "
+            "seed with it, so the two are not compared."
         )
-    relation = "and is" if comparison.verdict == BETTER else "but is not"
-    return f"{beginning}, {relation} separable from {runner_up}."
+    runner_up = f"the runner-up, {bold(second)} ({points(comparison.difference)})"
+    if not is_verdict(comparison.verdict):
+        return f"{beginning}, ahead of {runner_up}; there is no verdict: {_reason(comparison)}."
+    return f"{beginning}, {_relation(comparison.verdict)} {runner_up}."
+
+
+def _relation(verdict: str) -> str:
+    """Relate the best cell to the next one."""
+    if is_equivalent(verdict):
+        return f"but is {verdict} points to"
+    if not is_separable(verdict):
+        return "but is not separable from"
+    _, _, limit = verdict.partition(", ")
+    return f"and is separable, {limit} points, from" if limit else "and is separable from"
+
+
+def _tie(study: Study, cells: Sequence[str], comparison: Comparison) -> str:
+    """Name all cells with the highest mean; if there are two, say what comparing them shows."""
+    score = f"{percent(study.scored.means[cells[0]])} % mIoU"
+    beginning = f"{join([bold(cell) for cell in cells])} tie for the highest score, {score}"
+    if len(cells) > 2:
+        return f"{beginning}."
+    if not is_verdict(comparison.verdict):
+        return f"{beginning}; there is no verdict: {_reason(comparison)}."
+    verdict = comparison.verdict
+    relation = f"{verdict} points" if is_equivalent(verdict) else verdict
+    return f"{beginning}; they are {relation} ({points(comparison.difference)})."
+
+
+def _reason(comparison: Comparison) -> str:
+    """Say why two cells have no verdict."""
+    seeds = comparison.difference.seeds
+    if comparison.verdict == INTERIM:
+        return "this is an interim report"
+    if seeds >= SEEDS_FOR_A_VERDICT:
+        return "no spread over seeds is known"
+    count = f"only {seeds} seed{'' if seeds == 1 else 's'}" if seeds else "no seed"
+    return f"they share {count}, and it takes {SEEDS_FOR_A_VERDICT}"
 
 
 def _baseline(study: Study) -> str:
-    comparisons = study.against_baseline
-    base = _bold(study.record.baseline)
+    base, comparisons = study.record.baseline, study.against_baseline
+    if study.scored.cells and base not in study.scored.cells:
+        return f"The baseline, {bold(base)}, has no score, so no cell is compared with it."
     if len(comparisons) < 2:
         return ""  # the first sentence compares the two already
-    if all(comparison.verdict == NO_VERDICT for comparison in comparisons.values()):
-        return (
-            f"No cell gets a verdict against the baseline, {base}: that takes at least "
-            f"{SEEDS_FOR_A_VERDICT} shared seeds."
-        )
+    groups: dict[str, list[str]] = {}
+    for cell in sorted(comparisons, key=lambda cell: _order(comparisons[cell])):
+        groups.setdefault(_predicate(comparisons[cell]), []).append(cell)
     clauses = [
-        *_clauses(comparisons, BETTER, BETTER, with_points=True),
-        *_clauses(comparisons, WORSE, WORSE, with_points=True),
-        *_clauses(comparisons, NOT_SEPARABLE, "not separable from it"),
-        *_clauses(
-            comparisons,
-            NO_VERDICT,
-            f"without a verdict (fewer than {SEEDS_FOR_A_VERDICT} shared seeds)",
-        ),
+        _clause(cells, predicate, {cell: comparisons[cell] for cell in cells})
+        for predicate, cells in groups.items()
     ]
-    return f"Compared with the baseline, {base}: {'; '.join(clauses)}."
+    return f"Compared with the baseline, {bold(base)}: {'; '.join(clauses)}."
 
 
-def _clauses(
-    comparisons: Mapping[str, Comparison], verdict: str, predicate: str, with_points: bool = False
-) -> list[str]:
-    """Write one clause on all cells with a verdict, if there are any."""
-    cells = [cell for cell, comparison in comparisons.items() if comparison.verdict == verdict]
-    if not cells:
-        return []
+def _order(comparison: Comparison) -> tuple[int, int]:
+    """Sort better cells first and those without a verdict last, the fewest seeds at the end."""
+    verdict = comparison.verdict
+    if not is_verdict(verdict):
+        return 4, -comparison.difference.seeds
+    if is_separable(verdict):
+        return (0 if is_better(verdict) else 1), len(verdict)
+    return (2 if is_equivalent(verdict) else 3), 0
+
+
+def _predicate(comparison: Comparison) -> str:
+    """Say what a cell is compared with the baseline, after "is" or "has"."""
+    verdict, seeds = comparison.verdict, comparison.difference.seeds
+    if verdict == INTERIM:
+        return "no verdict yet (interim)"
+    if not is_verdict(verdict):
+        if seeds >= SEEDS_FOR_A_VERDICT:
+            return "no verdict (no spread over seeds is known)"
+        count = (
+            f"only {seeds} shared seed{'' if seeds == 1 else 's'}" if seeds else "no shared seed"
+        )
+        return f"no verdict ({count}; it takes {SEEDS_FOR_A_VERDICT})"
+    if is_equivalent(verdict):
+        return f"{verdict.replace(' within', ' to it within')} points"
+    if is_separable(verdict):
+        return f"{verdict} points" if ", " in verdict else verdict
+    return f"{verdict} from it"
+
+
+def _clause(cells: Sequence[str], predicate: str, comparisons: Mapping[str, Comparison]) -> str:
+    """Write one clause on all cells with a predicate."""
+    has_points = is_separable(comparisons[cells[0]].verdict)
     names = [
-        f"{_bold(cell)} ({points(comparisons[cell].difference)})" if with_points else _bold(cell)
+        f"{bold(cell)} ({points(comparisons[cell].difference)})" if has_points else bold(cell)
         for cell in cells
     ]
-    verb = "is" if len(cells) == 1 else "are"
-    return [f"{_join(names)} {verb} {predicate}"]
+    words = ("has", "have") if predicate.startswith("no verdict") else ("is", "are")
+    return f"{join(names, _NAMED)} {verb(cells, *words)} {predicate}"
 
 
-def _effects(effects: Sequence[Effect]) -> str:
-    clear = [effect for effect in effects if effect.comparison.verdict in (BETTER, WORSE)]
-    if all(effect.comparison.verdict == NO_VERDICT for effect in effects):
-        return ""
-    if not clear:
-        settings = dict.fromkeys(escape(effect.setting) for effect in effects)
-        return f"No setting has an effect separable from noise (varied: {_join(list(settings))})."
-    strongest = sorted(clear, key=lambda e: -abs(e.comparison.difference.mean))
-    clauses = first_names([_effect(effect) for effect in strongest], _NAMED, separator="; ")
-    return f"All else being equal, {clauses}."
+def _effects(effects: Sequence[Effect]) -> list[str]:
+    """Say which settings have an effect, which have none that shows, and which have no verdict."""
+    sentences = []
+    clear = [effect for effect in effects if is_separable(effect.comparison.verdict)]
+    if clear:
+        strongest = sorted(clear, key=lambda e: -abs(e.comparison.difference.mean))
+        clauses = first_names([_effect(effect) for effect in strongest], _NAMED, separator="; ")
+        sentences.append(f"All else being equal, {clauses}.")
+    by_setting = {
+        setting: [e for e in effects if e.setting == setting]
+        for setting in dict.fromkeys(effect.setting for effect in effects)
+    }
+    unclear, equivalent, unjudged = [], [], []
+    for setting, of_setting in by_setting.items():
+        verdicts = [e.comparison.verdict for e in of_setting if is_verdict(e.comparison.verdict)]
+        if verdicts and all(map(is_equivalent, verdicts)):
+            equivalent.append(f"{escape(setting)}")
+        elif verdicts and not any(map(is_separable, verdicts)):
+            unclear.append(escape(setting))
+        without = [e for e in of_setting if not is_verdict(e.comparison.verdict)]
+        unjudged += [escape(setting)] if not verdicts else [_change(e) for e in without]
+    if unclear:
+        sentences.append(f"No effect of {join(unclear, _NAMED)} is separable from noise.")
+    if equivalent:
+        within = next(v for e in effects if is_equivalent(v := e.comparison.verdict))
+        sentences.append(
+            f"No judged value of {join(equivalent, _NAMED)} makes a difference: each is {within} "
+            "points to its reference."
+        )
+    if unjudged:
+        sentences.append(f"There is no verdict on the effect of {join(unjudged, _NAMED)}.")
+    return sentences
+
+
+def _change(effect: Effect) -> str:
+    """Name the two values of an effect, and where it holds."""
+    value, reference = (setting_value(v) for v in (effect.value, effect.reference))
+    where = describe_context(effect)
+    text = f"{escape(effect.setting)} {escape(value)} instead of {escape(reference)}"
+    return f"{text} with {where}" if where else text
+
+
+def describe_context(effect: Effect) -> str:
+    """Return the settings that an effect holds for, such as "head a"; nothing if it is general."""
+    return " and ".join(
+        f"{escape(name)} {escape(setting_value(value))}" for name, value in effect.context.items()
+    )
 
 
 def _effect(effect: Effect) -> str:
-    value, reference = (setting_value(v) for v in (effect.value, effect.reference))
-    return (
-        f"{escape(effect.setting)} {escape(value)} instead of {escape(reference)} changes mIoU by "
-        f"{points(effect.comparison.difference)}"
-    )
+    return f"{_change(effect)} changes mIoU by {points(effect.comparison.difference)}"
 
 
 def _interactions(interactions: Sequence[Interaction]) -> str:
-    clear = [each for each in interactions if each.comparison.verdict in (BETTER, WORSE)]
+    clear = [each for each in interactions if is_separable(each.comparison.verdict)]
     if not clear:
         return ""
     pairs = dict.fromkeys(" with ".join(escape(s) for s in each.settings) for each in clear)
-    return f"Some effects do not simply add up, because settings interact: {_join(list(pairs))}."
-
-
-def _frontier(study: Study, latency_ms: Mapping[str, float]) -> str:
-    scores = {cell: _mean(study, cell) for cell in study.record.cells if study.runs(cell)}
-    cells = find_frontier(latency_ms, scores)
-    if len(scores) < 2 or not cells:
-        return ""
-    names = [f"{_bold(cell)} ({number(latency_ms[cell], 1)} ms)" for cell in cells]
-    if len(cells) == 1:
-        return f"No other cell is faster or scores higher than {names[0]}."
-    if len(cells) == len(scores):
-        return f"All cells are on the accuracy-latency frontier; fastest first: {_join(names)}."
-    return f"On the accuracy-latency frontier, fastest first: {_join(names, _NAMED_ON_FRONTIER)}."
-
-
-def _missing(study: Study) -> str:
-    missing = [run for run in study.record.runs if run.state != "FINISHED"]
-    if not missing:
-        return ""
-    cells = dict.fromkeys(_bold(run.cell) for run in missing)
-    verb = "is" if len(missing) == 1 else "are"
     return (
-        f"{len(missing)} of {len(study.record.runs)} trials {verb} missing: {_join(list(cells))}."
+        "Some effects do not simply add up, because settings interact: "
+        f"{join(list(pairs), _NAMED)}."
     )
 
 
+def _missing(study: Study) -> list[str]:
+    record, scored = study.record, study.scored
+    missing = [run.cell for run in record.runs if run.state != "FINISHED"]
+    unscored = [r.cell for r in record.finished if r.seed not in scored.shared_seeds(r.cell)]
+    sentences = []
+    if missing:
+        cells = [bold(cell) for cell in dict.fromkeys(missing)]
+        count = f"{len(missing)} of {len(record.runs)} trials {verb(missing, 'is', 'are')} missing"
+        sentences.append(f"{count}: {join(cells, _NAMED)}.")
+    if unscored and scored.cells:
+        cells = [bold(cell) for cell in dict.fromkeys(unscored)]
+        trials = f"{len(unscored)} finished {verb(unscored, 'trial has', 'trials have')}"
+        sentences.append(f"{trials} no score: {join(cells, _NAMED)}.")
+    return sentences
+
+
 def _score(study: Study, cell: str) -> str:
-    seeds = len(study.runs(cell))
-    return f"{percent(_mean(study, cell))} % mIoU ({seeds} seed{'' if seeds == 1 else 's'})"
-
-
-def _mean(study: Study, cell: str) -> float:
-    return summarise(run.metrics.get(study.metric) for run in study.runs(cell).values()).mean
-
-
-def _bold(cell: str) -> str:
-    return f"**{escape(cell)}**"
-
-
-def _join(names: Sequence[str], limit: int = _NAMED) -> str:
-    """Join names as in a sentence: a, b and c; beyond the limit: a, b, c and 4 more."""
-    if len(names) > limit + 1:
-        return f"{', '.join(names[:limit])} and {len(names) - limit} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    """Write the mean of a cell, and that it is adjusted if the main table shows another one."""
+    mean, seeds = study.scored.means[cell], len(study.scored.shared_seeds(cell))
+    plain = summarise(run.metrics.get(study.metric) for run in study.runs(cell).values()).mean
+    adjusted = ", adjusted for missing ones" if abs(mean - plain) > _VISIBLE else ""
+    return f"{percent(mean)} % mIoU ({seeds} seed{'' if seeds == 1 else 's'}{adjusted})"

@@ -240,6 +240,78 @@ def test_sources_of_variation_are_named_if_only_some_cells_have_them(tmp_path: P
     assert "Intervals account for the choice of seeds, each where it can be estimated;" in text
 
 
+def test_few_sequences_are_not_called_another_test_set(tmp_path: Path) -> None:
+    frames = [f"{sequence}/{n}" for sequence in "ab" for n in range(20)]
+    kept = counted(40) | {"frames": frames}
+    runs = [finished(cell, seed, 0.4 + seed / 100, **kept) for cell in "abc" for seed in range(3)]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "Intervals account for the choice of seeds and the choice of other stretches" in text
+    assert "of the same 2 sequences (4 blocks" in text
+    assert (
+        "verdicts are read off intervals that hold for all 2 cells at once, and require 3 seeds."
+        in text
+    )
+    assert "Holm" not in text
+
+
+def test_report_of_one_seed_says_so_in_the_head(tmp_path: Path) -> None:
+    frames = [f"{sequence}/{n}" for sequence in "abcdef" for n in range(2)]
+    runs = [finished(cell, 0, 0.4, **(counted(12) | {"frames": frames})) for cell in "abc"]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "| difference, points (95 % interval, test set only) |" in text
+    assert "Intervals account for the choice of test set (6 blocks" in text
+    assert "Where there is no verdict, the interval holds for its cell alone." in text
+
+
+def test_values_whose_effect_nothing_shows_are_named(tmp_path: Path) -> None:
+    cells = {"plain": ("fcn", 0), "one": ("tma", 1), "four": ("tma", 4)}
+    runs = [
+        finished(cell, seed, 0.4, settings={"head": head, "memory_length": memory})
+        for cell, (head, memory) in cells.items()
+        for seed in range(3)
+    ]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "| memory_length: 4 instead of 1 | 1 |" in text
+    assert "in this setting alone: head fcn and tma; memory_length 0." in text
+
+
+def test_effects_that_depend_on_another_setting_are_given_for_each_of_its_values(
+    tmp_path: Path,
+) -> None:
+    gains = {("a", 1): 0.0, ("a", 4): 0.08, ("b", 1): 0.0, ("b", 4): -0.09}
+    runs = [
+        finished(
+            f"{head} {memory}",
+            seed,
+            0.4 + gain + seed / 100,
+            settings={"head": head, "memory_length": memory},
+        )
+        for (head, memory), gain in gains.items()
+        for seed in range(3)
+    ]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "The effects of head and memory_length depend on another setting" in text
+    assert "| memory_length: 4 instead of 1, with head a | 1 | +8.00 |" in text
+    assert "| memory_length: 4 instead of 1, with head b | 1 | -9.00 |" in text
+
+
+def test_verdicts_with_a_margin_are_in_table_and_figure(tmp_path: Path) -> None:
+    runs = [finished(cell, seed, 0.4 + seed / 100) for cell in "ab" for seed in range(3)]
+
+    text = build_report(record(runs, margin_points=0.5), tmp_path).read_text()
+
+    assert "| equivalent within 0.5 |" in text
+    assert "equivalent" not in build_report(record(runs), tmp_path).read_text()
+
+
 def test_setting_that_is_off_in_some_rows_is_marked(tmp_path: Path) -> None:
     runs = [
         finished(cell, 0, 0.4, settings={"window": size, "crop_width": 0, "flip": False})

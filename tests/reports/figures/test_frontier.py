@@ -37,6 +37,21 @@ def test_frontier_baseline_and_dominated_cells_differ_in_colour(tmp_path: Path) 
     assert {rgb(BASELINE), rgb(OTHER), rgb(GREY)} <= colours_of(path)
 
 
+def test_cell_with_a_doubtful_lead_is_hollow(tmp_path: Path) -> None:
+    doubtful = [POINTS[0], replace(POINTS[1], is_doubtful=True), POINTS[2]]
+
+    draw_frontier(POINTS, tmp_path / "clear.png")
+    draw_frontier(doubtful, tmp_path / "doubtful.png")
+
+    with drawing(tmp_path / "a.png", 4) as figure:
+        axes = figure.subplots()
+        frontier._draw_point(axes, doubtful[1])
+        frontier._draw_point(axes, POINTS[1])
+        hollow, filled = (bar.lines[0].get_markerfacecolor() for bar in axes.containers)
+    assert (hollow, filled) == ("white", OTHER)
+    assert (tmp_path / "clear.png").read_bytes() != (tmp_path / "doubtful.png").read_bytes()
+
+
 def test_cell_without_latency_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     unmeasured = [POINTS[0], replace(POINTS[2], latency_ms=NAN)]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from reports.analysis.overview import CellRow, build_overview
@@ -70,12 +71,62 @@ def test_published_figures_have_columns_of_their_own(study: ExperimentRecord) ->
     assert "published training time" not in columns
 
 
-@pytest.mark.parametrize("columns", [paper_columns(), terminal_columns()])
-def test_paper_and_terminal_print_names_as_they_are(columns) -> None:  # type: ignore[no-untyped-def]
+def test_paper_and_terminal_print_names_as_they_are() -> None:
     rows = rows_of(record([finished("a|b", 0, 0.4)]))
 
-    assert columns["cell"](rows[0]) == "a|b"
-    assert columns["verdict"](rows[0]) == "baseline"
+    for columns in (paper_columns(rows), terminal_columns()):
+        assert columns["cell"](rows[0]) == "a|b"
+        assert columns["verdict"](rows[0]) == "baseline"
+
+
+def counted(cell: str, seed: int, right: int) -> RunRecord:
+    """Make a trial that gets this many of 100 pixels right, more or less, in each of 6 frames."""
+    hits = right + 3 * np.arange(6) + (np.arange(6) * right) % 7
+    counts = np.stack([np.stack([hits, 100 - hits], 1), np.stack([100 - hits, hits], 1)], 1)
+    frames = [f"{sequence}/1" for sequence in "abcdef"]
+    kept = {"frames": frames, "classes": ["road", "sky"], "confusions": counts.astype(np.int64)}
+    return finished(cell, seed, hits.sum() / (1200 - hits.sum()), **kept)
+
+
+def test_intervals_of_one_seed_say_so_in_the_head_of_their_column() -> None:
+    rows = rows_of(record([counted("base", 0, 50), counted("new", 0, 61)]))
+
+    assert "difference, points (95 % interval, test set only)" in report_columns(rows)
+    assert "difference, points (95 % interval)" not in report_columns(rows)
+    assert "95 % interval, test set only" in paper_columns(rows)
+    assert "95 % interval" not in paper_columns(rows)
+
+
+def test_interval_of_one_seed_among_others_is_marked() -> None:
+    runs = [
+        counted(cell, seed, right + seed * (right % 5))
+        for cell, right in (("base", 50), ("new", 61))
+        for seed in range(3)
+    ]
+    rows = rows_of(record([*runs, counted("few", 0, 55)]))
+
+    column = report_columns(rows)["difference, points (95 % interval)"]
+
+    assert column(rows[2]).endswith("), test set only")
+    assert "test set only" not in column(rows[1])
+
+
+def test_relative_difference_is_that_of_the_compared_means() -> None:
+    """The baseline has a better seed that the other cell lacks."""
+    runs = [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.70])]
+    runs += [finished("new", seed, miou) for seed, miou in enumerate([0.45, 0.47])]
+
+    row = rows_of(record(runs))[1]
+
+    assert row.score.mean < 0.4 + (0.02 + 0.70 - 0.40) / 3  # the plain mean is the lower one
+    assert row.difference == pytest.approx(0.05)
+    assert row.relative_difference == pytest.approx(0.05 / row_score(runs))
+
+
+def row_score(runs: Sequence[RunRecord]) -> float:
+    """Return the mean of the first cell, which lacks no seed."""
+    scores = [run.metrics["miou"] for run in runs if run.cell == runs[0].cell]
+    return sum(scores) / len(scores)
 
 
 def test_rows_without_a_value_come_last_whichever_way_they_are_sorted() -> None:

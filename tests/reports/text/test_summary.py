@@ -2,11 +2,12 @@
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reports.analysis.factors import estimate_effects, estimate_interactions
+from reports.analysis.factors.effects import estimate_effects, estimate_interactions
 from reports.analysis.study import Study
 from reports.records import RunRecord
 from reports.text.summary import answer
@@ -20,11 +21,13 @@ def cell(name: str, mious: list[float], **settings: Any) -> list[RunRecord]:
     ]
 
 
-def answer_to(*runs: list[RunRecord], latency: dict[str, float] | None = None) -> str:
-    study = Study(record([run for trials in runs for run in trials]))
-    return "\n".join(
-        answer(study, estimate_effects(study), estimate_interactions(study), latency or {})
-    )
+def answer_to(
+    *runs: list[RunRecord], latency: dict[str, float] | None = None, **changes: Any
+) -> str:
+    study = Study(record([run for trials in runs for run in trials], **changes))
+    interactions = estimate_interactions(study)
+    effects = estimate_effects(study, interactions)
+    return "\n".join(answer(study, effects, interactions, latency or {}))
 
 
 BASE = [0.40, 0.42, 0.44]
@@ -42,7 +45,7 @@ def test_a_clear_winner_is_separable_with_its_interval() -> None:
 
 def test_a_difference_within_the_noise_is_not_separable() -> None:
     text = answer_to(
-        cell("base", BASE), cell("new", [0.42, 0.42, 0.43]), cell("also", [0.42, 0.41, 0.44])
+        cell("base", BASE), cell("new", [0.42, 0.42, 0.434]), cell("also", [0.42, 0.41, 0.44])
     )
 
     assert "but is not separable from the runner-up" in text
@@ -52,8 +55,8 @@ def test_a_difference_within_the_noise_is_not_separable() -> None:
 def test_one_seed_gives_no_verdict() -> None:
     text = answer_to(cell("base", [0.4]), cell("new", [0.9]), cell("also", [0.8]))
 
-    assert "there is no verdict with fewer than 3 shared seeds" in text
-    assert "No cell gets a verdict against the baseline, **base**: that takes at least 3" in text
+    assert "there is no verdict: they share only 1 seed, and it takes 3." in text
+    assert "**new** and **also** have no verdict (only 1 shared seed; it takes 3)." in text
     assert "separable" not in text
 
 
@@ -78,7 +81,7 @@ def test_a_setting_is_credited_if_nothing_else_changed() -> None:
 def test_settings_without_a_separable_effect_are_named() -> None:
     text = answer_to(cell("one", BASE, code=False), cell("four", [0.43, 0.41, 0.44], code=True))
 
-    assert "No setting has an effect separable from noise (varied: code)." in text
+    assert "No effect of code is separable from noise." in text
 
 
 def test_interacting_settings_are_named_in_pairs() -> None:
@@ -106,7 +109,7 @@ def test_missing_trials_are_counted() -> None:
 
     text = answer_to([*cell("base", BASE), failed])
 
-    assert "Only **base** has a result: 42.00 % mIoU (3 seeds)." in text
+    assert "Only **base** has a score: 42.00 % mIoU (3 seeds)." in text
     assert "1 of 4 trials is missing: **base**." in text
 
 
@@ -136,4 +139,148 @@ def test_cell_with_too_few_seeds_has_no_verdict() -> None:
     )
 
     assert "**up** (+10.00 points" in text
-    assert "; **few** is without a verdict (fewer than 3 shared seeds)." in text
+    assert "; **few** has no verdict (only 2 shared seeds; it takes 3)." in text
+
+
+def test_rank_and_comparison_rest_on_the_same_seeds() -> None:
+    """The baseline has two more seeds, both 20 points better: its plain mean is the higher one."""
+    base = cell("base", [0.40, 0.41, 0.42, 0.61, 0.62])
+    new = cell("new", [0.45, 0.461, 0.47])
+
+    text = answer_to(base, new)
+
+    assert "**new** scores highest with 54.2" in text
+    assert "adjusted for missing ones), and is separable from the runner-up, **base** (+5.0" in text
+
+
+def test_equal_cells_tie() -> None:
+    text = answer_to(cell("base", BASE), cell("twin", BASE), cell("low", [0.1, 0.12, 0.13]))
+
+    assert "**base** and **twin** tie for the highest score, 42.00 % mIoU; they are not" in text
+    assert "they are not separable (+0.00 points" in text
+
+
+def test_equal_cells_without_a_common_seed_tie_too() -> None:
+    twin = [replace(run, seed=run.seed + 5) for run in cell("twin", BASE)]
+
+    text = answer_to(cell("base", BASE), twin)
+
+    assert "**base** and **twin** tie for the highest score, 42.00 % mIoU; there is no" in text
+    assert "there is no verdict: they share no seed, and it takes 3." in text
+
+
+@pytest.mark.parametrize(
+    ("gain", "sentence"),
+    [
+        (0.0001, "but is equivalent within 0.5 points to the runner-up"),
+        (0.004, "and is separable, by less than 0.5 points, from the runner-up"),
+        (0.1, "and is separable from the runner-up"),
+    ],
+)
+def test_margin_is_part_of_the_sentences(gain: float, sentence: str) -> None:
+    new = [0.40 + gain, 0.42 + gain + 0.0003, 0.44 + gain - 0.0003]
+
+    assert sentence in answer_to(cell("base", BASE), cell("new", new), margin_points=0.5)
+
+
+def test_cells_are_equivalent_to_the_baseline_within_a_margin() -> None:
+    near = [[v + shift for v, shift in zip(BASE, s, strict=True)] for s in (
+        (0.0003, -0.0002, 0.0001), (-0.0002, 0.0, 0.0004), (0.003, 0.0031, 0.0029)
+    )]  # fmt: skip
+
+    text = answer_to(
+        cell("base", BASE), *(cell(f"c{n}", row) for n, row in enumerate(near)), margin_points=0.5
+    )
+
+    assert "is better, by less than 0.5 points; **c0** and **c1** are equivalent to it" in text
+    assert "equivalent to it within 0.5 points." in text
+
+
+def test_cells_without_a_common_seed_are_ranked_but_not_compared() -> None:
+    new = [replace(run, seed=run.seed + 5) for run in cell("new", [0.50, 0.52, 0.53])]
+
+    text = answer_to(cell("base", BASE), new)
+
+    assert "**new** scores highest with 51.67 % mIoU (3 seeds). The runner-up, **base**" in text
+    assert "shares no seed with it, so the two are not compared." in text
+    assert "nan" not in text
+
+
+def test_interim_report_gives_no_verdict() -> None:
+    cells = [cell("base", BASE), cell("up", [0.5, 0.52, 0.55]), cell("low", [0.3, 0.33, 0.34])]
+
+    text = answer_to(*cells, interim="2 trials are running")
+
+    assert "there is no verdict: this is an interim report." in text
+    assert "**up** and **low** have no verdict yet (interim)." in text
+    assert "separable" not in text
+
+
+def test_baseline_without_a_score_is_named() -> None:
+    failed = RunRecord("base", 0, "x", "FAILED", settings={})
+
+    text = answer_to([failed], cell("new", BASE), cell("other", [0.3, 0.31, 0.3]))
+
+    assert "The baseline, **base**, has no score, so no cell is compared with it." in text
+
+
+def test_scores_that_are_not_numbers_are_named() -> None:
+    text = answer_to(cell("base", [math.nan]), cell("new", [math.nan]))
+
+    assert text == "No finished trial has a score."
+    assert "1 finished trial has no score: **new**." in answer_to(
+        cell("base", BASE), cell("new", [math.nan])
+    )
+
+
+def test_settings_without_a_verdict_are_not_said_to_have_no_effect() -> None:
+    """Only the cell with option b has a single seed: b may do anything."""
+    text = answer_to(
+        cell("base", BASE, a=0, b=0), cell("a", [0.43, 0.41, 0.44], a=1, b=0),
+        cell("b", [0.9], a=0, b=1),
+    )  # fmt: skip
+
+    assert "No effect of a is separable from noise." in text
+    assert "There is no verdict on the effect of b." in text
+
+
+def test_effects_that_interact_are_given_for_each_context() -> None:
+    """Memory gains 8 points with head a and loses 9 with head b: -0.5 on average."""
+    gains = {("a", 1): 0.0, ("a", 4): 0.08, ("b", 1): 0.0, ("b", 4): -0.09}
+    runs = [
+        cell(f"{head} {memory}", [v + gain for v in BASE], head=head, memory_length=memory)
+        for (head, memory), gain in gains.items()
+    ]
+
+    text = answer_to(*runs)
+
+    assert "memory_length 4 instead of 1 with head b changes mIoU by -9.00 points" in text
+    assert "memory_length 4 instead of 1 with head a changes mIoU by +8.00 points" in text
+    assert "-0.50" not in text
+
+
+LATENCY = {"base": 2.0, "slow": 5.0}
+
+
+def test_lead_on_the_frontier_that_is_not_separable_is_marked() -> None:
+    text = answer_to(cell("base", BASE), cell("slow", [0.41, 0.42, 0.435]), latency=LATENCY)
+
+    assert "All cells are on the accuracy-latency frontier" in text
+    assert "The lead of **slow** over **base** (+0.17 points, 95 % interval" in text
+    assert "is not separable." in text
+
+
+def test_lead_on_the_frontier_without_a_verdict_is_marked() -> None:
+    text = answer_to(cell("base", [0.4]), cell("slow", [0.5]), latency=LATENCY)
+
+    assert "There is no verdict on the lead of **slow** over **base**." in text
+
+
+def test_cell_without_a_latency_is_named_beside_the_frontier() -> None:
+    runs = [cell("base", BASE), cell("slow", [0.3, 0.31, 0.35]), cell("best", [0.9, 0.91, 0.93])]
+
+    text = answer_to(*runs, latency=LATENCY)
+
+    assert "Of the 2 cells with a score and a latency, none is faster or scores higher" in text
+    assert "**best** has no latency, so its place on it cannot be told." in text
+    assert "No other cell" not in text

@@ -1,18 +1,19 @@
 """Effects and interactions of cells whose scores are chosen by hand."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from reports.analysis.factors import (
-    FactorLines,
+from reports.analysis.factors.effects import (
     estimate_effects,
     estimate_interactions,
-    find_factor_lines,
-    find_factors,
+    find_isolated_values,
 )
+from reports.analysis.factors.lines import FactorLines, find_factor_lines, find_factors
 from reports.analysis.study import Study
 from reports.records import RunRecord
 from tests.reports.conftest import SETTINGS, finished, record
@@ -192,3 +193,142 @@ def test_baseline_that_differs_in_more_than_one_setting_is_no_reference() -> Non
 
     assert (effect.setting, effect.value, effect.reference) == ("memory_length", 4, 1)
     assert effect.comparison.difference.mean == pytest.approx(0.05)
+
+
+def test_interactions_show_although_the_baseline_is_outside_the_crossed_part() -> None:
+    """As in the README: the plain head has neither memory nor the option."""
+    cells = {("tma", 1, False): 0.40, ("tma", 2, False): 0.42, ("tma", 4, False): 0.45,
+             ("tma", 2, True): 0.43, ("tma", 4, True): 0.50}  # fmt: skip
+    runs = trials("fcn", 0.3, head="fcn", memory_length=0)
+    for (head, memory, shared), miou in cells.items():
+        settings = {"head": head, "memory_length": memory, "share_slots": shared}
+        runs += trials(f"{memory} {shared}", miou, **settings)
+
+    (interaction,) = estimate_interactions(Study(record(runs)))
+
+    assert interaction.settings == ("memory_length", "share_slots")
+    assert interaction.values == ((2, 4), (False, True))
+    assert interaction.comparison.difference.mean == pytest.approx(0.05 - 0.01)
+
+
+def test_order_that_the_fit_reverses_is_an_effect_of_its_own() -> None:
+    """Memory 4 beats 2 wherever both exist; only head a, where memory does most, lacks 4."""
+    study = crossed(
+        {("a", 1): 0.40, ("a", 2): 0.48, ("b", 1): 0.40, ("b", 2): 0.41, ("b", 4): 0.415}
+    )
+
+    effects = {
+        (e.reference, e.value): (e.comparison.difference.mean, e.pairs)
+        for e in estimate_effects(study)
+        if e.setting == "memory_length"
+    }
+
+    assert effects[1, 2][0] == pytest.approx(0.045)
+    assert effects[1, 4][0] < effects[1, 2][0]
+    assert effects[2, 4] == (pytest.approx(0.005), [("b 4", "b 2")])
+
+
+def test_order_that_the_fit_keeps_needs_no_effect_of_its_own() -> None:
+    study = crossed(
+        {("a", 1): 0.40, ("a", 2): 0.45, ("b", 1): 0.40, ("b", 2): 0.44, ("b", 4): 0.47}
+    )
+
+    effects = [e for e in estimate_effects(study) if e.setting == "memory_length"]
+
+    assert [(e.reference, e.value) for e in effects] == [(1, 2), (1, 4)]
+
+
+def test_effect_that_all_pairs_agree_on_keeps_its_sign() -> None:
+    """Memory 4 beats 1 directly, and loses by way of 2."""
+    study = crossed(
+        {("a", 1): 0.40, ("a", 4): 0.41, ("b", 1): 0.50, ("b", 2): 0.40, ("c", 2): 0.5,
+         ("c", 4): 0.41}
+    )  # fmt: skip
+
+    (effect,) = [e for e in estimate_effects(study) if (e.reference, e.value) == (1, 4)]
+
+    assert effect.comparison.difference.mean == pytest.approx(0.01)
+
+
+def test_effect_is_the_least_squares_fit_to_the_cells() -> None:
+    scores = {("a", 1): 0.40, ("a", 2): 0.47, ("b", 2): 0.52, ("b", 4): 0.50, ("c", 1): 0.3,
+              ("c", 4): 0.36, ("c", 2): 0.33}  # fmt: skip
+    heads_, memories = ["a", "b", "c"], [1, 2, 4]
+    design = np.zeros((len(scores), 6))
+    for row, (head, memory) in zip(design, scores, strict=True):
+        row[[heads_.index(head), 3 + memories.index(memory)]] = 1
+    values = np.linalg.lstsq(design, np.array(list(scores.values())), rcond=None)[0][3:]
+
+    effects = {
+        e.value: e.comparison.difference.mean
+        for e in estimate_effects(crossed(scores))
+        if e.setting == "memory_length"
+    }
+
+    assert effects == pytest.approx({2: values[1] - values[0], 4: values[2] - values[0]})
+
+
+def test_value_that_only_others_connect_with_the_reference_has_an_effect() -> None:
+    study = crossed({("a", 1): 0.40, ("a", 2): 0.45, ("b", 2): 0.50, ("b", 4): 0.52})
+
+    (indirect,) = [e for e in estimate_effects(study) if e.value == 4]
+
+    assert indirect.pairs == []
+    assert indirect.comparison.difference.mean == pytest.approx(0.05 + 0.02)
+    assert indirect.comparison.difference.seeds == 3
+
+
+def test_values_that_nothing_connects_have_references_of_their_own() -> None:
+    study = crossed({("a", 1): 0.40, ("a", 2): 0.45, ("b", 4): 0.50, ("b", 8): 0.53})
+
+    effects = [(e.reference, e.value) for e in estimate_effects(study)]
+
+    assert effects == [(1, 2), (4, 8)]
+
+
+def test_value_without_a_pair_is_named() -> None:
+    study = crossed({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
+
+    assert find_isolated_values(study) == {"head": ["plain", "a"], "memory_length": [0]}
+
+
+def test_effect_uses_every_seed_that_a_pair_shares() -> None:
+    """One trial is missing of each pair, never the same seed: no seed is in all cells."""
+    scores = {("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50, ("b", 4): 0.56, ("c", 1): 0.45,
+              ("c", 4): 0.48}  # fmt: skip
+    lost = {("a 1", 0), ("b 4", 1), ("c 1", 2)}
+    runs = [
+        run
+        for (head, memory), miou in scores.items()
+        for run in trials(f"{head} {memory}", miou, head=head, memory_length=memory)
+        if (run.cell, run.seed) not in lost
+    ]
+
+    (effect,) = [e for e in estimate_effects(Study(record(runs))) if e.setting == "memory_length"]
+
+    assert effect.comparison.difference.mean == pytest.approx((0.02 + 0.06 + 0.03) / 3)
+    assert effect.comparison.difference.seeds == 3
+
+
+def test_clear_interaction_splits_the_effects_by_context() -> None:
+    study = crossed({("a", 1): 0.40, ("a", 4): 0.48, ("b", 1): 0.50, ("b", 4): 0.41})
+    interactions = estimate_interactions(study)
+
+    effects = estimate_effects(study, interactions)
+
+    assert [interaction.comparison.verdict for interaction in interactions] == ["worse"]
+    assert [
+        (e.setting, e.context, round(e.comparison.difference.mean, 9)) for e in effects
+    ] == [
+        ("head", {"memory_length": 1}, 0.10),
+        ("head", {"memory_length": 4}, -0.07),
+        ("memory_length", {"head": "a"}, 0.08),
+        ("memory_length", {"head": "b"}, -0.09),
+    ]  # fmt: skip
+
+
+def test_cell_whose_score_is_not_a_number_is_left_out_of_effects() -> None:
+    study = Study(record([*trials("a 1", 0.4, head="a"), *trials("b 1", math.nan, head="b")]))
+
+    assert estimate_effects(study) == []
+    assert find_isolated_values(study) == {"head": ["a", "b"]}

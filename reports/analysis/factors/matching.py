@@ -18,7 +18,7 @@ CHOICES = ("head", "backbone", "dataset", "optimizer", "schedule")
 
 
 class CellIndex:
-    """The measured cells of a study by their settings; the baseline comes first.
+    """The cells of a study that have a score, by their settings; the baseline comes first.
 
     Attributes:
         settings: cell -> its settings.
@@ -26,7 +26,7 @@ class CellIndex:
 
     def __init__(self, study: Study) -> None:
         every_cell = settings_by_cell(study.record).items()
-        measured = [(cell, settings) for cell, settings in every_cell if study.runs(cell)]
+        measured = [(cell, settings) for cell, settings in every_cell if cell in study.scored.cells]
         measured.sort(key=lambda item: item[0] != study.record.baseline)
         self.settings = dict(measured)
         self._texts = {

@@ -1,0 +1,715 @@
+"""Every sentence of an answer, checked against the numbers that it was made from.
+
+Odd records are drawn: ties, crossovers, missing and failed trials, scores that are not numbers,
+seeds that no two cells share, missing latencies. Each sentence must have one of the forms below,
+and each form is checked by rules of its own.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports.analysis.comparison import Comparison
+from reports.analysis.factors.effects import Effect, estimate_effects, estimate_interactions
+from reports.analysis.study import Study
+from reports.records import ExperimentRecord, RunRecord
+from reports.text.summary import answer
+from tests.reports.conftest import SETTINGS, finished, record
+
+FRAMES = [f"{sequence}/1" for sequence in "abcdef"]
+SEEDS = ((0,), (0, 1), (2, 3), (0, 1, 2), (1, 2, 3), (0, 1, 2, 3))
+BOLD = r"\*\*(c\d+)\*\*"
+NUMBER = r"[+-]\d+\.\d\d"
+POINTS = rf"({NUMBER}) points(?:, 95 % interval ({NUMBER}) to ({NUMBER})(, test set only)?)?"
+SCORE = r"(\d+\.\d\d) % mIoU \((\d+) seeds?(, adjusted for missing ones)?\)"
+WITHIN = r"equivalent within ([\d.]+) points"
+
+
+Odd = tuple[ExperimentRecord, dict[str, float]]  # and the latency of some of its cells, ms
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Odd:
+    """Draw an experiment of up to six cells and the latencies of some of them.
+
+    Half of the experiments are regular, so that there are verdicts: all cells have the same seeds,
+    and no score is missing.
+    """
+    is_regular = draw(st.booleans())
+    count = draw(st.integers(3 if is_regular else 1, 6))
+    everywhere = draw(st.sampled_from([range(3), range(4)])) if is_regular else None
+    shifts = draw(st.tuples(*[st.sampled_from([0.0, 0.02, -0.05])] * 4))
+    noises = st.sampled_from([0.0, 0.001, -0.001, 0.003] if is_regular else [0.0, 0.001, -0.02])
+    levels = st.sampled_from([0.40, 0.401, 0.404, 0.43, 0.60])
+    has_counts = draw(st.booleans())
+    runs, latency = [], {}
+    for number in range(count):
+        cell, level = f"c{number}", draw(levels)
+        options = {"a": number % 2, "b": number // 2}
+        if not is_regular:
+            options = {"a": draw(st.integers(0, 1)), "b": draw(st.integers(0, 2)), "id": number % 2}
+        seeds = everywhere or draw(st.sampled_from(SEEDS))
+        is_lost = draw(st.integers(0, 30 if is_regular else 7)) == 0
+        for seed in seeds:
+            score = level + shifts[seed] + draw(noises)
+            if not is_regular and draw(st.integers(0, 15)) == 0:
+                score = math.nan
+            runs.append(trial(cell, seed, score, options, is_lost, has_counts))
+        if draw(st.integers(0, 5)):
+            latency[cell] = draw(st.sampled_from([1.0, 2.0, 2.0, 3.5, 9.0]))
+        elif draw(st.booleans()):
+            latency[cell] = math.nan
+    changes = {
+        "margin_points": draw(st.sampled_from([None, 0.5, 4.0])),
+        "interim": draw(st.sampled_from([None] * 6 + ["a trial is running"])),
+    }
+    return record(runs, **changes), latency
+
+
+def trial(
+    cell: str,
+    seed: int,
+    score: float,
+    options: dict[str, Any],
+    is_lost: bool = False,
+    has_counts: bool = False,
+) -> RunRecord:
+    """Make a trial, with per-frame counts if wanted."""
+    values = {**SETTINGS, **options, "seed": seed}
+    if is_lost:
+        return RunRecord(cell, seed, f"{cell}-{seed}", "FAILED", values)
+    changes: dict[str, Any] = {"settings": values}
+    if has_counts:
+        rng = np.random.default_rng([seed, round(1e4 * score) if math.isfinite(score) else 0])
+        counts = rng.integers(1, 60, (len(FRAMES), 2, 2))
+        changes |= {"frames": FRAMES, "classes": ["road", "sky"], "confusions": counts}
+    return finished(cell, seed, score, **changes)
+
+
+BASE = (0.40, 0.42, 0.44)
+
+
+def cells(*scores: Iterable[float], first_seed: tuple[int, ...] = (), **changes: Any) -> Odd:
+    """Make cells with these scores by seed, each slower than the last; seeds may begin later."""
+    runs = [
+        trial(f"c{number}", seed + (first_seed[number] if first_seed else 0), score, options)
+        for number, row in enumerate(scores)
+        for options in [{"a": number % 2, "b": number // 2}]
+        for seed, score in enumerate(row)
+    ]
+    return record(runs, **changes), {run.cell: 1.0 + int(run.cell[1:]) for run in runs}
+
+
+def above(points: float, noise: float = 0.0) -> list[float]:
+    """Return scores above those of `BASE`."""
+    return [v + points / 100 + n * noise / 100 for v, n in zip(BASE, (1, -1, 0), strict=True)]
+
+
+def failed(odd: Odd, *lost: str) -> Odd:
+    """Let all trials of some cells fail."""
+    experiment, latency = odd
+    runs = [
+        RunRecord(run.cell, run.seed, run.trial_id, "FAILED", run.settings)
+        if run.cell in lost
+        else run
+        for run in experiment.runs
+    ]
+    return replace(experiment, runs=runs), latency
+
+
+def without_latency(odd: Odd, *unmeasured: str) -> Odd:
+    return odd[0], {cell: ms for cell, ms in odd[1].items() if cell not in unmeasured}
+
+
+def many_cells() -> Odd:
+    """Make 60 cells of three seeds, with ties of latency."""
+    rng = np.random.default_rng(0)
+    runs = [
+        trial(f"c{n}", seed, 0.4 + 0.01 * (n % 7) + rng.normal(0, 0.004), {"a": n % 3, "b": n // 3})
+        for n in range(60)
+        for seed in range(3)
+    ]
+    return record(runs), {f"c{n}": float(1 + n % 11) for n in range(60)}
+
+
+NAN = math.nan
+ODD = {
+    "one cell": cells(BASE),
+    "all failed": failed(cells(BASE, BASE), "c0", "c1"),
+    "baseline failed": failed(cells(BASE, above(1, 0.1), above(3)), "c0"),
+    "other failed": failed(cells(BASE, above(1, 0.1), above(3)), "c2"),
+    "no score": cells([NAN], [NAN, NAN]),
+    "some scores": cells(BASE, [NAN, 0.43, 0.45], [0.3, NAN, NAN]),
+    "one seed": cells([0.4], [0.5], [0.45]),
+    "two seeds": cells([0.4, 0.42], [0.5, 0.53], [0.45, 0.44]),
+    "no shared seeds": cells(BASE, above(5), first_seed=(0, 7)),
+    "no shared seeds, equal": cells(BASE, BASE, first_seed=(0, 7)),
+    "a chain of seeds": cells(BASE, BASE, above(2), first_seed=(0, 2, 4)),
+    "two equal": cells(BASE, BASE, above(-2, 0.3)),
+    "two equal within a margin": cells(BASE, BASE, margin_points=0.5),
+    "all equal": cells(BASE, BASE, BASE, BASE),
+    "a better subset": cells([*BASE, 0.70, 0.71], above(5, 0.1), above(-4, 0.1)),
+    "better and worse": cells(BASE, above(4, 0.1), above(-4, 0.1), above(0.1, 0.5)),
+    "within a margin": cells(
+        BASE, above(0.2, 0.01), above(-0.2, 0.01), above(0.0, 0.02), above(2, 0.01),
+        margin_points=0.5,
+    ),
+    "equivalent on the frontier": cells(BASE, above(0.01, 0.05), margin_points=0.5),
+    "equivalent effect": cells(BASE, above(-0.01, 0.05), margin_points=0.5),
+    "crossover": cells(BASE, above(8, 0.1), above(1, 0.05), above(-9, 0.1)),
+    "crossover, no spread": cells(BASE, above(8), above(1), above(-9)),
+    "one of four": cells(BASE, BASE, BASE, above(10)),
+    "interim": cells(BASE, above(4, 0.1), above(-4, 0.1), interim="a trial is running"),
+    "no latency": without_latency(cells(BASE, above(4, 0.1)), "c0", "c1"),
+    "the best without latency": without_latency(cells(BASE, above(-1), above(10)), "c2"),
+    "one latency": without_latency(cells(BASE, above(4, 0.1)), "c1"),
+    "nothing better": cells(above(5), above(4, 0.1), above(3, 0.1)),
+    "60 cells": many_cells(),
+}  # fmt: skip
+
+
+class Facts:
+    """The numbers behind an answer, looked up without the functions that wrote it."""
+
+    def __init__(self, experiment: ExperimentRecord, latency: dict[str, float]) -> None:
+        self.record = experiment
+        self.study = Study(experiment, draws=100, error_draws=400)
+        self.interactions = estimate_interactions(self.study)
+        self.effects = estimate_effects(self.study, self.interactions)
+        self.scores: dict[str, dict[int, float]] = {}
+        for run in experiment.runs:
+            score = run.metrics.get("miou", math.nan)
+            if run.state == "FINISHED" and math.isfinite(score):
+                self.scores.setdefault(run.cell, {})[run.seed] = score
+        self.means = self.study.scored.means
+        self.latency = {c: ms for c, ms in latency.items() if not math.isnan(ms)}
+        self.margin = experiment.margin_points
+        self.sentences = answer(self.study, self.effects, self.interactions, latency)
+
+    def shared(self, one: str, two: str) -> int:
+        return len(self.scores[one].keys() & self.scores[two].keys())
+
+    def pair(self, one: str, two: str) -> Comparison:
+        return self.study.all_pairs[frozenset((one, two))]
+
+    def is_judged(self, comparison: Comparison) -> bool:
+        """Tell whether a verdict may be read off a comparison at all."""
+        difference = comparison.difference
+        has_spread = "seeds" in difference.covers and not math.isnan(difference.mean)
+        return has_spread and difference.seeds >= 3 and self.record.interim is None
+
+    def is_separable(self, comparison: Comparison) -> bool:
+        low, high = comparison.difference.low, comparison.difference.high
+        return self.is_judged(comparison) and (low > 0 or high < 0)
+
+    def is_within(self, comparison: Comparison) -> bool:
+        low, high = comparison.difference.low, comparison.difference.high
+        return self.margin is not None and max(-low, high) < self.margin / 100
+
+    def frontier(self) -> list[str]:
+        """Return the cells that no other dominates, by comparing every two of them."""
+        cells = [cell for cell in self.means if cell in self.latency]
+
+        def dominates(one: str, two: str) -> bool:
+            gain = self.means[one] - self.means[two]
+            gain = 0 if abs(gain) < 1e-11 else gain
+            faster = self.latency[two] - self.latency[one]
+            return gain >= 0 and faster >= 0 and (gain > 0 or faster > 0)
+
+        return [c for c in cells if not any(dominates(other, c) for other in cells)]
+
+
+Check = Callable[[Facts, re.Match[str]], None]
+
+
+def names_in(text: str) -> list[str]:
+    return re.findall(BOLD, text)
+
+
+def count_in(text: str) -> int:
+    """Count the names of a list, those that it only counts included."""
+    more = re.search(r" and (\d+) more", text)
+    return len(names_in(text)) + (int(more[1]) if more else 0)
+
+
+def check_score(facts: Facts, cell: str, score: str, seeds: str, adjusted: str | None) -> None:
+    by_seed = facts.scores[cell]
+    assert float(score) == pytest.approx(100 * facts.means[cell], abs=0.0051)
+    assert int(seeds) == len(by_seed)
+    if adjusted is None:
+        assert float(score) == pytest.approx(100 * np.mean(list(by_seed.values())), abs=0.011)
+
+
+def check_points(
+    comparison: Comparison, mean: str, low: str | None, high: str | None, only: str | None
+) -> None:
+    difference = comparison.difference
+    assert float(mean) == pytest.approx(100 * difference.mean, abs=0.0051)
+    assert (low is None) == math.isnan(difference.low)
+    if low is not None and high is not None:
+        assert float(low) == pytest.approx(100 * difference.low, abs=0.0051)
+        assert float(high) == pytest.approx(100 * difference.high, abs=0.0051)
+        assert float(low) <= float(mean) <= float(high)
+    assert (only is not None) == (low is not None and difference.covers == ("test set",))
+
+
+def check_runner_up(facts: Facts, best: str, second: str) -> Comparison:
+    others = [mean for cell, mean in facts.means.items() if cell != best]
+    assert facts.means[best] > max(others)
+    assert facts.means[second] == pytest.approx(max(others), abs=1e-12)
+    return facts.pair(best, second)
+
+
+def best_with_verdict(facts: Facts, match: re.Match[str]) -> None:
+    best, *score, relation, second = match.groups()[:6]
+    check_score(facts, best, *score)
+    comparison = check_runner_up(facts, best, second)
+    check_points(comparison, *match.groups()[-4:])
+    assert facts.is_judged(comparison)
+    assert facts.shared(best, second) >= 3
+    assert ("is separable" in relation) == facts.is_separable(comparison)
+    is_within = "by less than" in relation or "equivalent" in relation
+    assert is_within == facts.is_within(comparison)
+    if is_within:
+        assert f"{facts.margin:g} points" in relation
+
+
+def best_without_verdict(facts: Facts, match: re.Match[str]) -> None:
+    best, *score, second = match.groups()[:5]
+    check_score(facts, best, *score)
+    comparison = check_runner_up(facts, best, second)
+    check_points(comparison, *match.groups()[5:9])
+    check_reason(facts, comparison, match.groups()[9], best, second)
+
+
+def check_reason(facts: Facts, comparison: Comparison, text: str, one: str, two: str) -> None:
+    assert not facts.is_judged(comparison)
+    if text == "this is an interim report":
+        assert facts.record.interim is not None
+    elif text == "they share no seed, and it takes 3":
+        assert facts.shared(one, two) == 0
+    else:
+        count = re.fullmatch(r"they share only ([12]) seeds?, and it takes 3", text)
+        assert count is not None
+        assert int(count[1]) == facts.shared(one, two)
+
+
+def best_alone(facts: Facts, match: re.Match[str]) -> None:
+    best, *score = match.groups()
+    check_score(facts, best, *score)
+    assert all(facts.means[best] > mean for cell, mean in facts.means.items() if cell != best)
+
+
+def runner_up_without_seeds(facts: Facts, match: re.Match[str]) -> None:
+    second, *score = match.groups()
+    check_score(facts, second, *score)
+    best = max(facts.means, key=lambda cell: facts.means[cell])
+    assert facts.means[second] == max(m for cell, m in facts.means.items() if cell != best)
+    assert facts.shared(best, second) == 0
+
+
+def tie(facts: Facts, match: re.Match[str]) -> None:
+    text, score, relation = match.groups()
+    cells = names_in(text)
+    top = max(facts.means.values())
+    equal = [cell for cell, mean in facts.means.items() if abs(mean - top) < 1e-11]
+    assert float(score) == pytest.approx(100 * top, abs=0.0051)
+    assert set(cells) <= set(equal)
+    assert count_in(text) == len(equal)
+    if relation is None:
+        assert len(equal) > 2
+        return
+    comparison = facts.pair(cells[0], cells[1])
+    if reason := re.fullmatch("there is no verdict: (.+)", relation):
+        check_reason(facts, comparison, reason[1], cells[0], cells[1])
+        return
+    assert facts.is_judged(comparison)
+    assert not facts.is_separable(comparison)
+    assert ("equivalent" in relation) == facts.is_within(comparison)
+    numbers = re.search(POINTS, relation)
+    assert numbers is not None
+    check_points(comparison, *numbers.groups())
+
+
+def only_one(facts: Facts, match: re.Match[str]) -> None:
+    assert list(facts.scores) == [match[1]]
+    check_score(facts, *match.groups())
+
+
+def no_score(facts: Facts, match: re.Match[str]) -> None:
+    assert facts.scores == {}
+
+
+def no_trial(facts: Facts, match: re.Match[str]) -> None:
+    assert not any(run.state == "FINISHED" for run in facts.record.runs)
+
+
+def no_baseline(facts: Facts, match: re.Match[str]) -> None:
+    assert match[1] == facts.record.baseline
+    assert match[1] not in facts.scores
+
+
+CLAUSES = {
+    "better": r"(?:is|are) better",
+    "worse": r"(?:is|are) worse",
+    "better within": r"(?:is|are) better, by less than ([\d.]+) points",
+    "worse within": r"(?:is|are) worse, by less than ([\d.]+) points",
+    "equivalent": r"(?:is|are) equivalent to it within ([\d.]+) points",
+    "not separable": r"(?:is|are) not separable from it",
+    "few": r"ha(?:s|ve) no verdict \(only ([12]) shared seeds?; it takes 3\)",
+    "none": r"ha(?:s|ve) no verdict \(no shared seed; it takes 3\)",
+    "interim": r"ha(?:s|ve) no verdict yet \(interim\)",
+}
+
+
+def against_baseline(facts: Facts, match: re.Match[str]) -> None:
+    base = match[1]
+    assert base == facts.record.baseline
+    mentioned = 0
+    for clause in match[2].split("; **"):
+        text = clause if clause.startswith("**") else "**" + clause
+        kind, names, limit = parse_clause(text)
+        mentioned += count_in(names)
+        for cell in names_in(names):
+            comparison = facts.study.against_baseline[cell]
+            check_clause(facts, kind, comparison, facts.shared(cell, base), limit)
+        for cell, *numbers in re.findall(rf"{BOLD} \({POINTS}\)", names):
+            comparison = facts.study.against_baseline[cell]
+            check_points(comparison, *(number or None for number in numbers))
+    assert mentioned == len(facts.scores) - 1
+
+
+def parse_clause(text: str) -> tuple[str, str, str | None]:
+    for kind, pattern in CLAUSES.items():
+        if match := re.fullmatch(rf"(.*?) {pattern}", text):
+            return kind, match[1], match[2] if match.re.groups > 1 else None
+    raise AssertionError(f"unknown clause: {text}")
+
+
+def check_clause(
+    facts: Facts, kind: str, comparison: Comparison, shared: int, limit: str | None
+) -> None:
+    difference = comparison.difference
+    if kind in ("few", "none"):
+        assert shared == int(limit or 0) < 3
+        return
+    if kind == "interim":
+        assert facts.record.interim is not None
+        return
+    assert facts.is_judged(comparison)
+    assert shared >= 3
+    assert kind.startswith("better") == (difference.low > 0)
+    assert kind.startswith("worse") == (difference.high < 0)
+    assert (limit is not None) == facts.is_within(comparison)
+    assert limit is None or float(limit) == facts.margin
+
+
+def clear_effects(facts: Facts, match: re.Match[str]) -> None:
+    form = rf"(\w+) (\d+) instead of (\d+)(?: with (.+?))? changes mIoU by {POINTS}"
+    clauses = match[1].removesuffix(" more")
+    sizes = []
+    for clause in re.sub(r" and \d+$", "", clauses).split("; "):
+        effect = re.fullmatch(form, clause)
+        assert effect is not None, clause
+        setting, value, reference, context = effect.groups()[:4]
+        shown = find_effect(facts, setting, value, reference, context)
+        check_points(shown.comparison, *effect.groups()[4:])
+        assert facts.is_separable(shown.comparison)
+        check_effect(facts, shown)
+        sizes.append(abs(shown.comparison.difference.mean))
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def find_effect(
+    facts: Facts, setting: str, value: str, reference: str, context: str | None
+) -> Effect:
+    parts = dict(part.split() for part in context.split(" and ")) if context else {}
+    (effect,) = [
+        e
+        for e in facts.effects
+        if (e.setting, str(e.value), str(e.reference)) == (setting, value, reference)
+        and {name: str(v) for name, v in e.context.items()} == parts
+    ]
+    return effect
+
+
+def check_effect(facts: Facts, effect: Effect) -> None:
+    """Check the sign where all pairs agree, and the pairs: they differ in one setting alone."""
+    options = {run.cell: {**run.settings, "seed": 0} for run in facts.record.runs}
+    gains = []
+    for cell, other in effect.pairs:
+        differing = {k for k in options[cell] if options[cell][k] != options[other][k]}
+        assert differing == {effect.setting}
+        assert all(options[cell][name] == value for name, value in effect.context.items())
+        gains.append(facts.means[cell] - facts.means[other])
+    if gains and min(gains) > 0:
+        assert effect.comparison.difference.mean > 0
+    if gains and max(gains) < 0:
+        assert effect.comparison.difference.mean < 0
+
+
+def verdicts_of(facts: Facts, text: str) -> Iterable[tuple[str, list[Comparison]]]:
+    for setting in re.findall(r"\b(a|b|id)\b", text):
+        yield setting, [e.comparison for e in facts.effects if e.setting == setting]
+
+
+def no_clear_effect(facts: Facts, match: re.Match[str]) -> None:
+    for _, comparisons in verdicts_of(facts, match[1]):
+        judged = [c for c in comparisons if facts.is_judged(c)]
+        assert judged
+        assert not any(map(facts.is_separable, judged))
+
+
+def equivalent_effects(facts: Facts, match: re.Match[str]) -> None:
+    assert float(match[2]) == facts.margin
+    for _, comparisons in verdicts_of(facts, match[1]):
+        judged = [c for c in comparisons if facts.is_judged(c)]
+        assert judged
+        assert all(facts.is_within(c) and not facts.is_separable(c) for c in judged)
+
+
+def unjudged_effects(facts: Facts, match: re.Match[str]) -> None:
+    for name in re.split(r", | and (?!\d)", re.sub(r" and \d+ more$", "", match[1])):
+        parts = name.split()
+        values = dict(zip(parts[1::3], parts[1::3], strict=False))
+        comparisons = [
+            e.comparison
+            for e in facts.effects
+            if e.setting == parts[0] and (len(parts) == 1 or str(e.value) in values)
+        ]
+        if parts[0] in ("a", "b", "id"):
+            assert comparisons
+            assert not all(map(facts.is_judged, comparisons))
+
+
+def interacting(facts: Facts, match: re.Match[str]) -> None:
+    clear = {
+        " with ".join(each.settings)
+        for each in facts.interactions
+        if facts.is_separable(each.comparison)
+    }
+    assert set(re.split(", | and ", match[1])) == clear
+    for effect in facts.effects:
+        partners = {s for pair in clear for s in pair.split(" with ") if effect.setting in pair}
+        assert set(effect.context) == {
+            s for pair in clear if effect.setting in pair.split(" with ")
+            for s in pair.split(" with ") if s != effect.setting
+        }, partners  # fmt: skip
+
+
+def frontier(facts: Facts, match: re.Match[str]) -> None:
+    names = re.findall(rf"{BOLD} \(([\d,.]+) ms\)", match[2])
+    latencies = [float(ms) for _, ms in names]
+    expected = facts.frontier()
+    assert latencies == sorted(latencies)
+    assert {cell for cell, _ in names} <= set(expected)
+    assert count_in(match[2]) == len(expected)
+    assert all(float(ms) == pytest.approx(facts.latency[cell], abs=0.051) for cell, ms in names)
+    if match[1].startswith("All cells"):
+        assert set(expected) == set(facts.record.cells)
+
+
+def nothing_better(facts: Facts, match: re.Match[str]) -> None:
+    cell = match[1]
+    for other in facts.record.cells:
+        assert facts.latency[other] >= facts.latency[cell]
+        assert facts.means[other] <= facts.means[cell] + 1e-11
+
+
+def none_of_some_better(facts: Facts, match: re.Match[str]) -> None:
+    cells = [cell for cell in facts.means if cell in facts.latency]
+    assert int(match[1]) == len(cells) < len(facts.record.cells)
+    assert all(facts.latency[cell] >= facts.latency[match[2]] for cell in cells)
+    assert all(facts.means[cell] <= facts.means[match[2]] + 1e-11 for cell in cells)
+
+
+def no_frontier(facts: Facts, match: re.Match[str]) -> None:
+    assert [cell for cell in facts.means if cell in facts.latency] == [match[1]]
+
+
+def check_leads(facts: Facts, text: str, is_such: Callable[[Comparison], bool], word: str) -> None:
+    """Check a list of leads: all those of a kind are in it, and no other."""
+    order = sorted(facts.frontier(), key=lambda c: (facts.latency[c], facts.means[c]))
+    leads = {
+        (slower, faster)
+        for faster, slower in pairwise(order)
+        if facts.means[slower] - facts.means[faster] > 1e-11 and is_such(facts.pair(slower, faster))
+    }
+    named = set(re.findall(rf"{BOLD} {word} {BOLD}", text))
+    more = re.search(r" and (\d+) more", text)
+    assert len(named) + (int(more[1]) if more else 0) == len(leads)
+    is_ambiguous = len({facts.latency[cell] for cell in order}) < len(order)  # twins in any order
+    assert named <= leads or is_ambiguous
+
+
+def unclear_leads(facts: Facts, match: re.Match[str]) -> None:
+    def is_unclear(comparison: Comparison) -> bool:
+        is_open = not facts.is_separable(comparison) and not facts.is_within(comparison)
+        return facts.is_judged(comparison) and is_open
+
+    check_leads(facts, match[1], is_unclear, "over")
+    for one, two, *numbers in re.findall(rf"{BOLD} over {BOLD} \({POINTS}\)", match[1]):
+        check_points(facts.pair(one, two), *(number or None for number in numbers))
+
+
+def equivalent_leads(facts: Facts, match: re.Match[str]) -> None:
+    def is_equivalent(comparison: Comparison) -> bool:
+        is_close = facts.is_within(comparison) and not facts.is_separable(comparison)
+        return facts.is_judged(comparison) and is_close
+
+    assert float(match[2]) == facts.margin
+    check_leads(facts, match[1], is_equivalent, "to")
+
+
+def unjudged_leads(facts: Facts, match: re.Match[str]) -> None:
+    check_leads(facts, match[1], lambda c: not facts.is_judged(c), "over")
+
+
+def lacking_latency(facts: Facts, match: re.Match[str]) -> None:
+    cells = [cell for cell in facts.means if cell not in facts.latency]
+    assert set(names_in(match[1])) <= set(cells)
+    assert count_in(match[1]) == len(cells)
+
+
+def missing(facts: Facts, match: re.Match[str]) -> None:
+    lost = [run for run in facts.record.runs if run.state != "FINISHED"]
+    assert (int(match[1]), int(match[2])) == (len(lost), len(facts.record.runs))
+    assert set(names_in(match[3])) <= {run.cell for run in lost}
+
+
+def unscored(facts: Facts, match: re.Match[str]) -> None:
+    runs = [
+        run
+        for run in facts.record.runs
+        if run.state == "FINISHED" and math.isnan(run.metrics["miou"])
+    ]
+    assert int(match[1]) == len(runs)
+    assert set(names_in(match[2])) <= {run.cell for run in runs}
+
+
+RELATION = (
+    r"and is separable(?:, by less than [\d.]+ points,)? from|but is not separable from"
+    r"|but is equivalent within [\d.]+ points to"
+)
+HIGHEST = rf"{BOLD} scores highest with {SCORE}"
+FORMS: dict[str, Check] = {
+    rf"{HIGHEST}, ({RELATION}) the runner-up, {BOLD} \({POINTS}\)\.": best_with_verdict,
+    rf"{HIGHEST}, ahead of the runner-up, {BOLD} \({POINTS}\); there is no verdict: (.+)\.":
+        best_without_verdict,
+    rf"{HIGHEST}\.": best_alone,
+    rf"The runner-up, {BOLD} with {SCORE}, shares no seed with it, so the two are not compared\.":
+        runner_up_without_seeds,
+    r"(.+) tie for the highest score, (\d+\.\d\d) % mIoU(?:; (.+))?\.": tie,
+    rf"Only {BOLD} has a score: {SCORE}\.": only_one,
+    r"No finished trial has a score\.": no_score,
+    r"No results yet: no trial has finished\.": no_trial,
+    rf"The baseline, {BOLD}, has no score, so no cell is compared with it\.": no_baseline,
+    rf"Compared with the baseline, {BOLD}: (.+)\.": against_baseline,
+    r"All else being equal, (.+)\.": clear_effects,
+    r"No effect of (.+) is separable from noise\.": no_clear_effect,
+    rf"No judged value of (.+) makes a difference: each is {WITHIN} to its reference\.":
+        equivalent_effects,
+    r"There is no verdict on the effect of (.+)\.": unjudged_effects,
+    r"Some effects do not simply add up, because settings interact: (.+)\.": interacting,
+    r"(All cells are on|On) the accuracy-latency frontier[;,] fastest first: (.+)\.": frontier,
+    rf"No other cell is faster or scores higher than {BOLD} \([\d.]+ ms\)\.": nothing_better,
+    rf"Of the (\d+) cells with a score and a latency, none is faster or scores higher than {BOLD} "
+    r"\([\d.]+ ms\)\.": none_of_some_better,
+    rf"Only {BOLD} \([\d.]+ ms\) has both a score and a latency, so there is no frontier\.":
+        no_frontier,
+    r"The leads? (of .+) (?:is|are) not separable\.": unclear_leads,
+    rf"Next to each other on it, (.+) (?:is|are) {WITHIN}\.": equivalent_leads,
+    r"There is no verdict on the leads? (of .+)\.": unjudged_leads,
+    r"(.+) ha(?:s|ve) no latency, so (?:its place|their places) on it cannot be told\.":
+        lacking_latency,
+    r"(\d+) of (\d+) trials (?:is|are) missing: (.+)\.": missing,
+    r"(\d+) finished trials? ha(?:s|ve) no score: (.+)\.": unscored,
+}  # fmt: skip
+
+
+def check_sentences(experiment: ExperimentRecord, latency: dict[str, float]) -> None:
+    facts = Facts(experiment, latency)
+    text = " ".join(facts.sentences)
+    assert re.search(r"\b(nan|None|inf)\b|- %| -\d+\.\d+ %", text) is None
+    if experiment.interim is not None:
+        assert re.search("separable|better|worse|equivalent", text) is None
+    if experiment.margin_points is None:
+        assert re.search("equivalent|less than", text) is None
+    for sentence in split(facts.sentences):
+        matches = [(re.fullmatch(form, sentence), check) for form, check in FORMS.items()]
+        fitting = [(match, check) for match, check in matches if match is not None]
+        assert fitting, f"no form fits: {sentence}"
+        fitting[0][1](facts, fitting[0][0])
+    check_nothing_is_left_out(facts, text)
+
+
+def split(paragraphs: Iterable[str]) -> list[str]:
+    """Part paragraphs into sentences, each of which begins with a capital or a name."""
+    return [s for text in paragraphs for s in re.split(r"(?<=\.) (?=[A-Z*])", text)]
+
+
+def check_nothing_is_left_out(facts: Facts, text: str) -> None:
+    """Check that doubts are named: a sentence must not be missing either."""
+    if any(run.state != "FINISHED" for run in facts.record.runs) and facts.record.finished:
+        assert " missing: " in text
+    if len(facts.means) > 1 and any(cell in facts.latency for cell in facts.means):
+        assert all(c in facts.latency for c in facts.means) == (" no latency, so" not in text)
+        order = sorted(facts.frontier(), key=lambda c: (facts.latency[c], facts.means[c]))
+        leads = [
+            facts.pair(one, two)
+            for one, two in pairwise(order)
+            if abs(facts.means[one] - facts.means[two]) > 1e-11
+        ]
+        if not all(map(facts.is_separable, leads)):
+            assert re.search("The leads? of|Next to each other on it|verdict on the lead", text)
+    complete = {tuple(sorted(by_seed)) for by_seed in facts.scores.values()}
+    if len(complete) == 1:
+        for cell, by_seed in facts.scores.items():
+            assert facts.means[cell] == pytest.approx(np.mean(list(by_seed.values())))
+    for one, two in combinations(facts.scores, 2):
+        if facts.shared(one, two) == 0:
+            assert not facts.is_judged(facts.pair(one, two))
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(records())
+def test_every_sentence_is_true_of_the_numbers(
+    drawn: Odd,
+) -> None:
+    check_sentences(*drawn)
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_every_sentence_about_odd_records_is_true(odd: Odd) -> None:
+    check_sentences(*odd)
+
+
+def test_odd_records_have_sentences_of_every_form() -> None:
+    sentences = [s for odd in ODD.values() for s in split(Facts(*odd).sentences)]
+
+    missing_forms = [
+        check.__name__
+        for form, check in FORMS.items()
+        if not any(re.fullmatch(form, sentence) for sentence in sentences)
+    ]
+    clauses = {
+        parse_clause(c if c.startswith("**") else "**" + c)[0]
+        for sentence in sentences
+        if sentence.startswith("Compared with")
+        for c in sentence.split(": ", 1)[1].removesuffix(".").split("; **")
+    }
+    assert missing_forms == []
+    assert clauses == set(CLAUSES)
