@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from orchestrator.spec.experiment import Experiment
 
 app = typer.Typer()
+Look = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Train the seeds up to planned look N (default: the first)."),
+]
 
 
 @app.command()
@@ -40,11 +44,17 @@ def plan(
         Path | None,
         typer.Option(metavar="DIR", help="Write trial files for machines without a network."),
     ] = None,
+    look: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Only the trials up to planned look N."),
+    ] = None,
 ) -> None:
     """Check a spec and list its cells and trials, without starting any."""
     from orchestrator.spec.file import load_spec
 
     experiment = load_spec(spec)
+    if look is not None or (export is not None and experiment.looks):
+        experiment = experiment.at_look(look or 1)
     if export is not None:
         _export(experiment, export)
         return
@@ -70,13 +80,16 @@ def submit(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Run two steps of each cell and keep nothing.")
     ] = False,
+    look: Look = None,
     pictures: Pictures = True,
 ) -> None:
     """Train the trials that have not finished, measure latency and write the report.
 
-    Ctrl-C stops the trials at their next step; rerun the same command to resume.
+    Ctrl-C stops the trials at their next step; rerun the same command to resume. Where a spec
+    plans looks, --look N adds the seeds of later ones.
     """
     from orchestrator.execution import driver
+    from orchestrator.execution.planned_look import choose_look
     from orchestrator.execution.smoke import smoke as smoke_test
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings, parse_data_paths
@@ -89,6 +102,7 @@ def submit(
     where = driver.Where(settings, parse_data_paths(data or []), ray_address, in_process)
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, where, screen)))
+    experiment = choose_look(experiment, look, settings)
     submitted = driver.submit(experiment, where, screen)
     print_report(experiment.name, open_stores(settings), settings, pictures, screen)
     raise typer.Exit(submitted.exit_code)
@@ -183,6 +197,8 @@ def _print_plan_as_json(experiment: "Experiment", costs: "Mapping[str, Estimate]
         for trial in experiment.trials
     ]
     listed: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+    if experiment.looks:
+        listed["looks"] = list(experiment.looks)
     if costs is not None:
         listed["cost"] = {cell: asdict(cost) for cell, cost in costs.items()}
     print_json(listed)
@@ -195,6 +211,8 @@ def _print_plan(experiment: "Experiment", costs: "Mapping[str, Estimate] | None"
         for trial in experiment.trials:
             if trial.cell == cell:
                 typer.echo(f"  {trial.trial_id}  seed {trial.config.seed}")
+    for number, seeds in enumerate(experiment.looks, start=1):
+        typer.echo(f"look {number}: {seeds} seeds, {seeds * len(experiment.cells)} trials")
     typer.echo(f"{len(experiment.trials)} trials in {len(experiment.cells)} cells")
     if costs is not None:
         from orchestrator.terminal.cost_table import cost_table
