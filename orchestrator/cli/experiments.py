@@ -14,12 +14,14 @@ from orchestrator.cli.options import (
     SpecPath,
 )
 from orchestrator.cli.output import console, print_json
+from vss.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.execution.job import Outcome
     from orchestrator.networks.cost_estimate import Estimate
+    from orchestrator.results.power import PowerEstimate
     from orchestrator.settings import Settings
     from orchestrator.spec.experiment import Experiment
 
@@ -48,6 +50,18 @@ def plan(
         int | None,
         typer.Option(metavar="N", help="Only the trials up to planned look N."),
     ] = None,
+    power: Annotated[
+        bool,
+        typer.Option("--power", help="Show which difference the design can separate, and hours."),
+    ] = False,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPERIMENT",
+            help="The earlier study, or the folder of its report, that --power takes variances "
+            "from (default: committed results on the same dataset).",
+        ),
+    ] = None,
 ) -> None:
     """Check a spec and list its cells and trials, without starting any."""
     from orchestrator.spec.file import load_spec
@@ -58,11 +72,14 @@ def plan(
     if export is not None:
         _export(experiment, export)
         return
+    if like is not None and not power:
+        raise UserError(f"--like {like} belongs to --power: add it")
     costs = _estimate(experiment) if cost else None
+    plans = _estimate_power(experiment, like, spec) if power else None
     if as_json:
-        _print_plan_as_json(experiment, costs)
+        _print_plan_as_json(experiment, costs, plans)
     else:
-        _print_plan(experiment, costs)
+        _print_plan(experiment, costs, plans)
 
 
 @app.command()
@@ -184,7 +201,18 @@ def _estimate(experiment: "Experiment") -> "Mapping[str, Estimate]":
     return estimate(experiment, load_settings())
 
 
-def _print_plan_as_json(experiment: "Experiment", costs: "Mapping[str, Estimate] | None") -> None:
+def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "PowerEstimate":
+    from orchestrator.results.power import estimate_power
+    from orchestrator.settings import load_settings
+
+    return estimate_power(experiment, like, spec.parent, load_settings())
+
+
+def _print_plan_as_json(
+    experiment: "Experiment",
+    costs: "Mapping[str, Estimate] | None",
+    power: "PowerEstimate | None",
+) -> None:
     from dataclasses import asdict
 
     trials = [
@@ -201,10 +229,16 @@ def _print_plan_as_json(experiment: "Experiment", costs: "Mapping[str, Estimate]
         listed["looks"] = list(experiment.looks)
     if costs is not None:
         listed["cost"] = {cell: asdict(cost) for cell, cost in costs.items()}
+    if power is not None:
+        listed["power"] = asdict(power)
     print_json(listed)
 
 
-def _print_plan(experiment: "Experiment", costs: "Mapping[str, Estimate] | None") -> None:
+def _print_plan(
+    experiment: "Experiment",
+    costs: "Mapping[str, Estimate] | None",
+    power: "PowerEstimate | None",
+) -> None:
     for cell in experiment.cells:
         mark = " (baseline)" if cell == experiment.baseline else ""
         typer.echo(f"{cell}{mark}")
@@ -218,6 +252,10 @@ def _print_plan(experiment: "Experiment", costs: "Mapping[str, Estimate] | None"
         from orchestrator.terminal.cost_table import cost_table
 
         console().print(cost_table(experiment, costs))
+    if power is not None:
+        from orchestrator.terminal.power_table import power_table
+
+        console().print(power_table(power))
 
 
 def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:

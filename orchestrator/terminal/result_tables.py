@@ -8,7 +8,7 @@ from rich.table import Table
 from reports.analysis.overview import build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from reports.text.columns import terminal_columns
+from reports.text.columns import more_seeds, terminal_columns
 from reports.text.format import MISSING, interval, number, signed, spread
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
@@ -35,7 +35,10 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
         raise UserError(
             f"no trial has the metric '{metric}' (metrics: {', '.join(sorted(metrics))}){hint}"
         )
-    headings = ("mean ± s.d.\n(seeds), %", "points", "95 % interval", "verdict", "latency\nms")
+    headings = [
+        "mean ± s.d.\n(seeds), %", "points", "95 % interval", "verdict", "more seeds\nneeded",
+        "latency\nms",
+    ]  # fmt: skip
     table = _table(metric, ["cell", *headings])
     for pair in pairs:
         for row in build_overview(Study(pair, metric)):
@@ -47,6 +50,7 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
                 "" if row.is_baseline else signed(100 * row.difference),
                 "" if row.is_baseline else interval(100 * low, 100 * high),
                 "" if row.is_baseline else verdict,
+                "" if row.is_baseline else more_seeds(row),
                 number(row.clip.median_ms, 2),
             )
     return table

@@ -124,6 +124,15 @@ def _verdict(row: CellRow) -> str:
     return MISSING if row.comparison is None else row.comparison.verdict
 
 
+def more_seeds(row: CellRow) -> str:
+    """Write how many more seeds would separate a cell: about 4, or that none would."""
+    if math.isnan(row.more_seeds):
+        return MISSING
+    if math.isinf(row.more_seeds):
+        return "more cannot"
+    return f"about {row.more_seeds:.0f}" if row.more_seeds else "0"
+
+
 def _latency(latency: LatencyRow) -> str:
     if math.isnan(latency.median_ms):
         return MISSING
@@ -161,6 +170,11 @@ COLUMNS = (
     Column(_points, paper="points", terminal="points"),
     Column(lambda row: _ends(row.interval), paper="95 % interval"),
     Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),
+    Column(
+        more_seeds,
+        report="more seeds needed",
+        is_needed=lambda rows: any(row.more_seeds > 0 for row in rows),
+    ),
     Column(
         lambda row: _latency(row.clip),
         report="clip latency, ms (p95)",

@@ -257,3 +257,15 @@ def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
     ]
     assert run("plan", spec, "--json").json["looks"] == [3, 5, 7, 10]
     assert run("plan", spec, "--look", 2).out.splitlines()[-1] == "10 trials in 2 cells"
+
+
+def test_plan_shows_what_the_design_can_separate(run: Any, write_spec: SpecWriter) -> None:
+    spec = write_spec(CAMVID_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
+
+    text = " ".join(run("plan", spec, "--power").out.split())
+    power = run("plan", spec, "--power", "--json").json["power"]
+
+    assert "3 * " in text
+    assert "as in camvid_quick" in text
+    assert [row["seeds"] for row in power["rows"]] == [3, 5, 10, 20]
+    assert_one_line(run("plan", spec, "--like", "study"), "--like study belongs to --power")
