@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.execution.job import Outcome
     from orchestrator.networks.cost_estimate import Estimate
-    from orchestrator.results.power import PowerEstimate
+    from orchestrator.networks.power_estimate import PowerEstimate
     from orchestrator.settings import Settings
     from orchestrator.spec.experiment import Experiment
 
@@ -202,10 +202,13 @@ def _estimate(experiment: "Experiment") -> "Mapping[str, Estimate]":
 
 
 def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "PowerEstimate":
-    from orchestrator.results.power import estimate_power
+    from orchestrator.networks.power_estimate import estimate_power
+    from orchestrator.results.earlier_study import find_earlier_study
     from orchestrator.settings import load_settings
 
-    return estimate_power(experiment, like, spec.parent, load_settings())
+    settings = load_settings()
+    earlier = find_earlier_study(experiment, like, spec.parent, settings)
+    return estimate_power(experiment, earlier, settings)
 
 
 def _print_plan_as_json(

@@ -3,7 +3,7 @@
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.results.power import PowerEstimate
+from orchestrator.networks.power_estimate import PowerEstimate
 
 
 def power_table(power: PowerEstimate) -> Table:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reports.analysis.comparison import Comparison
-from reports.analysis.power import count_more_seeds
+from reports.analysis.planning.power import count_more_seeds
 from reports.analysis.statistics import (
     Summary,
     median_interval,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.results.power import estimate_power
+from orchestrator.networks.power_estimate import PowerEstimate, estimate_power
+from orchestrator.results.earlier_study import find_earlier_study
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
@@ -20,10 +21,17 @@ def experiment(write_spec: SpecWriter) -> Experiment:
     return load_spec(write_spec(CAMVID.replace("seeds: [0, 1]", "seeds: [0, 1, 2, 3]")))
 
 
+def estimate(
+    experiment: Experiment, like: str | None, folder: Path, settings: Settings
+) -> PowerEstimate:
+    earlier = find_earlier_study(experiment, like, folder, settings)
+    return estimate_power(experiment, earlier, settings)
+
+
 def test_committed_results_on_the_same_dataset_are_the_default(
     experiment: Experiment, tmp_path: Path, settings: Settings
 ) -> None:
-    power = estimate_power(experiment, None, tmp_path, settings)
+    power = estimate(experiment, None, tmp_path, settings)
 
     assert power.source == "camvid_quick"
     assert 0.1 < power.seed_deviation < 5
@@ -39,9 +47,9 @@ def test_committed_results_on_the_same_dataset_are_the_default(
 def test_report_folder_and_its_name_are_the_same_study(
     experiment: Experiment, tmp_path: Path, settings: Settings
 ) -> None:
-    by_folder = estimate_power(experiment, str(CAMVID_QUICK), tmp_path, settings)
+    by_folder = estimate(experiment, str(CAMVID_QUICK), tmp_path, settings)
 
-    assert by_folder == estimate_power(experiment, "camvid_quick", tmp_path, settings)
+    assert by_folder == estimate(experiment, "camvid_quick", tmp_path, settings)
 
 
 def test_looks_take_a_larger_difference_than_one_look(
@@ -51,7 +59,7 @@ def test_looks_take_a_larger_difference_than_one_look(
     single = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(10))}")
 
     rows = [
-        {row.seeds: row for row in estimate_power(load_spec(spec), None, tmp_path, settings).rows}
+        {row.seeds: row for row in estimate(load_spec(spec), None, tmp_path, settings).rows}
         for spec in map(write_spec, (planned, single))
     ]
 
@@ -63,6 +71,6 @@ def test_unknown_study_is_refused_with_the_remedy(
     experiment: Experiment, write_spec: SpecWriter, tmp_path: Path, settings: Settings
 ) -> None:
     with pytest.raises(UserError, match="--like nowhere: neither an experiment in the ledger"):
-        estimate_power(experiment, "nowhere", tmp_path, settings)
+        estimate(experiment, "nowhere", tmp_path, settings)
     with pytest.raises(UserError, match="no committed results on synthetic; name an earlier"):
-        estimate_power(load_spec(write_spec(TINY_SPEC)), None, tmp_path, settings)
+        estimate(load_spec(write_spec(TINY_SPEC)), None, tmp_path, settings)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reports.analysis.power import (
+from reports.analysis.planning.power import (
     Variation,
     count_more_seeds,
     separable_difference,
