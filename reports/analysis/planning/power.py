@@ -18,6 +18,7 @@ number of seeds is a rough one.
 Shapes: B studies, K cells, J comparisons, D draws.
 """
 
+import bisect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,8 +111,10 @@ def _more_seeds(study: Study, cell: str, base: str, comparison: Comparison) -> f
     if scale * predict(math.inf) >= size:
         return math.inf
     first = max(difference.seeds + 1, SEEDS_FOR_A_VERDICT)
-    enough = (n for n in range(first, MANY_SEEDS + 1) if scale * predict(n) < size)
-    return next((n - difference.seeds for n in enough), math.inf)
+    # Half widths fall with the number of seeds: bisect for the first that is below the size.
+    numbers = range(first, MANY_SEEDS + 1)
+    place = bisect.bisect(numbers, -size, key=lambda n: -scale * predict(n))
+    return numbers[place] - difference.seeds if place < len(numbers) else math.inf
 
 
 def _half_width(variation: Variation, cells: int, level: float) -> Callable[[float], float]:
