@@ -6,8 +6,8 @@ seeds. At each look the intervals are those of the report. The ways differ in th
 
 - none: 5 % at every look, as if it were the only one;
 - even: 5 % over the number of looks;
-- simulated: from the joint distribution over the looks, as `reports/analysis/looks.py` does, which
-  reports use; its mean over the first studies, in which it hardly differs.
+- simulated: from the joint distribution over the looks, as reports have it
+  (`reports/analysis/planning/looks.py`); its mean over the looks of the first studies.
 
 False verdicts: studies with at least one, at any look, none of the cells differing. Power: cells
 that are separated by the last look, where every cell differs by what 10 seeds alone would separate
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.inference import TestSetError, draw_test_set_errors
-from reports.analysis.looks import confidence_of_a_look
+from reports.analysis.planning.looks import confidence_of_a_look
 from reports.analysis.seed_model import sample_seed_errors
 
 Numbers = NDArray[np.float64]

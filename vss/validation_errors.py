@@ -36,12 +36,12 @@ def _describe(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> Mapping[str, FieldInfo]:
-    """Return the fields that a nested model allows at a location."""
+    """Return the fields that a nested model allows at a location, as they are written."""
     for part in location:
         inner = model.model_fields[str(part)].annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             model = inner
-    return model.model_fields
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _lower_first(text: str) -> str:

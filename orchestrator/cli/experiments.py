@@ -14,16 +14,22 @@ from orchestrator.cli.options import (
     SpecPath,
 )
 from orchestrator.cli.output import console, print_json
+from vss.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.execution.job import Outcome
     from orchestrator.networks.cost_estimate import Estimate
+    from orchestrator.networks.power_estimate import PowerEstimate
     from orchestrator.settings import Settings
     from orchestrator.spec.experiment import Experiment
 
 app = typer.Typer()
+Look = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Train the seeds up to planned look N (default: the first)."),
+]
 
 
 @app.command()
@@ -40,19 +46,40 @@ def plan(
         Path | None,
         typer.Option(metavar="DIR", help="Write trial files for machines without a network."),
     ] = None,
+    look: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Only the trials up to planned look N."),
+    ] = None,
+    power: Annotated[
+        bool,
+        typer.Option("--power", help="Show which difference the design can separate, and hours."),
+    ] = False,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPERIMENT",
+            help="The earlier study, or the folder of its report, that --power takes variances "
+            "from (default: committed results on the same dataset).",
+        ),
+    ] = None,
 ) -> None:
     """Check a spec and list its cells and trials, without starting any."""
     from orchestrator.spec.file import load_spec
 
     experiment = load_spec(spec)
+    if look is not None or (export is not None and experiment.looks):
+        experiment = experiment.at_look(look or 1)
     if export is not None:
         _export(experiment, export)
         return
+    if like is not None and not power:
+        raise UserError(f"--like {like} belongs to --power: add it")
     costs = _estimate(experiment) if cost else None
+    plans = _estimate_power(experiment, like, spec) if power else None
     if as_json:
-        _print_plan_as_json(experiment, costs)
+        _print_plan_as_json(experiment, costs, plans)
     else:
-        _print_plan(experiment, costs)
+        _print_plan(experiment, costs, plans)
 
 
 @app.command()
@@ -70,13 +97,16 @@ def submit(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Run two steps of each cell and keep nothing.")
     ] = False,
+    look: Look = None,
     pictures: Pictures = True,
 ) -> None:
     """Train the trials that have not finished, measure latency and write the report.
 
-    Ctrl-C stops the trials at their next step; rerun the same command to resume.
+    Ctrl-C stops the trials at their next step; rerun the same command to resume. Where a spec
+    plans looks, --look N adds the seeds of later ones.
     """
     from orchestrator.execution import driver
+    from orchestrator.execution.planned_look import choose_look
     from orchestrator.execution.smoke import smoke as smoke_test
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings, parse_data_paths
@@ -89,6 +119,7 @@ def submit(
     where = driver.Where(settings, parse_data_paths(data or []), ray_address, in_process)
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, where, screen)))
+    experiment = choose_look(experiment, look, settings)
     submitted = driver.submit(experiment, where, screen)
     print_report(experiment.name, open_stores(settings), settings, pictures, screen)
     raise typer.Exit(submitted.exit_code)
@@ -170,7 +201,21 @@ def _estimate(experiment: "Experiment") -> "Mapping[str, Estimate]":
     return estimate(experiment, load_settings())
 
 
-def _print_plan_as_json(experiment: "Experiment", costs: "Mapping[str, Estimate] | None") -> None:
+def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "PowerEstimate":
+    from orchestrator.networks.power_estimate import estimate_power
+    from orchestrator.results.earlier_study import find_earlier_study
+    from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    earlier = find_earlier_study(experiment, like, spec.parent, settings)
+    return estimate_power(experiment, earlier, settings)
+
+
+def _print_plan_as_json(
+    experiment: "Experiment",
+    costs: "Mapping[str, Estimate] | None",
+    power: "PowerEstimate | None",
+) -> None:
     from dataclasses import asdict
 
     trials = [
@@ -183,23 +228,37 @@ def _print_plan_as_json(experiment: "Experiment", costs: "Mapping[str, Estimate]
         for trial in experiment.trials
     ]
     listed: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+    if experiment.looks:
+        listed["looks"] = list(experiment.looks)
     if costs is not None:
         listed["cost"] = {cell: asdict(cost) for cell, cost in costs.items()}
+    if power is not None:
+        listed["power"] = asdict(power)
     print_json(listed)
 
 
-def _print_plan(experiment: "Experiment", costs: "Mapping[str, Estimate] | None") -> None:
+def _print_plan(
+    experiment: "Experiment",
+    costs: "Mapping[str, Estimate] | None",
+    power: "PowerEstimate | None",
+) -> None:
     for cell in experiment.cells:
         mark = " (baseline)" if cell == experiment.baseline else ""
         typer.echo(f"{cell}{mark}")
         for trial in experiment.trials:
             if trial.cell == cell:
                 typer.echo(f"  {trial.trial_id}  seed {trial.config.seed}")
+    for number, seeds in enumerate(experiment.looks, start=1):
+        typer.echo(f"look {number}: {seeds} seeds, {seeds * len(experiment.cells)} trials")
     typer.echo(f"{len(experiment.trials)} trials in {len(experiment.cells)} cells")
     if costs is not None:
         from orchestrator.terminal.cost_table import cost_table
 
         console().print(cost_table(experiment, costs))
+    if power is not None:
+        from orchestrator.terminal.power_table import power_table
+
+        console().print(power_table(power))
 
 
 def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:

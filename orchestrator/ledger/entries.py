@@ -29,6 +29,9 @@ class ExperimentEntry:
         source: the text of its spec.
         baseline: the cell that the others are compared with.
         published: cell -> figures that others published.
+        margin_points: the difference in points of mIoU that does not matter; None if not stated.
+        seeds: all that are planned; empty if that is not known.
+        looks: the number of seeds at each planned look; empty if the seeds are a list.
     """
 
     name: str
@@ -36,6 +39,9 @@ class ExperimentEntry:
     source: str = ""
     baseline: str = ""
     published: Figures = field(default_factory=dict)
+    margin_points: float | None = None
+    seeds: Sequence[int] = ()
+    looks: Sequence[int] = ()
 
     @classmethod
     def from_experiment(cls, experiment: Experiment) -> "ExperimentEntry":
@@ -46,6 +52,9 @@ class ExperimentEntry:
             source=experiment.source,
             baseline=experiment.baseline,
             published=experiment.published,
+            margin_points=experiment.margin_points,
+            seeds=experiment.seeds,
+            looks=experiment.looks,
         )
 
 
@@ -115,7 +124,13 @@ class TrialStatus:
 
 @dataclass(frozen=True)
 class ExperimentStatus:
-    """An experiment in the ledger, with the number of its trials in each state."""
+    """An experiment in the ledger, with the number of its trials in each state.
+
+    Attributes:
+        margin_points, seeds, looks: as in `ExperimentEntry`.
+        earlier_seeds: those that were planned before the first change of plan that followed a
+            finished trial; empty if the plan never changed.
+    """
 
     name: str
     description: str
@@ -125,6 +140,10 @@ class ExperimentStatus:
     created_at: datetime
     counts: Mapping[State, int] = field(default_factory=dict)
     published: Figures = field(default_factory=dict)
+    margin_points: float | None = None
+    seeds: Sequence[int] = ()
+    looks: Sequence[int] = ()
+    earlier_seeds: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from orchestrator.ledger.entries import (
 from orchestrator.ledger.rows import (
     cancel_orphans,
     cells_of_runs,
+    note_changed_plan,
     write_experiment,
     write_finished,
     write_members,
@@ -59,6 +60,7 @@ class Ledger:
         """
         with self._engine.begin() as db:
             cells_before = cells_of_runs(db, entry.name)
+            note_changed_plan(db, entry, trials_of_entry)
             write_experiment(db, entry)
             write_trials(db, trials_of_entry)
             write_members(db, entry.name, trials_of_entry)

@@ -35,11 +35,41 @@ def write_experiment(db: Connection, entry: ExperimentEntry) -> None:
         "source": entry.source,
         "baseline": entry.baseline,
         "published": entry.published,
+        "margin_points": entry.margin_points,
+        "seeds": list(entry.seeds),
+        "looks": list(entry.looks),
     }
     row = experiments.c.name == entry.name
     update = db.execute(sa.update(experiments).where(row).values(values))
     if update.rowcount == 0:
-        db.execute(sa.insert(experiments).values(name=entry.name, created_at=now(), **values))
+        new = {"name": entry.name, "created_at": now(), "earlier_seeds": []}
+        db.execute(sa.insert(experiments).values(**new, **values))
+
+
+def note_changed_plan(
+    db: Connection, entry: ExperimentEntry, trials_of_entry: Sequence[Member]
+) -> None:
+    """Keep the seeds that were planned so far, if others are planned now that results exist.
+
+    Seeds that are added until a difference shows make verdicts wrong far too often. The note stays:
+    later changes do not undo it. The same cells under another name are not recognised, and neither
+    are experiments of a ledger that did not keep plans yet.
+    """
+    row = experiments.c.name == entry.name
+    before = db.execute(sa.select(experiments).where(row)).first()
+    if before is None or before.earlier_seeds or not before.seeds or not entry.seeds:
+        return
+    plan = (set(entry.seeds), list(entry.looks))
+    if plan == (set(before.seeds), list(before.looks)):
+        return
+    finished = (
+        sa.select(members.c.trial_id)
+        .join(trials, trials.c.trial_id == members.c.trial_id)
+        .where(members.c.experiment == entry.name, trials.c.state == State.FINISHED)
+    )
+    kept = {member.trial.trial_id for member in trials_of_entry}
+    if any(trial.trial_id in kept for trial in db.execute(finished)):
+        db.execute(sa.update(experiments).where(row).values(earlier_seeds=before.seeds))
 
 
 def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:

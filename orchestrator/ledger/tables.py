@@ -30,6 +30,10 @@ experiments = sa.Table(
     sa.Column("run_id", sa.String(64)),  # its parent run in MLflow
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("published", sa.JSON, nullable=False),  # cell -> figures that others published
+    sa.Column("margin_points", sa.Double),
+    sa.Column("seeds", sa.JSON, nullable=False),  # all that are planned; [] if not known
+    sa.Column("looks", sa.JSON, nullable=False),  # the number of seeds at each
+    sa.Column("earlier_seeds", sa.JSON, nullable=False),  # before the plan changed
 )
 trials = sa.Table(
     "trials",

@@ -44,19 +44,33 @@ class Estimate:
 
 def estimate(experiment: Experiment, settings: Settings) -> dict[str, Estimate]:
     """Return the cost of each cell."""
-    step_seconds = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
+    seconds = estimate_train_seconds(experiment, settings)
     estimates = {}
     for cell, config in experiment.cells.items():
         cost = count_cost(config)
         teacher = experiment.trial_by_id.get(config.teacher)
-        seconds = step_seconds.get(_speed_key(config.settings()))
         estimates[cell] = Estimate(
             cost.parameters,
             cost.gflops,
             _memory_mib(config, teacher.config if teacher else None),
-            None if seconds is None else seconds * config.steps,
+            seconds[cell],
         )
     return estimates
+
+
+def estimate_train_seconds(
+    experiment: Experiment, settings: Settings
+) -> Mapping[str, float | None]:
+    """Return the time of one trial of each cell; None without an earlier one on this device."""
+    step_seconds = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
+    by_cell = {
+        cell: (config.steps, step_seconds.get(_speed_key(config.settings())))
+        for cell, config in experiment.cells.items()
+    }
+    return {
+        cell: None if seconds is None else seconds * steps
+        for cell, (steps, seconds) in by_cell.items()
+    }
 
 
 def _memory_mib(config: TrialConfig, teacher: TrialConfig | None) -> float:

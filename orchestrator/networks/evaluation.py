@@ -73,6 +73,9 @@ def build_evaluation(
         source=(existing.source.rstrip() + "\n" if existing else "")
         + _comments(split, name, added),
         published=existing.published if existing else {},
+        margin_points=existing.margin_points if existing else None,
+        seeds=tuple(existing.seeds) if existing else (),
+        looks=tuple(existing.looks) if existing else (),
     )
 
 

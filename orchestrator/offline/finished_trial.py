@@ -6,7 +6,7 @@ A directory that fails a check is damaged; the checks cover everything that a re
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import numpy as np
 from safetensors import safe_open
 
 from orchestrator.ledger.entries import ExperimentEntry
+from orchestrator.spec.design import expand, published_figures
 from orchestrator.spec.experiment import PlannedTrial
-from orchestrator.spec.file import read_published_figures
+from orchestrator.spec.file import parse_spec
 from vss.errors import UserError
 from vss.scoring.metrics import miou
 from vss.training.inputs import Progress, TrialResult
@@ -110,13 +111,23 @@ def _read_placement(folder: Path, trial_id: str, placements: Mapping[str, Placem
 
 
 def _entry(part: ExperimentPart) -> ExperimentEntry:
-    figures = _published_figures(part.source)
-    return ExperimentEntry(part.name, part.description, part.source, part.baseline, figures)
+    return replace(
+        _stated(part.source), name=part.name, description=part.description, baseline=part.baseline
+    )
 
 
 @cache  # parsing YAML takes longer than the rest of a trial, and all trials share a spec
-def _published_figures(source: str) -> dict[str, dict[str, float]]:
-    return read_published_figures(source)
+def _stated(source: str) -> ExperimentEntry:
+    """Return what the text of a spec states of an experiment."""
+    spec = parse_spec(source)
+    return ExperimentEntry(
+        name=spec.name,
+        source=source,
+        published=published_figures(expand(spec)),
+        margin_points=spec.margin,
+        seeds=spec.seeds,
+        looks=spec.looks,
+    )
 
 
 def _read_weights(path: Path) -> None:

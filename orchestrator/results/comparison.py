@@ -65,4 +65,12 @@ def _pair(
     costs = {
         name: side.costs[side_cell] for side, side_cell, name in sides if side_cell in side.costs
     }
-    return replace(record, baseline=names[0], cells=list(names), runs=runs, costs=costs)
+    return replace(
+        record,
+        baseline=names[0],
+        cells=list(names),
+        runs=runs,
+        costs=costs,
+        looks=max(record.looks, other.looks, key=len),
+        interim=record.interim or other.interim,
+    )

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
+from orchestrator.results.interim import current_look, reason_for_interim
 from orchestrator.tracking import artifacts
 from orchestrator.tracking.artifacts import Fields
 from orchestrator.tracking.tracker import RunContent, Tracker
@@ -38,6 +39,7 @@ def read_record(
     latency = tracker.latency(experiment.run_id)
     with ThreadPoolExecutor() as pool:
         runs = pool.map(lambda t: _run_record(t, contents.get(t.run_id or ""), tracker), trials)
+    look = current_look(experiment, trials)
     record = ExperimentRecord(
         name=experiment.name,
         description=experiment.description,
@@ -47,14 +49,24 @@ def read_record(
         costs={cell: artifacts.cell_cost(cost) for cell, cost in latency.cells.items()},
         latency_conditions=latency.conditions,
         source=experiment.source,
-        command=submit_command(trials, experiment.source),
+        command=submit_command(trials, experiment.source, look),
         published=experiment.published,
+        margin_points=experiment.margin_points,
+        looks=experiment.looks,
+        look=look,
+        interim=reason_for_interim(experiment, trials, look),
     )
     return _add_samples(record, contents, tracker) if pictures else record
 
 
-def submit_command(trials: Sequence[TrialStatus], source: str) -> str:
-    """Return the command that repeats an experiment; empty if it did not come from a spec."""
+def submit_command(trials: Sequence[TrialStatus], source: str, look: int = 1) -> str:
+    """Return the command that repeats an experiment; empty if it did not come from a spec.
+
+    Args:
+        trials: its trials, whose datasets may need a folder.
+        source: the text of the spec.
+        look: the planned look that the trials belong to.
+    """
     lines = (line.partition("#")[0].strip() for line in source.splitlines())
     if not any(lines):
         return ""
@@ -64,6 +76,7 @@ def submit_command(trials: Sequence[TrialStatus], source: str) -> str:
         for name in datasets
         if name in catalog.DATASETS and catalog.DATASETS[name].needs_path
     ]
+    options += [f"--look {look}"] if look > 1 else []
     return " ".join(["vss-orch submit spec.yaml", *options])
 
 

@@ -1,7 +1,7 @@
 """The checked experiment: every trial built, every name known, every file read."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,6 +41,9 @@ class Experiment:
             description of a dataset.
         source: the text of the spec.
         published: cell -> figures that others published: `miou` (a fraction), `train_seconds`.
+        margin_points: the difference in points of mIoU that does not matter; None if not stated.
+        seeds: all that are planned; empty for an experiment without a spec.
+        looks: the number of seeds at each planned look; empty if the seeds are a list.
     """
 
     name: str
@@ -52,6 +55,26 @@ class Experiment:
     files_by_digest: Mapping[str, Path]
     source: str
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    margin_points: float | None = None
+    seeds: tuple[int, ...] = ()
+    looks: tuple[int, ...] = ()
+
+    def at_look(self, look: int) -> "Experiment":
+        """Return the experiment with the trials up to a planned look, numbered from 1.
+
+        Raises:
+            UserError: if no such look is planned.
+        """
+        if not self.looks:
+            raise UserError(
+                f"--look {look}: '{self.name}' plans no looks; "
+                "write for example seeds: {from: 3, to: 10}"
+            )
+        if not 1 <= look <= len(self.looks):
+            raise UserError(f"--look {look}: '{self.name}' plans looks 1 to {len(self.looks)}")
+        seeds = self.seeds[: self.looks[look - 1]]
+        trials = tuple(trial for trial in self.trials if trial.config.seed in seeds)
+        return replace(self, trials=trials)
 
     @cached_property
     def trial_by_id(self) -> Mapping[str, PlannedTrial]:
@@ -80,7 +103,9 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         points.append(Point(point.cell, settings))
         files_by_digest |= {settings[name]: file.resolve() for name, file in files.items()}
     figures = published_figures(points)
-    teachers = assign_teachers(points, spec.seeds)
+    # The teacher of a student at the first look is trained at that look.
+    first_seeds = spec.seeds[: spec.looks[0]] if spec.looks else spec.seeds
+    teachers = assign_teachers(points, first_seeds)
     settings_by_cell = {point.cell: point.settings for point in points}
     first_trials = [
         _build_trial(point, spec.seeds[0], teachers, settings_by_cell) for point in points
@@ -104,6 +129,9 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         files_by_digest=files_by_digest,
         source=source,
         published={kept_names[cell]: numbers for cell, numbers in figures.items()},
+        margin_points=spec.margin,
+        seeds=tuple(spec.seeds),
+        looks=spec.looks,
     )
 
 

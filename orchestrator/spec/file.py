@@ -8,7 +8,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from orchestrator.spec.design import expand, published_figures
 from orchestrator.spec.experiment import Experiment, build_experiment
 from orchestrator.spec.schema import ExperimentSpec
 from vss.errors import UserError
@@ -23,30 +22,17 @@ def load_spec(path: Path) -> Experiment:
     """
     source = _read_text(path)
     try:
-        return build_experiment(_parse(source), source, path.parent)
+        return build_experiment(parse_spec(source), source, path.parent)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
-def read_published_figures(source: str) -> dict[str, dict[str, float]]:
-    """Return the published figures in the text of a spec, by cell.
+def parse_spec(source: str) -> ExperimentSpec:
+    """Return the spec that a text holds, its design unchecked.
 
     Raises:
         UserError: if the text is not a spec.
     """
-    return published_figures(expand(_parse(source)))
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read spec {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"spec {path} is not UTF-8 text: {error.reason}") from None
-
-
-def _parse(source: str) -> ExperimentSpec:
     try:
         content = YAML(typ="safe", pure=True).load(source)  # YAML 1.2: 1e-3 is a number
     except MarkedYAMLError as error:
@@ -60,6 +46,15 @@ def _parse(source: str) -> ExperimentSpec:
         return ExperimentSpec(**{str(key): value for key, value in content.items()})
     except ValidationError as error:
         raise UserError(describe_validation_error(error, ExperimentSpec)) from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read spec {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"spec {path} is not UTF-8 text: {error.reason}") from None
 
 
 def _yaml_problem(error: MarkedYAMLError) -> str:

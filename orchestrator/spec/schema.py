@@ -1,9 +1,18 @@
 """The spec as it is written: its fields, and the JSON schema that editors use."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
+from orchestrator.spec.looks import SeedRange, parse_seed_range
 from orchestrator.spec.published_figures import PublishedFigures
 from vss.trial_config import TrialConfig
 
@@ -44,12 +53,33 @@ class ExperimentSpec(BaseModel):
         default_factory=list, description="combinations to leave out"
     )
     seeds: Annotated[list[int], Field(min_length=1)] = Field(
-        description="one trial per cell and seed"
+        description="one trial per cell and seed; or {from: 3, to: 10} for planned looks"
+    )
+    margin: float | None = Field(
+        None, gt=0, description="the difference that does not matter, in points of mIoU"
     )
     baseline: str | None = Field(
         None, description="the cell that the others are compared with (default: the first)"
     )
     resources: Resources = Resources()
+    _looks: tuple[int, ...] = PrivateAttr(())
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The number of seeds at each planned look; empty if the seeds are a list."""
+        return self._looks
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _expand_seeds(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Turn `{from: 3, to: 10}` into seeds 0 to 9 and their looks."""
+        stated = values.get("seeds")
+        if not isinstance(stated, dict):
+            return handler(values)
+        looks = parse_seed_range(stated).looks
+        spec = handler({**values, "seeds": list(range(looks[-1]))})
+        spec._looks = looks
+        return spec
 
 
 def json_schema() -> dict[str, Any]:
@@ -72,6 +102,14 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": False,
     }
     parts = schema["properties"]
+    seeds = parts["seeds"]
+    parts["seeds"] = {
+        "anyOf": [
+            {key: seeds[key] for key in ("type", "items", "minItems")},
+            SeedRange.model_json_schema(),
+        ],
+        "description": seeds["description"],
+    }
     parts["base"] = {**reference, "description": parts["base"]["description"]}
     parts["cells"]["additionalProperties"] = reference
     parts["exclude"]["items"] = reference

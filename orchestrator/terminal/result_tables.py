@@ -1,17 +1,37 @@
 """Results as tables on a terminal: of an experiment, and of a comparison."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from reports.analysis.overview import build_overview
+from reports.analysis.overview import CellRow, build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from reports.text.columns import terminal_columns
+from reports.text.columns import more_seeds, terminal_columns
 from reports.text.format import MISSING, interval, number, signed, spread
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
+
+
+def _interval(row: CellRow) -> str:
+    low, high = row.interval
+    return "" if row.is_baseline else interval(100 * low, 100 * high)
+
+
+def _verdict(row: CellRow) -> str:
+    if row.is_baseline:
+        return ""
+    return row.comparison.verdict if row.comparison else MISSING
+
+
+# Heading -> text of a row.
+_COMPARISON: dict[str, Callable[[CellRow], str]] = {
+    "mean ± s.d.\n(seeds), %": lambda row: spread(row.score.mean, row.score.std, row.score.n),
+    "points": lambda row: "" if row.is_baseline else signed(100 * row.difference),
+    "95 % interval": _interval,
+    "verdict": _verdict,
+}
 
 
 def result_table(record: ExperimentRecord) -> Table:
@@ -35,20 +55,17 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
         raise UserError(
             f"no trial has the metric '{metric}' (metrics: {', '.join(sorted(metrics))}){hint}"
         )
-    headings = ("mean ± s.d.\n(seeds), %", "points", "95 % interval", "verdict", "latency\nms")
-    table = _table(metric, ["cell", *headings])
-    for pair in pairs:
-        for row in build_overview(Study(pair, metric)):
-            low, high = row.interval
-            verdict = row.comparison.verdict if row.comparison else MISSING
-            table.add_row(
-                row.cell,
-                spread(row.score.mean, row.score.std, row.score.n),
-                "" if row.is_baseline else signed(100 * row.difference),
-                "" if row.is_baseline else interval(100 * low, 100 * high),
-                "" if row.is_baseline else verdict,
-                number(row.clip.median_ms, 2),
-            )
+    rows = [row for pair in pairs for row in build_overview(Study(pair, metric))]
+    columns: dict[str, Callable[[CellRow], str]] = {"cell": lambda row: row.cell, **_COMPARISON}
+    if any(row.more_seeds > 0 for row in rows):
+        columns["more\nseeds"] = lambda row: "" if row.is_baseline else more_seeds(row)
+    columns["latency\nms"] = lambda row: number(row.clip.median_ms, 2)
+    table = _table(metric, list(columns))
+    for row in rows:
+        table.add_row(*(text(row) for text in columns.values()))
+    reasons = dict.fromkeys(pair.interim for pair in pairs if pair.interim is not None)
+    if reasons:
+        table.caption, table.caption_justify = f"Interim: {'; '.join(reasons)}.", "left"
     return table
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reports.analysis.comparison import Comparison
+from reports.analysis.planning.power import count_more_seeds
 from reports.analysis.statistics import (
     Summary,
     median_interval,
@@ -69,6 +70,8 @@ class CellRow:
         gflops, memory_mib: of one prediction.
         peak_memory_mib: the largest of a training.
         published_miou, published_seconds: figures that others printed, by another protocol.
+        more_seeds: about how many would separate it from the baseline; 0 if its verdict is settled,
+            infinity if no number would.
     """
 
     cell: str
@@ -87,6 +90,7 @@ class CellRow:
     peak_memory_mib: float
     published_miou: float
     published_seconds: float
+    more_seeds: float = NAN
 
     @property
     def difference(self) -> float:
@@ -109,6 +113,7 @@ def build_overview(study: Study) -> list[CellRow]:
     runs = group_by_cell(record)
     scores = {cell: _score(runs[cell], study.metric) for cell in record.cells}
     seconds = {cell: _train_seconds(runs[cell]) for cell in record.cells}
+    more_seeds = count_more_seeds(study)
     return [
         CellRow(
             cell=cell,
@@ -123,6 +128,7 @@ def build_overview(study: Study) -> list[CellRow]:
             peak_memory_mib=max((run.peak_memory_mib or 0 for run in runs[cell]), default=NAN),
             published_miou=record.published.get(cell, {}).get("miou", NAN),
             published_seconds=record.published.get(cell, {}).get("train_seconds", NAN),
+            more_seeds=more_seeds.get(cell, NAN),
             **_cost_fields(record.costs.get(cell, CellCost())),
         )
         for cell in record.cells

@@ -15,7 +15,7 @@ import numpy as np
 from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, mean_over_classes
 from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
-from reports.analysis.looks import confidence_of_a_look
+from reports.analysis.planning.looks import confidence_of_a_look
 from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
 from reports.records import ExperimentRecord, RunRecord
 

@@ -146,6 +146,15 @@ def _verdict(row: CellRow) -> str:
     return MISSING if row.comparison is None else row.comparison.verdict
 
 
+def more_seeds(row: CellRow) -> str:
+    """Write how many more seeds would separate a cell: about 4, or that none would."""
+    if math.isnan(row.more_seeds):
+        return MISSING
+    if math.isinf(row.more_seeds):
+        return "more cannot"
+    return f"about {row.more_seeds:.0f}" if row.more_seeds else "0"
+
+
 def _latency(latency: LatencyRow) -> str:
     if math.isnan(latency.median_ms):
         return MISSING
@@ -203,6 +212,11 @@ COLUMNS = (
         is_needed=cover_test_set_only,
     ),
     Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),
+    Column(
+        more_seeds,
+        report="more seeds needed",
+        is_needed=lambda rows: any(row.more_seeds > 0 for row in rows),
+    ),
     Column(
         lambda row: _latency(row.clip),
         report="clip latency, ms (p95)",

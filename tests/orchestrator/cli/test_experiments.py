@@ -241,3 +241,31 @@ def test_spec_without_settings_is_quoted_in_short(run: Any, write_spec: SpecWrit
     assert result.code == 2
     assert_one_line(result, "expected settings such as 'name: my-study', got 'just some words")
     assert len(result.err) < 300
+
+
+def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
+    spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}"))
+
+    lines = run("plan", spec).out.splitlines()
+
+    assert lines[-5:] == [
+        "look 1: 3 seeds, 6 trials",
+        "look 2: 5 seeds, 10 trials",
+        "look 3: 7 seeds, 14 trials",
+        "look 4: 10 seeds, 20 trials",
+        "20 trials in 2 cells",
+    ]
+    assert run("plan", spec, "--json").json["looks"] == [3, 5, 7, 10]
+    assert run("plan", spec, "--look", 2).out.splitlines()[-1] == "10 trials in 2 cells"
+
+
+def test_plan_shows_what_the_design_can_separate(run: Any, write_spec: SpecWriter) -> None:
+    spec = write_spec(CAMVID_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
+
+    text = " ".join(run("plan", spec, "--power").out.split())
+    power = run("plan", spec, "--power", "--json").json["power"]
+
+    assert "3 * " in text
+    assert "as in camvid_quick" in text
+    assert [row["seeds"] for row in power["rows"]] == [3, 5, 10, 20]
+    assert_one_line(run("plan", spec, "--like", "study"), "--like study belongs to --power")

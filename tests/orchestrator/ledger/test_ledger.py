@@ -1,5 +1,7 @@
 """The ledger: experiments, their trials, and what changes when they are entered again."""
 
+from collections.abc import Sequence
+
 import pytest
 import sqlalchemy as sa
 
@@ -133,3 +135,70 @@ def test_imported_trial_is_finished_and_other_members_stay(ledger: Ledger) -> No
     assert ledger.finished_run(ids(1)[0]) == "run"
     assert ledger.finished_run(ids(0)[0]) is None
     assert ledger.experiment("study").description == "why"
+
+
+def test_experiment_keeps_its_margin_and_its_plan(ledger: Ledger) -> None:
+    entry = ExperimentEntry("study", margin_points=0.5, seeds=range(5), looks=[3, 4, 5])
+
+    ledger.add(entry, members(0, 1, 2))
+
+    status = ledger.experiment("study")
+    assert (status.margin_points, status.seeds) == (0.5, [0, 1, 2, 3, 4])
+    assert (status.looks, status.earlier_seeds) == ([3, 4, 5], [])
+
+
+def planned(*seeds: int, looks: Sequence[int] = ()) -> ExperimentEntry:
+    return ExperimentEntry("study", seeds=seeds, looks=looks)
+
+
+def finish(ledger: Ledger, *seeds: int) -> None:
+    with ledger.driver() as driver:
+        for claim in driver.claim(ids(*seeds)):
+            driver.end(claim, State.FINISHED, None, None)
+
+
+def test_seeds_added_after_a_trial_finished_are_noted_for_good(ledger: Ledger) -> None:
+    ledger.add(planned(0, 1), members(0, 1))
+    finish(ledger, 0)
+
+    ledger.add(planned(0, 1, 2), members(0, 1, 2))
+    ledger.add(planned(0, 1), members(0, 1))
+
+    assert ledger.experiment("study").earlier_seeds == [0, 1]
+
+
+def test_seeds_added_before_a_trial_finished_are_a_plan(ledger: Ledger) -> None:
+    ledger.add(planned(0, 1), members(0, 1))
+
+    ledger.add(planned(0, 1, 2), members(0, 1, 2))
+
+    assert ledger.experiment("study").earlier_seeds == []
+
+
+def test_seeds_of_new_trials_are_a_new_plan(ledger: Ledger) -> None:
+    """Nothing was seen of trials with other settings."""
+    ledger.add(planned(0, 1), members(0, 1))
+    finish(ledger, 0)
+
+    ledger.add(planned(2, 3, 4), members(2, 3, 4))
+
+    assert ledger.experiment("study").earlier_seeds == []
+
+
+def test_later_look_does_not_change_the_plan(ledger: Ledger) -> None:
+    plan = planned(*range(5), looks=[3, 5])
+    ledger.add(plan, members(0, 1, 2))
+    finish(ledger, 0, 1, 2)
+
+    ledger.add(plan, members(*range(5)))
+
+    assert ledger.experiment("study").earlier_seeds == []
+
+
+def test_looks_that_are_planned_after_the_fact_change_the_plan(ledger: Ledger) -> None:
+    ledger.add(planned(0, 1, 2), members(0, 1, 2))
+    finish(ledger, 0)
+
+    ledger.add(planned(*range(5), looks=[3, 5]), members(0, 1, 2))
+
+    assert ledger.experiment("study").earlier_seeds == [0, 1, 2]

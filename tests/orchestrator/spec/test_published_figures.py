@@ -2,7 +2,8 @@
 
 import pytest
 
-from orchestrator.spec.file import load_spec, read_published_figures
+from orchestrator.spec.design import expand, published_figures
+from orchestrator.spec.file import load_spec, parse_spec
 from orchestrator.spec.published_figures import PublishedFigures
 from tests.conftest import TINY_SPEC, SpecWriter
 from vss.errors import UserError
@@ -26,7 +27,7 @@ def test_figures_belong_to_a_cell_and_change_no_trial(write_spec: SpecWriter) ->
     assert [t.config for t in experiment.trials] == [t.config for t in plain.trials]
     assert list(experiment.cells) == list(plain.cells)
     assert experiment.published == {"image": {"miou": 0.7541, "train_seconds": 52953.0}}
-    assert read_published_figures(source) == experiment.published
+    assert published_figures(expand(parse_spec(source))) == experiment.published
 
 
 def test_spec_without_figures_has_none(write_spec: SpecWriter) -> None:

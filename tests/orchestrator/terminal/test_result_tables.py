@@ -1,10 +1,11 @@
 """Results as tables on a terminal."""
 
 import io
+from collections.abc import Sequence
 
 from rich.console import Console
 
-from orchestrator.terminal.result_tables import result_table
+from orchestrator.terminal.result_tables import comparison_table, result_table
 from reports.records import ExperimentRecord, RunRecord
 
 
@@ -22,3 +23,28 @@ def test_table_keeps_its_numbers_at_80_columns() -> None:
     assert "50.00 (1)" in text
     assert "0-00:00:02" in text
     assert "\u2026" not in text  # nothing is cut
+
+
+def pair(scores: Sequence[float], **changes: object) -> str:
+    """Print the comparison of a cell of 40, 42 and 44 points with one of these scores."""
+    runs = [
+        RunRecord(cell, seed, f"{cell}{seed}", "FINISHED", {}, metrics={"miou": miou})
+        for cell, by_seed in (("a", (0.40, 0.42, 0.44)), ("b", scores))
+        for seed, miou in enumerate(by_seed)
+    ]
+    console = Console(width=120, record=True, file=io.StringIO())
+    record = ExperimentRecord("study", "why", "a", ["a", "b"], runs, **changes)  # type: ignore[arg-type]
+    console.print(comparison_table([record], "miou"))
+    return " ".join(console.export_text().split())
+
+
+def test_comparison_counts_the_seeds_that_a_difference_needs() -> None:
+    assert "not separable about " in pair((0.41, 0.45, 0.44))
+    assert "more seeds" not in pair((0.60, 0.62, 0.641))
+
+
+def test_comparison_says_why_it_is_interim() -> None:
+    text = pair((0.60, 0.62, 0.641), interim="1 of 6 planned trials have not finished")
+
+    assert " interim " in text
+    assert "Interim: 1 of 6 planned trials have not finished." in text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reports.analysis.inference import TestSetError
-from reports.analysis.looks import confidence_of_a_look
+from reports.analysis.planning.looks import confidence_of_a_look
 from reports.analysis.study import Study, compare_classes
 from reports.analysis.verdict import BETTER, INTERIM
 from reports.records import ExperimentRecord

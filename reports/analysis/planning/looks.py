@@ -8,9 +8,9 @@ of a look is expressed by its tail probability; the smallest of these over the l
 level in 5 % of studies.
 
 The more the test set dominates, the more the looks see the same, and the less they cost: at four
-looks the level is 0.017 where seeds dominate and 0.038 where the test set does. An even split (0.05
-over the number of looks, 0.0125) is the least that a look gets; alone, it lost 4 to 15 points of
-power. `benchmarks/looks.py` prints the comparison.
+looks the level is 0.016 to 0.018 where seeds dominate, 0.036 to 0.039 where the test set does. An
+even split (0.05 over the number of looks, 0.0125) is the least that a look gets; alone, it lost 4
+to 16 points of power. `benchmarks/looks.py` prints the comparison.
 
 Shapes: D draws, K cells, J comparisons, N seeds, L looks.
 """

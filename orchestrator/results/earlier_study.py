@@ -1,0 +1,82 @@
+"""The earlier study that a plan takes its variances from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orchestrator
+from orchestrator.results.records import read_record
+from orchestrator.settings import Settings
+from orchestrator.spec.experiment import Experiment
+from orchestrator.stores import open_ledger, open_tracker
+from reports.formats import results_json
+from reports.formats.arrays import ReportError
+from reports.records import ExperimentRecord
+from vss.errors import UserError
+
+
+def find_earlier_study(
+    experiment: Experiment, like: str | None, folder: Path, settings: Settings
+) -> ExperimentRecord:
+    """Read the study that another one resembles.
+
+    Args:
+        experiment: the study that is planned.
+        like: an experiment in the ledger, or the folder of a report; None for committed results on
+            the same dataset, those with the most trials.
+        folder: the folder of the spec; `results` in it may hold committed results.
+        settings: the addresses of ledger and MLflow.
+
+    Raises:
+        UserError: if there is no such study.
+    """
+    return _committed(experiment, folder) if like is None else _read(like, folder, settings)
+
+
+def _read(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
+    """Read a study from the folder of its report, the ledger, or committed results."""
+    if Path(like).is_dir():
+        return _load(Path(like))
+    if settings.has_ledger:
+        ledger = open_ledger(settings)
+        if like in [status.name for status in ledger.experiments()]:
+            trials = ledger.trials(like)
+            return read_record(ledger.experiment(like), trials, open_tracker(settings))
+    committed = {path.name: path for path in _committed_folders(folder)}
+    if like in committed:
+        return _load(committed[like])
+    names = ", ".join(committed) or "none"
+    raise UserError(
+        f"--like {like}: neither an experiment in the ledger nor the folder of a report "
+        f"(committed results: {names})"
+    )
+
+
+def _committed(experiment: Experiment, folder: Path) -> ExperimentRecord:
+    """Read the committed results with the most trials on the dataset of an experiment."""
+    datasets = {config.dataset for config in experiment.cells.values()}
+    records = [_load(path) for path in _committed_folders(folder)]
+    alike = [
+        record
+        for record in records
+        if datasets & {str(run.settings.get("dataset")) for run in record.finished}
+    ]
+    if not alike:
+        raise UserError(
+            f"--power: no committed results on {', '.join(sorted(datasets))}; name an earlier "
+            "study with --like EXPERIMENT, or the folder of its report"
+        )
+    return max(alike, key=lambda record: len(record.finished))
+
+
+def _committed_folders(folder: Path) -> Iterator[Path]:
+    """Yield the folders of committed results, beside the spec and in the repository."""
+    home = Path(next(iter(orchestrator.__path__))).parent / "experiments"
+    for parent in dict.fromkeys((folder.resolve() / "results", home / "results")):
+        yield from sorted(path.parent for path in parent.glob(f"*/{results_json.RESULTS}"))
+
+
+def _load(folder: Path) -> ExperimentRecord:
+    try:
+        return results_json.load(folder)
+    except ReportError as error:
+        raise UserError(str(error)) from None

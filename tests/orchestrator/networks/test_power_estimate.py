@@ -1,0 +1,76 @@
+"""Power before a study runs: where the variances come from, and what is estimated."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.networks.power_estimate import PowerEstimate, estimate_power
+from orchestrator.results.earlier_study import find_earlier_study
+from orchestrator.settings import Settings
+from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.file import load_spec
+from tests.conftest import TINY_SPEC, SpecWriter
+from vss.errors import UserError
+
+CAMVID_QUICK = Path(__file__).parents[3] / "experiments" / "results" / "camvid_quick"
+CAMVID = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
+
+
+@pytest.fixture
+def experiment(write_spec: SpecWriter) -> Experiment:
+    return load_spec(write_spec(CAMVID.replace("seeds: [0, 1]", "seeds: [0, 1, 2, 3]")))
+
+
+def estimate(
+    experiment: Experiment, like: str | None, folder: Path, settings: Settings
+) -> PowerEstimate:
+    earlier = find_earlier_study(experiment, like, folder, settings)
+    return estimate_power(experiment, earlier, settings)
+
+
+def test_committed_results_on_the_same_dataset_are_the_default(
+    experiment: Experiment, tmp_path: Path, settings: Settings
+) -> None:
+    power = estimate(experiment, None, tmp_path, settings)
+
+    assert power.source == "camvid_quick"
+    assert 0.1 < power.seed_deviation < 5
+    assert power.test_set_deviation > 0
+    assert [row.seeds for row in power.rows] == [3, 4, 5, 10, 20]
+    assert [row.seeds for row in power.rows if row.is_planned] == [4]
+    assert [row.trainings for row in power.rows] == [6, 8, 10, 20, 40]
+    assert {row.hours for row in power.rows} == {None}
+    points = [row.points for row in power.rows]
+    assert points == sorted(points, reverse=True)
+
+
+def test_report_folder_and_its_name_are_the_same_study(
+    experiment: Experiment, tmp_path: Path, settings: Settings
+) -> None:
+    by_folder = estimate(experiment, str(CAMVID_QUICK), tmp_path, settings)
+
+    assert by_folder == estimate(experiment, "camvid_quick", tmp_path, settings)
+
+
+def test_looks_take_a_larger_difference_than_one_look(
+    write_spec: SpecWriter, tmp_path: Path, settings: Settings
+) -> None:
+    planned = CAMVID.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}")
+    single = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(10))}")
+
+    rows = [
+        {row.seeds: row for row in estimate(load_spec(spec), None, tmp_path, settings).rows}
+        for spec in map(write_spec, (planned, single))
+    ]
+
+    assert [seeds for seeds, row in rows[0].items() if row.is_planned] == [3, 5, 7, 10]
+    assert rows[0][10].points > rows[1][10].points
+
+
+def test_unknown_study_is_refused_with_the_remedy(
+    experiment: Experiment, write_spec: SpecWriter, tmp_path: Path, settings: Settings
+) -> None:
+    with pytest.raises(UserError, match="--like nowhere: neither an experiment in the ledger"):
+        estimate(experiment, "nowhere", tmp_path, settings)
+    with pytest.raises(UserError, match="no committed results on synthetic; name an earlier"):
+        estimate(load_spec(write_spec(TINY_SPEC)), None, tmp_path, settings)

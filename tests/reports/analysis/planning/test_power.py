@@ -1,0 +1,94 @@
+"""Seeds needed, and differences that a design can separate."""
+
+import math
+
+import numpy as np
+import pytest
+
+from reports.analysis.planning.power import (
+    Variation,
+    count_more_seeds,
+    separable_difference,
+    typical_variation,
+)
+from reports.analysis.study import Study
+from reports.records import ExperimentRecord
+from tests.reports.conftest import finished, record
+
+
+def study(difference: float, seeds: int = 5, deviation: float = 0.01) -> ExperimentRecord:
+    """Two cells whose residuals are the same numbers at every difference."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(2, seeds)) * deviation
+    noise -= noise.mean(axis=1, keepdims=True)
+    return record(
+        [finished("base", seed, 0.5 + noise[0, seed]) for seed in range(seeds)]
+        + [finished("new", seed, 0.5 + difference + noise[1, seed]) for seed in range(seeds)]
+    )
+
+
+def more_seeds(difference: float, **changes: int) -> float:
+    return count_more_seeds(Study(study(difference, **changes)))["new"]
+
+
+def test_separable_cell_needs_no_more_seeds() -> None:
+    assert more_seeds(0.2) == 0
+
+
+def test_smaller_differences_need_more_seeds() -> None:
+    numbers = [more_seeds(difference) for difference in (0.010, 0.006, 0.003)]
+
+    assert 1 <= numbers[0] < numbers[1] < numbers[2] < math.inf
+    assert all(number == int(number) for number in numbers)
+
+
+def test_number_of_seeds_agrees_with_a_larger_study() -> None:
+    """Of the same deviations, a study of that size separates a difference of this one."""
+    difference, seeds = 0.008, 5
+    larger = seeds + int(more_seeds(difference))
+
+    half = [
+        (c.high - c.low) / 2
+        for n in (larger,)
+        for c in [Study(study(difference, seeds=n)).against_baseline["new"].difference]
+    ]
+
+    assert half[0] == pytest.approx(difference, rel=0.35)
+
+
+def test_single_seed_tells_nothing() -> None:
+    assert math.isnan(more_seeds(0.1, seeds=1))
+
+
+def test_no_difference_is_beyond_any_number_of_seeds() -> None:
+    assert more_seeds(0.0) == math.inf
+
+
+def test_equivalent_cell_is_settled() -> None:
+    from dataclasses import replace
+
+    equal = replace(study(0.0), margin_points=20.0)
+
+    assert count_more_seeds(Study(equal)) == {"new": 0}
+
+
+def test_variance_is_that_of_a_training() -> None:
+    variation = typical_variation(Study(study(0.1, seeds=20)))
+
+    assert variation is not None
+    assert math.sqrt(variation.over_seeds) == pytest.approx(0.01, rel=0.4)
+    assert variation.over_test_sets == 0
+
+
+def test_one_pair_is_separated_as_a_t_test_would() -> None:
+    """Known without the code: power of a paired t-test at 10 seeds is 80 % at 1.0 deviations."""
+    difference = separable_difference(Variation(0.5), cells=2, seeds=10)
+
+    assert difference == pytest.approx(1.0, rel=0.15)
+
+
+def test_more_seeds_separate_less_until_the_test_set_stops_it() -> None:
+    variation = Variation(over_seeds=1.0, over_test_sets=1.0, freedom=30)
+    differences = [separable_difference(variation, 3, seeds) for seeds in (3, 10, 40)]
+
+    assert differences[0] > differences[1] > differences[2] > 2.5
