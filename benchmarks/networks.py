@@ -2,7 +2,7 @@
 
     python benchmarks/networks.py [--device cuda] [--threads 2] [--seconds 20]
 
-ResNet-18, 512 head channels, memory 4; inference at batch 1 and 360x480, a training step at
+ResNet-18, 512 head channels, memory 4; inference at batch 1 and `--frame-size`, a training step at
 `--train-size`. The published form encodes the frames of a clip one after the other, in PyTorch's
 default layout. All forms of a table take turns in one process; medians.
 """
@@ -76,8 +76,8 @@ def in_turn(calls: dict[str, Callable[[], object]], seconds: float, cuda: bool) 
     return {name: statistics.median(durations) for name, durations in times.items()}
 
 
-def inference_calls(device: torch.device) -> dict[str, Callable[[], object]]:
-    clip = torch.randn(1, 5, 3, 360, 480, device=device)
+def inference_calls(device: torch.device, size: tuple[int, int]) -> dict[str, Callable[[], object]]:
+    clip = torch.randn(1, 5, 3, *size, device=device)
     calls: dict[str, Callable[[], object]] = {}
     for head in ("tma", "apnb_tma"):
         model = build_model(config(head)).to(device).eval()
@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="for each table, and at least 3 rounds"
     )
+    parser.add_argument("--frame-size", type=int, nargs=2, default=(360, 480), help="inference")
     parser.add_argument("--train-size", type=int, nargs=2, default=(240, 320))
     parser.add_argument("--train-batch", type=int, default=2)
     options = parser.parse_args()
@@ -134,9 +135,10 @@ def main() -> None:
     facts = describe_environment(device, options.threads)
     print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}\n")
-    medians = in_turn(inference_calls(device), options.seconds, cuda)
-    print("| inference, 360x480, fp32 | ms | against its clip | against TMA's published loop |")
-    print("|---|--:|--:|--:|")
+    size = tuple(options.frame_size)
+    medians = in_turn(inference_calls(device, size), options.seconds, cuda)
+    print(f"| inference, {size[0]}x{size[1]}, fp32 | ms | against its clip ", end="")
+    print("| against TMA's published loop |\n|---|--:|--:|--:|")
     for name, seconds in medians.items():
         clip = medians[f"{name.split(',')[0]}, clip"]
         loop = medians["tma, published loop"]

@@ -121,7 +121,8 @@ def settings(_own_environment: None) -> "Settings":
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with slow tests, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if SIDE_BY_SIDE:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 _modules_at_freeze = 0
@@ -135,6 +136,19 @@ def _quick_collections() -> None:
         _modules_at_freeze = len(sys.modules)
         gc.collect()
         gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal out tests as `tests/scheduling.py` says."""
+    from tests.scheduling import Scheduling
+
+    return Scheduling(config, log)
+
+
+def pytest_sessionfinish() -> None:
+    """Thaw what was frozen, or extension modules report leaks when Python ends."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

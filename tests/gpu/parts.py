@@ -8,7 +8,10 @@ _PYTEST = ("-m", "pytest", "-q", "-rf", "--color=no", "-p", "no:cacheprovider")
 def parts_on(device: str) -> tuple[Part, ...]:
     """Return the parts; on a CPU benchmarks are as short as they can be."""
     quick = device == "cpu"
-    small_step = ("--seconds", "1", "--train-size", "96", "128")
+    small_clips = (
+        "--seconds", "1", "--threads", "1",
+        "--frame-size", "96", "128", "--train-size", "96", "128",
+    )  # fmt: skip
     short_rows = ("--seconds", "0", "--map", "45x60", "--frames", "1", "2")
 
     def tests(name: str, *selection: str) -> Part:
@@ -32,7 +35,7 @@ def parts_on(device: str) -> tuple[Part, ...]:
         tests("two processes", "tests/gpu/test_two_processes.py"),
         tests("compiled steps", "tests/gpu/test_training.py", "-k", "compiled"),
         tests("command", "tests/gpu/test_command.py"),
-        benchmark("networks", *(small_step if quick else ("--seconds", "10"))),
+        benchmark("networks", *(small_clips if quick else ("--seconds", "10"))),
         benchmark("data", "--steps", "2" if quick else "20"),
         benchmark("attention", *(short_rows if quick else ("--seconds", "0.1"))),
     )

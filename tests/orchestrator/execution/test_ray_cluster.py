@@ -16,7 +16,6 @@ from tests.orchestrator.conftest import with_inputs
 from tests.processes import descendants
 from vss.errors import UserError
 
-pytestmark = pytest.mark.xdist_group("ray")
 slow = pytest.mark.slow
 
 

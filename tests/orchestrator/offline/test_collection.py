@@ -17,8 +17,6 @@ from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC
 from vss.__main__ import FINISHED, main
 
-pytestmark = pytest.mark.xdist_group("collection")
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
