@@ -79,7 +79,7 @@ def count_more_seeds(study: Study) -> dict[str, float]:
     Returns:
         cell -> 0 if its verdict is settled (better, worse, equivalent), infinity if the test set
         alone hides a difference of this size or more than 1,000 seeds were needed, NaN if a
-        variance is not known.
+        variance is not known or nothing varies.
     """
     base = study.record.baseline
     return {
@@ -107,6 +107,8 @@ def _more_seeds(study: Study, cell: str, base: str, comparison: Comparison) -> f
     )
     level = 1 - (1 - study.confidence) / 2 / comparison.family
     predict = _half_width(variation, len(scored.cells), level)
+    if predict(difference.seeds) == 0:
+        return math.nan  # an exact tie: nothing varies, so there is nothing to separate
     scale = min(1.0, half / predict(difference.seeds))
     if scale * predict(math.inf) >= size:
         return math.inf
