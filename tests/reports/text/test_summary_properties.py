@@ -172,6 +172,7 @@ ODD = {
     "the best without latency": without_latency(cells(BASE, above(-1), above(10)), "c2"),
     "one latency": without_latency(cells(BASE, above(4, 0.1)), "c1"),
     "nothing better": cells(above(5), above(4, 0.1), above(3, 0.1)),
+    "equal in both": (cells(BASE, BASE, above(-2, 0.1))[0], {"c0": 1.0, "c1": 1.0, "c2": 2.0}),
     "60 cells": many_cells(),
 }  # fmt: skip
 
