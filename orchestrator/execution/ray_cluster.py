@@ -119,9 +119,11 @@ def connect(address: str | None) -> Cluster:
         context = ray.init(address=address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        hint = "; if it needs a token, name its file in RAY_AUTH_TOKEN_PATH" if address else ""
+        if address is None:
+            raise UserError(f"cannot start Ray on this machine: {reason}") from None
         raise UserError(
-            f"no Ray cluster at '{address or 'this machine'}': {reason}{hint}"
+            f"no Ray cluster at '{address}': {reason}; if it needs a token, name its file in "
+            "RAY_AUTH_TOKEN_PATH"
         ) from None
     if address is None:
         _check_loopback(ray.util.get_node_ip_address())

@@ -28,7 +28,7 @@ def smoke(experiment: Experiment, where: Where, console: Console) -> Mapping[str
     events = _Outcomes()
     try:
         with (
-            stop_on_signal(stop_file, console.print) as should_stop,
+            stop_on_signal(stop_file, console.print, keeps_checkpoints=False) as should_stop,
             open_executor(where) as executor,
         ):
             executor.check_fits(resources.cpus, resources.gpus)

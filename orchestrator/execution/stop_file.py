@@ -14,12 +14,15 @@ def new_stop_file(storage: Path) -> Path:
 
 
 @contextmanager
-def stop_on_signal(stop_file: Path, say: Callable[[str], object]) -> Iterator[Callable[[], bool]]:
+def stop_on_signal(
+    stop_file: Path, say: Callable[[str], object], keeps_checkpoints: bool = True
+) -> Iterator[Callable[[], bool]]:
     """Create the stop file at the first SIGINT or SIGTERM; the second one interrupts at once.
 
     Args:
         stop_file: removed at the end.
         say: prints a line.
+        keeps_checkpoints: whether stopped trials can be resumed; a smoke test keeps nothing.
 
     Yields:
         a function that tells whether the user wants to stop.
@@ -29,7 +32,10 @@ def stop_on_signal(stop_file: Path, say: Callable[[str], object]) -> Iterator[Ca
         if stop_file.exists():
             raise KeyboardInterrupt
         stop_file.touch()
-        say("stopping: trials save a checkpoint; rerun the same command to resume")
+        if keeps_checkpoints:
+            say("stopping: trials save a checkpoint; rerun the same command to resume")
+        else:
+            say("stopping after the current step")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -25,7 +25,10 @@ def run_job(job: Job, report: Report) -> Outcome:
         report: called at the start and about once a second.
 
     Returns:
-        how the attempt ended; errors are described there, not raised.
+        how the attempt ended; errors are described there.
+
+    Raises:
+        Exception: after a CUDA error only, because the process cannot go on.
     """
     run: TrialRun | None = None
     try:

@@ -86,8 +86,9 @@ def _rows(
     experiment: Experiment, variation: Variation, train_seconds: Mapping[str, float | None]
 ) -> list[PowerRow]:
     planned = set(experiment.looks or [len({t.config.seed for t in experiment.trials})])
-    known = [seconds for seconds in train_seconds.values() if seconds is not None]
-    hours = sum(known) / 3600 if len(known) == len(train_seconds) else None
+    estimated_seconds = [seconds for seconds in train_seconds.values() if seconds is not None]
+    is_complete = len(estimated_seconds) == len(train_seconds)
+    hours = sum(estimated_seconds) / 3600 if is_complete else None
     confidence = _confidence(experiment, variation)
     return [
         PowerRow(

@@ -106,11 +106,11 @@ class ScoredCells:
     def _sources(self, contrast: Contrast, weights: Numbers) -> tuple[str, ...]:
         """Return the sources of variation that drawn errors of a contrast account for."""
         has_variances = not np.isnan(self._fit.variances[weights != 0]).any()
-        known = {
+        is_estimated = {
             SEEDS: has_variances and contrast.seeds > 1,
             TEST_SET: self._over_test_sets is not None,
         }
-        return tuple(name for name in known if known[name])
+        return tuple(source for source, is_known in is_estimated.items() if is_known)
 
     def _value(self, weights: Numbers) -> float:
         """Return a weighted sum of the means; what only rounding leaves of it is 0."""

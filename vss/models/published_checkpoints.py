@@ -157,8 +157,13 @@ def convert_state(state: Mapping[str, Tensor], source: str, head: str | None) ->
     if source == "torchvision":
         backbone = {name: x for name, x in state.items() if not name.startswith("fc.")}
         return {f"backbone.{name}": x for name, x in backbone.items()}
+    if head is None:
+        raise UserError(
+            f"--from {source} needs --head, the decode head of the checkpoint: "
+            f"{list_names(HEAD_NAMES)}"
+        )
     if head not in HEAD_NAMES:
-        hint = did_you_mean(str(head), HEAD_NAMES)
+        hint = did_you_mean(head, HEAD_NAMES)
         raise UserError(
             f"no published checkpoint has head '{head}'{hint}; known: {list_names(HEAD_NAMES)}"
         )

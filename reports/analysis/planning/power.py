@@ -58,10 +58,10 @@ class Variation:
 def typical_variation(study: Study) -> Variation | None:
     """Return the medians over the cells of a study; None if its seeds tell no variance."""
     scored = study.scored
-    known = [variance for variance in scored.variances.values() if math.isfinite(variance)]
-    if not known:
+    seed_variances = [v for v in scored.variances.values() if math.isfinite(v)]
+    if not seed_variances:
         return None
-    over_seeds, error = float(np.median(known)), scored.errors.over_test_sets
+    over_seeds, error = float(np.median(seed_variances)), scored.errors.over_test_sets
     base = study.record.baseline
     others = [cell for cell in scored.cells if cell != base]
     if error is None or base not in scored.cells or not others:

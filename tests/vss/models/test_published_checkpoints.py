@@ -84,7 +84,7 @@ def test_torchvision_classifier_becomes_a_backbone() -> None:
     [
         ("tmanett", None, "unknown source 'tmanett'; did you mean 'tmanet'"),
         ("mmseg", "tam", "no published checkpoint has head 'tam'; did you mean 'tma'"),
-        ("mmseg", None, "no published checkpoint has head 'None'"),
+        ("mmseg", None, "--from mmseg needs --head, the decode head of the checkpoint: .*fcn"),
         (
             "mmseg",
             "psp",
