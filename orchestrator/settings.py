@@ -14,7 +14,7 @@ from vss.suggestions import require_known
 
 @dataclass(frozen=True)
 class Settings:
-    """The addresses and folders.
+    """The addresses and folders of this installation.
 
     Attributes:
         home: the folder of everything that has no other place (VSS_HOME, default ./runs).

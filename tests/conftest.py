@@ -120,7 +120,7 @@ def settings(_own_environment: None) -> "Settings":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with slow tests, so that no worker is left alone with one at the end."""
+    """Run slow tests first, so that no worker still runs one when all others have finished."""
     if SIDE_BY_SIDE:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
@@ -130,7 +130,7 @@ _modules_at_freeze = 0
 
 @pytest.fixture(autouse=True)
 def _quick_collections() -> None:
-    """Every trial ends with a garbage collection: spare it the many objects of the libraries."""
+    """Freeze the libraries' objects, so that the garbage collection after each trial is fast."""
     global _modules_at_freeze
     if len(sys.modules) > _modules_at_freeze + 200:  # a large library has been imported since
         _modules_at_freeze = len(sys.modules)
@@ -153,7 +153,7 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(autouse=True)
 def _same_threads() -> Iterator[None]:
-    """Trainings set the number of threads of the whole process."""
+    """Restore the number of threads, which training changes for the whole process."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

@@ -1,4 +1,4 @@
-"""The device that tests of networks and trainings use: VSS_TEST_DEVICE names it, by default cpu.
+"""The device for tests of networks and training: VSS_TEST_DEVICE, cpu by default.
 
 `make gpu` sets it; a test that must hold on a GPU puts its tensors on DEVICE.
 """
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 DEVICE = torch.device(os.environ.get("VSS_TEST_DEVICE", "cpu"))
-# Costly tests whose counterpart for the CPU stands elsewhere.
+# Slow tests that have a CPU counterpart elsewhere.
 device_suite_only = pytest.mark.skipif(
     "VSS_TEST_DEVICE" not in os.environ, reason="runs in `make gpu`, on any device"
 )

@@ -1,4 +1,4 @@
-"""Who imports whom, and how large things may grow: the rules that keep the house in order."""
+"""Import rules and size limits of the code base."""
 
 import ast
 import graphlib

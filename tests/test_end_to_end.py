@@ -24,7 +24,7 @@ from tests.processes import descendants
 
 pytestmark = pytest.mark.slow
 
-# Long enough to be caught in the act, scored often enough to have a checkpoint by then.
+# Long enough to be interrupted mid-run, evaluated often enough to have a checkpoint by then.
 SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]").replace("steps: 4", "steps: 600")
 SPEC = SPEC.replace("eval_every: 2", "eval_every: 20")
 PATIENCE = 120.0

@@ -28,7 +28,7 @@ FINISHED, USER_ERROR, INTERRUPTED = 0, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
@@ -94,7 +94,7 @@ def _train(inputs: TrialInputs, should_stop: Callable[[], bool]) -> "TrialResult
 def _measure_latency(trial: TrialFile, compute: Compute, file: Path) -> None:
     from vss.profiling.latency import measure_latency
 
-    # Measured alone: no baseline has rounds beside it, so no ratio is taken.
+    # Measured alone, so there are no baseline rounds to form a ratio with.
     measurement = measure_latency({trial.cell: trial.config}, "", compute)
     file.write_text(measurement.model_dump_json(indent=2), encoding="utf-8")
 

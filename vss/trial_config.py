@@ -249,7 +249,7 @@ _DEFAULTS = {
 
 
 def parse_settings(settings: dict[str, Any]) -> TrialConfig:
-    """Check settings and make a trial of them.
+    """Check settings and build a trial's config from them.
 
     Raises:
         UserError: one line that names each culprit, shows its value and suggests a remedy.

@@ -1,4 +1,4 @@
-"""The rules that the settings of a trial must keep among each other. Imports no torch.
+"""Consistency rules between the settings of a trial. Imports no torch.
 
 Each rule is a function that raises a ValueError naming the culprit, its value and the remedy.
 `check_rules` applies them in order; the first one that is broken is reported.

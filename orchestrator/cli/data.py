@@ -71,7 +71,7 @@ def prepare_camvid(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the frames to.")],
     before: Annotated[int, typer.Option(min=1, help="Frames to cut before each label.")] = 4,
 ) -> None:
-    """Cut the frames before each labelled one from the raw videos.
+    """Extract the frames before each labelled one from the raw videos.
 
     Each still is matched with its video first. Existing frames are not written again.
     Exits with 0 if all frames exist, 1 if a video or still was refused, 2 on a user error.

@@ -167,7 +167,7 @@ def import_trials(
     ] = None,
     pictures: Pictures = True,
 ) -> None:
-    """Import trials that finished elsewhere into ledger and MLflow, and write the reports.
+    """Add trials that were trained elsewhere to the ledger and MLflow, and write their reports.
 
     Exits with 1 if a directory was skipped.
     """
@@ -271,7 +271,8 @@ def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:
 
 
 def _ray_address(option: str | None, settings: "Settings") -> str | None:
-    """Return --address, else RAY_ADDRESS, else the lasting head's; None starts Ray here."""
+    """Return --address, else RAY_ADDRESS, else the persistent head's address, else None to start
+    Ray here."""
     from orchestrator.execution import ray_head
 
     if option or settings.ray_address:

@@ -99,7 +99,7 @@ def evaluate(
     ] = "evaluation",
     pictures: Pictures = True,
 ) -> None:
-    """Score trained or converted networks on a split of a dataset, tracked like a training.
+    """Score trained or converted networks on a split of a dataset, and record them like any trial.
 
     With the --name of a finished experiment, they join its table until its spec is submitted
     again. To keep them there, add a cell with steps 0 and weights FILE to the spec.

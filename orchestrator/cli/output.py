@@ -1,4 +1,4 @@
-"""How commands print."""
+"""Output helpers for commands."""
 
 import json
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Commands for what runs beside the experiments: the MLflow UI and a Ray head."""
+"""Commands for supporting services: the MLflow UI and a persistent Ray head."""
 
 from typing import Annotated
 

@@ -199,7 +199,8 @@ def _measure_latency(
     executor: Executor,
     console: Console,
 ) -> None:
-    """Measure all cells that have a result, unless just these models were measured before."""
+    """Measure all cells that have a result, unless exactly these networks have been measured
+    already."""
     trials = stores.ledger.trials(experiment.name)
     trained = {t.cell for t in trials if t.state == State.FINISHED}
     cells = {name: config for name, config in experiment.cells.items() if name in trained}

@@ -12,7 +12,7 @@ from vss.trial_config import TrialConfig
 
 @dataclass(frozen=True)
 class Tracking:
-    """Where and under which name a job is tracked in MLflow.
+    """The MLflow store and run that a job is tracked in.
 
     Attributes:
         uri: address of the tracking store.
@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A sign of life of a running job.
+    """A progress report from a running job.
 
     Attributes:
         step: optimiser steps completed.
@@ -93,7 +93,7 @@ class Outcome:
 
 
 class Events(Protocol):
-    """The events of an executor that runs jobs."""
+    """A receiver of an executor's events."""
 
     def reported(self, trial_id: str, heartbeat: Heartbeat) -> None:
         """Handle a heartbeat; the first one says that the job has started."""

@@ -1,4 +1,4 @@
-"""From claimed trials to jobs: where data, weights and teachers are, and how a run is tagged."""
+"""Build jobs from claimed trials: find data, weights and teachers, and tag the runs."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ class ExperimentData:
 
 
 class JobFactory:
-    """The maker of an experiment's jobs.
+    """A factory for an experiment's jobs.
 
     Args:
         experiment: the trials, their resources and files.

@@ -110,7 +110,7 @@ def connect(address: str | None) -> Cluster:
     logging.getLogger("ray").setLevel(logging.ERROR)
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address is None:
-        # "local": the file that a killed cluster leaves would be taken for a running one.
+        # "local", as Ray would mistake the file left by a killed cluster for a running one.
         # Little passes through the object store.
         options |= {"include_dashboard": True, "object_store_memory": 100 * 2**20}
     else:
@@ -134,7 +134,7 @@ def connect(address: str | None) -> Cluster:
 
 
 def disconnect() -> None:
-    """Leave the cluster; a Ray that `connect` started ends."""
+    """Disconnect; if `connect` started Ray, shut it down."""
     import ray
 
     ray.shutdown()
@@ -143,7 +143,8 @@ def disconnect() -> None:
 def _set_environment(is_local: bool) -> None:
     """Set the variables that Ray reads when it is imported."""
     if is_local:
-        # On Linux Ray opens its ports to the whole network, on macOS and Windows to loopback only,
+        # On Linux, Ray listens on all interfaces; on macOS and Windows, only on loopback unless
+        # this variable allows multi-machine clusters. `ray.init` has no such option.
         # where this variable tells it whether clusters of several machines are wanted. It is the
         # public switch: `ray.init` has none.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

@@ -1,4 +1,4 @@
-"""A round: claimed trials that run side by side, and what the ledger hears of them."""
+"""A round: claimed trials that run in parallel, and how their events reach the ledger."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ _TOUCH_SECONDS = 10.0
 
 
 class Retries:
-    """The failures of one submit, and which trials it has given up.
+    """The failures of one submit, and the trials it has given up on.
 
     Attributes:
         given_up: ids of trials that are not tried again.
@@ -92,7 +92,7 @@ class Round:
             self._heartbeats[claim] = values
 
     def ended(self, trial_id: str, outcome: Outcome) -> None:
-        """Write the end of an attempt."""
+        """Record the end of an attempt."""
         claim = self._open.pop(trial_id)
         if trial_id not in self._started and outcome.state != State.CANCELLED:
             self._driver.start(claim, 0, outcome.run_id)

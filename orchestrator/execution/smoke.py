@@ -16,7 +16,8 @@ from orchestrator.spec.experiment import Experiment
 
 
 def smoke(experiment: Experiment, where: Where, console: Console) -> Mapping[str, Outcome]:
-    """Run two steps of every cell and keep nothing, to see that all cells build, fit and run.
+    """Run two steps of every cell and keep nothing, to check that every cell can be built, fits
+    into memory and runs.
 
     Returns:
         cell -> how its attempt ended.

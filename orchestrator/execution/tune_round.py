@@ -34,10 +34,10 @@ def run_round(
 
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(_run_in_worker, jobs=jobs), resources),
-        # Tune hides objects behind placeholders where it names trials, numbers it does not.
+        # When naming trials, Tune replaces objects with placeholders, but keeps numbers.
         param_space={"number": tune.grid_search(list(range(len(jobs))))},
         tune_config=tune.TuneConfig(
-            reuse_actors=True,  # importing torch takes longer than many a trial
+            reuse_actors=True,  # importing torch takes longer than many trials do
             trial_name_creator=trial_name,
             trial_dirname_creator=trial_name,
         ),
@@ -65,7 +65,7 @@ def _run_in_worker(config: dict[str, Any], jobs: Sequence[Job]) -> None:
 
 
 class _Watcher(tune.Callback):
-    """A callback that passes on the reports of Tune's trials, and knows which of them train."""
+    """A callback that passes on the reports of Tune's trials and tracks which are training."""
 
     def __init__(
         self, jobs: Sequence[Job], events: Events, should_stop: Callable[[], bool]
@@ -85,7 +85,7 @@ class _Watcher(tune.Callback):
         return self._trial_ids[number]
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Note that a trial trains; one that starts after the stop ends at once."""
+        """Mark a trial as training; one that starts after a stop request ends at once."""
         if not self.should_stop():
             self.training.add(self._trial_id(trial))
 
@@ -113,7 +113,7 @@ class _Watcher(tune.Callback):
 
 
 class _Stopper(tune.Stopper):
-    """A stopper that ends a round once it is to stop and nothing trains any more."""
+    """A stopper that ends a round once a stop was requested and no trial is training any more."""
 
     def __init__(self, watcher: _Watcher) -> None:
         self._watcher = watcher

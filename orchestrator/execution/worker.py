@@ -87,7 +87,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Tell whether another attempt may not meet the error."""
+    """Return whether another attempt may succeed."""
     if isinstance(error, OutOfMemory):
         return error.may_pass
     return isinstance(error, (OSError, *TRACKING_ERRORS))

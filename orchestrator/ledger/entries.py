@@ -1,4 +1,4 @@
-"""What goes into the ledger and what it tells: plain values, no database."""
+"""The values that the ledger stores and returns; no database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +68,7 @@ class Member:
 
 @dataclass(frozen=True)
 class ImportedTrial:
-    """A trial that finished where there was no ledger.
+    """A trial that was trained on a machine without access to the ledger.
 
     Attributes:
         member: the trial, and the fingerprint of the data it was trained on.

@@ -50,7 +50,7 @@ class Ledger:
         self._engine = open_database(url)
 
     def add(self, entry: ExperimentEntry, trials_of_entry: Sequence[Member]) -> Changes:
-        """Enter an experiment: new trials are PENDING, known ones keep their state.
+        """Record an experiment: new trials are PENDING, known ones keep their state.
 
         Trials that the experiment no longer lists leave it; those that no experiment lists any more
         and that never ran become CANCELLED.
@@ -72,7 +72,7 @@ class Ledger:
         )
 
     def add_finished(self, entry: ExperimentEntry, imported: Sequence[ImportedTrial]) -> None:
-        """Enter trials that have finished already; other members of the experiment stay.
+        """Record trials that have already finished; other members of the experiment stay.
 
         An experiment that the ledger holds keeps its description, source, baseline and figures.
         """
@@ -93,7 +93,7 @@ class Ledger:
         return None if row is None else str(row.run_id)
 
     def set_experiment_run(self, name: str, run_id: str) -> None:
-        """Keep the parent run of an experiment."""
+        """Record the id of an experiment's parent run."""
         with self._engine.begin() as db:
             row = experiments.c.name == name
             db.execute(sa.update(experiments).where(row).values(run_id=run_id))

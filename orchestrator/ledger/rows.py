@@ -1,4 +1,4 @@
-"""Rows of the ledger's tables: the reads and writes that `Ledger` and `Driver` are made of."""
+"""Rows of the ledger's tables: the queries behind `Ledger` and `Driver`."""
 
 import json
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ def _insert_trial(db: Connection, member: Member) -> None:
 
 
 def _change_data(db: Connection, member: Member, row: Any) -> None:
-    """Accept other data before the first start of a trial, and refuse it afterwards."""
+    """Accept different data before a trial first starts, and refuse it afterwards."""
     begun = sa.select(attempts.c.number).where(
         attempts.c.trial_id == row.trial_id, attempts.c.started_at.is_not(None)
     )
@@ -134,7 +134,7 @@ def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any
 
 
 def cancel_orphans(db: Connection) -> None:
-    """Cancel the trials that wait but that no experiment lists any more."""
+    """Cancel pending trials that no experiment lists any more."""
     orphaned = ~sa.exists().where(members.c.trial_id == trials.c.trial_id)
     waiting = (trials.c.state == State.PENDING) & trials.c.driver.is_(None)
     db.execute(sa.update(trials).where(waiting, orphaned).values(state=State.CANCELLED))

@@ -23,7 +23,7 @@ from vss.trial_config import TrialConfig, parse_settings
 if TYPE_CHECKING:
     from vss.inference.trained_network import TrainedNetwork
 
-# Settings that only a training reads, and that a trial without steps must not state.
+# Settings that apply only to training; a trial without steps must not state them.
 _DROPPED = (
     "teacher", "distillation_weight", "temperature", "select", "eval_every", "class_weights",
 )  # fmt: skip
@@ -142,7 +142,8 @@ def _cell_name(
 
 
 def _is_another_seed(one: TrialConfig, other: TrialConfig) -> bool:
-    """Tell whether two trials are of one cell: only their seeds differ, and so their weights."""
+    """Return whether two trials belong to one cell: they differ only in seed and, therefore,
+    weights."""
     seedless = {"seed": 0, "weights": "none"}
     alike = one.model_copy(update=seedless) == other.model_copy(update=seedless)
     return alike and one.seed != other.seed

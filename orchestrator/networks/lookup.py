@@ -1,4 +1,4 @@
-"""Trained networks, by what a user calls them: a trial, a run, a folder or a file."""
+"""Find trained networks by trial id, run id, folder or file."""
 
 import re
 from collections.abc import Sequence

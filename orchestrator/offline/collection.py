@@ -111,7 +111,7 @@ def _import(finished: FinishedTrial, stores: Stores, storage: Path) -> str:
 
 
 def _check_agrees(finished: FinishedTrial, run: RunContent | None) -> None:
-    """Refuse a trial that has finished before with other numbers: it is not a duplicate."""
+    """Refuse a trial that has been imported before with different results."""
     if run is None:
         return
     result = finished.result

@@ -1,4 +1,4 @@
-"""Results: ledger and MLflow joined to records, and from records to reports and comparisons.
+"""Results: join the ledger and MLflow into records, and turn records into reports and comparisons.
 
 Others import `report`, `records`, `comparison` and `earlier_study`.
 """

@@ -1,4 +1,4 @@
-"""Reports are published: this module removes the folders and the name of this machine from them."""
+"""Remove this machine's folders and name from reports, so that they can be published."""
 
 import re
 import socket

@@ -120,7 +120,7 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
 
 
 class _Files:
-    """The files of one run, and what is damaged among those that were read."""
+    """The files of one run, and a list of those that turned out to be damaged."""
 
     def __init__(self, tracker: Tracker, run_id: str, content: RunContent) -> None:
         self._tracker, self._run_id, self._content = tracker, run_id, content
@@ -135,7 +135,7 @@ class _Files:
         return fields
 
     def damage(self, earlier: str | None = None) -> str | None:
-        """Describe the damaged files, after damage that was described earlier."""
+        """Return the earlier description, if any, with the damaged files appended."""
         return "; ".join([*filter(None, [earlier]), *self._damage]) or None
 
 

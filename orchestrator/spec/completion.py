@@ -1,4 +1,5 @@
-"""What a spec may leave open but a trial may not: precision, image heads, contents of files."""
+"""Fill in what a spec may omit but a trial must state: precision, the memory settings of image
+heads, file digests."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from vss.runtime.environment import native_bf16_on_cpu
 def complete(
     settings: CellSettings, resources: Resources, files: Mapping[str, Path]
 ) -> CellSettings:
-    """Return the settings of a cell with nothing left open; a file becomes its digest.
+    """Return the complete settings of a cell; files become digests.
 
     Args:
         settings: as the spec states them.

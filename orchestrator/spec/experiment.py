@@ -18,7 +18,7 @@ _NOT_OF_A_TRIAL = ("published", "teacher_seed")
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One training of an experiment: a cell and a seed."""
+    """One planned run of an experiment: a cell and a seed."""
 
     cell: str
     config: TrialConfig

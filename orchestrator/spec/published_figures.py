@@ -1,4 +1,4 @@
-"""The figures that a paper prints for a cell; a report shows them beside ours."""
+"""The results that a paper reports for a cell; a report shows them next to ours."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ _TIME = re.compile(
 
 
 class PublishedFigures(BaseModel):
-    """The figures of one cell, measured by another protocol than ours."""
+    """The published results of one cell, measured under a different protocol from ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

@@ -37,7 +37,7 @@ class Resources(BaseModel):
 
 
 class ExperimentSpec(BaseModel):
-    """The file as written."""
+    """A spec as written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

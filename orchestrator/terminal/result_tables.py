@@ -35,7 +35,7 @@ _COMPARISON: dict[str, Callable[[CellRow], str]] = {
 
 
 def result_table(record: ExperimentRecord) -> Table:
-    """Return the main table of a report, in few columns."""
+    """Return the main table of a report, reduced to a few columns."""
     columns = terminal_columns()
     table = _table(f"{record.name}: mIoU on {_scored_splits(record)}", list(columns))
     for row in build_overview(Study(record)):

@@ -34,7 +34,7 @@ class OutOfReachError(UserError):
     """The error of a tracking store that does not answer."""
 
 
-TRACKING_ERRORS = (MlflowException, OutOfReachError)  # a later attempt may not meet them
+TRACKING_ERRORS = (MlflowException, OutOfReachError)  # transient: a later attempt may succeed
 MLFLOW_EXPERIMENT = "vss-orch"
 LATENCY = "latency.json"
 

@@ -70,7 +70,8 @@ def _mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
     ]
     environment = {
         **os.environ,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # half the memory, a third of the start
+        # Halves memory use and cuts start-up time to a third.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     server = subprocess.Popen(  # noqa: S603

@@ -59,7 +59,8 @@ class TestSets:
         return mean_over_classes(self.iou(confusions))
 
     def error(self, draws: Numbers) -> TestSetError | None:
-        """Estimate how statistics vary from their (J, S) draws; None for a single block.
+        """Estimate the variation of statistics from their (J, S) draws; return None for a single
+        block.
 
         A bootstrap of M blocks is too narrow by (M - 1) / M.
         """

@@ -44,7 +44,7 @@ class Estimate:
 
     @property
     def can_be_judged(self) -> bool:
-        """Whether it is worth a verdict."""
+        """Whether there are enough seeds for a verdict."""
         has_seeds = self.seeds >= SEEDS_FOR_A_VERDICT and SEEDS in self.covers
         return has_seeds and math.isfinite(self.mean)
 

@@ -35,7 +35,7 @@ _MOST_NUMBERS = 2e7  # of a family's draws: beyond, fewer draws are taken
 
 @dataclass(frozen=True)
 class TestSetError:
-    """How the mean scores of cells vary over test sets.
+    """The variation of the cells' mean scores over test sets.
 
     Attributes:
         covariance: (K, K).
@@ -112,7 +112,8 @@ def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> N
 
 
 def _chi_square_ratio(normal: Numbers, freedom: float) -> Numbers:
-    """Turn standard normal numbers into chi-square over its freedom, with the same ranks."""
+    """Turn standard normal numbers into chi-square numbers divided by their degrees of freedom,
+    keeping the ranks."""
     grid = np.linspace(-6, 6, 1201)
     ratios = stats.chi2.ppf(stats.norm.cdf(grid), freedom) / freedom
     return np.asarray(np.interp(normal, grid, ratios))

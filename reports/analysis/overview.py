@@ -1,4 +1,4 @@
-"""The numbers in the report's tables: one row a cell, one row a trial, one IoU a class.
+"""The numbers in the report's tables: one row per cell, one row per trial, one IoU per class.
 
 All values are plain: fractions, seconds, milliseconds, MiB. NaN means not measured.
 """

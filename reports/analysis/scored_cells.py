@@ -147,7 +147,8 @@ class ScoredCells:
         return group
 
     def _is_linked(self, weights: Numbers) -> bool:
-        """Tell whether a contrast stays within groups: between them no difference is paired."""
+        """Return whether a contrast stays within groups: differences between groups are not
+        paired."""
         sums = [weights[self._groups == group].sum() for group in np.unique(self._groups)]
         return bool(np.allclose(sums, 0, atol=1e-9))
 

@@ -1,4 +1,4 @@
-"""The variation over seeds: cell + seed, with a variance of each cell that is moderated.
+"""The variation over seeds: an additive model of cell and seed, with moderated variances per cell.
 
 The score of cell c at seed s is modelled as m_c + b_s + e_cs. All cells share the seeds (the same
 initial weights and batches), so b_s cancels in a comparison; e_cs is normal with the variance v_c
@@ -82,7 +82,7 @@ def sample_seed_errors(
 
 
 def _do_seeds_disagree(scores: Numbers, means: Numbers) -> NDArray[np.bool_]:
-    """Tell for each study whether m_c + b_s leaves more of the scores than rounding: (B,)."""
+    """Return for each study whether the residuals of m_c + b_s exceed rounding errors: (B,)."""
     residual = scores - means[:, :, None]
     residual -= np.nanmean(residual, axis=1, keepdims=True)
     size = np.nanmax(np.abs(scores), axis=(1, 2))

@@ -30,7 +30,8 @@ def draw_class_heat_map(
     table = np.array(values, dtype=np.float64)
     if table.size == 0 or not np.isfinite(table).any():
         return False
-    limit = max(1.0, float(np.nanpercentile(np.abs(table), 95)))  # one outlier bleaches nothing
+    # So that one outlier does not wash out the rest.
+    limit = max(1.0, float(np.nanpercentile(np.abs(table), 95)))
     short_cells, short_classes = shorten_names(cells, NAME_CHARACTERS), shorten_names(classes, 14)
     width = max(7.0, 2.4 + 0.42 * len(classes))
     with drawing(path, 1.3 + 0.27 * len(cells), width) as figure:
@@ -53,7 +54,7 @@ def draw_class_heat_map(
 def _write_value(
     axes: Axes, row: int, column: int, value: float, limit: float, is_separable: bool
 ) -> None:
-    """Write one value into its field, in a colour that can be read on the field's."""
+    """Write one value into its tile, in a colour that contrasts with the tile."""
     text, colour = f"{value:+.1f}" + ("*" if is_separable else ""), INK
     if not np.isfinite(value):
         text, colour, is_separable = "\N{EN DASH}", GREY, False

@@ -60,7 +60,7 @@ def draw_curves(panels: Mapping[str, Curves], first: Sequence[str], path: Path) 
 
 
 def _spans_orders(cells: Curves) -> bool:
-    """Tell whether one curve would press all others flat: a loss that has diverged."""
+    """Return whether one curve would flatten all others, as a loss that has diverged does."""
     values = np.array([v for seeds in cells.values() for curve in seeds for _, v in curve])
     values = values[np.isfinite(values)]
     return len(values) > 0 and values.min() > 0 and values.max() > _DIVERGED * values.min()

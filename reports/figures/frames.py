@@ -23,7 +23,7 @@ Colour = tuple[int, int, int]
 
 
 class Outcome(NamedTuple):
-    """A meaning of a pixel in the last panel, and its colour in words and in RGB."""
+    """The meaning of a pixel of the last panel, with its colour in words and in RGB."""
 
     meaning: str
     colour: str
@@ -42,7 +42,7 @@ _UNLABELLED_RGB = (0, 0, 0)  # among the colours of classes
 
 @dataclass(frozen=True)
 class RankedFrame:
-    """A frame, and what two networks made of it.
+    """A frame, and how two networks segmented it.
 
     Attributes:
         rank: best, median or worst, by the difference from the baseline in mIoU of the frame.

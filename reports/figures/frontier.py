@@ -63,7 +63,7 @@ class Point:
 
     @property
     def is_dominated(self) -> bool:
-        """Neither the baseline nor on the frontier."""
+        """Whether the cell is neither the baseline nor on the frontier."""
         return not (self.on_frontier or self.is_baseline)
 
 
@@ -86,7 +86,7 @@ def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = 
     with drawing(path, height_inches=4.6) as figure:
         axes = figure.subplots()
         for point in sorted(points, key=lambda p: (p.on_frontier, p.is_baseline)):
-            # With very many cells, everyone's bars would hide the frontier.
+            # With very many cells, the bars of all of them would hide the frontier.
             is_bare = len(points) > NAMED and point.is_dominated
             _draw_point(axes, _without_intervals(point) if is_bare else point)
         line = _frontier_line(points)

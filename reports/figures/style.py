@@ -57,7 +57,7 @@ def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES
 
 
 def fix_layout(figure: Figure) -> RendererBase:
-    """Settle where the axes are, so that pixels can be counted; return what measures text."""
+    """Fix the layout so that positions can be measured in pixels; return the renderer."""
     figure.draw_without_rendering()
     return _renderer(figure)
 

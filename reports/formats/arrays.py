@@ -76,7 +76,7 @@ def save_confusions(runs: Sequence[RunRecord], folder: Path) -> None:
         for name, array in _arrays(runs):
             content = io.BytesIO()
             np.lib.format.write_array(content, array, allow_pickle=False)
-            # Unlike an entry by NumPy's own writer, this one bears no date.
+            # Unlike the entries of NumPy's own writer, this one has no timestamp.
             entry = zipfile.ZipInfo(f"{name}.npy")
             file.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, _LEVEL)
 

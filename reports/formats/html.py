@@ -70,7 +70,7 @@ def render_page(title: str, markdown: str, folder: Path) -> str:
 
 
 def sort_value(text: str) -> float | None:
-    """Return the number that a table's cell begins with, a duration in seconds; else None.
+    """Return the number at the start of a table cell, with durations in seconds, or None.
 
     `36.14 ± 0.17 (3)` is 36.14, `-0.26 %` is -0.26, `1-00:00:00` is 86400.
     """

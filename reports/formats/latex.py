@@ -44,7 +44,8 @@ _SMALL = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu nu xi pi rho sigma tau "
     "upsilon phi chi psi omega"
 )
-_CAPITAL = "gamma delta theta lamda xi pi sigma upsilon phi psi omega"  # others are Latin's
+# The others look like Latin letters.
+_CAPITAL = "gamma delta theta lamda xi pi sigma upsilon phi psi omega"
 _GREEK = {
     unicodedata.lookup(f"GREEK {case} LETTER {name}"): name.title() if case == "CAPITAL" else name
     for case, names in (("SMALL", _SMALL), ("CAPITAL", _CAPITAL))

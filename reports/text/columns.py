@@ -18,7 +18,7 @@ Text = Callable[[CellRow], str]
 
 @dataclass(frozen=True)
 class Order:
-    """What rows are sorted by.
+    """A sort order for rows.
 
     Attributes:
         name: of the order, on the command line.

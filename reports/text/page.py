@@ -30,7 +30,7 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Page:
-    """A report in the making: the numbers, and the folder that figures are drawn into.
+    """A report under construction: the numbers, and the folder that figures are drawn into.
 
     Attributes:
         study: the numbers, ready to be compared.

@@ -50,7 +50,7 @@ def write_accuracy(page: Page) -> str:
 
 
 def _look_note(study: Study) -> str:
-    """Name the look and whether the verdicts are final; nothing if both are plain."""
+    """Name the look, and say whether the verdicts are final; return "" for a single, final look."""
     record = study.record
     sentences = []
     if record.looks:

@@ -30,7 +30,7 @@ _VISIBLE = 5e-5  # the smallest change of a score that its two digits may show
 
 
 def write_answer(page: Page) -> str:
-    """Write the section."""
+    """Write the "Answer" section."""
     sentences = answer(page.study, page.effects, page.interactions, page.latency_ms)
     return "## Answer\n\n" + " ".join(sentences)
 

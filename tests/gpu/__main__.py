@@ -65,7 +65,7 @@ def _environment(packages: Path, device: str) -> dict[str, str]:
 
 
 def _install(packages: Path, wheels: Path | None) -> str | None:
-    """Install the wheels if a package is missing; returns what stays wrong."""
+    """Install the wheels if a package is missing; return the remaining problem, if any."""
     if (missing := _missing(packages)) and wheels is not None:
         files = sorted(map(str, wheels.glob("*.whl")))
         if not files:

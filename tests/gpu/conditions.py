@@ -9,7 +9,7 @@ from vss.runtime.environment import describe_environment
 
 
 def conditions(device: torch.device) -> dict[str, str]:
-    """Return what a table of results names beside it."""
+    """Return the conditions that are printed next to a table of results."""
     facts = describe_environment(device, torch.get_num_threads())
     named = {
         "device": facts["device"],

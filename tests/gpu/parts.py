@@ -1,4 +1,4 @@
-"""What `make gpu` runs, the parts that tell most first."""
+"""What `make gpu` runs, the most informative parts first."""
 
 from tests.gpu.runner import Part
 

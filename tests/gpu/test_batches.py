@@ -60,7 +60,8 @@ def test_a_batch_read_ahead_is_the_one_read_on_demand(synthetic_cache: Path) -> 
 
 
 def test_copies_from_pinned_memory_are_not_overtaken(synthetic_cache: Path) -> None:
-    """Copies run beside the device: a buffer freed too early would show in the pixels."""
+    """Copies overlap with computation: a buffer that is freed too early would corrupt the
+    pixels."""
     config = parse_settings({**TINY_MEMORY, "flip": False})
     source = batches(config, synthetic_cache, DEVICE)
     busy = torch.randn(1024, 1024, device=DEVICE)

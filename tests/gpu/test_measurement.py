@@ -24,7 +24,7 @@ _MIB = 2**20
 
 
 def test_a_clock_waits_for_the_device() -> None:
-    """Products queue up in no time on a GPU; the clock shows how long they take."""
+    """Launching products takes no time on a GPU; the clock must show how long they run."""
     x = torch.randn(1024, 1024, device=DEVICE)
 
     def work() -> None:

@@ -29,7 +29,7 @@ def pretended() -> FakeTensorMode:
 
 
 def model_of(config: TrialConfig) -> VideoSegmenter:
-    with GPU:  # parameters alone: what a forward pass makes must find its own way
+    with GPU:  # only the parameters: a forward pass must create its tensors on the right device
         return build_model(config)
 
 

@@ -18,7 +18,7 @@ from vss.training.multi_gpu import Replica
 from vss.trial_config import parse_settings
 
 CPU = torch.device("cpu")
-# Everything that can be done to a batch or a loss, at once.
+# All options for batches and losses at once.
 RICH: dict[str, Any] = {
     **TINY_MEMORY, "batch_size": 4, "photometric": "per_frame", "scale_min": 0.5, "scale_max": 2.0,
     "crop_width": 32, "crop_height": 24, "crop_max_class_share": 0.9, "ohem_threshold": 0.7,
@@ -114,7 +114,7 @@ def _deterministic() -> Iterator[None]:
 def test_resumed_training_differs_no_more_than_two_whole_ones(
     precision: str, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    """On a CPU whole trainings have equal bits, so the resumed one has the same."""
+    """On a CPU, uninterrupted runs are bit-identical, so the resumed one must be, too."""
     config = parse_settings({**TINY_MEMORY, "precision": precision, "steps": 6})
     answers = iter([False, False, False, True])
 

@@ -1,4 +1,4 @@
-"""Short trainings on any device, and the values that tests compare."""
+"""Short training runs on any device, and the values that tests compare."""
 
 from pathlib import Path
 from typing import Any

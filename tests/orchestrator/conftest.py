@@ -45,7 +45,7 @@ def with_inputs(job: Job, **changes: Any) -> Job:
 
 
 def tracked(job: Job, uri: str, settings: Settings) -> Job:
-    """The same job, tracked."""
+    """Return the same job, tracked in MLflow."""
     tracking = Tracking(uri, settings.artifacts, None, "a, seed 0", {"experiment/study": "a"})
     return dataclasses.replace(job, tracking=tracking)
 
@@ -94,7 +94,7 @@ def postgres_server() -> Iterator[str]:
     if initdb_path is None:
         pytest.skip("needs the programs of a PostgreSQL server (Debian: postgresql)")
     programs = Path(initdb_path).resolve().parent
-    # Not in pytest's folder: every other run of pytest closes that to all users but its own.
+    # Not in pytest's folder, as another pytest run makes that inaccessible to other users.
     folder = Path(tempfile.mkdtemp(prefix="vss-postgres-"))
     # PostgreSQL refuses to run as root.
     user: dict[str, Any] = {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}

@@ -103,7 +103,7 @@ def picture() -> bytes:
 
 @pytest.fixture
 def strip() -> bytes:
-    """Return a PNG ten times as wide as high."""
+    """Return a PNG ten times as wide as it is high."""
     content = io.BytesIO()
     Image.new("RGB", (20, 2)).save(content, "PNG")
     return content.getvalue()

@@ -37,7 +37,8 @@ def read_clips(video: DecodedVideo, clips: Sequence[Clip]) -> tuple[Tensor, Tens
 
 
 def copy_to_device(batch: Tensor, device: torch.device) -> Tensor:
-    """Copy; to a GPU from pinned memory, so that the copy overlaps with the GPU's work."""
+    """Copy a batch to a device; to a GPU from pinned memory, so that copying overlaps with
+    computing."""
     if device.type != "cuda":
         return batch.to(device)
     return batch.pin_memory().to(device, non_blocking=True)

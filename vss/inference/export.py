@@ -154,7 +154,8 @@ def _compare(
 
 
 def _latencies_ms(programs: Sequence[Program], clip: Tensor) -> list[float]:
-    """Measure medians, alternately, so that a machine that slows down slows all programs."""
+    """Measure median latencies, alternating between programs, so that a slowdown affects all of
+    them."""
     seconds: list[list[float]] = [[] for _ in programs]
     for _ in range(_TIMED_RUNS):  # the comparison was the warm-up
         for program, durations in zip(programs, seconds, strict=True):

@@ -115,7 +115,7 @@ def prefers_fused_read(query: Tensor, key: Tensor) -> bool:
 def _fused_read(
     query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None
 ) -> Tensor:
-    """`full_read` by F.scaled_dot_product_attention, in the dtype of the query."""
+    """Compute `full_read` with F.scaled_dot_product_attention, in the dtype of the query."""
     width = max(query.shape[1], value.shape[1])
 
     def to_heads(x: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def _fused_read(
 def criss_cross_read(
     query: Tensor, key: Tensor, value: Tensor, axes: Sequence[str], scale: float = 1.0
 ) -> Tensor:
-    """Let each place read the places along the axes through it, itself once.
+    """Let each position attend to all positions along the given axes, counting itself once.
 
     Source: Huang et al., ICCV 2019, and its three-dimensional form: one softmax over the column
     (H), the row (W) and the same place in all frames (T), the own place counted once.

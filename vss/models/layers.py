@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class ConvNormReLU(nn.Sequential):
-    """A convolution without bias, batch norm and ReLU that keep the size of the map.
+    """A bias-free convolution, then batch norm and ReLU; the map keeps its size.
 
     Source: the ConvModule of the OpenMMLab toolboxes, Kaiming initialisation included.
 
@@ -58,7 +58,7 @@ def project(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequent
 
 
 class Classifier(nn.Sequential):
-    """A dropout of whole channels and a 1x1 convolution to one logit per class."""
+    """Channel dropout and a 1x1 convolution to one logit per class."""
 
     def __init__(self, in_channels: int, num_classes: int, dropout: float) -> None:
         conv = nn.Conv2d(in_channels, num_classes, kernel_size=1)

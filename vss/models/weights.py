@@ -52,7 +52,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
             state = dict(state["state_dict"])  # OpenMMLab stores the optimiser's state next to it
     except Exception as error:  # whatever a damaged or a malicious file raises
         reason = str(error).strip().splitlines()[0]
-        if reason.startswith("Weights only load failed"):  # PyTorch advises to execute the file
+        # PyTorch's message advises executing the file.
+        if reason.startswith("Weights only load failed"):
             reason = "it is not a PyTorch file, or it contains more than tensors"
         raise UserError(f"cannot read {path} as weights: {reason}") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):

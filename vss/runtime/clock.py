@@ -9,7 +9,7 @@ WARM_UP_STEPS = 3  # after each start: allocator, kernel choice, caches
 
 
 class StepClock:
-    """The duration of the optimiser steps of a trial, over all of its attempts.
+    """A stopwatch for the optimiser steps of a trial, over all of its attempts.
 
     Attributes:
         seconds: the duration of every timed step, in order.

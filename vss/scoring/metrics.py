@@ -130,12 +130,12 @@ def miou_labelled(confusion: Confusion) -> float:
 
 
 def pixel_accuracy(confusion: Confusion) -> float:
-    """Return the share of the labelled pixels that are right."""
+    """Return the fraction of labelled pixels that are classified correctly."""
     return float(_ratio(np.trace(confusion), confusion.sum()))
 
 
 def class_accuracy(confusion: Confusion) -> float:
-    """Average over the labelled classes the share of their pixels that are right."""
+    """Average the per-class accuracy over the labelled classes."""
     return _mean(_ratio(np.diag(confusion), confusion.sum(axis=1)))
 
 

@@ -98,7 +98,7 @@ def score(
     device: torch.device,
     thorough: bool = True,
 ) -> Scores:
-    """Predict clips at the size of their labels and count.
+    """Predict clips at the size of their labels, and count the results in confusion matrices.
 
     Args:
         model: of the trial.

@@ -1,4 +1,4 @@
-"""What a training is given and what it tells while it runs. Imports no torch."""
+"""The inputs of a training run, and what it reports. Imports no torch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,7 +115,7 @@ class Callbacks:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial measured: fractions, seconds, milliseconds and MiB, as the names say.
+    """The results of a trial; units are in the field names, metrics are fractions.
 
     Attributes:
         scored_split: the split that was scored.

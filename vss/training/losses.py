@@ -67,7 +67,8 @@ def cross_entropy(
     class_weights: Tensor | None,
     hard: HardPixels | None = None,
 ) -> Tensor:
-    """Average over the labelled pixels that count, weighted by class; 0 without any."""
+    """Return the mean cross-entropy of the labelled pixels that count, weighted by class; 0 if
+    there are none."""
     if hard is not None:
         labels = torch.where(_is_hard(logits, labels, hard), labels, IGNORE_LABEL)
     total = F.cross_entropy(

@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Replica:
-    """One of the processes of a training, as it sees itself.
+    """One of the processes that train together, from its own point of view.
 
     Attributes:
         rank: its number; 0 reports, saves and scores.
@@ -41,7 +41,7 @@ class Replica:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def share(self, batch_size: int) -> slice:
-        """Return the places of a batch that this process computes.
+        """Return the positions in a batch that this process computes.
 
         Raises:
             UserError: if the batch cannot be divided evenly.

@@ -1,4 +1,4 @@
-"""The driver, with real trials in this process or with an executor that plays a part."""
+"""The driver, with real trials in this process or with a fake executor."""
 
 import io
 import os
@@ -117,7 +117,7 @@ def test_run_of_a_cell_that_left_the_spec_loses_its_tag(
 def test_failed_trial_says_why_and_the_others_continue(
     where: Where, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
-    """A label that holds an unknown value shows itself only when it is decoded."""
+    """A label with an unknown value is noticed only when it is decoded."""
     text = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
     broken = paint_camvid(tmp_path / "camvid")
     image = broken / "test" / "Seq05VD_f00930.png"
@@ -352,7 +352,7 @@ def test_first_signal_stops_and_the_same_command_resumes(
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Python's own handler of Ctrl-C, which a process started in the background may lack."""
+    """Install Python's own Ctrl-C handler, which a background process may lack."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

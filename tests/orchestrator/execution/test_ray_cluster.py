@@ -45,7 +45,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def variant(job: Job, **changes: Any) -> Job:
-    """Another trial."""
+    """Return a trial that differs from the others."""
     return with_inputs(job, config=tiny(**changes))
 
 

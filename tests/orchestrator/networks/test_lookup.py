@@ -1,4 +1,4 @@
-"""Trained networks, found by whatever a user calls them."""
+"""Trained networks, looked up by every kind of name."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ def trial_folder(settings: Settings, trained_storage: Path) -> Path:
 
 @pytest.fixture
 def run_id(tracker: Tracker, trained_storage: Path) -> str:
-    """A finished run of TRAINED; its artifacts are seen, its directory is not."""
+    """Return a finished run of TRAINED with artifacts but without a trial directory."""
     folder = trained_storage / TRAINED.trial_id
     run = tracker.open_trial("a", TRAINED.trial_id, None, {})
     result = TrialResult("test", 1, 4, {}, {}, None, None, None, 1, 1.0, "")

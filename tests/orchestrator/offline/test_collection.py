@@ -1,4 +1,4 @@
-"""The import of trials that finished without a network."""
+"""The import of trials from offline machines."""
 
 import json
 import shutil

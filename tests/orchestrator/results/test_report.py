@@ -59,7 +59,7 @@ Watch = Callable[[Callable[[], None]], list[str]]
 
 @pytest.fixture
 def watched(ledger: Ledger) -> Watch:
-    """Watch with an event between two looks; return the printed lines."""
+    """Watch, with an event between polls; return the printed lines."""
 
     def run(next_event: Callable[[], None]) -> list[str]:
         lines: list[str] = []

@@ -46,7 +46,7 @@ def test_what_a_seed_does_to_all_cells_cancels() -> None:
 
 
 def test_many_cells_that_resemble_each_other_narrow_the_interval() -> None:
-    """Two seeds' freedom of one pair gives way to that of all cells."""
+    """The degrees of freedom of a single pair are replaced by those of all cells."""
     scores = np.random.default_rng(3).normal(0, 1, (15, 3))
     scores[:2] = [[0.0, 1.0, -1.0], [1.0, -1.0, 0.0]]
 

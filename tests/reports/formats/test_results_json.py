@@ -46,7 +46,8 @@ def odd() -> ExperimentRecord:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Tell whether values are equal in type too; NaN equals itself, -0.0 is not 0.0."""
+    """Return whether two values are equal, including their types; NaN equals itself, -0.0 is not
+    0.0."""
     if isinstance(one, ExperimentRecord | RunRecord):
         names = [field.name for field in fields(one)]
         return all(same(getattr(one, name), getattr(other, name)) for name in names)

@@ -177,7 +177,7 @@ def test_damage_in_the_middle_is_reported_with_its_frame(tmp_path: Path) -> None
 
 
 def test_truncated_video_is_reported_with_its_frame(tmp_path: Path) -> None:
-    """An interrupted download: with the index in front, nothing else reveals it."""
+    """An interrupted download: with the index at the front, only the missing frames reveal it."""
     video = tmp_path / "video.mp4"
     options = {"movflags": "faststart"}
     with av.open(video, "w", options=options) as container:

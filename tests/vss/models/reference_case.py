@@ -66,7 +66,7 @@ class ReferenceCase:
 
     @property
     def gradients(self) -> dict[str, Tensor]:
-        """The gradient of the sum of squares of the train-mode output, for each input."""
+        """Return, for each input, the gradient of the sum of squares of the train-mode output."""
         prefix = "grad_train_"
         names = [name for name in self._arrays if name.startswith(prefix)]
         return {name.removeprefix(prefix): self.tensor(name) for name in names}

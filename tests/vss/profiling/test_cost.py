@@ -59,7 +59,7 @@ def test_pyramid_tokens_save_as_much_as_published(size: tuple[int, int], gflops:
 def test_a_past_frame_costs_one_encoding(
     backbone: str, size: tuple[int, int], gflops: float
 ) -> None:
-    """Between memory 1 and 2 of a head whose slots cost little lies one more encoding."""
+    """For a head whose slots cost little, going from memory 1 to 2 adds one encoding."""
     settings = {
         "backbone": backbone, "head": "cc_tma", "head_channels": 8, "attention_axes": "time",
         "frame_width": size[0], "frame_height": size[1],
@@ -75,7 +75,8 @@ def test_a_past_frame_costs_one_encoding(
     [("psp", 12.86), ("danet", 9.79), ("ccnet", 9.77), ("ann", 4.21), ("nonlocal", 9.97)],
 )
 def test_image_heads_have_the_published_number_of_parameters(head: str, millions: float) -> None:
-    """Of the head, 12 classes. Counting the projection twice that ANN shares gives 4.34."""
+    """Published counts of the heads with 12 classes; counting ANN's shared projection twice gives
+    4.34."""
     fcn = of(head="fcn", batch_size=2).parameters
     fcn_head = 512 * 512 * 9 + 2 * 512 + 512 * 11 + 11
 
@@ -133,7 +134,7 @@ def test_counted_windows_are_the_predicted_ones() -> None:
     [{}, {"precision": "bf16"}, {"head": "tma", "memory_length": 2}, {"optimizer": "sgd"}],
 )
 def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[str, Any]) -> None:
-    """The same count of tensors, of a training that is run and of one that is not."""
+    """Count the tensors of a run and of its estimate: they must agree."""
     config = tiny(**{"width": 16, "batch_size": 4, **settings})
     with PeakTensorMemory() as memory:
         model = build_model(config)

@@ -1,4 +1,4 @@
-"""The training loop: its files, and that interruptions change nothing."""
+"""The training loop: its files, and its independence of interruptions."""
 
 import hashlib
 import json
@@ -32,11 +32,11 @@ def run(
 
 
 class Crash(Exception):
-    """Stands for a kill: nothing after it is run."""
+    """An exception that stands for a kill: nothing after it runs."""
 
 
 def crash_at(step: int) -> Callable[[], bool]:
-    """A `should_stop` that dies at the n-th call."""
+    """Return a `should_stop` that crashes at the n-th call."""
     calls = 0
 
     def ask() -> bool:

@@ -45,7 +45,7 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
 
 
 def _label_values(names: Sequence[str]) -> Image:
-    """Return a table from label values without a void class to places among `names`."""
+    """Return a lookup table from stored label values to positions in `names`."""
     values = np.full(256, IGNORE_LABEL, dtype=np.uint8)
     for value, name in enumerate(catalog.DATASETS["camvid"].classes):
         values[value] = names.index(name)

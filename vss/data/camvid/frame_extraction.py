@@ -136,7 +136,8 @@ def difference(still: Image, frame: Image) -> float:
 
 
 class _FrameWriter:
-    """The frames of a video, in order; it writes those before each still that matches."""
+    """A writer that receives a video's frames in order and writes those before each matching
+    still."""
 
     def __init__(self, task: ExtractionTask, offset: int) -> None:
         self.offset = offset

@@ -24,7 +24,7 @@ _NAME = re.compile(r"^(?P<prefix>(?P<sequence>.+)_f?)(?P<number>\d+)$")
 
 @dataclass(frozen=True)
 class Still:
-    """A labelled picture, named by `prefix` and its number in `digits` digits."""
+    """A labelled image, whose name is `prefix` plus its number, zero-padded to `digits` digits."""
 
     path: Path
     prefix: str

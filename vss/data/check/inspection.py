@@ -56,7 +56,7 @@ def _read(dataset: VideoDataset, frame: Frame) -> FrameContents:
     try:
         height, width = dataset.read_image(frame).shape[:2]
         image_size = (width, height)
-    except Exception as error:  # whatever a file does to its reader is what the report is about
+    except Exception as error:  # every error that reading a file can raise belongs in the report
         problems.append(_problem(frame.image, error))
     if frame.label:
         try:

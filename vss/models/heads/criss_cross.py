@@ -45,7 +45,7 @@ class CrissCross(nn.Module):
     def forward(self, clip: Tensor, last_only: bool = False) -> Tensor:
         """(B, T, C, H, W) -> (B, S, C, H, W): all frames, or only the last one."""
         queries = clip[:, -1:] if last_only else clip
-        # Other frames than those with queries are read along time only.
+        # Frames without queries are read along time only.
         entries = clip if "time" in self.axes else queries
         context = criss_cross_read(
             apply_to_frames(self.query, queries),

@@ -58,7 +58,7 @@ class PSPHead(nn.Module):
 
 
 class NonLocalHead(nn.Module):
-    """The attention of every pixel over the current frame (Wang et al., CVPR 2018).
+    """The non-local head: every pixel attends to the whole current frame (Wang et al., CVPR 2018).
 
     Embedded Gaussian: logits are scaled by 1/sqrt(C/2) unless `attention_scale` is false; the
     attention is added as a residual whose norm starts at zero.

@@ -22,7 +22,8 @@ PINNED = (1, 258142, 125.3)
 
 
 def test_pixels_are_those_of_this_version() -> None:
-    """A change of what is rendered raises VERSION: trials on the old pixels are not reused."""
+    """Any change to the rendering must raise VERSION, so that trials on the old pixels are not
+    reused."""
     images, labels = synthetic.render_clip("train0000")
 
     assert (synthetic.VERSION, int(labels.sum()), round(float(images.mean()), 1)) == PINNED

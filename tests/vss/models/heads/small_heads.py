@@ -21,7 +21,7 @@ def build(name: str, slots: int, **options: Any) -> nn.Module:
         channels=(12, 16), num_classes=CLASSES, head_channels=16, dropout=0.1,
         **memory, **row.fixed, **{**row.options, **options},
     )  # fmt: skip
-    # Branches that start as a no-op must not hide behind their zero.
+    # Branches that start as a no-op must have an effect in tests.
     for parameter in head.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.3)
