@@ -32,6 +32,7 @@ def files(write_spec: SpecWriter, tmp_path: Path) -> list[Path]:
     return export(load_spec(write_spec(TINY_SPEC)), tmp_path / "export")
 
 
+@pytest.mark.slow
 def test_it_trains_with_the_libraries_of_vss_alone(files: list[Path], tmp_path: Path) -> None:
     storage = tmp_path / "results"
     command = [sys.executable, "-c", BLOCKED, str(files[0]), "--storage", str(storage)]

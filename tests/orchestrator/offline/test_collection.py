@@ -16,6 +16,7 @@ from orchestrator.spec.file import load_spec
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC
 from vss.__main__ import FINISHED, main
+from vss.profiling import latency
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = export(load_spec(folder / "spec.yaml"), folder / "exported")
     for number, file in enumerate(files[:3]):
         options = ["--latency"] if number == 0 else []
-        assert main([str(file), "--storage", str(folder / "results"), *options]) == FINISHED
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(latency, "PROCESSES", 1)  # each takes seconds to start
+            assert main([str(file), "--storage", str(folder / "results"), *options]) == FINISHED
     return folder / "results"
 
 
