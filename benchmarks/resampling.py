@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from reports.analysis.bootstrap import DRAWS, TestSets, assign_blocks, iou, mean_over_classes
+from reports.analysis.blocks import Blocks, cut_stretches
+from reports.analysis.bootstrap import DRAWS, TestSets, iou, mean_over_classes
 
 TRIALS, FRAMES, CLASSES = 60, {"0001TP": 62, "Seq05VD": 171}, 11
 
@@ -21,18 +22,18 @@ def main() -> None:
     rng = np.random.default_rng(0)
     frames = [f"{name}/{30 * n:06d}" for name, count in FRAMES.items() for n in range(count)]
     trials = list(rng.integers(0, 1000, (TRIALS, len(frames), CLASSES, CLASSES)))
-    blocks = assign_blocks(frames)
-    products = min(_seconds(lambda: _products(frames, trials)) for _ in range(3))
+    blocks = cut_stretches(frames, 10)
+    products = min(_seconds(lambda: _products(blocks, trials)) for _ in range(3))
     few = 20
-    loop = _seconds(lambda: _one_by_one(trials, blocks, few)) * DRAWS / few
+    loop = _seconds(lambda: _one_by_one(trials, blocks.numbers, few)) * DRAWS / few
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, numpy {np.__version__}\n")
     print("| 10,000 draws x 60 trials x 233 frames | seconds | ratio |\n|---|--:|--:|")
     print(f"| matrix products | {products:.2f} | 1 |")
     print(f"| one draw after the other | {loop:.0f} | {loop / products:.0f} |")
 
 
-def _products(frames: list[str], trials: list[np.ndarray]) -> None:
-    test_sets = TestSets(frames)
+def _products(blocks: Blocks, trials: list[np.ndarray]) -> None:
+    test_sets = TestSets(blocks)
     for confusions in trials:
         test_sets.miou(confusions)
 

@@ -17,7 +17,8 @@ the test set dominates.
 Variation that depends on seed and frame together is in both terms, so intervals are a little too
 wide, never too narrow.
 
-Shapes: D draws, K cells, J comparisons.
+Shapes: D draws, K cells, J comparisons. Simulations handle B studies at once: then covariances are
+(B, K, K), and results have B before J.
 """
 
 from dataclasses import dataclass
@@ -95,9 +96,9 @@ def draw_normal_and_chi_square(
     The chi-square numbers are already divided by their freedom.
     """
     covariance = weights @ error.covariance @ weights.T
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+    deviation = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0))
     scale = np.where(deviation > 0, deviation, 1)
-    correlation = covariance / np.outer(scale, scale)
+    correlation = covariance / (scale[..., :, None] * scale[..., None, :])
     normal = _correlated(correlation, rng, draws)
     chi_square = _chi_square_ratio(_correlated(correlation**2, rng, draws), error.freedom)
     return deviation, normal, chi_square
@@ -105,10 +106,12 @@ def draw_normal_and_chi_square(
 
 def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
     """Draw standard normal numbers with a correlation, which may be singular."""
-    values, vectors = np.linalg.eigh(correlation)
-    used = values > 1e-10 * max(values[-1], 1e-300)
-    root = vectors[:, used] * np.sqrt(values[used])
-    return np.asarray(rng.normal(size=(draws, int(used.sum()))) @ root.T)
+    values, vectors = np.linalg.eigh(correlation)  # values ascend
+    is_used = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)
+    used = is_used.reshape(-1, values.shape[-1]).any(axis=0)
+    root = vectors[..., used] * np.sqrt(np.maximum(values[..., None, used], 0))
+    normal = rng.normal(size=(*root.shape[:-2], draws, root.shape[-1]))
+    return np.moveaxis(normal @ root.swapaxes(-1, -2), -2, 0)
 
 
 def _chi_square_ratio(normal: Numbers, freedom: float) -> Numbers:
@@ -126,18 +129,17 @@ def half_widths(
 
     Args:
         errors: (D, J) draws.
-        judged: (J,) the comparisons that make up the family; the others get an interval of their
-            own.
+        judged: (J,) whether a comparison belongs to the family; the others get an interval of
+            their own.
         confidence: of the family, higher where a study is looked at several times.
     """
     sizes = np.abs(errors)
     deviations = np.quantile(sizes, _ONE_DEVIATION, axis=0)
     widths = np.quantile(sizes, confidence, axis=0)
     family = judged & (deviations > 0)
-    if family.any():
-        largest = (sizes[:, family] / deviations[family]).max(axis=1)
-        widths[family] = np.quantile(largest, confidence) * deviations[family]
-    return widths, deviations
+    scaled = np.where(family, sizes / np.where(family, deviations, 1), 0)
+    critical = np.quantile(scaled.max(axis=-1), confidence, axis=0)
+    return np.where(family, critical[..., None] * deviations, widths), deviations
 
 
 def number_of_draws(comparisons: int, available: int) -> int:

@@ -12,7 +12,8 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, mean_over_classes
+from reports.analysis.blocks import choose_blocks, cut_stretches, deviations_over_blocks
+from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, influence, mean_over_classes
 from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
 from reports.analysis.planning.looks import confidence_of_a_look
@@ -64,8 +65,43 @@ class Study:
     @cached_property
     def test_sets(self) -> TestSets | None:
         """The drawn test sets; None unless every finished trial kept its confusion matrices."""
-        is_complete = all(run.confusions is not None for run in self.record.finished)
-        return TestSets(self.frames, self.draws) if self.frames and is_complete else None
+        if not self.frames or any(run.confusions is None for run in self.record.finished):
+            return None
+        return TestSets(choose_blocks(self.frames, self._influences), self.draws)
+
+    @cached_property
+    def _influences(self) -> Numbers:
+        """What each frame adds to the mean IoU of the other cells less the baseline's: (J, F)."""
+        by_cell = {
+            cell: np.mean(
+                [influence(run.confusions) for run in runs.values() if run.confusions is not None],
+                axis=0,
+            )
+            for cell, runs in self._runs.items()
+            if runs
+        }
+        base = by_cell.pop(self.record.baseline, np.zeros(len(self.frames)))
+        return np.array([added - base for added in by_cell.values()]).reshape(-1, len(self.frames))
+
+    def deviation_by_block_length(self, lengths: Sequence[int]) -> dict[int, float]:
+        """Return how much a typical difference from the baseline varies over test sets.
+
+        Args:
+            lengths: lengths of blocks, in frames.
+
+        Returns:
+            length -> the median over the differences, in mIoU; empty where whole sequences are the
+            blocks, or nothing is known of other test sets.
+        """
+        if self.test_sets is None or self.test_sets.blocks.frames is None:
+            return {}
+        if not len(self._influences):
+            return {}
+        stretches = {length: cut_stretches(self.frames, length) for length in lengths}
+        return {
+            length: float(np.median(deviations_over_blocks(self._influences, blocks)))
+            for length, blocks in stretches.items()
+        }
 
     @property
     def margin(self) -> float | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reports.analysis.bootstrap import count_sequences
+from reports.analysis.blocks import SEQUENCES_AS_BLOCKS, count_sequences
 from reports.analysis.comparison import SEEDS, TEST_SET
 from reports.analysis.overview import CellRow, group_by_cell
 from reports.analysis.study import Study, compare_neighbours
@@ -23,7 +23,7 @@ from reports.text.page import Page
 from reports.text.pictures import write_pictures
 from reports.text.summary import write_answer
 
-_SEQUENCES = 5  # fewer of them say little about other sequences
+_BLOCK_LENGTHS = (1, 10, 30, 60)  # frames, compared with the length in use
 
 
 def write_heading(page: Page) -> str:
@@ -69,6 +69,7 @@ def _reading(page: Page) -> str:
     sentences = [
         _pairing(page.study),
         _coverage(page.study),
+        _block_length(page.study),
         "Training time, as D-HH:MM:SS, is a mean over seeds; it counts optimiser steps only and "
         "leaves out the first ones after each start.",
     ]
@@ -121,7 +122,8 @@ def _coverage(study: Study) -> str:
     text = f"Intervals account for {' and '.join(causes[source] for source in sources)}"
     if study.test_sets is not None and TEST_SET in sources:
         blocks = study.test_sets.blocks
-        text += f" ({blocks} blocks of consecutive frames, resampled {study.draws:,} times)"
+        kind = "sequences" if blocks.frames is None else "stretches"
+        text += f" ({blocks.count} {kind}, resampled {study.draws:,} times)"
     if len(covers) > 1:
         text += ", each where it can be estimated"
     return f"{text}; verdicts {_family(study)}"
@@ -130,10 +132,29 @@ def _coverage(study: Study) -> str:
 def _other_test_sets(study: Study) -> str:
     """Name what the bootstrap tells about: few sequences say nothing about others."""
     sequences = count_sequences(study.frames)
-    if sequences >= _SEQUENCES:
+    if sequences >= SEQUENCES_AS_BLOCKS:
         return "the choice of test set"
     same = f"same {sequences} sequences" if sequences > 1 else "same sequence"
     return f"the choice of other stretches of the {same}"
+
+
+def _block_length(study: Study) -> str:
+    """State the length of the stretches, and what other lengths would change."""
+    blocks = study.test_sets.blocks if study.test_sets is not None else None
+    if blocks is None or blocks.frames is None:
+        return ""
+    lengths = sorted({*_BLOCK_LENGTHS, blocks.frames})
+    deviations = study.deviation_by_block_length(lengths)
+    if not deviations:
+        return ""
+    compared = ", ".join(
+        f"{100 * deviation:.2f} ({length})" for length, deviation in deviations.items()
+    )
+    return (
+        f"Stretches are about {blocks.frames} frames long, as the dependence between frames "
+        "requires; the standard deviation of a typical difference over test sets, in points, by "
+        f"length in frames: {compared}."
+    )
 
 
 def _family(study: Study) -> str:

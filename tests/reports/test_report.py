@@ -248,7 +248,7 @@ def test_few_sequences_are_not_called_another_test_set(tmp_path: Path) -> None:
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "Intervals account for the choice of seeds and the choice of other stretches" in text
-    assert "of the same 2 sequences (4 blocks" in text
+    assert "of the same 2 sequences (40 stretches, resampled" in text
     assert (
         "verdicts are read off intervals that hold for all 2 cells at once, and require 3 seeds."
         in text
@@ -263,7 +263,7 @@ def test_report_of_one_seed_says_so_in_the_head(tmp_path: Path) -> None:
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "| difference, points (95 % interval, test set only) |" in text
-    assert "Intervals account for the choice of test set (6 blocks" in text
+    assert "Intervals account for the choice of test set (6 sequences" in text
     assert "Where there is no verdict, the interval holds for its cell alone." in text
 
 

@@ -1,0 +1,200 @@
+"""Measure how often verdicts are wrong: `python -m benchmarks.verdicts`.
+
+Gates: studies in which no cell differs from the baseline are simulated, and given the intervals of
+a report. A study is wrong if the interval of any judged comparison leaves out 0. No scenario may be
+significantly above 5.5 % where all cells vary alike over seeds, or above 7 % where their deviations
+differ fourfold (one-sided binomial tests, Holm over all scenarios).
+
+Draws over seeds do not depend on the test set and, with complete data, not on the correlation of
+seeds, which cancels: they are made once for all shares and correlations.
+
+Rivals: the same complete studies with other procedures. The width is that of an interval, the
+power the share of comparisons with a verdict where the truth differs by 4 of its deviations.
+
+Equivalence: every cell differs from the baseline by exactly the margin; a study is wrong if any
+comparison is called equivalent.
+
+Results go to a file of JSON lines; scenarios that it holds already are not run again.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmarks.verdict_simulation.procedures import (
+    Intervals,
+    report_intervals,
+    rival_intervals,
+    sample_seeds,
+)
+from benchmarks.verdict_simulation.studies import (
+    DEVIATIONS,
+    Scenario,
+    TestSets,
+    simulate_scores,
+    simulate_test_sets,
+)
+
+STUDIES, BATCH = 10_000, 250
+COMPARISONS, SEEDS, SHARES = (1, 3, 10, 20), (3, 5, 10), (0.05, 0.5, 0.95)
+CORRELATIONS, MISSING = (0.0, 0.3, 0.7), 0.1
+LIMIT_EQUAL, LIMIT_FOURFOLD = 0.055, 0.07
+POWER_DEVIATIONS, MARGIN_DEVIATIONS = 4.0, 50.0  # true differences, in true deviations
+REPORT = "report"
+COUNTS = ("false", "equal", "studies", "separated", "width", "judged")  # sums over studies
+
+
+def main() -> None:
+    """Run what the file lacks, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=STUDIES)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--results", type=Path, default=Path("verdicts.jsonl"))
+    options = parser.parse_args()
+    start = time.perf_counter()
+    run_missing(options.results, options.studies, options.processes)
+    rows = pd.read_json(options.results, lines=True)
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {options.studies:,} studies each")
+    print_gates(test_gates(rows))
+    print_rivals(rows)
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+def run_missing(path: Path, studies: int, processes: int) -> None:
+    """Run the scenarios that a file of results lacks, and add them to it."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    finished = {_key(json.loads(line)) for line in lines}
+    todo = [s for s in scenarios() if _key(asdict(s)) not in finished]
+    with ProcessPoolExecutor(processes) as pool, path.open("a") as file:
+        for future in as_completed(pool.submit(run, scenario, studies) for scenario in todo):
+            file.writelines(json.dumps(row) + "\n" for row in future.result())
+            file.flush()
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    names = ("comparisons", "seeds", "deviations", "missing", "correlation")
+    return tuple(row[name] for name in names)
+
+
+def scenarios() -> Iterator[Scenario]:
+    """Yield every scenario, those with complete data first."""
+    grid = list(itertools.product(COMPARISONS, SEEDS, DEVIATIONS))
+    for comparisons, seeds, deviations in grid:
+        yield Scenario(comparisons, seeds, deviations)
+    for comparisons, seeds, deviations in grid:
+        for correlation in CORRELATIONS:
+            yield Scenario(comparisons, seeds, deviations, MISSING, correlation)
+
+
+def _count(intervals: Intervals, test_sets: TestSets) -> np.ndarray:
+    judged = intervals.judged
+    return np.array(
+        [
+            intervals.separates().any(axis=1).sum(),
+            intervals.equates(MARGIN_DEVIATIONS * test_sets.deviation).any(axis=1).sum(),
+            judged.any(axis=1).sum(),
+            (intervals.separates(POWER_DEVIATIONS * test_sets.deviation) & judged).sum(),
+            (intervals.halves / test_sets.deviation)[judged].sum(),
+            judged.sum(),
+        ],
+        dtype=np.float64,
+    )
+
+
+def run(scenario: Scenario, studies: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Simulate a scenario; a row for each procedure and share of the test set."""
+    rng = np.random.default_rng([seed, scenario.comparisons, scenario.seeds])
+    counts: dict[tuple[float, str], np.ndarray] = defaultdict(lambda: np.zeros(len(COUNTS)))
+    for _ in range(0, studies, BATCH):
+        scores = simulate_scores(scenario, BATCH, rng)
+        fit = sample_seeds(scores, rng)
+        for share in SHARES:
+            test_sets = simulate_test_sets(scenario, share, BATCH, rng)
+            procedures = {REPORT: report_intervals(scores, fit, test_sets, rng)}
+            if not scenario.missing:
+                procedures |= rival_intervals(scores, test_sets)
+            for name, intervals in procedures.items():
+                counts[share, name] += _count(intervals, test_sets)
+    return [
+        {**asdict(scenario), "share": share, "procedure": name}
+        | dict(zip(COUNTS, values.tolist(), strict=True))
+        for (share, name), values in counts.items()
+    ]
+
+
+def test_gates(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the report's rows with their rate, and whether it is above the limit, by Holm."""
+    ours = rows[rows.procedure == REPORT].copy()
+    ours["rate"] = ours["false"] / ours["studies"]
+    ours["limit"] = np.where(ours.deviations == "equal", LIMIT_EQUAL, LIMIT_FOURFOLD)
+    p_values = stats.binom.sf(ours["false"] - 1, ours["studies"], ours["limit"])
+    order = np.argsort(p_values)
+    below = p_values[order] <= 0.05 / np.arange(len(p_values), 0, -1)
+    is_above = np.empty(len(order), dtype=bool)
+    is_above[order] = np.logical_and.accumulate(below)
+    ours["is_above"] = is_above
+    return ours
+
+
+def print_gates(ours: pd.DataFrame) -> None:
+    """Print the false-verdict rates; where trials are missing, the largest over correlations."""
+    ours["kind"] = ours.deviations + np.where(ours.missing > 0, ", 10 % missing", "")
+    columns = [k + suffix for suffix in ("", ", 10 % missing") for k in DEVIATIONS]
+    table = ours.pivot_table("rate", ["comparisons", "seeds", "share"], "kind", aggfunc="max")
+    print("\nStudies with a false verdict, %\n")
+    print(_markdown(100 * table[[c for c in columns if c in table]], 1))
+    above = ours[ours.is_above]
+    print(f"\nsignificantly above the limit: {len(above)} of {len(ours)} scenarios")
+    for row in above.itertuples():
+        print(
+            f"- {row.kind}, {row.comparisons} cells, {row.seeds} seeds, test set {row.share:.0%},"
+            f" correlation {row.correlation}: {row.rate:.2%}"
+        )
+    equal = (ours["equal"] / ours.studies).groupby(ours.comparisons).max()
+    print(
+        '\nLargest rate of a false "equivalent", %, by comparisons: '
+        + ", ".join(f"{count}: {100 * rate:.1f}" for count, rate in equal.items())
+    )
+
+
+def print_rivals(rows: pd.DataFrame) -> None:
+    """Print error, width and power of every procedure on the same complete studies."""
+    complete = rows[rows.missing == 0].copy()
+    complete["false, %"] = 100 * complete["false"] / complete.studies
+    complete["width"] = 2 * complete.width / complete.judged
+    complete["power, %"] = 100 * complete.separated / complete.judged
+    keys = ["deviations", "comparisons", "seeds", "procedure"]
+    for value in ("false, %", "width", "power, %"):
+        table = complete.pivot_table(value, keys[:3], "procedure", aggfunc="mean", sort=False)
+        print(f"\n{value}, mean over the shares of the test set\n")
+        print(_markdown(table, 1))
+
+
+def _markdown(table: pd.DataFrame, digits: int) -> str:
+    flat = table.reset_index()
+    head = [str(column) for column in flat.columns]
+    lines = ["| " + " | ".join(head) + " |", "|" + "--:|" * len(head)]
+    for row in flat.itertuples(index=False):
+        cells = [
+            f"{v:.{digits}f}" if isinstance(v, float) and n >= table.index.nlevels else str(v)
+            for n, v in enumerate(row)
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

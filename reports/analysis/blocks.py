@@ -1,0 +1,145 @@
+"""The blocks of frames that a bootstrap resamples, and how long they have to be.
+
+Neighbouring frames show the same things, so frames are drawn in blocks. With five sequences or
+more, whole sequences are the blocks: another test set would have other sequences. Fewer sequences
+tell nothing about others. Then each is cut into stretches, which are drawn within it; they are as
+long as the dependence between the frames of a sequence requires, by the rule of Politis and White
+2004 (with the correction of 2009), the longest over all differences from the baseline.
+
+Shapes: F frames, M blocks, J statistics.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+SEQUENCES_AS_BLOCKS = 5
+_IN_A_ROW = 5  # correlations within noise that end the dependence
+_NAME = re.compile(r"^(?P<sequence>.*)/\d+$")
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The grouping of frames into blocks.
+
+    Attributes:
+        numbers: (F,) the block of each frame, from 0; a block is a run of frames.
+        strata: (M,) the group that each block is drawn within.
+        frames: the length of a stretch; None where whole sequences are the blocks.
+    """
+
+    numbers: Integers
+    strata: Integers
+    frames: int | None = None
+
+    @property
+    def count(self) -> int:
+        """M."""
+        return len(self.strata)
+
+    @property
+    def freedom(self) -> int:
+        """The degrees of freedom of a variance over blocks; 0 if there is nothing to compare."""
+        return self.count - len(np.unique(self.strata))
+
+
+def choose_blocks(frames: Sequence[str], influences: Numbers) -> Blocks:
+    """Choose the blocks of a test set.
+
+    Args:
+        frames: names as `sequence/number`, in the order of time inside a sequence.
+        influences: (J, F) what each frame adds to each statistic.
+    """
+    sequences = _number_sequences(frames)
+    count = int(sequences[-1]) + 1
+    if count >= SEQUENCES_AS_BLOCKS:
+        return Blocks(sequences, np.zeros(count, dtype=np.int64))
+    required = max((_required_length(row, sequences) for row in influences), default=1.0)
+    return cut_stretches(frames, max(1, math.ceil(required)))
+
+
+def cut_stretches(frames: Sequence[str], length: int) -> Blocks:
+    """Cut every sequence into two or more equal stretches of about `length` frames."""
+    sequences = _number_sequences(frames)
+    numbers = np.zeros(len(frames), dtype=np.int64)
+    strata: list[int] = []
+    for sequence, size in enumerate(np.bincount(sequences).tolist()):
+        parts = min(size, max(2, round(size / length)))
+        numbers[sequences == sequence] = len(strata) + np.arange(size) * parts // size
+        strata += [sequence] * parts
+    return Blocks(numbers, np.array(strata), length)
+
+
+def deviations_over_blocks(influences: Numbers, blocks: Blocks) -> Numbers:
+    """Estimate the standard deviations of statistics to first order: (J, F) -> (J,)."""
+    sums = np.stack([np.bincount(blocks.numbers, row, blocks.count) for row in influences])
+    variances = np.zeros(len(influences))
+    for stratum in np.unique(blocks.strata):
+        members = sums[:, blocks.strata == stratum]
+        size = members.shape[1]
+        if size > 1:
+            variances += members.var(axis=1, ddof=1) * size
+    return np.sqrt(variances)
+
+
+def count_sequences(frames: Sequence[str]) -> int:
+    """Count the sequences that frames come from."""
+    return len({_sequence(frame) for frame in frames})
+
+
+def _number_sequences(frames: Sequence[str]) -> Integers:
+    """Number the sequence of each frame: (F,); one that comes back is another one."""
+    lengths = [len(list(group)) for _, group in groupby(frames, key=_sequence)]
+    return np.repeat(np.arange(len(lengths)), lengths)
+
+
+def _sequence(frame: str) -> str:
+    name = _NAME.match(frame)
+    return name["sequence"] if name else frame
+
+
+def _required_length(influence: Numbers, sequences: Integers) -> float:
+    """Return the block length of Politis and White, with autocovariances within sequences."""
+    parts = [influence[sequences == sequence] for sequence in np.unique(sequences)]
+    covariances = _autocovariances([part - part.mean() for part in parts])
+    size = len(influence)
+    if covariances[0] <= 0 or len(covariances) == 1:
+        return 1.0
+    reach = _reach(covariances[1:] / covariances[0], size)
+    lags = np.arange(1, min(2 * reach, len(covariances) - 1) + 1)
+    # A flat-topped window: 1 up to half of the lags, then falling to 0.
+    windowed = np.minimum(1, 2 * (1 - lags / (2 * reach))) * covariances[lags]
+    slope = 2 * (lags * windowed).sum()
+    spectrum = covariances[0] + 2 * windowed.sum()
+    if spectrum <= 0:
+        return 1.0
+    return float((2 * slope**2 / (4 / 3 * spectrum**2)) ** (1 / 3) * size ** (1 / 3))
+
+
+def _autocovariances(parts: Sequence[Numbers]) -> Numbers:
+    """Return the autocovariances of centred sequences, from lag 0."""
+    size = sum(map(len, parts))
+    last = min(math.ceil(math.sqrt(size)) + _IN_A_ROW, max(map(len, parts)) - 1)
+    sums = [
+        sum(float(part[lag:] @ part[: len(part) - lag]) for part in parts if len(part) > lag)
+        for lag in range(last + 1)
+    ]
+    return np.array(sums) / size
+
+
+def _reach(correlations: Numbers, size: int) -> int:
+    """Return the last lag before several correlations in a row are within noise; at least 1."""
+    noise = 2 * math.sqrt(math.log10(max(size, 10)) / size)
+    is_small = np.abs(correlations) < noise
+    for lag in range(len(is_small)):
+        if is_small[lag : lag + _IN_A_ROW].all():
+            return max(1, lag)
+    return max(1, len(is_small) // 2)
