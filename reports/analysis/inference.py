@@ -78,6 +78,21 @@ class Errors:
             total += draw_test_set_errors(self.over_test_sets, weights, rng, draws)
         return total
 
+    def draw_cells(self, rng: np.random.Generator, draws: int) -> Numbers:
+        """Draw the errors of all cells together: (D, K); at least one source is known.
+
+        Over test sets they follow a multivariate t distribution: one chi-square number scales a
+        draw, so that what cells share cancels in the difference of any two.
+        """
+        sources = []
+        if self.over_seeds is not None:
+            sources.append(self.over_seeds[:draws])
+        if self.over_test_sets is not None:
+            freedom = self.over_test_sets.freedom
+            normal = _correlated(self.over_test_sets.covariance, rng, draws)
+            sources.append(normal / np.sqrt(rng.chisquare(freedom, (draws, 1)) / freedom))
+        return np.asarray(sum(sources))
+
 
 def draw_test_set_errors(
     error: TestSetError, weights: Numbers, rng: np.random.Generator, draws: int
@@ -103,9 +118,9 @@ def draw_normal_and_chi_square(
     return deviation, normal, chi_square
 
 
-def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
-    """Draw standard normal numbers with a correlation, which may be singular."""
-    values, vectors = np.linalg.eigh(correlation)
+def _correlated(covariance: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
+    """Draw normal numbers with a covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
     used = values > 1e-10 * max(values[-1], 1e-300)
     root = vectors[:, used] * np.sqrt(values[used])
     return np.asarray(rng.normal(size=(draws, int(used.sum()))) @ root.T)
