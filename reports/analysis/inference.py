@@ -88,9 +88,10 @@ class Errors:
         if self.over_seeds is not None:
             sources.append(self.over_seeds[:draws])
         if self.over_test_sets is not None:
-            freedom = self.over_test_sets.freedom
-            normal = _correlated(self.over_test_sets.covariance, rng, draws)
-            sources.append(normal / np.sqrt(rng.chisquare(freedom, (draws, 1)) / freedom))
+            error, cells = self.over_test_sets, np.eye(len(self.over_test_sets.covariance))
+            deviation, normal, _ = draw_normal_and_chi_square(error, cells, rng, draws)
+            chi_square = rng.chisquare(error.freedom, (draws, 1)) / error.freedom
+            sources.append(deviation * normal / np.sqrt(chi_square))
         return np.asarray(sum(sources))
 
 
@@ -118,9 +119,9 @@ def draw_normal_and_chi_square(
     return deviation, normal, chi_square
 
 
-def _correlated(covariance: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
-    """Draw normal numbers with a covariance, which may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
+def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
+    """Draw standard normal numbers with a correlation, which may be singular."""
+    values, vectors = np.linalg.eigh(correlation)
     used = values > 1e-10 * max(values[-1], 1e-300)
     root = vectors[:, used] * np.sqrt(values[used])
     return np.asarray(rng.normal(size=(draws, int(used.sum()))) @ root.T)

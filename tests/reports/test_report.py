@@ -93,6 +93,19 @@ def test_rows_of_the_main_table(study: ExperimentRecord, tmp_path: Path) -> None
     assert "rows differ" not in text
 
 
+def test_report_says_what_the_share_of_being_best_depends_on(
+    study: ExperimentRecord, tmp_path: Path
+) -> None:
+    final = build_report(study, tmp_path / "final").read_text()
+    interim = build_report(replace(study, interim="so far"), tmp_path / "interim").read_text()
+    one_seed = [run for run in study.runs if run.seed == 0]
+    unknown = build_report(record(one_seed), tmp_path / "unknown").read_text()
+
+    assert "shows how much the ranking depends on the choice of seeds; it is not a verdict" in final
+    assert "shows how much the ranking so far depends on the choice of seeds; it is" in interim
+    assert "**Best**" not in unknown
+
+
 def test_missing_trials_are_named(study: ExperimentRecord, tmp_path: Path) -> None:
     lost = [
         RunRecord("new", 7, "a", "FAILED", {}, message="the loss is nan"),

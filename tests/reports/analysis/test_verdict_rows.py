@@ -12,6 +12,7 @@ from reports.analysis.study import Study
 from reports.analysis.verdict_rows import VerdictRow
 from reports.records import ExperimentRecord, RunRecord
 from tests.reports.conftest import finished, record
+from tests.reports.text.test_summary_properties import ODD, Odd
 
 FRAMES = [f"sequence{n}/1" for n in range(12)]
 
@@ -190,3 +191,13 @@ def test_interim_study_has_shares_but_no_verdicts(study: ExperimentRecord) -> No
 
     assert interim[1].verdict == "interim"
     assert [row.best_share for row in interim] == [row.best_share for row in plain]
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_shares_of_odd_records_add_up_to_one_or_are_unknown(odd: Odd) -> None:
+    experiment, _ = odd
+
+    ranked = [row for row in reports.verdicts(experiment) if not math.isnan(row.best_share)]
+
+    assert not ranked or sum(row.best_share for row in ranked) == pytest.approx(1)
+    assert all(row.best_covers and not math.isnan(row.score) for row in ranked)
