@@ -54,7 +54,7 @@ def _comparison_columns(rows: Sequence[CellRow]) -> dict[str, Callable[[CellRow]
     if cover_test_set_only(rows):
         columns["95 % interval,\ntest set only"] = _beside_baseline(write_interval)
     else:
-        columns["95 % interval"] = _beside_baseline(mark_test_set_only(write_interval))
+        columns["95 % interval"] = _beside_baseline(mark_test_set_only(write_interval, ",\n"))
     columns["verdict"] = _beside_baseline(lambda row: row.verdict_row.verdict)
     if any(row.verdict_row.seeds_needed > 0 for row in rows):
         columns["more\nseeds"] = _beside_baseline(more_seeds)

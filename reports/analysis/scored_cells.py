@@ -113,10 +113,10 @@ class ScoredCells:
         return tuple(source for source, is_known in is_estimated.items() if is_known)
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """The sources of variation of the ranking; none if it is not known how it varies.
+    def ranking_sources(self) -> tuple[str, ...]:
+        """The sources of variation that the shares of being best account for.
 
-        That takes two cells, all linked by shared seeds.
+        None if there are fewer than two cells, or seeds do not link all of them.
         """
         if len(self.cells) < 2 or self._groups.any():
             return ()
@@ -126,12 +126,12 @@ class ScoredCells:
         }
         return tuple(source for source, is_known in is_estimated.items() if is_known)
 
-    def share_of_ranking_first(self) -> dict[str, float]:
-        """Return in which share of the drawn errors each cell scores highest; ties are shared.
+    def estimate_best_shares(self) -> dict[str, float]:
+        """Estimate how often each cell scores highest over seeds and test sets; ties are shared.
 
-        Nothing is returned where the ranking has no `sources` of variation.
+        Empty if there are no `ranking_sources`.
         """
-        if not self.sources:
+        if not self.ranking_sources:
             return {}
         draws = number_of_draws(len(self.cells), self._draws)
         scores = self._fit.means + self.errors.draw_cells(np.random.default_rng(0), draws)

@@ -28,8 +28,8 @@ class VerdictRow:
         covers: the sources of variation that the interval accounts for, "seeds" or "test set".
         seeds_needed: about how many more seeds would separate the cell from the baseline; 0 if its
             verdict is settled, infinity if no number would.
-        best_share: the share of draws of other seeds and test sets in which the cell scores highest
-            of all cells; ties are shared. It says how stable the ranking is, and is no verdict.
+        best_share: how often the cell scores highest of all cells over draws of seeds and test
+            sets, as a fraction; ties are shared. It describes the ranking and is not a verdict.
         best_covers: the sources of variation that `best_share` accounts for.
     """
 
@@ -66,7 +66,7 @@ def judge_cells(
 def build_verdict_rows(study: Study) -> list[VerdictRow]:
     """Return the row of each cell, in the order of the spec."""
     more_seeds = count_more_seeds(study)
-    shares = study.scored.share_of_ranking_first()
+    shares = study.scored.estimate_best_shares()
     return [
         _build_row(study, cell, more_seeds.get(cell, NAN), shares.get(cell, NAN))
         for cell in study.record.cells
@@ -92,5 +92,5 @@ def _build_row(study: Study, cell: str, seeds_needed: float, best_share: float) 
         covers=difference.covers,
         seeds_needed=seeds_needed,
         best_share=best_share,
-        best_covers=() if math.isnan(best_share) else study.scored.sources,
+        best_covers=() if math.isnan(best_share) else study.scored.ranking_sources,
     )

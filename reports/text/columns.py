@@ -125,11 +125,12 @@ def cover_test_set_only(rows: Rows) -> bool:
     return bool(measured) and all(row.verdict_row.covers == (TEST_SET,) for row in measured)
 
 
-def mark_test_set_only(text: Text) -> Text:
+def mark_test_set_only(text: Text, separator: str = ", ") -> Text:
     """Mark the intervals that leave out other seeds, in a table where some do not."""
 
     def mark(row: CellRow) -> str:
-        return text(row) + (", test set only" if row.verdict_row.covers == (TEST_SET,) else "")
+        is_marked = row.verdict_row.covers == (TEST_SET,)
+        return text(row) + (f"{separator}test set only" if is_marked else "")
 
     return mark
 

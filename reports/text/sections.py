@@ -129,12 +129,12 @@ def _coverage(study: Study) -> str:
 
 def _rank_stability(study: Study) -> str:
     """Explain the share of draws in which a cell is best; nothing if it is not known."""
-    if not study.scored.sources:
+    if not study.scored.ranking_sources:
         return ""
     ranking = "the ranking" if study.record.interim is None else "the ranking so far"
     return (
         "**Best**, the share of draws in which a cell scores highest, shows how much "
-        f"{ranking} depends on {_causes(study, study.scored.sources)}; it is not a verdict."
+        f"{ranking} depends on {_causes(study, study.scored.ranking_sources)}; it is not a verdict."
     )
 
 
