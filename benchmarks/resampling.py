@@ -1,7 +1,8 @@
 """Measure how long a report's statistics take: `python benchmarks/resampling.py`.
 
-The table compares 10,000 resampled test sets for 20 cells of 3 seeds, with 233 frames and 11
-classes, with the same draws summed one by one (20 of them, extrapolated to all).
+The first table compares 10,000 resampled test sets for 20 cells of 3 seeds, with 233 frames and 11
+classes, with the same draws summed one by one (20 of them, extrapolated to all). The second one
+gives the time of `reports.verdicts` for 20 cells of 5 seeds.
 """
 
 import platform
@@ -11,9 +12,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+import reports
 from reports.analysis.blocks import Blocks, cut_stretches
 from reports.analysis.bootstrap import DRAWS, TestSets, iou, mean_over_classes
+from reports.records import ExperimentRecord, RunRecord
 
+CELLS, SEEDS = 20, 5
 TRIALS, FRAMES, CLASSES = 60, {"0001TP": 62, "Seq05VD": 171}, 11
 
 
@@ -30,6 +34,36 @@ def main() -> None:
     print("| 10,000 draws x 60 trials x 233 frames | seconds | ratio |\n|---|--:|--:|")
     print(f"| matrix products | {products:.2f} | 1 |")
     print(f"| one draw after the other | {loop:.0f} | {loop / products:.0f} |")
+    record = _record(frames, rng)
+    verdicts = min(_seconds(lambda: reports.verdicts(record)) for _ in range(3))
+    print(f"\n| {CELLS} cells x {SEEDS} seeds x {len(frames)} frames | seconds |\n|---|--:|")
+    print(f"| `reports.verdicts` | {verdicts:.2f} |")
+
+
+def _record(frames: list[str], rng: np.random.Generator) -> ExperimentRecord:
+    """Make up an experiment whose cells differ a little."""
+    shared = rng.integers(0, 1000, (len(frames), CLASSES, CLASSES))
+    cells = [f"cell {number}" for number in range(CELLS)]
+    runs = []
+    for cell in cells:
+        for seed in range(SEEDS):
+            counts = shared + rng.integers(0, 100, shared.shape)
+            counts += (5000 + rng.integers(0, 300)) * np.eye(CLASSES, dtype=np.int64)
+            miou = float(mean_over_classes(iou(counts)))
+            runs.append(
+                RunRecord(
+                    cell,
+                    seed,
+                    f"{cell}-{seed}",
+                    "FINISHED",
+                    {},
+                    metrics={"miou": miou},
+                    frames=frames,
+                    classes=[f"class {number}" for number in range(CLASSES)],
+                    confusions=counts,
+                )
+            )
+    return ExperimentRecord("study", "", cells[0], cells, runs)
 
 
 def _products(blocks: Blocks, trials: list[np.ndarray]) -> None:

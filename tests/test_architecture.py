@@ -55,6 +55,7 @@ LIGHT = (
     "orchestrator.spec.file",
     "orchestrator.spec.schema",
     "orchestrator.stores",
+    "reports",
     "vss.__main__",
     "vss.catalog",
     "vss.trial.file",

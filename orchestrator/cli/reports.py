@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import INTERRUPTED, Pictures
-from orchestrator.cli.output import console
+from orchestrator.cli.options import INTERRUPTED, AsJson, Pictures
+from orchestrator.cli.output import console, print_json
 from vss.errors import UserError
 
 app = typer.Typer()
@@ -52,6 +52,7 @@ def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="EXPERIMENT:CELL or EXPERIMENT.")],
     second: Annotated[str, typer.Argument(metavar="B", help="What to compare with A.")],
     metric: Annotated[str, typer.Option(help="A metric in results.csv.")] = "miou",
+    as_json: AsJson = False,
 ) -> None:
     """Compare two cells, or the cells with the same name in two experiments."""
     from orchestrator.results import comparison
@@ -59,7 +60,10 @@ def compare(
     from orchestrator.stores import open_stores
     from orchestrator.terminal.result_tables import comparison_table
 
-    pairs = comparison.compare(first, second, open_stores(load_settings()))
+    pairs = comparison.compare(first, second, open_stores(load_settings()), metric)
+    if as_json:
+        print_json(comparison.comparison_json(pairs, metric))
+        return
     console().print(comparison_table(pairs, metric))
 
 

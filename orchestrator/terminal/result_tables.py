@@ -8,30 +8,13 @@ from rich.table import Table
 from reports.analysis.overview import CellRow, build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from reports.text.columns import more_seeds, terminal_columns
-from reports.text.format import MISSING, interval, number, signed, spread
-from vss.errors import UserError
-from vss.suggestions import did_you_mean
-
-
-def _interval(row: CellRow) -> str:
-    low, high = row.interval
-    return "" if row.is_baseline else interval(100 * low, 100 * high)
-
-
-def _verdict(row: CellRow) -> str:
-    if row.is_baseline:
-        return ""
-    return row.comparison.verdict if row.comparison else MISSING
-
-
-# Heading -> text of a row.
-_COMPARISON: dict[str, Callable[[CellRow], str]] = {
-    "mean ± s.d.\n(seeds), %": lambda row: spread(row.score.mean, row.score.std, row.score.n),
-    "points": lambda row: "" if row.is_baseline else signed(100 * row.difference),
-    "95 % interval": _interval,
-    "verdict": _verdict,
-}
+from reports.text.columns import (
+    cover_test_set_only,
+    mark_test_set_only,
+    more_seeds,
+    terminal_columns,
+)
+from reports.text.format import interval, number, signed, spread
 
 
 def result_table(record: ExperimentRecord) -> Table:
@@ -44,22 +27,9 @@ def result_table(record: ExperimentRecord) -> Table:
 
 
 def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
-    """Return a table with a row for each cell; differences are from the row above.
-
-    Raises:
-        UserError: if no trial has the metric.
-    """
-    metrics = {name for pair in pairs for run in pair.finished for name in run.metrics}
-    if metric not in metrics:
-        hint = did_you_mean(metric, dict.fromkeys(metrics))
-        raise UserError(
-            f"no trial has the metric '{metric}' (metrics: {', '.join(sorted(metrics))}){hint}"
-        )
+    """Return a table with a row for each cell; differences are from the row above."""
     rows = [row for pair in pairs for row in build_overview(Study(pair, metric))]
-    columns: dict[str, Callable[[CellRow], str]] = {"cell": lambda row: row.cell, **_COMPARISON}
-    if any(row.more_seeds > 0 for row in rows):
-        columns["more\nseeds"] = lambda row: "" if row.is_baseline else more_seeds(row)
-    columns["latency\nms"] = lambda row: number(row.clip.median_ms, 2)
+    columns = _comparison_columns(rows)
     table = _table(metric, list(columns))
     for row in rows:
         table.add_row(*(text(row) for text in columns.values()))
@@ -67,6 +37,34 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
     if reasons:
         table.caption, table.caption_justify = f"Interim: {'; '.join(reasons)}.", "left"
     return table
+
+
+def _comparison_columns(rows: Sequence[CellRow]) -> dict[str, Callable[[CellRow], str]]:
+    """Return heading -> text of a row."""
+
+    def write_interval(row: CellRow) -> str:
+        low, high = row.interval
+        return interval(100 * low, 100 * high)
+
+    columns = {
+        "cell": lambda row: row.cell,
+        "mean ± s.d.\n(seeds), %": lambda row: spread(row.score.mean, row.score.std, row.score.n),
+        "points": _beside_baseline(lambda row: signed(100 * row.difference)),
+    }
+    if cover_test_set_only(rows):
+        columns["95 % interval,\ntest set only"] = _beside_baseline(write_interval)
+    else:
+        columns["95 % interval"] = _beside_baseline(mark_test_set_only(write_interval, ",\n"))
+    columns["verdict"] = _beside_baseline(lambda row: row.verdict_row.verdict)
+    if any(row.verdict_row.seeds_needed > 0 for row in rows):
+        columns["more\nseeds"] = _beside_baseline(more_seeds)
+    columns["latency\nms"] = lambda row: number(row.clip.median_ms, 2)
+    return columns
+
+
+def _beside_baseline(text: Callable[[CellRow], str]) -> Callable[[CellRow], str]:
+    """Leave the cell of the baseline empty."""
+    return lambda row: "" if row.is_baseline else text(row)
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:

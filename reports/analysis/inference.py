@@ -79,6 +79,22 @@ class Errors:
             total += draw_test_set_errors(self.over_test_sets, weights, rng, draws)
         return total
 
+    def draw_cells(self, rng: np.random.Generator, draws: int) -> Numbers:
+        """Draw the errors of all cells together: (D, K); at least one source is known.
+
+        Over test sets they follow a multivariate t distribution: one chi-square number scales a
+        draw, so that what cells share cancels in the difference of any two.
+        """
+        sources = []
+        if self.over_seeds is not None:
+            sources.append(self.over_seeds[:draws])
+        if self.over_test_sets is not None:
+            error, cells = self.over_test_sets, np.eye(len(self.over_test_sets.covariance))
+            deviation, normal, _ = draw_normal_and_chi_square(error, cells, rng, draws)
+            chi_square = rng.chisquare(error.freedom, (draws, 1)) / error.freedom
+            sources.append(deviation * normal / np.sqrt(chi_square))
+        return np.asarray(sum(sources))
+
 
 def draw_test_set_errors(
     error: TestSetError, weights: Numbers, rng: np.random.Generator, draws: int

@@ -112,6 +112,34 @@ class ScoredCells:
         }
         return tuple(source for source, is_known in is_estimated.items() if is_known)
 
+    @property
+    def ranking_sources(self) -> tuple[str, ...]:
+        """The sources of variation that the shares of being best account for.
+
+        None if there are fewer than two cells, or seeds do not link all of them.
+        """
+        if len(self.cells) < 2 or self._groups.any():
+            return ()
+        is_estimated = {
+            SEEDS: self._fit.errors is not None,
+            TEST_SET: self._over_test_sets is not None,
+        }
+        return tuple(source for source, is_known in is_estimated.items() if is_known)
+
+    def estimate_best_shares(self) -> dict[str, float]:
+        """Estimate how often each cell scores highest over seeds and test sets; ties are shared.
+
+        Empty if there are no `ranking_sources`.
+        """
+        if not self.ranking_sources:
+            return {}
+        draws = number_of_draws(len(self.cells), self._draws)
+        scores = self._fit.means + self.errors.draw_cells(np.random.default_rng(0), draws)
+        highest = scores.max(axis=1, keepdims=True)
+        is_first = scores >= highest - _ROUNDING * np.abs(highest)
+        shares = (is_first / is_first.sum(axis=1, keepdims=True)).mean(axis=0)
+        return dict(zip(self.cells, shares.tolist(), strict=True))
+
     def _value(self, weights: Numbers) -> float:
         """Return a weighted sum of the means; what only rounding leaves of it is 0."""
         terms = weights * self._fit.means

@@ -32,6 +32,7 @@ class Study:
         metric: the score that is compared; resampled over test sets if it is `miou`.
         draws: the number of test sets drawn.
         error_draws: the number of joint errors drawn.
+        margin_points: the difference that does not matter; None: the record's, which is of mIoU.
     """
 
     def __init__(
@@ -40,12 +41,16 @@ class Study:
         metric: str = "miou",
         draws: int | None = None,
         error_draws: int = ERROR_DRAWS,
+        margin_points: float | None = None,
     ) -> None:
         self.record = record
         self.metric = metric
         many = len(record.finished) > MANY_TRIALS
         self.draws = draws or (DRAWS // 10 if many else DRAWS)
         self.error_draws = error_draws
+        if margin_points is None and metric == "miou":
+            margin_points = record.margin_points
+        self.margin_points = margin_points
         self._runs = {
             cell: {run.seed: run for run in record.finished if run.cell == cell}
             for cell in record.cells
@@ -105,9 +110,8 @@ class Study:
 
     @property
     def margin(self) -> float | None:
-        """The difference that does not matter, as a fraction; None if the spec states none."""
-        points = self.record.margin_points if self.metric == "miou" else None
-        return None if points is None else points / 100
+        """The difference that does not matter, as a fraction; None if none is stated."""
+        return None if self.margin_points is None else self.margin_points / 100
 
     @cached_property
     def confidence(self) -> float:

@@ -4,6 +4,7 @@ SEEDS_FOR_A_VERDICT = 3
 BETTER, WORSE, NOT_SEPARABLE, NO_VERDICT = "better", "worse", "not separable", "no verdict"
 EQUIVALENT = "equivalent"
 INTERIM = "interim"  # before all planned trials have run
+BASELINE = "baseline"  # in the place of a verdict on the baseline itself
 
 
 def read_verdict(low: float, high: float, margin: float | None = None) -> str:

@@ -119,40 +119,46 @@ def _points_with_interval(row: CellRow) -> str:
     return _points(row) + (f" ({ends})" if ends != MISSING else "")
 
 
-def covers_test_set_only(row: CellRow) -> bool:
-    """Tell whether the interval of a row leaves out that other seeds give other networks."""
-    comparison = row.comparison
-    return comparison is not None and comparison.difference.covers == (TEST_SET,)
-
-
 def cover_test_set_only(rows: Rows) -> bool:
     """Tell whether all intervals of a table leave out other seeds, and there is one."""
     measured = [row for row in rows if not math.isnan(row.interval[0])]
-    return bool(measured) and all(map(covers_test_set_only, measured))
+    return bool(measured) and all(row.verdict_row.covers == (TEST_SET,) for row in measured)
 
 
-def _marked(text: Text) -> Text:
+def mark_test_set_only(text: Text, separator: str = ", ") -> Text:
     """Mark the intervals that leave out other seeds, in a table where some do not."""
 
     def mark(row: CellRow) -> str:
-        return text(row) + (", test set only" if covers_test_set_only(row) else "")
+        is_marked = row.verdict_row.covers == (TEST_SET,)
+        return text(row) + (f"{separator}test set only" if is_marked else "")
 
     return mark
 
 
-def _verdict(row: CellRow) -> str:
-    if row.is_baseline:
-        return "baseline"
-    return MISSING if row.comparison is None else row.comparison.verdict
-
-
 def more_seeds(row: CellRow) -> str:
     """Write how many more seeds would separate a cell: about 4, or that none would."""
-    if math.isnan(row.more_seeds):
+    count = row.verdict_row.seeds_needed
+    if math.isnan(count):
         return MISSING
-    if math.isinf(row.more_seeds):
+    if math.isinf(count):
         return "more cannot"
-    return f"about {row.more_seeds:.0f}" if row.more_seeds else "0"
+    return f"about {count:.0f}" if count else "0"
+
+
+def _verdict(row: CellRow) -> str:
+    return row.verdict_row.verdict
+
+
+def _best_share(row: CellRow) -> str:
+    return percent(row.verdict_row.best_share, 1)
+
+
+def _has_best_share(rows: Rows) -> bool:
+    return any(not math.isnan(row.verdict_row.best_share) for row in rows)
+
+
+def _ranks_on_test_sets_only(rows: Rows) -> bool:
+    return any(row.verdict_row.best_covers == (TEST_SET,) for row in rows)
 
 
 def _latency(latency: LatencyRow) -> str:
@@ -190,7 +196,7 @@ COLUMNS = (
         order=Order("miou", lambda row: row.score.mean, highest_first=True),
     ),
     Column(
-        _marked(_points_with_interval),
+        mark_test_set_only(_points_with_interval),
         report="difference, points (95 % interval)",
         order=Order("difference", lambda row: row.difference, highest_first=True),
         is_needed=lambda rows: not cover_test_set_only(rows),
@@ -202,7 +208,7 @@ COLUMNS = (
     ),
     Column(_points, paper="points", terminal="points"),
     Column(
-        _marked(lambda row: _ends(row.interval)),
+        mark_test_set_only(lambda row: _ends(row.interval)),
         paper="95 % interval",
         is_needed=lambda rows: not cover_test_set_only(rows),
     ),
@@ -215,7 +221,17 @@ COLUMNS = (
     Column(
         more_seeds,
         report="more seeds needed",
-        is_needed=lambda rows: any(row.more_seeds > 0 for row in rows),
+        is_needed=lambda rows: any(row.verdict_row.seeds_needed > 0 for row in rows),
+    ),
+    Column(
+        _best_share,
+        report="best, % of draws",
+        is_needed=lambda rows: _has_best_share(rows) and not _ranks_on_test_sets_only(rows),
+    ),
+    Column(
+        _best_share,
+        report="best, % of draws, test set only",
+        is_needed=_ranks_on_test_sets_only,
     ),
     Column(
         lambda row: _latency(row.clip),

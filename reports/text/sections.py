@@ -70,6 +70,7 @@ def _reading(page: Page) -> str:
         _pairing(page.study),
         _coverage(page.study),
         _block_length(page.study),
+        _rank_stability(page.study),
         "Training time, as D-HH:MM:SS, is a mean over seeds; it counts optimiser steps only and "
         "leaves out the first ones after each start.",
     ]
@@ -118,8 +119,7 @@ def _coverage(study: Study) -> str:
     sources = [name for name in (SEEDS, TEST_SET) if any(name in cover for cover in covers)]
     if not sources:
         return "With one seed and no per-frame counts, the error of a difference is unknown."
-    causes = {SEEDS: "the choice of seeds", TEST_SET: _other_test_sets(study)}
-    text = f"Intervals account for {' and '.join(causes[source] for source in sources)}"
+    text = f"Intervals account for {_causes(study, sources)}"
     if study.test_sets is not None and TEST_SET in sources:
         blocks = study.test_sets.blocks
         kind = "sequences" if blocks.frames is None else "stretches"
@@ -127,6 +127,23 @@ def _coverage(study: Study) -> str:
     if len(covers) > 1:
         text += ", each where it can be estimated"
     return f"{text}; verdicts {_family(study)}"
+
+
+def _rank_stability(study: Study) -> str:
+    """Explain the share of draws in which a cell is best; nothing if it is not known."""
+    if not study.scored.ranking_sources:
+        return ""
+    ranking = "the ranking" if study.record.interim is None else "the ranking so far"
+    return (
+        "**Best**, the share of draws in which a cell scores highest, shows how much "
+        f"{ranking} depends on {_causes(study, study.scored.ranking_sources)}; it is not a verdict."
+    )
+
+
+def _causes(study: Study, sources: Sequence[str]) -> str:
+    """Name sources of variation in words."""
+    causes = {SEEDS: "the choice of seeds", TEST_SET: _other_test_sets(study)}
+    return " and ".join(causes[source] for source in sources)
 
 
 def _other_test_sets(study: Study) -> str:
@@ -201,16 +218,16 @@ def _draw_frontier(page: Page, path: Path) -> bool:
         if not is_separable(comparison.verdict)
     }
     for row in page.rows:
-        low, high = row.interval
+        score, low, high = row.verdict_row.score, *row.interval
         points.append(
             Point(
                 cell=row.cell,
                 latency_ms=row.clip.median_ms,
                 latency_low=row.clip.low_ms,
                 latency_high=row.clip.high_ms,
-                score=100 * row.adjusted_score,
-                score_low=100 * (row.adjusted_score - row.difference + low),
-                score_high=100 * (row.adjusted_score - row.difference + high),
+                score=100 * score,
+                score_low=100 * (score - row.difference + low),
+                score_high=100 * (score - row.difference + high),
                 is_baseline=row.is_baseline,
                 on_frontier=row.cell in page.frontier,
                 is_doubtful=row.cell in doubtful,
@@ -222,9 +239,9 @@ def _draw_frontier(page: Page, path: Path) -> bool:
 def _draw_differences(page: Page, path: Path) -> bool:
     bars = []
     for row in page.rows:
-        if row.comparison is not None:
+        if not row.is_baseline:
             low, high = (100 * end for end in row.interval)
-            bars.append(Bar(row.cell, 100 * row.difference, low, high, row.comparison.verdict))
+            bars.append(Bar(row.cell, 100 * row.difference, low, high, row.verdict_row.verdict))
     return draw_differences(bars, page.record.baseline, path, cover_test_set_only(page.rows))
 
 

@@ -59,7 +59,10 @@ def test_report_consists_of_these_files(study: ExperimentRecord, tmp_path: Path)
 
 
 def _rounded(text: str) -> str:
-    """Replace each interval that is the paired t interval +6.52 to +11.48 but for its draws."""
+    """Replace what is drawn, if it is right.
+
+    These are the paired t interval +6.52 to +11.48, and shares of 0.2 and 99.8 % of being best.
+    """
 
     def replace_interval(match: re.Match[str]) -> str:
         is_paired_t = [float(end) for end in match.groups()] == pytest.approx(
@@ -67,25 +70,40 @@ def _rounded(text: str) -> str:
         )
         return "PAIRED T" if is_paired_t else match[0]
 
-    return re.sub(r"(\+[\d.]+) to (\+[\d.]+)", replace_interval, text)
+    text = re.sub(r"(\+[\d.]+) to (\+[\d.]+)", replace_interval, text)
+    text = re.sub(r"\| baseline \| 0\.[1-4] \|", "| baseline | SHARE |", text)
+    return re.sub(r"\| better \| 99\.[6-9] \|", "| better | SHARE |", text)
 
 
 def test_rows_of_the_main_table(study: ExperimentRecord, tmp_path: Path) -> None:
     text = _rounded(build_report(study, tmp_path).read_text())
 
     assert (
-        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | baseline | 4.00 (5.00) "
+        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | baseline | SHARE | 4.00 (5.00) "
         "| 1.00 (1.00 to 1.00) | 2.00 (2.50) | 1.00 (1.00 to 1.00) | 0-00:01:00 | +0.0 % "
         "| 1.00 | 12.5 | 64 | 100 | +0.00 % |"
     ) in text
     assert (
-        "| new | 51.00 ± 1.00 (3) | +9.00 (PAIRED T) | better | 6.00 (7.00) "
+        "| new | 51.00 ± 1.00 (3) | +9.00 (PAIRED T) | better | SHARE | 6.00 (7.00) "
         "| 1.50 (1.50 to 1.50) | 3.00 (3.50) | 1.50 (1.50 to 1.50) | 0-00:01:30 | +50.0 % "
         "| 2.00 | 12.5 | 64 | 100 | +21.43 % |"
     ) in text
     assert "2 cells; 6 of 6 trials finished." in text
     assert "scored on: test (4 frames)" in text
     assert "rows differ" not in text
+
+
+def test_report_says_what_the_share_of_being_best_depends_on(
+    study: ExperimentRecord, tmp_path: Path
+) -> None:
+    final = build_report(study, tmp_path / "final").read_text()
+    interim = build_report(replace(study, interim="so far"), tmp_path / "interim").read_text()
+    one_seed = [run for run in study.runs if run.seed == 0]
+    unknown = build_report(record(one_seed), tmp_path / "unknown").read_text()
+
+    assert "shows how much the ranking depends on the choice of seeds; it is not a verdict" in final
+    assert "shows how much the ranking so far depends on the choice of seeds; it is" in interim
+    assert "**Best**" not in unknown
 
 
 def test_missing_trials_are_named(study: ExperimentRecord, tmp_path: Path) -> None:

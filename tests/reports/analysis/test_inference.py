@@ -122,3 +122,25 @@ def test_large_families_take_fewer_draws() -> None:
     assert number_of_draws(5, 10_000) == 10_000
     assert number_of_draws(5_000, 10_000) == 4_000
     assert number_of_draws(10**6, 10_000) == 2_000
+
+
+def test_errors_of_all_cells_differ_as_their_contrasts_do(rng: np.random.Generator) -> None:
+    """Two cells share nearly all of their error, and with 4 degrees of freedom its size varies."""
+    covariance = np.array([[1.0, 0.98], [0.98, 1.0]])
+    errors = Errors(None, TestSetError(covariance, freedom=4))
+
+    cells = errors.draw_cells(rng, DRAWS)
+
+    difference = cells[:, 0] - cells[:, 1]
+    levels = np.array([0.5, 0.9, 0.975])
+    expected = stats.t.ppf(levels, 4) * np.sqrt(0.04)
+    assert np.quantile(difference, levels) == pytest.approx(expected, abs=0.006)
+
+
+def test_errors_of_all_cells_add_both_sources(rng: np.random.Generator) -> None:
+    over_seeds = rng.normal(size=(DRAWS, 2))
+    test_sets = TestSetError(np.diag([3.0, 8.0]), freedom=1000)
+
+    variances = Errors(over_seeds, test_sets).draw_cells(rng, DRAWS).var(axis=0)
+
+    assert variances == pytest.approx([4, 9], rel=0.03)

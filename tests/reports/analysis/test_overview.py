@@ -24,15 +24,14 @@ def test_a_row_of_a_cell(study: ExperimentRecord) -> None:
     base, new = build_overview(Study(study))
 
     assert (base.cell, base.score.n, base.difference) == ("base", 3, 0)
-    assert (base.is_baseline, base.comparison) == (True, None)
+    assert (base.is_baseline, base.verdict_row.verdict) == (True, "baseline")
     assert (base.clip.ratio, base.streaming.median_ms) == (1, 2.0)
     assert new.score.mean == pytest.approx(0.51)
     assert new.score.std == pytest.approx(0.01)
     assert new.difference == pytest.approx(0.09)
     assert new.relative_difference == pytest.approx(0.09 / 0.42)
     assert new.relative_train_seconds == pytest.approx(0.5)
-    assert new.comparison is not None
-    assert new.comparison.verdict == "better"
+    assert new.verdict_row.verdict == "better"
     assert new.interval[0] < 0.09 < new.interval[1]
     assert (new.clip.median_ms, new.clip.p95_ms, new.clip.ratio) == (6.0, 7.0, 1.5)
     assert (new.gflops, new.memory_mib) == (12.5, 64.0)
@@ -45,7 +44,7 @@ def test_cell_without_a_result_is_a_row_of_nothing() -> None:
     row = rows_of(record([finished("base", 0, 0.4), lost]))["new"]
 
     assert row.score.n == 0
-    assert row.comparison is None
+    assert row.verdict_row.verdict == "no verdict"
     assert all(
         math.isnan(value)
         for value in (row.score.mean, row.difference, row.train_seconds, row.parameters)

@@ -111,6 +111,29 @@ def test_interval_of_one_seed_among_others_is_marked() -> None:
     assert "test set only" not in column(rows[1])
 
 
+def test_share_of_being_best_has_a_column_that_says_what_is_drawn() -> None:
+    few = [counted("base", 0, 50), counted("new", 0, 61)]
+    more = [counted(c, s, r + s * (r % 5)) for c, r in (("base", 50), ("new", 61)) for s in (0, 1)]
+    unknown = [finished("base", 0, 0.4), finished("new", 0, 0.5)]
+
+    headings = [
+        [heading for heading in report_columns(rows_of(record(runs))) if "best" in heading]
+        for runs in (more, few, unknown)
+    ]
+
+    assert headings == [["best, % of draws"], ["best, % of draws, test set only"], []]
+
+
+def test_share_of_being_best_is_a_dash_for_a_cell_without_a_score(study: ExperimentRecord) -> None:
+    rows = rows_of(record([*study.runs, RunRecord("lost", 0, "x", "FAILED", {})]))
+
+    column = report_columns(rows)["best, % of draws"]
+
+    first, second = float(column(rows[0])), float(column(rows[1]))
+    assert first + second == pytest.approx(100, abs=0.11)
+    assert column(rows[2]) == "-"
+
+
 def test_relative_difference_is_that_of_the_compared_means() -> None:
     """The baseline has a better seed that the other cell lacks."""
     runs = [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.70])]
