@@ -14,26 +14,29 @@ power the share of comparisons with a verdict where the truth differs by 4 of it
 Equivalence: every cell differs from the baseline by exactly the margin; a study is wrong if any
 comparison is called equivalent.
 
-Results go to a file of JSON lines; scenarios that it holds already are not run again.
+Bootstrap: twelve corners through the whole way of a report, from confusion matrices to verdicts,
+for the cells and for the classes.
+
+Results go to files of JSON lines in a folder; what they hold already is not run again.
 """
 
 import argparse
 import itertools
 import json
 import os
-import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmarks.verdict_simulation.bootstrap import CORNERS, Corner, is_wrong
 from benchmarks.verdict_simulation.procedures import (
     Intervals,
     report_intervals,
@@ -48,7 +51,9 @@ from benchmarks.verdict_simulation.studies import (
     simulate_test_sets,
 )
 
-STUDIES, BATCH = 10_000, 250
+Task = TypeVar("Task", Scenario, Corner)
+
+STUDIES, CORNER_STUDIES, BATCH = 10_000, 500, 250
 COMPARISONS, SEEDS, SHARES = (1, 3, 10, 20), (3, 5, 10), (0.05, 0.5, 0.95)
 CORRELATIONS, MISSING = (0.0, 0.3, 0.7), 0.1
 LIMIT_EQUAL, LIMIT_FOURFOLD = 0.055, 0.07
@@ -58,35 +63,39 @@ COUNTS = ("false", "equal", "studies", "separated", "width", "judged")  # sums o
 
 
 def main() -> None:
-    """Run what the file lacks, and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=STUDIES)
+    """Run what the files lack, and print the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--studies", type=int, default=STUDIES, help="per linearised scenario")
+    parser.add_argument("--corner-studies", type=int, default=CORNER_STUDIES, help="per corner")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--results", type=Path, default=Path("verdicts.jsonl"))
+    parser.add_argument("--results", type=Path, default=Path("verdicts"), help="folder")
     options = parser.parse_args()
-    start = time.perf_counter()
-    run_missing(options.results, options.studies, options.processes)
-    rows = pd.read_json(options.results, lines=True)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {options.studies:,} studies each")
-    print_gates(test_gates(rows))
+    options.results.mkdir(parents=True, exist_ok=True)
+    linearised, corners = options.results / "linearised.jsonl", options.results / "bootstrap.jsonl"
+    run_missing(linearised, list(scenarios()), run, options.studies, options.processes)
+    run_missing(corners, CORNERS, run_corner, options.corner_studies, options.processes)
+    rows = pd.read_json(linearised, lines=True, precise_float=True)
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {options.studies:,} studies per scenario")
+    print_gates(find_excesses(rows))
     print_rivals(rows)
-    print(f"\n{time.perf_counter() - start:.0f} s")
+    print_corners(pd.read_json(corners, lines=True, precise_float=True))
 
 
-def run_missing(path: Path, studies: int, processes: int) -> None:
-    """Run the scenarios that a file of results lacks, and add them to it."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    finished = {_key(json.loads(line)) for line in lines}
-    todo = [s for s in scenarios() if _key(asdict(s)) not in finished]
+def run_missing(
+    path: Path,
+    tasks: Sequence[Task],
+    run_task: Callable[[Task, int], list[dict[str, Any]]],
+    studies: int,
+    processes: int,
+) -> None:
+    """Run the tasks that a file of results lacks, and add their rows to it."""
+    rows = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
+    finished = [{name: row[name] for name in asdict(tasks[0])} for row in rows]
+    missing = [task for task in tasks if asdict(task) not in finished]
     with ProcessPoolExecutor(processes) as pool, path.open("a") as file:
-        for future in as_completed(pool.submit(run, scenario, studies) for scenario in todo):
+        for future in as_completed(pool.submit(run_task, task, studies) for task in missing):
             file.writelines(json.dumps(row) + "\n" for row in future.result())
             file.flush()
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    names = ("comparisons", "seeds", "deviations", "missing", "correlation")
-    return tuple(row[name] for name in names)
 
 
 def scenarios() -> Iterator[Scenario]:
@@ -135,7 +144,14 @@ def run(scenario: Scenario, studies: int, seed: int = 0) -> list[dict[str, Any]]
     ]
 
 
-def test_gates(rows: pd.DataFrame) -> pd.DataFrame:
+def run_corner(corner: Corner, studies: int) -> list[dict[str, Any]]:
+    """Simulate a corner; one row."""
+    rng = np.random.default_rng([corner.comparisons, corner.seeds, corner.sequences])
+    cells, classes = np.sum([is_wrong(corner, rng) for _ in range(studies)], axis=0).tolist()
+    return [asdict(corner) | {"cells": cells, "classes": classes, "studies": studies}]
+
+
+def find_excesses(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the report's rows with their rate, and whether it is above the limit, by Holm."""
     ours = rows[rows.procedure == REPORT].copy()
     ours["rate"] = ours["false"] / ours["studies"]
@@ -172,15 +188,23 @@ def print_gates(ours: pd.DataFrame) -> None:
 
 def print_rivals(rows: pd.DataFrame) -> None:
     """Print error, width and power of every procedure on the same complete studies."""
-    complete = rows[rows.missing == 0].copy()
-    complete["false, %"] = 100 * complete["false"] / complete.studies
-    complete["width"] = 2 * complete.width / complete.judged
-    complete["power, %"] = 100 * complete.separated / complete.judged
-    keys = ["deviations", "comparisons", "seeds", "procedure"]
-    for value in ("false, %", "width", "power, %"):
-        table = complete.pivot_table(value, keys[:3], "procedure", aggfunc="mean", sort=False)
-        print(f"\n{value}, mean over the shares of the test set\n")
-        print(_markdown(table, 1))
+    keys = ["deviations", "comparisons", "seeds"]
+    complete = rows[rows.missing == 0]
+    sums = complete.groupby([*keys, "procedure"], sort=False)[list(COUNTS)].sum()
+    false = (100 * sums["false"] / sums.studies).map("{:.1f}".format)
+    width = (2 * sums.width / sums.judged).map("{:.1f}".format)
+    power = (100 * sums.separated / sums.judged).map("{:.0f}".format)
+    table = (false + ", " + width + ", " + power).unstack("procedure", sort=False)
+    print("\nFalse verdicts in %, width, power in %: means over the shares of the test set\n")
+    print(_markdown(table.sort_index(), 1))
+
+
+def print_corners(rows: pd.DataFrame) -> None:
+    """Print the false-verdict rates through the whole way of a report."""
+    keys = ["comparisons", "seeds", "sequences", "share"]
+    print("\nStudies with a false verdict through the real bootstrap, %\n")
+    table = rows.sort_values(keys).set_index(keys)
+    print(_markdown(table[["cells", "classes"]].mul(100).div(table.studies, axis=0), 1))
 
 
 def _markdown(table: pd.DataFrame, digits: int) -> str:
