@@ -1,8 +1,8 @@
 """Every sentence of an answer, checked against the numbers that it was made from.
 
-Odd records are drawn: ties, crossovers, missing and failed trials, scores that are not numbers,
-seeds that no two cells share, missing latencies. Each sentence must have one of the forms below,
-and each form is checked by rules of its own.
+The records are awkward: ties, crossovers, missing and failed trials, scores that are not numbers,
+seeds that no two cells share, missing latencies. Each sentence must match one of the patterns
+below, and each pattern has its own checks.
 """
 
 import math
@@ -30,7 +30,6 @@ BOLD = r"\*\*(c\d+)\*\*"
 NUMBER = r"[+-]\d+\.\d\d"
 POINTS = rf"({NUMBER}) points(?:, 95 % interval ({NUMBER}) to ({NUMBER})(, test set only)?)?"
 SCORE = r"(\d+\.\d\d) % mIoU \((\d+) seeds?(, adjusted for missing ones)?\)"
-WITHIN = r"equivalent within ([\d.]+) points"
 
 
 Odd = tuple[ExperimentRecord, dict[str, float]]  # and the latency of some of its cells, ms
@@ -295,10 +294,10 @@ def check_reason(facts: Facts, comparison: Comparison, text: str, one: str, two:
     assert not facts.is_judged(comparison)
     if text == "this is an interim report":
         assert facts.record.interim is not None
-    elif text == "they share no seed, and it takes 3":
+    elif text == "they share no seed, and 3 are required":
         assert facts.shared(one, two) == 0
     else:
-        count = re.fullmatch(r"they share only ([12]) seeds?, and it takes 3", text)
+        count = re.fullmatch(r"they share only ([12]) seeds?, and 3 are required", text)
         assert count is not None
         assert int(count[1]) == facts.shared(one, two)
 
@@ -363,10 +362,10 @@ CLAUSES = {
     "worse": r"(?:is|are) worse",
     "better within": r"(?:is|are) better, by less than ([\d.]+) points",
     "worse within": r"(?:is|are) worse, by less than ([\d.]+) points",
-    "equivalent": r"(?:is|are) equivalent to it within ([\d.]+) points",
-    "not separable": r"(?:is|are) not separable from it",
-    "few": r"ha(?:s|ve) no verdict \(only ([12]) shared seeds?; it takes 3\)",
-    "none": r"ha(?:s|ve) no verdict \(no shared seed; it takes 3\)",
+    "equivalent": r"(?:is|are) equivalent within ([\d.]+) points",
+    "not separable": r"(?:is|are) not separable",
+    "few": r"ha(?:s|ve) no verdict \(only ([12]) shared seeds?; 3 are required\)",
+    "none": r"ha(?:s|ve) no verdict \(no shared seed; 3 are required\)",
     "interim": r"ha(?:s|ve) no verdict yet \(interim\)",
 }
 
@@ -514,7 +513,7 @@ def frontier(facts: Facts, match: re.Match[str]) -> None:
     assert {cell for cell, _ in names} <= set(expected)
     assert count_in(match[2]) == len(expected)
     assert all(float(ms) == pytest.approx(facts.latency[cell], abs=0.051) for cell, ms in names)
-    if match[1].startswith("All cells"):
+    if match[1] == "All":
         assert set(expected) == set(facts.record.cells)
 
 
@@ -567,7 +566,7 @@ def equivalent_leads(facts: Facts, match: re.Match[str]) -> None:
         return facts.is_judged(comparison) and is_close
 
     assert float(match[2]) == facts.margin
-    check_leads(facts, match[1], is_equivalent, "to")
+    check_leads(facts, match[1], is_equivalent, "(?:is equivalent )?to")
 
 
 def unjudged_leads(facts: Facts, match: re.Match[str]) -> None:
@@ -615,23 +614,22 @@ FORMS: dict[str, Check] = {
     rf"The baseline, {BOLD}, has no score, so no cell is compared with it\.": no_baseline,
     rf"Compared with the baseline, {BOLD}: (.+)\.": against_baseline,
     r"All else being equal, (.+)\.": clear_effects,
-    r"No effect of (.+) is separable from noise\.": no_clear_effect,
-    rf"No judged value of (.+) makes a difference: each is {WITHIN} to its reference\.":
+    r"The effects? of (.+) (?:is|are) not separable from noise\.": no_clear_effect,
+    r"Every judged value of (.+) is equivalent to its reference within ([\d.]+) points\.":
         equivalent_effects,
     r"There is no verdict on the effect of (.+)\.": unjudged_effects,
     r"Some effects do not simply add up, because settings interact: (.+)\.": interacting,
-    r"(All cells are on|On) the accuracy-latency frontier[;,] fastest first: (.+)\.": frontier,
+    r"(All|These) cells are on the accuracy-latency frontier, fastest first: (.+)\.": frontier,
     rf"No other cell is faster or scores higher than {BOLD} \([\d.]+ ms\)\.": nothing_better,
     rf"Of the (\d+) cells with a score and a latency, none is faster or scores higher than {BOLD} "
     r"\([\d.]+ ms\)\.": none_of_some_better,
     rf"Only {BOLD} \([\d.]+ ms\) has both a score and a latency, so there is no frontier\.":
         no_frontier,
-    r"The leads? (of .+) (?:is|are) not separable\.": unclear_leads,
-    rf"Next to each other on it, (.+) (?:is|are) {WITHIN}\.": equivalent_leads,
+    r"The leads? (of .+) (?:is|are) not separable from noise\.": unclear_leads,
+    r"On the frontier, (.+) within ([\d.]+) points\.": equivalent_leads,
     r"There is no verdict on the leads? (of .+)\.": unjudged_leads,
-    r"(.+) ha(?:s|ve) no latency, so (?:its place|their places) on it cannot be told\.":
-        lacking_latency,
-    r"(\d+) of (\d+) trials (?:is|are) missing: (.+)\.": missing,
+    r"(.+) ha(?:s|ve) no latency, so (?:it|they) cannot be compared by speed\.": lacking_latency,
+    r"(\d+) of (\d+) trials ha(?:s|ve) no result: (.+)\.": missing,
     r"(\d+) finished trials? ha(?:s|ve) no score: (.+)\.": unscored,
 }  # fmt: skip
 
@@ -660,7 +658,7 @@ def split(paragraphs: Iterable[str]) -> list[str]:
 def check_nothing_is_left_out(facts: Facts, text: str) -> None:
     """Check that doubts are named: a sentence must not be missing either."""
     if any(run.state != "FINISHED" for run in facts.record.runs) and facts.record.finished:
-        assert " missing: " in text
+        assert " no result: " in text
     if len(facts.means) > 1 and any(cell in facts.latency for cell in facts.means):
         assert all(c in facts.latency for c in facts.means) == (" no latency, so" not in text)
         order = sorted(facts.frontier(), key=lambda c: (facts.latency[c], facts.means[c]))
@@ -670,7 +668,7 @@ def check_nothing_is_left_out(facts: Facts, text: str) -> None:
             if abs(facts.means[one] - facts.means[two]) > 1e-11
         ]
         if not all(map(facts.is_separable, leads)):
-            assert re.search("The leads? of|Next to each other on it|verdict on the lead", text)
+            assert re.search("The leads? of|On the frontier, |verdict on the lead", text)
     complete = {tuple(sorted(by_seed)) for by_seed in facts.scores.values()}
     if len(complete) == 1:
         for cell, by_seed in facts.scores.items():
