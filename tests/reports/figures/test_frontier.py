@@ -81,6 +81,7 @@ def test_among_many_cells_only_the_frontier_and_the_baseline_are_labelled(tmp_pa
 
     with drawing(tmp_path / "b.png", 4) as figure:
         axes = figure.subplots()
+        axes.set(xlim=(0, 50), ylim=(25, 50))
         frontier._label_points(figure, axes, points, frontier._frontier_line(points))
         assert [text.get_text() for text in axes.texts] == ["base", "better"]
 
