@@ -127,13 +127,13 @@ def covers_test_set_only(row: CellRow) -> bool:
     return comparison is not None and comparison.difference.covers == (TEST_SET,)
 
 
-def all_cover_test_set_only(rows: Rows) -> bool:
+def cover_test_set_only(rows: Rows) -> bool:
     """Return whether a table has intervals, and all of them ignore the variation over seeds."""
     rows_with_interval = [row for row in rows if not math.isnan(row.interval[0])]
     return bool(rows_with_interval) and all(map(covers_test_set_only, rows_with_interval))
 
 
-def _mark_test_set_only(text: Text) -> Text:
+def mark_test_set_only(text: Text) -> Text:
     """Mark the intervals that ignore the variation over seeds, in a table where some do not."""
 
     def mark(row: CellRow) -> str:
@@ -192,26 +192,26 @@ COLUMNS = (
         order=Order("miou", lambda row: row.score.mean, highest_first=True),
     ),
     Column(
-        _mark_test_set_only(_points_with_interval),
+        mark_test_set_only(_points_with_interval),
         report="difference, points (95 % interval)",
         order=Order("difference", lambda row: row.difference, highest_first=True),
-        is_needed=lambda rows: not all_cover_test_set_only(rows),
+        is_needed=lambda rows: not cover_test_set_only(rows),
     ),
     Column(
         _points_with_interval,
         report="difference, points (95 % interval, test set only)",
-        is_needed=all_cover_test_set_only,
+        is_needed=cover_test_set_only,
     ),
     Column(_points, paper="points", terminal="points"),
     Column(
-        _mark_test_set_only(lambda row: _interval_points(row.interval)),
+        mark_test_set_only(lambda row: _interval_points(row.interval)),
         paper="95 % interval",
-        is_needed=lambda rows: not all_cover_test_set_only(rows),
+        is_needed=lambda rows: not cover_test_set_only(rows),
     ),
     Column(
         lambda row: _interval_points(row.interval),
         paper="95 % interval, test set only",
-        is_needed=all_cover_test_set_only,
+        is_needed=cover_test_set_only,
     ),
     Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),
     Column(

@@ -14,7 +14,7 @@ from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
 from reports.records import ExperimentRecord
 from reports.text.classes import write_classes
-from reports.text.columns import all_cover_test_set_only, report_columns
+from reports.text.columns import cover_test_set_only, report_columns
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
 from reports.text.format import escape, markdown_table, number
@@ -135,7 +135,7 @@ def _name_test_sets(study: Study) -> str:
     if sequences >= _MIN_SEQUENCES:
         return "the choice of test set"
     same = f"same {sequences} sequences" if sequences > 1 else "same sequence"
-    return f"the choice of test frames from the {same}"
+    return f"the choice of stretches of the {same}"
 
 
 def _explain_verdicts(study: Study) -> str:
@@ -196,7 +196,7 @@ def _draw_frontier(page: Page, path: Path) -> bool:
                 is_doubtful=row.cell in doubtful_cells,
             )
         )
-    return draw_frontier(points, path, is_test_set_only=all_cover_test_set_only(page.rows))
+    return draw_frontier(points, path, is_test_set_only=cover_test_set_only(page.rows))
 
 
 def _draw_differences(page: Page, path: Path) -> bool:
@@ -205,7 +205,7 @@ def _draw_differences(page: Page, path: Path) -> bool:
         if row.comparison is not None:
             low, high = (100 * end for end in row.interval)
             bars.append(Bar(row.cell, 100 * row.difference, low, high, row.comparison.verdict))
-    return draw_differences(bars, page.record.baseline, path, all_cover_test_set_only(page.rows))
+    return draw_differences(bars, page.record.baseline, path, cover_test_set_only(page.rows))
 
 
 def _draw_curves(page: Page, path: Path) -> bool:

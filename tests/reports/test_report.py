@@ -256,8 +256,8 @@ def test_few_sequences_are_not_presented_as_a_choice_of_test_set(tmp_path: Path)
 
     text = build_report(record(runs), tmp_path).read_text()
 
-    assert "Intervals account for the choice of seeds and the choice of test frames from" in text
-    assert "from the same 2 sequences (4 blocks" in text
+    assert "Intervals account for the choice of seeds and the choice of stretches of the" in text
+    assert "of the same 2 sequences (4 blocks" in text
     assert (
         "They hold for both cells at once. Verdicts are read off them and require 3 seeds." in text
     )
