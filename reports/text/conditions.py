@@ -119,7 +119,7 @@ def _latency_line(page: Page) -> str:
     if not conditions:
         return "- latency: not measured"
     processes = conditions.get("processes", 1)
-    order = "in a new random order every round" if "processes" in conditions else "in turn"
+    order = "in a new random order every round" if "processes" in conditions else "cells in turn"
     spread = f", spread over {processes} processes" if processes > 1 else ""
     return (
         f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds of "

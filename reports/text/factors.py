@@ -66,7 +66,10 @@ def _name_isolated_values(page: Page) -> str:
         f"{escape(setting)} {join([escape(setting_value(v)) for v in values], _NAMED)}"
         for setting, values in factors.items()
     ]
-    return f"Not estimated, because no two scored cells differ in them alone: {'; '.join(names)}."
+    return (
+        "Not estimated, because no two scored cells differ in these values alone: "
+        f"{'; '.join(names)}."
+    )
 
 
 def _effect_table(effects: Sequence[Effect]) -> str:

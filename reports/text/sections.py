@@ -139,13 +139,14 @@ def _name_test_sets(study: Study) -> str:
 
 
 def _explain_verdicts(study: Study) -> str:
-    """Say what verdicts are read off, and which cells the intervals hold for at once."""
+    """Say what verdicts are read off, and which comparisons the intervals hold for at once."""
     comparisons = study.against_baseline.values()
     judged_count = sum(comparison.verdict != NO_VERDICT for comparison in comparisons)
-    text = f"Verdicts are read off them and require {SEEDS_FOR_A_VERDICT} seeds."
+    requirement = f"are read off them and require {SEEDS_FOR_A_VERDICT} seeds."
+    text = f"Verdicts {requirement}"
     if judged_count > 1:
-        cells = "both cells" if judged_count == 2 else f"all {judged_count} cells"
-        text = f"They hold for {cells} at once. {text}"
+        every = "both" if judged_count == 2 else f"all {judged_count}"
+        text = f"They hold for {every} comparisons at once; verdicts {requirement}"
     if len(comparisons) > max(1, judged_count):
         text += " Where there is no verdict, the interval holds for that cell alone."
     return text

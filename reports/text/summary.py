@@ -226,7 +226,8 @@ def describe_context(effect: Effect) -> str:
 
 
 def _effect(effect: Effect) -> str:
-    return f"{_change(effect)} changes mIoU by {points(effect.comparison.difference)}"
+    mean, _, interval = points(effect.comparison.difference).partition(", ")
+    return f"{_change(effect)} changes mIoU by {mean} ({interval})"
 
 
 def _describe_interactions(interactions: Sequence[Interaction]) -> str:

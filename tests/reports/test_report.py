@@ -258,9 +258,7 @@ def test_few_sequences_are_not_presented_as_a_choice_of_test_set(tmp_path: Path)
 
     assert "Intervals account for the choice of seeds and the choice of stretches of the" in text
     assert "of the same 2 sequences (4 blocks" in text
-    assert (
-        "They hold for both cells at once. Verdicts are read off them and require 3 seeds." in text
-    )
+    assert "They hold for both comparisons at once; verdicts are read off them and require" in text
     assert "Holm" not in text
 
 
@@ -286,7 +284,7 @@ def test_values_whose_effect_no_pair_shows_are_named(tmp_path: Path) -> None:
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "| memory_length: 4 instead of 1 | 1 |" in text
-    assert "no two scored cells differ in them alone: head fcn and tma; memory_length 0." in text
+    assert "differ in these values alone: head fcn and tma; memory_length 0." in text
 
 
 def test_effects_that_depend_on_another_setting_are_given_for_each_of_its_values(

@@ -77,7 +77,7 @@ def test_effect_is_attributed_to_the_only_setting_that_changed() -> None:
         cell("one", BASE, memory_length=1), cell("four", [v + 0.05 for v in BASE], memory_length=4)
     )
 
-    assert "memory_length 4 instead of 1 changes mIoU by +5.00 points" in text
+    assert "memory_length 4 instead of 1 changes mIoU by +5.00 points (95 % interval" in text
 
 
 def test_settings_without_a_separable_effect_are_named() -> None:

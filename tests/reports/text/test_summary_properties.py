@@ -29,6 +29,7 @@ SEEDS = ((0,), (0, 1), (2, 3), (0, 1, 2), (1, 2, 3), (0, 1, 2, 3))
 BOLD = r"\*\*(c\d+)\*\*"
 NUMBER = r"[+-]\d+\.\d\d"
 POINTS = rf"({NUMBER}) points(?:, 95 % interval ({NUMBER}) to ({NUMBER})(, test set only)?)?"
+EFFECT = rf"({NUMBER}) points \(95 % interval ({NUMBER}) to ({NUMBER})(, test set only)?\)"
 SCORE = r"(\d+\.\d\d) % mIoU \((\d+) seeds?(, adjusted for missing ones)?\)"
 
 
@@ -413,11 +414,11 @@ def check_clause(
 
 
 def clear_effects(facts: Facts, match: re.Match[str]) -> None:
-    form = rf"(\w+) (\d+) instead of (\d+)(?: with (.+?))? changes mIoU by {POINTS}"
+    pattern = rf"(\w+) (\d+) instead of (\d+)(?: with (.+?))? changes mIoU by {EFFECT}"
     clauses = match[1].removesuffix(" more")
     sizes = []
     for clause in re.sub(r" and \d+$", "", clauses).split("; "):
-        effect = re.fullmatch(form, clause)
+        effect = re.fullmatch(pattern, clause)
         assert effect is not None, clause
         setting, value, reference, context = effect.groups()[:4]
         shown = find_effect(facts, setting, value, reference, context)
