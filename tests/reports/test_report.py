@@ -91,12 +91,12 @@ def test_main_table_has_one_row_per_cell_with_all_its_numbers(
 
 
 def test_missing_trials_are_named(study: ExperimentRecord, tmp_path: Path) -> None:
-    lost = [
+    unfinished = [
         RunRecord("new", 7, "a", "FAILED", {}, message="the loss is nan"),
         RunRecord("other", 0, "b", "PENDING", {}),
     ]
 
-    text = build_report(record([*study.runs, *lost]), tmp_path).read_text()
+    text = build_report(record([*study.runs, *unfinished]), tmp_path).read_text()
 
     assert "**6 of 8 trials finished**" in text
     assert "- new, seed 7: FAILED, the loss is nan" in text
@@ -130,8 +130,8 @@ def test_complete_study_does_not_say_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_missing_files_of_a_trial_are_named_with_their_consequence(tmp_path: Path) -> None:
-    lost = per_frame_fields(4, confusions=None, curves={})
-    runs = [finished("a", 0, 0.4, **per_frame_fields(4)), finished("b", 0, 0.5, **lost)]
+    incomplete = per_frame_fields(4, confusions=None, curves={})
+    runs = [finished("a", 0, 0.4, **per_frame_fields(4)), finished("b", 0, 0.5, **incomplete)]
 
     text = build_report(record(runs), tmp_path).read_text()
 
@@ -224,8 +224,8 @@ def test_score_that_is_not_a_number_is_named(tmp_path: Path) -> None:
 
 
 def test_table_is_sorted_best_first_with_missing_values_last(tmp_path: Path) -> None:
-    lost = RunRecord("lost", 0, "x", "FAILED", {})
-    runs = [finished("a", 0, 0.4), lost, finished("b", 0, 0.5), finished("c", 0, 0.3)]
+    failed = RunRecord("lost", 0, "x", "FAILED", {})
+    runs = [finished("a", 0, 0.4), failed, finished("b", 0, 0.5), finished("c", 0, 0.3)]
 
     build_report(record(runs), tmp_path / "a", sort="miou")
     text = rebuild(tmp_path / "a", tmp_path / "b", sort="training-time").read_text()

@@ -131,8 +131,8 @@ def mean_of_first_cell(runs: Sequence[RunRecord]) -> float:
 
 
 def test_rows_without_a_value_come_last_in_every_order() -> None:
-    lost = RunRecord("lost", 0, "x", "FAILED", {})
-    rows = rows_of(record([lost, finished("a", 0, 0.4), finished("b", 0, 0.5)]))
+    failed = RunRecord("lost", 0, "x", "FAILED", {})
+    rows = rows_of(record([failed, finished("a", 0, 0.4), finished("b", 0, 0.5)]))
 
     for name in ("miou", "training-time"):
         assert [row.cell for row in sort_rows(rows, name)][-1] == "lost"

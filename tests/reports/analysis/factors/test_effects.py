@@ -300,12 +300,12 @@ def test_effect_uses_every_seed_that_a_pair_shares() -> None:
     """Each pair lacks one trial, always of a different seed, so no seed is in all cells."""
     scores = {("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50, ("b", 4): 0.56, ("c", 1): 0.45,
               ("c", 4): 0.48}  # fmt: skip
-    lost = {("a 1", 0), ("b 4", 1), ("c 1", 2)}
+    missing_trials = {("a 1", 0), ("b 4", 1), ("c 1", 2)}
     runs = [
         run
         for (head, memory), miou in scores.items()
         for run in trials(f"{head} {memory}", miou, head=head, memory_length=memory)
-        if (run.cell, run.seed) not in lost
+        if (run.cell, run.seed) not in missing_trials
     ]
 
     (effect,) = [e for e in estimate_effects(Study(record(runs))) if e.setting == "memory_length"]
