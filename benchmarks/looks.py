@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.inference import TestSetError, draw_test_set_errors
-from reports.analysis.planning.looks import confidence_of_a_look
+from reports.analysis.planning.looks import compute_look_confidence
 from reports.analysis.seed_model import sample_seed_errors
 
 Numbers = NDArray[np.float64]
@@ -103,7 +103,9 @@ def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studie
         deviations.append(deviation)
         estimates.append((scores[:, :, :look].mean(axis=2) + test_errors) @ weights.T)
         confidences += [
-            confidence_of_a_look(LOOKS, fit.variances[study], over_test_sets[study], weights, rng)
+            compute_look_confidence(
+                LOOKS, fit.variances[study], over_test_sets[study], weights, rng
+            )
             for study in range(LEVELS)
         ]
     levels = {"none": ERROR, "even": ERROR / len(LOOKS), "simulated": 1 - np.mean(confidences)}

@@ -1,13 +1,14 @@
 """Reports: records of an experiment in, Markdown, HTML, CSV, JSON and TeX out.
 
-The package knows neither how trials are run nor where they are kept. Each part imports only from
+The package knows neither how trials are run nor where they are stored. Each part imports only from
 those to its left:
 
     records < analysis < figures < text < formats < report
 
-Others build a report with `report.build_report` or `report.rebuild`, make `records` for it or load
-them with `formats.results_json.load`, take the verdicts alone from `verdicts`, and may use
-`analysis` and the columns and number formats in `text` for tables of their own.
+Other packages make `records`, or load them with `formats.results_json.load`, and build a report
+from them with `report.build_report` or `report.rebuild`, or take the verdicts alone from
+`verdicts`. They may use `analysis` and the columns and number formats of `text` for tables of their
+own.
 """
 
 from typing import TYPE_CHECKING

@@ -10,8 +10,12 @@ from orchestrator.networks.cost_estimate import estimate_train_seconds
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from reports.analysis.inference import CONFIDENCE, TestSetError
-from reports.analysis.planning.looks import confidence_of_a_look
-from reports.analysis.planning.power import Variation, separable_difference, typical_variation
+from reports.analysis.planning.looks import compute_look_confidence
+from reports.analysis.planning.power import (
+    Variation,
+    estimate_typical_variation,
+    find_separable_difference,
+)
 from reports.analysis.study import Study
 from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 from reports.records import ExperimentRecord
@@ -68,7 +72,7 @@ def estimate_power(
     """
     if len(experiment.cells) < 2:
         raise UserError(f"--power: '{experiment.name}' has one cell, and nothing to compare")
-    variation = typical_variation(Study(earlier))
+    variation = estimate_typical_variation(Study(earlier))
     if variation is None:
         raise UserError(
             f"'{earlier.name}' tells no variance over seeds: --like takes a study in which two "
@@ -94,7 +98,7 @@ def _rows(
         PowerRow(
             seeds=seeds,
             points=100
-            * separable_difference(
+            * find_separable_difference(
                 variation,
                 len(experiment.cells),
                 seeds,
@@ -115,7 +119,7 @@ def _confidence(experiment: Experiment, variation: Variation) -> float:
     error = None
     if variation.over_test_sets > 0:
         error = TestSetError(variation.over_test_sets / 2 * np.eye(cells), variation.freedom)
-    return confidence_of_a_look(
+    return compute_look_confidence(
         experiment.looks,
         np.full(cells, variation.over_seeds),
         error,

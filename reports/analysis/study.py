@@ -16,7 +16,7 @@ from reports.analysis.blocks import choose_blocks, cut_stretches, deviations_ove
 from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, influence, mean_over_classes
 from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
-from reports.analysis.planning.looks import confidence_of_a_look
+from reports.analysis.planning.looks import compute_look_confidence
 from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
 from reports.records import ExperimentRecord, RunRecord
 
@@ -125,7 +125,7 @@ class Study:
             return 1 - (1 - CONFIDENCE) / max(1, len(looks))
         base = self.record.baseline if self.record.baseline in scored.cells else scored.cells[0]
         pairs = [scored.pair(cell, base) for cell in scored.cells if cell != base]
-        return confidence_of_a_look(
+        return compute_look_confidence(
             looks,
             variances,
             scored.errors.over_test_sets,
