@@ -171,7 +171,7 @@ def import_trials(
 
     Exits with 1 if a directory was skipped.
     """
-    from orchestrator.offline.collection import collect
+    from orchestrator.offline.trial_import import collect
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_stores

@@ -15,7 +15,7 @@ _UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
 
 
 def open_database(url: str) -> Engine:
-    """Connect to a database whose tables are up to date.
+    """Connect to a database, and create its tables or bring them up to date.
 
     Raises:
         UserError: if the database cannot be reached.

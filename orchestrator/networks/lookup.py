@@ -115,7 +115,7 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     if trial_ids:
         return NamedNetwork(trial_ids[0], read_trained_network(settings.storage / trial_ids[0]))
     # A trial that was trained elsewhere may have only its run here.
-    run_id = open_tracker(settings).run_of(target) if _TRIAL_ID.fullmatch(target) else None
+    run_id = open_tracker(settings).find_run_id(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
         raise UserError(
             f"no trial '{target}' in {settings.storage}; give a trial_id or a prefix of it, "

@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import safe_open
 
 from orchestrator.ledger.entries import ExperimentEntry
-from orchestrator.spec.design import expand, published_figures
+from orchestrator.spec.design import expand, read_published_results
 from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.spec.file import parse_spec
 from vss.errors import UserError
@@ -123,7 +123,7 @@ def _stated(source: str) -> ExperimentEntry:
     return ExperimentEntry(
         name=spec.name,
         source=source,
-        published=published_figures(expand(spec)),
+        published=read_published_results(expand(spec)),
         margin_points=spec.margin,
         seeds=spec.seeds,
         looks=spec.looks,

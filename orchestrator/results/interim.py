@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.spec.looks import look_of
+from orchestrator.spec.looks import find_look
 
 _OPEN = (State.PENDING, State.RUNNING, State.CANCELLED)
 
@@ -32,7 +32,7 @@ def reason_for_interim(
 
 def current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
     """Return the look that the trials belong to, from 1."""
-    return look_of(experiment.looks, (trial.seed for trial in trials))
+    return find_look(experiment.looks, (trial.seed for trial in trials))
 
 
 def _describe_change(experiment: ExperimentStatus) -> str:

@@ -36,7 +36,7 @@ def read_record(
         pictures: also read sampled frames, of one seed of each cell that the report pictures.
     """
     contents = tracker.read_runs([trial.run_id for trial in trials if trial.run_id])
-    latency = tracker.latency(experiment.run_id)
+    latency = tracker.read_latency(experiment.run_id)
     with ThreadPoolExecutor() as pool:
         runs = pool.map(lambda t: _run_record(t, contents.get(t.run_id or ""), tracker), trials)
     look = current_look(experiment, trials)

@@ -30,11 +30,14 @@ from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
 
 
-class OutOfReachError(UserError):
+class TrackingUnreachableError(UserError):
     """The error of a tracking store that does not answer."""
 
 
-TRACKING_ERRORS = (MlflowException, OutOfReachError)  # transient: a later attempt may succeed
+TRACKING_ERRORS = (
+    MlflowException,
+    TrackingUnreachableError,
+)  # transient: a later attempt may succeed
 MLFLOW_EXPERIMENT = "vss-orch"
 LATENCY = "latency.json"
 
@@ -62,7 +65,7 @@ class Tracker:
         artifacts: where artifacts go if the store is a local database; a server decides itself.
 
     Raises:
-        OutOfReachError: if it does not answer.
+        TrackingUnreachableError: if it does not answer.
     """
 
     def __init__(self, uri: str, artifacts: Path) -> None:
@@ -74,7 +77,7 @@ class Tracker:
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # of the store's many drivers
-            raise OutOfReachError(
+            raise TrackingUnreachableError(
                 f"MLflow at {store.without_password(uri)} is out of reach: "
                 f"{store.root_cause(error)}; "
                 "check MLFLOW_TRACKING_URI or VSS_HOME"
@@ -166,7 +169,7 @@ class Tracker:
         """Write the latency of an experiment's cells to its parent run."""
         self._client.log_text(run_id, measurement.model_dump_json(indent=2), LATENCY)
 
-    def latency(self, run_id: str | None) -> LatencyMeasurement:
+    def read_latency(self, run_id: str | None) -> LatencyMeasurement:
         """Read the latency of an experiment's cells; without cells if it was never measured."""
         content = self._artifact(run_id, LATENCY) if run_id else None
         return LatencyMeasurement.model_validate_json(content) if content else LatencyMeasurement()
@@ -205,7 +208,7 @@ class Tracker:
         except OSError:
             return None
 
-    def run_of(self, trial_id: str) -> str | None:
+    def find_run_id(self, trial_id: str) -> str | None:
         """Return the id of a trial's run, or None without one."""
         run = self._find(trial_id)
         return str(run.info.run_id) if run else None

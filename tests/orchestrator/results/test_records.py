@@ -36,7 +36,7 @@ class Store(Tracker):
     def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
         return self.files.get(name)
 
-    def latency(self, run_id: str | None) -> LatencyMeasurement:
+    def read_latency(self, run_id: str | None) -> LatencyMeasurement:
         return self._latency
 
 

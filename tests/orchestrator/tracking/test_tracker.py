@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import Settings
-from orchestrator.tracking.tracker import OutOfReachError, Tracker
+from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
 from tests.conftest import tiny
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.training.inputs import Progress, TrialResult
@@ -180,14 +180,14 @@ def test_latency_is_kept_on_the_parent_run(tracker: Tracker) -> None:
 
     tracker.log_latency(parent, latency)
 
-    assert tracker.latency(parent) == latency
+    assert tracker.read_latency(parent) == latency
 
 
 def test_latency_that_was_never_measured_is_empty(tracker: Tracker) -> None:
     parent = tracker.open_experiment_run(experiment())
 
-    assert tracker.latency(None) == LatencyMeasurement()
-    assert tracker.latency(parent) == LatencyMeasurement()
+    assert tracker.read_latency(None) == LatencyMeasurement()
+    assert tracker.read_latency(parent) == LatencyMeasurement()
 
 
 def test_parent_run_carries_the_spec_and_is_opened_again(
@@ -249,7 +249,7 @@ def test_experiment_deleted_in_the_ui_is_restored(
 def test_unreachable_store_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"not a database, but long enough to look like one" * 9)
 
-    with pytest.raises(OutOfReachError) as error:
+    with pytest.raises(TrackingUnreachableError) as error:
         Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
 
     assert "is out of reach" in str(error.value)

@@ -162,7 +162,7 @@ def _add_latency(
     run_id: str, trials: Sequence[FinishedTrial], tracker: Tracker, say: Callable[[str], None]
 ) -> None:
     """Add the latency of cells that have none yet, if it was measured on the same device."""
-    recorded = tracker.latency(run_id)
+    recorded = tracker.read_latency(run_id)
     cells, conditions = dict(recorded.cells), recorded.conditions
     ordered = sorted(trials, key=lambda finished: finished.position)
     first_ids = {finished.trial.cell: finished.trial.trial_id for finished in reversed(ordered)}
