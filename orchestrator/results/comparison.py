@@ -1,4 +1,4 @@
-"""Cells of one experiment, or of two, compared in pairs as a report would."""
+"""The comparison of cells, from one experiment or two, in pairs as in a report."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from vss.suggestions import did_you_mean
 
 
 def compare(first: str, second: str, stores: Stores) -> list[ExperimentRecord]:
-    """Return pairs of cells as experiments of two cells each, the first one the baseline.
+    """Return pairs of cells as experiments of two cells each; the first cell is the baseline.
 
     Args:
         first: `EXPERIMENT:CELL`, or `EXPERIMENT` for all of its cells.
-        second: the same; between two experiments, cells of the same name are compared.
-        stores: the stores that hold the experiments.
+        second: likewise; of two experiments, cells with the same name are compared.
+        stores: the stores of the experiments.
 
     Raises:
-        UserError: if there is no such experiment or cell, or nothing to compare.
+        UserError: if an experiment or cell does not exist, or there is nothing to compare.
     """
     record, cells = _read_cells(first, stores)
     other, other_cells = _read_cells(second, stores)
@@ -29,15 +29,15 @@ def compare(first: str, second: str, stores: Stores) -> list[ExperimentRecord]:
     if not pairs:
         raise UserError(
             f"'{first}' and '{second}' share no cell name ({', '.join(cells)}; "
-            f"{', '.join(other_cells)}): name two cells as EXPERIMENT:CELL"
+            f"{', '.join(other_cells)}): write two cells as EXPERIMENT:CELL"
         )
     if record.name == other.name and all(cell == other_cell for cell, other_cell in pairs):
-        raise UserError(f"'{first}' and '{second}' are the same: name two different cells")
+        raise UserError(f"'{first}' and '{second}' are the same: choose two different cells")
     return [_pair(record, cell, other, other_cell) for cell, other_cell in pairs]
 
 
 def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]:
-    """Read one side of a comparison: its experiment, and the cells that it names."""
+    """Read one side of a comparison: return its experiment and the cells to compare."""
     name, colon, cell = side.partition(":")
     ledger = stores.ledger
     record = read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)

@@ -1,4 +1,4 @@
-"""Results as tables on a terminal: of an experiment, and of a comparison."""
+"""The results of an experiment or a comparison as a table on a terminal."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,7 +25,7 @@ def _verdict(row: CellRow) -> str:
     return row.comparison.verdict if row.comparison else MISSING
 
 
-# Heading -> text of a row.
+# Heading -> function that returns the text of a row.
 _COMPARISON: dict[str, Callable[[CellRow], str]] = {
     "mean ± s.d.\n(seeds), %": lambda row: spread(row.score.mean, row.score.std, row.score.n),
     "points": lambda row: "" if row.is_baseline else signed(100 * row.difference),
@@ -37,14 +37,16 @@ _COMPARISON: dict[str, Callable[[CellRow], str]] = {
 def result_table(record: ExperimentRecord) -> Table:
     """Return the main table of a report, reduced to a few columns."""
     columns = terminal_columns()
-    table = _table(f"{record.name}: mIoU on {_scored_splits(record)}", list(columns))
+    splits = ", ".join(sorted({run.scored_split or "?" for run in record.finished}))
+    title = f"{record.name}: mIoU {f'on {splits}' if splits else '(no results yet)'}"
+    table = _table(title, list(columns))
     for row in build_overview(Study(record)):
         table.add_row(*(text(row) for text in columns.values()))
     return table
 
 
 def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
-    """Return a table with a row for each cell; differences are from the row above.
+    """Return a table with one row per cell; differences are relative to the row above.
 
     Raises:
         UserError: if no trial has the metric.
@@ -70,13 +72,9 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
-    """Return an empty table; the first column folds, the others keep their numbers whole."""
+    """Return an empty table; only the first column may wrap, so numbers stay whole."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(headings[0], overflow="fold", min_width=12)
     for heading in headings[1:]:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
-
-
-def _scored_splits(record: ExperimentRecord) -> str:
-    return ", ".join(sorted({run.scored_split or "?" for run in record.finished})) or "no split"

@@ -1,4 +1,4 @@
-"""Cells of one experiment or of two, compared."""
+"""The comparison of cells from one experiment or two."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.conftest import TINY_SPEC, SpecWriter
 
 @pytest.fixture
 def two_experiments(run: Any, write_spec: SpecWriter) -> None:
-    """The tiny experiment, and another that shares its cell `image`."""
+    """Run the tiny experiment, and a second one that shares its cell `image`."""
     run("submit", write_spec(TINY_SPEC), "--in-process", "--no-pictures")
     other = TINY_SPEC.replace("name: tiny", "name: other").replace(
         "memory_length: 1", "memory_length: 2"

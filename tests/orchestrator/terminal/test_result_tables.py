@@ -1,4 +1,4 @@
-"""Results as tables on a terminal."""
+"""The results of experiments and comparisons as tables on a terminal."""
 
 import io
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from reports.records import ExperimentRecord, RunRecord
 
 
 def test_table_keeps_its_numbers_at_80_columns() -> None:
-    name = "a cell with quite a long name, longer than its column"
+    name = "a cell with a long name that does not fit into its column"
     run = RunRecord(
         name, 0, "t", "FINISHED", {}, metrics={"miou": 0.5}, train_seconds=2.5, scored_split="test"
     )
@@ -25,8 +25,17 @@ def test_table_keeps_its_numbers_at_80_columns() -> None:
     assert "\u2026" not in text  # nothing is cut
 
 
-def pair(scores: Sequence[float], **changes: object) -> str:
-    """Print the comparison of a cell of 40, 42 and 44 points with one of these scores."""
+def test_title_of_an_experiment_without_results_says_so() -> None:
+    pending = RunRecord("a", 0, "t", "PENDING", {})
+    console = Console(width=80, record=True, file=io.StringIO())
+
+    console.print(result_table(ExperimentRecord("study", "why", "a", ["a"], [pending])))
+
+    assert "study: mIoU (no results yet)" in console.export_text()
+
+
+def comparison_text(scores: Sequence[float], **changes: object) -> str:
+    """Return the comparison of a cell of 40, 42 and 44 points with a cell of these scores."""
     runs = [
         RunRecord(cell, seed, f"{cell}{seed}", "FINISHED", {}, metrics={"miou": miou})
         for cell, by_seed in (("a", (0.40, 0.42, 0.44)), ("b", scores))
@@ -38,13 +47,13 @@ def pair(scores: Sequence[float], **changes: object) -> str:
     return " ".join(console.export_text().split())
 
 
-def test_comparison_counts_the_seeds_that_a_difference_needs() -> None:
-    assert "not separable about " in pair((0.41, 0.45, 0.44))
-    assert "more seeds" not in pair((0.60, 0.62, 0.641))
+def test_comparison_shows_how_many_more_seeds_a_difference_needs() -> None:
+    assert "not separable about " in comparison_text((0.41, 0.45, 0.44))
+    assert "more seeds" not in comparison_text((0.60, 0.62, 0.641))
 
 
-def test_comparison_says_why_it_is_interim() -> None:
-    text = pair((0.60, 0.62, 0.641), interim="1 of 6 planned trials have not finished")
+def test_comparison_states_why_it_is_interim() -> None:
+    text = comparison_text((0.60, 0.62, 0.641), interim="1 of 6 planned trials have not finished")
 
     assert " interim " in text
     assert "Interim: 1 of 6 planned trials have not finished." in text

@@ -41,13 +41,13 @@ def test_failed_trial_shows_its_message() -> None:
     assert "bad image" in text(trial_table([trial(state=State.FAILED, message="bad image")]))
 
 
-def test_brackets_in_a_message_are_not_markup() -> None:
+def test_brackets_in_a_message_are_printed_literally() -> None:
     assert "a [red] thing" in text(
         trial_table([trial(state=State.FAILED, message="a [red] thing")])
     )
 
 
-def test_time_left_follows_from_the_pace_of_this_attempt() -> None:
+def test_time_left_follows_from_the_pace_of_the_current_attempt() -> None:
     now = datetime.now(UTC)
     running = trial(
         state=State.RUNNING, first_step=50, step=60, heartbeat_at=now,
@@ -63,7 +63,7 @@ def test_time_left_is_unknown_before_the_first_step() -> None:
     assert seconds_left(trial(state=State.RUNNING, started_at=now, heartbeat_at=now)) is None
 
 
-def test_running_trials_come_first_when_not_all_fit() -> None:
+def test_running_trials_are_shown_first_if_not_all_fit() -> None:
     many = [trial(n) for n in range(50)]
     many[40] = trial(40, state=State.RUNNING)
 
@@ -74,7 +74,7 @@ def test_running_trials_come_first_when_not_all_fit() -> None:
     assert "50 trials: 49 pending, 1 running" in table
 
 
-def test_experiments_are_counted() -> None:
+def test_experiments_show_their_numbers_of_trials() -> None:
     status = ExperimentStatus("s", "", "", "a", None, datetime.now(UTC), {State.FAILED: 3})
 
     assert "3" in text(experiment_table([status]))
