@@ -24,7 +24,7 @@ SOUND, BROKEN = 0, 1
 @app.command()
 def check(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name of the dataset in `vss-orch names`.")
+        str, typer.Argument(metavar="NAME", help="Name of the dataset, as in `vss-orch names`.")
     ],
     path: Annotated[
         Path | None,
@@ -48,7 +48,7 @@ def check(
     """
     from dataclasses import asdict
 
-    from orchestrator.terminal.data_tables import data_tables
+    from orchestrator.terminal.data_tables import build_data_tables
     from orchestrator.terminal.progress_bar import frame_bar
     from vss.data.check.inspection import inspect_dataset
     from vss.data.check.named_dataset import open_dataset
@@ -60,7 +60,7 @@ def check(
     if as_json:
         print_json(asdict(report))
     else:
-        console().print(data_tables(report))
+        console().print(build_data_tables(report))
     if picture is not None:
         _save_picture(dataset, picture)
     raise typer.Exit(BROKEN if report.broken else SOUND)
@@ -116,7 +116,7 @@ def _extract(task: "ExtractionTask") -> bool:
 
 
 def _check_picture(path: Path | None) -> None:
-    """Refuse a picture that cannot be written before spending minutes on reading."""
+    """Check the path of the picture before spending minutes on reading."""
     if path is None:
         return
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):

@@ -148,7 +148,7 @@ def status(
 
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_ledger
-    from orchestrator.terminal.trial_tables import experiment_table, trial_table
+    from orchestrator.terminal.trial_tables import build_experiment_table, build_trial_table
 
     ledger = open_ledger(load_settings())
     if name is None:
@@ -157,14 +157,14 @@ def status(
             entries = [{"experiment": e.name, "trials": e.counts} for e in experiments]
             print_json({"experiments": entries})
         else:
-            console().print(experiment_table(experiments))
+            console().print(build_experiment_table(experiments))
         return
     ledger.experiment(name)
     trials = ledger.trials(name)
     if as_json:
         print_json({"experiment": name, "trials": [asdict(trial) for trial in trials]})
     else:
-        console().print(trial_table(trials))
+        console().print(build_trial_table(trials))
 
 
 @app.command("import")
@@ -266,13 +266,13 @@ def _print_plan(
     trials, cells = len(experiment.trials), len(experiment.cells)
     typer.echo(f"{count_of(trials, 'trial')} in {count_of(cells, 'cell')}")
     if costs is not None:
-        from orchestrator.terminal.cost_table import cost_table
+        from orchestrator.terminal.cost_table import build_cost_table
 
-        console().print(cost_table(experiment, costs))
+        console().print(build_cost_table(experiment, costs))
     if power is not None:
-        from orchestrator.terminal.power_table import power_table
+        from orchestrator.terminal.power_table import build_power_table
 
-        console().print(power_table(power))
+        console().print(build_power_table(power))
 
 
 def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:

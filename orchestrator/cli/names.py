@@ -51,9 +51,9 @@ def names(as_json: AsJson = False) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON schema of specs, for completion and validation in editors."""
-    from orchestrator.spec.schema import json_schema
+    from orchestrator.spec.schema import build_json_schema
 
-    print_json(json_schema())
+    print_json(build_json_schema())
 
 
 def _default(field: "FieldInfo") -> str:

@@ -63,7 +63,7 @@ def report(
 @app.command()
 def compare(
     first: Annotated[
-        str, typer.Argument(metavar="A", help="EXPERIMENT:CELL, or EXPERIMENT for all.")
+        str, typer.Argument(metavar="A", help="EXPERIMENT:CELL, or EXPERIMENT for all cells.")
     ],
     second: Annotated[
         str, typer.Argument(metavar="B", help="What to compare with A, in the same form.")
@@ -74,10 +74,10 @@ def compare(
     from orchestrator.results import comparison
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_stores
-    from orchestrator.terminal.result_tables import comparison_table
+    from orchestrator.terminal.result_tables import build_comparison_table
 
     pairs = comparison.compare(first, second, open_stores(load_settings()))
-    console().print(comparison_table(pairs, metric))
+    console().print(build_comparison_table(pairs, metric))
 
 
 def _check_sort(sort: str | None) -> None:

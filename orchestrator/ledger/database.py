@@ -1,4 +1,4 @@
-"""The database of the ledger: connect to it, and bring its tables up to date."""
+"""The ledger's database: connect to it, and keep its tables up to date."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from orchestrator.ledger.entries import Claim, State
-from orchestrator.ledger.rows import trials_by_id, update_unfinished
+from orchestrator.ledger.rows import read_trials, update_unfinished
 from orchestrator.ledger.tables import attempts, drivers, now, trials
 
 # A driver that has been silent for this long counts as dead.
@@ -44,8 +44,8 @@ class Driver:
         """Claim the trials that have not finished and that no other live driver has claimed."""
         claims = []
         with self._engine.begin() as db:
-            other_drivers = live_drivers(db) - {self.driver_id}
-            rows = trials_by_id(db, trial_ids)
+            other_drivers = find_live_drivers(db) - {self.driver_id}
+            rows = read_trials(db, trial_ids)
             for row in (rows[trial_id] for trial_id in trial_ids):
                 if row.state == State.FINISHED or row.driver in other_drivers:
                     continue
@@ -103,7 +103,7 @@ class Driver:
         db.execute(update_unfinished(claim.trial_id).where(still_claimed).values(values))
 
 
-def live_drivers(db: Connection) -> set[str]:
+def find_live_drivers(db: Connection) -> set[str]:
     """Return the ids of the drivers whose process is alive."""
     return {row.driver for row in db.execute(sa.select(drivers)) if _is_alive(row)}
 

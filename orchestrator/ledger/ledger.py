@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.ledger.database import open_database
-from orchestrator.ledger.driver import Driver, live_drivers
+from orchestrator.ledger.driver import Driver, find_live_drivers
 from orchestrator.ledger.entries import (
     Changes,
     ExperimentEntry,
@@ -25,7 +25,7 @@ from orchestrator.ledger.entries import (
 )
 from orchestrator.ledger.rows import (
     cancel_orphans,
-    cells_of_runs,
+    read_cells_of_runs,
     record_changed_plan,
     write_experiment,
     write_finished,
@@ -60,13 +60,13 @@ class Ledger:
             UserError: if a trial was started on different data.
         """
         with self._engine.begin() as db:
-            earlier_cells = cells_of_runs(db, entry.name)
+            earlier_cells = read_cells_of_runs(db, entry.name)
             record_changed_plan(db, entry, trials_of_entry)
             write_experiment(db, entry)
             write_trials(db, trials_of_entry)
             write_members(db, entry.name, trials_of_entry)
             cancel_orphans(db)
-            cells = cells_of_runs(db, entry.name)
+            cells = read_cells_of_runs(db, entry.name)
         return Changes(
             joined={run: cell for run, cell in cells.items() if earlier_cells.get(run) != cell},
             left=[run for run in earlier_cells if run not in cells],
@@ -155,7 +155,7 @@ class Ledger:
             .order_by(members.c.position)
         )
         with self._engine.connect() as db:
-            driver_ids = live_drivers(db)
+            driver_ids = find_live_drivers(db)
             return [_status(row, driver_ids) for row in db.execute(query)]
 
     def membership(self, trial_id: str) -> dict[str, str]:

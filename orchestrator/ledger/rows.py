@@ -12,7 +12,7 @@ from orchestrator.ledger.tables import attempts, experiments, members, now, tria
 from vss.errors import UserError
 
 
-def trials_by_id(db: Connection, trial_ids: Sequence[str]) -> dict[str, Any]:
+def read_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, Any]:
     """Return the rows of trials by trial_id, in several queries: databases limit list lengths."""
     rows: dict[str, Any] = {}
     for first in range(0, len(trial_ids), 500):
@@ -78,7 +78,7 @@ def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:
     Raises:
         UserError: if a trial was started on different data.
     """
-    rows = trials_by_id(db, [member.trial.trial_id for member in trials_of_entry])
+    rows = read_trials(db, [member.trial.trial_id for member in trials_of_entry])
     for member in trials_of_entry:
         row = rows.get(member.trial.trial_id)
         if row is None:
@@ -140,7 +140,7 @@ def cancel_orphans(db: Connection) -> None:
     db.execute(sa.update(trials).where(is_waiting, is_orphan).values(state=State.CANCELLED))
 
 
-def cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
+def read_cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
     """Return run id -> cell, for the trials of an experiment that have a run."""
     query = (
         sa.select(trials.c.run_id, members.c.cell)
@@ -153,7 +153,7 @@ def cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
 def write_finished(db: Connection, experiment: str, imported: ImportedTrial) -> None:
     """Insert a trial that has already finished, or mark its row as finished."""
     trial_id = imported.member.trial.trial_id
-    if trial_id not in trials_by_id(db, [trial_id]):
+    if trial_id not in read_trials(db, [trial_id]):
         _insert_trial(db, imported.member)
     values = {
         "state": State.FINISHED,

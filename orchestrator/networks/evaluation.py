@@ -51,7 +51,7 @@ def build_evaluation(
     new_trials: list[PlannedTrial] = []
     files: dict[str, Path] = {}
     for network in networks:
-        config = scoring_config(network, dataset, split)
+        config = build_scoring_config(network, dataset, split)
         # Refuse weights that do not fit before anything is recorded.
         load_trained_network(network.trained)
         if config.trial_id not in {trial.trial_id for trial in [*trials, *new_trials]}:
@@ -79,8 +79,8 @@ def build_evaluation(
     )
 
 
-def scoring_config(network: NamedNetwork, dataset: str | None, split: str) -> TrialConfig:
-    """Return the trial that scores a network.
+def build_scoring_config(network: NamedNetwork, dataset: str | None, split: str) -> TrialConfig:
+    """Build the settings of the trial that scores a network.
 
     Raises:
         UserError: if the classes of the dataset and the network differ.
@@ -119,7 +119,7 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
     unfinished = [t for t in trials if t.state != State.FINISHED and t.settings["steps"] > 0]
     if unfinished:
         raise UserError(
-            f"experiment '{name}' has not finished ({len(unfinished)} of {len(trials)} trials are "
+            f"experiment '{name}' has not finished ({len(unfinished)} of {len(trials)} trials "
             "left): submit its spec first, or choose a different --name"
         )
     finished = [t for t in trials if t.state == State.FINISHED]
@@ -143,7 +143,7 @@ def _cell_name(
 
 
 def _is_another_seed(one: TrialConfig, other: TrialConfig) -> bool:
-    """Return whether two trials differ only in seed and, therefore, weights."""
+    """Return whether two trials belong to one cell: only their seeds and weights differ."""
     same_seed = {"seed": 0, "weights": "none"}
     is_same_cell = one.model_copy(update=same_seed) == other.model_copy(update=same_seed)
     return is_same_cell and one.seed != other.seed

@@ -77,7 +77,7 @@ def find_networks(
     """
     files = {target for target in targets if Path(target).expanduser().is_file()}
     if like is not None and not files:
-        raise UserError(f"--like is for checkpoint files, but {', '.join(targets)} are not files")
+        raise UserError(f"--like is for checkpoint files, but none of {', '.join(targets)} is one")
     return [find_network(target, like if target in files else None, settings) for target in targets]
 
 

@@ -75,7 +75,7 @@ def estimate_power(
     variation = typical_variation(Study(earlier))
     if variation is None:
         raise UserError(
-            f"'{earlier.name}' shows no variance over seeds: name with --like a study in which two "
+            f"'{earlier.name}' shows no variance over seeds: use --like with a study in which two "
             "cells share at least two seeds"
         )
     return PowerEstimate(

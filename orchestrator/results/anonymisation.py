@@ -1,4 +1,4 @@
-"""The anonymisation of reports: they lose this machine's folders and name before publication."""
+"""The anonymisation of reports: remove this machine's folders and name before publication."""
 
 import re
 import socket
@@ -11,7 +11,7 @@ from reports.records import ExperimentRecord
 
 # An absolute path with at least two parts that is not inside a URL or a relative path.
 _PATH = re.compile(r"(?<![\w:/$~.…])(?:/[^\s/'\"`:,;()<>]+){2,}")
-_KEPT_PARTS = 2  # of a path, unless fewer parts than these would be dropped
+_KEPT_PARTS = 2  # last parts of a path to keep, if at least as many others are dropped
 
 
 def anonymise(record: ExperimentRecord, settings: Settings) -> ExperimentRecord:

@@ -29,10 +29,12 @@ def find_earlier_study(
     Raises:
         UserError: if there is no such study.
     """
-    return _committed(experiment, folder) if like is None else _read(like, folder, settings)
+    if like is None:
+        return _read_committed(experiment, folder)
+    return _read_named(like, folder, settings)
 
 
-def _read(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
+def _read_named(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
     """Read a study from the folder of its report, the ledger, or committed results."""
     if Path(like).is_dir():
         return _load(Path(like))
@@ -41,17 +43,17 @@ def _read(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
         if like in [status.name for status in ledger.experiments()]:
             trials = ledger.trials(like)
             return read_record(ledger.experiment(like), trials, open_tracker(settings))
-    committed = {path.name: path for path in _committed_folders(folder)}
-    if like in committed:
-        return _load(committed[like])
-    names = ", ".join(committed) or "none"
+    committed_folders = {path.name: path for path in _committed_folders(folder)}
+    if like in committed_folders:
+        return _load(committed_folders[like])
+    names = ", ".join(committed_folders) or "none"
     raise UserError(
         f"--like {like} is neither an experiment in the ledger nor the folder of a report "
         f"(committed results: {names})"
     )
 
 
-def _committed(experiment: Experiment, folder: Path) -> ExperimentRecord:
+def _read_committed(experiment: Experiment, folder: Path) -> ExperimentRecord:
     """Read the committed results with the most trials on the dataset of an experiment."""
     datasets = {config.dataset for config in experiment.cells.values()}
     records = [_load(path) for path in _committed_folders(folder)]

@@ -1,4 +1,4 @@
-"""Interim verdicts: they are not final while trials are missing or if the plan has changed."""
+"""Interim verdicts: those of an experiment that lacks trials or whose plan has changed."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from orchestrator.spec.looks import find_look
 _OPEN = (State.PENDING, State.RUNNING, State.CANCELLED)
 
 
-def reason_for_interim(
+def explain_interim(
     experiment: ExperimentStatus, trials: Sequence[TrialStatus], look: int
 ) -> str | None:
     """Return the reason why the verdicts are not final, or None if they are.
@@ -30,7 +30,7 @@ def reason_for_interim(
     return f"{outstanding + absent} of {planned} planned trials have not finished"
 
 
-def current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
+def find_current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
     """Return the number of the look that the trials belong to, counted from 1."""
     return find_look(experiment.looks, (trial.seed for trial in trials))
 

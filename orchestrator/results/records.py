@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.results.interim import current_look, reason_for_interim
+from orchestrator.results.interim import explain_interim, find_current_look
 from orchestrator.tracking import artifacts
 from orchestrator.tracking.artifacts import Fields
 from orchestrator.tracking.tracker import RunContent, Tracker
-from orchestrator.tracking.trial_run import NUMBERS, metric_name
+from orchestrator.tracking.trial_run import NUMBERS, make_metric_name
 from reports.records import ExperimentRecord, RunRecord
 from reports.text.page import MAX_PICTURED_CELLS
 from vss import catalog
@@ -39,27 +39,27 @@ def read_record(
     latency = tracker.read_latency(experiment.run_id)
     with ThreadPoolExecutor() as pool:
         runs = pool.map(lambda t: _run_record(t, contents.get(t.run_id or ""), tracker), trials)
-    look = current_look(experiment, trials)
+    look = find_current_look(experiment, trials)
     record = ExperimentRecord(
         name=experiment.name,
         description=experiment.description,
         baseline=experiment.baseline,
         cells=list(dict.fromkeys(trial.cell for trial in trials)),
         runs=list(runs),
-        costs={cell: artifacts.cell_cost(cost) for cell, cost in latency.cells.items()},
+        costs={cell: artifacts.convert_latency(cost) for cell, cost in latency.cells.items()},
         latency_conditions=latency.conditions,
         source=experiment.source,
-        command=submit_command(trials, experiment.source, look),
+        command=build_submit_command(trials, experiment.source, look),
         published=experiment.published,
         margin_points=experiment.margin_points,
         looks=experiment.looks,
         look=look,
-        interim=reason_for_interim(experiment, trials, look),
+        interim=explain_interim(experiment, trials, look),
     )
     return _add_samples(record, contents, tracker) if pictures else record
 
 
-def submit_command(trials: Sequence[TrialStatus], source: str, look: int = 1) -> str:
+def build_submit_command(trials: Sequence[TrialStatus], source: str, look: int = 1) -> str:
     """Return the command that repeats an experiment; "" if it did not come from a spec.
 
     Args:
@@ -143,7 +143,7 @@ def _class_iou(metrics: Mapping[str, float], classes: Sequence[str] | None) -> d
     """Return the IoU by class; MLflow replaces some characters of class names."""
     if classes is None:
         return {name[4:]: value for name, value in metrics.items() if name.startswith("iou/")}
-    iou = {name: metrics.get(f"iou/{metric_name(name)}") for name in classes}
+    iou = {name: metrics.get(f"iou/{make_metric_name(name)}") for name in classes}
     return {name: value for name, value in iou.items() if value is not None}
 
 

@@ -14,7 +14,7 @@ from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.anonymisation import anonymise
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.stores import Stores
-from orchestrator.terminal.result_tables import result_table
+from orchestrator.terminal.result_tables import build_result_table
 from orchestrator.terminal.trial_tables import count_by_state
 from reports import report
 from reports.formats.arrays import ReportError
@@ -52,10 +52,10 @@ def build(
         UserError: if there is no such experiment, or the folder cannot be created.
     """
     from orchestrator.results.records import read_record
-    from orchestrator.tracking.store import without_garbage_collection
+    from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
-    with without_garbage_collection():
+    with pause_garbage_collection():
         record = anonymise(read_record(experiment, trials, stores.tracker, pictures), settings)
         path = report.build_report(record, make_folder(out), pictures, sort)
     if experiment.run_id is not None:
@@ -68,7 +68,7 @@ def print_report(
 ) -> None:
     """Build the report of an experiment; print its table, its path and the command for the UI."""
     record, path = build(name, stores, settings, settings.report_folder(name), pictures)
-    console.print(result_table(record))
+    console.print(build_result_table(record))
     console.print(f"report:    {path}", soft_wrap=True, highlight=False)
     console.print(f"MLflow UI: {command('vss-orch')} ui {name}", soft_wrap=True, highlight=False)
 

@@ -22,8 +22,8 @@ def complete(
 
     Args:
         settings: the settings as the spec states them.
-        resources: the resources of a trial; with GPUs, precision `auto` means bf16.
-        files: the files that the settings name, as `named_files` returns them.
+        resources: the resources of a trial, which decide what precision `auto` means.
+        files: the files that the settings name, as `find_files` returns them.
 
     Raises:
         UserError: if the settings include a seed, or a file cannot be read.
@@ -49,7 +49,7 @@ def complete(
         ) from None
 
 
-def named_files(settings: CellSettings, folder: Path) -> dict[str, Path]:
+def find_files(settings: CellSettings, folder: Path) -> dict[str, Path]:
     """Return the files that settings name, by setting; paths in a spec are relative to `folder`."""
     files = {}
     if settings.get("dataset") == "folder" and "dataset_file" in settings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from orchestrator.spec.completion import complete, named_files
+from orchestrator.spec.completion import complete, find_files
 from orchestrator.spec.design import Point, expand, read_published_results
 from orchestrator.spec.schema import CellSettings, ExperimentSpec, Resources
 from orchestrator.spec.teachers import Teacher, assign_teachers
@@ -135,7 +135,7 @@ def _complete_points(spec: ExperimentSpec, folder: Path) -> tuple[list[Point], d
     points: list[Point] = []
     files_by_digest: dict[str, Path] = {}
     for point in expand(spec):
-        files = named_files(point.settings, folder)
+        files = find_files(point.settings, folder)
         try:
             settings = complete(point.settings, spec.resources, files)
         except UserError as error:

@@ -89,7 +89,7 @@ class ExperimentSpec(BaseModel):
         return spec
 
 
-def json_schema() -> dict[str, Any]:
+def build_json_schema() -> dict[str, Any]:
     """Return the JSON schema of a spec."""
     settings = _cell_settings_schemas()
     reference = {"$ref": "#/$defs/settings"}

@@ -11,7 +11,7 @@ from orchestrator.networks.cost_estimate import CostEstimate
 from orchestrator.spec.experiment import Experiment
 
 
-def cost_table(experiment: Experiment, costs: Mapping[str, CostEstimate]) -> Table:
+def build_cost_table(experiment: Experiment, costs: Mapping[str, CostEstimate]) -> Table:
     """Return a table of the cost of each cell; the caption adds up the time of all trials."""
     table = Table(title="cost", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("cell", overflow="fold", min_width=12)

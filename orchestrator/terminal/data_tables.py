@@ -14,7 +14,7 @@ _MAX_LINES = 20  # lines for broken files, and lines for sequences
 _MAX_GAPS = 4  # irregular spacings shown per sequence
 
 
-def data_tables(report: DatasetReport) -> RenderableType:
+def build_data_tables(report: DatasetReport) -> RenderableType:
     """Return tables of splits, classes and sequences, then remarks and broken files."""
     return Group(
         _splits(report),

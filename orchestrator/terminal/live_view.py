@@ -11,7 +11,7 @@ from rich.text import Text
 
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.terminal.trial_tables import trial_table
+from orchestrator.terminal.trial_tables import build_trial_table
 
 _REFRESH_SECONDS = 0.5
 
@@ -79,7 +79,7 @@ class LiveView:
         if self._console.is_terminal:
             room = max(5, self._console.size.height - 6 - len(self._notes))
             self._live.update(
-                Group(trial_table(trials, room), *map(Text, self._notes)), refresh=True
+                Group(build_trial_table(trials, room), *map(Text, self._notes)), refresh=True
             )
         else:
             self._print_changes(trials)

@@ -6,10 +6,10 @@ from rich.table import Table
 from orchestrator.networks.power_estimate import PowerEstimate
 
 
-def power_table(power: PowerEstimate) -> Table:
+def build_power_table(power: PowerEstimate) -> Table:
     """Return a table with one row per number of seeds; those of the spec are marked."""
     table = Table(title="power", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("seeds", "separates, points", "trials", "hours"):
+    for name in ("seeds", "separates (points)", "trials", "hours"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in power.rows:
         table.add_row(

@@ -34,7 +34,7 @@ _COMPARISON: dict[str, Callable[[CellRow], str]] = {
 }
 
 
-def result_table(record: ExperimentRecord) -> Table:
+def build_result_table(record: ExperimentRecord) -> Table:
     """Return the main table of a report, reduced to a few columns."""
     columns = terminal_columns()
     splits = ", ".join(sorted({run.scored_split or "?" for run in record.finished}))
@@ -45,7 +45,7 @@ def result_table(record: ExperimentRecord) -> Table:
     return table
 
 
-def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
+def build_comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
     """Return a table with one row per cell; differences are relative to the row above.
 
     Raises:

@@ -23,7 +23,7 @@ _STYLES = {
 _URGENCY = [State.RUNNING, State.FAILED, State.CANCELLED, State.FINISHED, State.PENDING]
 
 
-def trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> RenderableType:
+def build_trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> RenderableType:
     """Return a table of trials: state, step, loss, mIoU on val, time left.
 
     Args:
@@ -46,7 +46,7 @@ def trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> Rende
     return Group(table, *messages)
 
 
-def experiment_table(experiments: Sequence[ExperimentStatus]) -> RenderableType:
+def build_experiment_table(experiments: Sequence[ExperimentStatus]) -> RenderableType:
     """Return a table of experiments with their number of trials in each state."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("experiment")

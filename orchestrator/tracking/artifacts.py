@@ -60,17 +60,17 @@ def decode_samples(content: bytes | None) -> tuple[dict[str, Sample], list[tuple
         return {name: Sample(*pixels) for name, *pixels in samples}, colours
 
 
-def cell_cost(latency: CellLatency) -> CellCost:
+def convert_latency(latency: CellLatency) -> CellCost:
     """Convert the measured latency of a cell to the record that reports use."""
     return CellCost(
-        clip=_latency(latency.clip),
-        streaming=_latency(latency.streaming),
+        clip=_convert_form(latency.clip),
+        streaming=_convert_form(latency.streaming),
         gflops=latency.gflops,
         memory_mib=latency.peak_memory_mib,
     )
 
 
-def _latency(form: FormLatency | None) -> Latency | None:
+def _convert_form(form: FormLatency | None) -> Latency | None:
     if form is None:
         return None
     return Latency(**form.model_dump())

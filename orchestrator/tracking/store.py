@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 
 
-def check_answers(uri: str) -> None:
+def check_connection(uri: str) -> None:
     """Check that the store's port accepts connections; MLflow itself would retry for minutes.
 
     Raises:
@@ -25,12 +25,12 @@ def check_answers(uri: str) -> None:
         socket.create_connection((address.hostname, port), timeout=10).close()
 
 
-def without_password(uri: str) -> str:
+def hide_password(uri: str) -> str:
     """Return an address with its password replaced by asterisks."""
     return re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", uri)
 
 
-def root_cause(error: BaseException) -> str:
+def find_root_cause(error: BaseException) -> str:
     """Return the message of the innermost error, without its number and further sentences."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
@@ -38,7 +38,7 @@ def root_cause(error: BaseException) -> str:
     return message.splitlines()[0].partition(". ")[0]
 
 
-def local_folder(artifact_uri: str) -> Path | None:
+def find_local_folder(artifact_uri: str) -> Path | None:
     """Return the folder of a run's artifacts, or None if it is not on this machine."""
     if not artifact_uri.startswith("file:"):
         return None
@@ -54,7 +54,7 @@ def use_write_ahead_log(uri: str) -> None:
 
 
 @contextmanager
-def without_garbage_collection() -> Iterator[None]:
+def pause_garbage_collection() -> Iterator[None]:
     """Pause garbage collection, which would visit all rows of a store again and again.
 
     This cuts the time to read a thousand runs to a third.

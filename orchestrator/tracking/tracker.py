@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.tracking import store
-from orchestrator.tracking.trial_run import TrialRun, run_tags
+from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
 
@@ -74,13 +74,13 @@ class Tracker:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.uri = uri
         try:
-            store.check_answers(uri)
+            store.check_connection(uri)
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # the drivers of stores raise many kinds of errors
             raise TrackingUnreachableError(
-                f"cannot reach MLflow at {store.without_password(uri)}: "
-                f"{store.root_cause(error)}; check MLFLOW_TRACKING_URI or VSS_HOME"
+                f"cannot reach MLflow at {store.hide_password(uri)}: "
+                f"{store.find_root_cause(error)}; check MLFLOW_TRACKING_URI or VSS_HOME"
             ) from None
 
     def _open_experiment(self, artifacts: Path) -> str:
@@ -110,8 +110,8 @@ class Tracker:
         Args:
             name: name of a new run.
             trial_id: id of the trial.
-            run_id: the run recorded in the ledger; if there is none, search for a run with the
-                trial's tag, as a worker may have died before its run reached the ledger.
+            run_id: the run recorded in the ledger; if None, a run with the trial's tag is looked
+                up, as a worker may have died before its run reached the ledger.
             tags: tags to set on the run.
         """
         run = self._existing(run_id) or self._find(trial_id)
@@ -121,7 +121,7 @@ class Tracker:
             )
         else:
             self._client.update_run(run.info.run_id, status="RUNNING")
-        self._client.log_batch(run.info.run_id, tags=run_tags(tags))
+        self._client.log_batch(run.info.run_id, tags=make_run_tags(tags))
         return TrialRun(self._client, run.info.run_id)
 
     def _existing(self, run_id: str | None) -> Run | None:
@@ -157,7 +157,7 @@ class Tracker:
             "mlflow.note.content": experiment.description,
         }
         self._client.update_run(run_id, status="RUNNING")
-        self._client.log_batch(run_id, tags=run_tags(tags))
+        self._client.log_batch(run_id, tags=make_run_tags(tags))
         self._client.log_text(run_id, experiment.source, "spec.yaml")
         return run_id
 
@@ -179,7 +179,7 @@ class Tracker:
 
         In a remote store, files that only the earlier report has are kept.
         """
-        artifacts = store.local_folder(self._client.get_run(run_id).info.artifact_uri)
+        artifacts = store.find_local_folder(self._client.get_run(run_id).info.artifact_uri)
         if artifacts is not None:
             shutil.rmtree(artifacts / "report", ignore_errors=True)
         self._client.log_artifacts(run_id, str(folder), "report")
@@ -187,7 +187,7 @@ class Tracker:
     def read_runs(self, run_ids: Sequence[str]) -> dict[str, RunContent]:
         """Read runs by id, without deleted ones."""
         contents = {}
-        with store.without_garbage_collection():
+        with store.pause_garbage_collection():
             for first in range(0, len(run_ids), 100):
                 quoted_ids = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
                 query = f"attributes.run_id IN ({quoted_ids})"
@@ -199,7 +199,7 @@ class Tracker:
 
     def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
         """Read a file of a run; return None if it was never logged or was deleted."""
-        folder = store.local_folder(content.artifact_uri)
+        folder = store.find_local_folder(content.artifact_uri)
         if folder is None:
             return self._artifact(run_id, name)
         # MLflow would query its database for each of thousands of files.
@@ -223,7 +223,7 @@ class Tracker:
             UserError: if there is no such run, or it has no weights.
         """
         if self._existing(run_id) is None:
-            uri = store.without_password(self.uri)
+            uri = store.hide_password(self.uri)
             raise UserError(f"MLflow at {uri} has no run '{run_id}'")
         run_folder = folder / run_id
         run_folder.mkdir(parents=True, exist_ok=True)

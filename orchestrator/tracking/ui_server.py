@@ -19,7 +19,7 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 15.0
 
 
-def free_port(first: int) -> int:
+def find_free_port(first: int) -> int:
     """Return the first unused port on loopback, starting from `first`."""
     for port in range(first, first + 100):
         with socket.socket() as probe:
@@ -48,7 +48,7 @@ def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object])
         return
     for number in (signal.SIGTERM, signal.SIGHUP):  # they stop the server like Ctrl-C
         signal.signal(number, signal.default_int_handler)
-    with _mlflow_server(tracking_uri, free_port(port)) as address:
+    with _mlflow_server(tracking_uri, find_free_port(port)) as address:
         say(f"MLflow UI: {address}/{page}")
         say("Press Ctrl-C to stop.")
         if sys.stdout.isatty():

@@ -9,7 +9,7 @@ import torch
 
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.networks.evaluation import build_evaluation, scoring_config
+from orchestrator.networks.evaluation import build_evaluation, build_scoring_config
 from orchestrator.networks.lookup import NamedNetwork
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import PlannedTrial
@@ -57,7 +57,7 @@ def test_scoring_keeps_the_network_and_drops_training_settings(network: NamedNet
     student = parse_settings({**TRAINED.settings(), **distillation})
     trained = replace(network.trained, config=student)
 
-    config = scoring_config(NamedNetwork("student", trained), None, "val")
+    config = build_scoring_config(NamedNetwork("student", trained), None, "val")
 
     assert (config.steps, config.scored_split) == (0, "val")
     assert config.weights.startswith("sha256:")
@@ -75,7 +75,7 @@ def test_dataset_with_different_classes_is_refused_with_the_differences(
         r"\(only in .*: Verge; "
         "only in camvid: Pole, SignSymbol, Fence, Bicyclist",
     ):
-        scoring_config(network, "camvid", "test")
+        build_scoring_config(network, "camvid", "test")
 
 
 def test_dataset_with_the_same_classes_is_accepted(
@@ -84,7 +84,7 @@ def test_dataset_with_the_same_classes_is_accepted(
     similar = replace(catalog.DATASETS["synthetic"], options={}, needs_path=True)
     monkeypatch.setitem(catalog.DATASETS, "similar", similar)
 
-    config = scoring_config(network, "similar", "train")
+    config = build_scoring_config(network, "similar", "train")
 
     assert (config.dataset, config.clips) == ("similar", None)
 
@@ -99,7 +99,7 @@ def test_dataset_with_a_different_order_of_classes_is_refused(
     monkeypatch.setitem(catalog.DATASETS, "reordered", reordered)
 
     with pytest.raises(UserError, match="their order differs"):
-        scoring_config(network, "reordered", "test")
+        build_scoring_config(network, "reordered", "test")
 
 
 def test_seeds_of_a_known_cell_keep_their_cell(ledger: Ledger, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_networks_join_a_finished_experiment(
 
 
 def test_scored_network_is_not_scored_again(ledger: Ledger, network: NamedNetwork) -> None:
-    scored = scoring_config(network, None, "val")
+    scored = build_scoring_config(network, None, "val")
     record(ledger, "evaluation", "memory", scored)
 
     experiment = build_evaluation([network, network], None, "val", "evaluation", ledger)
@@ -163,7 +163,7 @@ def test_failed_evaluation_is_replaced(ledger: Ledger, network: NamedNetwork) ->
 def test_unfinished_experiment_is_refused(ledger: Ledger, network: NamedNetwork) -> None:
     record(ledger, "study", "memory", TRAINED, finish=False)
 
-    with pytest.raises(UserError, match=r"'study' has not finished \(1 of 1 trials are left\)"):
+    with pytest.raises(UserError, match=r"'study' has not finished \(1 of 1 trials left\)"):
         build_evaluation([network], None, "val", "study", ledger)
 
 

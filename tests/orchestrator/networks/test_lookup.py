@@ -140,5 +140,5 @@ def test_like_applies_to_the_files_among_several_targets(
     networks = find_networks([TRAINED.trial_id, file], like, settings)
 
     assert [x.trained.config.memory_length for x in networks] == [2, 1]
-    with pytest.raises(UserError, match="--like is for checkpoint files, but .* not files"):
+    with pytest.raises(UserError, match="--like is for checkpoint files, but none of"):
         find_networks([TRAINED.trial_id], like, settings)

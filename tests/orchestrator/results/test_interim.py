@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.results.interim import current_look, reason_for_interim
+from orchestrator.results.interim import explain_interim, find_current_look
 from tests.orchestrator.results.test_records import experiment, trial
 
 LOOKS = (3, 5, 7, 10)
@@ -15,7 +15,7 @@ LOOKS = (3, 5, 7, 10)
 
 def find_reason(trials: Sequence[TrialStatus], **plan: Any) -> str | None:
     status: ExperimentStatus = dataclasses.replace(experiment(), **plan)
-    return reason_for_interim(status, trials, current_look(status, trials))
+    return explain_interim(status, trials, find_current_look(status, trials))
 
 
 def finished_trials(*seeds: int) -> list[TrialStatus]:

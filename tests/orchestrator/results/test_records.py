@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.results.records import read_record, submit_command
+from orchestrator.results.records import build_submit_command, read_record
 from orchestrator.tracking.tracker import RunContent, Tracker
 from tests.conftest import tiny
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
@@ -141,10 +141,10 @@ def trial_on(dataset: str) -> TrialStatus:
 def test_command_names_the_datasets_that_need_a_path() -> None:
     trials = [trial_on("synthetic"), trial_on("camvid"), trial_on("camvid")]
 
-    assert submit_command(trials, "name: a\n") == (
+    assert build_submit_command(trials, "name: a\n") == (
         'vss-orch submit spec.yaml --data camvid="$VSS_DATA/camvid"'
     )
 
 
 def test_experiment_without_a_spec_has_no_command() -> None:
-    assert submit_command([trial_on("camvid")], "# scored by: vss-orch evaluate\n") == ""
+    assert build_submit_command([trial_on("camvid")], "# scored by: vss-orch evaluate\n") == ""

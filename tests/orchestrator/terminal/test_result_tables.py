@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from orchestrator.terminal.result_tables import comparison_table, result_table
+from orchestrator.terminal.result_tables import build_comparison_table, build_result_table
 from reports.records import ExperimentRecord, RunRecord
 
 
@@ -16,7 +16,7 @@ def test_table_keeps_its_numbers_at_80_columns() -> None:
     )
     console = Console(width=80, record=True, file=io.StringIO())
 
-    console.print(result_table(ExperimentRecord("study", "why", name, [name], [run])))
+    console.print(build_result_table(ExperimentRecord("study", "why", name, [name], [run])))
 
     text = console.export_text()
     assert "study: mIoU on test" in text
@@ -29,7 +29,7 @@ def test_title_of_an_experiment_without_results_says_so() -> None:
     pending = RunRecord("a", 0, "t", "PENDING", {})
     console = Console(width=80, record=True, file=io.StringIO())
 
-    console.print(result_table(ExperimentRecord("study", "why", "a", ["a"], [pending])))
+    console.print(build_result_table(ExperimentRecord("study", "why", "a", ["a"], [pending])))
 
     assert "study: mIoU (no results yet)" in console.export_text()
 
@@ -43,7 +43,7 @@ def comparison_text(scores: Sequence[float], **changes: object) -> str:
     ]
     console = Console(width=120, record=True, file=io.StringIO())
     record = ExperimentRecord("study", "why", "a", ["a", "b"], runs, **changes)  # type: ignore[arg-type]
-    console.print(comparison_table([record], "miou"))
+    console.print(build_comparison_table([record], "miou"))
     return " ".join(console.export_text().split())
 
 
