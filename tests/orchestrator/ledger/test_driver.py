@@ -20,12 +20,12 @@ def test_trial_goes_from_claim_to_result(ledger: Ledger) -> None:
     with ledger.driver() as driver:
         (claim,) = driver.claim(ids(0))
         driver.start(claim, 0, "run")
-        running = only_trial(ledger)
+        trial = only_trial(ledger)
         driver.beat({claim: {"step": 3, "loss": 0.5, "miou": 0.25}})
         after_beat = only_trial(ledger)
         driver.end(claim, State.FINISHED, None, None)
 
-    assert (running.state, running.attempts, running.run_id) == (State.RUNNING, 1, "run")
+    assert (trial.state, trial.attempts, trial.run_id) == (State.RUNNING, 1, "run")
     assert (after_beat.step, after_beat.loss, after_beat.miou) == (3, 0.5, 0.25)
     assert only_trial(ledger).state == State.FINISHED
 
@@ -98,9 +98,9 @@ def test_claims_end_with_the_driver(ledger: Ledger) -> None:
 
 def test_trials_of_a_dead_driver_can_be_claimed_at_once(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
-    dead = lost_driver(ledger)
-    (claim,) = dead.claim(ids(0))
-    dead.start(claim, 0, None)
+    dead_driver = make_lost_driver(ledger)
+    (claim,) = dead_driver.claim(ids(0))
+    dead_driver.start(claim, 0, None)
     change_driver(url, pid=2**22 - 3)  # no such process
 
     assert only_trial(ledger).state == State.PENDING  # no live process runs it
@@ -112,7 +112,7 @@ def test_silent_driver_on_another_host_is_dead_only_after_a_timeout(
     ledger: Ledger, url: str
 ) -> None:
     ledger.add(STUDY, members(0))
-    lost_driver(ledger).claim(ids(0))
+    make_lost_driver(ledger).claim(ids(0))
 
     with ledger.driver() as driver:
         change_driver(url, host="elsewhere", except_driver=driver.driver_id)
@@ -122,7 +122,7 @@ def test_silent_driver_on_another_host_is_dead_only_after_a_timeout(
         assert len(driver.claim(ids(0))) == 1
 
 
-def lost_driver(ledger: Ledger) -> Driver:
+def make_lost_driver(ledger: Ledger) -> Driver:
     """Return a driver that never releases its claims."""
     return Driver(ledger._engine)
 
@@ -135,15 +135,15 @@ def change_driver(url: str, except_driver: str = "", **values: Any) -> None:
 
 def test_lost_driver_cannot_overwrite_its_successor(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
-    lost = lost_driver(ledger)
-    (old,) = lost.claim(ids(0))
+    old_driver = make_lost_driver(ledger)
+    (old_claim,) = old_driver.claim(ids(0))
     change_driver(url, pid=2**22 - 3)
     with ledger.driver() as driver:
-        (new,) = driver.claim(ids(0))
-        driver.start(new, 0, "run")
+        (new_claim,) = driver.claim(ids(0))
+        driver.start(new_claim, 0, "run")
 
-        lost.beat({old: {"step": 99, "loss": 0.0, "miou": 0.0}})
-        lost.end(old, State.FAILED, "late", None)
+        old_driver.beat({old_claim: {"step": 99, "loss": 0.0, "miou": 0.0}})
+        old_driver.end(old_claim, State.FAILED, "late", None)
 
         assert (only_trial(ledger).state, only_trial(ledger).step) == (State.RUNNING, 0)
 
@@ -154,11 +154,11 @@ def test_failed_trial_has_a_message_and_can_be_claimed_again(ledger: Ledger) -> 
         (claim,) = driver.claim(ids(0))
         driver.start(claim, 0, None)
         driver.end(claim, State.FAILED, "bad image", "Traceback ...")
-        failed = only_trial(ledger)
+        failed_trial = only_trial(ledger)
 
         (again,) = driver.claim(ids(0))
 
-    assert (failed.state, failed.message) == (State.FAILED, "bad image")
+    assert (failed_trial.state, failed_trial.message) == (State.FAILED, "bad image")
     assert again == Claim(ids(0)[0], 2, None)
     assert only_trial(ledger).message is None
 

@@ -78,16 +78,16 @@ def test_run_is_created_once_and_reopened(open_trial: Open, client: MlflowClient
 
 
 def test_run_that_never_reached_the_ledger_is_reused(open_trial: Open) -> None:
-    lost = open_trial()
+    lost_run = open_trial()
 
-    assert open_trial(None).run_id == lost.run_id
+    assert open_trial(None).run_id == lost_run.run_id
 
 
 def test_deleted_run_is_replaced(open_trial: Open, client: MlflowClient) -> None:
-    deleted = open_trial()
-    client.delete_run(deleted.run_id)
+    deleted_run = open_trial()
+    client.delete_run(deleted_run.run_id)
 
-    assert open_trial(deleted.run_id).run_id != deleted.run_id
+    assert open_trial(deleted_run.run_id).run_id != deleted_run.run_id
 
 
 def test_curves_are_written_at_each_evaluation(open_trial: Open, client: MlflowClient) -> None:
