@@ -31,10 +31,10 @@ def open_stores(settings: Settings) -> Stores:
 
 
 def open_ledger(settings: Settings) -> "Ledger":
-    """Open the ledger, whose tables are created if need be.
+    """Open the ledger; create its tables if necessary.
 
     Raises:
-        UserError: if it cannot be reached.
+        UserError: if the store cannot be reached.
     """
     from orchestrator.ledger.ledger import Ledger
 
@@ -45,7 +45,7 @@ def open_tracker(settings: Settings) -> "Tracker":
     """Open the tracking store; this takes seconds.
 
     Raises:
-        UserError: if it cannot be reached.
+        UserError: if the store cannot be reached.
     """
     from orchestrator.tracking.tracker import Tracker
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and the exit codes of all."""
+"""Arguments and options that several commands share, and the exit codes of all commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,6 @@ SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataPaths = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=PATH", help="Path of a dataset; may be repeated."),
+    typer.Option(metavar="NAME=PATH", help="Folder of a dataset; repeat for several."),
 ]
 Pictures = Annotated[bool, typer.Option(help="Show frames of the dataset in the report.")]

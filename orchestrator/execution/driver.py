@@ -204,7 +204,7 @@ def _measure_latency(
     trials = stores.ledger.trials(experiment.name)
     trained = {t.cell for t in trials if t.state == State.FINISHED}
     cells = {name: config for name, config in experiment.cells.items() if name in trained}
-    measured_ids = stores.tracker.latency(parent).trial_ids()
+    measured_ids = stores.tracker.read_latency(parent).trial_ids()
     if cells and measured_ids != {name: config.trial_id for name, config in cells.items()}:
         console.print(f"measuring the latency of {len(cells)} cells, one at a time")
         resources = experiment.resources

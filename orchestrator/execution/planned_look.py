@@ -2,7 +2,7 @@
 
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
-from orchestrator.spec.looks import look_of
+from orchestrator.spec.looks import find_look
 from orchestrator.stores import open_ledger
 from vss.errors import UserError
 
@@ -37,4 +37,4 @@ def _reached_look(experiment: Experiment, settings: Settings) -> int:
     status = {entry.name: entry for entry in ledger.experiments()}.get(experiment.name)
     if status is None or tuple(status.looks) != experiment.looks:
         return 1
-    return look_of(experiment.looks, (trial.seed for trial in ledger.trials(experiment.name)))
+    return find_look(experiment.looks, (trial.seed for trial in ledger.trials(experiment.name)))

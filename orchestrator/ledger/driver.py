@@ -1,4 +1,4 @@
-"""A driver, as the ledger sees it: a process that claims trials and writes their states."""
+"""The ledger's side of a driver: a process that claims trials and writes their states."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from orchestrator.ledger.entries import Claim, State
-from orchestrator.ledger.rows import trials_by_id, update_unfinished
+from orchestrator.ledger.rows import read_trials, update_unfinished
 from orchestrator.ledger.tables import attempts, drivers, now, trials
 
 # A driver that has been silent for this long counts as dead.
@@ -37,19 +37,19 @@ class Driver:
     def touch(self) -> None:
         """Show other drivers that this one is alive."""
         with self._engine.begin() as db:
-            me = drivers.c.driver == self.driver_id
-            db.execute(sa.update(drivers).where(me).values(seen_at=now()))
+            row = drivers.c.driver == self.driver_id
+            db.execute(sa.update(drivers).where(row).values(seen_at=now()))
 
     def claim(self, trial_ids: Sequence[str]) -> list[Claim]:
-        """Claim the trials that have not finished and that no living driver has claimed."""
+        """Claim the trials that have not finished and that no other live driver has claimed."""
         claims = []
         with self._engine.begin() as db:
-            others = living_drivers(db) - {self.driver_id}
-            rows = trials_by_id(db, trial_ids)
+            other_drivers = find_live_drivers(db) - {self.driver_id}
+            rows = read_trials(db, trial_ids)
             for row in (rows[trial_id] for trial_id in trial_ids):
-                if row.state == State.FINISHED or row.driver in others:
+                if row.state == State.FINISHED or row.driver in other_drivers:
                     continue
-                # Two drivers may read the same row: only one still finds it unchanged.
+                # Two drivers may read the same row, but only one update meets it unchanged.
                 unchanged = trials.c.driver.is_not_distinct_from(row.driver)
                 update = db.execute(
                     update_unfinished(row.trial_id)
@@ -69,7 +69,7 @@ class Driver:
             db.execute(_attempt(claim).values(attempt))
 
     def beat(self, beats: Mapping[Claim, Mapping[str, Any]]) -> None:
-        """Write the last step, loss and mIoU of running trials."""
+        """Write the latest step, loss and mIoU of running trials."""
         with self._engine.begin() as db:
             for claim, values in beats.items():
                 self._update(db, claim, **values, heartbeat_at=now())
@@ -81,7 +81,7 @@ class Driver:
             claim: the claim of the attempt.
             state: FINISHED, FAILED, CANCELLED (stopped by the user), or PENDING to try again.
             message: one line for the user; only for FAILED.
-            details: the worker's error with its traceback; kept with the attempt.
+            details: the worker's error with its traceback; stored with the attempt.
         """
         with self._engine.begin() as db:
             finished_at = now() if state == State.FINISHED else None
@@ -91,19 +91,19 @@ class Driver:
             attempt_state = State.FAILED if state == State.PENDING else state
             db.execute(_attempt(claim).values(state=attempt_state, ended_at=now(), message=details))
 
-    def leave(self) -> None:
-        """Give back all claims."""
-        mine = trials.c.driver == self.driver_id
+    def release_claims(self) -> None:
+        """Release all claims and unregister the driver."""
+        claimed_trials = trials.c.driver == self.driver_id
         with self._engine.begin() as db:
-            db.execute(sa.update(trials).where(mine).values(driver=None))
+            db.execute(sa.update(trials).where(claimed_trials).values(driver=None))
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
 
     def _update(self, db: Connection, claim: Claim, **values: Any) -> None:
-        mine = trials.c.driver == self.driver_id
-        db.execute(update_unfinished(claim.trial_id).where(mine).values(values))
+        still_claimed = trials.c.driver == self.driver_id
+        db.execute(update_unfinished(claim.trial_id).where(still_claimed).values(values))
 
 
-def living_drivers(db: Connection) -> set[str]:
+def find_live_drivers(db: Connection) -> set[str]:
     """Return the ids of the drivers whose process is alive."""
     return {row.driver for row in db.execute(sa.select(drivers)) if _is_alive(row)}
 
@@ -128,14 +128,14 @@ def _attempt(claim: Claim) -> sa.Update:
 
 
 def _next_attempt(db: Connection, row: Any) -> Claim:
-    of_trial = attempts.c.trial_id == row.trial_id
-    still_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
+    of_this_trial = attempts.c.trial_id == row.trial_id
+    unfinished = attempts.c.state.in_([State.PENDING, State.RUNNING])
     db.execute(
         sa.update(attempts)
-        .where(of_trial, still_open)
+        .where(of_this_trial, unfinished)
         .values(state=State.CANCELLED, ended_at=now(), message="its driver was lost")
     )
-    newest = db.execute(sa.select(sa.func.max(attempts.c.number)).where(of_trial)).scalar()
+    newest = db.execute(sa.select(sa.func.max(attempts.c.number)).where(of_this_trial)).scalar()
     claim = Claim(row.trial_id, (newest or 0) + 1, row.run_id)
     values = {"trial_id": claim.trial_id, "number": claim.attempt, "state": State.PENDING}
     db.execute(sa.insert(attempts).values(values))

@@ -1,8 +1,8 @@
 """The ledger: what was asked for, by which experiments, and the state of each trial.
 
 A restart reads the ledger and nothing else. Only drivers (the process of a `submit`) write states:
-they claim trials, so that two submits never train the same one at the same time. Measurements are
-MLflow's; `run_id` joins the two.
+they claim trials, so that two submits never train the same trial at the same time. Measurements
+are in MLflow; `run_id` joins the two.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.ledger.database import open_database
-from orchestrator.ledger.driver import Driver, living_drivers
+from orchestrator.ledger.driver import Driver, find_live_drivers
 from orchestrator.ledger.entries import (
     Changes,
     ExperimentEntry,
@@ -25,8 +25,8 @@ from orchestrator.ledger.entries import (
 )
 from orchestrator.ledger.rows import (
     cancel_orphans,
-    cells_of_runs,
-    note_changed_plan,
+    read_cells_of_runs,
+    record_changed_plan,
     write_experiment,
     write_finished,
     write_members,
@@ -34,6 +34,7 @@ from orchestrator.ledger.rows import (
 )
 from orchestrator.ledger.tables import attempts, experiments, members, trials
 from vss.errors import UserError
+from vss.suggestions import did_you_mean
 
 
 class Ledger:
@@ -52,29 +53,30 @@ class Ledger:
     def add(self, entry: ExperimentEntry, trials_of_entry: Sequence[Member]) -> Changes:
         """Record an experiment: new trials are PENDING, known ones keep their state.
 
-        Trials that the experiment no longer lists leave it; those that no experiment lists any more
-        and that never ran become CANCELLED.
+        Trials that the experiment no longer lists leave it; those that never ran and that no
+        experiment lists any more become CANCELLED.
 
         Raises:
-            UserError: if a trial was begun on other data.
+            UserError: if a trial was started on different data.
         """
         with self._engine.begin() as db:
-            cells_before = cells_of_runs(db, entry.name)
-            note_changed_plan(db, entry, trials_of_entry)
+            earlier_cells = read_cells_of_runs(db, entry.name)
+            record_changed_plan(db, entry, trials_of_entry)
             write_experiment(db, entry)
             write_trials(db, trials_of_entry)
             write_members(db, entry.name, trials_of_entry)
             cancel_orphans(db)
-            cells = cells_of_runs(db, entry.name)
+            cells = read_cells_of_runs(db, entry.name)
         return Changes(
-            joined={run: cell for run, cell in cells.items() if cells_before.get(run) != cell},
-            left=[run for run in cells_before if run not in cells],
+            joined={run: cell for run, cell in cells.items() if earlier_cells.get(run) != cell},
+            left=[run for run in earlier_cells if run not in cells],
         )
 
     def add_finished(self, entry: ExperimentEntry, imported: Sequence[ImportedTrial]) -> None:
         """Record trials that have already finished; other members of the experiment stay.
 
-        An experiment that the ledger holds keeps its description, source, baseline and figures.
+        An experiment that the ledger already has keeps its description, source, baseline and
+        published results.
         """
         with self._engine.begin() as db:
             row = experiments.c.name == entry.name
@@ -84,7 +86,7 @@ class Ledger:
                 write_finished(db, entry.name, trial)
 
     def finished_run(self, trial_id: str) -> str | None:
-        """Return the MLflow run of a trial, or None unless the trial has finished."""
+        """Return the id of a finished trial's MLflow run, or None if it has not finished."""
         query = sa.select(trials.c.run_id).where(
             trials.c.trial_id == trial_id, trials.c.state == State.FINISHED
         )
@@ -99,16 +101,16 @@ class Ledger:
             db.execute(sa.update(experiments).where(row).values(run_id=run_id))
 
     def experiments(self) -> list[ExperimentStatus]:
-        """Return all experiments, the newest last."""
+        """Return all experiments, newest last."""
         with self._engine.connect() as db:
             rows = db.execute(sa.select(experiments).order_by(experiments.c.created_at)).all()
-            counted = db.execute(
+            count_rows = db.execute(
                 sa.select(members.c.experiment, trials.c.state, sa.func.count())
                 .join(trials, trials.c.trial_id == members.c.trial_id)
                 .group_by(members.c.experiment, trials.c.state)
             ).all()
         counts: dict[str, dict[State, int]] = {}
-        for name, state, count in counted:
+        for name, state, count in count_rows:
             counts.setdefault(name, {})[State(state)] = count
         return [ExperimentStatus(**row._mapping, counts=counts.get(row.name, {})) for row in rows]
 
@@ -120,8 +122,14 @@ class Ledger:
         """
         by_name = {status.name: status for status in self.experiments()}
         if name not in by_name:
-            contents = f"it holds: {', '.join(by_name)}" if by_name else "it is empty"
-            raise UserError(f"no experiment '{name}' in the ledger; {contents}")
+            if not by_name:
+                raise UserError(
+                    f"no experiment '{name}' in the ledger, which is empty: submit a spec first"
+                )
+            raise UserError(
+                f"no experiment '{name}' in the ledger (experiments: {', '.join(by_name)})"
+                f"{did_you_mean(name, by_name)}"
+            )
         return by_name[name]
 
     def trials(self, experiment: str) -> list[TrialStatus]:
@@ -147,11 +155,11 @@ class Ledger:
             .order_by(members.c.position)
         )
         with self._engine.connect() as db:
-            living = living_drivers(db)
-            return [_status(row, living) for row in db.execute(query)]
+            driver_ids = find_live_drivers(db)
+            return [_status(row, driver_ids) for row in db.execute(query)]
 
     def membership(self, trial_id: str) -> dict[str, str]:
-        """Return the cell of a trial in every experiment that lists it."""
+        """Return the cell of a trial in each experiment that lists it."""
         query = sa.select(members.c.experiment, members.c.cell).where(
             members.c.trial_id == trial_id
         )
@@ -160,22 +168,22 @@ class Ledger:
 
     @contextmanager
     def driver(self) -> Iterator[Driver]:
-        """Register this process as a driver; its claims end with the block."""
+        """Register this process as a driver until the block ends; then release its claims."""
         driver = Driver(self._engine)
         try:
             yield driver
         finally:
-            driver.leave()
+            driver.release_claims()
 
 
-def _status(row: Any, living_drivers: set[str]) -> TrialStatus:
-    abandoned = row.state == State.RUNNING and row.driver not in living_drivers
+def _status(row: Any, driver_ids: set[str]) -> TrialStatus:
+    is_abandoned = row.state == State.RUNNING and row.driver not in driver_ids
     return TrialStatus(
         trial_id=row.trial_id,
         cell=row.cell,
         seed=row.seed,
         settings=json.loads(row.settings),
-        state=State.PENDING if abandoned else State(row.state),
+        state=State.PENDING if is_abandoned else State(row.state),
         attempts=row.count or 0,
         message=row.message,
         run_id=row.run_id,

@@ -21,34 +21,38 @@ from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 from reports.records import ExperimentRecord
 from vss.errors import UserError
 
-_NUMBERS_OF_SEEDS = (3, 5, 10, 20)  # beside those of the spec
+_NUMBERS_OF_SEEDS = (3, 5, 10, 20)  # in addition to those of the spec
 
 
 @dataclass(frozen=True)
 class PowerRow:
-    """What a number of seeds can separate, and what it costs.
+    """The difference that a number of seeds can separate, and its cost.
 
     Attributes:
-        points: the difference in mIoU that is separated with 80 % power.
-        hours: of all trainings, one after another; None if the time of some is not known.
-        is_planned: the spec states this number, or a look has it.
+        seeds: the number of seeds per cell.
+        points: the difference in mIoU that is separated with 80 % power, in points.
+        trials: the number of trials.
+        hours: training time of all trials in sequence; None if the time of some is unknown.
+        is_planned: whether the spec or one of its looks has this number of seeds.
     """
 
     seeds: int
     points: float
-    trainings: int
+    trials: int
     hours: float | None
     is_planned: bool
 
 
 @dataclass(frozen=True)
 class PowerEstimate:
-    """What a design can separate, by its number of seeds.
+    """The differences that a design can separate, by its number of seeds.
 
     Attributes:
-        source: the earlier study whose variances are used.
-        seed_deviation: of one training over seeds, in points.
-        test_set_deviation: of a difference over test sets, in points; 0 if it is not known.
+        source: the earlier study that the variances come from.
+        seed_deviation: standard deviation of a trial's mIoU over seeds, in points.
+        test_set_deviation: standard deviation of a difference over test sets, in points; 0 if
+            unknown.
+        rows: one row per number of seeds.
     """
 
     source: str
@@ -60,23 +64,23 @@ class PowerEstimate:
 def estimate_power(
     experiment: Experiment, earlier: ExperimentRecord, settings: Settings
 ) -> PowerEstimate:
-    """Estimate what a design can separate.
+    """Estimate the differences that a design can separate.
 
     Args:
         experiment: the design, with the trials of all looks.
-        earlier: the study whose variances are used.
-        settings: where earlier trials are found, whose time tells the hours.
+        earlier: the study that the variances come from.
+        settings: the addresses of earlier trials, which the hours are estimated from.
 
     Raises:
-        UserError: if there is nothing to compare, or the earlier study tells no variance.
+        UserError: if there is nothing to compare, or the earlier study shows no variance.
     """
     if len(experiment.cells) < 2:
-        raise UserError(f"--power: '{experiment.name}' has one cell, and nothing to compare")
+        raise UserError(f"--power needs at least 2 cells to compare ('{experiment.name}' has 1)")
     variation = estimate_typical_variation(Study(earlier))
     if variation is None:
         raise UserError(
-            f"'{earlier.name}' tells no variance over seeds: --like takes a study in which two "
-            "cells share two seeds or more"
+            f"'{earlier.name}' shows no variance over seeds: use --like with a study in which two "
+            "cells share at least two seeds"
         )
     return PowerEstimate(
         source=earlier.name,
@@ -104,7 +108,7 @@ def _rows(
                 seeds,
                 confidence if seeds in experiment.looks else CONFIDENCE,
             ),
-            trainings=seeds * len(experiment.cells),
+            trials=seeds * len(experiment.cells),
             hours=None if hours is None else seeds * hours,
             is_planned=seeds in planned,
         )

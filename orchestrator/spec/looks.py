@@ -1,4 +1,4 @@
-"""Planned looks: how many seeds a study has each time its verdicts are read."""
+"""Planned looks: the number of seeds of a study each time its verdicts are read."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vss.validation_errors import describe_validation_error
 
-SEEDS_OF_A_VERDICT = 3  # as in reports.analysis.verdict, which is too heavy for a spec
+SEEDS_OF_A_VERDICT = 3  # as in reports.analysis.verdict, which is too slow to import here
 _MOST_LOOKS = 4
 
 
 class SeedRange(BaseModel):
-    """A number of seeds that may grow, in planned steps: seeds 0, 1, 2, ..."""
+    """A number of seeds (0, 1, 2, ...) that may grow in planned steps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -24,14 +24,14 @@ class SeedRange(BaseModel):
     def _grows(self) -> "SeedRange":
         if self.last <= self.first:
             raise ValueError(
-                f"'to' ({self.last}) must be more than 'from' ({self.first}); "
+                f"'to' ({self.last}) must be greater than 'from' ({self.first}); "
                 "for a single look, list the seeds"
             )
         return self
 
     @property
     def looks(self) -> tuple[int, ...]:
-        """The number of seeds at each look: at most four, from the first to the last evenly.
+        """The number of seeds at each look, for at most four looks that are spread evenly.
 
         Numbers are rounded down: from 3 to 10 gives 3, 5, 7 and 10.
         """
@@ -41,19 +41,19 @@ class SeedRange(BaseModel):
         )
 
 
-def parse_seed_range(stated: dict[str, object]) -> SeedRange:
-    """Check what a spec states under `seeds`.
+def parse_seed_range(content: dict[str, object]) -> SeedRange:
+    """Parse the mapping that a spec states under `seeds`.
 
     Raises:
-        ValueError: naming what is wrong.
+        ValueError: if it is not a valid range.
     """
     try:
-        return SeedRange(**stated)  # type: ignore[arg-type]  # pydantic checks them
+        return SeedRange(**content)  # type: ignore[arg-type]  # pydantic checks the types
     except ValidationError as error:
         raise ValueError(f"seeds: {describe_validation_error(error, SeedRange)}") from None
 
 
-def look_of(looks: Sequence[int], seeds: Iterable[int]) -> int:
-    """Return the look that trials with these seeds belong to, from 1."""
+def find_look(looks: Sequence[int], seeds: Iterable[int]) -> int:
+    """Return the number of the look that trials with these seeds belong to, counted from 1."""
     needed = max(seeds, default=0) + 1
     return next((n for n, count in enumerate(looks, start=1) if count >= needed), len(looks) or 1)

@@ -7,13 +7,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.terminal.counts import count_of
 from vss.data.check.report import LONGEST_MEMORY, DatasetReport, SequenceReport
 
-_MAX_LINES = 20  # of broken files, and of sequences
-_MAX_GAPS = 4  # irregular spacings of one sequence
+_MAX_LINES = 20  # lines for broken files, and lines for sequences
+_MAX_GAPS = 4  # irregular spacings shown per sequence
 
 
-def data_tables(report: DatasetReport) -> RenderableType:
+def build_data_tables(report: DatasetReport) -> RenderableType:
     """Return tables of splits, classes and sequences, then remarks and broken files."""
     return Group(
         _splits(report),
@@ -27,14 +28,14 @@ def data_tables(report: DatasetReport) -> RenderableType:
 
 def _verdict(broken: int) -> str:
     if not broken:
-        return "nothing is broken"
+        return "no broken files"
     more = f", {broken - _MAX_LINES} of them not listed" if broken > _MAX_LINES else ""
-    return f"{broken} broken{more}"
+    return f"{count_of(broken, 'broken file')}{more}"
 
 
 def _splits(report: DatasetReport) -> Table:
-    memory = [f"k={k}" for k in range(1, LONGEST_MEMORY + 1)]
-    names = ["split", "frames", "labelled", "images", "labels", "unlabelled %", *memory]
+    lengths = [f"k={k}" for k in range(1, LONGEST_MEMORY + 1)]
+    names = ["split", "frames", "labelled", "images", "labels", "unlabelled %", *lengths]
     table = _table(
         names, f"k predecessors, {report.stride} video frames apart (+ off by one number)"
     )

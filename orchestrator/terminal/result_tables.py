@@ -1,4 +1,4 @@
-"""Results as tables on a terminal: of an experiment, and of a comparison."""
+"""The results of an experiment or a comparison as a table on a terminal."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,17 +17,19 @@ from reports.text.columns import (
 from reports.text.format import interval, number, signed, spread
 
 
-def result_table(record: ExperimentRecord) -> Table:
+def build_result_table(record: ExperimentRecord) -> Table:
     """Return the main table of a report, reduced to a few columns."""
     columns = terminal_columns()
-    table = _table(f"{record.name}: mIoU on {_scored_splits(record)}", list(columns))
+    splits = ", ".join(sorted({run.scored_split or "?" for run in record.finished}))
+    title = f"{record.name}: mIoU {f'on {splits}' if splits else '(no results yet)'}"
+    table = _table(title, list(columns))
     for row in build_overview(Study(record)):
         table.add_row(*(text(row) for text in columns.values()))
     return table
 
 
-def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
-    """Return a table with a row for each cell; differences are from the row above."""
+def build_comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
+    """Return a table with one row per cell; differences are relative to the row above."""
     rows = [row for pair in pairs for row in build_overview(Study(pair, metric))]
     columns = _comparison_columns(rows)
     table = _table(metric, list(columns))
@@ -40,7 +42,7 @@ def comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Table:
 
 
 def _comparison_columns(rows: Sequence[CellRow]) -> dict[str, Callable[[CellRow], str]]:
-    """Return heading -> text of a row."""
+    """Return heading -> function that returns the text of a row."""
 
     def write_interval(row: CellRow) -> str:
         low, high = row.interval
@@ -49,32 +51,28 @@ def _comparison_columns(rows: Sequence[CellRow]) -> dict[str, Callable[[CellRow]
     columns = {
         "cell": lambda row: row.cell,
         "mean ± s.d.\n(seeds), %": lambda row: spread(row.score.mean, row.score.std, row.score.n),
-        "points": _beside_baseline(lambda row: signed(100 * row.difference)),
+        "points": _blank_for_baseline(lambda row: signed(100 * row.difference)),
     }
     if cover_test_set_only(rows):
-        columns["95 % interval,\ntest set only"] = _beside_baseline(write_interval)
+        columns["95 % interval,\ntest set only"] = _blank_for_baseline(write_interval)
     else:
-        columns["95 % interval"] = _beside_baseline(mark_test_set_only(write_interval, ",\n"))
-    columns["verdict"] = _beside_baseline(lambda row: row.verdict_row.verdict)
+        columns["95 % interval"] = _blank_for_baseline(mark_test_set_only(write_interval, ",\n"))
+    columns["verdict"] = _blank_for_baseline(lambda row: row.verdict_row.verdict)
     if any(row.verdict_row.seeds_needed > 0 for row in rows):
-        columns["more\nseeds"] = _beside_baseline(more_seeds)
+        columns["more\nseeds"] = _blank_for_baseline(more_seeds)
     columns["latency\nms"] = lambda row: number(row.clip.median_ms, 2)
     return columns
 
 
-def _beside_baseline(text: Callable[[CellRow], str]) -> Callable[[CellRow], str]:
-    """Leave the cell of the baseline empty."""
+def _blank_for_baseline(text: Callable[[CellRow], str]) -> Callable[[CellRow], str]:
+    """Return the same function, but with an empty text for the baseline."""
     return lambda row: "" if row.is_baseline else text(row)
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
-    """Return an empty table; the first column folds, the others keep their numbers whole."""
+    """Return an empty table; only the first column may wrap, so numbers stay whole."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column(headings[0], overflow="fold", min_width=12)
     for heading in headings[1:]:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
-
-
-def _scored_splits(record: ExperimentRecord) -> str:
-    return ", ".join(sorted({run.scored_split or "?" for run in record.finished})) or "no split"

@@ -1,4 +1,4 @@
-"""The command line as a whole: its help and its exit code for mistakes."""
+"""The command line as a whole: its help, and its exit code for user errors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Commands for trained networks, from the command line to the files that they write."""
+"""Commands for trained networks, from the command line to the files they write."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from vss.media.video import open_source
 
 @pytest.fixture
 def trial(settings: Settings, trained_storage: Path) -> str:
-    """The id of TRAINED, in the test's own storage."""
+    """Copy TRAINED into the test's own storage and return its id."""
     shutil.copytree(trained_storage / TRAINED.trial_id, settings.storage / TRAINED.trial_id)
     return TRAINED.trial_id
 
@@ -44,7 +44,7 @@ def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path
     assert len(list(masks.iterdir())) == 8
 
 
-def test_predict_takes_a_folder_and_a_size(run: Any, trial: str, tmp_path: Path) -> None:
+def test_predict_accepts_a_folder_and_a_size(run: Any, trial: str, tmp_path: Path) -> None:
     frames = paint_camvid(tmp_path / "camvid") / "test"
     out = tmp_path / "masks"
 
@@ -84,7 +84,7 @@ def test_predict_keeps_the_frames_before_a_broken_one(
         (["TRIAL", "VIDEO", "--out", "a.mp4", "--size", "big"], "--size 'big' is not WIDTHxHEIGHT"),
     ],
 )
-def test_mistake_in_predict_is_one_line(
+def test_mistake_in_predict_is_reported_on_one_line(
     run: Any,
     options: list[str],
     pattern: str,
@@ -100,7 +100,7 @@ def test_mistake_in_predict_is_one_line(
     assert list(video.parent.glob(".*unfinished*")) == []
 
 
-def test_evaluate_gives_the_score_of_the_training(
+def test_evaluate_reproduces_the_score_of_the_trial(
     run: Any,
     trial: str,
     settings: Settings,
@@ -166,11 +166,11 @@ def test_submit_scores_a_cell_without_steps(
     assert result.code == 0
     trained = json.loads((trained_storage / TRAINED.trial_id / "result.json").read_text())
     (row,) = [line for line in result.out.splitlines() if line.startswith(" memory")]
-    # Both seeds score the very same weights.
+    # Both seeds score the same weights.
     assert f"{100 * trained['metrics']['miou']:.2f} ± 0.00 (2)" in row
 
 
-def test_evaluate_refuses_a_dataset_with_other_classes(
+def test_evaluate_refuses_a_dataset_with_different_classes(
     run: Any,
     trial: str,
     tmp_path: Path,
@@ -212,7 +212,7 @@ def test_export_is_named_after_the_trial_and_includes_onnx_if_installed(
     }  # fmt: skip
 
 
-def test_export_refuses_another_file_extension(run: Any, trial: str) -> None:
+def test_export_refuses_a_wrong_file_extension(run: Any, trial: str) -> None:
     result = run("export", trial, "--out", "net.pth")
 
     assert result.code == 2

@@ -1,4 +1,4 @@
-"""Cells of one experiment or of two, compared."""
+"""The comparison of cells from one experiment or two."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import reports
-from orchestrator.results.comparison import compare, comparison_json
+from orchestrator.results.comparison import build_json, compare
 from orchestrator.settings import Settings
 from orchestrator.stores import open_stores
 from reports.records import ExperimentRecord, RunRecord
@@ -15,7 +15,7 @@ from tests.conftest import TINY_SPEC, SpecWriter
 
 @pytest.fixture
 def two_experiments(run: Any, write_spec: SpecWriter) -> None:
-    """The tiny experiment, and another that shares its cell `image`."""
+    """Run the tiny experiment, and a second one that shares its cell `image`."""
     run("submit", write_spec(TINY_SPEC), "--in-process", "--no-pictures")
     other = TINY_SPEC.replace("name: tiny", "name: other").replace(
         "memory_length: 1", "memory_length: 2"
@@ -73,7 +73,7 @@ def test_json_holds_the_rows_of_the_verdicts() -> None:
     ]
     record = ExperimentRecord("study", "why", "a", ["a", "b"], runs, interim="one is missing")
 
-    content = comparison_json([record], "miou")
+    content = build_json([record], "miou")
 
     assert content["metric"] == "miou"
     (pair,) = content["pairs"]

@@ -21,7 +21,7 @@ from vss.profiling import latency
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three of the four trials of the tiny experiment, one with its latency."""
+    """Train three of the tiny experiment's four trials, and measure the latency of one."""
     folder = tmp_path_factory.mktemp("offline")
     (folder / "spec.yaml").write_text(TINY_SPEC)
     files = export(load_spec(folder / "spec.yaml"), folder / "exported")
@@ -35,7 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def results(trained: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
+    """Return a copy of the results that a test may damage."""
     shutil.copytree(trained, tmp_path / "results")
     return tmp_path / "results"
 
@@ -45,7 +45,7 @@ def directories(results: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_imported_trials_look_as_if_trained_here_and_appear_once(
+def test_imported_trials_look_like_local_ones_and_appear_once(
     run: Any, results: Path, settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:
     result = run("import", results)
@@ -67,11 +67,10 @@ def test_imported_trials_look_as_if_trained_here_and_appear_once(
 
     # The same spec then trains only what is missing.
     (tmp_path / "spec.yaml").write_text(TINY_SPEC)
-    submitted = run("submit", tmp_path / "spec.yaml", "--in-process")
-    assert submitted.code == 0
-    now = Ledger(settings.ledger_url).trials("tiny")
-    assert [trial.state for trial in now] == [State.FINISHED] * 4
-    assert [(t.trial_id, t.run_id, t.attempts) for t in now[:3]] == [
+    assert run("submit", tmp_path / "spec.yaml", "--in-process").code == 0
+    all_trials = Ledger(settings.ledger_url).trials("tiny")
+    assert [trial.state for trial in all_trials] == [State.FINISHED] * 4
+    assert [(t.trial_id, t.run_id, t.attempts) for t in all_trials[:3]] == [
         (t.trial_id, t.run_id, t.attempts) for t in trials
     ]
 
@@ -116,7 +115,7 @@ def leave_unfinished(folder: Path) -> None:
         (damage_json, "cannot read result.json"),
         (damage_weights, "cannot read weights.safetensors"),
         (damage_score, "result.json has mIoU"),
-        (damage_settings, "config.json holds the settings of trial"),
+        (damage_settings, "config.json belongs to trial"),
         (drop_curves, "cannot read curves.csv"),
         (break_spec, "cannot read trial.json"),
         (leave_unfinished, "not finished: it has no result.json"),
@@ -137,7 +136,7 @@ def test_damaged_directory_is_named_and_skipped(
     assert not (settings.storage / broken.name).exists()
 
 
-def test_other_numbers_for_a_finished_trial_are_refused(
+def test_different_results_for_a_finished_trial_are_refused(
     run: Any, results: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("import", results, "--no-pictures")
@@ -147,7 +146,7 @@ def test_other_numbers_for_a_finished_trial_are_refused(
     result = run("import", results, "--no-pictures")
 
     assert result.code == 1
-    assert "but MLflow holds" in result.out
+    assert "already in MLflow with different results: mIoU " in result.out
 
 
 def test_directory_without_a_trial_file_needs_the_spec(
@@ -161,7 +160,7 @@ def test_directory_without_a_trial_file_needs_the_spec(
     with_spec = run("import", folder, "--spec", tmp_path / "spec.yaml")
 
     assert without_spec.code == 1
-    assert "it has no trial.json: give the --spec that lists this trial" in without_spec.out
+    assert "it has no trial.json: add --spec with the spec of this trial" in without_spec.out
     assert with_spec.code == 0
 
 

@@ -1,4 +1,4 @@
-"""Import trials that finished on machines without a network into the ledger and MLflow."""
+"""The import of trials that finished on offline machines into the ledger and MLflow."""
 
 import shutil
 import uuid
@@ -22,51 +22,51 @@ from vss.profiling.latency_measurement import LatencyMeasurement
 
 
 @dataclass(frozen=True)
-class Collected:
+class ImportResult:
     """The outcome of an import.
 
     Attributes:
-        experiments: names of the experiments that gained trials or were checked again.
-        skipped: number of directories that were not imported.
+        experiments: names of the experiments whose trials were imported or checked again.
+        skipped_directories: number of directories that were not imported.
     """
 
     experiments: Sequence[str]
-    skipped: int
+    skipped_directories: int
 
 
-def collect(
+def import_trials(
     folders: Sequence[Path],
     spec: Path | None,
     stores: Stores,
     storage: Path,
     say: Callable[[str], None],
-) -> Collected:
-    """Import finished trial directories; damaged ones are named and skipped.
+) -> ImportResult:
+    """Import finished trial directories; name and skip damaged ones.
 
     Args:
-        folders: trial directories, or folders that hold them.
-        spec: the spec of directories that hold no trial file.
+        folders: trial directories, or folders that contain them.
+        spec: the spec of directories that have no trial file.
         stores: the ledger and tracking store to import into.
         storage: the folder that trial directories are copied to.
-        say: prints a line, one for each directory.
+        say: a function that prints a line; it is called once per directory.
 
     Raises:
         UserError: if there is no trial directory at all.
     """
     placements = _placements(spec) if spec is not None else {}
-    imported: dict[str, list[FinishedTrial]] = {}
-    skipped = 0
+    trials_by_experiment: dict[str, list[FinishedTrial]] = {}
+    skipped_directories = 0
     for folder in _trial_directories(folders):
         try:
             finished = read_finished_trial(folder, placements)
-            imported.setdefault(finished.experiment.name, []).append(finished)
+            trials_by_experiment.setdefault(finished.experiment.name, []).append(finished)
             say(f"{folder.name}: {_import(finished, stores, storage)}")
         except DamagedTrialError as error:
             say(f"{folder.name}: skipped: {error}")
-            skipped += 1
-    for name, trials in imported.items():
+            skipped_directories += 1
+    for name, trials in trials_by_experiment.items():
         _update_experiment_run(name, trials, stores, say)
-    return Collected(list(imported), skipped)
+    return ImportResult(list(trials_by_experiment), skipped_directories)
 
 
 def _placements(spec: Path) -> Mapping[str, Placement]:
@@ -88,7 +88,7 @@ def _trial_directories(folders: Sequence[Path]) -> Iterator[Path]:
     if not directories:
         names = ", ".join(map(str, folders))
         raise UserError(
-            f"no trial directory in {names}; a trial directory holds config.json and result.json"
+            f"no trial directory in {names}: a trial directory contains config.json and result.json"
         )
     yield from directories
 
@@ -97,30 +97,31 @@ def _import(finished: FinishedTrial, stores: Stores, storage: Path) -> str:
     """Import a trial into MLflow, the ledger and the storage; return what to print."""
     trial, entry = finished.trial, finished.experiment
     run_id = stores.ledger.finished_run(trial.trial_id)
-    news = "imported" if run_id is None else "already in the ledger"
+    status = "imported" if run_id is None else "already in the ledger"
     if run_id is not None:
-        _check_agrees(finished, stores.tracker.read_runs([run_id]).get(run_id))
+        _check_same_results(finished, stores.tracker.read_runs([run_id]).get(run_id))
     _copy(finished.folder, make_folder(storage) / trial.trial_id)
     if run_id is None:
         run_id = _log(finished, stores.tracker)
     member = Member(trial, finished.result.data_fingerprint)
-    imported = ImportedTrial(member, finished.position, run_id, finished.attempt)
+    imported = ImportedTrial(member, finished.position, run_id, finished.last_attempt)
     stores.ledger.add_finished(entry, [imported])
     stores.tracker.tag(run_id, f"experiment/{entry.name}", trial.cell)
-    return f"{news}: {entry.name}, {trial.cell}, seed {trial.config.seed}"
+    return f"{status}: {entry.name}, {trial.cell}, seed {trial.config.seed}"
 
 
-def _check_agrees(finished: FinishedTrial, run: RunContent | None) -> None:
-    """Refuse a trial that has been imported before with different results."""
+def _check_same_results(finished: FinishedTrial, run: RunContent | None) -> None:
+    """Refuse a trial that is already in MLflow with different results."""
     if run is None:
         return
-    result = finished.result
-    numbers = (round(result.metrics["miou"], 6), result.data_fingerprint)
-    recorded = (round(run.metrics.get("miou", -1.0), 6), run.tags.get("data_fingerprint"))
-    if numbers != recorded:
+    miou, fingerprint = finished.result.metrics["miou"], finished.result.data_fingerprint
+    logged_miou = run.metrics.get("miou", -1.0)
+    logged_fingerprint = str(run.tags.get("data_fingerprint"))
+    if (round(miou, 6), fingerprint) != (round(logged_miou, 6), logged_fingerprint):
         raise DamagedTrialError(
-            f"the trial has mIoU {numbers[0]} on data {numbers[1][:12]}, but MLflow holds "
-            f"{recorded[0]} on data {str(recorded[1])[:12]} for it"
+            "already in MLflow with different results: mIoU "
+            f"{logged_miou:.6f} on data {logged_fingerprint[:12]} there, {miou:.6f} on data "
+            f"{fingerprint[:12]} here; import the original directory, or use another VSS_HOME"
         )
 
 
@@ -132,12 +133,12 @@ def _copy(folder: Path, target: Path) -> None:
 
 
 def _log(finished: FinishedTrial, tracker: Tracker) -> str:
-    """Write the MLflow run of a trial, as its worker would have; return its id."""
+    """Write the MLflow run of a trial, as its worker would have done; return its id."""
     trial = finished.trial
     tags = {
         f"experiment/{finished.experiment.name}": trial.cell,
         "seed": trial.config.seed,
-        "attempt": finished.attempt,
+        "attempt": finished.last_attempt,
     }
     name = f"{trial.cell}, seed {trial.config.seed}"
     run = tracker.open_trial(name, trial.trial_id, None, tags)
@@ -162,24 +163,24 @@ def _add_latency(
     run_id: str, trials: Sequence[FinishedTrial], tracker: Tracker, say: Callable[[str], None]
 ) -> None:
     """Add the latency of cells that have none yet, if it was measured on the same device."""
-    recorded = tracker.latency(run_id)
-    cells, conditions = dict(recorded.cells), recorded.conditions
+    logged = tracker.read_latency(run_id)
+    cells, conditions = dict(logged.cells), logged.conditions
     ordered = sorted(trials, key=lambda finished: finished.position)
     first_ids = {finished.trial.cell: finished.trial.trial_id for finished in reversed(ordered)}
     for finished in ordered:
         cell, path = finished.trial.cell, finished.folder / "latency.json"
         if cell in cells or not path.exists():
             continue
-        measured = LatencyMeasurement.model_validate_json(path.read_text())
-        conditions = conditions or measured.conditions
-        if measured.conditions["device"] != conditions["device"]:
+        measurement = LatencyMeasurement.model_validate_json(path.read_text())
+        conditions = conditions or measurement.conditions
+        if measurement.conditions["device"] != conditions["device"]:
             say(
-                f"{finished.folder.name}: skipped its latency, measured on "
-                f"{measured.conditions['device']}: other cells were measured on "
+                f"{finished.folder.name}: latency not imported: it was measured on "
+                f"{measurement.conditions['device']}, that of the other cells on "
                 f"{conditions['device']}"
             )
             continue
         # A submit recognises the cell's network by the cell's first trial.
-        cells[cell] = measured.cells[cell].model_copy(update={"trial_id": first_ids[cell]})
-    if cells and cells != recorded.cells:
+        cells[cell] = measurement.cells[cell].model_copy(update={"trial_id": first_ids[cell]})
+    if cells and cells != logged.cells:
         tracker.log_latency(run_id, LatencyMeasurement(conditions=conditions, cells=cells))
