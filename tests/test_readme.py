@@ -12,6 +12,7 @@ from tests.conftest import VARIABLES, SpecWriter
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+LINKING_DOCUMENTS = ["README.md", "docs/reports.md", "docs/statistics.md"]
 
 
 def test_example_in_the_readme_is_a_valid_spec(write_spec: SpecWriter) -> None:
@@ -56,8 +57,10 @@ def test_every_variable_is_in_the_readme() -> None:
         assert f"`{name}`" in README
 
 
-def test_linked_files_exist() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", README)
+@pytest.mark.parametrize("document", LINKING_DOCUMENTS)
+def test_linked_files_exist(document: str) -> None:
+    path = ROOT / document
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
 
     assert links
-    assert [path for path in links if not (ROOT / path).exists()] == []
+    assert [link for link in links if not (path.parent / link).exists()] == []
