@@ -65,17 +65,22 @@ COUNTS = ("false", "equal", "studies", "separated", "width", "judged")  # sums o
 def main() -> None:
     """Run what the files lack, and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--studies", type=int, default=STUDIES, help="per linearised scenario")
+    parser.add_argument("--studies", type=int, default=STUDIES, help="per complete scenario")
+    parser.add_argument(
+        "--missing-studies", type=int, default=STUDIES, help="per scenario with missing trials"
+    )
     parser.add_argument("--corner-studies", type=int, default=CORNER_STUDIES, help="per corner")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--results", type=Path, default=Path("verdicts"), help="folder")
     options = parser.parse_args()
     options.results.mkdir(parents=True, exist_ok=True)
     linearised, corners = options.results / "linearised.jsonl", options.results / "bootstrap.jsonl"
-    run_missing(linearised, list(scenarios()), run, options.studies, options.processes)
+    complete, missing = (list(scenarios(share)) for share in (0.0, MISSING))
+    run_missing(linearised, complete, run, options.studies, options.processes)
+    run_missing(linearised, missing, run, options.missing_studies, options.processes)
     run_missing(corners, CORNERS, run_corner, options.corner_studies, options.processes)
     rows = pd.read_json(linearised, lines=True, precise_float=True)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {options.studies:,} studies per scenario")
+    print(f"{datetime.now(UTC):%Y-%m-%d}")
     print_gates(find_excesses(rows))
     print_rivals(rows)
     print_corners(pd.read_json(corners, lines=True, precise_float=True))
@@ -98,14 +103,12 @@ def run_missing(
             file.flush()
 
 
-def scenarios() -> Iterator[Scenario]:
-    """Yield every scenario, those with complete data first."""
-    grid = list(itertools.product(COMPARISONS, SEEDS, DEVIATIONS))
-    for comparisons, seeds, deviations in grid:
-        yield Scenario(comparisons, seeds, deviations)
-    for comparisons, seeds, deviations in grid:
-        for correlation in CORRELATIONS:
-            yield Scenario(comparisons, seeds, deviations, MISSING, correlation)
+def scenarios(missing: float) -> Iterator[Scenario]:
+    """Yield every scenario with a share of missing trials."""
+    correlations = CORRELATIONS if missing else (0.0,)
+    for values in itertools.product(COMPARISONS, SEEDS, DEVIATIONS, correlations):
+        comparisons, seeds, deviations, correlation = values
+        yield Scenario(comparisons, seeds, deviations, missing, correlation)
 
 
 def _count(intervals: Intervals, test_sets: TestSets) -> np.ndarray:
