@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vss.models.attention import AXES, criss_cross_read, full_read
+from vss.models.attention import AXES, criss_cross_attention, full_attention
 from vss.models.pyramid_tokens import PYRAMID_BINS, pool_over_time, pyramid_pool
 from vss.runtime.environment import describe_environment
 
@@ -32,7 +32,7 @@ Read = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def our_full(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     keys, values = (x.transpose(1, 2).flatten(2) for x in (key, value))
-    return full_read(query.flatten(2), keys, values, scale=1.0)
+    return full_attention(query.flatten(2), keys, values, scale=1.0)
 
 
 def plain(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def our_pyramid(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     tokens = [pyramid_pool(x.flatten(0, 1)).unflatten(0, x.shape[:2]) for x in (key, value)]
     keys, counts = pool_over_time(tokens[0], "cube")
     values, _ = pool_over_time(tokens[1], "cube")
-    return full_read(query.flatten(2), keys, values, 1.0, counts)
+    return full_attention(query.flatten(2), keys, values, 1.0, counts)
 
 
 def published_pyramid(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def axes_of(clip: Tensor) -> tuple[str, ...]:
 
 
 def our_criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    return criss_cross_read(query, key, value, axes_of(query))
+    return criss_cross_attention(query, key, value, axes_of(query))
 
 
 def published_criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

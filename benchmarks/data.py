@@ -89,11 +89,11 @@ def _measure(
     waits: list[float] = []
 
     def step(number: int) -> None:
-        ahead, start = batches._ahead.get(number), time.perf_counter()
+        ahead, start = batches._prefetched.get(number), time.perf_counter()
         if ahead is not None:
             ahead.result()
             waits.append(time.perf_counter() - start)
-        images, labels = batches.of(number)
+        images, labels = batches.batch(number)
         with autocast(config, device):
             outputs = model(images)
         loss = segmentation_loss(outputs, model.loss_weights, labels, None)
@@ -104,7 +104,7 @@ def _measure(
     rng = np.random.default_rng(0)
     picked = [[clips[i] for i in rng.integers(len(clips), size=8)] for _ in range(steps + 2)]
     reading = _median(lambda n: read_clips(video, picked[n]), steps, device)
-    augmenting = _median(lambda n: batches.of(1000 * n), steps, device)  # nothing is read ahead
+    augmenting = _median(lambda n: batches.batch(1000 * n), steps, device)  # nothing is read ahead
     stepping = _median(step, steps, device)
     return reading, augmenting, stepping, float(np.median(waits)) if waits else reading
 

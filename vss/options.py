@@ -1,4 +1,4 @@
-"""Options: settings that apply only to some choices, such as to one head. Imports nothing heavy."""
+"""Options: settings that apply only to some choices, such as one head. Imports nothing heavy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ ALL_OPTIONS = sorted(
 
 
 def implied_options(settings: Mapping[str, Any]) -> list[str]:
-    """List the options among a trial's settings that equal the default of its choices."""
+    """List a trial's options that equal the default of its choices and so go without saying."""
     choices = [table.get(settings.get(setting, "")) for setting, table in CHOICES.items()]
     return [
         option
@@ -32,7 +32,7 @@ def setting_of(option: str) -> str:
 
 
 def list_takers(option: str) -> str:
-    """List the choices that take an option, for example "head tma, apnb_tma"."""
+    """List the choices that have an option, for example "head tma, apnb_tma"."""
     takers = {
         setting: [name for name, choice in table.items() if option in choice.options]
         for setting, table in CHOICES.items()

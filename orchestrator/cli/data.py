@@ -93,14 +93,14 @@ def _extract(task: "ExtractionTask") -> bool:
     except UserError as error:
         typer.echo(f"refused: {error}", err=True)
         return False
-    for line in extraction.refused:
+    for line in extraction.problems:
         typer.echo(f"refused: {line}", err=True)
     match = f"; stills match at offset {extraction.offset:+d}"
     match += f", mean difference {extraction.difference:.1f}"
     typer.echo(
-        f"{task.sequence}: {extraction.written} frames written{match if task.missing else ''}"
+        f"{task.sequence}: {extraction.files_written} frames written{match if task.missing else ''}"
     )
-    return not extraction.refused
+    return not extraction.problems
 
 
 def _check_picture(path: Path | None) -> None:

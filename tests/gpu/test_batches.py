@@ -38,8 +38,8 @@ def test_they_are_those_of_the_cpu(case: str, synthetic_cache: Path) -> None:
     on_cpu, on_device = (batches(config, synthetic_cache, device) for device in (CPU, DEVICE))
 
     for step in range(4):
-        expected_images, expected_labels = on_cpu.of(step)
-        images, labels = on_device.of(step)
+        expected_images, expected_labels = on_cpu.batch(step)
+        images, labels = on_device.batch(step)
 
         assert images.device.type == labels.device.type == DEVICE.type
         torch.testing.assert_close(images.cpu(), expected_images, atol=2e-3, rtol=1e-3)
@@ -50,10 +50,10 @@ def test_they_are_those_of_the_cpu(case: str, synthetic_cache: Path) -> None:
 def test_a_batch_read_ahead_is_the_one_read_on_demand(synthetic_cache: Path) -> None:
     config = parse_settings({**TINY_MEMORY, **CASES["cropped and coloured"]})
     in_order = batches(config, synthetic_cache, DEVICE)
-    ahead = [in_order.of(step) for step in range(6)]
+    ahead = [in_order.batch(step) for step in range(6)]
 
     for step in (5, 2, 0):
-        images, labels = batches(config, synthetic_cache, DEVICE).of(step)
+        images, labels = batches(config, synthetic_cache, DEVICE).batch(step)
 
         assert torch.equal(images, ahead[step][0])
         assert torch.equal(labels, ahead[step][1])
@@ -69,8 +69,8 @@ def test_copies_from_pinned_memory_are_not_overtaken(synthetic_cache: Path) -> N
     kept = []
     for step in range(20):
         busy = (busy @ busy).clamp(-1, 1)
-        kept.append(source.of(step)[0])
+        kept.append(source.batch(step)[0])
 
     expected = batches(config, synthetic_cache, CPU)
     for step, images in enumerate(kept):
-        torch.testing.assert_close(images.cpu(), expected.of(step)[0], atol=2e-3, rtol=1e-3)
+        torch.testing.assert_close(images.cpu(), expected.batch(step)[0], atol=2e-3, rtol=1e-3)

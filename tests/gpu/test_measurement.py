@@ -12,7 +12,7 @@ from vss.inference.windows import autocast
 from vss.models.segmenter import build_model
 from vss.profiling.cost import estimate_training_memory
 from vss.profiling.latency import measure_latency
-from vss.profiling.out_of_memory import OutOfMemory, explain_out_of_memory
+from vss.profiling.out_of_memory import OutOfMemoryError, explain_out_of_memory
 from vss.runtime.clock import WARM_UP_STEPS, StepClock, synchronise
 from vss.runtime.peak_memory import PeakMemory
 from vss.training.inputs import Compute
@@ -103,7 +103,7 @@ def test_a_step_takes_about_the_memory_that_is_estimated(precision: str) -> None
 def test_memory_that_runs_out_is_explained() -> None:
     config = tiny(batch_size=64)
 
-    with pytest.raises(OutOfMemory) as caught, explain_out_of_memory(config, DEVICE):
+    with pytest.raises(OutOfMemoryError) as caught, explain_out_of_memory(config, DEVICE):
         torch.empty(2**56, dtype=torch.uint8, device=DEVICE)
 
     kind = "GPU" if DEVICE.type == "cuda" else "machine"

@@ -1,9 +1,9 @@
-"""Options of single choices."""
+"""Options that belong to individual choices."""
 
 from vss.options import ALL_OPTIONS, implied_options, list_takers, setting_of
 
 
-def test_takers_of_an_option_are_listed() -> None:
+def test_choices_that_have_an_option_are_listed() -> None:
     assert list_takers("momentum") == "optimizer sgd"
 
 

@@ -1,4 +1,4 @@
-"""Draw predictions: next to frame and label, laid over the frame, as class indices."""
+"""Draw predictions: next to frame and label, laid over the frame, or as class indices."""
 
 from collections.abc import Mapping, Sequence
 
@@ -58,7 +58,7 @@ def overlay(frame: Image, classes: Image, palette: Sequence[Colour], alpha: floa
 
 def legend(classes: Mapping[str, Colour], width: int) -> Image:
     """Draw a strip (h, width, 3) that names the colours, in as many lines as needed."""
-    square = min(24, max(10, width // 60))  # as high as the letters
+    square = min(24, max(10, width // 60))  # side of a colour square, also the font size
     font, line = ImageFont.load_default(square), square * 3 // 2
     x, y = line // 4, 0
     strip = PillowImage.new("RGB", (width, line * len(classes)), "white")

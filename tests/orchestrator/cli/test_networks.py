@@ -69,7 +69,7 @@ def test_predict_keeps_the_frames_before_a_broken_one(
 
     assert result.code == 2
     assert_one_line(
-        result, rf"cannot read picture .*{third.name}: .*out.mp4 holds the 2 frames bef"
+        result, rf"cannot read image .*{third.name}: .*the 2 frames before it are in .*out.mp4"
     )
     assert open_source(out).count == 2
 

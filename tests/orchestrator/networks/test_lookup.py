@@ -120,7 +120,7 @@ def test_like_that_names_no_spec_or_cell_is_refused(
     mistakes = {
         "none.yaml:fcn": "does not name a spec: write SPEC:CELL",
         str(spec): "does not name a cell: write .*spec.yaml:CELL; cells: image, memory",
-        f"{spec}:imago": "unknown cell 'imago'; did you mean 'image'",
+        f"{spec}:imago": "unknown cell 'imago': did you mean 'image'",
     }
 
     for like, message in mistakes.items():

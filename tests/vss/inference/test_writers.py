@@ -26,7 +26,7 @@ def picture(name: str = "000000", ticks: int = 0) -> Picture:
 
 
 def halves() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Make classes with road on the left and sky on the right."""
+    """Return class indices with road on the left and sky on the right."""
     return np.repeat(np.array([[0, 1]], np.uint8), 24, axis=1).repeat(32, axis=0)
 
 
@@ -142,9 +142,9 @@ def test_paths_that_cannot_be_written_are_refused(source: Source, tmp_path: Path
     (tmp_path / "full" / "precious.png").write_text("")
     messages = {
         tmp_path / "a.avi": r"must end in .mp4 or .mkv",
-        tmp_path / "none" / "a.mp4": r"no folder .*none to write a.mp4 to",
+        tmp_path / "none" / "a.mp4": r"cannot write a.mp4: folder .*none does not exist",
         source.path: r"source.mp4 is the input video",
-        tmp_path / "full": r"full already exists: name a new folder",
+        tmp_path / "full": r"full already exists .*: name a new folder",
     }
     for out, message in messages.items():
         with pytest.raises(UserError, match=message):

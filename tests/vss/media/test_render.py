@@ -8,7 +8,7 @@ from vss.media.render import colourise, legend, side_by_side
 PALETTE = [(255, 0, 0), (0, 255, 0)]
 
 
-def test_classes_get_their_colours_and_unlabelled_pixels_that_of_void() -> None:
+def test_classes_get_their_colours_and_unlabelled_pixels_the_colour_of_void() -> None:
     classes = np.array([[0, 1, 255]], dtype=np.uint8)
 
     assert colourise(classes, PALETTE).tolist() == [[[255, 0, 0], [0, 255, 0], [*VOID_COLOUR]]]

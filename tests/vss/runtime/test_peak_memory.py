@@ -1,4 +1,4 @@
-"""Peak memory, of a fresh process: one with much free memory need not grow for an array."""
+"""Peak memory, in a fresh process, as one with free memory need not grow for a new array."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ print(before, peak.mib(), PeakMemory(torch.device("cpu")).mib())
 """
 
 
-def test_freed_array_counts_until_a_new_count_starts() -> None:
+def test_freed_array_counts_until_the_peak_is_reset() -> None:
     process = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""The layouts in which CamVid circulates, painted small."""
+"""Tiny datasets in the layouts in which CamVid circulates."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def still(seed: int) -> np.ndarray:
 
 
 def colour_label() -> np.ndarray:
-    """All 32 colours, one per column: (36, 48, 3)."""
+    """Return all 32 colours, one per column: (36, 48, 3)."""
     return np.broadcast_to(COLOURS[np.arange(48) % 32], (36, 48, 3)).copy()
 
 
@@ -81,7 +81,7 @@ def test_split_rule_agrees_with_the_lists(real_camvid: Path) -> None:
     assert [split_of(f.sequence, f.number) for f in frames] == [f.split for f in frames]
 
 
-def test_all_32_colours_map_to_their_class(official: Path) -> None:
+def test_all_32_colours_map_to_their_classes(official: Path) -> None:
     dataset = load(official)
 
     label = dataset.read_label(dataset.frames[0])
@@ -95,7 +95,7 @@ def test_all_32_colours_map_to_their_class(official: Path) -> None:
 
 
 def test_class_has_the_colour_of_its_official_namesake() -> None:
-    """Building and the others are drawn as in the official labels."""
+    """Classes such as Building are drawn as in the official labels."""
     from vss.catalog import DATASETS
 
     classes = DATASETS["camvid"].classes
@@ -104,7 +104,7 @@ def test_class_has_the_colour_of_its_official_namesake() -> None:
     }
 
 
-def test_few_stray_pixels_are_void_and_many_are_refused(official: Path) -> None:
+def test_a_few_stray_pixels_are_void_and_many_are_refused(official: Path) -> None:
     path = official / "LabeledApproved_full" / "0006R0_f00930_L.png"
     label = colour_label()
     label[0, 0] = (1, 2, 3)
@@ -168,7 +168,9 @@ def test_tmanet_test_list_may_omit_the_first_frame(tmanet: Path) -> None:
 def test_frame_in_two_tmanet_lists_is_refused(tmanet: Path) -> None:
     (tmanet / "annotations" / "val.txt").write_text("0006R0_f00930\n")
 
-    with pytest.raises(UserError, match="val.txt, line 1: 0006R0_f00930 is in train too"):
+    with pytest.raises(
+        UserError, match="val.txt, line 1: 0006R0_f00930 is also in the list of train"
+    ):
         list_frames(tmanet)
 
 
@@ -199,5 +201,5 @@ def test_tmanet_layout_trains_void_and_scores_both_ways(tmanet: Path, tmp_path: 
     assert result is not None
     assert list(result.iou)[:2] == ["Void", "Sky"]
     assert {"miou", "miou_without_void"} <= set(result.metrics)
-    described = json.loads((tmp_path / "t" / config.trial_id / "data.json").read_text())
-    assert described["memory_frames"]["train"]["exact"] > 0
+    description = json.loads((tmp_path / "t" / config.trial_id / "data.json").read_text())
+    assert description["memory_frames"]["train"]["exact"] > 0

@@ -1,4 +1,4 @@
-"""The picture of a few frames."""
+"""The contact sheet of a few frames."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from vss.data.check.contact_sheet import contact_sheet
 from vss.errors import UserError
 
 
-def test_sheet_has_a_row_per_split_and_shows_the_colours() -> None:
+def test_sheet_has_one_row_per_split_and_shows_the_colours() -> None:
     one_row = make_dataset(("train", "a", 0))
     two_rows = make_dataset(("train", "a", 0), ("val", "b", 0))
 
