@@ -46,8 +46,7 @@ class Head(Choice):
         requires_current_frame: whether its memory must include the current frame.
         fixed: arguments of the class that distinguish this head.
         axes: the possible axes of its criss-cross attention.
-        smallest_batch: the smallest batch that can train its batch norms, one of which may see a
-            single value per clip and channel.
+        smallest_batch: the smallest batch that can train its batch norms.
         revision: part of its trials' identity unless 0; raised when the code gives new numbers.
     """
 

@@ -188,7 +188,7 @@ def test_export_writes_program_and_description(run: Any, trial: str, tmp_path: P
     result = run("export", trial, "--out", tmp_path / "net.pt2", "--no-onnx")
 
     assert (result.code, result.err) == (0, "")
-    assert f"{tmp_path / 'net.pt2'}: largest difference from the network" in result.out
+    assert f"{tmp_path / 'net.pt2'}: max logit difference" in result.out
     assert "latency" in result.out
     assert json.loads((tmp_path / "net.json").read_text())["source"] == trial
     assert not (tmp_path / "net.onnx").exists()

@@ -20,9 +20,9 @@ def test_yaml_is_of_version_1_2(load: SpecLoader) -> None:
     ("rest", "message"),
     [
         ("cell: {a: {}}", "unknown setting 'cell': did you mean 'cells'?"),
-        ("cells: {a: {memory_lenght: 2}}", "cell 'a': unknown setting 'memory_lenght'; did you me"),
+        ("cells: {a: {memory_lenght: 2}}", "cell 'a': unknown setting 'memory_lenght': did you me"),
         ("cells: {a: {head: tam}}", "cell 'a': unknown head 'tam': did you mean 'tma'?"),
-        ("cells: {a: {head: fcn}}", "cell 'a': head 'fcn' reads the current frame only"),
+        ("cells: {a: {head: fcn}}", "cell 'a': head 'fcn' reads only the current frame"),
         ("cells: {a: {momentum: 0.9}}", "cell 'a': 'momentum' applies only to"),
         ("cells: {a: {steps: many}}", "'steps': input should be a valid integer (got 'many')"),
         ("cells: {a: {seed: 3}}", "'seed' (it is 3) belongs in the list 'seeds'"),
