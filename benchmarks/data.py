@@ -1,8 +1,8 @@
 """The cost of loading data in training: `python benchmarks/data.py [--device cuda]`.
 
-The table lists the time to read a batch from the decoded cache, to augment it, and of the whole
-step, and the share of the step that loading takes. On CUDA the next batch is read while the device
-works; `waits` is the time that a step waits for its batch, on a CPU the whole time of reading.
+The table lists the times to read a batch from the decoded cache, to read and augment it, and to run
+the whole step, and the share of the step that loading takes. On CUDA the next batch is read while
+the device works; `waits` is the time that a step waits for its batch (on a CPU, reading it).
 """
 
 import argparse
@@ -66,7 +66,7 @@ def main() -> None:
         f"{today}, {device_name(device)}, threads: {options.threads}, PyTorch {torch.__version__}, "
     )
     print(f"Python {platform.python_version()}, batch 8, bf16, medians of {options.steps} steps\n")
-    print("| training | read, ms | read and augment, ms | step, ms | share | waits, ms |")
+    print("| case | read, ms | read and augment, ms | step, ms | share | waits, ms |")
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in CASES.items():

@@ -88,7 +88,7 @@ class TrialConfig(BaseModel):
     )
     afnb_into_dual: bool | None = Field(None, description="feed AFNB's output to both branches")
     pyramid_position: bool | None = Field(
-        None, description="let the position branch read pyramid tokens of the memory"
+        None, description="let the position branch attend to pyramid tokens of the memory"
     )
 
     steps: int = Field(

@@ -38,8 +38,8 @@ class StaleAttemptError(RuntimeError):
 class TrialDirectory:
     """A trial's folder, as one attempt sees it.
 
-    A node that seemed dead may go on for seconds, so every write first checks that the directory
-    still belongs to this attempt.
+    A node that seemed dead may keep running for seconds, so every write first checks that the
+    directory still belongs to this attempt.
 
     Attributes:
         path: the folder, `<storage>/<trial_id>`.

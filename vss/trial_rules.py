@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 from vss import catalog
-from vss.options import ALL_OPTIONS, list_takers, setting_of
+from vss.options import ALL_OPTIONS, find_setting, list_choices_with
 from vss.suggestions import require_known
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def _options_belong_to_choices(config: "TrialConfig") -> None:
     for option in ALL_OPTIONS:
         value = getattr(config, option)
         if value is not None and option not in accepted:
-            setting = setting_of(option)
+            setting, choices = find_setting(option), list_choices_with(option)
             raise ValueError(
-                f"'{option}' applies only to {list_takers(option)} (got {json.dumps(value)}): "
+                f"'{option}' applies only to {choices} (got {json.dumps(value)}): "
                 f"remove it for {setting} {getattr(config, setting)}"
             )
 

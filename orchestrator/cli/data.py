@@ -115,10 +115,10 @@ def _check_picture(path: Path | None) -> None:
 
 def _draw(dataset: "VideoDataset", path: Path) -> None:
     """Draw the sheet; the report already names a file that cannot be read."""
-    from vss.data.check.contact_sheet import contact_sheet
+    from vss.data.check.contact_sheet import draw_contact_sheet
 
     try:
-        contact_sheet(dataset).save(path)
+        draw_contact_sheet(dataset).save(path)
     except (UserError, OSError) as error:
         typer.echo(f"no picture: {error}", err=True)
     else:

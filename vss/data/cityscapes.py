@@ -33,7 +33,7 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
 
     Args:
         config: unused, as Cityscapes has no options.
-        root: the folder that holds `leftImg8bit_sequence` and `gtFine`.
+        root: the folder that contains `leftImg8bit_sequence` and `gtFine`.
 
     Raises:
         UserError: naming the missing or misnamed file.

@@ -12,7 +12,7 @@ import numpy as np
 
 from vss.errors import UserError
 from vss.media.image import Image
-from vss.media.render import Colour, index_picture, legend, overlay
+from vss.media.render import Colour, draw_legend, draw_overlay, make_index_picture
 from vss.media.temporary_path import temporary_path
 from vss.media.video import VIDEO_SUFFIXES, Picture, Source, VideoFile
 
@@ -61,10 +61,10 @@ class OverlayVideoWriter:
 
     def write(self, picture: Picture, classes: Image) -> None:
         """Write a frame."""
-        pixels = overlay(picture.pixels, classes, self._palette, self._alpha)
+        pixels = draw_overlay(picture.pixels, classes, self._palette, self._alpha)
         if self._with_legend:
             if self._legend is None:  # the first frame decides the width
-                self._legend = legend(self._classes, pixels.shape[1])
+                self._legend = draw_legend(self._classes, pixels.shape[1])
             pixels = np.concatenate([pixels, self._legend])
         self._file.write(pixels, picture.ticks)
 
@@ -109,7 +109,7 @@ class IndexPictureWriter:
         file = self._folder / f"{picture.name}.png"
         if file.exists():
             raise UserError(f"two frames are named '{picture.name}': rename one of them")
-        index_picture(classes, self._palette).save(file)
+        make_index_picture(classes, self._palette).save(file)
 
     def finish(self) -> None:
         """Rename the folder to its final name."""

@@ -140,7 +140,7 @@ def criss_cross_attention(
     Source: Huang et al., ICCV 2019, and its three-dimensional extension: one softmax over the
     column (H), the row (W) and the same position in all frames (T), counting the query's own
     position once. Differences: no mask is built and added; where an axis repeats the query's own
-    position, the diagonal of its logits is overwritten. RAM: one logit per query and candidate.
+    position, the diagonal of its logits is overwritten. It stores one logit per candidate.
 
     Args:
         query: (B, S, H, W, K); S is T, or 1 to query only the last frame.
@@ -159,22 +159,23 @@ def criss_cross_attention(
         query = query * scale if scale != 1.0 else query
         logits = []
         for number, axis in enumerate(axes):
-            axis_keys = _axis_last(axis, _frames_along(axis, key, query_frames))
-            along = _axis_last(axis, query) @ axis_keys.mT
+            axis_keys = _move_axis_last(axis, _frames_along(axis, key, query_frames))
+            along = _move_axis_last(axis, query) @ axis_keys.mT
             if number > 0:
                 # Queries are the last S of T frames: the first one's own position is T - S.
                 offset = along.shape[4] - along.shape[3]
                 along = _mask_own_position(along, offset)
-            logits.append(_undo_axis_last(axis, along))
+            logits.append(_move_axis_back(axis, along))
         lengths = [x.shape[4] for x in logits]
         joint = torch.cat(logits, dim=4)
         logits.clear()  # they take as much memory as the joint logits
         parts = torch.softmax(joint, dim=4).to(value.dtype).split(lengths, dim=4)
         del joint
         contexts = (
-            _undo_axis_last(
+            _move_axis_back(
                 axis,
-                _axis_last(axis, part) @ _axis_last(axis, _frames_along(axis, value, query_frames)),
+                _move_axis_last(axis, part)
+                @ _move_axis_last(axis, _frames_along(axis, value, query_frames)),
             )
             for axis, part in zip(axes, parts, strict=True)
         )
@@ -195,13 +196,13 @@ def _frames_along(axis: str, clip: Tensor, query_frames: int) -> Tensor:
     return clip if axis == "time" else clip[:, -query_frames:]
 
 
-def _axis_last(axis: str, x: Tensor) -> Tensor:
-    """Move an axis of (B, T, H, W, ...) behind the other two."""
+def _move_axis_last(axis: str, x: Tensor) -> Tensor:
+    """Move an axis of (B, T, H, W, ...) after the other two."""
     return x.movedim(AXES[axis], 3)
 
 
-def _undo_axis_last(axis: str, x: Tensor) -> Tensor:
-    """Undo `_axis_last`."""
+def _move_axis_back(axis: str, x: Tensor) -> Tensor:
+    """Move an axis back to where `_move_axis_last` took it from."""
     return x.movedim(3, AXES[axis])
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 class ConvNormReLU(nn.Sequential):
     """A bias-free convolution, then batch norm and ReLU; the map keeps its size.
 
-    Source: the ConvModule of the OpenMMLab toolboxes, Kaiming initialisation included.
+    Source: the ConvModule of the OpenMMLab toolboxes, including its Kaiming initialisation.
 
     Args:
         in_channels: channels C of the input.
@@ -50,8 +50,7 @@ Projection = Literal["1x1", "1x1+3x3"]
 
 
 def project(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequential:
-    """Build the layers that compute keys or values: a 1x1 convolution and, if `kind` says so, a
-    3x3."""
+    """Build the layers that compute keys or values: a 1x1 convolution, and a 3x3 if requested."""
     layers = [ConvNormReLU(in_channels, out_channels, 1)]
     if kind == "1x1+3x3":
         layers.append(ConvNormReLU(out_channels, out_channels, 3))

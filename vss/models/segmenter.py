@@ -171,7 +171,7 @@ def _put_channels_last(model: VideoSegmenter) -> None:
     """
     for parameter in model.parameters():
         if parameter.dim() == 4:
-            # Module.to cannot change fake parameters, which networks have whose cost is counted.
+            # Module.to cannot change fake parameters, on which costs are counted.
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 

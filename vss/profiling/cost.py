@@ -38,7 +38,7 @@ def count_cost(config: TrialConfig) -> Cost:
     with torch.device("meta"):
         model = build_model(_fresh(config)).eval()
         clip = torch.empty(1, config.memory_length + 1, 3, *size)
-    # With gradients on, attention is not fused, which would pad its operands.
+    # Gradients stay on, so that attention is not fused, which would pad its operands.
     with FlopCounterMode(display=False) as counter:
         model(clip)
     return Cost(count_parameters(model), len(windows) * counter.get_total_flops() / 1e9)

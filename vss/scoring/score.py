@@ -19,7 +19,7 @@ from vss.data.tensors import load_clips
 from vss.errors import UserError
 from vss.inference.windows import predict
 from vss.media.image import Image
-from vss.media.render import side_by_side
+from vss.media.render import draw_side_by_side
 from vss.models.segmenter import VideoSegmenter
 from vss.scoring.metrics import (
     Confusion,
@@ -171,7 +171,7 @@ def write_scores(
         },
     )
     for number in _spread(len(positions), PICTURES):
-        picture = side_by_side(
+        picture = draw_side_by_side(
             video.images[clips[positions[number]].target],
             labels[number],
             scores.samples[positions[number]],

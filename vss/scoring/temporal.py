@@ -44,7 +44,7 @@ class Consistency:
         """Add the next frame.
 
         Args:
-            frame: the frame, which tells its position in the video.
+            frame: the frame, whose sequence and number give its position in the video.
             prediction: (H, W) class indices.
             label: (H, W) label values; those beyond the classes are ignored.
         """

@@ -47,7 +47,7 @@ class Compute:
 
 @dataclass(frozen=True)
 class TrialInputs:
-    """Everything that one attempt at a trial needs: plain values that can cross machines.
+    """Everything that one attempt at a trial needs, in plain values that other machines can get.
 
     Attributes:
         config: the trial.

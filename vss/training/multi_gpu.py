@@ -114,7 +114,7 @@ def run_replicas(work: Work, inputs: TrialInputs, callbacks: Callbacks) -> Trial
 
     Raises:
         UserError: if one of the processes raised it.
-        RuntimeError: if a process died, or failed in any other way; with its traceback.
+        RuntimeError: if a process died, or failed in any other way, with its traceback.
     """
     context = torch.multiprocessing.get_context("spawn")
     messages, stop = context.Queue(), context.Event()

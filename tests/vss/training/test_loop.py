@@ -32,7 +32,7 @@ def run(
 
 
 class Crash(Exception):
-    """An exception that stands for a kill: nothing after it runs."""
+    """Raised in place of a kill, after which nothing runs."""
 
 
 def crash_at(step: int) -> Callable[[], bool]:

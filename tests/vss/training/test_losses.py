@@ -74,8 +74,7 @@ def test_median_frequency_counts_only_images_with_the_class() -> None:
 
 
 def two_easy_one_hard() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return pixels whose true class has a probability of 0.98, 0.88 and 0.05, and an unlabelled
-    one."""
+    """Return pixels with true-class probabilities 0.98, 0.88 and 0.05, and an unlabelled one."""
     margins = torch.tensor([4.0, 2.0, -3.0, -9.0])
     logits = torch.stack([margins, torch.zeros(4)])[None, :, None, :]
     return logits, torch.tensor([[[0, 0, 0, IGNORE_LABEL]]])

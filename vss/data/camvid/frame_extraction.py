@@ -136,8 +136,7 @@ def difference(still: Image, frame: Image) -> float:
 
 
 class _FrameWriter:
-    """A writer that receives a video's frames in order and writes those before each matching
-    still."""
+    """A writer that gets a video's frames in order and writes those before each matching still."""
 
     def __init__(self, task: ExtractionTask, offset: int) -> None:
         self.offset = offset

@@ -119,6 +119,6 @@ def _read_checked(path: Path) -> Image:
     if label.max() > _CLASSES:
         raise UserError(
             f"label {path.name} contains the value {label.max()} (expected 0 to {_CLASSES}): "
-            "use the 480x360 or TMANet's labels"
+            "use the labels of the 480x360 or of TMANet's layout"
         )
     return label

@@ -60,7 +60,7 @@ def list_frames(root: Path) -> Listing:
     return Listing("index", frames, read_index)
 
 
-def split_of(sequence: str, number: int) -> str:
+def find_split(sequence: str, number: int) -> str:
     """Return the usual split of a frame, as the official release comes without lists.
 
     The rule agrees with the lists of the SegNet tutorial: 367, 101 and 233 frames.
@@ -104,7 +104,7 @@ def _list_official(root: Path, labels: dict[str, Path], images: dict[str, Path])
             f"{missing[0]}.png ({len(missing)} of {len(labels)} labels have none)"
         )
     names = {stem: parse_name(stem, labels[stem]) for stem in labels}
-    splits = {stem: split_of(*name) for stem, name in names.items()}
+    splits = {stem: find_split(*name) for stem, name in names.items()}
     return Listing("official", _frames(root, splits, labels, images), read_colours)
 
 

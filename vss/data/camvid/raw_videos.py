@@ -31,7 +31,7 @@ class Still:
     number: int
     digits: int
 
-    def name_of(self, number: int) -> str:
+    def file_name(self, number: int) -> str:
         """Return the file name of the frame with this number in the same video."""
         return f"{self.prefix}{number:0{self.digits}d}.png"
 
@@ -56,7 +56,7 @@ class ExtractionTask:
 
     @property
     def video_frames(self) -> int:
-        """The number of frames to decode at most."""
+        """The largest number of frames that may have to be decoded."""
         return self.stills[-1].number + self.expected_offset + LARGEST_OFFSET + 1
 
 
@@ -124,7 +124,7 @@ def _video_of(sequence: str, files: Sequence[Path], root: Path) -> Path:
 def _missing_frames(stills: Sequence[Still], out: Path, frames_before: int) -> dict[int, Path]:
     labelled = {still.number for still in stills}
     files = {
-        number: out / still.name_of(number)
+        number: out / still.file_name(number)
         for still in stills
         for number in range(max(0, still.number - frames_before), still.number)
         if number not in labelled

@@ -9,12 +9,12 @@ from PIL import ImageDraw
 from vss.data.dataset import Frame, VideoDataset
 from vss.errors import UserError
 from vss.media.image import Image
-from vss.media.render import colourise, legend
+from vss.media.render import colourise, draw_legend
 
 _PANEL_WIDTH, _CAPTION_HEIGHT, _GAP = 240, 14, 4  # pixels
 
 
-def contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
+def draw_contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
     """Draw one row per split: frames next to their coloured labels, with a legend below.
 
     Args:
@@ -29,7 +29,7 @@ def contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
         raise UserError("no frame has a label, so there is nothing to draw")
     blocks = [np.concatenate([_cell(dataset, frame) for frame in row], axis=1) for row in rows]
     width = max(block.shape[1] for block in blocks)
-    blocks.append(legend(dataset.classes, width))
+    blocks.append(draw_legend(dataset.classes, width))
     padded = [_pad(block, block.shape[0], width) for block in blocks]
     return PillowImage.fromarray(np.concatenate(padded, axis=0))
 

@@ -43,7 +43,7 @@ class Street:
 
     Attributes:
         camera_speed: speed of the camera in metres per frame.
-        camera_x: distance of the camera from the middle of the road.
+        camera_x: position of the camera across the road, 0 in the middle.
         shake: (L, 2) pixels by which each of L frames is shifted, across and down.
         sky: colour of the sky.
         ground: label value -> colour of the ground.

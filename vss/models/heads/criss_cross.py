@@ -72,8 +72,10 @@ class Decoder(nn.Module):
 
 
 class CCNetHead(nn.Module):
-    """The head `ccnet`: criss-cross attention in the current frame, repeated with one set of
-    weights."""
+    """The head `ccnet`: repeated criss-cross attention in the current frame.
+
+    All rounds share their weights.
+    """
 
     def __init__(
         self,

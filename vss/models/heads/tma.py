@@ -8,8 +8,8 @@ not grow with the memory and projections of past frames can be cached), `positio
 cosines of the position, concatenated with queries and keys), `attention_scale` and `projection`;
 their defaults are as published.
 Shapes: N images, B batch, T memory slots, C4 C5 channels of stage 4 and 5, C head channels, K key
-channels (C/8), V value channels (C/2), P tokens of a pooled frame, H W feature map; of logits, K
-classes.
+channels (C/8), V value channels (C/2), P tokens of a pooled frame, H W feature map; in the shape of
+logits, K is the number of classes.
 """
 
 from collections.abc import Sequence

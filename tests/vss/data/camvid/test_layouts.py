@@ -11,7 +11,7 @@ from tests.conftest import tiny
 from tests.vss.training.test_loop import run
 from vss.data.camvid import dataset as camvid_dataset
 from vss.data.camvid.labels import GROUPS
-from vss.data.camvid.layouts import list_frames, split_of
+from vss.data.camvid.layouts import find_split, list_frames
 from vss.data.dataset import IGNORE_LABEL, VideoDataset
 from vss.errors import UserError
 
@@ -52,7 +52,7 @@ def tmanet(tmp_path: Path) -> Path:
         label = np.broadcast_to((np.arange(48) % 12).astype(np.uint8), (36, 48))
         paint(root / "labels" / f"{name}_L.png", label.copy())
         sequence, number = name.split("_")
-        lists[split_of(sequence, int(number.removeprefix("f")))].append(name)
+        lists[find_split(sequence, int(number.removeprefix("f")))].append(name)
     (root / "annotations").mkdir()
     for split, names in lists.items():
         (root / "annotations" / f"{split}.txt").write_text("\n".join(names) + "\n")
@@ -78,7 +78,7 @@ def test_split_rule_agrees_with_the_lists(real_camvid: Path) -> None:
     frames = list_frames(real_camvid).frames
 
     assert len(frames) == 701
-    assert [split_of(f.sequence, f.number) for f in frames] == [f.split for f in frames]
+    assert [find_split(f.sequence, f.number) for f in frames] == [f.split for f in frames]
 
 
 def test_all_32_colours_map_to_their_classes(official: Path) -> None:
@@ -190,7 +190,7 @@ def test_official_layout_trains(official: Path, tmp_path: Path) -> None:
     assert "miou_without_void" not in result.metrics
 
 
-def test_tmanet_layout_trains_void_and_scores_both_ways(tmanet: Path, tmp_path: Path) -> None:
+def test_tmanet_layout_trains_on_void_and_scores_both_ways(tmanet: Path, tmp_path: Path) -> None:
     config = tiny(
         dataset="camvid", clips=None, void_class=True, head="tma", memory_length=1, steps=2,
         batch_size=1,
