@@ -84,11 +84,11 @@ def test_empty_folder_error_says_what_it_should_contain(tmp_path: Path) -> None:
 
 
 def test_changed_label_changes_the_fingerprint(root: Path) -> None:
-    before = cityscapes.load(CONFIG, root).fingerprint
+    original = cityscapes.load(CONFIG, root).fingerprint
     label = next((root / "gtFine" / "val").rglob("*.png"))
     Image.fromarray(np.zeros((16, 34), np.uint8)).save(label)
 
-    assert cityscapes.load(CONFIG, root).fingerprint != before
+    assert cityscapes.load(CONFIG, root).fingerprint != original
 
 
 def test_training_decodes_only_the_frames_it_needs(root: Path, tmp_path: Path) -> None:

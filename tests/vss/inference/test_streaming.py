@@ -154,14 +154,14 @@ def test_model_in_training_mode_is_refused() -> None:
 def test_model_put_into_training_mode_between_frames_is_refused() -> None:
     model, frame = build(head="tma", memory_length=1), video(1)[:, 0]
     stream = Stream(model)
-    before = stream.step(frame)
+    logits = stream.step(frame)
 
     model.train()
 
     with pytest.raises(ValueError, match=r"call model.eval\(\) first"):
         stream.step(frame)
     model.eval()
-    torch.testing.assert_close(stream.step(frame), before)
+    torch.testing.assert_close(stream.step(frame), logits)
 
 
 @pytest.mark.parametrize("head", ["fcn", "tma"])
@@ -178,7 +178,7 @@ def test_stream_continues_after_a_failed_first_frame(head: str) -> None:
 def test_frame_that_is_not_finite_is_refused_before_it_corrupts_the_memory() -> None:
     stream = Stream(build(head="tma", memory_length=1))
     frame = video(1)[:, 0]
-    before = stream.step(frame)
+    logits = stream.step(frame)
 
     corrupt = frame.clone()
     corrupt[0, 0, 0, 0] = torch.nan
@@ -186,7 +186,7 @@ def test_frame_that_is_not_finite_is_refused_before_it_corrupts_the_memory() -> 
     with pytest.raises(ValueError, match="1 of 9216 values of the frame are not finite"):
         stream.step(corrupt)
 
-    torch.testing.assert_close(stream.step(frame), before)
+    torch.testing.assert_close(stream.step(frame), logits)
 
 
 @pytest.mark.parametrize("head", ["tma", "apnb_tma", "cc3d", "da_asym_tma"])

@@ -10,10 +10,10 @@ from vss.runtime.peak_memory import PeakTensorMemory
 CODE = """
 import numpy as np, torch
 from vss.runtime.peak_memory import PeakMemory
-before = PeakMemory(torch.device("cpu")).mib()
+start = PeakMemory(torch.device("cpu")).mib()
 peak = PeakMemory(torch.device("cpu"))
 np.ones(200 * 2**20 // 8).sum()
-print(before, peak.mib(), PeakMemory(torch.device("cpu")).mib())
+print(start, peak.mib(), PeakMemory(torch.device("cpu")).mib())
 """
 
 
@@ -22,9 +22,9 @@ def test_freed_array_counts_until_the_peak_is_reset() -> None:
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True
     )
 
-    before, peak, after = map(float, process.stdout.split())
-    assert peak > before + 150
-    assert after < peak - 100
+    start, peak, after_reset = map(float, process.stdout.split())
+    assert peak > start + 150
+    assert after_reset < peak - 100
 
 
 def test_tensors_count_while_they_are_alive() -> None:

@@ -138,7 +138,7 @@ def test_teacher_changes_the_student_and_stays_unchanged(
 ) -> None:
     run(TEACHER, tmp_path, synthetic_cache)
     weights = tmp_path / TEACHER.trial_id / "weights.safetensors"
-    before = weights.read_bytes()
+    teacher_bytes = weights.read_bytes()
 
     plain = run(tiny(), tmp_path, synthetic_cache)
     distilled = run(STUDENT, tmp_path, synthetic_cache, teacher=TEACHER, teacher_weights=weights)
@@ -146,7 +146,7 @@ def test_teacher_changes_the_student_and_stays_unchanged(
     assert plain is not None
     assert distilled is not None
     assert plain.parameters == distilled.parameters
-    assert weights.read_bytes() == before
+    assert weights.read_bytes() == teacher_bytes
     plain_weights, distilled_weights = (
         (tmp_path / c.trial_id / "weights.safetensors").read_bytes() for c in (tiny(), STUDENT)
     )

@@ -99,19 +99,19 @@ def test_list_line_with_one_word_is_named(camvid: Path) -> None:
 
 
 def test_fingerprint_depends_on_the_pixels(camvid: Path) -> None:
-    before = load(camvid).fingerprint
+    original = load(camvid).fingerprint
     image = camvid / "train" / "0006R0_f00930.png"
     Image.fromarray(np.zeros((36, 48, 3), np.uint8)).save(image)
 
-    assert load(camvid).fingerprint != before
+    assert load(camvid).fingerprint != original
 
 
 def test_fingerprint_does_not_depend_on_the_folder(camvid: Path, tmp_path: Path) -> None:
-    before = load(camvid).fingerprint
+    original = load(camvid).fingerprint
 
     moved = camvid.rename(tmp_path / "elsewhere")
 
-    assert load(moved).fingerprint == before
+    assert load(moved).fingerprint == original
 
 
 def test_real_dataset_has_its_published_size(real_camvid: Path) -> None:

@@ -44,10 +44,10 @@ def test_input_is_left_untouched(release: Path, tmp_path: Path) -> None:
             p: (p.stat().st_mtime_ns, hashlib.sha256(p.read_bytes()).hexdigest()) for p in files
         }
 
-    before = state()
+    original = state()
     extract(release, tmp_path / "out")
 
-    assert state() == before
+    assert state() == original
 
 
 def test_second_run_writes_only_missing_frames(release: Path, tmp_path: Path) -> None:

@@ -175,10 +175,10 @@ def test_frame_in_two_tmanet_lists_is_refused(tmanet: Path) -> None:
 
 
 def test_fingerprint_depends_on_unlabelled_frames(tmanet: Path) -> None:
-    before = load(tmanet).fingerprint
+    original = load(tmanet).fingerprint
     paint(tmanet / "image_sequence" / "0006R0_f00929.png", still(1))
 
-    assert load(tmanet).fingerprint != before
+    assert load(tmanet).fingerprint != original
 
 
 def test_official_layout_trains(official: Path, tmp_path: Path) -> None:
