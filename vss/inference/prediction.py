@@ -20,7 +20,7 @@ from vss.inference.streaming import Stream
 from vss.inference.windows import autocast
 from vss.inference.writers import PredictionWriter
 from vss.media.image import Image, resize_image
-from vss.media.video import BrokenVideoError, Picture, Source
+from vss.media.video import BrokenVideoError, Source, VideoFrame
 from vss.models.layers import resize
 from vss.models.segmenter import VideoSegmenter
 from vss.runtime.clock import WARM_UP_STEPS, synchronise
@@ -150,17 +150,17 @@ def _predict(
     stream, device = Stream(model, config.frame_stride), next(model.parameters()).device
     frames = damaged = 0
     network_seconds, shape, start = 0.0, None, time.perf_counter()
-    for picture in source:
-        if shape is not None and picture.pixels.shape != shape:
-            raise _size_error(picture, shape, frames)
-        shape = picture.pixels.shape
+    for frame in source:
+        if shape is not None and frame.pixels.shape != shape:
+            raise _size_error(frame, shape, frames)
+        shape = frame.pixels.shape
         frame_start = time.perf_counter()
-        classes = classify_frame(stream, config, picture.pixels, device)
+        classes = classify_frame(stream, config, frame.pixels, device)
         frame_seconds = time.perf_counter() - frame_start
         for writer in writers:
-            writer.write(picture, classes)
+            writer.write(frame, classes)
         frames += 1
-        damaged += picture.damaged
+        damaged += frame.damaged
         if frames <= WARM_UP_STEPS:
             start = time.perf_counter()
         else:
@@ -204,10 +204,10 @@ def classify_frame(
     return classes
 
 
-def _size_error(picture: Picture, expected: tuple[int, ...], frames: int) -> BrokenVideoError:
-    height, width = picture.pixels.shape[:2]
+def _size_error(frame: VideoFrame, expected: tuple[int, ...], frames: int) -> BrokenVideoError:
+    height, width = frame.pixels.shape[:2]
     return BrokenVideoError(
-        f"frame {picture.name} is {width}x{height} pixels, but earlier frames are "
+        f"frame {frame.name} is {width}x{height} pixels, but earlier frames are "
         f"{expected[1]}x{expected[0]}",
         frames,
     )

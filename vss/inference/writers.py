@@ -14,7 +14,7 @@ from vss.errors import UserError
 from vss.media.image import Image
 from vss.media.render import Colour, draw_legend, draw_overlay, make_index_picture
 from vss.media.temporary_path import temporary_path
-from vss.media.video import VIDEO_SUFFIXES, Picture, Source, VideoFile
+from vss.media.video import VIDEO_SUFFIXES, Source, VideoFile, VideoFrame
 
 
 class PredictionWriter(Protocol):
@@ -22,7 +22,7 @@ class PredictionWriter(Protocol):
 
     path: Path
 
-    def write(self, picture: Picture, classes: Image) -> None:
+    def write(self, frame: VideoFrame, classes: Image) -> None:
         """Write the (H, W) class indices of a frame."""
 
     def finish(self) -> None:
@@ -59,14 +59,14 @@ class OverlayVideoWriter:
         self._with_legend = with_legend
         self._legend: Image | None = None
 
-    def write(self, picture: Picture, classes: Image) -> None:
+    def write(self, frame: VideoFrame, classes: Image) -> None:
         """Write a frame."""
-        pixels = draw_overlay(picture.pixels, classes, self._palette, self._alpha)
+        pixels = draw_overlay(frame.pixels, classes, self._palette, self._alpha)
         if self._with_legend:
             if self._legend is None:  # the first frame decides the width
                 self._legend = draw_legend(self._classes, pixels.shape[1])
             pixels = np.concatenate([pixels, self._legend])
-        self._file.write(pixels, picture.ticks)
+        self._file.write(pixels, frame.ticks)
 
     def finish(self) -> None:
         """Close the file and rename it to its final name."""
@@ -100,15 +100,15 @@ class IndexPictureWriter:
         shutil.rmtree(self._folder, ignore_errors=True)  # left by a run that was killed
         self._folder.mkdir(parents=True)
 
-    def write(self, picture: Picture, classes: Image) -> None:
+    def write(self, frame: VideoFrame, classes: Image) -> None:
         """Write a frame.
 
         Raises:
             UserError: if two frames have the same name.
         """
-        file = self._folder / f"{picture.name}.png"
+        file = self._folder / f"{frame.name}.png"
         if file.exists():
-            raise UserError(f"two frames are named '{picture.name}': rename one of them")
+            raise UserError(f"two frames are named '{frame.name}': rename one of them")
         make_index_picture(classes, self._palette).save(file)
 
     def finish(self) -> None:

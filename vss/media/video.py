@@ -38,8 +38,8 @@ class BrokenVideoError(UserError):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One frame.
+class VideoFrame:
+    """One frame of a source, decoded.
 
     Attributes:
         pixels: (H, W, 3) RGB, upright.
@@ -72,7 +72,7 @@ class Source:
     count: int | None
     files: tuple[Path, ...] = ()
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         """Read the frames, one at a time.
 
         Raises:
@@ -113,17 +113,17 @@ def _by_number(file: Path) -> list[Any]:
     return [int(part) if part.isdigit() else part for part in parts]
 
 
-def _read_files(files: tuple[Path, ...]) -> Iterator[Picture]:
+def _read_files(files: tuple[Path, ...]) -> Iterator[VideoFrame]:
     for number, file in enumerate(files):
         try:
             with PillowImage.open(file) as image:
                 pixels = np.asarray(image.convert("RGB"))
         except OSError as error:
             raise BrokenVideoError(f"cannot read image {file}: {error}", number) from None
-        yield Picture(pixels, file.stem, number)
+        yield VideoFrame(pixels, file.stem, number)
 
 
-def _decode(source: Source) -> Iterator[Picture]:
+def _decode(source: Source) -> Iterator[VideoFrame]:
     number, first, last = 0, None, -1
     step = max(1, round(1 / (source.rate * source.time_base)))
     try:
@@ -134,7 +134,7 @@ def _decode(source: Source) -> Iterator[Picture]:
                 first = frame.pts if first is None else first
                 ticks = last + step if frame.pts is None or first is None else frame.pts - first
                 last = max(ticks, last + 1)  # encoders reject a repeated time
-                yield Picture(_upright(frame), f"{number:06d}", last, frame.is_corrupt)
+                yield VideoFrame(_upright(frame), f"{number:06d}", last, frame.is_corrupt)
                 number += 1
             # A file may play fewer frames than it contains; its duration is then shorter, too.
             is_truncated = (stream.duration or 0) - last > 3 * step

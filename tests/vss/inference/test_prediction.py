@@ -18,7 +18,7 @@ from vss.inference.prediction import format_speed, predict_video, with_frame_siz
 from vss.inference.trained_network import load_trained_network, read_trained_network
 from vss.inference.windows import predict
 from vss.media.image import Image, resize_image
-from vss.media.video import BrokenVideoError, Picture, Source, open_source
+from vss.media.video import BrokenVideoError, Source, VideoFrame, open_source
 from vss.models.segmenter import VideoSegmenter
 
 
@@ -30,8 +30,8 @@ class ListWriter:
         self.classes: list[Image] = []
         self.state = "open"
 
-    def write(self, picture: Picture, classes: Image) -> None:
-        assert classes.shape == picture.pixels.shape[:2]
+    def write(self, frame: VideoFrame, classes: Image) -> None:
+        assert classes.shape == frame.pixels.shape[:2]
         self.classes.append(classes)
 
     def finish(self) -> None:
@@ -49,8 +49,8 @@ class CountingWriter(ListWriter):
         self.alive: list[weakref.ref[Image]] = []
         self.largest_count = 0
 
-    def write(self, picture: Picture, classes: Image) -> None:
-        self.alive += [weakref.ref(picture.pixels), weakref.ref(classes)]
+    def write(self, frame: VideoFrame, classes: Image) -> None:
+        self.alive += [weakref.ref(frame.pixels), weakref.ref(classes)]
         count = sum(array() is not None for array in self.alive)
         self.largest_count = max(self.largest_count, count)
 
@@ -58,12 +58,12 @@ class CountingWriter(ListWriter):
 class GeneratedSource(Source):
     """A source of generated frames, whose path may name the frame at which it breaks."""
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[VideoFrame]:
         for number in range(self.count or 0):
             if self.path.name == f"breaks{number}":
                 raise BrokenVideoError(f"breaks at frame {number}", number)
             pixels = np.full((40, 50, 3), 5 * number % 256, dtype=np.uint8)
-            yield Picture(pixels, f"{number:06d}", number, damaged=number == 1)
+            yield VideoFrame(pixels, f"{number:06d}", number, damaged=number == 1)
 
 
 def generate(frames: int, path: str = "generated") -> GeneratedSource:
@@ -82,7 +82,7 @@ def test_classes_equal_those_of_whole_clips_at_the_trials_stride(
     for parameter in model.head.parameters():  # after a few steps it knows only a few classes
         torch.nn.init.normal_(parameter, std=1.0)
     source = open_source(paint_video(tmp_path / "video.mp4", 9))
-    pixels = [picture.pixels for picture in source]
+    pixels = [frame.pixels for frame in source]
     writer, other_writer = ListWriter(), ListWriter()
 
     predict_video(model, TRAINED, source, [writer])
@@ -183,9 +183,9 @@ def test_frame_of_a_different_size_ends_the_video(
     model: VideoSegmenter,
 ) -> None:
     class Mixed(Source):
-        def __iter__(self) -> Iterator[Picture]:
-            yield Picture(np.zeros((40, 50, 3), np.uint8), "a", 0)
-            yield Picture(np.zeros((40, 60, 3), np.uint8), "b", 1)
+        def __iter__(self) -> Iterator[VideoFrame]:
+            yield VideoFrame(np.zeros((40, 50, 3), np.uint8), "a", 0)
+            yield VideoFrame(np.zeros((40, 60, 3), np.uint8), "b", 1)
 
     with pytest.raises(
         BrokenVideoError, match="frame b is 60x40 pixels, but earlier frames are 50x"

@@ -50,7 +50,7 @@ def test_rate_and_times_survive_writing_and_reading(case: str, suffix: str, tmp_
 
     source = open_source(write(tmp_path / f"video{suffix}", rate, base, ticks))
 
-    times = [picture.ticks * source.time_base for picture in source]
+    times = [frame.ticks * source.time_base for frame in source]
     expected = [(tick - ticks[0]) * base for tick in ticks]
     assert [float(x) for x in times] == pytest.approx([float(x) for x in expected], abs=0.0006)
     if case != "variable":  # its mean depends on how long the last frame is shown
@@ -66,10 +66,10 @@ def test_colours_survive_writing_and_reading(tmp_path: Path) -> None:
     file.write(pixels, 0)
     file.finish()
 
-    (picture,) = open_source(tmp_path / "video.mp4")
+    (frame,) = open_source(tmp_path / "video.mp4")
 
     for number, colour in enumerate(colours):
-        assert picture.pixels[16, 32 * number + 16] == pytest.approx(colour, abs=6)
+        assert frame.pixels[16, 32 * number + 16] == pytest.approx(colour, abs=6)
 
 
 def test_odd_edge_is_repeated_because_the_format_needs_even_sizes(tmp_path: Path) -> None:
@@ -79,10 +79,10 @@ def test_odd_edge_is_repeated_because_the_format_needs_even_sizes(tmp_path: Path
     file.write(pixels, 0)
     file.finish()
 
-    (picture,) = open_source(tmp_path / "video.mp4")
+    (frame,) = open_source(tmp_path / "video.mp4")
 
-    assert picture.pixels.shape == (34, 48, 3)
-    assert picture.pixels[-1, -1] == pytest.approx(200, abs=12)
+    assert frame.pixels.shape == (34, 48, 3)
+    assert frame.pixels[-1, -1] == pytest.approx(200, abs=12)
 
 
 @pytest.mark.parametrize(("degrees", "corner"), [(90, "bottom"), (180, "bottom"), (-90, "top")])
@@ -97,24 +97,24 @@ def test_rotated_video_is_read_upright(degrees: int, corner: str, tmp_path: Path
         container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))
 
-    (picture,) = open_source(tmp_path / "video.mp4")
+    (frame,) = open_source(tmp_path / "video.mp4")
 
     expected = np.rot90(pixels, degrees // 90)
-    assert picture.pixels.shape == expected.shape
-    assert np.abs(picture.pixels.astype(int) - expected).mean() < 5
+    assert frame.pixels.shape == expected.shape
+    assert np.abs(frame.pixels.astype(int) - expected).mean() < 5
     rows = slice(-8, None) if corner == "bottom" else slice(None, 8)
-    assert picture.pixels[rows].mean() > picture.pixels.mean()
+    assert frame.pixels[rows].mean() > frame.pixels.mean()
 
 
 def test_folder_is_read_in_numerical_order(tmp_path: Path) -> None:
     folder = paint_folder(tmp_path / "frames", ["f10.png", "f2.png", "f1.png", "f9.png"])
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
 
     source = open_source(folder, Fraction(10))
 
-    assert [picture.name for picture in source] == ["f1", "f2", "f9", "f10"]
+    assert [frame.name for frame in source] == ["f1", "f2", "f9", "f10"]
     assert (source.count, source.rate, source.time_base) == (4, 10, Fraction(1, 10))
-    assert [picture.ticks for picture in source] == [0, 1, 2, 3]
+    assert [frame.ticks for frame in source] == [0, 1, 2, 3]
 
 
 def test_frames_are_read_one_at_a_time(tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_frames_are_read_one_at_a_time(tmp_path: Path) -> None:
         video = paint_video(tmp_path / f"{frames}.mp4", frames)
         pixels: list[weakref.ref[Image]] = []
         largest_count[frames] = 0
-        for picture in open_source(video):
-            pixels.append(weakref.ref(picture.pixels))
-            alive = sum(frame() is not None for frame in pixels)
+        for frame in open_source(video):
+            pixels.append(weakref.ref(frame.pixels))
+            alive = sum(array() is not None for array in pixels)
             largest_count[frames] = max(largest_count[frames], alive)
 
     assert largest_count[10] == largest_count[60] <= 2

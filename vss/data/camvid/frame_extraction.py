@@ -60,15 +60,15 @@ def extract_frames(
     first = candidates[:_STILLS_FOR_OFFSET] or task.stills[:1]
     buffer: dict[int, Image] = {}  # frames decoded before the offset is determined
     writer: _FrameWriter | None = None
-    for index, picture in enumerate(open_source(task.video)):
+    for index, frame in enumerate(open_source(task.video)):
         progress(index + 1)
         if writer is not None:
             if index - writer.offset > task.stills[-1].number:
                 break
-            writer.add(index, picture.pixels)
+            writer.add(index, frame.pixels)
             continue
         if _may_be_needed(index, task):
-            buffer[index] = picture.pixels
+            buffer[index] = frame.pixels
         if index == first[-1].number + task.expected_offset + LARGEST_OFFSET:
             writer = _start_writer(task, first, buffer)
             buffer = {}
@@ -107,10 +107,10 @@ def find_offset(
     Raises:
         UserError: if no offset matches.
     """
-    pictures = {still: read_image(still.path, "RGB") for still in stills}
+    images = {still: read_image(still.path, "RGB") for still in stills}
     differences = {
         offset: float(
-            np.mean([difference(p, frames[s.number + offset]) for s, p in pictures.items()])
+            np.mean([difference(p, frames[s.number + offset]) for s, p in images.items()])
         )
         for offset in range(expected - LARGEST_OFFSET, expected + LARGEST_OFFSET + 1)
         if all(still.number + offset in frames for still in stills)
@@ -155,15 +155,15 @@ class _FrameWriter:
         self._past.append((number, pixels))
 
     def _compare(self, still: Still, pixels: Image) -> None:
-        picture = read_image(still.path, "RGB")
-        mean = difference(picture, pixels)
+        image = read_image(still.path, "RGB")
+        mean = difference(image, pixels)
         if mean > LARGEST_DIFFERENCE:
             self._problems.append(
                 f"{still.path.name}: the video differs by {mean:.1f} of 255 on average"
             )
             return
         self._differences.append(mean)
-        self._write(still.number, picture.shape[:2])
+        self._write(still.number, image.shape[:2])
 
     def _write(self, number: int, size: tuple[int, ...]) -> None:
         for past, pixels in self._past:
