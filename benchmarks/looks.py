@@ -1,18 +1,20 @@
-"""Compare ways to share 5 % of false verdicts among four looks: `python benchmarks/looks.py`.
+"""Compare ways to split a false-verdict rate of 5 % among four looks: `python benchmarks/looks.py`.
 
-Studies of 1, 3 and 10 cells against a baseline are simulated on linearised scores, looked at after
-3, 5, 7 and 10 seeds; the test set makes up 5, 50 or 95 % of the variance of a difference of five
-seeds. At each look the intervals are those of the report. The ways differ in the level of a look:
+A look is an interim analysis. Studies of 1, 3 and 10 cells against a baseline are simulated on
+linearised scores, with looks after 3, 5, 7 and 10 seeds; the test set contributes 5, 50 or 95 % of
+the variance of a difference of five seeds. At each look the intervals are those of the report. The
+ways differ in the level of a look:
 
 - none: 5 % at every look, as if it were the only one;
-- even: 5 % over the number of looks;
-- simulated: from the joint distribution over the looks, as reports have it
+- even: 5 % divided by the number of looks;
+- simulated: from the joint distribution over the looks, as in reports
   (`reports/analysis/planning/looks.py`); its mean over the looks of the first studies.
 
-False verdicts: studies with at least one, at any look, none of the cells differing. Power: cells
-that are separated by the last look, where every cell differs by what 10 seeds alone would separate
-in 80 % of cases. Saved: the share of trainings that are spared because all cells are separated
-before the last look; "fixed" is the number of seeds that gives the same power without looks.
+False: the fraction of studies with at least one false verdict, at any look, if no cell differs.
+Power: the fraction of cells that are separated by the last look, if every cell differs by as much
+as 10 seeds alone would separate in 80 % of cases. Saved: the fraction of training runs that are not
+needed because all cells are separated before the last look. Fixed: the number of seeds that gives
+the same power without looks.
 """
 
 import os
@@ -31,9 +33,9 @@ from reports.analysis.seed_model import sample_seed_errors
 Numbers = NDArray[np.float64]
 
 STUDIES, DRAWS, CHAINS = 1000, 2000, 8
-LEVELS = 40  # studies whose simulated level is averaged
+LEVELS = 40  # number of studies whose simulated level is averaged
 LOOKS = (3, 5, 7, 10)
-BLOCKS = 24  # of the test set, as CamVid has them
+BLOCKS = 24  # number of blocks of the test set, as in CamVid
 ERROR, POWER = 0.05, 0.8
 
 
@@ -42,10 +44,10 @@ class Studies:
     """Simulated studies at every look. Shapes: L looks, B studies, J comparisons, D draws.
 
     Attributes:
-        estimates: (L, B, J) of differences that are 0.
-        deviations: (L, B, J) of their errors.
+        estimates: (L, B, J) estimates of differences that are 0.
+        deviations: (L, B, J) deviations of the errors of the estimates.
         largest: (L, D, B) sorted draws of the largest error, in deviations.
-        levels: way -> its level at a look.
+        levels: name of a way -> its level at a look.
     """
 
     estimates: Numbers
@@ -54,7 +56,7 @@ class Studies:
     levels: Mapping[str, float]
 
     def tails(self, difference: float) -> Numbers:
-        """Return the (L, B, J) tail probabilities where every cell differs by `difference`."""
+        """Return the (L, B, J) tail probabilities if every cell differs by `difference`."""
         sizes = np.abs(self.estimates + difference) / self.deviations
         tails = np.empty_like(sizes)
         for look, study in np.ndindex(sizes.shape[:2]):
@@ -86,7 +88,7 @@ def main() -> None:
 def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studies:
     """Simulate studies without a difference, with equal deviations of all cells."""
     cells, seeds = comparisons + 1, LOOKS[-1]
-    test_variance = share / (1 - share) / 5  # of a cell; a training has 1
+    test_variance = share / (1 - share) / 5  # per cell; that of a training run is 1
     scores = rng.normal(size=(STUDIES, cells, seeds))
     test_errors = rng.normal(size=(STUDIES, cells)) * np.sqrt(test_variance)
     blocks = rng.normal(size=(STUDIES, BLOCKS - 1, cells)) * np.sqrt(test_variance)
@@ -113,7 +115,7 @@ def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studie
 
 
 def measure(studies: Studies) -> list[str]:
-    """Return the row of each way to share the error."""
+    """Return the row of each way to split the error rate."""
     none, some = studies.tails(0.0), studies.tails(studies.separable_difference())
     fixed_power = [float((tails < ERROR).mean()) for tails in some]
     rows = []

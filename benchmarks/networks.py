@@ -1,10 +1,10 @@
-"""Whole networks: a stream against its clip form, and a training step against the published loop.
+"""Whole networks: a stream against whole clips, and a training step against the published loop.
 
     python benchmarks/networks.py [--device cuda] [--threads 2] [--seconds 20]
 
 ResNet-18, 512 head channels, memory 4; inference at batch 1 and `--frame-size`, a training step at
-`--train-size`. The published form encodes the frames of a clip one after the other, in PyTorch's
-default layout. All forms of a table take turns in one process; medians.
+`--train-size`. The published loop encodes the frames of a clip one after the other, in PyTorch's
+default memory layout. All rows of a table take turns in one process; times are medians.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def config(head: str, precision: str = "fp32") -> TrialConfig:
 
 
 def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
-    """Encode frame after frame, the current one first, as TMANet does."""
+    """Encode one frame after the other, the current one first, as TMANet's code does."""
     current = Features(*model.backbone(clip[:, -1]))
     past = [model.backbone(frame) for frame in clip[:, :-1].unbind(dim=1)]
     memory = tuple(
@@ -54,11 +54,13 @@ def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
 
 
 def as_published(model: VideoSegmenter) -> VideoSegmenter:
-    """Return the same network in PyTorch's default layout."""
+    """Return the same network in PyTorch's default memory layout."""
     return copy.deepcopy(model).to(memory_format=torch.contiguous_format)
 
 
-def in_turn(calls: dict[str, Callable[[], object]], seconds: float, cuda: bool) -> dict[str, float]:
+def median_seconds(
+    calls: dict[str, Callable[[], object]], seconds: float, cuda: bool
+) -> dict[str, float]:
     """Return the median seconds of each call; they take turns, round by round."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
@@ -136,19 +138,20 @@ def main() -> None:
     print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}\n")
     size = tuple(options.frame_size)
-    medians = in_turn(inference_calls(device, size), options.seconds, cuda)
-    print(f"| inference, {size[0]}x{size[1]}, fp32 | ms | against its clip ", end="")
-    print("| against TMA's published loop |\n|---|--:|--:|--:|")
+    medians = median_seconds(inference_calls(device, size), options.seconds, cuda)
+    print(f"| inference, {size[0]}x{size[1]}, fp32 | ms | speed-up over its clip ", end="")
+    print("| speed-up over TMA's published loop |\n|---|--:|--:|--:|")
     for name, seconds in medians.items():
         clip = medians[f"{name.split(',')[0]}, clip"]
         loop = medians["tma, published loop"]
         print(f"| {name} | {1e3 * seconds:.1f} | {clip / seconds:.2f} | {loop / seconds:.2f} |")
     size = tuple(options.train_size)
-    medians = in_turn(training_calls(device, size, options.train_batch), options.seconds, cuda)
+    calls = training_calls(device, size, options.train_batch)
+    medians = median_seconds(calls, options.seconds, cuda)
     print(
         f"\n| training step of tma, {size[0]}x{size[1]}, batch {options.train_batch} | ms ", end=""
     )
-    print("| against the published loop in fp32 |\n|---|--:|--:|")
+    print("| speed-up over the published loop in fp32 |\n|---|--:|--:|")
     for name, seconds in medians.items():
         ratio = medians["published loop, fp32"] / seconds
         print(f"| {name} | {1e3 * seconds:.1f} | {ratio:.2f} |")

@@ -1,9 +1,9 @@
 """Measure how long a large report takes: `python benchmarks/report.py`.
 
-An MLflow store gets 10,000 runs (SQLite), and a ledger an experiment of 1,000 of them: 200 cells of
-five seeds, with 233 frames of 11 classes and 400 points of curves each. The table compares reading
-numbers by run id, as reports do, with MLflow's search over all runs, and gives the seconds and the
-peak memory of `vss-orch report`.
+An MLflow store (SQLite) gets 10,000 runs, and a ledger gets an experiment with 1,000 of them: 200
+cells with five seeds, each with 233 frames of 11 classes and 400 points of curves. The table
+compares reading metrics by run id, as reports do, with MLflow's search over all runs, and lists the
+duration and the peak memory of `vss-orch report`.
 """
 
 import io
@@ -32,7 +32,7 @@ from vss.trial_config import TrialConfig, parse_settings
 RUNS, TRIALS, SEEDS = 10_000, 1_000, 5
 FRAMES, CLASSES, POINTS = 233, 11, 400
 NAME = "large"
-METRICS, PARAMS, TAGS = 8, 12, 6  # of each run outside the experiment
+METRICS, PARAMS, TAGS = 8, 12, 6  # numbers per run outside the experiment
 CAMVID = {
     "dataset": "camvid", "frame_width": 480, "frame_height": 360, "steps": 1000, "batch_size": 8,
     "optimizer": "sgd", "precision": "fp32", "include_current_frame": False,
@@ -66,8 +66,8 @@ def main() -> None:
         assert f"{TRIALS} of {TRIALS} trials finished" in text
     print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores\n")
     print(f"| {TRIALS:,} trials of {RUNS:,} runs | seconds | peak memory, MiB |\n|---|--:|--:|")
-    print(f"| numbers, by run id | {by_id:.2f} | |")
-    print(f"| numbers, search_runs over all runs | {search:.2f} | |")
+    print(f"| metrics, by run id | {by_id:.2f} | |")
+    print(f"| metrics, search_runs over all runs | {search:.2f} | |")
     print(f"| `vss-orch report` | {report:.1f} | {peak_memory_mib:.0f} |")
 
 
@@ -97,8 +97,8 @@ def _fill(settings: Settings, tracker: Tracker, run_ids: Sequence[str]) -> None:
 
 def _cells() -> Iterator[tuple[str, dict[str, object]]]:
     for values in itertools.product(*GRID.values()):
-        chosen = dict(zip(GRID, values, strict=True))
-        yield " ".join(map(str, values)), {**CAMVID, **chosen}
+        settings = dict(zip(GRID, values, strict=True))
+        yield " ".join(map(str, values)), {**CAMVID, **settings}
 
 
 def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
@@ -106,9 +106,9 @@ def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
     rng = np.random.default_rng(int(run_id, 16))
     folder = settings.artifacts / run_id / "artifacts"
     folder.mkdir(parents=True)
-    right = 0.5 + 0.01 * config.memory_length + 0.01 * rng.normal()
+    accuracy = 0.5 + 0.01 * config.memory_length + 0.01 * rng.normal()
     counts = rng.poisson(20, (FRAMES, CLASSES, CLASSES)).astype(np.uint32)
-    counts += (right * 500 * np.eye(CLASSES)).astype(np.uint32)
+    counts += (accuracy * 500 * np.eye(CLASSES)).astype(np.uint32)
     content = io.BytesIO()
     np.savez_compressed(
         content,
@@ -121,16 +121,16 @@ def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
     lines = [f"train/loss,{step},{value}" for step, value in enumerate(loss)]
     (folder / "curves.csv").write_text("\n".join(["curve,step,value", *lines]) + "\n")
     total = counts.sum(axis=0)
-    true = np.diagonal(total)
-    return float((true / (total.sum(axis=0) + total.sum(axis=1) - true)).mean())
+    correct = np.diagonal(total)
+    return float((correct / (total.sum(axis=0) + total.sum(axis=1) - correct)).mean())
 
 
 def _latency(cells: Sequence[str]) -> LatencyMeasurement:
     rng = np.random.default_rng(0)
     baseline = [10 + rng.normal(0, 0.1) for _ in range(7)]
     latencies = {}
-    for place, name in enumerate(cells):
-        rounds = [10 + place / 10 + rng.normal(0, 0.1) for _ in range(7)]
+    for index, name in enumerate(cells):
+        rounds = [10 + index / 10 + rng.normal(0, 0.1) for _ in range(7)]
         clip = FormLatency(
             median_ms=float(np.median(rounds)),
             p95_ms=max(rounds),
@@ -152,7 +152,7 @@ def _fill_store(
     configs: dict[str, TrialConfig],
     scores: dict[str, float],
 ) -> None:
-    """Insert all runs by SQL, since MLflow's client would take minutes."""
+    """Insert all runs with SQL, as MLflow's client would take minutes."""
     runs = [f"{number:032x}" for number in range(RUNS)]
     metrics, params, tags = [], [], []
     for run in runs:
@@ -167,7 +167,7 @@ def _fill_store(
             params += [(f"setting_{p}", "1", run) for p in range(PARAMS)]
             tags += [(f"tag_{t}", "x", run) for t in range(TAGS)]
         metrics += [(name, value, run) for name, value in values.items()]
-    place = settings.artifacts.as_uri()
+    artifacts = settings.artifacts.as_uri()
     columns = (
         "run_uuid, name, source_type, source_name, user_id, status, start_time, "
         "lifecycle_stage, artifact_uri, experiment_id"
@@ -176,7 +176,7 @@ def _fill_store(
     with sqlite3.connect(path) as database:
         database.executemany(
             f"INSERT INTO runs ({columns}) VALUES (?,?,'LOCAL','','u','FINISHED',1,'active',?,?)",
-            [(run, run, f"{place}/{run}/artifacts", int(experiment_id)) for run in runs],
+            [(run, run, f"{artifacts}/{run}/artifacts", int(experiment_id)) for run in runs],
         )
         database.executemany(
             "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
@@ -197,9 +197,9 @@ def _search_all(client: MlflowClient, experiment_id: str) -> None:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    start = time.perf_counter()
     run()
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Measure how long a report's statistics take: `python benchmarks/resampling.py`.
 
-The first table compares 10,000 resampled test sets for 20 cells of 3 seeds, with 233 frames and 11
-classes, with the same draws summed one by one (20 of them, extrapolated to all). The second one
-gives the time of `reports.verdicts` for 20 cells of 5 seeds.
+10,000 test sets are resampled for 20 cells with 3 seeds, 233 frames and 11 classes. The first table
+compares our matrix products with summing one draw after the other (20 draws, extrapolated to all).
+The second one shows the time of `reports.verdicts` for 20 cells with 5 seeds.
 """
 
 import platform
@@ -28,8 +28,8 @@ def main() -> None:
     trials = list(rng.integers(0, 1000, (TRIALS, len(frames), CLASSES, CLASSES)))
     blocks = cut_stretches(frames, 10)
     products = min(_seconds(lambda: _products(blocks, trials)) for _ in range(3))
-    few = 20
-    loop = _seconds(lambda: _one_by_one(trials, blocks.numbers, few)) * DRAWS / few
+    timed_draws = 20
+    loop = _seconds(lambda: _one_by_one(trials, blocks.numbers, timed_draws)) * DRAWS / timed_draws
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, numpy {np.__version__}\n")
     print("| 10,000 draws x 60 trials x 233 frames | seconds | ratio |\n|---|--:|--:|")
     print(f"| matrix products | {products:.2f} | 1 |")
@@ -77,15 +77,15 @@ def _one_by_one(trials: list[np.ndarray], blocks: np.ndarray, draws: int) -> Non
     count = blocks.max() + 1
     members = [np.flatnonzero(blocks == block) for block in range(count)]
     for _ in range(draws):
-        picked = np.concatenate([members[b] for b in rng.integers(count, size=count)])
+        frames = np.concatenate([members[b] for b in rng.integers(count, size=count)])
         for confusions in trials:
-            mean_over_classes(iou(confusions[picked]))
+            mean_over_classes(iou(confusions[frames]))
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    start = time.perf_counter()
     run()
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

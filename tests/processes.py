@@ -3,13 +3,13 @@
 from pathlib import Path
 
 
-def descendants(pid: int, named: str = "") -> list[int]:
-    """Children of a process, their children and so on, whose command line holds `named`."""
+def descendants(pid: int, text: str = "") -> list[int]:
+    """Return all descendants of a process whose command line contains `text`."""
     pids = []
     for child in _children(pid):
-        if named in _command_line(child):
+        if text in _command_line(child):
             pids.append(child)
-        pids += descendants(child, named)
+        pids += descendants(child, text)
     return pids
 
 
@@ -18,7 +18,7 @@ def _children(pid: int) -> list[int]:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return [int(c) for task in tasks for c in (task / "children").read_text().split()]
     except OSError:
-        return []  # it has exited meanwhile
+        return []  # the process has exited in the meantime
 
 
 def _command_line(pid: int) -> str:

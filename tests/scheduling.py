@@ -1,10 +1,10 @@
-"""How tests are dealt out to workers: one by one, except those that share a server."""
+"""How tests are distributed to workers: one by one, except those that share a server."""
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Tests with one of these in their name run in one worker, so that what they share is made once.
-# (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
-TOGETHER = (
+# Tests with one of these texts in their name run in the same worker, so that what they share is
+# made only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
+GROUPS = (
     "tests/orchestrator/execution/test_ray_cluster.py",
     "tests/orchestrator/offline/test_collection.py",
     "postgresql",
@@ -12,7 +12,7 @@ TOGETHER = (
 
 
 class Scheduling(LoadScopeScheduling):
-    """A scheduling of groups first, then of single tests, each to the worker that is free."""
+    """A scheduling that sends a whole group, or an individual test, to the next free worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((group for group in TOGETHER if group in nodeid), nodeid)
+        return next((group for group in GROUPS if group in nodeid), nodeid)

@@ -25,7 +25,7 @@ HOMES = {
     "rich": "orchestrator",
     "typer": "orchestrator/cli",
 }
-# The folders and modules of each package, from the ground up: each may import those before it.
+# The folders and modules of each package; each may import those to its left.
 LAYERS = {
     "vss": (
         "errors", "catalog", "options", "suggestions", "validation_errors", "trial_rules",
@@ -38,7 +38,7 @@ LAYERS = {
     ),
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
-# The only imports against the order, with their reason.
+# The only imports against this order, with the reason.
 UPWARD = {
     ("vss.trial_rules", "vss.trial_config"): "for type checks only: the rules' argument",
 }
@@ -62,11 +62,11 @@ LIGHT = (
     "vss.trial_config",
 )
 HEAVY = ("torch", "torchvision", "ray", "mlflow", "sqlalchemy", "pandas", "matplotlib", "numpy")
-MOST_LINES = 300
+MAX_LINES = 300
 LONG_FILES = {
     "vss/training/loop.py": "the whole loop on one screen is worth more than its pieces",
 }
-MOST_MODULES = 12
+MAX_MODULES = 12
 
 
 def files(package: str) -> list[Path]:
@@ -82,7 +82,7 @@ MODULES = {module_name(file) for package in PACKAGES for file in files(package)}
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Yield what a file imports, wherever in it: in functions and for type checks too."""
+    """Yield what a file imports, including imports inside functions and for type checking."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -93,7 +93,7 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def downward_imports(file: Path) -> Iterator[str]:
-    """Yield what a file imports, without the exceptions that are allowed."""
+    """Yield what a file imports, without the allowed exceptions."""
     yield from (name for name in imports(file) if (module_name(file), name) not in UPWARD)
 
 
@@ -101,7 +101,7 @@ def libraries(file: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(file)}
 
 
-def test_module_in_a_function_is_seen(tmp_path: Path) -> None:
+def test_import_inside_a_function_is_found(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("def f():\n    from orchestrator.spec import design\n    import ray.tune\n")
 
@@ -159,7 +159,7 @@ def test_no_layer_imports_one_above_it(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+def test_there_are_no_import_cycles(package: str) -> None:
     graph = {
         module_name(file): {name for name in downward_imports(file) if name in MODULES}
         for file in files(package)
@@ -180,26 +180,26 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_folder_describes_itself(package: str) -> None:
+def test_every_folder_has_a_docstring(package: str) -> None:
     folders = {file.parent for file in files(package)}
 
-    silent = [
+    undocumented = [
         str(folder.relative_to(ROOT))
         for folder in sorted(folders)
         if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
     ]
 
-    assert silent == []
+    assert undocumented == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_folder_holds_many_modules(package: str) -> None:
+def test_no_folder_has_too_many_modules(package: str) -> None:
     counts = {
         str(folder.relative_to(ROOT)): len([*folder.glob("*.py")]) - 1
         for folder in {file.parent for file in files(package)}
     }
 
-    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
+    assert {folder: count for folder, count in counts.items() if count > MAX_MODULES} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -208,19 +208,19 @@ def test_no_file_is_long_without_a_reason(package: str) -> None:
         str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files(package)
     }
 
-    long = {file: lines for file, lines in lengths.items() if lines > MOST_LINES}
-    assert {file: lines for file, lines in long.items() if file not in LONG_FILES} == {}
+    too_long = {file: lines for file, lines in lengths.items() if lines > MAX_LINES}
+    assert {file: lines for file, lines in too_long.items() if file not in LONG_FILES} == {}
 
 
 def test_reasons_for_long_files_are_still_needed() -> None:
-    needless = [
-        file for file in LONG_FILES if len((ROOT / file).read_text().splitlines()) <= MOST_LINES
+    obsolete = [
+        file for file in LONG_FILES if len((ROOT / file).read_text().splitlines()) <= MAX_LINES
     ]
 
-    assert needless == []
+    assert obsolete == []
 
 
-def test_exceptions_to_the_order_are_still_needed() -> None:
+def test_exceptions_to_the_import_order_are_still_needed() -> None:
     existing = {
         (module_name(file), name)
         for package in PACKAGES

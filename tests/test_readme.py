@@ -1,4 +1,4 @@
-"""The README and the committed specs keep their promises."""
+"""The README and the committed specs, checked against the code."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_example_in_the_readme_is_a_valid_spec(write_spec: SpecWriter) -> None:
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "experiments").rglob("*.yaml")), ids=lambda p: p.stem
 )
-def test_committed_spec_is_valid_and_states_its_cost(path: Path) -> None:
+def test_committed_spec_is_valid_and_states_its_cost_and_expected_scores(path: Path) -> None:
     text = path.read_text()
 
     assert load_spec(path).name == path.stem

@@ -105,14 +105,14 @@ def _extract(task: "ExtractionTask") -> bool:
     except UserError as error:
         typer.echo(f"skipped: {error}", err=True)
         return False
-    for line in extraction.refused:
+    for line in extraction.problems:
         typer.echo(f"skipped: {line}", err=True)
     match = f"; stills matched at frame offset {extraction.offset:+d} "
     match += f"(mean difference {extraction.difference:.1f} of 255)"
     typer.echo(
-        f"{task.sequence}: {extraction.written} frames written{match if task.missing else ''}"
+        f"{task.sequence}: {extraction.files_written} frames written{match if task.missing else ''}"
     )
-    return not extraction.refused
+    return not extraction.problems
 
 
 def _check_picture(path: Path | None) -> None:
@@ -127,10 +127,10 @@ def _check_picture(path: Path | None) -> None:
 
 def _save_picture(dataset: "VideoDataset", path: Path) -> None:
     """Save a contact sheet; a failure does not change the exit code of the check."""
-    from vss.data.check.contact_sheet import contact_sheet
+    from vss.data.check.contact_sheet import draw_contact_sheet
 
     try:
-        contact_sheet(dataset).save(path)
+        draw_contact_sheet(dataset).save(path)
     except (UserError, OSError) as error:
         typer.echo(f"cannot save the picture: {error}", err=True)
     else:

@@ -11,7 +11,7 @@ from orchestrator.ledger.entries import State
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
 from vss.errors import UserError
-from vss.profiling.out_of_memory import OutOfMemory
+from vss.profiling.out_of_memory import OutOfMemoryError
 from vss.training.inputs import Callbacks, Progress
 from vss.trial.run import run_trial
 from vss.trial_directory import StaleAttemptError
@@ -88,8 +88,8 @@ def _first_line(error: Exception) -> str:
 
 def _may_pass(error: Exception) -> bool:
     """Return whether another attempt may succeed."""
-    if isinstance(error, OutOfMemory):
-        return error.may_pass
+    if isinstance(error, OutOfMemoryError):
+        return error.is_transient
     return isinstance(error, (OSError, *TRACKING_ERRORS))
 
 

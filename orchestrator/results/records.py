@@ -13,7 +13,7 @@ from orchestrator.tracking.trial_run import NUMBERS, make_metric_name
 from reports.records import ExperimentRecord, RunRecord
 from reports.text.page import MAX_PICTURED_CELLS
 from vss import catalog
-from vss.options import implied_options
+from vss.options import list_implied_options
 
 _ENVIRONMENT = (
     "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
@@ -87,7 +87,7 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
         trial_id=trial.trial_id,
         state=trial.state.value,
         settings=trial.settings,
-        implied=implied_options(trial.settings),
+        implied=list_implied_options(trial.settings),
         message=trial.message,
         run_id=trial.run_id,
         attempts=trial.attempts,

@@ -2,8 +2,8 @@
 
     python -m tests.gpu [--device cpu] [--wheels DIR] [--budget 540] [--fresh]
 
-Needs PyTorch and a few packages; `make test`'s environment is not one of them. Exit codes: 0 every
-part passed, 1 a part failed or has not begun, 2 nothing could be run.
+Needs only PyTorch and a few packages, not the whole environment of `make test`. Exit codes: 0 every
+part passed, 1 a part failed or was not started, 2 nothing could be run.
 """
 
 import argparse
@@ -20,24 +20,26 @@ from tests.gpu.runner import PASSED, Results, report, run_parts
 
 ROOT = Path(__file__).parents[2]
 USER_ERROR = 2
-NEEDED = ("torch", "torchvision", "numpy", "PIL", "safetensors", "pydantic", "filelock", "pytest")
+REQUIRED_PACKAGES = (
+    "torch", "torchvision", "numpy", "PIL", "safetensors", "pydantic", "filelock", "pytest",
+)  # fmt: skip
 
 
 def main() -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code."""
     options = _parser().parse_args()
     folder = options.folder.resolve()
     environment = _environment(folder / "packages", options.device)
     if problem := _install(folder / "packages", options.wheels):
         print(f"error: {problem}", file=sys.stderr)
         return USER_ERROR
-    described = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "tests.gpu.conditions", options.device],
         env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
-    if described.returncode != 0:
+    if process.returncode != 0:
         return USER_ERROR
-    conditions: dict[str, str] = json.loads(described.stdout)
+    conditions: dict[str, str] = json.loads(process.stdout)
     commit = conditions.pop("commit")
     os.chdir(ROOT)
     parts = parts_on(options.device)
@@ -54,7 +56,7 @@ def main() -> int:
 
 
 def _environment(packages: Path, device: str) -> dict[str, str]:
-    """Return the environment of the parts: the checkout first, then installed wheels."""
+    """Return the environment of the parts, which import the checkout first, then the wheels."""
     paths = [str(ROOT), str(packages), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
@@ -69,18 +71,18 @@ def _install(packages: Path, wheels: Path | None) -> str | None:
     if (missing := _missing(packages)) and wheels is not None:
         files = sorted(map(str, wheels.glob("*.whl")))
         if not files:
-            return f"no wheels in {wheels}"
+            return f"{wheels} contains no wheels"
         command = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--upgrade"]
-        installed = subprocess.run(
+        process = subprocess.run(
             [sys.executable, *command, "--target", str(packages), *files], check=False
         )
-        if installed.returncode != 0:
+        if process.returncode != 0:
             return f"the wheels in {wheels} could not be installed (see above)"
         missing = _missing(packages)
     if missing:
         return (
-            f"missing packages: {', '.join(missing)}; install them, or name a folder that holds "
-            "their wheels and those of what they need: make gpu WHEELS=DIR"
+            f"missing packages: {', '.join(missing)}; install them, or name a folder that contains "
+            "their wheels and those of their dependencies: make gpu WHEELS=DIR"
         )
     return None
 
@@ -89,7 +91,7 @@ def _missing(packages: Path) -> list[str]:
     if str(packages) not in sys.path:
         sys.path.insert(1, str(packages))
     importlib.invalidate_caches()
-    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    return [name for name in REQUIRED_PACKAGES if importlib.util.find_spec(name) is None]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,19 +99,23 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m tests.gpu", description="Run everything written for CUDA, on any device."
     )
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--wheels", type=Path, metavar="DIR", help="install missing packages")
+    parser.add_argument(
+        "--wheels", type=Path, metavar="DIR", help="install missing packages from this folder"
+    )
     parser.add_argument(
         "--budget", type=float, default=540, metavar="SECONDS",
-        help="begin no further part after this time (default: %(default)s)",
+        help="start no further part after this time (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--limit", type=float, default=240, metavar="SECONDS",
         help="kill a part that takes longer (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--fresh", action="store_true", help="run parts that have passed before")
+    parser.add_argument(
+        "--fresh", action="store_true", help="also run parts that have passed before"
+    )
     parser.add_argument(
         "--folder", type=Path, default=ROOT / "build" / "gpu", metavar="DIR",
-        help="logs, results and the table (default: build/gpu)",
+        help="folder of logs, results and the table (default: build/gpu)",
     )  # fmt: skip
     return parser
 

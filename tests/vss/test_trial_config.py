@@ -22,7 +22,7 @@ def test_identity_is_pinned() -> None:
     assert tiny().trial_id == "df36690cce25"
 
 
-def test_revised_head_gives_other_trials_than_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revised_head_gives_different_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     unrevised = tiny().trial_id
 
     revised_row = replace(catalog.HEADS["fcn"], revision=1)
@@ -31,7 +31,7 @@ def test_revised_head_gives_other_trials_than_before(monkeypatch: pytest.MonkeyP
     assert tiny().trial_id != unrevised
 
 
-def test_heads_with_the_numbers_of_before_keep_their_identity() -> None:
+def test_heads_whose_numbers_have_not_changed_keep_their_identity() -> None:
     revised = {name for name, row in catalog.HEADS.items() if row.revision}
 
     assert revised == {"nonlocal", "ann", "afnb_tma", "asym_tma", "da_asym_tma"}
@@ -43,7 +43,7 @@ def test_heads_with_the_numbers_of_before_keep_their_identity() -> None:
     [{"seed": 1}, {"memory_length": 1}, {"precision": "bf16"}, {"weights": "sha256:" + "0" * 64},
      {"share_slots": True}, {"clips": 3}],
 )  # fmt: skip
-def test_every_difference_is_another_trial(change: dict[str, Any]) -> None:
+def test_every_difference_makes_a_different_trial(change: dict[str, Any]) -> None:
     changed = parse_settings({**TINY_MEMORY, **change})
 
     assert changed.trial_id != parse_settings(TINY_MEMORY).trial_id
@@ -67,7 +67,7 @@ def test_settings_survive_a_round_trip() -> None:
     assert parse_settings(config.settings()) == config
 
 
-def test_settings_omit_what_does_not_apply() -> None:
+def test_settings_omit_options_that_do_not_apply() -> None:
     assert "share_slots" not in tiny().settings()
     assert parse_settings(TINY_MEMORY).settings()["share_slots"] is False
 

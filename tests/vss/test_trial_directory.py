@@ -19,10 +19,10 @@ def state(step: int) -> dict[str, object]:
     return {**STATE, "step": step}
 
 
-def flip_a_byte(path: Path, near: bytes) -> None:
+def flip_first_byte(path: Path, sequence: bytes) -> None:
+    """Flip the bits of the first byte of a sequence in a file."""
     content = bytearray(path.read_bytes())
-    place = content.index(near)
-    content[place] ^= 0xFF
+    content[content.index(sequence)] ^= 0xFF
     path.write_bytes(content)
 
 
@@ -31,7 +31,7 @@ def directory(tmp_path: Path) -> TrialDirectory:
     return TrialDirectory(tmp_path, tiny())
 
 
-def test_directory_is_named_by_the_trial_and_holds_its_settings(
+def test_directory_is_named_after_the_trial_and_contains_its_settings(
     directory: TrialDirectory, tmp_path: Path
 ) -> None:
     assert directory.path == tmp_path / tiny().trial_id
@@ -56,12 +56,12 @@ def test_the_last_two_states_are_kept(directory: TrialDirectory) -> None:
     for step in range(4):
         directory.save(state(step))
 
-    kept = sorted(path.name for path in directory.path.glob("resume*"))
-    assert kept == ["resume.previous.pt", "resume.pt"]
+    files = sorted(path.name for path in directory.path.glob("resume*"))
+    assert files == ["resume.previous.pt", "resume.pt"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
-def test_damaged_state_falls_back_to_the_one_before_with_a_warning(
+def test_damaged_state_falls_back_to_the_previous_one_with_a_warning(
     directory: TrialDirectory, damage: str
 ) -> None:
     directory.save(state(1))
@@ -71,7 +71,7 @@ def test_damaged_state_falls_back_to_the_one_before_with_a_warning(
         case "cut":
             newest.write_bytes(newest.read_bytes()[:-200])
         case "flipped":  # inside the tensor's data, where only a checksum can tell
-            flip_a_byte(newest, np.arange(5, dtype=np.float32).tobytes())
+            flip_first_byte(newest, np.arange(5, dtype=np.float32).tobytes())
         case "empty":
             newest.write_bytes(b"")
         case "gone":  # killed between the two renames
@@ -126,7 +126,7 @@ def test_older_attempt_may_no_longer_write(tmp_path: Path) -> None:
         lambda: old.finish({}),
     ):
         with pytest.raises(
-            StaleAttemptError, match="belongs to attempt 2; attempt 1 must no longer"
+            StaleAttemptError, match="belongs to attempt 2: attempt 1 must no longer"
         ):
             write()
 
@@ -141,7 +141,7 @@ def test_older_attempt_may_not_take_over(tmp_path: Path) -> None:
         TrialDirectory(tmp_path, tiny(), attempt=1)
 
 
-def test_attempts_are_counted_if_nobody_else_does(tmp_path: Path) -> None:
+def test_attempts_are_counted_by_default(tmp_path: Path) -> None:
     attempts = [TrialDirectory(tmp_path, tiny()).attempt for _ in range(3)]
 
     assert attempts == [1, 2, 3]

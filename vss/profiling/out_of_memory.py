@@ -1,4 +1,4 @@
-"""Advice for a training that runs out of memory: what it needs, and which batch would fit."""
+"""Advice for a trial that runs out of memory: what it needs, and which batch would fit."""
 
 import os
 from collections.abc import Iterator
@@ -14,38 +14,38 @@ _USABLE_SHARE = 0.85  # allocators and libraries take the rest
 _MIB = 2**20
 
 
-class OutOfMemory(UserError):
-    """The error of a training that does not fit into memory.
+class OutOfMemoryError(UserError):
+    """Raised when a trial does not fit into memory.
 
     Attributes:
-        may_pass: it would fit if other processes left; else starting it again would not help.
+        is_transient: whether it would fit if other processes ended; otherwise a retry is no help.
     """
 
-    def __init__(self, message: str, may_pass: bool) -> None:
+    def __init__(self, message: str, is_transient: bool) -> None:
         super().__init__(message)
-        self.may_pass = may_pass
+        self.is_transient = is_transient
 
 
 @contextmanager
 def explain_out_of_memory(
     config: TrialConfig, device: torch.device, teacher: TrialConfig | None = None
 ) -> Iterator[None]:
-    """Turn an allocator's error into one that says what to do.
+    """Return a context that turns an allocator's error into one that says what to do.
 
     Raises:
-        OutOfMemory: instead of PyTorch's or Python's own errors.
+        OutOfMemoryError: instead of PyTorch's or Python's own errors.
     """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        raise out_of_memory_error(config, device, teacher) from error
+        raise _build_error(config, device, teacher) from error
 
 
-def out_of_memory_error(
-    config: TrialConfig, device: torch.device, teacher: TrialConfig | None = None
-) -> OutOfMemory:
+def _build_error(
+    config: TrialConfig, device: torch.device, teacher: TrialConfig | None
+) -> OutOfMemoryError:
     """Build the error, with the largest batch that fits by the estimate of `cost.py`."""
     available = _available_bytes(device)
     needed = estimate_training_memory(config, teacher)
@@ -53,19 +53,19 @@ def out_of_memory_error(
     machine = "GPU" if device.type == "cuda" else "machine"
     problem = (
         f"out of memory: a batch_size of {config.batch_size} needs about {needed / _MIB:,.0f} MiB "
-        f"of tensors, and the {machine} has {available / _MIB:,.0f} MiB"
+        f"for tensors, and the {machine} has {available / _MIB:,.0f} MiB"
     )
     if largest >= config.batch_size:
-        remedy = "other processes hold the rest: wait for them, or lower batch_size"
+        remedy = "other processes use the rest: wait for them to end, or lower batch_size"
     elif largest == 0:
         remedy = "not even a batch_size of 1 would fit: lower the frame size or the crop"
     else:
-        remedy = f"the largest batch_size that fits is an estimated {largest}"
-    return OutOfMemory(f"{problem}; {remedy}", may_pass=largest >= config.batch_size)
+        remedy = f"lower batch_size to {largest}, the largest that fits by estimate"
+    return OutOfMemoryError(f"{problem}; {remedy}", is_transient=largest >= config.batch_size)
 
 
 def largest_batch(config: TrialConfig, room: int, teacher: TrialConfig | None = None) -> int:
-    """Return the largest batch whose tensors fit into `room` bytes; 0 if none does.
+    """Return the largest batch whose tensors fit into `room` bytes, or 0 if none does.
 
     Beyond a few clips the peak grows linearly with the batch, so two estimates suffice.
     """

@@ -1,11 +1,11 @@
-"""Clocks that synchronise the device before each reading and leave the warm-up out."""
+"""Clocks that synchronise the device before each reading and leave out the warm-up."""
 
 import time
 
 import numpy as np
 import torch
 
-WARM_UP_STEPS = 3  # after each start: allocator, kernel choice, caches
+WARM_UP_STEPS = 3  # after each start, for the allocator, the choice of kernels and the caches
 
 
 class StepClock:
@@ -27,7 +27,7 @@ class StepClock:
         self._started = time.perf_counter()
 
     def stop(self) -> None:
-        """Stop timing the step; it counts unless it belongs to the warm-up."""
+        """Stop timing the step, and record it unless it belongs to the warm-up."""
         synchronise(self._device)
         if self._warm_up_left > 0:
             self._warm_up_left -= 1
@@ -35,7 +35,7 @@ class StepClock:
             self.seconds.append(time.perf_counter() - self._started)
 
     def summary(self, steps: int) -> dict[str, float | None]:
-        """Summarise `steps` steps; those of the warm-up count like an average one."""
+        """Summarise `steps` steps, counting those of the warm-up like an average one."""
         if not self.seconds:
             return {"train_seconds": None, "step_ms_median": None, "step_ms_p95": None}
         return {

@@ -23,12 +23,12 @@ _TINY = torch.finfo(torch.float32).tiny
 class HardPixels:
     """The settings of online hard example mining.
 
-    Source: Shrivastava et al., CVPR 2016, in the form of the OpenMMLab segmentation toolbox.
-    Differs: its smallest number of pixels is a share here, independent of the crop.
+    Source: Shrivastava et al., CVPR 2016, as implemented in the OpenMMLab segmentation toolbox.
+    Difference: its minimum number of pixels is a fraction here, independent of the crop.
 
     Attributes:
-        threshold: pixels whose true class has a lower probability count.
-        min_share: if fewer than this share of the labelled pixels count, the hardest ones do.
+        threshold: the probability of the true class below which a pixel counts.
+        min_share: the fraction of the labelled pixels, the hardest ones, that count in any case.
     """
 
     threshold: float
@@ -45,14 +45,14 @@ def segmentation_loss(
     """Return the weighted sum of the cross-entropies of all outputs.
 
     Args:
-        outputs: (B, K, h, w) logits each, the prediction first.
+        outputs: (B, K, h, w) logits each, with the prediction first.
         output_weights: one weight per output.
         labels: (B, H, W) int64; IGNORE_LABEL counts neither in the sum nor in the mean.
-        class_weights: (K,) or None for equal weights.
+        class_weights: (K,) weights, or None for equal weights.
         hard: hard example mining, or None to count all pixels.
 
     Returns:
-        a scalar; 0 without labelled pixels.
+        a scalar, 0 if there are no labelled pixels.
     """
     losses = [
         weight * cross_entropy(resize(logits, labels.shape[1:]), labels, class_weights, hard)
@@ -67,8 +67,7 @@ def cross_entropy(
     class_weights: Tensor | None,
     hard: HardPixels | None = None,
 ) -> Tensor:
-    """Return the mean cross-entropy of the labelled pixels that count, weighted by class; 0 if
-    there are none."""
+    """Return the class-weighted mean cross-entropy of the pixels that count, 0 if none does."""
     if hard is not None:
         labels = torch.where(_is_hard(logits, labels, hard), labels, IGNORE_LABEL)
     total = F.cross_entropy(
@@ -78,7 +77,7 @@ def cross_entropy(
 
 
 def labelled_weight(labels: Tensor, class_weights: Tensor | None) -> Tensor:
-    """Count the labelled pixels, or sum their weights: the divisor of a mean."""
+    """Return the divisor of a mean: the number of labelled pixels, or the sum of their weights."""
     labelled = labels != IGNORE_LABEL
     if class_weights is None:
         return labelled.sum().float()
@@ -88,22 +87,22 @@ def labelled_weight(labels: Tensor, class_weights: Tensor | None) -> Tensor:
 @torch.no_grad()
 def _is_hard(logits: Tensor, labels: Tensor, hard: HardPixels) -> Tensor:
     """Mark the pixels that count: (B, K, H, W), (B, H, W) -> (B, H, W)."""
-    surprise = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_LABEL, reduction="none")
+    losses = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_LABEL, reduction="none")
     labelled = labels != IGNORE_LABEL
-    probability = torch.where(labelled, (-surprise).exp(), torch.inf)
-    counts = probability < hard.threshold
-    least = int(hard.min_share * int(labelled.sum()))
-    if int(counts.sum()) >= least:
-        return counts
-    return probability <= probability.flatten().kthvalue(least).values
+    probability = torch.where(labelled, (-losses).exp(), torch.inf)
+    is_hard = probability < hard.threshold
+    min_pixels = int(hard.min_share * int(labelled.sum()))
+    if int(is_hard.sum()) >= min_pixels:
+        return is_hard
+    return probability <= probability.flatten().kthvalue(min_pixels).values
 
 
 def median_frequency_weights(
     video: DecodedVideo, clips: Sequence[Clip], num_classes: int
 ) -> Tensor:
-    """Return (K,) weights: median frequency over frequency, 0 for classes that never occur.
+    """Return (K,) weights: median frequency divided by frequency, 0 for classes that never occur.
 
-    Source: Eigen and Fergus, ICCV 2015, section 6.3.2: a class's frequency is its share of the
+    Source: Eigen and Fergus, ICCV 2015, section 6.3.2: a class's frequency is its fraction of the
     pixels of the images in which it occurs.
     """
     rows = video.label_rows[[clip.target for clip in clips]]

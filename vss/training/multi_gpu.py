@@ -1,8 +1,9 @@
-"""One training on several GPUs of one machine: every process takes its share of each batch.
+"""One training run on several GPUs of a machine: each process takes its share of every batch.
 
 The gradient is that of the whole batch: each process scales its loss by its share of the labelled
-pixels, and DistributedDataParallel averages. Two exceptions: hard example mining picks its pixels
-within each process; batch norm sees the clips of one process on a CPU (SyncBatchNorm on CUDA).
+pixels, and DistributedDataParallel averages. There are two exceptions: hard example mining picks
+its pixels within each process, and on a CPU batch norm sees only the clips of one process (CUDA has
+SyncBatchNorm).
 """
 
 import os
@@ -31,9 +32,9 @@ class Replica:
     """One of the processes that train together, from its own point of view.
 
     Attributes:
-        rank: its number; 0 reports, saves and scores.
-        count: number of processes.
-        device: where it computes.
+        rank: its number; process 0 reports, saves and scores.
+        count: the number of processes.
+        device: the device on which it computes.
     """
 
     rank: int = 0
@@ -58,8 +59,8 @@ class Replica:
         """Scale a share's loss so that the mean over processes is the loss of the whole batch.
 
         Args:
-            loss: mean over the labelled pixels of the share.
-            labelled: number of these pixels, or the sum of their weights.
+            loss: the mean over the labelled pixels of the share.
+            labelled: the number of these pixels, or the sum of their weights.
         """
         if self.count == 1:
             return loss
@@ -76,7 +77,7 @@ class Replica:
         return total / self.count
 
     def agree(self, decision: bool) -> bool:
-        """Return the decision of the first process."""
+        """Return the decision of the first process, so that all processes act on the same one."""
         if self.count == 1:
             return decision
         first_decision = torch.tensor(float(decision), device=self.device)
@@ -84,7 +85,7 @@ class Replica:
         return bool(first_decision.item())
 
     def wrap(self, model: Any) -> Callable[[Tensor], Sequence[Tensor]]:
-        """Return the model as training calls it."""
+        """Return the model in the form that training calls."""
         if self.count == 1:
             unwrapped: Callable[[Tensor], Sequence[Tensor]] = model
             return unwrapped
@@ -101,19 +102,19 @@ Work = Callable[[TrialInputs, Callbacks, Replica], TrialResult | None]
 
 
 def run_replicas(work: Work, inputs: TrialInputs, callbacks: Callbacks) -> TrialResult | None:
-    """Run `work(inputs, callbacks, replica)` in the processes that `inputs.compute` asks for.
+    """Run `work(inputs, callbacks, replica)` in as many processes as `inputs.compute` says.
 
     Args:
         work: a function at module level; each process calls it with callbacks of its own.
-        inputs: passed on to every process.
-        callbacks: called in this process, with the reports of the first one.
+        inputs: the inputs that every process gets.
+        callbacks: the functions to call in this process, with the reports of the first one.
 
     Returns:
         the result of the first process.
 
     Raises:
-        UserError: as raised in one of the processes.
-        RuntimeError: if one failed in another way, with its traceback, or died.
+        UserError: if one of the processes raised it.
+        RuntimeError: if a process died, or failed in any other way, with its traceback.
     """
     context = torch.multiprocessing.get_context("spawn")
     messages, stop = context.Queue(), context.Event()
@@ -143,9 +144,7 @@ def _wait_for_result(
             kind, content = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             if exit_codes := [p.exitcode for p in processes if p.exitcode not in (None, 0)]:
-                raise RuntimeError(
-                    f"a process of the training died (exit code {exit_codes[0]})"
-                ) from None
+                raise RuntimeError(f"a training process died (exit code {exit_codes[0]})") from None
             continue
         match kind:
             case "report":
@@ -162,7 +161,7 @@ def _wait_for_result(
 def _run_rank(
     rank: int, inputs: TrialInputs, store: str, messages: Any, stop: Any, work: Work
 ) -> None:
-    """Run one process. It joins the others through a file, so that no port is opened."""
+    """Run one process, which joins the others through a file, so that no port is opened."""
     compute = inputs.compute
     on_gpu = compute.device_type == "cuda"
     device = torch.device("cuda", rank) if on_gpu else torch.device("cpu")

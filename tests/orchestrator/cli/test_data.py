@@ -21,7 +21,7 @@ def test_check_of_a_sound_dataset_lists_its_contents(
     assert result.code == 0
     assert "Bicyclist" in result.out
     assert "3 + 0" in result.out
-    assert "remark: labelled frames 4/4/4: published are 367/101/233 or 232" in result.out
+    assert "remark: labelled frames 4/4/4: 367/101/233 or 232 are published" in result.out
     assert "no broken files" in result.out
     with Image.open(sheet) as picture:
         assert picture.width > 3 * 2 * 240
@@ -94,7 +94,7 @@ def test_prepare_skips_a_video_that_does_not_show_the_stills(run: Any, tmp_path:
     result = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
 
     assert result.code == 1
-    assert result.err.startswith("skipped: sequence 0016E5: its video does not show its stills")
+    assert result.err.startswith("skipped: sequence 0016E5: the video does not match the stills")
 
 
 def test_prepare_needs_the_video_of_each_sequence(run: Any, tmp_path: Path) -> None:

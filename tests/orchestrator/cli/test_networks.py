@@ -69,7 +69,7 @@ def test_predict_keeps_the_frames_before_a_broken_one(
 
     assert result.code == 2
     assert_one_line(
-        result, rf"cannot read picture .*{third.name}: .*out.mp4 holds the 2 frames bef"
+        result, rf"cannot read image .*{third.name}: .*the 2 frames before it are in .*out.mp4"
     )
     assert open_source(out).count == 2
 
@@ -188,7 +188,7 @@ def test_export_writes_program_and_description(run: Any, trial: str, tmp_path: P
     result = run("export", trial, "--out", tmp_path / "net.pt2", "--no-onnx")
 
     assert (result.code, result.err) == (0, "")
-    assert f"{tmp_path / 'net.pt2'}: largest difference from the network" in result.out
+    assert f"{tmp_path / 'net.pt2'}: max logit difference" in result.out
     assert "latency" in result.out
     assert json.loads((tmp_path / "net.json").read_text())["source"] == trial
     assert not (tmp_path / "net.onnx").exists()

@@ -49,7 +49,7 @@ def test_rebuilding_a_report_imports_no_heavy_library(tmp_path: Path) -> None:
         (["x", "--from", "y"], "either NAME or --from DIR, got both: NAME is 'x', --from is 'y'"),
         (["--from", "y", "--watch"], "give NAME instead of --from 'y'"),
         (["--from", "nowhere"], "no folder nowhere: --from takes the folder of a report"),
-        (["x", "--sort", "latenzy"], "cannot sort by 'latenzy' .*; did you mean 'latency'"),
+        (["x", "--sort", "latenzy"], "cannot sort by 'latenzy' .*: did you mean 'latency'"),
     ],
 )
 def test_mistake_in_the_arguments_of_report_is_named(

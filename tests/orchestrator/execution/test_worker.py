@@ -62,7 +62,7 @@ def test_user_error_fails_with_its_message_and_no_retry(job: Job) -> None:
     outcome = run_job(other_data, ignore)
 
     assert (outcome.state, outcome.retry) == ("FAILED", False)
-    assert "all machines must hold the same files" in str(outcome.message)
+    assert "all machines must have the same files" in str(outcome.message)
     assert "Traceback" in str(outcome.details)
 
 
@@ -73,14 +73,14 @@ def test_failure_is_written_to_the_run(job: Job, tracker: Tracker, settings: Set
 
     mlflow_run = MlflowClient(tracking_uri=tracker.uri).get_run(str(outcome.run_id))
     assert mlflow_run.info.status == "FAILED"
-    assert "all machines must hold the same files" in mlflow_run.data.tags["error"]
+    assert "all machines must have the same files" in mlflow_run.data.tags["error"]
 
 
 @pytest.mark.parametrize(
     ("error", "retry", "message"),
     [
         (OSError("disk full"), True, "OSError: disk full"),
-        (torch.OutOfMemoryError("too large"), True, "other processes hold the rest"),
+        (torch.OutOfMemoryError("too large"), True, "other processes use the rest"),
         (KeyError("x"), False, "KeyError"),
     ],
 )

@@ -172,7 +172,7 @@ def test_weights_that_do_not_fit_are_refused_before_anything_is_recorded(
 ) -> None:
     wrong = NamedNetwork("wrong", replace(network.trained, config=tiny()))
 
-    with pytest.raises(UserError, match="do not fit: head"):
+    with pytest.raises(UserError, match="do not fit the network: head"):
         build_evaluation([wrong], None, "val", "evaluation", ledger)
 
     assert ledger.experiments() == []

@@ -120,7 +120,7 @@ def test_like_without_a_spec_or_cell_is_refused(
     mistakes = {
         "none.yaml:fcn": "does not begin with an existing spec file: write SPEC:CELL",
         str(spec): r"does not name a cell: write .*spec.yaml:CELL \(cells: image, memory\)",
-        f"{spec}:imago": "unknown cell 'imago'; did you mean 'image'",
+        f"{spec}:imago": "unknown cell 'imago': did you mean 'image'",
     }
 
     for like, message in mistakes.items():

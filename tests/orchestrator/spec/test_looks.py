@@ -68,7 +68,7 @@ def test_look_follows_from_the_highest_seed() -> None:
         ("{from: 2, to: 10}", "seeds: 'from': input should be greater than or equal to 3"),
         ("{from: 3, to: 3}", r"seeds: 'to' \(3\) must be greater than 'from' \(3\)"),
         ("{from: 3}", "seeds: 'to' is missing"),
-        ("{from: 3, too: 5}", "seeds: 'to' is missing.*unknown setting 'too'; did you mean 'to'"),
+        ("{from: 3, too: 5}", "seeds: 'to' is missing.*unknown setting 'too': did you mean 'to'"),
         ("{from: 3, to: ten}", "seeds: 'to': input should be a valid integer"),
     ],
 )

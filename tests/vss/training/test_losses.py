@@ -61,7 +61,7 @@ def test_outputs_are_scaled_to_the_labels_and_weighted() -> None:
 
 
 def test_median_frequency_counts_only_images_with_the_class() -> None:
-    # Class 0: 3 of 4 and 4 of 4 pixels = 7/8. Class 1: 1 of 4 = 1/4. Class 2 never.
+    # Class 0 has 3 of 4 and 4 of 4 pixels = 7/8, class 1 has 1 of 4 = 1/4, class 2 never occurs.
     frames = tuple(Frame("train", "s", n, "i", "l") for n in range(2))
     labels = np.array([[[0, 0], [0, 1]], [[0, 0], [0, 0]]], dtype=np.uint8)
     video = DecodedVideo(frames, np.zeros((2, 2, 2, 3), np.uint8), labels, np.arange(2))
@@ -74,7 +74,7 @@ def test_median_frequency_counts_only_images_with_the_class() -> None:
 
 
 def two_easy_one_hard() -> tuple[torch.Tensor, torch.Tensor]:
-    """Pixels whose true class has a probability of 0.98, 0.88 and 0.05, and one unlabelled."""
+    """Return pixels with true-class probabilities 0.98, 0.88 and 0.05, and an unlabelled one."""
     margins = torch.tensor([4.0, 2.0, -3.0, -9.0])
     logits = torch.stack([margins, torch.zeros(4)])[None, :, None, :]
     return logits, torch.tensor([[[0, 0, 0, IGNORE_LABEL]]])
@@ -88,7 +88,7 @@ def test_only_hard_pixels_count() -> None:
     assert loss.item() == pytest.approx(math.log(1 + math.exp(3.0)))
 
 
-def test_the_hardest_count_where_too_few_are_hard() -> None:
+def test_the_hardest_pixels_count_if_too_few_are_hard() -> None:
     logits, labels = two_easy_one_hard()
 
     loss = losses.cross_entropy(logits, labels, None, losses.HardPixels(0.7, 0.67))

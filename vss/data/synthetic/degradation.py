@@ -1,4 +1,4 @@
-"""What makes a rendered frame hard to read: flicker, colour cast, smears, glare and noise."""
+"""Degrade rendered frames: flicker, a colour cast, smears, glare or darkness, and noise."""
 
 import numpy as np
 from numpy.random import Generator
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from vss.media.image import Image
 
 _LOST = 0.3  # probability that a frame is lost in glare or darkness
-_SMEARED = 0.4  # share of each frame that smears hide
+_SMEARED = 0.4  # fraction of each frame that smears hide
 
 
 def degrade(image: NDArray[np.float32], rng: Generator) -> Image:
@@ -22,7 +22,7 @@ def degrade(image: NDArray[np.float32], rng: Generator) -> Image:
 
 
 def _smear(image: NDArray[np.float64], rng: Generator) -> NDArray[np.float64]:
-    """Draw grey ellipses until they hide their share of the frame."""
+    """Draw grey ellipses until they hide a fraction `_SMEARED` of the frame."""
     height, width = image.shape[:2]
     rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
     hidden = np.zeros((height, width), dtype=bool)

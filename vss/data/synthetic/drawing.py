@@ -30,14 +30,14 @@ _NEAREST, _FARTHEST = 2.0, 60.0
 
 @dataclass(frozen=True)
 class _Canvas:
-    """The frame being drawn, and where the camera points.
+    """The frame being drawn, with the position and direction of the camera.
 
     Attributes:
         image: (H, W, 3) RGB.
         label: (H, W) class indices.
         centre: the column straight ahead.
         horizon: the row of the horizon.
-        x, z: where the camera is.
+        x, z: the position of the camera.
     """
 
     image: NDArray[np.float32]
@@ -61,8 +61,8 @@ def draw_frame(street: Street, number: int) -> tuple[NDArray[np.float32], Image]
     _draw_ground(canvas, street)
     for facade in street.facades:
         _draw_facade(canvas, facade)
-    placed = [(thing.z + thing.speed_z * number - canvas.z, thing) for thing in street.things]
-    for z, thing in sorted(placed, key=lambda pair: -pair[0]):
+    distances = [(thing.z + thing.speed_z * number - canvas.z, thing) for thing in street.things]
+    for z, thing in sorted(distances, key=lambda pair: -pair[0]):
         if _NEAREST < z < _FARTHEST:
             x = thing.x + thing.speed_x * number - canvas.x
             _draw_thing(canvas, thing, x, z)
@@ -70,7 +70,7 @@ def draw_frame(street: Street, number: int) -> tuple[NDArray[np.float32], Image]
 
 
 def _draw_ground(canvas: _Canvas, street: Street) -> None:
-    """Draw sky, road, pavement and verge, with lane marks and tiles that show the motion."""
+    """Draw sky, road, pavement and verge, with lane markings and tiles that show the motion."""
     image, label = canvas.image, canvas.label
     below = np.arange(HEIGHT) + 0.5 - canvas.horizon
     z = np.where(below > 0.5, _FOCAL * _CAMERA_HEIGHT / np.maximum(below, 0.5), 0.0)[:, None]
@@ -110,7 +110,7 @@ def _draw_facade(canvas: _Canvas, facade: Facade) -> None:
 
 
 def _draw_thing(canvas: _Canvas, thing: Thing, x: float, z: float) -> None:
-    """Draw an upright rectangle; a tree is a trunk and a round crown, a car has windows."""
+    """Draw an upright rectangle; a tree has a trunk and a round crown, a car has windows."""
     scale = _FOCAL / z
     middle = canvas.centre + x * scale
     foot = canvas.horizon + _CAMERA_HEIGHT * scale
@@ -143,5 +143,5 @@ def _paint(
 
 
 def _span(low: float, high: float, size: int) -> slice:
-    """Return the pixels between two coordinates, cut at the edges of the image."""
+    """Return the pixels between two coordinates, clipped to the image."""
     return slice(int(min(max(low, 0), size)), int(min(max(high + 1, 0), size)))

@@ -1,4 +1,4 @@
-"""What each split holds."""
+"""The summary of each split."""
 
 import pytest
 
@@ -42,8 +42,8 @@ def test_predecessors_agree_with_the_memory_of_clips() -> None:
 
     train = train_split(dataset, 30)
 
-    assert train.predecessors == {1: 2, 2: 1, 3: 0, 4: 0}  # of 30 and 60
-    assert train.predecessors_near == {1: 2, 2: 2, 3: 2, 4: 1}  # of 91 and 120
+    assert train.predecessors == {1: 2, 2: 1, 3: 0, 4: 0}  # those of frames 30 and 60
+    assert train.predecessors_near == {1: 2, 2: 2, 3: 2, 4: 1}  # those of frames 91 and 120
     for k in (1, 2, 3, 4):
         memories = [
             set(clip.memory) - {clip.target} for clip in list_clips(dataset.frames, "train", k, 30)
