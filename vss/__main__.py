@@ -42,9 +42,9 @@ def _run(options: argparse.Namespace) -> int:
     trial = read_trial_file(options.trial)
     directory = options.storage / trial.trial_id
     latency_file = directory / "latency.json"
-    measures_latency = options.latency and not latency_file.exists()
+    should_measure_latency = options.latency and not latency_file.exists()
     is_finished = (directory / "result.json").exists()
-    if is_finished and not measures_latency:
+    if is_finished and not should_measure_latency:
         print(f"already finished: {directory}")
         return FINISHED
     compute = _compute(trial, options.device, options.threads)
@@ -58,7 +58,7 @@ def _run(options: argparse.Namespace) -> int:
             return INTERRUPTED
         miou = 100 * result.metrics["miou"]
         print(f"finished: mIoU {miou:.2f} % on {result.scored_split}")
-    if measures_latency:
+    if should_measure_latency:
         _measure_latency(trial, compute, latency_file)
     print(directory)
     return FINISHED
@@ -109,16 +109,16 @@ def _print_progress(progress: Progress, steps: int) -> None:
 def _stop_requests(stop_after: float | None) -> Iterator[Callable[[], bool]]:
     """Yield a function that returns whether to stop: after a signal or `stop_after` seconds.
 
-    The signals are SIGINT, and SIGTERM, which Slurm sends before the time limit.
+    The signals are SIGINT and SIGTERM; Slurm sends the latter shortly before the time limit.
     """
     signals: list[int] = []
 
-    def remember(number: int, frame: FrameType | None) -> None:
+    def remember_signal(number: int, frame: FrameType | None) -> None:
         signals.append(number)
 
     end = None if stop_after is None else time.monotonic() + stop_after
     previous_handlers = {
-        number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, remember_signal) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
         yield lambda: bool(signals) or (end is not None and time.monotonic() >= end)
@@ -139,7 +139,7 @@ def _weights(trial: TrialFile, folder: Path) -> Path | None:
         ) from None
     if f"sha256:{digest}" != trial.config.weights:
         raise UserError(
-            f"weights {path} are not the ones that the trial names ({trial.config.weights}, got "
+            f"weights {path} do not belong to the trial (expected {trial.config.weights}, got "
             f"sha256:{digest}): copy the right file next to the trial file"
         )
     return path
@@ -162,9 +162,11 @@ def _data_path(dataset: str, path: Path | None) -> Path | None:
     """Return the path of the dataset: its folder, or the file that describes it."""
     if dataset == "folder":
         if path is None:
-            raise UserError("dataset 'folder' needs --data FILE, the YAML file that describes it")
+            raise UserError(
+                "dataset 'folder' needs --data FILE, the YAML file that describes the data"
+            )
         if not path.is_file():
-            raise UserError(f"no file {path}: --data must name the YAML file that describes it")
+            raise UserError(f"no file {path}: pass the YAML file that describes the data as --data")
         return path
     if not catalog.DATASETS[dataset].needs_path:
         return None
@@ -176,7 +178,9 @@ def _data_path(dataset: str, path: Path | None) -> Path | None:
         )
     folder = (path or Path(root or "") / dataset).expanduser()
     if not folder.is_dir():
-        raise UserError(f"no folder {folder} for dataset '{dataset}' (from --data or VSS_DATA)")
+        raise UserError(
+            f"folder {folder} of dataset '{dataset}' does not exist: correct --data or VSS_DATA"
+        )
     return folder.resolve()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Choice:
-    """A possible value of a setting, with the further settings that apply only to it.
+    """A possible value of a setting, with the settings that apply only to it.
 
     Attributes:
         source: the publication it comes from, or a description.
@@ -29,11 +29,11 @@ class Backbone(Choice):
 
     Attributes:
         build: the "module:function" that builds it.
-        imagenet: whether torchvision has ImageNet weights for it.
+        has_imagenet_weights: whether torchvision has ImageNet weights for it.
     """
 
     build: str = ""
-    imagenet: bool = False
+    has_imagenet_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ class Head(Choice):
         build: the "module:class" that implements it.
         uses_memory: whether it reads past frames.
         requires_current_frame: whether its memory must include the current frame.
-        fixed: arguments of the class that distinguish this head.
+        fixed_arguments: arguments of the class that distinguish this head.
         axes: the possible axes of its criss-cross attention.
         smallest_batch: the smallest batch that can train its batch norms.
-        revision: part of its trials' identity unless 0; raised when the code gives new numbers.
+        revision: part of its trials' identity unless 0; incremented when new code changes scores.
     """
 
     build: str = ""
     uses_memory: bool = False
     requires_current_frame: bool = False
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    fixed_arguments: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[str, ...] = ()
     smallest_batch: int = 1
     revision: int = 0
@@ -86,7 +86,7 @@ BACKBONES: dict[str, Backbone] = {
     f"resnet{depth}{suffix}": Backbone(
         source=f"He et al. 2016, {variant}, dilated",
         build=f"vss.models.backbones:resnet{depth}{suffix}",
-        imagenet=suffix == "",
+        has_imagenet_weights=suffix == "",
     )
     for suffix, variant in (
         ("", "as in torchvision"),
@@ -153,7 +153,7 @@ HEADS: dict[str, Head] = {
         build="vss.models.heads.tma:TMAHead",
         uses_memory=True,
         options=_TEMPORAL,
-        fixed={"fuse_stages": True},
+        fixed_arguments={"fuse_stages": True},
         revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
     "asym_tma": Head(
@@ -161,7 +161,7 @@ HEADS: dict[str, Head] = {
         build="vss.models.heads.tma:TMAHead",
         uses_memory=True,
         options={"pooling": "cube", **_TEMPORAL},
-        fixed={"fuse_stages": True},
+        fixed_arguments={"fuse_stages": True},
         revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
     "cc3d": Head(

@@ -33,8 +33,10 @@ def find_setting(option: str) -> str:
 
 def list_choices_with(option: str) -> str:
     """List the choices that have an option, for example "head tma, apnb_tma"."""
-    takers = {
+    names_by_setting = {
         setting: [name for name, choice in table.items() if option in choice.options]
         for setting, table in CHOICES.items()
     }
-    return ", ".join(f"{setting} {', '.join(names)}" for setting, names in takers.items() if names)
+    return ", ".join(
+        f"{setting} {', '.join(names)}" for setting, names in names_by_setting.items() if names
+    )

@@ -22,7 +22,7 @@ def require_known(kind: str, name: str, names: Mapping[str, object]) -> str:
 
 
 def did_you_mean(name: str, names: Mapping[str, object]) -> str:
-    """Return the end of a message that suggests the closest name, or "" if none is close."""
+    """Return a suggestion of the closest name, to end a message with, or "" if none is close."""
     matches = difflib.get_close_matches(name, names, n=1)
     return f": did you mean '{matches[0]}'?" if matches else ""
 

@@ -16,7 +16,7 @@ from vss.trial_rules import check_rules
 from vss.validation_errors import describe_validation_error
 
 
-def _name_in(setting: str) -> Any:
+def _name_schema(setting: str) -> Any:
     """Return a JSON schema hint that lets editors offer the known names."""
     return {"enum": sorted(catalog.CHOICES[setting])}
 
@@ -30,7 +30,9 @@ class TrialConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    dataset: str = Field(json_schema_extra=_name_in("dataset"), description="the data to segment")
+    dataset: str = Field(
+        json_schema_extra=_name_schema("dataset"), description="the data to segment"
+    )
     frame_width: int = Field(ge=16, description="width to resize frames to, in pixels")
     frame_height: int = Field(ge=16, description="height to resize frames to, in pixels")
     clips: int | None = Field(None, ge=1, description="number of training clips (synthetic)")
@@ -45,7 +47,7 @@ class TrialConfig(BaseModel):
         None, description="class names in the order of the label values, from dataset_file (folder)"
     )
 
-    backbone: str = Field(json_schema_extra=_name_in("backbone"), description="image encoder")
+    backbone: str = Field(json_schema_extra=_name_schema("backbone"), description="image encoder")
     width: int = Field(64, ge=4, description="channels of the first stage; 64 is standard")
     output_stride: Literal[8, 16, 32] = Field(
         8, description="input pixels per pixel of the feature map, along each side"
@@ -54,7 +56,7 @@ class TrialConfig(BaseModel):
         "none", description="initial weights of the backbone: none, imagenet or, in a spec, a path"
     )
 
-    head: str = Field(json_schema_extra=_name_in("head"), description="decode head")
+    head: str = Field(json_schema_extra=_name_schema("head"), description="decode head")
     memory_length: int = Field(ge=0, description="past frames that the head reads")
     include_current_frame: bool = Field(description="add the current frame to the memory")
     frame_stride: int = Field(1, ge=1, description="video frames between memory frames")
@@ -95,7 +97,7 @@ class TrialConfig(BaseModel):
         ge=0, description="optimiser steps; 0 = only score the trained network in weights"
     )
     batch_size: int = Field(ge=1, description="clips per step")
-    optimizer: str = Field(json_schema_extra=_name_in("optimizer"), description="update rule")
+    optimizer: str = Field(json_schema_extra=_name_schema("optimizer"), description="update rule")
     learning_rate: float = Field(gt=0, description="highest rate of the schedule")
     momentum: float | None = Field(
         None, ge=0, lt=1, description="fraction of the previous update that is added (sgd)"
@@ -104,7 +106,7 @@ class TrialConfig(BaseModel):
     gradient_clip: float = Field(0.0, ge=0, description="largest gradient norm; 0 = no limit")
     schedule: str = Field(
         "poly",
-        json_schema_extra=_name_in("schedule"),
+        json_schema_extra=_name_schema("schedule"),
         description="how the learning rate changes over the steps",
     )
     poly_power: float | None = Field(None, gt=0, description="exponent of the decay (poly)")
@@ -172,17 +174,17 @@ class TrialConfig(BaseModel):
     def _fill_option_defaults(cls, settings: Any) -> Any:
         if not isinstance(settings, dict):
             return settings
-        filled = dict(settings)
+        complete_settings = dict(settings)
         for setting, table in catalog.CHOICES.items():
-            name = filled.get(setting, cls.model_fields[setting].default)
+            name = complete_settings.get(setting, cls.model_fields[setting].default)
             choice = table.get(name) if isinstance(name, str) else None
             for option, default in choice.options.items() if choice else ():
-                if filled.get(option) is None:
-                    filled[option] = default
-        return filled
+                if complete_settings.get(option) is None:
+                    complete_settings[option] = default
+        return complete_settings
 
     @model_validator(mode="after")
-    def _keeps_the_rules(self) -> Self:
+    def _follows_the_rules(self) -> Self:
         check_rules(self)
         return self
 
@@ -192,18 +194,17 @@ class TrialConfig(BaseModel):
 
         Defaults are left out so that a setting added later does not turn old trials into new ones.
         The price is that a released default can never change. A head's revision counts as a
-        setting: once its numbers have changed, its old trials are no longer results of these
-        settings.
+        setting: once its scores change, its old trials no longer represent these settings.
         """
         options = self.option_defaults()
-        stated = {
+        non_default_settings = {
             name: value
             for name, value in self.settings().items()
             if value != options.get(name, _DEFAULTS.get(name))
         }
         if revision := catalog.HEADS[self.head].revision:
-            stated["head_revision"] = revision
-        text = json.dumps(stated, sort_keys=True, separators=(",", ":"))
+            non_default_settings["head_revision"] = revision
+        text = json.dumps(non_default_settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property

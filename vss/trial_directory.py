@@ -32,7 +32,7 @@ from vss.trial_config import TrialConfig
 
 
 class StaleAttemptError(RuntimeError):
-    """Raised when an attempt must not write because a newer one owns the directory."""
+    """Raised when an attempt tries to write to a directory that a newer one owns."""
 
 
 class TrialDirectory:
@@ -74,7 +74,7 @@ class TrialDirectory:
         newest = self._owner()
         self.attempt = newest + 1 if attempt is None else attempt
         if newest > self.attempt:
-            raise StaleAttemptError(self._stale(newest))
+            raise StaleAttemptError(self._stale_message(newest))
         _replace(self.path / "attempt", lambda file: file.write(str(self.attempt).encode()))
         self.write_json("config.json", config.settings())
 
@@ -167,24 +167,24 @@ class TrialDirectory:
     def _check_owner(self) -> None:
         owner = self._owner()
         if owner != self.attempt:
-            raise StaleAttemptError(self._stale(owner))
+            raise StaleAttemptError(self._stale_message(owner))
 
     def _owner(self) -> int:
         path = self.path / "attempt"
         return int(path.read_text()) if path.exists() else 0
 
-    def _stale(self, owner: int) -> str:
+    def _stale_message(self, owner: int) -> str:
         return (
             f"trial {self.path.name} belongs to attempt {owner}: "
-            f"attempt {self.attempt} must no longer write"
+            f"attempt {self.attempt} may no longer write to it"
         )
 
 
 def _read_state(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()  # torch.load does not verify every checksum
-    if damaged is not None:
-        raise ValueError(f"{damaged} has the wrong checksum")
+        damaged_entry = archive.testzip()  # torch.load does not verify every checksum
+    if damaged_entry is not None:
+        raise ValueError(f"{damaged_entry} has the wrong checksum")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 

@@ -1,7 +1,7 @@
 """Consistency rules between the settings of a trial. Imports no torch.
 
 Each rule is a function that raises a ValueError naming the culprit, its value and the remedy.
-`check_rules` applies them in order; the first one that is broken is reported.
+`check_rules` applies them in order and reports the first broken one.
 """
 
 import json
@@ -19,7 +19,7 @@ def check_rules(config: "TrialConfig") -> None:
     """Check all rules.
 
     Raises:
-        ValueError: describing the first rule that is broken.
+        ValueError: describing the first broken rule.
     """
     for rule in RULES:
         rule(config)
@@ -166,7 +166,7 @@ def _best_step_is_evaluated(config: "TrialConfig") -> None:
 def _imagenet_weights_exist(config: "TrialConfig") -> None:
     if config.weights != "imagenet":
         return
-    if not catalog.BACKBONES[config.backbone].imagenet:
+    if not catalog.BACKBONES[config.backbone].has_imagenet_weights:
         raise ValueError(
             f"there are no imagenet weights for backbone '{config.backbone}': "
             "set weights to none or, in a spec, to the path of a file"
@@ -178,7 +178,7 @@ def _imagenet_weights_exist(config: "TrialConfig") -> None:
 def _folder_is_described(config: "TrialConfig") -> None:
     if config.dataset == "folder" and not (config.dataset_file and config.classes):
         raise ValueError(
-            "dataset 'folder' needs dataset_file: the path of the YAML file that describes it"
+            "dataset 'folder' needs dataset_file: the path of the YAML file that describes the data"
         )
 
 
@@ -188,7 +188,7 @@ def _weights_are_contents(config: "TrialConfig") -> None:
     if config.weights not in ("none", "imagenet") and not is_digest:
         raise ValueError(
             f"weights '{config.weights}' is neither none, imagenet nor sha256:<64 hex digits>: "
-            "only a spec may name a path"
+            "only a spec may contain a path"
         )
 
 

@@ -12,7 +12,7 @@ from orchestrator.spec.schema import CellSettings, Resources
 from vss import catalog
 from vss.data.custom.description import read_description
 from vss.errors import UserError
-from vss.runtime.environment import native_bf16_on_cpu
+from vss.runtime.environment import cpu_has_native_bf16
 
 
 def complete(
@@ -37,7 +37,7 @@ def complete(
     if head is not None and not head.uses_memory:
         completed = {"memory_length": 0, "include_current_frame": False, **completed}
     if completed["precision"] == "auto":
-        bf16_is_fast = resources.gpus > 0 or native_bf16_on_cpu()
+        bf16_is_fast = resources.gpus > 0 or cpu_has_native_bf16()
         completed["precision"] = "bf16" if bf16_is_fast else "fp32"
     if "dataset_file" in files:
         completed["classes"] = list(read_description(files["dataset_file"]).classes)

@@ -126,7 +126,7 @@ def test_older_attempt_may_no_longer_write(tmp_path: Path) -> None:
         lambda: old.finish({}),
     ):
         with pytest.raises(
-            StaleAttemptError, match="belongs to attempt 2: attempt 1 must no longer"
+            StaleAttemptError, match="belongs to attempt 2: attempt 1 may no longer"
         ):
             write()
 

@@ -71,12 +71,13 @@ def _key(dataset: VideoDataset) -> str:
     return f"{dataset.fingerprint[:16]}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _check_disk_space(folder: Path, frames: int, bytes_needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if bytes_needed > free:
+def _check_disk_space(folder: Path, frames: int, required_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if required_bytes > free_bytes:
         raise UserError(
-            f"{frames} decoded frames take {bytes_needed / 2**30:.1f} GiB in {folder}, which has "
-            f"{free / 2**30:.1f} GiB free: free some space, or lower frame_width and frame_height"
+            f"{frames} decoded frames take {required_bytes / 2**30:.1f} GiB in {folder}, which has "
+            f"{free_bytes / 2**30:.1f} GiB free: free some space, or lower frame_width and "
+            "frame_height"
         )
 
 

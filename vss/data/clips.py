@@ -40,21 +40,21 @@ def list_clips(
 
 
 def find_predecessor(
-    index: Mapping[tuple[str, int], int], target: Frame, back: int, stride: int
+    index: Mapping[tuple[str, int], int], target: Frame, strides: int, stride: int
 ) -> int | None:
-    """Find the frame `back` times `stride` before a target, or one number off.
+    """Find the frame `strides` times `stride` before a target, or one number off.
 
     Args:
         index: (sequence, number) -> index of each frame of the split.
         target: the frame to look back from.
-        back: the number of strides to go back: 1, 2, ...
+        strides: the number of strides to go back: 1, 2, ...
         stride: video frames from one predecessor to the next.
 
     Returns:
         the index of the predecessor, or None if there is none.
     """
-    expected_number = target.number - back * stride
-    # At strides of 1 and 2, a frame one number off may itself be expected as a neighbour.
+    expected_number = target.number - strides * stride
+    # At strides of 1 and 2, the frame one number off could be another slot's frame.
     offsets = (0, -1, 1) if stride > 2 else (0,)
     candidates = (index.get((target.sequence, expected_number + offset)) for offset in offsets)
     return next((i for i in candidates if i is not None), None)
@@ -69,8 +69,8 @@ def keep_needed_frames(
     """
     splits = {frame.split for frame in dataset.frames}
     clips = [c for s in splits for c in list_clips(dataset.frames, s, memory_length, frame_stride)]
-    needed = {index for clip in clips for index in (clip.target, *clip.memory)}
-    return replace(dataset, frames=tuple(dataset.frames[index] for index in sorted(needed)))
+    indices = {index for clip in clips for index in (clip.target, *clip.memory)}
+    return replace(dataset, frames=tuple(dataset.frames[index] for index in sorted(indices)))
 
 
 def count_matches(
@@ -88,8 +88,8 @@ def count_matches(
     """
     counts = {"exact": 0, "one_off": 0, "repeated": 0}
     for clip in clips:
-        for back, index in enumerate(reversed(clip.memory), start=1):
-            expected_number = frames[clip.target].number - back * frame_stride
+        for strides, index in enumerate(reversed(clip.memory), start=1):
+            expected_number = frames[clip.target].number - strides * frame_stride
             deviation = abs(frames[index].number - expected_number)
             # Only strides above 2 accept a frame one number off; otherwise it is a repetition.
             one_off = deviation == 1 and frame_stride > 2
@@ -101,8 +101,8 @@ def _memory(
     index: Mapping[tuple[str, int], int], target: Frame, target_index: int, length: int, stride: int
 ) -> tuple[int, ...]:
     newest_first: list[int] = []
-    for back in range(1, length + 1):
-        match = find_predecessor(index, target, back, stride)
+    for strides in range(1, length + 1):
+        match = find_predecessor(index, target, strides, stride)
         if match is None:
             oldest = newest_first[-1] if newest_first else target_index
             newest_first += [oldest] * (length - len(newest_first))

@@ -17,7 +17,7 @@ class Frame:
 
     Attributes:
         split: train, val or test.
-        sequence: the video it belongs to.
+        sequence: the name of its video.
         number: its position in that video, counted in video frames.
         image: path of its image, relative to the dataset's folder.
         label: path of its label, relative to the dataset's folder, or "" if it has none.
@@ -59,7 +59,7 @@ def load_dataset(config: TrialConfig, path: Path | None) -> VideoDataset:
 
     Args:
         config: the trial, which names the dataset and sets its options.
-        path: the dataset's folder or description; None for a dataset that needs neither.
+        path: the dataset's folder or description, or None if the dataset needs neither.
 
     Raises:
         UserError: if anything is missing at `path`.

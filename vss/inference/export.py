@@ -41,9 +41,9 @@ class ExportedProgram:
     Attributes:
         file: path of the program.
         difference: the largest difference of a logit from the network's, over all clips.
-        same_class: the fraction of pixels to which both assign the same class.
+        same_class: the fraction of pixels in which both predict the same class.
         latency_ms: the median latency of one prediction.
-        network_latency_ms: the median latency of the network itself, measured alternately.
+        network_latency_ms: the same for the network itself, timed in alternation.
     """
 
     file: Path
@@ -92,7 +92,7 @@ def export_network(
     if not folder.is_dir():
         raise UserError(f"cannot write {out.name}: folder {folder} does not exist")
     if with_onnx and not onnx_is_installed():
-        raise UserError("ONNX needs packages that are missing: pip install 'vss-orch[onnx]'")
+        raise UserError("ONNX needs additional packages: pip install 'vss-orch[onnx]'")
     config = trained.config
     model = load_trained_network(trained)
     # Archives store tensors in the contiguous layout.
@@ -146,13 +146,13 @@ def _export(
 def _compare(
     file: Path, network: ClipProgram, program: Program, clips: list[Tensor]
 ) -> ExportedProgram:
-    difference, same = 0.0, []
+    difference, agreements = 0.0, []
     for clip in clips:
         expected, actual = network(clip), program(clip)
         difference = max(difference, float((actual - expected).abs().max().nan_to_num(torch.inf)))
-        same.append(float((actual.argmax(1) == expected.argmax(1)).float().mean()))
+        agreements.append(float((actual.argmax(1) == expected.argmax(1)).float().mean()))
     program_ms, network_ms = _latencies_ms([program, network], clips[0])
-    return ExportedProgram(file, difference, float(np.mean(same)), program_ms, network_ms)
+    return ExportedProgram(file, difference, float(np.mean(agreements)), program_ms, network_ms)
 
 
 def _latencies_ms(programs: Sequence[Program], clip: Tensor) -> list[float]:
@@ -170,14 +170,14 @@ def _make_clips(frames: int, height: int, width: int) -> list[Tensor]:
     """Make normalised clips for the comparison: noise, and smooth images that move like video."""
     generator = torch.Generator().manual_seed(0)
     noise = [torch.randn(1, frames, 3, height, width, generator=generator) for _ in range(_CLIPS)]
-    moving = []
+    moving_clips = []
     for _ in range(_CLIPS):
         coarse = torch.rand(1, 3, 6, 8, generator=generator) * 255
         wide = nn.functional.interpolate(coarse, (height, width + 4 * frames), mode="bicubic")
         views = [wide[..., 4 * i : 4 * i + width] for i in range(frames)]
         pixels = torch.stack(views, dim=1).clamp(0, 255).byte()  # (1, T + 1, 3, H, W)
-        moving.append(normalise(pixels.movedim(2, -1)))
-    return noise + moving
+        moving_clips.append(normalise(pixels.movedim(2, -1)))
+    return noise + moving_clips
 
 
 def _write_program(network: ClipProgram, clip: Tensor, file: Path) -> None:
@@ -216,7 +216,7 @@ def _read_onnx(file: Path) -> Program:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()  # as for the network
-    # Otherwise its idle threads would spin and slow down the network, which is timed alternately.
+    # Its idle threads would spin and slow down the network, which is timed in alternation.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 

@@ -1,8 +1,8 @@
 """Segment a video file frame by frame with a trained network, and measure the speed.
 
-One frame is processed at a time, and the stream keeps only the frames that its memory reaches back
-to, so RAM use does not depend on the length of the video. Every frame is predicted as a whole:
-sliding windows are a setting of scoring.
+One frame is processed at a time, and the stream keeps only as many frames as its memory spans, so
+RAM use does not depend on the length of the video. Every frame is predicted as a whole: sliding
+windows apply only to scoring.
 Shapes: K classes, H W size of the video, h w size of the network's input.
 """
 
@@ -35,8 +35,8 @@ class PredictionStatistics:
     Attributes:
         frames: the number of predicted frames.
         damaged: the number of predicted frames that the decoder had to repair.
-        seconds: time from the first timed frame to the last, including reading and writing.
-        network_seconds: the part of it between a decoded frame and its classes.
+        seconds: the time from the first timed frame to the last, including reading and writing.
+        network_seconds: the part of it that turns decoded frames into classes.
         timed_frames: the number of frames that both times cover: all but the first few, which
             warm up.
     """
@@ -114,7 +114,7 @@ def predict_video(
 
     Raises:
         BrokenVideoError: if the video is damaged; the frames before the damage are written.
-        UserError: if nothing could be predicted; nothing is written then.
+        UserError: if no frame could be predicted; nothing is written then.
     """
     try:
         statistics = _predict(model, config, source, writers, report)
@@ -123,7 +123,7 @@ def predict_video(
         paths = ", ".join(str(writer.path) for writer in writers)
         rest = f"; the {error.frames} frames before it are in {paths}" if error.frames else ""
         raise BrokenVideoError(f"{error}{rest}", error.frames) from None
-    except BaseException:  # also after Ctrl-C: half a video under its final name would mislead
+    except BaseException:  # including Ctrl-C: half a video under its final name would mislead
         _close(writers, finish=False)
         raise
     _close(writers, finish=statistics.frames > 0)

@@ -21,8 +21,8 @@ class Stream:
     """A network that predicts the frames of a video in order.
 
     The memory of a frame consists of the frames 1, 2, ... times `frame_stride` before it. At the
-    start of the video, the oldest available one of these (or the frame itself) replaces the missing
-    ones, as in `vss/data/clips.py`.
+    start of the video, the oldest available one (or the frame itself) replaces the missing ones, as
+    in `vss/data/clips.py`.
 
     Args:
         model: the network, in eval mode.
@@ -76,22 +76,23 @@ class Stream:
         return logits
 
     def _segment(self, frame: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return the logits of a frame, and the tensors to remember of it."""
+        """Return the logits of a frame, and what the memory keeps of it."""
         model = self._model
         current = Features(*model.encode(frame.unsqueeze(1)))
         if model.memory_slots == 0:
             return _prediction(model.head(current)), ()
         memory_tensors = model.remember(current)
-        slots = [self._slot(back, memory_tensors) for back in range(model.memory_length, 0, -1)]
+        all_strides = range(model.memory_length, 0, -1)
+        slots = [self._slot(strides, memory_tensors) for strides in all_strides]
         if model.include_current_frame:
             slots.append(memory_tensors)
         memory = tuple(_stack(parts) for parts in zip(*slots, strict=True))
         return _prediction(model.head(current, memory)), memory_tensors
 
-    def _slot(self, back: int, current: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return the tensors of the frame `back` strides ago, or of the oldest available one."""
-        available = min(back, len(self._past) // self._stride)
-        return self._past[-available * self._stride] if available else current
+    def _slot(self, strides: int, current: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the tensors of the frame `strides` ago, or of the oldest available one."""
+        available_strides = min(strides, len(self._past) // self._stride)
+        return self._past[-available_strides * self._stride] if available_strides else current
 
     def predict(self, frame: Tensor, size: Sequence[int]) -> Tensor:
         """Segment the next frame and resize the logits: (B, K, *size)."""

@@ -17,7 +17,7 @@ class TrainedNetwork:
 
     Attributes:
         config: the trial that trained it.
-        weights: path of a file that contains the whole network under our names.
+        weights: path of a file that contains the whole network, with our parameter names.
     """
 
     config: TrialConfig
@@ -33,7 +33,7 @@ class TrainedNetwork:
 
 
 def _make_colour(index: int) -> tuple[int, int, int]:
-    """Make up a colour for a class whose real one is only in the description of its dataset."""
+    """Make up a colour for a class whose own is known only to the description of its dataset."""
     red, green, blue = colorsys.hsv_to_rgb(0.618034 * index % 1, 0.65, 0.9)
     return round(255 * red), round(255 * green), round(255 * blue)
 

@@ -37,7 +37,7 @@ class OverlayVideoWriter:
 
     Args:
         path: path of the new video.
-        source: the source whose frame rate and times the video keeps.
+        source: the source whose frame rate and frame times the video adopts.
         classes: name -> RGB colour, in the order of the indices.
         alpha: 0 shows only the frame, 1 only the classes.
         with_legend: name the colours in a strip below the frame.
@@ -132,7 +132,7 @@ def open_writers(
 
     Args:
         out: an overlay video if it has the extension of a video, else a folder of index PNGs.
-        masks: a further folder of index PNGs, or None.
+        masks: an additional folder of index PNGs, or None.
         source: the video to predict; it is never overwritten.
         classes: name -> RGB colour, in the order of the indices.
         alpha: opacity of the classes in the overlay, from 0 to 1.

@@ -44,7 +44,7 @@ class VideoFrame:
     Attributes:
         pixels: (H, W, 3) RGB, upright.
         name: the file's name without its extension or, in a video, the frame's number.
-        ticks: the time at which it is shown, in ticks of its source, starting at 0.
+        ticks: the time at which it is displayed, in ticks of its source, starting at 0.
         damaged: whether the decoder had to guess part of it.
     """
 
@@ -73,7 +73,7 @@ class Source:
     files: tuple[Path, ...] = ()
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """Read the frames, one at a time.
+        """Yield the frames, reading one at a time.
 
         Raises:
             BrokenVideoError: naming the first frame that cannot be read.
@@ -93,7 +93,7 @@ def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
     """
     if path.is_dir():
         files = (file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-        ordered = tuple(sorted(files, key=_by_number))
+        ordered = tuple(sorted(files, key=_number_key))
         if not ordered:
             raise UserError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")
         return Source(path, folder_rate, 1 / folder_rate, len(ordered), ordered)
@@ -107,7 +107,7 @@ def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
         raise UserError(f"cannot read {path} as a video: {_reason(error)}") from None
 
 
-def _by_number(file: Path) -> list[Any]:
+def _number_key(file: Path) -> list[Any]:
     """Return a key that sorts frame2 before frame10."""
     parts = re.split(r"(\d+)", file.name)
     return [int(part) if part.isdigit() else part for part in parts]
@@ -124,20 +124,24 @@ def _read_files(files: tuple[Path, ...]) -> Iterator[VideoFrame]:
 
 
 def _decode(source: Source) -> Iterator[VideoFrame]:
-    number, first, last = 0, None, -1
+    number, first_pts, last_ticks = 0, None, -1
     step = max(1, round(1 / (source.rate * source.time_base)))
     try:
         with av.open(source.path) as container:
             stream = _video_stream(container, source.path)
             stream.thread_type = "AUTO"
             for frame in container.decode(stream):
-                first = frame.pts if first is None else first
-                ticks = last + step if frame.pts is None or first is None else frame.pts - first
-                last = max(ticks, last + 1)  # encoders reject a repeated time
-                yield VideoFrame(_upright(frame), f"{number:06d}", last, frame.is_corrupt)
+                first_pts = frame.pts if first_pts is None else first_pts
+                if frame.pts is None or first_pts is None:
+                    ticks = last_ticks + step
+                else:
+                    ticks = frame.pts - first_pts
+                last_ticks = max(ticks, last_ticks + 1)  # encoders reject a repeated time
+                pixels = _rotate_upright(frame)
+                yield VideoFrame(pixels, f"{number:06d}", last_ticks, frame.is_corrupt)
                 number += 1
             # A file may play fewer frames than it contains; its duration is then shorter, too.
-            is_truncated = (stream.duration or 0) - last > 3 * step
+            is_truncated = (stream.duration or 0) - last_ticks > 3 * step
             if number < stream.frames and is_truncated:
                 raise BrokenVideoError(
                     f"{source.path} is truncated at frame {number} of {stream.frames}", number
@@ -154,8 +158,8 @@ def _video_stream(container: "av.container.InputContainer", path: Path) -> "av.V
     return container.streams.video[0]
 
 
-def _upright(frame: "av.VideoFrame") -> Image:
-    """Return (H, W, 3) RGB, rotated as the file says, since phones film with a sideways sensor."""
+def _rotate_upright(frame: "av.VideoFrame") -> Image:
+    """Return (H, W, 3) RGB, rotated as the file states: phones have sensors that lie sideways."""
     pixels = frame.to_ndarray(format="rgb24")
     rotated = np.rot90(pixels, frame.rotation // 90)
     return np.ascontiguousarray(rotated, dtype=np.uint8)
@@ -191,7 +195,7 @@ class VideoFile:
 
     def write(self, pixels: Image, ticks: int) -> None:
         """Append a frame, (H, W, 3) RGB, of the same size as the first one."""
-        pixels = _even(pixels)
+        pixels = _pad_to_even_size(pixels)
         if self._container is None:
             self._container = self._open(*pixels.shape[:2])
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
@@ -226,7 +230,7 @@ class VideoFile:
         self._temporary.unlink(missing_ok=True)
 
 
-def _even(pixels: Image) -> Image:
+def _pad_to_even_size(pixels: Image) -> Image:
     """Repeat the edge of an odd side once, as 4:2:0 stores one colour per 2x2 pixels."""
     height, width = pixels.shape[:2]
     if height % 2 == 0 and width % 2 == 0:

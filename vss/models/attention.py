@@ -17,7 +17,7 @@ POSITION_CHANNELS = 12
 # Radians from the centre of the map to its edge: a quarter, a half and a whole period.
 _FREQUENCIES = (math.pi / 2, math.pi, 2 * math.pi)
 
-_CACHED_BYTES = 8 * 2**20  # size of the logits per part; 4 to 14 MiB were equally fast
+_CACHED_BYTES = 8 * 2**20  # size of the logits of a part; 4 to 14 MiB are equally fast
 _VECTOR_ROWS = 16
 # Axis of a clip -> its dimension in (B, T, H, W, C).
 AXES = {"time": 1, "column": 2, "row": 3}
@@ -28,8 +28,8 @@ def full_attention(
 ) -> Tensor:
     """Let every query attend to every memory entry.
 
-    Logits and softmax are computed in float32 or higher, because unscaled logits reach values at
-    which bfloat16 steps by whole units.
+    Logits and softmax are computed in float32 or higher, because unscaled logits can be so large
+    that neighbouring bfloat16 numbers differ by whole units.
 
     Args:
         query: (B, K, N).
@@ -41,9 +41,9 @@ def full_attention(
     Returns:
         (B, V, N), of the dtype of `value`.
     """
-    exact = torch.promote_types(query.dtype, torch.float32)
+    dtype = torch.promote_types(query.dtype, torch.float32)
     with keep_precision(query):
-        query, key = query.to(exact), key.to(exact)
+        query, key = query.to(dtype), key.to(dtype)
         if prefers_fused_attention(query, key):
             return _fused_attention(query, key, value, scale, bias)
         if scale != 1.0:
@@ -53,7 +53,7 @@ def full_attention(
             return _attend_in_parts(query.mT, key, value, bias, rows)
         logits = query.mT @ key  # (B, N, M)
         if bias is not None:
-            logits = logits + bias.to(exact)
+            logits = logits + bias.to(dtype)
         weights = torch.softmax(logits, dim=2)
         return torch.matmul(value, weights.to(value.dtype).mT)  # (B, V, N)
 
@@ -82,15 +82,15 @@ def _attend_in_parts(
 def _queries_per_part(query: Tensor, key: Tensor, value: Tensor) -> int:
     """Return how many of the (B, K, N) queries to process at once.
 
-    On a CPU, it is as many as fit their logits into the cache: this is a third faster than all
-    queries at once and than fused attention, and takes a fraction of the RAM. A backward pass
-    needs all logits anyway, and an exported program would contain every part.
+    On a CPU, as many as keep their logits in the cache: this is a third faster than fused
+    attention or all queries at once, and takes a fraction of the RAM. A backward pass needs all
+    logits anyway, and an exported program would contain every part.
     """
     needs_gradient = torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value))
     if query.device.type != "cpu" or needs_gradient or torch.compiler.is_exporting():
         return query.shape[2]
     row_bytes = query.element_size() * query.shape[0] * key.shape[2]
-    # A multiple of the vector length: 194 rows took a quarter longer than 192.
+    # A multiple of the vector length: 194 rows take a quarter longer than 192.
     return max(1, _CACHED_BYTES // (_VECTOR_ROWS * max(1, row_bytes))) * _VECTOR_ROWS
 
 
@@ -140,7 +140,7 @@ def criss_cross_attention(
     Source: Huang et al., ICCV 2019, and its three-dimensional extension: one softmax over the
     column (H), the row (W) and the same position in all frames (T), counting the query's own
     position once. Differences: no mask is built and added; where an axis repeats the query's own
-    position, the diagonal of its logits is overwritten. It stores one logit per candidate.
+    position, the diagonal of its logits is overwritten. One logit is stored per candidate.
 
     Args:
         query: (B, S, H, W, K); S is T, or 1 to query only the last frame.
@@ -152,10 +152,10 @@ def criss_cross_attention(
     Returns:
         (B, S, H, W, V), of the dtype of `value`.
     """
-    exact = torch.promote_types(query.dtype, torch.float32)
+    dtype = torch.promote_types(query.dtype, torch.float32)
     query_frames = query.shape[1]
     with keep_precision(query):
-        query, key = query.to(exact), key.to(exact)
+        query, key = query.to(dtype), key.to(dtype)
         query = query * scale if scale != 1.0 else query
         logits = []
         for number, axis in enumerate(axes):
@@ -219,9 +219,9 @@ def channel_attention(x: Tensor) -> Tensor:
     Returns:
         (B, C, H, W).
     """
-    exact = torch.promote_types(x.dtype, torch.float32)
+    dtype = torch.promote_types(x.dtype, torch.float32)
     with keep_precision(x):
-        flat = x.flatten(2).to(exact)
+        flat = x.flatten(2).to(dtype)
         weights = torch.softmax(-(flat @ flat.mT), dim=2)  # (B, C, C)
         return (weights @ flat).to(x.dtype).view_as(x)
 

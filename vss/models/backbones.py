@@ -4,8 +4,8 @@ Source: He et al., CVPR 2016; geometry of the OpenMMLab ResNets ("d8", contract_
 The deep stem (v1c: three 3x3 convolutions instead of the 7x7) also comes from those toolboxes, and
 TMANet uses it.
 Differences from torchvision: the first stage may have any width; BasicBlock networks can be
-dilated, as in the toolboxes only in the first convolution of each block; there is no pooling and no
-classifier at the end.
+dilated, but only in the first convolution of each block, as in the toolboxes; there is no pooling
+and no classifier at the end.
 Shapes: N images, H W input size, h w input size divided by the output stride; C4 C5 channels of
 stage 4 (torchvision's layer3) and stage 5 (its layer4).
 """

@@ -49,8 +49,8 @@ class ConvNorm(nn.Sequential):
 Projection = Literal["1x1", "1x1+3x3"]
 
 
-def project(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequential:
-    """Build the layers that compute keys or values: a 1x1 convolution, and a 3x3 if requested."""
+def build_norm_projection(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequential:
+    """Build the layers for keys or values: a 1x1 convolution and, if requested, a 3x3."""
     layers = [ConvNormReLU(in_channels, out_channels, 1)]
     if kind == "1x1+3x3":
         layers.append(ConvNormReLU(out_channels, out_channels, 3))

@@ -1,4 +1,4 @@
-"""Convert published checkpoints to our parameter names, with the table that parity tests use.
+"""Convert published checkpoints to our parameter names; parity tests use the same table.
 
 Sources: `tmanet` (the published code of TMANet), `mmseg` (the OpenMMLab segmentation toolbox 1.2),
 `torchvision` (its ResNet classifiers). Their backbones already have our names; "conv" and "bn" of
@@ -19,7 +19,7 @@ from vss.suggestions import did_you_mean, list_names
 SOURCES = ("tmanet", "mmseg", "torchvision")
 
 _FCN = {"convs.0": "conv", "conv_seg": "classifier.1"}
-_MOST_SLOTS = 16
+_MAX_SLOTS = 16
 
 # Our head -> prefix of a parameter's name in the source -> our prefix.
 HEAD_NAMES: dict[str, dict[str, str]] = {
@@ -78,7 +78,7 @@ HEAD_NAMES: dict[str, dict[str, str]] = {
             f"memory_{kind}_conv.{layer}.{slot}": f"read.memory_{kind}.{slot}.{layer}"
             for kind in ("key", "value")
             for layer in (0, 1)
-            for slot in range(_MOST_SLOTS)
+            for slot in range(_MAX_SLOTS)
         },
         **{
             f"query_{kind}_conv.{layer}": f"read.query_{kind}.{layer}"

@@ -140,7 +140,7 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         head_channels=config.head_channels,
         dropout=config.dropout,
         **slots,
-        **row.fixed,
+        **row.fixed_arguments,
         **config.chosen_options("head"),
     )
     auxiliary = None

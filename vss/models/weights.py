@@ -12,7 +12,7 @@ from vss.models.backbones import ResNet
 
 
 def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:
-    """Load initial weights into a backbone; torchvision's ImageNet classifier is left out.
+    """Load initial weights into a backbone, without torchvision's ImageNet classifier.
 
     Args:
         backbone: the network to initialise.
@@ -65,7 +65,7 @@ def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     """Check that tensors have the names and shapes of a model's parameters.
 
     Raises:
-        UserError: naming the first three that do not.
+        UserError: naming up to three that do not.
     """
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     shapes = {key: tuple(value.shape) for key, value in state.items()}

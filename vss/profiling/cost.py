@@ -36,7 +36,7 @@ def count_cost(config: TrialConfig) -> Cost:
     rows, columns = windows[0]
     size = (rows.stop - rows.start, columns.stop - columns.start)
     with torch.device("meta"):
-        model = build_model(_fresh(config)).eval()
+        model = build_model(_without_initial_weights(config)).eval()
         clip = torch.empty(1, config.memory_length + 1, 3, *size)
     # Gradients stay on, so that attention is not fused, which would pad its operands.
     with FlopCounterMode(display=False) as counter:
@@ -58,8 +58,10 @@ def estimate_training_memory(config: TrialConfig, teacher: TrialConfig | None = 
     device = torch.device("cpu")
     size = (config.crop_height or config.frame_height, config.crop_width or config.frame_width)
     with FakeTensorMode(), PeakTensorMemory() as tensors:
-        model = build_model(_fresh(config))
-        teacher_model = build_model(_fresh(teacher)).eval() if teacher is not None else None
+        model = build_model(_without_initial_weights(config))
+        teacher_model = (
+            build_model(_without_initial_weights(teacher)).eval() if teacher is not None else None
+        )
         optimizer = build_optimizer(config, model)
         images = torch.empty(config.batch_size, config.memory_length + 1, 3, *size)
         labels = torch.zeros(config.batch_size, *size, dtype=torch.long)
@@ -78,5 +80,5 @@ def estimate_training_memory(config: TrialConfig, teacher: TrialConfig | None = 
     return int(tensors.peak_bytes)
 
 
-def _fresh(config: TrialConfig) -> TrialConfig:
+def _without_initial_weights(config: TrialConfig) -> TrialConfig:
     return config.model_copy(update={"weights": "none"})

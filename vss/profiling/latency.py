@@ -1,7 +1,7 @@
 """Inference latency: networks side by side on one idle device, on whole clips and on streams.
 
-Several worker processes measure one after the other, since two processes of the same program differ
-in speed, depending on their memory layout. The baseline is measured a second time along with the
+Several worker processes measure one after the other, since processes of the same program differ in
+speed, depending on their memory layout. The baseline is measured a second time along with the
 cells: any difference between its two measurements is noise. Latency depends only on the
 architecture, so it is measured once per cell, with fresh weights. Only the worker processes import
 torch.
@@ -50,16 +50,16 @@ def measure_latency(
         cells: name -> a trial of that cell; its weights do not matter.
         baseline: the cell that the others are compared with.
         compute: the device and threads to use.
-        measure: a function that makes the measurement of the worker process with the given number;
-            by default in a new process on this machine, or in this process if there is only one.
+        measure: a function that makes the measurement of the n-th worker process; by default in a
+            new process on this machine, or in this process if there is only one.
         processes: the number of worker processes, 3 by default.
-        rounds: turns of each network in each process, after one of warm-up.
-        runs_per_round: timed predictions in one turn; networks so slow that 200 predictions take
-            more than a minute make one per turn, and have no 95th percentile.
+        rounds: the number of turns of each network in each process, after a warm-up turn.
+        runs_per_round: the number of timed predictions in a turn; networks that need more than a
+            minute for 200 predictions make one per turn, and have no 95th percentile.
     """
     count = PROCESSES if processes is None else processes
 
-    def measure_here(number: int) -> ProcessTimes:
+    def measure_locally(number: int) -> ProcessTimes:
         arguments = (cells, baseline, compute, rounds, runs_per_round, number)
         if count == 1:
             return run_process(*arguments)
@@ -67,7 +67,7 @@ def measure_latency(
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(run_process, *arguments).result()
 
-    times = [(measure or measure_here)(number) for number in range(count)]
+    times = [(measure or measure_locally)(number) for number in range(count)]
     latencies = {name: _cell_latency(times, name, baseline) for name in cells}
     conditions = {
         **times[0].environment,
@@ -97,31 +97,35 @@ def _cell_latency(times: Sequence[ProcessTimes], name: str, baseline: str) -> Ce
     """Combine the measurements of a cell by all processes, which have the same groups."""
     number = next(n for n, group in enumerate(times[0].groups) if name in group.facts)
     groups = [process.groups[number] for process in times]
-    forms = [timed.form for timed in groups[0].seconds if timed == TimedCell(name, timed.form)]
+    forms = [
+        timed_cell.form
+        for timed_cell in groups[0].seconds
+        if timed_cell == TimedCell(name, timed_cell.form)
+    ]
     summaries = {form: _summarise(groups, TimedCell(name, form), baseline) for form in forms}
     return CellLatency(**groups[0].facts[name], **summaries)
 
 
-def _summarise(groups: Sequence[GroupTimes], timed: TimedCell, baseline: str) -> FormLatency:
+def _summarise(groups: Sequence[GroupTimes], timed_cell: TimedCell, baseline: str) -> FormLatency:
     """Summarise the seconds of all rounds, in milliseconds."""
-    by_process = [1000 * np.concatenate(group.seconds[timed]) for group in groups]
+    by_process = [1000 * np.concatenate(group.seconds[timed_cell]) for group in groups]
     all_ms = np.concatenate(by_process)
     has_p95 = len(all_ms) >= P95_RUNS
     return FormLatency(
         median_ms=float(np.median(all_ms)),
         p95_ms=float(np.percentile(all_ms, 95)) if has_p95 else None,
         process_p95_ms=[float(np.percentile(ms, 95)) for ms in by_process] if has_p95 else [],
-        rounds_ms=_round_medians(groups, timed),
-        baseline_rounds_ms=_round_medians(groups, TimedCell(baseline, timed.form)),
-        repeated_rounds_ms=_round_medians(groups, timed._replace(repeated=True)),
+        rounds_ms=_round_medians(groups, timed_cell),
+        baseline_rounds_ms=_round_medians(groups, TimedCell(baseline, timed_cell.form)),
+        repeated_rounds_ms=_round_medians(groups, timed_cell._replace(repeated=True)),
     )
 
 
-def _round_medians(groups: Sequence[GroupTimes], timed: TimedCell) -> list[float]:
+def _round_medians(groups: Sequence[GroupTimes], timed_cell: TimedCell) -> list[float]:
     return [
         1000 * float(np.median(turn_seconds))
         for group in groups
-        for turn_seconds in group.seconds.get(timed, [])
+        for turn_seconds in group.seconds.get(timed_cell, [])
     ]
 
 

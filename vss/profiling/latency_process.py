@@ -32,12 +32,12 @@ _WARM_UP_RUNS = 3
 
 @dataclass(frozen=True)
 class Schedule:
-    """The number of times that every network is timed in one process.
+    """How often each network is timed in one process.
 
     Attributes:
-        rounds: turns of each network, after one of warm-up.
-        runs_per_round: predictions in one turn; networks whose runs for a 95th percentile would
-            take more than a minute make one per turn.
+        rounds: the number of turns of each network, after a warm-up turn.
+        runs_per_round: the number of predictions in a turn; networks whose runs for a 95th
+            percentile would take more than a minute make one per turn.
         number: the number of the process, which seeds the order of the turns.
     """
 
@@ -102,17 +102,21 @@ def _measure_group(
         repeated = {baseline: _prepare(cells[baseline], device)}
         runs |= _timed_runs(repeated, repeated=True)
     warm_up = {
-        timed: [_time(run, device) for _ in range(_WARM_UP_RUNS)] for timed, run in runs.items()
+        timed_cell: [_time(run, device) for _ in range(_WARM_UP_RUNS)]
+        for timed_cell, run in runs.items()
     }
-    counts = {timed: _runs_per_turn(min(seconds), schedule) for timed, seconds in warm_up.items()}
-    seconds: dict[TimedCell, list[list[float]]] = {timed: [] for timed in runs}
-    all_timed = list(runs)
+    counts = {
+        timed_cell: _runs_per_turn(min(seconds), schedule)
+        for timed_cell, seconds in warm_up.items()
+    }
+    seconds: dict[TimedCell, list[list[float]]] = {timed_cell: [] for timed_cell in runs}
+    timed_cells = list(runs)
     for round_number in range(schedule.rounds + 1):
-        for index in rng.permutation(len(all_timed)):
-            timed = all_timed[index]
-            turn_seconds = [_time(runs[timed], device) for _ in range(counts[timed])]
+        for index in rng.permutation(len(timed_cells)):
+            timed_cell = timed_cells[index]
+            turn_seconds = [_time(runs[timed_cell], device) for _ in range(counts[timed_cell])]
             if round_number > 0:
-                seconds[timed].append(turn_seconds)
+                seconds[timed_cell].append(turn_seconds)
     return GroupTimes({name: model.facts for name, model in models.items()}, seconds)
 
 

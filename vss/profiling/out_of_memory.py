@@ -18,7 +18,7 @@ class OutOfMemoryError(UserError):
     """Raised when a trial does not fit into memory.
 
     Attributes:
-        is_transient: whether it would fit if other processes ended; otherwise a retry is no help.
+        is_transient: whether it would fit once other processes end; if not, retrying is useless.
     """
 
     def __init__(self, message: str, is_transient: bool) -> None:
@@ -47,13 +47,13 @@ def _build_error(
     config: TrialConfig, device: torch.device, teacher: TrialConfig | None
 ) -> OutOfMemoryError:
     """Build the error, with the largest batch that fits by the estimate of `cost.py`."""
-    available = _available_bytes(device)
+    total = _total_bytes(device)
     needed = estimate_training_memory(config, teacher)
-    largest = largest_batch(config, int(_USABLE_SHARE * available), teacher)
+    largest = find_largest_batch(config, int(_USABLE_SHARE * total), teacher)
     machine = "GPU" if device.type == "cuda" else "machine"
     problem = (
         f"out of memory: a batch_size of {config.batch_size} needs about {needed / _MIB:,.0f} MiB "
-        f"for tensors, and the {machine} has {available / _MIB:,.0f} MiB"
+        f"for tensors, and the {machine} has {total / _MIB:,.0f} MiB"
     )
     if largest >= config.batch_size:
         remedy = "other processes use the rest: wait for them to end, or lower batch_size"
@@ -64,8 +64,10 @@ def _build_error(
     return OutOfMemoryError(f"{problem}; {remedy}", is_transient=largest >= config.batch_size)
 
 
-def largest_batch(config: TrialConfig, room: int, teacher: TrialConfig | None = None) -> int:
-    """Return the largest batch whose tensors fit into `room` bytes, or 0 if none does.
+def find_largest_batch(
+    config: TrialConfig, max_bytes: int, teacher: TrialConfig | None = None
+) -> int:
+    """Return the size of the largest batch whose tensors fit into `max_bytes`, or 0.
 
     Beyond a few clips the peak grows linearly with the batch, so two estimates suffice.
     """
@@ -75,10 +77,10 @@ def largest_batch(config: TrialConfig, room: int, teacher: TrialConfig | None = 
         for size in (small, large)
     )
     bytes_per_clip = max(1.0, (large_bytes - small_bytes) / (large - small))
-    return max(0, int((room - small_bytes) / bytes_per_clip + small))
+    return max(0, int((max_bytes - small_bytes) / bytes_per_clip + small))
 
 
-def _available_bytes(device: torch.device) -> int:
+def _total_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _SOURCE = Path(__file__).resolve().parents[2]
 
 
-def native_bf16_on_cpu() -> bool:
-    """Return whether the processor multiplies bfloat16 in hardware; if not, autocast is slower."""
+def cpu_has_native_bf16() -> bool:
+    """Return whether the processor multiplies bfloat16 in hardware; otherwise autocast is slow."""
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
 
 

@@ -12,7 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-_CLEAR = Path("/proc/self/clear_refs")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
 
@@ -28,8 +28,8 @@ class PeakMemory:
         self._device = device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        elif _CLEAR.exists():
-            _CLEAR.write_text("5")  # resets VmHWM of this process
+        elif _CLEAR_REFS.exists():
+            _CLEAR_REFS.write_text("5")  # resets VmHWM of this process
 
     def mib(self) -> float:
         """Return the peak so far, in MiB."""

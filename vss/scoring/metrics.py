@@ -42,7 +42,7 @@ def frame_confusions(predictions: Tensor, labels: Tensor, num_classes: int) -> C
 def _check_predictions(predictions: Tensor, scored: Tensor, num_classes: int) -> None:
     if predictions.numel() == 0:
         return
-    # The extremes take a thousandth of the time of the count, and valid predictions need no more.
+    # The extremes take a thousandth of the time of the count, and suffice if they are valid.
     low, high = (int(extreme) for extreme in predictions.aminmax())
     if low >= 0 and high < num_classes:
         return
@@ -74,16 +74,16 @@ def boundary_counts(predictions: Tensor, labels: Tensor, num_classes: int) -> Co
     scored = labels < num_classes
     in_label = _has_other_class_near(labels, scored) & scored
     in_prediction = _has_other_class_near(predictions, torch.ones_like(scored)) & scored
-    both = in_label & in_prediction & (labels == predictions)
-    label, intersection, prediction = (
+    in_both = in_label & in_prediction & (labels == predictions)
+    label_pixels, intersection, prediction_pixels = (
         _count(classes, mask, num_classes)
         for classes, mask in (
             (labels, in_label),
-            (labels, both),
+            (labels, in_both),
             (predictions, in_prediction),
         )
     )
-    return np.stack([intersection, label + prediction - intersection], axis=-1)
+    return np.stack([intersection, label_pixels + prediction_pixels - intersection], axis=-1)
 
 
 def _has_other_class_near(classes: Tensor, valid: Tensor) -> Tensor:

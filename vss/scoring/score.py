@@ -106,14 +106,14 @@ def score(
         video: the decoded frames.
         clips: the clips to score, in time order within each sequence.
         device: the network's device.
-        thorough: also compute boundaries, consistency and samples, not only confusion matrices.
+        thorough: also compute boundaries and consistency, and keep samples.
 
     Raises:
         UserError: if a logit is not finite, as the largest one would be meaningless.
     """
     model.eval()
     num_classes = len(config.class_names)
-    sampled = set(_spread(len(clips), _sample_count(video))) if thorough else set()
+    sampled_positions = set(_spread(len(clips), _count_samples(video))) if thorough else set()
     consistency = Consistency(num_classes)
     confusions, boundaries, samples = [], [], {}
     for first in range(0, len(clips), SCORING_BATCH):
@@ -127,7 +127,7 @@ def score(
             boundaries.append(boundary_counts(predictions, labels, num_classes))
             for offset, clip in enumerate(batch):
                 consistency.add(video.frames[clip.target], predictions[offset], labels[offset])
-            for position in sampled & set(range(first, first + len(batch))):
+            for position in sampled_positions & set(range(first, first + len(batch))):
                 samples[position] = predictions[position - first].cpu().numpy()
     model.train()
     return Scores(
@@ -180,7 +180,7 @@ def write_scores(
         directory.write_picture(picture, scores.frames[positions[number]])
 
 
-def _sample_count(video: DecodedVideo) -> int:
+def _count_samples(video: DecodedVideo) -> int:
     height, width = (int(size) for size in video.labels.shape[1:])
     return max(PICTURES, min(SAMPLES, SAMPLED_PIXELS // (height * width)))
 

@@ -2,9 +2,9 @@
 
 Source: VC-k, Miao et al. 2021 (VSPW): in windows of k consecutive frames, the fraction of pixels
 with a constant label whose prediction is constant, too. Differences from the published script: all
-len - k + 1 windows count (it omits one); unlabelled pixels are ignored (there they count as a class
-that agrees); videos shorter than k are ignored only for that k. As published, a prediction must be
-constant but need not be correct; `vc8_correct` requires both.
+len - k + 1 windows count (it omits one); unlabelled pixels are ignored (it counts them as a class
+like any other); videos shorter than k are ignored only for that k. As published, a prediction must
+be constant but need not be correct; `vc8_correct` requires both.
 Flicker needs no labels: it is the fraction of pixels whose predicted class changes from one frame
 to the next.
 
@@ -24,18 +24,18 @@ MAX_SPACING = 3  # video frames from one scored frame to the next; beyond, chang
 
 
 class Consistency:
-    """The consistency of scored frames, which are added in order; only the last one is stored."""
+    """The consistency of a growing list of frames, of which only the last one is stored."""
 
     def __init__(self, num_classes: int) -> None:
         self._num_classes = num_classes
         self._values: dict[str, list[float]] = defaultdict(list)
-        self._last: Frame | None = None
+        self._last_frame: Frame | None = None
         self._spacing: int | None = None
-        self._frames = 0  # since the last gap
+        self._frames_since_gap = 0
         empty = torch.empty(0)
         self._prediction: Tensor = empty
         self._label: Tensor = empty
-        # For how many frames each pixel has kept its label, prediction and correct prediction.
+        # The number of frames since each pixel's label, prediction or correctness last changed.
         self._label_run: Tensor = empty
         self._prediction_run: Tensor = empty
         self._correct_run: Tensor = empty
@@ -63,9 +63,9 @@ class Consistency:
             self._label_run = scored.short()
             self._prediction_run = torch.ones_like(self._label_run)
             self._correct_run = (scored & (prediction == label)).short()
-            self._frames = 0
-        self._frames += 1
-        self._prediction, self._label, self._last = prediction, label, frame
+            self._frames_since_gap = 0
+        self._frames_since_gap += 1
+        self._prediction, self._label, self._last_frame = prediction, label, frame
         for length in WINDOWS:
             self._close_window(length)
 
@@ -75,7 +75,7 @@ class Consistency:
 
     def _follows(self, frame: Frame) -> bool:
         """Return whether a frame continues the last one's video at the same spacing."""
-        last = self._last
+        last = self._last_frame
         if last is None or frame.sequence != last.sequence:
             self._spacing = None
             return False
@@ -85,7 +85,7 @@ class Consistency:
         return continues
 
     def _close_window(self, length: int) -> None:
-        if self._frames < length:
+        if self._frames_since_gap < length:
             return
         constant = self._label_run >= length
         pixels = int(constant.sum())

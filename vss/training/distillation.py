@@ -29,7 +29,7 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
         weights: path of the teacher's trained weights, or None for random ones (smoke test).
 
     Raises:
-        UserError: if the student's clips do not suit the teacher, or the weights are missing.
+        UserError: if the student's clips lack frames of the teacher, or the weights are missing.
     """
     if config.dataset != student.dataset:
         raise UserError(
@@ -48,7 +48,7 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
     if weights is not None:
         if not weights.exists():
             raise UserError(
-                f"the weights of teacher {config.trial_id} are not at {weights}: "
+                f"teacher {config.trial_id} has no weights at {weights}: "
                 "all workers must share the folder of trial directories (VSS_STORAGE)"
             )
         load_network(teacher, weights)
@@ -86,12 +86,12 @@ def distillation_loss(
     Returns:
         a scalar: the mean over labelled pixels, or 0 if there are none.
     """
-    labelled = labels != IGNORE_LABEL
+    is_labelled = labels != IGNORE_LABEL
     dtypes = (logits.dtype, target_logits.dtype, torch.float32)
-    exact = functools.reduce(torch.promote_types, dtypes)
+    dtype = functools.reduce(torch.promote_types, dtypes)
     student, teacher = (
-        resize(each.to(exact), labels.shape[1:]) / temperature for each in (logits, target_logits)
+        resize(each.to(dtype), labels.shape[1:]) / temperature for each in (logits, target_logits)
     )
     target = torch.softmax(teacher, dim=1)
-    per_pixel = F.cross_entropy(student, target, reduction="none")  # (B, H, W)
-    return temperature**2 * per_pixel[labelled].sum() / labelled.sum().clamp_min(1)
+    losses = F.cross_entropy(student, target, reduction="none")  # (B, H, W)
+    return temperature**2 * losses[is_labelled].sum() / is_labelled.sum().clamp_min(1)

@@ -47,19 +47,19 @@ class Compute:
 
 @dataclass(frozen=True)
 class TrialInputs:
-    """Everything that one attempt at a trial needs, in plain values that other machines can get.
+    """Everything that one attempt at a trial needs, in plain values that can be sent to a worker.
 
     Attributes:
         config: the trial.
         storage: the folder of all trial directories, shared by all workers.
         cache: the folder of decoded frames, shared by all trials of a machine.
-        data: the dataset's folder, the file that describes it, or None if it needs neither.
+        data: the dataset's folder or the file that describes it, or None if it needs neither.
         data_fingerprint: the fingerprint that the data must have, or None to accept any.
         weights: path of the file whose digest is `config.weights`, or None.
         teacher: the trial that `config.teacher` names, or None.
         teacher_weights: path of the teacher's trained weights, or None for random ones (smoke
             test).
-        attempt: the number of the attempt, or None for one more than the last.
+        attempt: the number of the attempt, or None to count on from the last.
         compute: the device and threads to use.
         trials_on_device: the number of trials that may share the device, to be recorded.
         checkpoint_seconds: seconds from one checkpoint to the next.
@@ -88,8 +88,8 @@ class Progress:
 
     Attributes:
         step: the number of completed optimiser steps.
-        loss: newest point of the loss curve, or None before the first.
-        miou: newest mIoU on val, or None before the first evaluation.
+        loss: the newest point of the loss curve, or None before the first.
+        miou: the newest mIoU on val, or None before the first evaluation.
         curve: (step, mean loss, learning rate) points since the last evaluation; empty in reports
             between evaluations.
         scores: metric -> value on val at this step; empty in reports between evaluations.
@@ -126,7 +126,7 @@ class TrialResult:
         scored_step: the step whose weights were scored: the last, or the best on val.
         metrics: metric -> value, for every metric of `vss/scoring/metrics.py`.
         iou: class -> IoU, or None if the class occurs in neither labels nor predictions.
-        train_seconds: duration of the optimiser steps of all attempts; None below 4 steps.
+        train_seconds: the duration of the optimiser steps of all attempts; None below 4 steps.
         parameters: the number of trainable parameters used at inference.
     """
 

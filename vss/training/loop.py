@@ -1,8 +1,8 @@
 """The training loop, from settings to scores.
 
 Everything random at step i is drawn from generators seeded by (seed, i): a run that is stopped and
-resumed, at any step, ends with the same bits on the same machine (CPU), and evaluations in between
-change nothing.
+resumed, at any step, ends with the same bits on the same machine (CPU), and evaluations along the
+way change nothing.
 """
 
 import math
@@ -34,7 +34,7 @@ from vss.training.losses import (
     median_frequency_weights,
     segmentation_loss,
 )
-from vss.training.multi_gpu import ALONE, Replica
+from vss.training.multi_gpu import SINGLE_PROCESS, Replica
 from vss.training.optimization import build_optimizer, learning_rate
 from vss.trial_config import TrialConfig
 from vss.trial_directory import TrialDirectory
@@ -44,7 +44,7 @@ REPORT_SECONDS = 1.0
 
 
 def train(
-    inputs: TrialInputs, callbacks: Callbacks | None = None, replica: Replica = ALONE
+    inputs: TrialInputs, callbacks: Callbacks | None = None, replica: Replica = SINGLE_PROCESS
 ) -> TrialResult | None:
     """Train and score one trial, or continue where an earlier attempt stopped.
 
@@ -66,9 +66,9 @@ def train(
     dataset = load_dataset(config, inputs.data)
     _check_fingerprint(inputs, dataset)
     directory = TrialDirectory(inputs.storage, config, inputs.attempt, read_only=replica.rank > 0)
-    if (finished := directory.result()) is not None:
-        _check_data(directory, finished["data_fingerprint"], dataset)
-        return TrialResult(**finished)
+    if (earlier_result := directory.result()) is not None:
+        _check_data(directory, earlier_result["data_fingerprint"], dataset)
+        return TrialResult(**earlier_result)
     torch.set_num_threads(threads)
     peak_memory = PeakMemory(device)
     torch.manual_seed(config.seed)
@@ -76,7 +76,7 @@ def train(
     teacher = None
     if inputs.teacher is not None:
         teacher = load_teacher(inputs.teacher, config, inputs.teacher_weights).to(device)
-    model.train()  # which leaves frozen batch norms as they are
+    model.train()  # frozen batch norms stay in eval mode
     optimizer = build_optimizer(config, model)
     dataset = keep_needed_frames(dataset, config.memory_length, config.frame_stride)
     video = decode(dataset, config.frame_width, config.frame_height, inputs.cache)
@@ -89,13 +89,13 @@ def train(
     if config.ohem_threshold > 0:
         hard_pixels = HardPixels(config.ohem_threshold, config.ohem_min_share)
     state = _State(dataset.fingerprint)
-    if (saved := directory.load()) is not None:
-        state = _State(**saved["state"])
+    if (checkpoint := directory.load()) is not None:
+        state = _State(**checkpoint["state"])
         _check_data(directory, state.data_fingerprint, dataset)
         state.saved_step = state.step
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-    trained_model = replica.wrap(torch.compile(model) if config.compile else model)
+        model.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+    wrapped_model = replica.wrap(torch.compile(model) if config.compile else model)
     clock = StepClock(device, state.step_seconds)
     directory.log(f"starting at step {state.step} of {config.steps}, {device}, {threads} threads")
     callbacks.report(state.progress())
@@ -114,7 +114,7 @@ def train(
         _seed_step(config, state.step, replica.rank)
         images, labels = batches.batch(state.step)
         with autocast(config, device):
-            outputs = trained_model(images)
+            outputs = wrapped_model(images)
         loss = segmentation_loss(outputs, model.loss_weights, labels, class_weights, hard_pixels)
         if teacher is not None and inputs.teacher is not None:
             with autocast(inputs.teacher, device):
@@ -149,7 +149,7 @@ def train(
             callbacks.report(state.progress())
             reported_at = now
 
-    directory.save(state.snapshot(model, optimizer))  # the evaluation below may take long
+    directory.save(state.snapshot(model, optimizer))  # the evaluation below may take a while
     if state.best_weights:
         model.load_state_dict(state.best_weights)
     scored_clips = clips[config.scored_split][: inputs.max_scored_frames]
@@ -217,20 +217,20 @@ class _State:
 
 
 def _clips(
-    config: TrialConfig, dataset: VideoDataset, max_scored: int | None
+    config: TrialConfig, dataset: VideoDataset, max_scored_frames: int | None
 ) -> dict[str, list[Clip]]:
     length, stride = config.memory_length, config.frame_stride
     return {
         "train": list_clips(dataset.frames, "train", length, stride),
-        "val": list_clips(dataset.frames, "val", length, stride)[:max_scored],
-        "test": list_clips(dataset.frames, "test", length, stride)[:max_scored],
+        "val": list_clips(dataset.frames, "val", length, stride)[:max_scored_frames],
+        "test": list_clips(dataset.frames, "test", length, stride)[:max_scored_frames],
     }
 
 
 def _check_splits(config: TrialConfig, clips: Mapping[str, Sequence[Clip]]) -> None:
     remedies = {
         config.scored_split: "set scored_split to a different split",
-        "train": "training needs some, so check the dataset",
+        "train": "check the dataset, as training needs some",
     }
     if config.eval_every > 0:
         remedies.setdefault("val", "set eval_every to 0")
@@ -251,11 +251,11 @@ def _describe_data(
         "fingerprint": dataset.fingerprint,
         "classes": list(config.class_names),
         "decoded_mib": (video.images.nbytes + video.labels.nbytes) / 2**20,
-        "labelled_frames": {split: len(in_split) for split, in_split in clips.items()},
+        "labelled_frames": {split: len(split_clips) for split, split_clips in clips.items()},
         "frame_stride": stride,
         "memory_frames": {
-            split: count_matches(dataset.frames, in_split, stride)
-            for split, in_split in clips.items()
+            split: count_matches(dataset.frames, split_clips, stride)
+            for split, split_clips in clips.items()
         },
     }
 

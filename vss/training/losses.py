@@ -40,7 +40,7 @@ def segmentation_loss(
     output_weights: Sequence[float],
     labels: Tensor,
     class_weights: Tensor | None,
-    hard: HardPixels | None = None,
+    hard_pixels: HardPixels | None = None,
 ) -> Tensor:
     """Return the weighted sum of the cross-entropies of all outputs.
 
@@ -49,13 +49,13 @@ def segmentation_loss(
         output_weights: one weight per output.
         labels: (B, H, W) int64; IGNORE_LABEL counts neither in the sum nor in the mean.
         class_weights: (K,) weights, or None for equal weights.
-        hard: hard example mining, or None to count all pixels.
+        hard_pixels: the settings of hard example mining, or None to count all pixels.
 
     Returns:
         a scalar, 0 if there are no labelled pixels.
     """
     losses = [
-        weight * cross_entropy(resize(logits, labels.shape[1:]), labels, class_weights, hard)
+        weight * cross_entropy(resize(logits, labels.shape[1:]), labels, class_weights, hard_pixels)
         for logits, weight in zip(outputs, output_weights, strict=True)
     ]
     return torch.stack(losses).sum()
@@ -65,11 +65,11 @@ def cross_entropy(
     logits: Tensor,
     labels: Tensor,
     class_weights: Tensor | None,
-    hard: HardPixels | None = None,
+    hard_pixels: HardPixels | None = None,
 ) -> Tensor:
-    """Return the class-weighted mean cross-entropy of the pixels that count, 0 if none does."""
-    if hard is not None:
-        labels = torch.where(_is_hard(logits, labels, hard), labels, IGNORE_LABEL)
+    """Return the class-weighted mean cross-entropy of the pixels that count, or 0 if none do."""
+    if hard_pixels is not None:
+        labels = torch.where(_is_hard(logits, labels, hard_pixels), labels, IGNORE_LABEL)
     total = F.cross_entropy(
         logits.float(), labels, class_weights, ignore_index=IGNORE_LABEL, reduction="sum"
     )
@@ -78,20 +78,20 @@ def cross_entropy(
 
 def labelled_weight(labels: Tensor, class_weights: Tensor | None) -> Tensor:
     """Return the divisor of a mean: the number of labelled pixels, or the sum of their weights."""
-    labelled = labels != IGNORE_LABEL
+    is_labelled = labels != IGNORE_LABEL
     if class_weights is None:
-        return labelled.sum().float()
-    return class_weights[labels[labelled]].sum()
+        return is_labelled.sum().float()
+    return class_weights[labels[is_labelled]].sum()
 
 
 @torch.no_grad()
-def _is_hard(logits: Tensor, labels: Tensor, hard: HardPixels) -> Tensor:
+def _is_hard(logits: Tensor, labels: Tensor, hard_pixels: HardPixels) -> Tensor:
     """Mark the pixels that count: (B, K, H, W), (B, H, W) -> (B, H, W)."""
     losses = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_LABEL, reduction="none")
-    labelled = labels != IGNORE_LABEL
-    probability = torch.where(labelled, (-losses).exp(), torch.inf)
-    is_hard = probability < hard.threshold
-    min_pixels = int(hard.min_share * int(labelled.sum()))
+    is_labelled = labels != IGNORE_LABEL
+    probability = torch.where(is_labelled, (-losses).exp(), torch.inf)
+    is_hard = probability < hard_pixels.threshold
+    min_pixels = int(hard_pixels.min_share * int(is_labelled.sum()))
     if int(is_hard.sum()) >= min_pixels:
         return is_hard
     return probability <= probability.flatten().kthvalue(min_pixels).values
@@ -109,8 +109,8 @@ def median_frequency_weights(
     counts = np.stack(
         [np.bincount(video.labels[row].ravel(), minlength=256)[:num_classes] for row in rows]
     )
-    labelled = counts.sum(axis=1, keepdims=True)
-    pixels = (labelled * (counts > 0)).sum(axis=0)
+    labelled_pixels = counts.sum(axis=1, keepdims=True)
+    pixels = (labelled_pixels * (counts > 0)).sum(axis=0)
     occurs = pixels > 0
     frequency = counts.sum(axis=0)[occurs] / pixels[occurs]
     weights = np.zeros(num_classes)

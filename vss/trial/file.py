@@ -65,7 +65,7 @@ class TrialFile(BaseModel):
     def _parts_agree(self) -> Self:
         trial_id = self.config.trial_id
         if trial_id != self.trial_id:
-            raise ValueError(f"its settings belong to trial {trial_id}, not to {self.trial_id}")
+            raise ValueError(f"the settings belong to trial {trial_id}, not to {self.trial_id}")
         teacher = self.teacher_config
         if (teacher.trial_id if teacher else "none") != self.config.teacher:
             raise ValueError(
@@ -102,7 +102,7 @@ def read_trial_file(path: Path) -> TrialFile:
     """Read and check a trial file.
 
     Raises:
-        UserError: in one line, naming the file and the culprit.
+        UserError: naming the file and the culprit, in one line.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

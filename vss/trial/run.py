@@ -9,7 +9,7 @@ from vss.training.multi_gpu import Replica, run_replicas
 
 
 def run_trial(inputs: TrialInputs, callbacks: Callbacks | None = None) -> TrialResult | None:
-    """Train and score one trial, or continue it; a finished one is left as it is.
+    """Train and score one trial, or resume it; a finished one is left unchanged.
 
     Args:
         inputs: the trial and all that it needs; several processes share every batch if its
@@ -20,7 +20,7 @@ def run_trial(inputs: TrialInputs, callbacks: Callbacks | None = None) -> TrialR
         the result, or None if the trial was stopped, leaving a checkpoint.
 
     Raises:
-        UserError: if the GPUs or the data are not the requested ones, or training cannot go on.
+        UserError: if the requested GPUs or data are unavailable, or training cannot continue.
         OutOfMemoryError: with advice, instead of the allocator's error.
         StaleAttemptError: if a newer attempt owns the trial directory.
     """

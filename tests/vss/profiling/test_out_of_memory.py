@@ -6,7 +6,7 @@ import torch
 from tests.conftest import tiny
 from vss.profiling import out_of_memory
 from vss.profiling.cost import estimate_training_memory
-from vss.profiling.out_of_memory import OutOfMemoryError, explain_out_of_memory, largest_batch
+from vss.profiling.out_of_memory import OutOfMemoryError, explain_out_of_memory, find_largest_batch
 
 CPU = torch.device("cpu")
 
@@ -15,16 +15,16 @@ def test_largest_batch_fits_and_the_next_does_not() -> None:
     config = tiny()
     room = estimate_training_memory(tiny(batch_size=16)) + 1000
 
-    largest = largest_batch(config, room)
+    largest = find_largest_batch(config, room)
 
     assert largest in (15, 16)  # memory grows linearly with the clips, but for small tensors
-    assert largest_batch(config, room=1000) == 0
+    assert find_largest_batch(config, room=1000) == 0
 
 
 def test_message_names_the_need_the_machine_and_the_largest_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(out_of_memory, "_available_bytes", lambda device: 12 * 2**20)
+    monkeypatch.setattr(out_of_memory, "_total_bytes", lambda device: 12 * 2**20)
 
     with pytest.raises(OutOfMemoryError) as caught, explain_out_of_memory(tiny(batch_size=64), CPU):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
@@ -47,7 +47,7 @@ def test_trial_that_would_fit_is_told_to_wait_for_other_processes() -> None:
 
 
 def test_message_says_if_no_batch_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(out_of_memory, "_available_bytes", lambda device: 2**10)
+    monkeypatch.setattr(out_of_memory, "_total_bytes", lambda device: 2**10)
 
     with (
         pytest.raises(OutOfMemoryError, match="not even a batch_size of 1"),

@@ -172,7 +172,7 @@ def test_incompatible_teacher_is_refused(teacher: TrialConfig, message: str) -> 
 
 
 def test_missing_weights_of_a_teacher_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"weights of teacher \w+ are not at .*gone.safetensors"):
+    with pytest.raises(UserError, match=r"teacher \w+ has no weights at .*gone.safetensors"):
         load_teacher(TEACHER, tiny(), tmp_path / "gone.safetensors")
 
 

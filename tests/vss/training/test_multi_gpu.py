@@ -16,7 +16,7 @@ from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.training.inputs import Callbacks, Compute, Progress, TrialInputs, TrialResult
 from vss.training.losses import labelled_weight
-from vss.training.multi_gpu import ALONE, Replica, run_replicas
+from vss.training.multi_gpu import SINGLE_PROCESS, Replica, run_replicas
 from vss.trial.run import run_trial
 from vss.trial_config import TrialConfig, parse_settings
 
@@ -111,9 +111,9 @@ def test_shares_make_up_the_batch() -> None:
 def test_single_process_changes_nothing() -> None:
     loss = torch.tensor(0.7)
 
-    assert ALONE.weigh(loss, torch.tensor(5.0)) is loss
-    assert ALONE.mean(loss) is loss
-    assert ALONE.agree(True)
+    assert SINGLE_PROCESS.weigh(loss, torch.tensor(5.0)) is loss
+    assert SINGLE_PROCESS.mean(loss) is loss
+    assert SINGLE_PROCESS.agree(True)
 
 
 def test_weight_of_labels_is_the_divisor_of_a_mean() -> None:

@@ -18,24 +18,24 @@ from vss.data.dataset import IGNORE_LABEL
 from vss.data.tensors import MEAN, normalise
 from vss.trial_config import TrialConfig
 
-_REDRAWS = 10  # how often to redraw a crop that one class fills
+_REDRAWS = 10  # the most attempts at a new crop if one class fills it
 
 
 @dataclass(frozen=True)
 class Draws:
     """The random draws for a batch of B clips.
 
-    They are drawn for the whole batch, whichever share of it a process trains on.
+    They are always drawn for the whole batch, even if a process trains only on a share of it.
 
     Attributes:
-        zoom: (B,) factor by which the frame is enlarged.
-        mirrored: (B,) whether left and right are swapped.
-        offsets: (tries, B, 2) position of the crop, from -1 to 1, across and down.
-        distortion: colour distortion of each of B * (T + 1) frames, or None.
+        zoom: (B,) the factor by which the frame is enlarged.
+        is_mirrored: (B,) whether left and right are swapped.
+        offsets: (tries, B, 2) the position of the crop, from -1 to 1, across and down.
+        distortion: the colour distortion of each of B * (T + 1) frames, or None.
     """
 
     zoom: NDArray[np.float64]
-    mirrored: NDArray[np.bool_]
+    is_mirrored: NDArray[np.bool_]
     offsets: NDArray[np.float64]
     distortion: Distortion | None
 
@@ -44,7 +44,7 @@ def draw_augmentation(config: TrialConfig, clips: int, rng: Generator) -> Draws:
     """Draw zoom, crop, mirroring and colours for a batch of `clips`."""
     zoom = rng.uniform(config.scale_min, config.scale_max, size=clips)
     offsets = rng.uniform(-1, 1, size=(clips, 2))
-    mirrored = rng.random(clips) < (0.5 if config.flip else 0.0)
+    is_mirrored = rng.random(clips) < (0.5 if config.flip else 0.0)
     redraws = _REDRAWS if config.crop_max_class_share < 1 else 0
     more_offsets = rng.uniform(-1, 1, size=(redraws, clips, 2))
     distortion = None
@@ -56,7 +56,7 @@ def draw_augmentation(config: TrialConfig, clips: int, rng: Generator) -> Draws:
             distortion = Distortion(
                 *(part.repeat_interleave(frames, 0) for part in vars(distortion).values())
             )
-    return Draws(zoom, mirrored, np.concatenate([offsets[None], more_offsets]), distortion)
+    return Draws(zoom, is_mirrored, np.concatenate([offsets[None], more_offsets]), distortion)
 
 
 def take_share(draws: Draws, clips: slice, frames: int) -> Draws:
@@ -65,7 +65,7 @@ def take_share(draws: Draws, clips: slice, frames: int) -> Draws:
     if distortion is not None:
         start, stop = (clips.start * frames, clips.stop * frames)
         distortion = Distortion(*(part[start:stop] for part in vars(distortion).values()))
-    return Draws(draws.zoom[clips], draws.mirrored[clips], draws.offsets[:, clips], distortion)
+    return Draws(draws.zoom[clips], draws.is_mirrored[clips], draws.offsets[:, clips], distortion)
 
 
 def augment(
@@ -87,8 +87,8 @@ def augment(
     """
     # Outside the frame, grid_sample returns 0. Labels are shifted by one so that 0 means ignored;
     # IGNORE_LABEL, the largest byte, wraps around to 0 as well.
-    shifted = (labels[:, None] + 1).float()
-    grid, crops = _crop(shifted, (pixels.shape[2], pixels.shape[3]), config, draws)
+    shifted_labels = (labels[:, None] + 1).float()
+    grid, crops = _crop(shifted_labels, (pixels.shape[2], pixels.shape[3]), config, draws)
     if draws.distortion is None:
         return _sample(normalise(pixels), grid), crops
     return _sample_distorted(pixels, grid, draws.distortion), crops
@@ -113,24 +113,26 @@ def _sample_distorted(pixels: Tensor, grid: Tensor, distortion: Distortion) -> T
 
 
 def _crop(
-    shifted: Tensor, size: tuple[int, int], config: TrialConfig, draws: Draws
+    shifted_labels: Tensor, size: tuple[int, int], config: TrialConfig, draws: Draws
 ) -> tuple[Tensor, Tensor]:
     """Return the sampling grid and the labels of the crops, moving crops that one class fills."""
     offsets = draws.offsets[0].copy()
-    grid = _grid(size, config, draws, offsets, shifted.device)
-    labels = _sample_labels(shifted, grid)
-    for redrawn in draws.offsets[1:]:
-        filled = _largest_share(labels).cpu().numpy() >= config.crop_max_class_share
-        if not filled.any():
+    grid = _grid(size, config, draws, offsets, shifted_labels.device)
+    labels = _sample_labels(shifted_labels, grid)
+    for new_offsets in draws.offsets[1:]:
+        is_filled = _largest_share(labels).cpu().numpy() >= config.crop_max_class_share
+        if not is_filled.any():
             break
-        offsets[filled] = redrawn[filled]
-        grid = _grid(size, config, draws, offsets, shifted.device)
-        labels = _sample_labels(shifted, grid)
+        offsets[is_filled] = new_offsets[is_filled]
+        grid = _grid(size, config, draws, offsets, shifted_labels.device)
+        labels = _sample_labels(shifted_labels, grid)
     return grid, labels
 
 
-def _sample_labels(shifted: Tensor, grid: Tensor) -> Tensor:
-    sampled = F.grid_sample(shifted, grid, mode="nearest", align_corners=False)[:, 0].long() - 1
+def _sample_labels(shifted_labels: Tensor, grid: Tensor) -> Tensor:
+    sampled = (
+        F.grid_sample(shifted_labels, grid, mode="nearest", align_corners=False)[:, 0].long() - 1
+    )
     return sampled.masked_fill_(sampled < 0, IGNORE_LABEL)
 
 
@@ -153,10 +155,10 @@ def _grid(
     height, width = size
     crop = (config.crop_height or height, config.crop_width or width)
     # Fraction of the frame that a crop covers, across and down; above 1 there is a margin.
-    covered = np.array([crop[1] / width, crop[0] / height]) / draws.zoom[:, None]
+    covered_share = np.array([crop[1] / width, crop[0] / height]) / draws.zoom[:, None]
     matrix = np.zeros((len(offsets), 2, 3))
-    matrix[:, 0, 0] = np.where(draws.mirrored, -covered[:, 0], covered[:, 0])
-    matrix[:, 1, 1] = covered[:, 1]
-    matrix[:, :, 2] = offsets * np.abs(1 - covered)
+    matrix[:, 0, 0] = np.where(draws.is_mirrored, -covered_share[:, 0], covered_share[:, 0])
+    matrix[:, 1, 1] = covered_share[:, 1]
+    matrix[:, :, 2] = offsets * np.abs(1 - covered_share)
     theta = torch.from_numpy(matrix).to(device, torch.float32)
     return F.affine_grid(theta, [len(offsets), 1, *crop], align_corners=False)

@@ -2,7 +2,7 @@
 
 Source: Brostow et al. 2008 and 2009; 11 classes, void is not scored. The numbers in file names
 count video frames at 30 Hz. Labelled frames are 30 apart in train and test, and 2 apart in val,
-which lies within a training sequence, so that scores on it are optimistic.
+which is part of a training sequence: scores on it are optimistic.
 With `void_class` there are 12 classes in TMANet's order: void comes first.
 """
 

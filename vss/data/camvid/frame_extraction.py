@@ -18,8 +18,8 @@ from vss.media.image import Image, read_image
 from vss.media.temporary_path import temporary_path
 from vss.media.video import open_source
 
-LARGEST_DIFFERENCE = 12.0  # mean absolute difference, of 255; compression alone stays far below it
-_CLEARLY_BETTER = 0.8  # fraction of the difference at the expected offset
+LARGEST_DIFFERENCE = 12.0  # mean absolute difference, of 255; compression causes far less
+_MAX_RATIO = 0.8  # a clearly better offset has at most this fraction of the expected one's
 _STILLS_FOR_OFFSET = 3  # all stills are then checked against the offset
 
 
@@ -57,7 +57,7 @@ def extract_frames(
     if not task.missing:
         return ExtractionResult(0, 0, 0.0, ())
     candidates = [still for still in task.stills if still.number >= LARGEST_OFFSET]
-    first = candidates[:_STILLS_FOR_OFFSET] or task.stills[:1]
+    first_stills = candidates[:_STILLS_FOR_OFFSET] or task.stills[:1]
     buffer: dict[int, Image] = {}  # frames decoded before the offset is determined
     writer: _FrameWriter | None = None
     for index, frame in enumerate(open_source(task.video)):
@@ -67,26 +67,27 @@ def extract_frames(
                 break
             writer.add(index, frame.pixels)
             continue
-        if _may_be_needed(index, task):
+        if _precedes_a_still(index, task):
             buffer[index] = frame.pixels
-        if index == first[-1].number + task.expected_offset + LARGEST_OFFSET:
-            writer = _start_writer(task, first, buffer)
+        if index == first_stills[-1].number + task.expected_offset + LARGEST_OFFSET:
+            writer = _start_writer(task, first_stills, buffer)
             buffer = {}
-    writer = writer or _start_writer(task, first, buffer)  # the video ends after the first stills
+    if writer is None:  # the video ends soon after the first stills
+        writer = _start_writer(task, first_stills, buffer)
     return writer.result()
 
 
-def _may_be_needed(index: int, task: ExtractionTask) -> bool:
-    """Return whether a frame may be needed at some offset."""
+def _precedes_a_still(index: int, task: ExtractionTask) -> bool:
+    """Return whether a frame precedes or shows a still, at any possible offset."""
     reach = task.frames_before + LARGEST_OFFSET
     number = index - task.expected_offset
     return any(s.number - reach <= number <= s.number + LARGEST_OFFSET for s in task.stills)
 
 
 def _start_writer(
-    task: ExtractionTask, first: Sequence[Still], buffer: Mapping[int, Image]
+    task: ExtractionTask, first_stills: Sequence[Still], buffer: Mapping[int, Image]
 ) -> "_FrameWriter":
-    offset = find_offset(task.sequence, first, buffer, task.expected_offset)
+    offset = find_offset(task.sequence, first_stills, buffer, task.expected_offset)
     writer = _FrameWriter(task, offset)
     for index, pixels in buffer.items():
         writer.add(index, pixels)
@@ -125,7 +126,7 @@ def find_offset(
             f"(of 255) by offset: {by_offset}; the limit is {LARGEST_DIFFERENCE:g}"
         )
     at_expected = differences.get(expected, float("inf"))
-    is_clear = differences[best] < _CLEARLY_BETTER * at_expected or at_expected > LARGEST_DIFFERENCE
+    is_clear = differences[best] < _MAX_RATIO * at_expected or at_expected > LARGEST_DIFFERENCE
     return best if is_clear else expected
 
 
@@ -136,7 +137,7 @@ def difference(still: Image, frame: Image) -> float:
 
 
 class _FrameWriter:
-    """A writer that gets a video's frames in order and writes those before each matching still."""
+    """A writer that receives a video's frames in order and writes those before matching stills."""
 
     def __init__(self, task: ExtractionTask, offset: int) -> None:
         self.offset = offset
@@ -166,17 +167,19 @@ class _FrameWriter:
         self._write(still.number, image.shape[:2])
 
     def _write(self, number: int, size: tuple[int, ...]) -> None:
-        for past, pixels in self._past:
-            is_new = past not in self._written_numbers
-            if number - self._task.frames_before <= past < number and is_new:
-                path = self._task.missing.get(past)
+        for past_number, pixels in self._past:
+            is_new = past_number not in self._written_numbers
+            if number - self._task.frames_before <= past_number < number and is_new:
+                path = self._task.missing.get(past_number)
                 if path is not None:
                     _save(_resize(pixels, size), path)
-                    self._written_numbers.add(past)
+                    self._written_numbers.add(past_number)
 
     def result(self) -> ExtractionResult:
-        unseen: Iterable[Still] = self._stills.values()
-        problems = [*self._problems, *(f"{s.path.name}: the video ends before it" for s in unseen)]
+        remaining: Iterable[Still] = self._stills.values()
+        problems = [
+            *self._problems, *(f"{s.path.name}: the video ends before it" for s in remaining)
+        ]  # fmt: skip
         mean = float(np.mean(self._differences)) if self._differences else 0.0
         return ExtractionResult(len(self._written_numbers), self.offset, mean, tuple(problems))
 

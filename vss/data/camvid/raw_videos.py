@@ -41,10 +41,12 @@ class ExtractionTask:
     """The frames to extract from one video.
 
     Attributes:
+        sequence: the name of the sequence.
+        video: path of its video.
         stills: the labelled images, in time order.
         missing: number -> file to write, for frames that are not yet on disk.
         frames_before: the number of frames to extract before each still.
-        expected_offset: index in the video minus the number in a name, give or take a few frames.
+        expected_offset: the index in the video minus the number in a name, within a few frames.
     """
 
     sequence: str
@@ -72,7 +74,9 @@ def plan_extraction(root: Path, out: Path, frames_before: int) -> list[Extractio
         UserError: if there is no labelled still, or a sequence has no video or several.
     """
     if not root.is_dir():
-        raise UserError(f"no folder {root}: name the one that contains CamVid's stills and videos")
+        raise UserError(
+            f"folder {root} does not exist: pass the one with CamVid's stills and videos"
+        )
     files = sorted(path for path in root.rglob("*") if path.is_file())
     sequences = _labelled_stills(files)
     if not sequences:
@@ -82,7 +86,7 @@ def plan_extraction(root: Path, out: Path, frames_before: int) -> list[Extractio
         )
     tasks = []
     for name, stills in sequences.items():
-        video = _video_of(name, files, root)
+        video = _find_video(name, files, root)
         alias, shift = _OFFICIAL.get(name, ("", 0))
         has_alias = bool(alias) and video.stem.lower().startswith(alias.lower())
         missing = _missing_frames(stills, out, frames_before)
@@ -104,7 +108,7 @@ def _labelled_stills(files: Sequence[Path]) -> dict[str, tuple[Still, ...]]:
     return {name: tuple(stills[n] for n in sorted(stills)) for name, stills in by_sequence.items()}
 
 
-def _video_of(sequence: str, files: Sequence[Path], root: Path) -> Path:
+def _find_video(sequence: str, files: Sequence[Path], root: Path) -> Path:
     prefixes = [sequence, *([_OFFICIAL[sequence][0]] if sequence in _OFFICIAL else [])]
     videos = [
         path

@@ -15,7 +15,7 @@ _PANEL_WIDTH, _CAPTION_HEIGHT, _GAP = 240, 14, 4  # pixels
 
 
 def draw_contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
-    """Draw one row per split: frames next to their coloured labels, with a legend below.
+    """Draw one row per split: frames next to their coloured labels, above a legend.
 
     Args:
         dataset: the dataset whose labelled frames are drawn.

@@ -53,7 +53,7 @@ def _read(dataset: VideoDataset, frame: Frame) -> FrameContents:
     try:
         height, width = dataset.read_image(frame).shape[:2]
         image_size = (width, height)
-    except Exception as error:  # whatever reading a file can raise belongs in the report
+    except Exception as error:  # the report covers whatever goes wrong
         problems.append(_problem(frame.image, error))
     if frame.label:
         try:
@@ -109,7 +109,7 @@ def _same_aspect(image_size: tuple[int, int], label_size: tuple[int, int]) -> bo
 
 
 def _frames_in_two_splits(frames: Sequence[Frame]) -> list[str]:
-    """List the frames that are labelled in two splits, as scores would count training frames."""
+    """List the frames that are labelled in two splits, as training frames would be scored."""
     splits_by_name: dict[str, list[str]] = {}
     for frame in frames:
         if frame.label:

@@ -55,7 +55,7 @@ def open_dataset(name: str, path: Path | None) -> VideoDataset:
 
 
 def _described_options(file: Path | None) -> dict[str, object]:
-    needs = "dataset 'folder' needs the path of the YAML file that describes it"
+    needs = "dataset 'folder' needs the path of the YAML file that describes the data"
     if file is None:
         raise UserError(f"{needs}: add it after the name")
     if not file.is_file():

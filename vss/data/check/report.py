@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from vss.data.dataset import IGNORE_LABEL
 
-LONGEST_MEMORY = 4  # the most predecessors that are counted
+LONGEST_MEMORY = 4  # the largest number of predecessors to count
 
 
 @dataclass(frozen=True)

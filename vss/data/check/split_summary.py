@@ -71,19 +71,19 @@ def format_size(size: tuple[int, int]) -> str:
 def _count_predecessors(
     frames: Sequence[Frame], stride: int
 ) -> tuple[dict[int, int], dict[int, int]]:
-    """Count labelled frames with k predecessors: all at the exact number, or some one off."""
+    """Count labelled frames with k predecessors: all at exact numbers, or some one number off."""
     index = {(frame.sequence, frame.number): i for i, frame in enumerate(frames)}
     exact = dict.fromkeys(range(1, LONGEST_MEMORY + 1), 0)
     near = exact.copy()
     for target in (frame for frame in frames if frame.label):
         counter = exact
-        for back in range(1, LONGEST_MEMORY + 1):
-            match = find_predecessor(index, target, back, stride)
+        for strides in range(1, LONGEST_MEMORY + 1):
+            match = find_predecessor(index, target, strides, stride)
             if match is None:
                 break
-            if frames[match].number != target.number - back * stride:
+            if frames[match].number != target.number - strides * stride:
                 counter = near
-            counter[back] += 1
+            counter[strides] += 1
     return exact, near
 
 

@@ -29,8 +29,8 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     description = read_description(root)
     if config.classes is not None and list(description.classes) != list(config.classes):
         raise UserError(
-            f"{root} lists the classes {', '.join(description.classes)}, but the trial was made "
-            f"for {', '.join(config.classes)}: submit the spec again"
+            f"{root} lists the classes {', '.join(description.classes)}, but the trial was planned "
+            f"with {', '.join(config.classes)}: submit the spec again"
         )
     folder = (root.parent / description.root).resolve()
     frames = tuple(f for split in description.splits for f in _frames(folder, description, split))
@@ -63,7 +63,7 @@ def _frames(folder: Path, description: DatasetDescription, split: str) -> Iterat
             label = description.labels.format(
                 split=split_name, sequence=name["sequence"], number=name["number"]
             )
-            # The same name in two splits stands for two videos.
+            # A name that occurs in two splits denotes two videos.
             sequence = f"{split}/{name['sequence']}"
             has_label = (folder / label).is_file()
             number = int(name["number"])

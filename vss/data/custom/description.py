@@ -47,7 +47,7 @@ class DatasetDescription(BaseModel):
         if sorted(placeholders) != sorted(_PLACEHOLDERS):
             raise ValueError(
                 f"'{pattern}' must contain {{split}}, {{sequence}} and {{number}} exactly once "
-                f"each (it has {', '.join(placeholders) or 'none'})"
+                f"each (got {', '.join(placeholders) or 'none'})"
             )
         return pattern
 

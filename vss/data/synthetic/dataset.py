@@ -2,9 +2,9 @@
 
 Each frame is degraded independently: by sensor noise, flicker, a colour cast and smears over 40 %
 of it; with probability 0.3 the whole frame is lost in glare or darkness. So an individual frame is
-often unreadable while earlier frames show the same scene: the probability that T + 1 frames are all
-lost falls as 0.3^(T + 1). Objects are near and large, and classes have distinct colours, so that a
-network fails for lack of a readable frame, not for lack of skill.
+often unreadable, but earlier frames show the same scene: the probability that T + 1 frames are all
+lost falls as 0.3^(T + 1). Objects are near and large, and classes have distinct colours, so
+that networks fail for want of a readable frame, not of capacity.
 
 A clip is a pure function of its name.
 """

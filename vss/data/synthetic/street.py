@@ -42,11 +42,11 @@ class Street:
     """The world of one clip: the things in it, and the motion of the camera.
 
     Attributes:
-        camera_speed: speed of the camera in metres per frame.
-        camera_x: position of the camera across the road, 0 in the middle.
+        camera_speed: the speed of the camera in metres per frame.
+        camera_x: the position of the camera across the road, 0 in the middle.
         shake: (L, 2) pixels by which each of L frames is shifted, across and down.
-        sky: colour of the sky.
-        ground: label value -> colour of the ground.
+        sky: the colour of the sky.
+        ground: label value -> colour of that part of the ground.
         facades: the houses, the farthest first.
         things: trees, cars and pedestrians.
     """

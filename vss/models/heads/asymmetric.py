@@ -31,7 +31,7 @@ class StageFusion(nn.Module):
         self.query = ConvNormReLU(high, inner_channels, 1)
         self.key = ConvNormReLU(low, inner_channels, 1)
         self.value = nn.Conv2d(low, inner_channels, kernel_size=1)
-        self.output = start_at_zero(nn.Conv2d(inner_channels, high, kernel_size=1))
+        self.output = zero_weights(nn.Conv2d(inner_channels, high, kernel_size=1))
         self.bottleneck = ConvNorm(2 * high, high, 1)
 
     def forward(self, features: Features) -> Tensor:
@@ -48,7 +48,7 @@ class PyramidAttention(nn.Module):
         super().__init__()
         self.key = ConvNormReLU(channels, inner_channels, 1)
         self.value = nn.Conv2d(channels, inner_channels, kernel_size=1)
-        self.output = start_at_zero(nn.Conv2d(inner_channels, channels, kernel_size=1))
+        self.output = zero_weights(nn.Conv2d(inner_channels, channels, kernel_size=1))
         self.bottleneck = ConvNormReLU(2 * channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ def pyramid_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return context.unflatten(2, query.shape[-2:])
 
 
-def start_at_zero(conv: nn.Conv2d) -> nn.Conv2d:
+def zero_weights(conv: nn.Conv2d) -> nn.Conv2d:
     """Set a convolution to zero, so that its branch starts as a no-op."""
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:

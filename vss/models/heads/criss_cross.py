@@ -2,8 +2,8 @@
 
 Source: Huang et al., ICCV 2019 (CCNet), as implemented in the OpenMMLab segmentation toolbox 1.2,
 and the three-dimensional version of the pure PyTorch port; tests compare with the outputs of both.
-Chen et al. 2021, 2.3, for space and time separately; the paper specifies only that the current
-frame has more weight and that the memory is "supporting data".
+For separate space and time: Chen et al. 2021, 2.3, which specifies only that the current frame has
+more weight and that the memory is "supporting data".
 Shapes: B batch, T frames, S query frames, C5 channels of stage 5, C head channels, K key channels
 (C/8), H W feature map.
 """
@@ -15,7 +15,13 @@ from torch import Tensor, nn
 
 from vss.models.attention import criss_cross_attention
 from vss.models.backbones import Features
-from vss.models.layers import Classifier, ConvNormReLU, Projection, check_memory, project
+from vss.models.layers import (
+    Classifier,
+    ConvNormReLU,
+    Projection,
+    build_norm_projection,
+    check_memory,
+)
 
 
 class CrissCross(nn.Module):
@@ -194,9 +200,9 @@ class CCTMAHead(nn.Module):
 
     def _attend_to_past(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend along time: (B, C, H, W), (B, T, K, H, W), (B, T, C, H, W) -> (B, C, H, W)."""
-        exact = torch.promote_types(key.dtype, torch.float32)
-        query = self.time_query(x).to(exact) * self.scale
-        logits = (query.unsqueeze(1) * key.to(exact)).sum(dim=2)  # (B, T, H, W)
+        dtype = torch.promote_types(key.dtype, torch.float32)
+        query = self.time_query(x).to(dtype) * self.scale
+        logits = (query.unsqueeze(1) * key.to(dtype)).sum(dim=2)  # (B, T, H, W)
         weights = torch.softmax(logits, dim=1).to(value.dtype)
         return (weights.unsqueeze(2) * value).sum(dim=1)
 
@@ -205,7 +211,7 @@ def build_projection(in_channels: int, out_channels: int, kind: Projection) -> n
     """Build a plain 1x1 convolution, as published, or TMANet's two convolutions with norms."""
     if kind == "1x1":
         return nn.Conv2d(in_channels, out_channels, kernel_size=1)
-    return project(in_channels, out_channels, kind)
+    return build_norm_projection(in_channels, out_channels, kind)
 
 
 def apply_to_frames(layer: nn.Module, clip: Tensor) -> Tensor:

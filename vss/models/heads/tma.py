@@ -1,8 +1,8 @@
 """Temporal memory attention, and the heads that are built around it.
 
 Source: Wang, Wang, Liu: "Temporal Memory Attention for Video Semantic Segmentation", ICIP 2021,
-and its published code, for `tma`; Chen et al. 2021, 2.1 and 2.2, for the others. Whatever their
-text leaves open is an option here.
+and its published code, for `tma`; Chen et al. 2021, 2.1 and 2.2, for the others. What their text
+leaves open is an option here.
 Differences: the options `share_slots` (one set of projections for all slots, so that capacity does
 not grow with the memory and projections of past frames can be cached), `position_code` (sines and
 cosines of the position, concatenated with queries and keys), `attention_scale` and `projection`;
@@ -21,7 +21,13 @@ from torch import Tensor, nn
 from vss.models.attention import full_attention, position_code
 from vss.models.backbones import Features
 from vss.models.heads.asymmetric import StageFusion
-from vss.models.layers import Classifier, ConvNormReLU, Projection, check_memory, project
+from vss.models.layers import (
+    Classifier,
+    ConvNormReLU,
+    Projection,
+    build_norm_projection,
+    check_memory,
+)
 from vss.models.pyramid_tokens import Pooling, pool_over_time, pyramid_pool
 
 
@@ -59,13 +65,13 @@ class TemporalMemory(nn.Module):
         self.pooling = pooling
         projections = 1 if share_slots else memory_slots
         self.memory_key = nn.ModuleList(
-            project(channels, keys, projection) for _ in range(projections)
+            build_norm_projection(channels, keys, projection) for _ in range(projections)
         )
         self.memory_value = nn.ModuleList(
-            project(channels, values, projection) for _ in range(projections)
+            build_norm_projection(channels, values, projection) for _ in range(projections)
         )
-        self.query_key = project(channels, keys, projection)
-        self.query_value = project(channels, values, projection)
+        self.query_key = build_norm_projection(channels, keys, projection)
+        self.query_value = build_norm_projection(channels, values, projection)
         self.bottleneck = ConvNormReLU(2 * values, head_channels, 3)
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:

@@ -21,7 +21,11 @@ def test_synthetic_dataset_opens_without_a_path() -> None:
         ("camvid", None, "'camvid' needs the path of its folder: add it"),
         ("camvid", Path("/not/there"), "/not/there"),
         ("synthetic", Path("somewhere"), "somewhere"),
-        ("folder", None, "'folder' needs the path of the YAML file that describes it: add it"),
+        (
+            "folder",
+            None,
+            "'folder' needs the path of the YAML file that describes the data: add it",
+        ),
         ("folder", Path("no.yaml"), "'folder' needs the path of the YAML file .*got 'no.yaml'"),
     ],
 )

@@ -102,7 +102,7 @@ def test_mistake_in_the_description_is_named(
 def test_classes_that_differ_from_the_trial_are_refused(tmp_path: Path) -> None:
     file = paint(tmp_path)
 
-    with pytest.raises(UserError, match="the trial was made for road, truck, größe"):
+    with pytest.raises(UserError, match="the trial was planned with road, truck, größe"):
         custom.load(config().model_copy(update={"classes": ["road", "truck", "größe"]}), file)
 
 

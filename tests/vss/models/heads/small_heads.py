@@ -19,7 +19,7 @@ def build(name: str, slots: int, **options: Any) -> nn.Module:
     memory = {"memory_slots": slots} if row.uses_memory else {}
     head: nn.Module = catalog.resolve(row.build)(
         channels=(12, 16), num_classes=CLASSES, head_channels=16, dropout=0.1,
-        **memory, **row.fixed, **{**row.options, **options},
+        **memory, **row.fixed_arguments, **{**row.options, **options},
     )  # fmt: skip
     # Branches that start as a no-op must have an effect in tests.
     for parameter in head.parameters():

@@ -15,7 +15,7 @@ from vss.models.heads.criss_cross import CCNetHead, CrissCross
 from vss.models.heads.dual import DANetHead
 from vss.models.heads.image import FCNHead, NonLocalAttention, NonLocalHead, PSPHead
 from vss.models.heads.tma import TMAHead
-from vss.models.layers import project
+from vss.models.layers import build_norm_projection
 
 
 def reference_head(case: str) -> nn.Module:
@@ -38,8 +38,10 @@ def reference_head(case: str) -> nn.Module:
         case "tma_T2":
             head = TMAHead((24, 24), **common, memory_slots=2, **catalog.HEADS["tma"].options)
             # In the reference case, keys have a quarter of the channels, not an eighth.
-            head.read.memory_key = nn.ModuleList(project(24, 4, "1x1+3x3") for _ in range(2))
-            head.read.query_key = project(24, 4, "1x1+3x3")
+            head.read.memory_key = nn.ModuleList(
+                build_norm_projection(24, 4, "1x1+3x3") for _ in range(2)
+            )
+            head.read.query_key = build_norm_projection(24, 4, "1x1+3x3")
             return head
     raise AssertionError(case)
 
