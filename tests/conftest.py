@@ -1,7 +1,7 @@
 """Trials, spec files and generated data that many tests share.
 
 The orchestrator is imported only in fixtures that need it, so that tests of `vss` run without it.
-Parallel workers (pytest-xdist) share whatever takes seconds to make.
+Parallel workers (pytest-xdist) share what takes seconds to make.
 """
 
 import gc
@@ -78,7 +78,7 @@ cells:
 seeds: [0, 1]
 """
 
-IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+RUNS_IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 
 VARIABLES = (
     "VSS_HOME",
@@ -120,8 +120,8 @@ def settings(_own_environment: None) -> "Settings":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run slow tests first, so that no worker still runs one when all others have finished."""
-    if IN_PARALLEL:
+    """Run slow tests first, so that the workers finish at about the same time."""
+    if RUNS_IN_PARALLEL:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
@@ -140,10 +140,10 @@ def _fast_garbage_collection() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Distribute tests as `tests/scheduling.py` says."""
-    from tests.scheduling import Scheduling
+    """Distribute tests to workers with the scheduler in `tests/scheduling.py`."""
+    from tests.scheduling import GroupScheduler
 
-    return Scheduling(config, log)
+    return GroupScheduler(config, log)
 
 
 def pytest_sessionfinish() -> None:
@@ -152,7 +152,7 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _same_threads() -> Iterator[None]:
+def _restore_threads() -> Iterator[None]:
     """Restore the number of threads, which training changes for the whole process."""
     threads = torch.get_num_threads()
     yield
@@ -169,7 +169,7 @@ def _one_latency_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of this test run that all workers share."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if IN_PARALLEL else base) / "shared"
+    folder = (base.parent if RUNS_IN_PARALLEL else base) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
 
@@ -233,7 +233,7 @@ def paint_camvid(root: Path, frames: int = 4, size: tuple[int, int] = (48, 36)) 
 
 @pytest.fixture
 def real_camvid() -> Path:
-    """Return the folder VSS_TEST_CAMVID of the 701 real frames, which cannot be shipped."""
+    """Return the folder of the 701 real frames (VSS_TEST_CAMVID), which are not redistributable."""
     folder = os.environ.get("VSS_TEST_CAMVID")
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs the real CamVid: set VSS_TEST_CAMVID to its folder")
@@ -255,7 +255,7 @@ def empty_store(shared_folder: Path) -> Path:
 
 @pytest.fixture
 def tracker(empty_store: Path, settings: "Settings") -> "Tracker":
-    """Return the test's own tracking store, whose artifacts lie next to the shared template."""
+    """Return the test's own tracking store; its artifacts are next to the shared template."""
     from orchestrator.tracking.tracker import Tracker
 
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""How tests are distributed to workers: one by one, except those that share a server."""
+"""The distribution of tests to workers: one by one, except for tests that share a server."""
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Tests with one of these texts in their name run in the same worker, so that what they share is
-# made only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
+# Tests whose names contain one of these texts run in the same worker, so that their shared server
+# starts only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
 GROUPS = (
     "tests/orchestrator/execution/test_ray_cluster.py",
     "tests/orchestrator/offline/test_collection.py",
@@ -11,8 +11,8 @@ GROUPS = (
 )
 
 
-class Scheduling(LoadScopeScheduling):
-    """A scheduling that sends a whole group, or an individual test, to the next free worker."""
+class GroupScheduler(LoadScopeScheduling):
+    """A scheduler that sends a whole group, or an individual test, to the next free worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((group for group in GROUPS if group in nodeid), nodeid)

@@ -11,13 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("vss", "orchestrator", "reports")
-FORBIDDEN = {
+FORBIDDEN_LIBRARIES = {
     "vss": {"ray", "mlflow", "sqlalchemy", "alembic", "typer", "orchestrator", "reports"},
     "reports": {"torch", "torchvision", "ray", "mlflow", "sqlalchemy", "vss", "orchestrator"},
     "orchestrator": set(),
 }
 # The only folder that may import each of these libraries.
-HOMES = {
+LIBRARY_FOLDERS = {
     "ray": "orchestrator/execution",
     "mlflow": "orchestrator/tracking",
     "sqlalchemy": "orchestrator/ledger",
@@ -39,10 +39,10 @@ LAYERS = {
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
 # The only imports against this order, with the reason.
-UPWARD = {
+UPWARD_IMPORTS = {
     ("vss.trial_rules", "vss.trial_config"): "for type checks only: the rules' argument",
 }
-LIGHT = (
+LIGHT_MODULES = (
     "orchestrator.cli.app",
     "orchestrator.cli.data",
     "orchestrator.cli.experiments",
@@ -61,7 +61,16 @@ LIGHT = (
     "vss.trial.file",
     "vss.trial_config",
 )
-HEAVY = ("torch", "torchvision", "ray", "mlflow", "sqlalchemy", "pandas", "matplotlib", "numpy")
+HEAVY_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "ray",
+    "mlflow",
+    "sqlalchemy",
+    "pandas",
+    "matplotlib",
+    "numpy",
+)
 MAX_LINES = 300
 LONG_FILES = {
     "vss/training/loop.py": "the whole loop on one screen is worth more than its pieces",
@@ -82,7 +91,7 @@ MODULES = {module_name(file) for package in PACKAGES for file in files(package)}
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Yield what a file imports, including imports inside functions and for type checking."""
+    """Yield the modules that a file imports, even inside functions or for type checking."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -93,15 +102,15 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def downward_imports(file: Path) -> Iterator[str]:
-    """Yield what a file imports, without the allowed exceptions."""
-    yield from (name for name in imports(file) if (module_name(file), name) not in UPWARD)
+    """Yield the modules that a file imports, without the allowed exceptions."""
+    yield from (name for name in imports(file) if (module_name(file), name) not in UPWARD_IMPORTS)
 
 
 def libraries(file: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(file)}
 
 
-def test_import_inside_a_function_is_found(tmp_path: Path) -> None:
+def test_imports_inside_functions_count(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("def f():\n    from orchestrator.spec import design\n    import ray.tune\n")
 
@@ -109,17 +118,17 @@ def test_import_inside_a_function_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_packages_import_only_what_they_may(package: str) -> None:
+def test_packages_import_no_forbidden_libraries(package: str) -> None:
     violations = {
-        str(file.relative_to(ROOT)): sorted(libraries(file) & FORBIDDEN[package])
+        str(file.relative_to(ROOT)): sorted(libraries(file) & FORBIDDEN_LIBRARIES[package])
         for file in files(package)
-        if libraries(file) & FORBIDDEN[package]
+        if libraries(file) & FORBIDDEN_LIBRARIES[package]
     }
 
     assert violations == {}
 
 
-@pytest.mark.parametrize("library", HOMES)
+@pytest.mark.parametrize("library", LIBRARY_FOLDERS)
 def test_each_service_library_lives_in_one_folder(library: str) -> None:
     users = [
         file.relative_to(ROOT)
@@ -129,11 +138,11 @@ def test_each_service_library_lives_in_one_folder(library: str) -> None:
     ]
 
     assert users
-    assert [str(user) for user in users if not user.is_relative_to(HOMES[library])] == []
+    assert [str(user) for user in users if not user.is_relative_to(LIBRARY_FOLDERS[library])] == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_folder_and_module_has_its_layer(package: str) -> None:
+def test_every_folder_and_module_has_a_layer(package: str) -> None:
     names = {
         path.stem
         for path in (ROOT / package).iterdir()
@@ -168,7 +177,7 @@ def test_there_are_no_import_cycles(package: str) -> None:
     graphlib.TopologicalSorter(graph).prepare()  # a CycleError names the modules
 
 
-@pytest.mark.parametrize("module", LIGHT)
+@pytest.mark.parametrize("module", LIGHT_MODULES)
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
 
@@ -176,7 +185,7 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert set(HEAVY) & set(process.stdout.split()) == set()
+    assert set(HEAVY_LIBRARIES) & set(process.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -228,4 +237,4 @@ def test_exceptions_to_the_import_order_are_still_needed() -> None:
         for name in imports(file)
     }
 
-    assert UPWARD.keys() - existing == set()
+    assert UPWARD_IMPORTS.keys() - existing == set()

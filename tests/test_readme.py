@@ -12,7 +12,7 @@ from tests.conftest import VARIABLES, SpecWriter
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-LINKING_DOCUMENTS = ["README.md", "docs/reports.md", "docs/statistics.md"]
+DOCUMENTS_WITH_LINKS = ["README.md", "docs/reports.md", "docs/statistics.md"]
 
 
 def test_example_in_the_readme_is_a_valid_spec(write_spec: SpecWriter) -> None:
@@ -57,7 +57,7 @@ def test_every_variable_is_in_the_readme() -> None:
         assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize("document", LINKING_DOCUMENTS)
+@pytest.mark.parametrize("document", DOCUMENTS_WITH_LINKS)
 def test_linked_files_exist(document: str) -> None:
     path = ROOT / document
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))

@@ -6,13 +6,13 @@ import pytest
 
 pytest.importorskip("xdist")
 
-from tests.scheduling import GROUPS, Scheduling
+from tests.scheduling import GROUPS, GroupScheduler
 
 ROOT = Path(__file__).parent.parent
 
 
 def scope(nodeid: str) -> str:
-    return Scheduling._split_scope(None, nodeid)  # type: ignore[arg-type]
+    return GroupScheduler._split_scope(None, nodeid)  # type: ignore[arg-type]
 
 
 def test_files_that_form_a_group_exist() -> None:

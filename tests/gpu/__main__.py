@@ -3,7 +3,7 @@
     python -m tests.gpu [--device cpu] [--wheels DIR] [--budget 540] [--fresh]
 
 Needs only PyTorch and a few packages, not the whole environment of `make test`. Exit codes: 0 every
-part passed, 1 a part failed or was not started, 2 nothing could be run.
+part passed, 1 a part failed or did not start, 2 nothing could run.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.gpu.parts import parts_on
+from tests.gpu.parts import list_parts
 from tests.gpu.runner import PASSED, Results, report, run_parts
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def main() -> int:
     conditions: dict[str, str] = json.loads(process.stdout)
     commit = conditions.pop("commit")
     os.chdir(ROOT)
-    parts = parts_on(options.device)
+    parts = list_parts(options.device)
     results = Results(folder / f"{options.device}.json", conditions, options.fresh)
     outcomes = run_parts(
         parts, results, folder, environment, options.budget, options.limit, commit or None
@@ -51,7 +51,7 @@ def main() -> int:
     title += f", commit {commit}" if commit else ""
     table = folder / f"{options.device}.md"
     table.write_text(report(title, parts, outcomes, folder))
-    print(f"\n{table.read_text()}\nwritten: {table}")
+    print(f"\n{table.read_text()}\nwrote {table}")
     return 0 if all(outcome.outcome == PASSED for outcome in outcomes.values()) else 1
 
 
@@ -96,7 +96,7 @@ def _missing(packages: Path) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.gpu", description="Run everything written for CUDA, on any device."
+        prog="python -m tests.gpu", description="Run all tests and benchmarks of CUDA code."
     )
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument(
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--budget", type=float, default=540, metavar="SECONDS",
-        help="start no further part after this time (default: %(default)s)",
+        help="start no part after this time (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--limit", type=float, default=240, metavar="SECONDS",
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--folder", type=Path, default=ROOT / "build" / "gpu", metavar="DIR",
-        help="folder of logs, results and the table (default: build/gpu)",
+        help="folder for logs, results and the table (default: build/gpu)",
     )  # fmt: skip
     return parser
 

@@ -5,7 +5,7 @@ from tests.gpu.runner import Part
 _PYTEST = ("-m", "pytest", "-q", "-rf", "--color=no", "-p", "no:cacheprovider")
 
 
-def parts_on(device: str) -> tuple[Part, ...]:
+def list_parts(device: str) -> tuple[Part, ...]:
     """Return the parts for a device; on a CPU, benchmarks are as short as possible."""
     quick = device == "cpu"
     small_clips = (

@@ -1,6 +1,6 @@
 """Run parts one after the other, each in a separate process, and remember those that passed.
 
-It needs only the standard library, as nothing else may be installed yet when it starts.
+It needs only the standard library: other packages may not be installed yet when it starts.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class Outcome:
 class Results:
     """The outcomes of the parts that have run, in a JSON file.
 
-    Outcomes are valid for one device and one set of versions; those of any others are ignored.
+    Outcomes are valid for one device and one set of versions; outcomes from others are ignored.
     """
 
     def __init__(self, path: Path, conditions: Mapping[str, str], fresh: bool = False) -> None:
@@ -68,8 +68,8 @@ class Results:
         if saved["conditions"] == self._conditions:
             self.outcomes = {name: Outcome(**fields) for name, fields in saved["outcomes"].items()}
 
-    def passed(self, part: Part) -> bool:
-        """Return whether a part has passed before."""
+    def has_passed(self, part: Part) -> bool:
+        """Return whether a part has already passed."""
         return part.name in self.outcomes and self.outcomes[part.name].outcome == PASSED
 
     def add(self, part: Part, outcome: Outcome) -> None:
@@ -112,8 +112,8 @@ def run_parts(
     folder.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + budget_seconds
     for part in parts:
-        if results.passed(part):
-            print(f"{part.name}: skipped, it passed before", flush=True)
+        if results.has_passed(part):
+            print(f"{part.name}: skipped, as it has already passed", flush=True)
         elif time.monotonic() < end:
             print(f"{part.name}: running", flush=True)
             limit = min(limit_seconds, end + GRACE_SECONDS - time.monotonic())

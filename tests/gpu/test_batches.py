@@ -1,4 +1,4 @@
-"""Batches on DEVICE equal those of the CPU, even if read ahead through pinned memory."""
+"""Batches on DEVICE, which equal those on the CPU even if read ahead through pinned memory."""
 
 from pathlib import Path
 from typing import Any

@@ -24,7 +24,7 @@ _MIB = 2**20
 
 
 def test_clock_waits_for_the_device() -> None:
-    """Launching products takes no time on a GPU; the clock must show how long they run."""
+    """Launching matrix products takes no time on a GPU; the clock must include their run time."""
     x = torch.randn(1024, 1024, device=DEVICE)
 
     def work() -> None:
@@ -103,12 +103,12 @@ def test_step_takes_about_as_much_memory_as_estimated(precision: str) -> None:
 def test_running_out_of_memory_is_explained() -> None:
     config = tiny(batch_size=64)
 
-    with pytest.raises(OutOfMemoryError) as caught, explain_out_of_memory(config, DEVICE):
+    with pytest.raises(OutOfMemoryError) as error, explain_out_of_memory(config, DEVICE):
         torch.empty(2**56, dtype=torch.uint8, device=DEVICE)
 
     kind = "GPU" if DEVICE.type == "cuda" else "machine"
-    assert f"the {kind} has " in str(caught.value)
-    assert "batch_size of 64" in str(caught.value)
+    assert f"the {kind} has " in str(error.value)
+    assert "batch_size of 64" in str(error.value)
 
 
 def test_batch_without_labels_has_no_loss() -> None:

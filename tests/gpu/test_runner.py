@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.gpu.__main__ import ROOT
-from tests.gpu.parts import parts_on
+from tests.gpu.parts import list_parts
 from tests.gpu.runner import (
     FAILED,
     NOT_STARTED,
@@ -28,7 +28,7 @@ SLOW = Part("slow", ("-c", "import time; time.sleep(60)"))
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _separate_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -39,14 +39,14 @@ def run(
     return run_parts(parts, results, Path("logs"), os.environ, budget, limit)
 
 
-def words(outcomes: dict[str, Outcome]) -> dict[str, str]:
+def outcome_names(outcomes: dict[str, Outcome]) -> dict[str, str]:
     return {name: outcome.outcome for name, outcome in outcomes.items()}
 
 
 def test_failure_does_not_stop_the_next_part() -> None:
     outcomes = run(BAD, GOOD)
 
-    assert words(outcomes) == {"bad": FAILED, "good": PASSED}
+    assert outcome_names(outcomes) == {"bad": FAILED, "good": PASSED}
     assert outcomes["bad"].note == "ValueError: no such | kernel"
 
 
@@ -55,7 +55,7 @@ def test_parts_that_passed_are_not_run_again() -> None:
 
     outcomes = run(GOOD, BAD)
 
-    assert words(outcomes) == {"good": PASSED, "bad": FAILED}
+    assert outcome_names(outcomes) == {"good": PASSED, "bad": FAILED}
     assert Path("ran").read_text() == "x"
 
 
@@ -70,20 +70,20 @@ def test_fresh_run_repeats_parts_that_passed() -> None:
 def test_results_of_a_different_device_do_not_count() -> None:
     run(GOOD)
 
-    assert not Results(Path("results.json"), {"device": "a different device"}).passed(GOOD)
+    assert not Results(Path("results.json"), {"device": "a different device"}).has_passed(GOOD)
 
 
 def test_no_part_starts_after_the_time_budget() -> None:
     outcomes = run(GOOD, budget=0)
 
-    assert words(outcomes) == {"good": NOT_STARTED}
+    assert outcome_names(outcomes) == {"good": NOT_STARTED}
     assert not Path("ran").exists()
 
 
 def test_part_that_hangs_is_killed() -> None:
     outcomes = run(SLOW, GOOD, limit=0.5)
 
-    assert words(outcomes) == {"slow": TIMED_OUT, "good": PASSED}
+    assert outcome_names(outcomes) == {"slow": TIMED_OUT, "good": PASSED}
 
 
 def test_note_of_a_test_suite_is_its_summary() -> None:
@@ -109,7 +109,7 @@ def test_report_lists_all_parts_and_the_tables_that_they_printed() -> None:
 
 
 def test_every_part_names_files_that_exist() -> None:
-    for part in parts_on("cuda"):
+    for part in list_parts("cuda"):
         paths = [a for a in part.arguments if a.startswith(("tests/", "benchmarks/"))]
         assert paths, part.name
         assert all((ROOT / path).exists() for path in paths), part.name

@@ -12,13 +12,13 @@ import torch
 
 from tests.conftest import TINY, TINY_MEMORY
 from tests.device import DEVICE, device_suite_only
-from tests.gpu.training import STEADY, losses, run, weights
+from tests.gpu.training import STEADY_SETTINGS, losses, run, weights
 from vss import catalog
 from vss.training.multi_gpu import Replica
 from vss.trial_config import parse_settings
 
 CPU = torch.device("cpu")
-# All options for batches and losses at once.
+# All options of batches and losses together.
 ALL_OPTIONS: dict[str, Any] = {
     **TINY_MEMORY, "batch_size": 4, "photometric": "per_frame", "scale_min": 0.5, "scale_max": 2.0,
     "crop_width": 32, "crop_height": 24, "crop_max_class_share": 0.9, "ohem_threshold": 0.7,
@@ -31,7 +31,7 @@ ALL_OPTIONS: dict[str, Any] = {
 def test_losses_equal_those_of_the_cpu(
     precision: str, tolerance: float, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse_settings({**STEADY, "precision": precision})
+    config = parse_settings({**STEADY_SETTINGS, "precision": precision})
 
     run(config, tmp_path / "cpu", synthetic_cache, Replica(device=CPU))
     run(config, tmp_path / "device", synthetic_cache)
@@ -46,7 +46,7 @@ def test_compiled_steps_have_the_losses_of_eager_ones(
     precision: str, tolerance: float, tmp_path: Path, synthetic_cache: Path
 ) -> None:
     eager, compiled = (
-        parse_settings({**STEADY, "precision": precision, "compile": is_compiled})
+        parse_settings({**STEADY_SETTINGS, "precision": precision, "compile": is_compiled})
         for is_compiled in (False, True)
     )
 
@@ -87,10 +87,15 @@ def test_all_options_together_give_a_complete_result(
 
 
 def test_student_learns_from_a_teacher(tmp_path: Path, synthetic_cache: Path) -> None:
-    teacher = parse_settings(STEADY)
+    teacher = parse_settings(STEADY_SETTINGS)
     run(teacher, tmp_path, synthetic_cache)
     student = parse_settings(
-        {**STEADY, "teacher": teacher.trial_id, "distillation_weight": 1.0, "temperature": 2.0}
+        {
+            **STEADY_SETTINGS,
+            "teacher": teacher.trial_id,
+            "distillation_weight": 1.0,
+            "temperature": 2.0,
+        }
     )
     file = tmp_path / teacher.trial_id / "weights.safetensors"
 

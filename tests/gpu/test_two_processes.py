@@ -14,16 +14,16 @@ import torch
 import torch.distributed as dist
 
 from tests.device import DEVICE, device_suite_only
-from tests.gpu.training import STEADY, losses, run
+from tests.gpu.training import STEADY_SETTINGS, losses, run
 from vss.training.inputs import Callbacks, Compute, TrialInputs
 from vss.training.multi_gpu import Replica, run_replicas
 from vss.trial_config import TrialConfig, parse_settings
 
 pytestmark = pytest.mark.slow
 
-SETTINGS: dict[str, Any] = {**STEADY, "class_weights": "median_frequency"}
+SETTINGS: dict[str, Any] = {**STEADY_SETTINGS, "class_weights": "median_frequency"}
 if DEVICE.type == "cpu":
-    SETTINGS["freeze_norm"] = True  # only on CUDA, batch norms see the whole batch
+    SETTINGS["freeze_norm"] = True  # batch norms see the whole batch only on CUDA
 
 
 def train_share(rank: int, store: str, config: TrialConfig, folder: Path, cache: Path) -> None:
@@ -59,7 +59,9 @@ def add_up(inputs: TrialInputs, callbacks: Callbacks, replica: Replica) -> tuple
 
 
 def test_launcher_starts_the_backend_of_the_device(tmp_path: Path) -> None:
-    inputs = TrialInputs(parse_settings(STEADY), tmp_path, tmp_path, compute=Compute(DEVICE.type))
+    inputs = TrialInputs(
+        parse_settings(STEADY_SETTINGS), tmp_path, tmp_path, compute=Compute(DEVICE.type)
+    )
 
     backend, total = run_replicas(add_up, inputs, Callbacks())  # type: ignore[arg-type,misc]
 

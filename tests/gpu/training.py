@@ -14,7 +14,7 @@ from vss.training.multi_gpu import Replica
 from vss.trial_config import TrialConfig
 
 # No random numbers on the device, and steps proportional to the gradient.
-STEADY: dict[str, Any] = {
+STEADY_SETTINGS: dict[str, Any] = {
     **TINY_MEMORY, "dropout": 0.0, "steps": 6, "batch_size": 4, "optimizer": "sgd",
     "learning_rate": 1e-2,
 }  # fmt: skip

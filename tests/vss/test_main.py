@@ -16,7 +16,7 @@ from vss.errors import UserError
 from vss.trial.file import read_trial_file
 
 # Runs `python -m vss` without the libraries in FORBIDDEN.
-BLOCKED = """
+RUN_WITHOUT_OTHER_LIBRARIES = """
 import runpy, sys
 FORBIDDEN = {"ray", "mlflow", "sqlalchemy", "alembic", "typer", "rich", "ruamel", "pandas",
              "matplotlib", "scipy", "av", "orchestrator", "reports"}
@@ -35,7 +35,14 @@ def files(write_spec: SpecWriter, tmp_path: Path) -> list[Path]:
 @pytest.mark.slow
 def test_training_needs_only_the_libraries_of_vss(files: list[Path], tmp_path: Path) -> None:
     storage = tmp_path / "results"
-    command = [sys.executable, "-c", BLOCKED, str(files[0]), "--storage", str(storage)]
+    command = [
+        sys.executable,
+        "-c",
+        RUN_WITHOUT_OTHER_LIBRARIES,
+        str(files[0]),
+        "--storage",
+        str(storage),
+    ]
 
     process = subprocess.run([*command, "--latency"], capture_output=True, text=True, check=False)
 
@@ -79,7 +86,7 @@ def test_edited_trial_file_is_refused_by_name(
         read_trial_file(files[0])
 
 
-def test_student_without_its_teacher_is_told_which_file_to_run_first(
+def test_message_about_a_missing_teacher_names_the_file_to_run_first(
     write_spec: SpecWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     student_spec = TINY_SPEC.replace(
@@ -98,7 +105,7 @@ def test_student_without_its_teacher_is_told_which_file_to_run_first(
     assert order.index(teacher) < files.index(student)
 
 
-def test_trial_of_two_gpus_never_trains_on_one(
+def test_two_gpu_trial_never_trains_on_one_gpu(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """If the file asks for two GPUs, the trial runs on both or is refused."""

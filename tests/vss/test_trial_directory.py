@@ -38,7 +38,7 @@ def test_directory_is_named_after_the_trial_and_contains_its_settings(
     assert json.loads((directory.path / "config.json").read_text()) == tiny().settings()
 
 
-def test_state_comes_back_as_it_was(directory: TrialDirectory) -> None:
+def test_saved_state_is_loaded_unchanged(directory: TrialDirectory) -> None:
     directory.save(STATE)
 
     loaded = directory.load()
@@ -48,7 +48,7 @@ def test_state_comes_back_as_it_was(directory: TrialDirectory) -> None:
     assert torch.equal(loaded["weights"]["a"], torch.arange(5.0))
 
 
-def test_nothing_saved_is_a_fresh_start(directory: TrialDirectory) -> None:
+def test_directory_without_a_state_starts_from_scratch(directory: TrialDirectory) -> None:
     assert directory.load() is None
 
 
@@ -60,7 +60,7 @@ def test_the_last_two_states_are_kept(directory: TrialDirectory) -> None:
     assert files == ["resume.previous.pt", "resume.pt"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped bits", "empty", "missing"])
 def test_damaged_state_falls_back_to_the_previous_one_with_a_warning(
     directory: TrialDirectory, damage: str
 ) -> None:
@@ -68,13 +68,13 @@ def test_damaged_state_falls_back_to_the_previous_one_with_a_warning(
     directory.save(state(2))
     newest = directory.path / "resume.pt"
     match damage:
-        case "cut":
+        case "truncated":
             newest.write_bytes(newest.read_bytes()[:-200])
-        case "flipped":  # inside the tensor's data, where only a checksum can tell
+        case "flipped bits":  # inside the tensor's data, where only a checksum reveals them
             flip_first_byte(newest, np.arange(5, dtype=np.float32).tobytes())
         case "empty":
             newest.write_bytes(b"")
-        case "gone":  # killed between the two renames
+        case "missing":  # after a kill between the two renames
             newest.unlink()
             assert directory.load()["step"] == 1  # type: ignore[index]
             return
@@ -87,7 +87,9 @@ def test_damaged_state_falls_back_to_the_previous_one_with_a_warning(
     assert "is damaged" in (directory.path / "log.txt").read_text()
 
 
-def test_no_readable_state_is_a_fresh_start_with_a_warning(directory: TrialDirectory) -> None:
+def test_directory_without_a_readable_state_starts_from_scratch_with_a_warning(
+    directory: TrialDirectory,
+) -> None:
     directory.save(state(1))
     (directory.path / "resume.pt").write_bytes(b"broken")
 
@@ -134,7 +136,7 @@ def test_older_attempt_may_no_longer_write(tmp_path: Path) -> None:
     assert new.result() is None
 
 
-def test_older_attempt_may_not_take_over(tmp_path: Path) -> None:
+def test_older_attempt_cannot_take_over(tmp_path: Path) -> None:
     TrialDirectory(tmp_path, tiny(), attempt=2)
 
     with pytest.raises(StaleAttemptError):

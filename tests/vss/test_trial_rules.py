@@ -51,7 +51,7 @@ CONTRADICTIONS = {
         {"head": "cc3d", "memory_length": 1},
         "always includes the current frame: set include_current_frame to true",
     ),
-    "axes in another order": (
+    "axes in the wrong order": (
         {"head": "ccnet", "attention_axes": "row+column"}, "join some of column, row with",
     ),
     "unknown axis": (
@@ -68,7 +68,7 @@ CONTRADICTIONS = {
     "unknown pooling": (
         {"head": "apnb_tma", "memory_length": 1, "pooling": "sphere"}, "'cube', 'clip'",
     ),
-    "option of another head": (
+    "option of a different head": (
         {"head": "tma", "memory_length": 1, "recurrence": 3}, "applies only to head ccnet, cc3d",
     ),
     "too few class weights": ({"class_weights": [1.0, 2.0]}, "has 2 entries.*has 8 classes"),

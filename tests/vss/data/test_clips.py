@@ -75,7 +75,7 @@ def test_exact_one_off_and_repeated_frames_are_counted() -> None:
 
     counts = count_matches(frames, list_clips(frames, "train", 1, 30), 30)
 
-    # 870, 2400 and 4380 match exactly, 901 and 930 are one off, 840, 2370 and 4350 have no past.
+    # 870, 2400 and 4380 match exactly; 901 and 930 are one off; 840, 2370 and 4350 have no past.
     assert counts == {"exact": 3, "one_off": 2, "repeated": 3}
 
 
@@ -100,7 +100,7 @@ def test_unneeded_frames_are_dropped_and_clips_stay_the_same() -> None:
         assert [[dataset.frames[i].number for i in c.memory] for c in clips] == [[1, 10], [40, 40]]
 
 
-def test_real_train_list_has_its_irregular_frames(real_camvid: Path) -> None:
+def test_real_train_list_has_the_documented_irregular_frames(real_camvid: Path) -> None:
     frames = camvid_dataset.load(tiny(), real_camvid).frames
 
     counts = count_matches(frames, list_clips(frames, "train", 1, 30), 30)

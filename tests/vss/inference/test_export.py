@@ -104,7 +104,7 @@ def test_path_that_cannot_be_written_is_refused(
 def test_missing_onnx_is_reported_with_the_extra_to_install(
     trained: TrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "ONNX_PACKAGES", ("onnx", "not_there_at_all"))
+    monkeypatch.setattr(export, "ONNX_PACKAGES", ("onnx", "missing_package"))
 
     assert not export.onnx_is_installed()
     with pytest.raises(UserError, match=r"pip install 'vss-orch\[onnx\]'"):

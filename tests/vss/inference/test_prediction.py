@@ -79,7 +79,7 @@ def test_classes_equal_those_of_whole_clips_at_the_trials_stride(
     model: VideoSegmenter, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
-    for parameter in model.head.parameters():  # after a few steps it knows only a few classes
+    for parameter in model.head.parameters():  # after a few steps it predicts only a few classes
         torch.nn.init.normal_(parameter, std=1.0)
     source = open_source(paint_video(tmp_path / "video.mp4", 9))
     pixels = [frame.pixels for frame in source]
@@ -89,7 +89,7 @@ def test_classes_equal_those_of_whole_clips_at_the_trials_stride(
     predict_video(model, TRAINED.model_copy(update={"frame_stride": 1}), source, [other_writer])
 
     small = torch.from_numpy(np.stack([resize_image(frame, 48, 32) for frame in pixels]))
-    # Numbers in tens, so that no frame is one number off, which the rule accepts too.
+    # Frame numbers are multiples of 10, as the rule also accepts frames that are one number off.
     dataset_frames = [Frame("test", "video", 10 * number, "", "label") for number in range(9)]
     clips = list_clips(dataset_frames, "test", TRAINED.memory_length, 10 * TRAINED.frame_stride)
     assert TRAINED.frame_stride > 1

@@ -72,7 +72,7 @@ def test_stream_gives_the_logits_of_the_clip(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("head", ["tma", "cc3d"])
 def test_memory_follows_the_rule_of_clips_at_every_stride(head: str, stride: int) -> None:
     model, frames = build(head=head, memory_length=2, include_current_frame=True), video(9)
-    # Numbers in tens, so that no frame is one number off, which the rule accepts too.
+    # Frame numbers are multiples of 10, as the rule also accepts frames that are one number off.
     dataset_frames = [Frame("test", "video", 10 * number, "", "labelled") for number in range(9)]
     stream = Stream(model, frame_stride=stride)
 
@@ -83,7 +83,7 @@ def test_memory_follows_the_rule_of_clips_at_every_stride(head: str, stride: int
         assert (logits - expected).norm() / expected.norm() < 1e-10, clip
 
 
-def test_stream_keeps_as_many_frames_as_its_memory_reaches_back() -> None:
+def test_stream_keeps_as_many_frames_as_its_memory_spans() -> None:
     stream = Stream(build(head="tma", memory_length=2), frame_stride=3)
 
     for frame in video(9).unbind(dim=1):

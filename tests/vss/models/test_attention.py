@@ -77,7 +77,9 @@ def test_position_code_is_most_similar_to_itself() -> None:
     torch.testing.assert_close(similarity.diagonal(), torch.full((35,), 6.0))
 
 
-def brute_criss_cross(query: Tensor, key: Tensor, value: Tensor, axes: tuple[str, ...]) -> Tensor:
+def brute_force_criss_cross(
+    query: Tensor, key: Tensor, value: Tensor, axes: tuple[str, ...]
+) -> Tensor:
     """Compute criss-cross attention by looping over all positions and their candidates."""
     positions = list(itertools.product(*(range(n) for n in value.shape[1:4])))
     dimension = {"time": 0, "column": 1, "row": 2}
@@ -112,19 +114,19 @@ def test_criss_cross_agrees_with_brute_force(axes: tuple[str, ...]) -> None:
 
     context = criss_cross_attention(query, key, value, axes)
 
-    expected = brute_criss_cross(query, key, value, axes)
+    expected = brute_force_criss_cross(query, key, value, axes)
     torch.testing.assert_close(context, expected, rtol=1e-12, atol=1e-12)
     last = criss_cross_attention(query[:, -1:], key, value, axes)
     torch.testing.assert_close(last, expected[:, -1:], rtol=1e-12, atol=1e-12)
 
 
 def test_criss_cross_handles_large_logits() -> None:
-    """Logits in the hundreds, as unscaled products have, neither overflow nor vanish."""
+    """Logits in the hundreds, which unscaled products can reach, neither overflow nor vanish."""
     query, key, value = 30 * random_clips(2, 1), 30 * random_clips(2, 2), random_clips(3, 3)
 
     context = criss_cross_attention(query, key, value, ("time", "column", "row"))
 
-    expected = brute_criss_cross(query, key, value, ("time", "column", "row"))
+    expected = brute_force_criss_cross(query, key, value, ("time", "column", "row"))
     torch.testing.assert_close(context, expected, rtol=1e-9, atol=1e-9)
 
 

@@ -82,7 +82,7 @@ def test_parameters_are_counted_without_the_auxiliary_head() -> None:
 
 
 def test_published_tma_head_has_its_published_size() -> None:
-    """It has 6.33 M parameters at memory 4 and 4.74 M at memory 2, with 12 classes; here with 8."""
+    """It has 6.33 M parameters at memory 4 and 4.74 M at memory 2; it has 12 classes, not 8."""
     for memory, millions in ((4, 6.33), (2, 4.74)):
         config = tiny(
             head="tma", memory_length=memory, width=64, head_channels=512, auxiliary_weight=0

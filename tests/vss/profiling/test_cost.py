@@ -15,18 +15,18 @@ from vss.runtime.peak_memory import PeakTensorMemory
 from vss.training.losses import segmentation_loss
 from vss.training.optimization import build_optimizer
 
-PAPER = {
+PAPER_SETTINGS = {
     "dataset": "camvid", "clips": None, "frame_width": 480, "frame_height": 360,
     "backbone": "resnet18_v1c", "width": 64, "head_channels": 512, "auxiliary_channels": 256,
 }  # fmt: skip
 
 
 def count(**settings: Any) -> Any:
-    return count_cost(tiny(**{**PAPER, **settings}))
+    return count_cost(tiny(**{**PAPER_SETTINGS, **settings}))
 
 
 def test_tmanet_costs_as_much_as_the_published_code() -> None:
-    """It has 378.3 GFLOP and 17.52 M parameters with 12 classes; each class has 513 parameters."""
+    """That has 378.3 GFLOP and 17.52 M parameters with 12 classes of 513 parameters each."""
     cost = count(head="tma", memory_length=4)
 
     assert cost.gflops == pytest.approx(378.3, rel=0.01)
@@ -93,7 +93,7 @@ def test_tma_head_grows_with_its_slots_unless_they_are_shared() -> None:
 
 
 @pytest.mark.parametrize("head", catalog.HEADS)
-def test_every_head_can_be_counted(head: str) -> None:
+def test_cost_of_every_head_can_be_counted(head: str) -> None:
     row = catalog.HEADS[head]
     memory = {"memory_length": 2 * row.uses_memory, "include_current_frame": row.uses_memory}
 
@@ -133,7 +133,7 @@ def test_counted_windows_are_the_predicted_ones() -> None:
     [{}, {"precision": "bf16"}, {"head": "tma", "memory_length": 2}, {"optimizer": "sgd"}],
 )
 def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[str, Any]) -> None:
-    """Count the tensors of a run and of its estimate: they must agree."""
+    """Both count tensors: of real training steps, and of steps on fake tensors."""
     config = tiny(**{"width": 16, "batch_size": 4, **settings})
     with PeakTensorMemory() as peak_memory:
         model = build_model(config)

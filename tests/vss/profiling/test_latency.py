@@ -49,7 +49,7 @@ def test_measurement_survives_a_round_trip_through_json() -> None:
     assert LatencyMeasurement.model_validate_json(measurement.model_dump_json()) == measurement
 
 
-def test_latency_without_the_newer_fields_is_read() -> None:
+def test_latency_without_the_newer_fields_is_still_readable() -> None:
     old = {"median_ms": 1.0, "p95_ms": 2.0, "rounds_ms": [1.0], "baseline_rounds_ms": [1.0]}
 
     assert FormLatency.model_validate(old).repeated_rounds_ms == []
@@ -78,7 +78,7 @@ def test_every_round_has_a_new_random_order(monkeypatch: pytest.MonkeyPatch) -> 
 
     def record(run: object, device: torch.device) -> float:
         turns.append(id(run))
-        return 100.0  # so slow that a turn has a single run
+        return 100.0  # so slow that a turn consists of a single run
 
     monkeypatch.setattr(latency_process, "_time", record)
     orders = []
@@ -138,7 +138,7 @@ def test_network_whose_200_runs_take_over_a_minute_is_timed_once_per_turn(
 
 
 @pytest.mark.slow
-def test_every_process_is_a_new_one() -> None:
+def test_each_measurement_runs_in_a_new_process() -> None:
     measurement = measure_latency({"a": tiny()}, "a", CPU, processes=2, rounds=1, runs_per_round=1)
 
     assert len(measurement.cells["a"].clip.rounds_ms) == 2
@@ -167,8 +167,8 @@ def test_many_cells_are_measured_in_groups_with_the_baseline_in_each(
         assert cell.clip.baseline_rounds_ms == cell.clip.rounds_ms
 
 
-def test_other_cells_are_measured_without_the_baseline() -> None:
-    measurement = measure_latency({"image": tiny()}, "gone", CPU, rounds=1, runs_per_round=1)
+def test_cells_are_measured_even_without_the_baseline() -> None:
+    measurement = measure_latency({"image": tiny()}, "missing", CPU, rounds=1, runs_per_round=1)
 
     assert measurement.cells["image"].clip.baseline_rounds_ms == []
 

@@ -17,7 +17,7 @@ def test_largest_batch_fits_and_the_next_does_not() -> None:
 
     largest = find_largest_batch(config, room)
 
-    assert largest in (15, 16)  # memory grows linearly with the clips, but for small tensors
+    assert largest in (15, 16)  # small tensors do not grow with the batch
     assert find_largest_batch(config, room=1000) == 0
 
 
@@ -26,24 +26,24 @@ def test_message_names_the_need_the_machine_and_the_largest_batch(
 ) -> None:
     monkeypatch.setattr(out_of_memory, "_total_bytes", lambda device: 12 * 2**20)
 
-    with pytest.raises(OutOfMemoryError) as caught, explain_out_of_memory(tiny(batch_size=64), CPU):
+    with pytest.raises(OutOfMemoryError) as error, explain_out_of_memory(tiny(batch_size=64), CPU):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
-    message = str(caught.value)
+    message = str(error.value)
     assert "a batch_size of 64 needs about " in message
     assert "the machine has 12 MiB" in message
     assert "lower batch_size to " in message
-    assert not caught.value.is_transient
+    assert not error.value.is_transient
 
 
-def test_trial_that_would_fit_is_told_to_wait_for_other_processes() -> None:
+def test_trial_that_would_fit_gets_the_advice_to_wait() -> None:
     with (
-        pytest.raises(OutOfMemoryError, match="other processes use the rest: wait") as caught,
+        pytest.raises(OutOfMemoryError, match="other processes use the rest: wait") as error,
         explain_out_of_memory(tiny(), CPU),
     ):
         raise MemoryError
 
-    assert caught.value.is_transient
+    assert error.value.is_transient
 
 
 def test_message_says_if_no_batch_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Peak memory, in a fresh process, as one with free memory need not grow for a new array."""
+"""Peak memory, in a fresh process: a process with free memory would not grow for an array."""
 
 import subprocess
 import sys

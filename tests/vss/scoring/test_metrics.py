@@ -9,7 +9,7 @@ import torch
 from vss.scoring import metrics
 
 # Two classes: 3 pixels of class 0 (2 correct), 5 of class 1 (4 correct).
-HAND = np.array([[2, 1], [1, 4]])
+CONFUSION = np.array([[2, 1], [1, 4]])
 
 
 def test_confusion_counts_label_rows_and_prediction_columns() -> None:
@@ -47,19 +47,19 @@ def test_prediction_outside_the_classes_on_an_unlabelled_pixel_does_not_count() 
 
 
 def test_iou_is_intersection_over_union() -> None:
-    assert metrics.iou_per_class(HAND) == pytest.approx([2 / 4, 4 / 6])
+    assert metrics.iou_per_class(CONFUSION) == pytest.approx([2 / 4, 4 / 6])
 
 
 def test_miou_is_the_mean_over_classes() -> None:
-    assert metrics.miou(HAND) == pytest.approx((2 / 4 + 4 / 6) / 2)
+    assert metrics.miou(CONFUSION) == pytest.approx((2 / 4 + 4 / 6) / 2)
 
 
-def test_class_that_occurs_nowhere_is_not_averaged() -> None:
+def test_class_that_never_occurs_is_left_out_of_the_mean() -> None:
     padded = np.zeros((3, 3), dtype=np.int64)
-    padded[:2, :2] = HAND
+    padded[:2, :2] = CONFUSION
 
     assert math.isnan(metrics.iou_per_class(padded)[2])
-    assert metrics.miou(padded) == pytest.approx(metrics.miou(HAND))
+    assert metrics.miou(padded) == pytest.approx(metrics.miou(CONFUSION))
 
 
 def test_class_that_is_only_predicted_counts_as_zero() -> None:
@@ -69,8 +69,8 @@ def test_class_that_is_only_predicted_counts_as_zero() -> None:
 
 
 def test_accuracies_are_over_pixels_and_over_classes() -> None:
-    assert metrics.pixel_accuracy(HAND) == pytest.approx(6 / 8)
-    assert metrics.class_accuracy(HAND) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert metrics.pixel_accuracy(CONFUSION) == pytest.approx(6 / 8)
+    assert metrics.class_accuracy(CONFUSION) == pytest.approx((2 / 3 + 4 / 5) / 2)
 
 
 def test_metric_without_any_pixels_is_not_a_number() -> None:
@@ -78,7 +78,7 @@ def test_metric_without_any_pixels_is_not_a_number() -> None:
 
 
 def test_every_metric_is_computed() -> None:
-    assert set(metrics.compute_metrics(HAND)) == set(metrics.METRICS)
+    assert set(metrics.compute_metrics(CONFUSION)) == set(metrics.METRICS)
 
 
 def test_rule_of_labelled_classes_ignores_classes_that_are_only_predicted() -> None:
@@ -105,7 +105,7 @@ def test_undefined_metrics_are_omitted() -> None:
 
 
 def half_planes(edge: int, size: int = 16) -> torch.Tensor:
-    """Return a label of class 0 to the left of a column and class 1 from there on."""
+    """Return a label of class 0 to the left of a column, and of class 1 from that column on."""
     return (torch.arange(size) >= edge).long().expand(1, size, size)
 
 

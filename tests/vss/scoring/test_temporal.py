@@ -85,7 +85,7 @@ def test_every_second_frame_is_dense_enough() -> None:
     assert video_metrics([[0]] * 8, [[0]] * 8, range(0, 16, 2))["vc8"] == 1.0
 
 
-def test_another_sequence_starts_over() -> None:
+def test_new_sequence_starts_over() -> None:
     consistency = Consistency(num_classes=2)
     for sequence in "ab":
         for number in range(4):

@@ -29,7 +29,7 @@ def test_loss_of_equal_predictions_is_their_entropy() -> None:
     assert loss.item() == pytest.approx(math.log(4))
 
 
-def test_temperature_softens_and_scales_back() -> None:
+def test_temperature_softens_predictions_and_rescales_the_loss() -> None:
     logits, target = torch.tensor([[[[2.0]], [[0.0]]]]), torch.tensor([[[[4.0]], [[0.0]]]])
 
     loss = distillation_loss(logits, target, torch.zeros(1, 1, 1, dtype=torch.int64), 2.0)
@@ -172,8 +172,8 @@ def test_incompatible_teacher_is_refused(teacher: TrialConfig, message: str) -> 
 
 
 def test_missing_weights_of_a_teacher_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"teacher \w+ has no weights at .*gone.safetensors"):
-        load_teacher(TEACHER, tiny(), tmp_path / "gone.safetensors")
+    with pytest.raises(UserError, match=r"teacher \w+ has no weights at .*absent.safetensors"):
+        load_teacher(TEACHER, tiny(), tmp_path / "absent.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -32,28 +32,30 @@ def run(
 
 
 class Crash(Exception):
-    """Raised in place of a kill, after which nothing runs."""
+    """Raised to simulate a kill, as no code handles it."""
 
 
 def crash_at(step: int) -> Callable[[], bool]:
-    """Return a `should_stop` that crashes at the n-th call."""
+    """Return a `should_stop` that crashes after `step` steps."""
     calls = 0
 
-    def ask() -> bool:
+    def should_stop() -> bool:
         nonlocal calls
         calls += 1
         if calls > step:
             raise Crash
         return False
 
-    return ask
+    return should_stop
 
 
 def outcome(folder: Path, config: TrialConfig) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     path = folder / config.trial_id
     result = json.loads((path / "result.json").read_text())
-    timeless = {k: v for k, v in result.items() if not k.startswith(("train_", "step_ms", "peak"))}
-    return timeless, load_file(path / "weights.safetensors")
+    reproducible_fields = {
+        k: v for k, v in result.items() if not k.startswith(("train_", "step_ms", "peak"))
+    }
+    return reproducible_fields, load_file(path / "weights.safetensors")
 
 
 def assert_same(left: Path, right: Path, config: TrialConfig) -> None:
@@ -95,7 +97,7 @@ def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) ->
     config = parse_settings(TINY_MEMORY)
 
     run(config, tmp_path / "a", synthetic_cache)
-    torch.rand(7)  # whatever the process did before must not matter
+    torch.rand(7)  # earlier random draws of the process must not matter
     run(config, tmp_path / "b", synthetic_cache)
 
     assert_same(tmp_path / "a", tmp_path / "b", config)
@@ -133,7 +135,7 @@ def last_start(directory: Path) -> str:
     return [x for x in (directory / "log.txt").read_text().splitlines() if "starting at" in x][-1]
 
 
-def test_evaluations_in_between_change_nothing(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_evaluations_do_not_change_the_weights(tmp_path: Path, synthetic_cache: Path) -> None:
     weights = []
     for eval_every in (0, 1):
         config = tiny(eval_every=eval_every)
@@ -283,16 +285,16 @@ def test_smoke_test_scores_only_a_few_frames(tmp_path: Path, synthetic_cache: Pa
     assert result.scored_frames == 3
 
 
-KILLED = """
+KILL_SCRIPT = """
 import json, os, random, signal, sys, threading
 from pathlib import Path
 from tests.vss.training.test_loop import run
 from vss.trial_config import parse_settings
 
 config = parse_settings(json.loads(sys.argv[1]))
-chance = random.Random(0)
+rng = random.Random(0)
 for _ in range(20):
-    delay = chance.uniform(0.1, 0.5)
+    delay = rng.uniform(0.1, 0.5)
     child = os.fork()  # importing torch again would take seconds each time
     if child == 0:
         threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
@@ -309,7 +311,7 @@ def test_run_killed_twenty_times_ends_with_the_same_bits(
     config = parse_settings({**TINY_MEMORY, "precision": "bf16", "steps": 300, "eval_every": 30})
     run(config, tmp_path / "whole", synthetic_cache)
     command = [
-        sys.executable, "-c", KILLED, json.dumps(config.settings()),
+        sys.executable, "-c", KILL_SCRIPT, json.dumps(config.settings()),
         str(tmp_path / "killed"), str(synthetic_cache),
     ]  # fmt: skip
 
@@ -358,8 +360,8 @@ def test_non_finite_loss_names_the_last_good_checkpoint(
 
 
 @pytest.mark.slow
-def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
-    """This is a scaled-down quickstart; seeds 0 and 1 have margins of 0.04."""
+def test_memory_helps_if_frames_are_often_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
+    """Train a scaled-down quickstart; with seeds 0 and 1, the difference is 0.04."""
     recipe = {
         "clips": 60, "frame_width": 64, "frame_height": 48, "width": 16, "head_channels": 64,
         "auxiliary_channels": 32, "batch_size": 8, "learning_rate": 4e-3, "weight_decay": 0.01,

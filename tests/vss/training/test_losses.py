@@ -40,7 +40,7 @@ def test_batch_without_a_label_costs_nothing() -> None:
         assert losses.cross_entropy(uniform_logits(4, 2, 2), labels, weights).item() == 0.0
 
 
-def test_class_weights_weigh_sum_and_mean_alike() -> None:
+def test_class_weights_apply_to_the_sum_and_to_its_divisor() -> None:
     logits = torch.tensor([[[[1.0, 0.0]], [[0.0, 3.0]]]])
     labels = torch.tensor([[[0, 1]]])
     weights = torch.tensor([1.0, 3.0])
@@ -73,7 +73,7 @@ def test_median_frequency_counts_only_images_with_the_class() -> None:
     assert weights.tolist() == pytest.approx([median / (7 / 8), median / (1 / 4), 0.0])
 
 
-def two_easy_one_hard() -> tuple[torch.Tensor, torch.Tensor]:
+def easy_and_hard_pixels() -> tuple[torch.Tensor, torch.Tensor]:
     """Return pixels with true-class probabilities 0.98, 0.88 and 0.05, and an unlabelled one."""
     margins = torch.tensor([4.0, 2.0, -3.0, -9.0])
     logits = torch.stack([margins, torch.zeros(4)])[None, :, None, :]
@@ -81,15 +81,15 @@ def two_easy_one_hard() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_only_hard_pixels_count() -> None:
-    logits, labels = two_easy_one_hard()
+    logits, labels = easy_and_hard_pixels()
 
     loss = losses.cross_entropy(logits, labels, None, losses.HardPixels(0.7, 0.01))
 
     assert loss.item() == pytest.approx(math.log(1 + math.exp(3.0)))
 
 
-def test_the_hardest_pixels_count_if_too_few_are_hard() -> None:
-    logits, labels = two_easy_one_hard()
+def test_hardest_pixels_count_if_too_few_are_hard() -> None:
+    logits, labels = easy_and_hard_pixels()
 
     loss = losses.cross_entropy(logits, labels, None, losses.HardPixels(0.7, 0.67))
 

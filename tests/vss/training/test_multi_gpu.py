@@ -20,7 +20,7 @@ from vss.training.multi_gpu import SINGLE_PROCESS, Replica, run_replicas
 from vss.trial.run import run_trial
 from vss.trial_config import TrialConfig, parse_settings
 
-DETERMINISTIC: dict[str, Any] = {
+DETERMINISTIC_SETTINGS: dict[str, Any] = {
     **TINY, "freeze_norm": True, "dropout": 0.0, "batch_size": 4, "steps": 6, "optimizer": "sgd",
     "learning_rate": 1e-2, "class_weights": "median_frequency",
 }  # fmt: skip
@@ -46,7 +46,7 @@ def losses(folder: Path, config: TrialConfig) -> list[float]:
 def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse_settings(DETERMINISTIC)
+    config = parse_settings(DETERMINISTIC_SETTINGS)
     reports: list[Progress] = []
 
     result = train_together(config, tmp_path / "two", synthetic_cache, reports)
@@ -65,7 +65,7 @@ def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
 def test_stop_reaches_all_processes_and_training_resumes_later(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse_settings({**DETERMINISTIC, "steps": 40})
+    config = parse_settings({**DETERMINISTIC_SETTINGS, "steps": 40})
     reports: list[Progress] = []
     start = time.monotonic()
 
@@ -88,7 +88,7 @@ def test_user_error_in_one_process_fails_the_run_with_its_message(
         train_together(tiny(batch_size=3), tmp_path, synthetic_cache, [])
 
 
-def die(inputs: TrialInputs, callbacks: Callbacks, replica: Replica) -> None:
+def exit_abruptly(inputs: TrialInputs, callbacks: Callbacks, replica: Replica) -> None:
     if replica.rank == 1:
         os._exit(9)
     time.sleep(60)
@@ -99,7 +99,7 @@ def test_process_that_dies_fails_the_run(tmp_path: Path) -> None:
     inputs = TrialInputs(tiny(), tmp_path, tmp_path, compute=Compute("cpu", processes=2))
 
     with pytest.raises(RuntimeError, match="died .exit code 9"):
-        run_replicas(die, inputs, Callbacks())
+        run_replicas(exit_abruptly, inputs, Callbacks())
 
 
 def test_shares_make_up_the_batch() -> None:

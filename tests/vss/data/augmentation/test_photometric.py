@@ -67,7 +67,7 @@ def test_neutral_distortion_changes_nothing() -> None:
     torch.testing.assert_close(distort(pixels(), neutral()), pixels(), atol=1e-4, rtol=0)
 
 
-def test_each_of_the_four_is_drawn_half_of_the_time_within_its_range() -> None:
+def test_each_distortion_is_drawn_half_of_the_time_within_its_range() -> None:
     distortion = draw_distortion(4000, np.random.default_rng(0))
 
     for name, low, high, unchanged in (

@@ -163,7 +163,7 @@ def test_frames_of_a_clip_are_distorted_separately_or_all_alike() -> None:
     assert not frames_differ("per_clip")
 
 
-def test_share_of_a_batch_is_augmented_as_in_the_whole() -> None:
+def test_share_of_a_batch_is_augmented_as_in_the_whole_batch() -> None:
     pixels, labels = ramp_batch(clips=4)
     config = tiny(memory_length=1, head="tma", photometric="per_frame", scale_max=2.0)
     draws = draw_augmentation(config, 4, np.random.default_rng(0))

@@ -17,7 +17,7 @@ def load(root: Path, void_class: bool = False) -> VideoDataset:
     return camvid_dataset.load(tiny(dataset="camvid", clips=None, void_class=void_class), root)
 
 
-def test_lists_with_paths_of_another_machine_are_read(camvid: Path) -> None:
+def test_lists_with_paths_from_another_machine_are_read(camvid: Path) -> None:
     frames = load(camvid).frames
 
     assert [f.number for f in frames if f.split == "train"] == [930, 960, 990, 1020]

@@ -16,7 +16,7 @@ from vss.data.dataset import IGNORE_LABEL, VideoDataset
 from vss.errors import UserError
 
 COLOURS = np.array([colour for colour, _ in GROUPS.values()], np.uint8)
-LABELLED = ("0006R0_f00930", "0006R0_f00960", "0016E5_07959", "0016E5_07961", "0001TP_008550",
+LABELLED_STEMS = ("0006R0_f00930", "0006R0_f00960", "0016E5_07959", "0016E5_07961", "0001TP_008550",
             "Seq05VD_f00030")  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def colour_label() -> np.ndarray:
 @pytest.fixture
 def official(tmp_path: Path) -> Path:
     root = tmp_path / "official"
-    for seed, name in enumerate(LABELLED):
+    for seed, name in enumerate(LABELLED_STEMS):
         paint(root / "701_StillsRaw_full" / f"{name}.png", still(seed))
         paint(root / "LabeledApproved_full" / f"{name}_L.png", colour_label())
     return root
@@ -47,7 +47,7 @@ def official(tmp_path: Path) -> Path:
 def tmanet(tmp_path: Path) -> Path:
     root = tmp_path / "tmanet"
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for seed, name in enumerate(LABELLED):
+    for seed, name in enumerate(LABELLED_STEMS):
         paint(root / "images" / f"{name}.png", still(seed))
         label = np.broadcast_to((np.arange(48) % 12).astype(np.uint8), (36, 48))
         paint(root / "labels" / f"{name}_L.png", label.copy())
@@ -137,7 +137,7 @@ def test_tmanet_layout_is_read_with_its_lists(tmanet: Path) -> None:
     listing = list_frames(tmanet)
 
     assert listing.layout == "tmanet"
-    assert sum(bool(f.label) for f in listing.frames) == len(LABELLED)
+    assert sum(bool(f.label) for f in listing.frames) == len(LABELLED_STEMS)
 
 
 def test_unlabelled_frames_join_the_split_of_the_next_labelled_one(tmanet: Path) -> None:
@@ -150,11 +150,11 @@ def test_unlabelled_frames_join_the_split_of_the_next_labelled_one(tmanet: Path)
 
 
 def test_tmanet_labels_have_void_first(tmanet: Path) -> None:
-    eleven, twelve = load(tmanet), load(tmanet, void_class=True)
-    labelled = next(frame for frame in eleven.frames if frame.label)
+    without_void, with_void = load(tmanet), load(tmanet, void_class=True)
+    labelled = next(frame for frame in without_void.frames if frame.label)
 
-    assert twelve.read_label(labelled)[0, :12].tolist() == list(range(12))
-    assert eleven.read_label(labelled)[0, :12].tolist() == [IGNORE_LABEL, *range(11)]
+    assert with_void.read_label(labelled)[0, :12].tolist() == list(range(12))
+    assert without_void.read_label(labelled)[0, :12].tolist() == [IGNORE_LABEL, *range(11)]
 
 
 def test_tmanet_test_list_may_omit_the_first_frame(tmanet: Path) -> None:

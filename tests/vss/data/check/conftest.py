@@ -4,7 +4,7 @@ import numpy as np
 
 from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 
-CLASSES = {"road": (1, 1, 1), "sky": (2, 2, 2), "never": (3, 3, 3)}
+CLASSES = {"road": (1, 1, 1), "sky": (2, 2, 2), "tram": (3, 3, 3)}
 
 
 def make_dataset(*frames: tuple[str, str, int]) -> VideoDataset:

@@ -38,7 +38,7 @@ def test_unlabelled_frame_in_two_splits_is_fine() -> None:
     assert report.broken == ()
 
 
-def test_intact_camvid_has_nothing_broken_and_a_remark_on_its_counts(camvid: Path) -> None:
+def test_intact_camvid_has_no_broken_files_and_a_remark_on_its_counts(camvid: Path) -> None:
     report = inspect_dataset(open_dataset("camvid", camvid), 30, "camvid")
 
     assert report.broken == ()
@@ -48,7 +48,7 @@ def test_intact_camvid_has_nothing_broken_and_a_remark_on_its_counts(camvid: Pat
 def test_class_that_a_split_lacks_is_a_remark() -> None:
     report = inspect_dataset(make_dataset(("train", "a", 7)), 1)
 
-    assert report.remarks == ("train contains no never",)
+    assert report.remarks == ("train contains no tram",)
 
 
 def test_broken_files_are_named(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_synthetic_dataset_opens_without_a_path() -> None:
     [
         ("camvit", None, "camvit"),
         ("camvid", None, "'camvid' needs the path of its folder: add it"),
-        ("camvid", Path("/not/there"), "/not/there"),
+        ("camvid", Path("/missing"), "/missing"),
         ("synthetic", Path("somewhere"), "somewhere"),
         (
             "folder",

@@ -22,8 +22,8 @@ def test_classes_are_counted_in_pixels_and_frames() -> None:
     assert (train.image_sizes, train.label_sizes) == ({"8x6": 2}, {"4x3": 2})
     assert train.label_values == {0: 12, 1: 6, IGNORE_LABEL: 6}
     assert train.unlabelled_share == 0.25
-    assert train.class_shares == pytest.approx({"road": 2 / 3, "sky": 1 / 3, "never": 0})
-    assert train.class_frames == {"road": 2, "sky": 2, "never": 0}
+    assert train.class_shares == pytest.approx({"road": 2 / 3, "sky": 1 / 3, "tram": 0})
+    assert train.class_frames == {"road": 2, "sky": 2, "tram": 0}
 
 
 def test_irregular_spacings_are_listed() -> None:

@@ -18,14 +18,14 @@ def test_clip_is_the_same_every_time() -> None:
     assert np.array_equal(first[1], again[1])
 
 
-PINNED = (1, 258142, 125.3)
+PINNED_SUMMARY = (1, 258142, 125.3)
 
 
 def test_pixels_are_those_of_this_version() -> None:
-    """Any change to the rendering must raise VERSION: no trial on old pixels may be reused."""
+    """A change to the rendering must raise VERSION, so that no trial on old pixels is reused."""
     images, labels = synthetic.render_clip("train0000")
 
-    assert (synthetic.VERSION, int(labels.sum()), round(float(images.mean()), 1)) == PINNED
+    assert (synthetic.VERSION, int(labels.sum()), round(float(images.mean()), 1)) == PINNED_SUMMARY
 
 
 def test_every_class_occurs() -> None:
@@ -51,7 +51,7 @@ def test_targets_do_not_depend_on_the_memory() -> None:
     assert len(targets[0]) == 3 * synthetic.TARGETS
 
 
-def test_every_target_has_a_past() -> None:
+def test_every_target_has_a_complete_memory() -> None:
     frames = synthetic.load(tiny(clips=2), None).frames
 
     for clip in list_clips(frames, "test", synthetic.HISTORY, 1):

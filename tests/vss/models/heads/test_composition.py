@@ -9,7 +9,7 @@ from vss.models.backbones import Features
 
 
 def copy_weights(head: nn.Module, source: nn.Module) -> nn.Module:
-    """Give a head the weights that another one has under the same names."""
+    """Copy the weights of the same names from another head."""
     names = head.state_dict().keys()
     weights = {name: value for name, value in source.state_dict().items() if name in names}
     assert weights.keys() == names
