@@ -27,7 +27,7 @@ from vss.runtime.environment import describe_environment
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-# The next functions take queries (1, K, H, W), keys and values (1, T, C, H, W).
+# These functions take queries (1, K, H, W), keys and values (1, T, C, H, W).
 
 
 def our_full(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -67,20 +67,20 @@ def published_pyramid(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     )
 
 
-# The next functions take queries, keys and values (1, T, H, W, C).
+# These functions take queries, keys and values (1, T, H, W, C).
 
 
-def axes_of(clip: Tensor) -> tuple[str, ...]:
+def select_axes(clip: Tensor) -> tuple[str, ...]:
     return ("column", "row") if clip.shape[1] == 1 else ("time", "column", "row")
 
 
 def our_criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    return criss_cross_attention(query, key, value, axes_of(query))
+    return criss_cross_attention(query, key, value, select_axes(query))
 
 
 def published_criss_cross(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Compute attention as CCNet's code does, masking the query's own position on repeated axes."""
-    axes = axes_of(query)
+    axes = select_axes(query)
     logits = []
     for number, axis in enumerate(axes):
         dim = AXES[axis]
@@ -146,16 +146,16 @@ MAPS = {"45x60": (45, 60), "80x80": (80, 80)}
 Row = tuple[str, tuple[int, int], int, bool]  # case, map, frames, with a backward pass
 
 
-def inputs_of(row: Row, options: argparse.Namespace) -> list[Tensor]:
+def make_inputs(row: Row, options: argparse.Namespace) -> list[Tensor]:
     torch.manual_seed(0)
     inputs = CASES[row[0]][2](row[1], row[2])
     return [x.to(options.device, getattr(torch, options.dtype)) for x in inputs]
 
 
-def peak_mib(row: Row, number: int, options: argparse.Namespace) -> float:
+def measure_peak_mib(row: Row, number: int, options: argparse.Namespace) -> float:
     """Return the peak memory that a call of implementation 0 or 1 of a case adds."""
     if options.device == "cuda":
-        attention, inputs = CASES[row[0]][number], inputs_of(row, options)
+        attention, inputs = CASES[row[0]][number], make_inputs(row, options)
         call(attention, inputs, row[3])
         start_bytes = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
@@ -174,7 +174,7 @@ def peak_mib(row: Row, number: int, options: argparse.Namespace) -> float:
 
 def _send_peak(row: Row, number: int, options: argparse.Namespace, send: Connection) -> None:
     torch.set_num_threads(options.threads)
-    inputs = inputs_of(row, options)
+    inputs = make_inputs(row, options)
     small = [x[..., :8, :8] if row[0] != "criss-cross" else x[:, :, :8, :8] for x in inputs]
     call(CASES[row[0]][number], small, row[3])  # allocates the libraries' own buffers
     start_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument(
-        "--seconds", type=float, default=1.0, help="for each implementation, at least 3 calls"
+        "--seconds", type=float, default=1.0, help="time per implementation (at least 3 calls)"
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--case", action="append", choices=list(CASES), help="default: all")
@@ -209,9 +209,9 @@ def main() -> None:
     print("| ours, MiB | published, MiB | ratio |\n|---|---|--:|---|" + "--:|" * 6)
     for row in rows:
         name, (height, width), frames, backward = row
-        our_mib, published_mib = (peak_mib(row, number, options) for number in (0, 1))
+        our_mib, published_mib = (measure_peak_mib(row, number, options) for number in (0, 1))
         ours, published = medians(
-            list(CASES[name][:2]), inputs_of(row, options), backward, options.seconds
+            list(CASES[name][:2]), make_inputs(row, options), backward, options.seconds
         )
         print(
             f"| {name} | {height}x{width} | {frames} | "

@@ -2,7 +2,7 @@
 
 The table lists the times to read a batch from the decoded cache, to read and augment it, and to run
 the whole step, and the share of the step that loading takes. On CUDA the next batch is read while
-the device works; `waits` is the time that a step waits for its batch (on a CPU, reading it).
+the device works; `wait` is the time that a step waits for its batch (on a CPU, for reading it).
 """
 
 import argparse
@@ -66,15 +66,15 @@ def main() -> None:
         f"{today}, {device_name(device)}, threads: {options.threads}, PyTorch {torch.__version__}, "
     )
     print(f"Python {platform.python_version()}, batch 8, bf16, medians of {options.steps} steps\n")
-    print("| case | read, ms | read and augment, ms | step, ms | share | waits, ms |")
+    print("| case | read, ms | read and augment, ms | step, ms | share | wait, ms |")
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in CASES.items():
             config = parse_settings({**BASE, **settings})
             times = _measure(config, _video(config, Path(folder)), device, options.steps)
-            reading, augmenting, stepping, waiting = (f"{1000 * seconds:.1f}" for seconds in times)
+            read_ms, augment_ms, step_ms, wait_ms = (f"{1000 * seconds:.1f}" for seconds in times)
             share = times[1] / times[2]
-            print(f"| {name} | {reading} | {augmenting} | {stepping} | {share:.1%} | {waiting} |")
+            print(f"| {name} | {read_ms} | {augment_ms} | {step_ms} | {share:.1%} | {wait_ms} |")
 
 
 def _measure(
@@ -103,10 +103,12 @@ def _measure(
 
     rng = np.random.default_rng(0)
     samples = [[clips[i] for i in rng.integers(len(clips), size=8)] for _ in range(steps + 2)]
-    reading = _median(lambda n: read_clips(video, samples[n]), steps, device)
-    augmenting = _median(lambda n: batches.batch(1000 * n), steps, device)  # nothing is read ahead
-    stepping = _median(step, steps, device)
-    return reading, augmenting, stepping, float(np.median(waits)) if waits else reading
+    read_seconds = _median(lambda n: read_clips(video, samples[n]), steps, device)
+    # Step numbers far apart, so that no batch has been read ahead.
+    augment_seconds = _median(lambda n: batches.batch(1000 * n), steps, device)
+    step_seconds = _median(step, steps, device)
+    wait_seconds = float(np.median(waits)) if waits else read_seconds
+    return read_seconds, augment_seconds, step_seconds, wait_seconds
 
 
 def _median(run: Callable[[int], object], steps: int, device: torch.device) -> float:

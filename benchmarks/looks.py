@@ -12,9 +12,9 @@ ways differ in the level of a look:
 
 False: the fraction of studies with at least one false verdict, at any look, if no cell differs.
 Power: the fraction of cells that are separated by the last look, if every cell differs by as much
-as 10 seeds alone would separate in 80 % of cases. Saved: the fraction of training runs that are not
-needed because all cells are separated before the last look. Fixed: the number of seeds that gives
-the same power without looks.
+as 10 seeds alone would separate in 80 % of cases. Saved: the fraction of training runs that become
+unnecessary because all cells are separated before the last look. Fixed: the number of seeds that
+would give the same power without looks.
 """
 
 import os
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studies:
-    """Simulate studies without a difference, with equal deviations of all cells."""
+    """Simulate studies without differences, whose cells all have the same deviation."""
     cells, seeds = comparisons + 1, LOOKS[-1]
     test_variance = share / (1 - share) / 5  # per cell; that of a training run is 1
     scores = rng.normal(size=(STUDIES, cells, seeds))
@@ -95,11 +95,13 @@ def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studie
     covariances = np.einsum("bmk,bml->bkl", blocks, blocks) / (BLOCKS - 1)
     over_test_sets = [TestSetError(covariance, BLOCKS - 1) for covariance in covariances]
     weights = np.hstack([-np.ones((comparisons, 1)), np.eye(comparisons)])
-    fixed = np.stack([draw_test_set_errors(e, weights, rng, DRAWS) for e in over_test_sets], axis=1)
+    test_set_draws = np.stack(
+        [draw_test_set_errors(e, weights, rng, DRAWS) for e in over_test_sets], axis=1
+    )
     estimates, deviations, largest, confidences = [], [], [], []
     for look in LOOKS:
         fit = sample_seed_errors(scores[:, :, :look], DRAWS, rng, CHAINS)
-        sizes = np.abs(fit.errors[:DRAWS] @ weights.T + fixed)
+        sizes = np.abs(fit.errors[:DRAWS] @ weights.T + test_set_draws)
         deviation = np.quantile(sizes, 0.6827, axis=0)
         largest.append(np.sort((sizes / deviation).max(axis=2), axis=0))
         deviations.append(deviation)
@@ -116,20 +118,21 @@ def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studie
 
 def measure(studies: Studies) -> list[str]:
     """Return the row of each way to split the error rate."""
-    none, some = studies.tails(0.0), studies.tails(studies.separable_difference())
-    fixed_power = [float((tails < ERROR).mean()) for tails in some]
+    null_tails = studies.tails(0.0)
+    tails = studies.tails(studies.separable_difference())
+    fixed_power = [float((look_tails < ERROR).mean()) for look_tails in tails]
     rows = []
     for name, level in studies.levels.items():
-        false = (none < level).any(axis=(0, 2)).mean()
-        separated = np.logical_or.accumulate(some < level, axis=0)
-        power = float(separated[-1].mean())
-        is_over = separated.all(axis=2)  # (L, B)
+        false_rate = (null_tails < level).any(axis=(0, 2)).mean()
+        is_separated = np.logical_or.accumulate(tails < level, axis=0)
+        power = float(is_separated[-1].mean())
+        is_over = is_separated.all(axis=2)  # (L, B)
         last = np.where(is_over.any(axis=0), is_over.argmax(axis=0), len(LOOKS) - 1)
         seeds = float(np.array(LOOKS)[last].mean())
-        fixed = float(np.interp(power, fixed_power, LOOKS))
+        fixed_seeds = float(np.interp(power, fixed_power, LOOKS))
         rows.append(
-            f"{name} | {level:.4f} | {100 * false:.1f} | {100 * power:.1f} | {seeds:.1f} | "
-            f"{100 * (1 - seeds / LOOKS[-1]):.0f} | {fixed:.1f} |"
+            f"{name} | {level:.4f} | {100 * false_rate:.1f} | {100 * power:.1f} | {seeds:.1f} | "
+            f"{100 * (1 - seeds / LOOKS[-1]):.0f} | {fixed_seeds:.1f} |"
         )
     return rows
 

@@ -37,7 +37,7 @@ def config(head: str, precision: str = "fp32") -> TrialConfig:
     )  # fmt: skip
 
 
-def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
+def run_published_loop(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
     """Encode one frame after the other, the current one first, as TMANet's code does."""
     current = Features(*model.backbone(clip[:, -1]))
     past = [model.backbone(frame) for frame in clip[:, :-1].unbind(dim=1)]
@@ -53,7 +53,7 @@ def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
     return (*outputs, model.auxiliary(current)) if model.training else outputs  # type: ignore[misc]
 
 
-def as_published(model: VideoSegmenter) -> VideoSegmenter:
+def in_default_layout(model: VideoSegmenter) -> VideoSegmenter:
     """Return the same network in PyTorch's default memory layout."""
     return copy.deepcopy(model).to(memory_format=torch.contiguous_format)
 
@@ -87,9 +87,9 @@ def inference_calls(device: torch.device, size: tuple[int, int]) -> dict[str, Ca
         for frame in clip.unbind(dim=1):
             stream.step(frame)
         if head == "tma":
-            reference = as_published(model)
+            reference = in_default_layout(model)
             calls["tma, published loop"] = torch.inference_mode()(
-                lambda m=reference: published(m, clip)
+                lambda m=reference: run_published_loop(m, clip)
             )
         calls[f"{head}, clip"] = torch.inference_mode()(lambda m=model: m(clip))
         calls[f"{head}, stream"] = lambda s=stream: s.step(clip[:, -1])
@@ -109,8 +109,8 @@ def training_calls(
         segmentation_loss(outputs, model.loss_weights, labels, None).backward()  # type: ignore[arg-type]
 
     model = build_model(config("tma")).to(device).train()
-    reference = as_published(model)
-    loop = lambda x: published(reference, x)  # noqa: E731
+    reference = in_default_layout(model)
+    loop = lambda x: run_published_loop(reference, x)  # noqa: E731
     return {
         "published loop, fp32": lambda: step(reference, loop, bf16=False),
         "ours, fp32": lambda: step(model, model, bf16=False),
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--seconds", type=float, default=60.0, help="for each table, and at least 3 rounds"
+        "--seconds", type=float, default=60.0, help="time per table (at least 3 rounds)"
     )
     parser.add_argument("--frame-size", type=int, nargs=2, default=(360, 480), help="inference")
     parser.add_argument("--train-size", type=int, nargs=2, default=(240, 320))

@@ -32,7 +32,7 @@ from vss.trial_config import TrialConfig, parse_settings
 RUNS, TRIALS, SEEDS = 10_000, 1_000, 5
 FRAMES, CLASSES, POINTS = 233, 11, 400
 NAME = "large"
-METRICS, PARAMS, TAGS = 8, 12, 6  # numbers per run outside the experiment
+METRICS, PARAMS, TAGS = 8, 12, 6  # their numbers in each run outside the experiment
 CAMVID = {
     "dataset": "camvid", "frame_width": 480, "frame_height": 360, "steps": 1000, "batch_size": 8,
     "optimizer": "sgd", "precision": "fp32", "include_current_frame": False,
@@ -55,12 +55,14 @@ def main() -> None:
         run_ids = [f"{number:032x}" for number in range(0, RUNS, RUNS // TRIALS)]
         _fill(settings, tracker, run_ids)
         runs: dict[str, object] = {}
-        by_id = min(_seconds(lambda: runs.update(tracker.read_runs(run_ids))) for _ in range(3))
+        by_id = min(
+            _measure_seconds(lambda: runs.update(tracker.read_runs(run_ids))) for _ in range(3)
+        )
         assert len(runs) == TRIALS
         client = MlflowClient(settings.tracking_uri)
-        search = _seconds(lambda: _search_all(client, tracker.experiment_id))
+        search = _measure_seconds(lambda: _search_all(client, tracker.experiment_id))
         command = [sys.executable, "-m", "orchestrator.cli.app", "report", NAME]
-        report = _seconds(lambda: subprocess.run(command, check=True))
+        report = _measure_seconds(lambda: subprocess.run(command, check=True))
         peak_memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         text = (settings.report_folder(NAME) / "report.md").read_text()
         assert f"{TRIALS} of {TRIALS} trials finished" in text
@@ -89,9 +91,9 @@ def _fill(settings: Settings, tracker: Tracker, run_ids: Sequence[str]) -> None:
     ledger.add_finished(entry, imported)
     parent = tracker.open_experiment_run(ledger.experiment(NAME))
     ledger.set_experiment_run(NAME, parent)
-    tracker.log_latency(parent, _latency([name for name, _ in cells]))
+    tracker.log_latency(parent, _make_latency([name for name, _ in cells]))
     configs = dict(zip(run_ids, [config for _, config in trials], strict=True))
-    scores = {run_id: _files(settings, run_id, config) for run_id, config in configs.items()}
+    scores = {run_id: _write_files(settings, run_id, config) for run_id, config in configs.items()}
     _fill_store(settings, tracker.experiment_id, configs, scores)
 
 
@@ -101,7 +103,7 @@ def _cells() -> Iterator[tuple[str, dict[str, object]]]:
         yield " ".join(map(str, values)), {**CAMVID, **settings}
 
 
-def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
+def _write_files(settings: Settings, run_id: str, config: TrialConfig) -> float:
     """Write the files of a finished trial; return its mIoU."""
     rng = np.random.default_rng(int(run_id, 16))
     folder = settings.artifacts / run_id / "artifacts"
@@ -125,7 +127,7 @@ def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
     return float((correct / (total.sum(axis=0) + total.sum(axis=1) - correct)).mean())
 
 
-def _latency(cells: Sequence[str]) -> LatencyMeasurement:
+def _make_latency(cells: Sequence[str]) -> LatencyMeasurement:
     rng = np.random.default_rng(0)
     baseline = [10 + rng.normal(0, 0.1) for _ in range(7)]
     latencies = {}
@@ -196,7 +198,7 @@ def _search_all(client: MlflowClient, experiment_id: str) -> None:
             return
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _measure_seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

@@ -27,21 +27,25 @@ def main() -> None:
     frames = [f"{name}/{30 * n:06d}" for name, count in FRAMES.items() for n in range(count)]
     trials = list(rng.integers(0, 1000, (TRIALS, len(frames), CLASSES, CLASSES)))
     blocks = cut_stretches(frames, 10)
-    products = min(_seconds(lambda: _products(blocks, trials)) for _ in range(3))
+    products = min(_measure_seconds(lambda: _products(blocks, trials)) for _ in range(3))
     timed_draws = 20
-    loop = _seconds(lambda: _one_by_one(trials, blocks.numbers, timed_draws)) * DRAWS / timed_draws
+    loop = (
+        _measure_seconds(lambda: _one_by_one(trials, blocks.numbers, timed_draws))
+        * DRAWS
+        / timed_draws
+    )
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, numpy {np.__version__}\n")
     print("| 10,000 draws x 60 trials x 233 frames | seconds | ratio |\n|---|--:|--:|")
     print(f"| matrix products | {products:.2f} | 1 |")
     print(f"| one draw after the other | {loop:.0f} | {loop / products:.0f} |")
     record = _record(frames, rng)
-    verdicts = min(_seconds(lambda: reports.verdicts(record)) for _ in range(3))
+    verdicts = min(_measure_seconds(lambda: reports.verdicts(record)) for _ in range(3))
     print(f"\n| {CELLS} cells x {SEEDS} seeds x {len(frames)} frames | seconds |\n|---|--:|")
     print(f"| `reports.verdicts` | {verdicts:.2f} |")
 
 
 def _record(frames: list[str], rng: np.random.Generator) -> ExperimentRecord:
-    """Make up an experiment whose cells differ a little."""
+    """Make up an experiment whose cells differ slightly."""
     shared = rng.integers(0, 1000, (len(frames), CLASSES, CLASSES))
     cells = [f"cell {number}" for number in range(CELLS)]
     runs = []
@@ -82,7 +86,7 @@ def _one_by_one(trials: list[np.ndarray], blocks: np.ndarray, draws: int) -> Non
             mean_over_classes(iou(confusions[frames]))
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _measure_seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start

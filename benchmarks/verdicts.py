@@ -1,23 +1,23 @@
 """Measure how often verdicts are wrong: `python -m benchmarks.verdicts`.
 
-Gates: studies in which no cell differs from the baseline are simulated, and given the intervals of
-a report. A study is wrong if the interval of any judged comparison leaves out 0. No scenario may be
-significantly above 5.5 % where all cells vary alike over seeds, or above 7 % where their deviations
-differ fourfold (one-sided binomial tests, Holm over all scenarios).
+Gates: the report's procedure judges simulated studies in which no cell differs from the baseline.
+A study is wrong if the interval of any judged comparison excludes 0. The rate of wrong studies must
+not be significantly above 5.5 % in any scenario whose cells vary equally over seeds, or above 7 %
+if their deviations differ fourfold (one-sided binomial tests, Holm over all scenarios).
 
-Draws over seeds do not depend on the test set and, with complete data, not on the correlation of
-seeds, which cancels: they are made once for all shares and correlations.
+Draws over seeds do not depend on the test set or, with complete data, on the correlation between
+cells, which cancels: they are made once for all shares and correlations.
 
-Rivals: the same complete studies with other procedures. The width is that of an interval, the
-power the share of comparisons with a verdict where the truth differs by 4 of its deviations.
+Rivals: other procedures judge the same complete studies. The width is that of an interval; the
+power is the share of comparisons with a verdict if the true difference is 4 of its deviations.
 
 Equivalence: every cell differs from the baseline by exactly the margin; a study is wrong if any
 comparison is called equivalent.
 
-Bootstrap: twelve corners through the whole way of a report, from confusion matrices to verdicts,
-for the cells and for the classes.
+Bootstrap: twelve extreme scenarios go through the complete analysis of a report, from confusion
+matrices to verdicts on cells and on classes.
 
-Results go to files of JSON lines in a folder; what they hold already is not run again.
+Results are stored as JSON lines; scenarios that already have a result are not simulated again.
 """
 
 import argparse
@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.verdict_simulation.bootstrap import CORNERS, Corner, is_wrong
+from benchmarks.verdict_simulation.bootstrap import CORNERS, Corner, has_false_verdict
 from benchmarks.verdict_simulation.procedures import (
     Intervals,
     report_intervals,
@@ -63,15 +63,19 @@ COUNTS = ("false", "equal", "studies", "separated", "width", "judged")  # sums o
 
 
 def main() -> None:
-    """Run what the files lack, and print the tables."""
+    """Simulate the scenarios without a result, and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--studies", type=int, default=STUDIES, help="per complete scenario")
     parser.add_argument(
-        "--missing-studies", type=int, default=STUDIES, help="per scenario with missing trials"
+        "--studies", type=int, default=STUDIES, help="studies per complete scenario"
     )
-    parser.add_argument("--corner-studies", type=int, default=CORNER_STUDIES, help="per corner")
+    parser.add_argument(
+        "--missing-studies", type=int, default=STUDIES, help="studies per incomplete scenario"
+    )
+    parser.add_argument(
+        "--corner-studies", type=int, default=CORNER_STUDIES, help="studies per corner"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--results", type=Path, default=Path("verdicts"), help="folder")
+    parser.add_argument("--results", type=Path, default=Path("verdicts"), help="folder of results")
     options = parser.parse_args()
     options.results.mkdir(parents=True, exist_ok=True)
     linearised, corners = options.results / "linearised.jsonl", options.results / "bootstrap.jsonl"
@@ -93,7 +97,7 @@ def run_missing(
     studies: int,
     processes: int,
 ) -> None:
-    """Run the tasks that a file of results lacks, and add their rows to it."""
+    """Run the tasks that have no row in a file of results, and append their rows to it."""
     rows = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
     finished = [{name: row[name] for name in asdict(tasks[0])} for row in rows]
     missing = [task for task in tasks if asdict(task) not in finished]
@@ -104,7 +108,7 @@ def run_missing(
 
 
 def scenarios(missing: float) -> Iterator[Scenario]:
-    """Yield every scenario with a share of missing trials."""
+    """Yield every scenario with the given share of missing trials."""
     correlations = CORRELATIONS if missing else (0.0,)
     for values in itertools.product(COMPARISONS, SEEDS, DEVIATIONS, correlations):
         comparisons, seeds, deviations, correlation = values
@@ -112,22 +116,22 @@ def scenarios(missing: float) -> Iterator[Scenario]:
 
 
 def _count(intervals: Intervals, test_sets: TestSets) -> np.ndarray:
-    judged = intervals.judged
+    is_judged = intervals.is_judged
     return np.array(
         [
             intervals.separates().any(axis=1).sum(),
             intervals.equates(MARGIN_DEVIATIONS * test_sets.deviation).any(axis=1).sum(),
-            judged.any(axis=1).sum(),
-            (intervals.separates(POWER_DEVIATIONS * test_sets.deviation) & judged).sum(),
-            (intervals.halves / test_sets.deviation)[judged].sum(),
-            judged.sum(),
+            is_judged.any(axis=1).sum(),
+            (intervals.separates(POWER_DEVIATIONS * test_sets.deviation) & is_judged).sum(),
+            (intervals.half_widths / test_sets.deviation)[is_judged].sum(),
+            is_judged.sum(),
         ],
         dtype=np.float64,
     )
 
 
 def run(scenario: Scenario, studies: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Simulate a scenario; a row for each procedure and share of the test set."""
+    """Simulate a scenario; return one row per procedure and share of the test set."""
     rng = np.random.default_rng([seed, scenario.comparisons, scenario.seeds])
     counts: dict[tuple[float, str], np.ndarray] = defaultdict(lambda: np.zeros(len(COUNTS)))
     for _ in range(0, studies, BATCH):
@@ -148,28 +152,30 @@ def run(scenario: Scenario, studies: int, seed: int = 0) -> list[dict[str, Any]]
 
 
 def run_corner(corner: Corner, studies: int) -> list[dict[str, Any]]:
-    """Simulate a corner; one row."""
+    """Simulate a corner; return one row."""
     rng = np.random.default_rng([corner.comparisons, corner.seeds, corner.sequences])
-    cells, classes = np.sum([is_wrong(corner, rng) for _ in range(studies)], axis=0).tolist()
+    cells, classes = np.sum(
+        [has_false_verdict(corner, rng) for _ in range(studies)], axis=0
+    ).tolist()
     return [asdict(corner) | {"cells": cells, "classes": classes, "studies": studies}]
 
 
 def find_excesses(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the report's rows with their rate, and whether it is above the limit, by Holm."""
+    """Return the report's rows with their rates, and whether they exceed the limit, by Holm."""
     ours = rows[rows.procedure == REPORT].copy()
     ours["rate"] = ours["false"] / ours["studies"]
     ours["limit"] = np.where(ours.deviations == "equal", LIMIT_EQUAL, LIMIT_FOURFOLD)
     p_values = stats.binom.sf(ours["false"] - 1, ours["studies"], ours["limit"])
     order = np.argsort(p_values)
-    below = p_values[order] <= 0.05 / np.arange(len(p_values), 0, -1)
+    is_below = p_values[order] <= 0.05 / np.arange(len(p_values), 0, -1)
     is_above = np.empty(len(order), dtype=bool)
-    is_above[order] = np.logical_and.accumulate(below)
+    is_above[order] = np.logical_and.accumulate(is_below)
     ours["is_above"] = is_above
     return ours
 
 
 def print_gates(ours: pd.DataFrame) -> None:
-    """Print the false-verdict rates; where trials are missing, the largest over correlations."""
+    """Print the false-verdict rates; for incomplete studies, the largest over correlations."""
     ours["kind"] = ours.deviations + np.where(ours.missing > 0, ", 10 % missing", "")
     columns = [k + suffix for suffix in ("", ", 10 % missing") for k in DEVIATIONS]
     table = ours.pivot_table("rate", ["comparisons", "seeds", "share"], "kind", aggfunc="max")
@@ -203,7 +209,7 @@ def print_rivals(rows: pd.DataFrame) -> None:
 
 
 def print_corners(rows: pd.DataFrame) -> None:
-    """Print the false-verdict rates through the whole way of a report."""
+    """Print the false-verdict rates of the complete analysis of a report."""
     keys = ["comparisons", "seeds", "sequences", "share"]
     print("\nStudies with a false verdict through the real bootstrap, %\n")
     table = rows.sort_values(keys).set_index(keys)

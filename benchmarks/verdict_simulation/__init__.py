@@ -1,1 +1,1 @@
-"""The simulations behind `benchmarks/verdicts.py`: studies, procedures, and the real bootstrap."""
+"""The simulations for `benchmarks/verdicts.py`: studies, procedures, and the real bootstrap."""

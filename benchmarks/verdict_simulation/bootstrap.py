@@ -1,8 +1,9 @@
-"""Simulated studies with confusion matrices, judged by the whole way of a report.
+"""Simulated studies with confusion matrices, judged by the complete analysis of a report.
 
-A trial classifies a share of each frame's pixels correctly: the same for all cells, but for an
-error of the cell and seed, and an error of the cell on the sequence or, where there are only two,
-on a stretch of it (an autoregression over frames). No cell truly differs from another.
+A trial classifies a share of each frame's pixels correctly. The share is the same for all cells,
+apart from an error per cell and seed, and an error per cell and sequence or, if there are only two
+sequences, an error that varies along them (an autoregression over frames). No cell truly differs
+from another.
 
 Shapes: K cells, N seeds, F frames, C classes.
 """
@@ -18,22 +19,22 @@ from reports.records import ExperimentRecord, RunRecord
 
 Numbers = NDArray[np.float64]
 
-CLASSES, PIXELS, CORRECT = 11, 10_000, 0.8
-SEED_DEVIATION = 0.01  # of the share of correct pixels
-FRAME_DEVIATION = 0.01
-CORRELATION = 0.8  # of neighbouring frames, where there are two sequences
+CLASSES, PIXELS, CORRECT_SHARE = 11, 10_000, 0.8
+SEED_DEVIATION = 0.01  # deviation of the share of correct pixels over seeds
+FRAME_DEVIATION = 0.01  # and over frames
+CORRELATION = 0.8  # correlation of neighbouring frames if there are two sequences
 TEST_SETS, ERROR_DRAWS = 1000, 2000
 
 
 @dataclass(frozen=True)
 class Corner:
-    """A corner of the scenarios.
+    """An extreme scenario, at a corner of the grid of scenarios.
 
     Attributes:
-        comparisons: K - 1.
-        seeds: N.
-        sequences: in equal parts of the 240 frames.
-        share: about the part of the test set in the variance of a difference.
+        comparisons: the number of comparisons, K - 1.
+        seeds: the number of seeds N.
+        sequences: the number of sequences, which divide the 240 frames equally.
+        share: the approximate share of the test set in the variance of a difference.
     """
 
     comparisons: int
@@ -56,13 +57,13 @@ CORNERS = [
 ]
 
 
-def is_wrong(corner: Corner, rng: np.random.Generator) -> tuple[bool, bool]:
-    """Simulate a study; return whether it holds a false verdict over cells, and over classes."""
+def has_false_verdict(corner: Corner, rng: np.random.Generator) -> tuple[bool, bool]:
+    """Simulate a study; return whether any verdict on cells, or any on classes, is false."""
     study = Study(simulate(corner, rng), draws=TEST_SETS, error_draws=ERROR_DRAWS)
     by_class = compare_classes(study)
     return (
         any(map(_excludes_zero, study.against_baseline.values())),
-        any(_excludes_zero(one) for classes in by_class.values() for one in classes.values()),
+        any(_excludes_zero(c) for comparisons in by_class.values() for c in comparisons.values()),
     )
 
 
@@ -74,32 +75,33 @@ def simulate(corner: Corner, rng: np.random.Generator) -> ExperimentRecord:
     """Simulate the record of an experiment."""
     cells = [f"cell {number}" for number in range(corner.comparisons + 1)]
     pixels = _pixels(corner, rng)
-    both = _over_frames(corner, rng, 0.05)
+    shared_errors = _draw_frame_errors(corner, rng, 0.05)
     runs = []
     for cell in cells:
-        own = both + _over_frames(corner, rng, _frame_deviation(corner))
+        errors = shared_errors + _draw_frame_errors(corner, rng, _frame_deviation(corner))
         for seed in range(corner.seeds):
-            noise = rng.normal(size=(len(own), 1)) * FRAME_DEVIATION
-            correct = CORRECT + own + rng.normal() * SEED_DEVIATION + noise
+            noise = rng.normal(size=(len(errors), 1)) * FRAME_DEVIATION
+            correct = CORRECT_SHARE + errors + rng.normal() * SEED_DEVIATION + noise
             runs.append(_run(corner, cell, seed, pixels, np.clip(correct, 0.01, 0.99)))
     return ExperimentRecord("study", "", cells[0], cells, runs)
 
 
 def _frame_deviation(corner: Corner) -> float:
     """Return the deviation of a cell's error over frames that gives the test set its share."""
-    over_seeds = SEED_DEVIATION**2 / corner.seeds
-    return float(np.sqrt(over_seeds * corner.share / (1 - corner.share) * _independent(corner)))
+    seed_variance = SEED_DEVIATION**2 / corner.seeds
+    test_set_variance = seed_variance * corner.share / (1 - corner.share)
+    return float(np.sqrt(test_set_variance * _count_independent_frames(corner)))
 
 
-def _independent(corner: Corner) -> float:
-    """Return how many independent frames there are."""
+def _count_independent_frames(corner: Corner) -> float:
+    """Return the effective number of independent frames."""
     if corner.sequences > 2:
         return corner.sequences
     return 240 * (1 - CORRELATION) / (1 + CORRELATION)
 
 
-def _over_frames(corner: Corner, rng: np.random.Generator, deviation: float) -> Numbers:
-    """Draw an error that frames of a sequence, or of a stretch, share: (F, 1)."""
+def _draw_frame_errors(corner: Corner, rng: np.random.Generator, deviation: float) -> Numbers:
+    """Draw (F, 1) errors that are constant in a sequence, or correlated along it."""
     length = 240 // corner.sequences
     values = rng.normal(size=(corner.sequences, length))
     if corner.sequences > 2:
@@ -110,13 +112,13 @@ def _over_frames(corner: Corner, rng: np.random.Generator, deviation: float) -> 
 
 
 def _pixels(corner: Corner, rng: np.random.Generator) -> Numbers:
-    """Draw the pixels of each class in each frame, alike within a sequence: (F, C)."""
+    """Draw the (F, C) pixels of each class in each frame, equal within a sequence."""
     shares = rng.dirichlet([2.0] * CLASSES, size=corner.sequences)
     return np.repeat(shares, 240 // corner.sequences, axis=0) * PIXELS
 
 
 def _run(corner: Corner, cell: str, seed: int, pixels: Numbers, correct: Numbers) -> RunRecord:
-    """Make a trial whose wrong pixels are spread evenly over the other classes."""
+    """Make up a trial whose wrong pixels are spread evenly over the other classes."""
     right = pixels * correct
     wrong = (pixels - right) / (CLASSES - 1)
     confusions = np.repeat(wrong[:, :, None], CLASSES, axis=2)

@@ -1,4 +1,4 @@
-"""Procedures that give the comparisons of a study simultaneous intervals: the report's, and rivals.
+"""Procedures that compute simultaneous intervals of comparisons: the report's, and its rivals.
 
 Shapes: B studies, K cells with the baseline first, J = K - 1 comparisons, N seeds, D draws.
 """
@@ -14,7 +14,7 @@ from benchmarks.verdict_simulation.studies import (
     Flags,
     TestSets,
     compare_with_baseline,
-    find_judged,
+    has_enough_seeds,
 )
 from reports.analysis.inference import draw_test_set_errors, half_widths
 from reports.analysis.seed_model import SeedErrors, sample_seed_errors
@@ -23,52 +23,54 @@ Numbers = NDArray[np.float64]
 
 DRAWS, CHAINS = 400, 2
 ERROR = 0.05
-# The largest of so few draws are exceeded a little too often; this level makes up for it.
+# The largest of a few hundred draws are exceeded slightly too often; this level compensates.
 _CONFIDENCE = ((1 - ERROR) * (DRAWS + 1) - 1) / (DRAWS - 1)
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Simultaneous intervals of differences that are truly 0: `estimates` ± `halves`, (B, J).
+    """Simultaneous intervals of differences whose true value is 0.
 
     Attributes:
-        judged: (B, J) the comparisons that count.
-        holm: the (B, J) deviations and degrees of freedom of a procedure that decides by Holm's
-            method and not by its intervals.
+        estimates: (B, J) the centres of the intervals.
+        half_widths: (B, J) half of the widths of the intervals.
+        is_judged: (B, J) whether a comparison gets a verdict.
+        holm: the (B, J) deviations and degrees of freedom of a procedure whose verdicts follow
+            Holm's method instead of its intervals, or None.
     """
 
     estimates: Numbers
-    halves: Numbers
-    judged: Flags
+    half_widths: Numbers
+    is_judged: Flags
     holm: tuple[Numbers, Numbers] | None = None
 
     def separates(self, difference: Numbers | float = 0.0) -> Flags:
-        """Return (B, J) whether a verdict is given where the true differences are `difference`."""
+        """Return (B, J) whether cells are separable if the true differences are `difference`."""
         sizes = np.abs(self.estimates + difference)
         if self.holm is not None:
             deviations, freedom = self.holm
             return _holm(2 * stats.t.sf(sizes / deviations, freedom))
-        return np.asarray((sizes > self.halves) & self.judged)
+        return np.asarray((sizes > self.half_widths) & self.is_judged)
 
     def equates(self, margin: Numbers) -> Flags:
-        """Return (B, J) whether the interval lies inside the margin, which is the difference."""
-        reach = np.abs(self.estimates + margin) + self.halves
-        return np.asarray((reach < margin) & self.judged)
+        """Return (B, J) whether cells are equivalent if the true differences are the margin."""
+        reach = np.abs(self.estimates + margin) + self.half_widths
+        return np.asarray((reach < margin) & self.is_judged)
 
 
 def _holm(p_values: Numbers) -> Flags:
-    """Return (B, J) what Holm 1979 rejects."""
+    """Return (B, J) whether the procedure of Holm 1979 rejects a hypothesis."""
     order = np.argsort(p_values, axis=1)
     count = p_values.shape[1]
     limits = ERROR / np.arange(count, 0, -1)
-    below = np.take_along_axis(p_values, order, axis=1) <= limits
-    rejected = np.empty_like(below)
-    np.put_along_axis(rejected, order, np.logical_and.accumulate(below, axis=1), axis=1)
-    return rejected
+    is_below = np.take_along_axis(p_values, order, axis=1) <= limits
+    is_rejected = np.empty_like(is_below)
+    np.put_along_axis(is_rejected, order, np.logical_and.accumulate(is_below, axis=1), axis=1)
+    return is_rejected
 
 
 def sample_seeds(scores: Numbers, rng: np.random.Generator) -> SeedErrors:
-    """Draw the errors over seeds as a report does, with fewer draws."""
+    """Draw errors over seeds in the same way as a report, but fewer."""
     return sample_seed_errors(scores, DRAWS, rng, CHAINS)
 
 
@@ -78,30 +80,40 @@ def report_intervals(
     """Return the intervals of a report.
 
     Args:
-        scores: (B, K, N).
+        scores: (B, K, N) scores, NaN for missing trials.
         fit: the draws over seeds, which do not depend on the test set.
-        test_sets: the error of the test set.
-        rng: the source of the draws over test sets.
+        test_sets: the test sets, with the errors that they cause.
+        rng: the generator for draws over test sets.
     """
     weights = compare_with_baseline(scores.shape[1] - 1)
     errors = fit.errors @ weights.T
     errors = errors + draw_test_set_errors(test_sets.estimate, weights, rng, DRAWS)
-    judged = find_judged(scores)
-    halves, _ = half_widths(errors, judged, _CONFIDENCE)
-    return Intervals((fit.estimates + test_sets.errors) @ weights.T, halves, judged)
+    is_judged = has_enough_seeds(scores)
+    half, _ = half_widths(errors, is_judged, _CONFIDENCE)
+    return Intervals((fit.estimates + test_sets.errors) @ weights.T, half, is_judged)
 
 
 @dataclass(frozen=True)
 class _Moments:
-    """What procedures without moderation see of complete studies, (B, J) each."""
+    """The statistics of complete studies from which the rivals compute intervals.
+
+    Attributes:
+        estimates: (B, J) the estimated differences.
+        paired_variance: (B, J) the variance of a difference, with cells paired by seed.
+        cell_variance: (B, J) the variance of a cell's mean over seeds.
+        baseline_variance: (B, 1) the variance of the baseline's mean over seeds.
+        test_set_variance: (B, J) the variance of a difference over test sets.
+        seed_freedom: the degrees of freedom of the variances over seeds.
+        test_set_freedom: the degrees of freedom of the variance over test sets.
+    """
 
     estimates: Numbers
-    paired: Numbers  # variance over seeds of a difference's mean, seed by seed
-    own: Numbers  # variance of a cell's mean
-    baseline: Numbers  # variance of the baseline's mean
-    over_test_sets: Numbers
+    paired_variance: Numbers
+    cell_variance: Numbers
+    baseline_variance: Numbers
+    test_set_variance: Numbers
     seed_freedom: int
-    test_freedom: float
+    test_set_freedom: float
 
 
 def _moments(scores: Numbers, test_sets: TestSets) -> _Moments:
@@ -126,8 +138,8 @@ def _satterthwaite(parts: list[tuple[Numbers, float]]) -> Numbers:
 
 
 def _t_intervals(m: _Moments, variance: Numbers, critical: Numbers | float) -> Intervals:
-    halves = np.sqrt(variance) * critical
-    return Intervals(m.estimates, halves, np.ones(halves.shape, dtype=bool))
+    half = np.sqrt(variance) * critical
+    return Intervals(m.estimates, half, np.ones(half.shape, dtype=bool))
 
 
 def _level(m: _Moments) -> float:
@@ -135,43 +147,53 @@ def _level(m: _Moments) -> float:
 
 
 def paired_t(m: _Moments) -> Intervals:
-    """Paired t with Bonferroni; the degrees of freedom are those of the seeds."""
+    """Compute paired t intervals with Bonferroni; seeds alone give the degrees of freedom."""
     critical = stats.t.isf(_level(m), m.seed_freedom)
-    return _t_intervals(m, m.paired + m.over_test_sets, critical)
+    return _t_intervals(m, m.paired_variance + m.test_set_variance, critical)
 
 
 def welch(m: _Moments) -> Intervals:
-    """Welch's t with Bonferroni: seeds unpaired, degrees of freedom by Satterthwaite."""
+    """Compute Welch's t intervals with Bonferroni: unpaired seeds, Satterthwaite's freedom."""
     parts = [
-        (m.own, m.seed_freedom),
-        (m.baseline, m.seed_freedom),
-        (m.over_test_sets, m.test_freedom),
+        (m.cell_variance, m.seed_freedom),
+        (m.baseline_variance, m.seed_freedom),
+        (m.test_set_variance, m.test_set_freedom),
     ]
     critical = stats.t.isf(_level(m), _satterthwaite(parts))
-    return _t_intervals(m, m.own + m.baseline + m.over_test_sets, critical)
+    variance = m.cell_variance + m.baseline_variance + m.test_set_variance
+    return _t_intervals(m, variance, critical)
 
 
 def cochran_cox(m: _Moments) -> Intervals:
-    """Cochran and Cox 1950 with Bonferroni: quantiles weighted by the variances they belong to."""
-    seeds, test_set = stats.t.isf(_level(m), m.seed_freedom), stats.t.isf(_level(m), m.test_freedom)
-    variance = m.paired + m.over_test_sets
-    critical = (m.paired * seeds + m.over_test_sets * test_set) / variance
+    """Compute the intervals of Cochran and Cox 1950 with Bonferroni.
+
+    Each source of variation has its own quantile; they are averaged with the variances as weights.
+    """
+    seed_quantile = stats.t.isf(_level(m), m.seed_freedom)
+    test_set_quantile = stats.t.isf(_level(m), m.test_set_freedom)
+    variance = m.paired_variance + m.test_set_variance
+    weighted_sum = m.paired_variance * seed_quantile + m.test_set_variance * test_set_quantile
+    critical = weighted_sum / variance
     return _t_intervals(m, variance, critical)
 
 
 def satterthwaite(m: _Moments) -> Intervals:
-    """Paired, degrees of freedom by Satterthwaite; verdicts by Holm, intervals by Bonferroni.
+    """Compute paired intervals with Bonferroni and Satterthwaite's freedom; Holm gives verdicts.
 
-    This is what reports did before.
+    Earlier versions of the report used this procedure.
     """
-    parts = [(m.paired, m.seed_freedom), (m.over_test_sets, m.test_freedom)]
-    variance, freedom = m.paired + m.over_test_sets, _satterthwaite(parts)
+    parts = [
+        (m.paired_variance, m.seed_freedom),
+        (m.test_set_variance, m.test_set_freedom),
+    ]
+    variance = m.paired_variance + m.test_set_variance
+    freedom = _satterthwaite(parts)
     intervals = _t_intervals(m, variance, stats.t.isf(_level(m), freedom))
     return replace(intervals, holm=(np.sqrt(variance), freedom))
 
 
 RIVALS: dict[str, Callable[[_Moments], Intervals]] = {
-    "before (Satterthwaite, Holm)": satterthwaite,
+    "Satterthwaite, Holm": satterthwaite,
     "Welch, Bonferroni": welch,
     "Cochran-Cox, Bonferroni": cochran_cox,
     "paired t, Bonferroni": paired_t,
@@ -179,6 +201,6 @@ RIVALS: dict[str, Callable[[_Moments], Intervals]] = {
 
 
 def rival_intervals(scores: Numbers, test_sets: TestSets) -> dict[str, Intervals]:
-    """Return the intervals of every rival; scores are complete."""
+    """Return the intervals of every rival, for scores without gaps."""
     moments = _moments(scores, test_sets)
     return {name: procedure(moments) for name, procedure in RIVALS.items()}

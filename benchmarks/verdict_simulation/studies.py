@@ -1,8 +1,9 @@
 """Simulated studies in which no cell truly differs from another.
 
-The score of cell c at seed s is e_cs + b_s + t_c: a residual with the deviation of its cell, an
-effect of the seed that all cells share, and an error of the test set. Scores are linearised: normal
-numbers instead of IoUs, and a covariance over test sets that is estimated from independent blocks.
+The score of cell c at seed s is e_cs + b_s + t_c: a residual whose deviation is that of the cell,
+an effect of the seed that all cells share, and an error due to the test set. Scores are linearised:
+they are normal random numbers instead of IoUs, and their covariance over test sets is estimated
+from independent blocks.
 
 Shapes: B studies, K cells with the baseline first, J = K - 1 comparisons, N seeds.
 """
@@ -19,19 +20,19 @@ from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-BLOCKS = 24  # of the test set, as CamVid has them
+BLOCKS = 24  # number of blocks of the test set, as in CamVid
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A kind of study, all of whose trials have the same seeds.
+    """A kind of study, in which all cells have the same seeds.
 
     Attributes:
-        comparisons: J.
-        seeds: N.
-        deviations: the residual deviations of its cells, one of `DEVIATIONS`.
-        missing: the share of trials without a result.
-        correlation: of the scores of two cells with deviation 1 at one seed.
+        comparisons: the number of comparisons J.
+        seeds: the number of seeds N.
+        deviations: the residual deviations of the cells, one of `DEVIATIONS`.
+        missing: the fraction of trials without a result.
+        correlation: the correlation between two cells of deviation 1 at the same seed.
     """
 
     comparisons: int
@@ -42,7 +43,7 @@ class Scenario:
 
     @property
     def residual_deviations(self) -> Numbers:
-        """The deviation of each cell's residuals, (K,)."""
+        """The (K,) deviations of the cells' residuals."""
         return DEVIATIONS[self.deviations](self.comparisons + 1)
 
 
@@ -50,7 +51,7 @@ def _spread(cells: int) -> Numbers:
     return np.concatenate([[1.0], np.resize([4.0, 2.0, 1.0, 3.0, 1.5], cells - 1)])
 
 
-def _with_one(cells: int, index: int) -> Numbers:
+def _one_noisy_cell(cells: int, index: int) -> Numbers:
     deviations = np.ones(cells)
     deviations[index] = 4
     return deviations
@@ -58,8 +59,8 @@ def _with_one(cells: int, index: int) -> Numbers:
 
 DEVIATIONS: dict[str, Callable[[int], Numbers]] = {
     "equal": np.ones,
-    "noisy baseline": lambda cells: _with_one(cells, 0),
-    "one noisy cell": lambda cells: _with_one(cells, -1),
+    "noisy baseline": lambda cells: _one_noisy_cell(cells, 0),
+    "one noisy cell": lambda cells: _one_noisy_cell(cells, -1),
     "spread": _spread,
 }
 
@@ -69,9 +70,9 @@ class TestSets:
     """The test sets of simulated studies.
 
     Attributes:
-        errors: (B, K) what they add to the cells' means.
+        errors: (B, K) the errors that they add to the cells' means.
         estimate: the covariance of these errors, as estimated from blocks.
-        deviation: (J,) the true deviation of a difference, seeds included.
+        deviation: (J,) the true deviations of the differences, over seeds and test sets.
     """
 
     errors: Numbers
@@ -99,7 +100,7 @@ def _draw_missing(share: float, shape: tuple[int, ...], rng: np.random.Generator
 
 
 def _are_linked(present: Flags) -> Flags:
-    """Return (B,) whether every seed has a trial and every two cells are linked by seeds."""
+    """Return (B,) whether every seed has a trial, and shared seeds link all cells."""
     trials = present.astype(np.float64)
     shared = (trials @ trials.swapaxes(1, 2) > 0).astype(np.float64)
     reachable = np.linalg.matrix_power(shared, present.shape[1] - 1) > 0
@@ -109,7 +110,7 @@ def _are_linked(present: Flags) -> Flags:
 def simulate_test_sets(
     scenario: Scenario, share: float, studies: int, rng: np.random.Generator
 ) -> TestSets:
-    """Simulate test sets that make up a share of the variance of a difference."""
+    """Simulate test sets that cause the given share of the variance of a difference."""
     squares = scenario.residual_deviations**2
     variance = squares.mean() / scenario.seeds * share / (1 - share)
     blocks = rng.normal(size=(studies, BLOCKS, len(squares))) * np.sqrt(variance * BLOCKS)
@@ -121,12 +122,12 @@ def simulate_test_sets(
 
 
 def compare_with_baseline(comparisons: int) -> Numbers:
-    """Return the weights of the comparisons, (J, K)."""
+    """Return the (J, K) weights that subtract the baseline from each other cell."""
     return np.hstack([-np.ones((comparisons, 1)), np.eye(comparisons)])
 
 
-def find_judged(scores: Numbers) -> Flags:
-    """Return (B, J) whether a cell shares enough seeds with the baseline."""
+def has_enough_seeds(scores: Numbers) -> Flags:
+    """Return (B, J) whether a cell shares enough seeds with the baseline for a verdict."""
     present = ~np.isnan(scores)
     shared = (present[:, 1:] & present[:, :1]).sum(axis=2)
     return np.asarray(shared >= SEEDS_FOR_A_VERDICT)
