@@ -83,12 +83,12 @@ def _fill(settings: Settings, tracker: Tracker, run_ids: Sequence[str]) -> None:
     ]
     ledger = Ledger(settings.ledger_url)
     members = [Member(PlannedTrial(name, config), "f" * 64) for name, config in trials]
-    imported = [
+    imported_trials = [
         ImportedTrial(member, position, run_id, 1)
         for position, (member, run_id) in enumerate(zip(members, run_ids, strict=True))
     ]
     entry = ExperimentEntry(NAME, "A large study.", "name: large\n", cells[0][0])
-    ledger.add_finished(entry, imported)
+    ledger.add_finished(entry, imported_trials)
     parent = tracker.open_experiment_run(ledger.experiment(NAME))
     ledger.set_experiment_run(NAME, parent)
     tracker.log_latency(parent, _make_latency([name for name, _ in cells]))

@@ -31,10 +31,10 @@ def _names_are_known(config: "TrialConfig") -> None:
 
 
 def _options_belong_to_choices(config: "TrialConfig") -> None:
-    accepted = config.option_defaults()
+    accepted_options = config.option_defaults()
     for option in ALL_OPTIONS:
         value = getattr(config, option)
-        if value is not None and option not in accepted:
+        if value is not None and option not in accepted_options:
             setting, choices = find_setting(option), list_choices_with(option)
             raise ValueError(
                 f"'{option}' applies only to {choices} (got {json.dumps(value)}): "
@@ -71,14 +71,14 @@ def _current_frame_suits_head(config: "TrialConfig") -> None:
 def _attention_axes_suit_head(config: "TrialConfig") -> None:
     if config.attention_axes is None:
         return
-    allowed = catalog.HEADS[config.head].axes
+    allowed_axes = catalog.HEADS[config.head].axes
     axes = config.attention_axes.split("+")
-    if axes != [axis for axis in allowed if axis in axes]:
+    if axes != [axis for axis in allowed_axes if axis in axes]:
         raise ValueError(
             f"attention_axes '{config.attention_axes}' is invalid for head "
-            f"'{config.head}': join some of {', '.join(allowed)} with +, in this order"
+            f"'{config.head}': join some of {', '.join(allowed_axes)} with +, in this order"
         )
-    if "time" in allowed and "time" not in axes:
+    if "time" in allowed_axes and "time" not in axes:
         raise ValueError(
             f"attention_axes '{config.attention_axes}' lacks time: add it, as head "
             f"'{config.head}' would not read its memory otherwise"

@@ -28,10 +28,10 @@ def _location(error: ErrorDetails) -> str:
 
 
 def _describe_missing(settings: Sequence[str]) -> str:
-    quoted = [f"'{setting}'" for setting in settings]
-    if len(quoted) == 1:
-        return f"{quoted[0]} is missing: set it (it has no default)"
-    return f"{', '.join(quoted)} are missing: set them (they have no defaults)"
+    quoted_names = [f"'{setting}'" for setting in settings]
+    if len(quoted_names) == 1:
+        return f"{quoted_names[0]} is missing: set it (it has no default)"
+    return f"{', '.join(quoted_names)} are missing: set them (they have no defaults)"
 
 
 def _describe(error: ErrorDetails, model: type[BaseModel]) -> str:

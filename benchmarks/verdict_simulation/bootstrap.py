@@ -119,10 +119,10 @@ def _pixels(corner: Corner, rng: np.random.Generator) -> Numbers:
 
 def _run(corner: Corner, cell: str, seed: int, pixels: Numbers, correct: Numbers) -> RunRecord:
     """Make up a trial whose wrong pixels are spread evenly over the other classes."""
-    right = pixels * correct
-    wrong = (pixels - right) / (CLASSES - 1)
-    confusions = np.repeat(wrong[:, :, None], CLASSES, axis=2)
-    confusions[:, range(CLASSES), range(CLASSES)] = right
+    correct_pixels = pixels * correct
+    wrong_pixels = (pixels - correct_pixels) / (CLASSES - 1)
+    confusions = np.repeat(wrong_pixels[:, :, None], CLASSES, axis=2)
+    confusions[:, range(CLASSES), range(CLASSES)] = correct_pixels
     counts = confusions.round().astype(np.int64)
     total = counts.sum(axis=0)
     classes = [f"class {number}" for number in range(CLASSES)]

@@ -114,8 +114,8 @@ def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None
 
 
 def _label_rows(frames: Sequence[Frame]) -> NDArray[np.int64]:
-    labelled = np.array([bool(frame.label) for frame in frames])
-    return np.where(labelled, np.cumsum(labelled) - 1, -1)
+    has_label = np.array([bool(frame.label) for frame in frames])
+    return np.where(has_label, np.cumsum(has_label) - 1, -1)
 
 
 def _create(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:

@@ -129,17 +129,17 @@ def _export(
     temporary = temporary_path(file)
     try:
         write(network, clips[0], temporary)
-        exported = _compare(file, network, read(temporary), clips)
-        if exported.difference > TOLERANCE:
+        exported_program = _compare(file, network, read(temporary), clips)
+        if exported_program.difference > TOLERANCE:
             file.unlink(missing_ok=True)  # an earlier export must not be mistaken for this one
             raise UserError(
                 f"{file.name} was not written: its logits differ from the network's by up to "
-                f"{exported.difference:.2e} (limit {TOLERANCE:.0e})"
+                f"{exported_program.difference:.2e} (limit {TOLERANCE:.0e})"
             )
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
-    return exported
+    return exported_program
 
 
 @torch.inference_mode()

@@ -34,7 +34,7 @@ class PredictionStatistics:
 
     Attributes:
         frames: the number of predicted frames.
-        damaged: the number of predicted frames that the decoder had to repair.
+        damaged_frames: the number of predicted frames that the decoder had to repair.
         seconds: the time from the first timed frame to the last, including reading and writing.
         network_seconds: the part of it that turns decoded frames into classes.
         timed_frames: the number of frames that both times cover: all but the first few, which
@@ -42,7 +42,7 @@ class PredictionStatistics:
     """
 
     frames: int
-    damaged: int
+    damaged_frames: int
     seconds: float
     network_seconds: float
     timed_frames: int
@@ -85,14 +85,14 @@ def format_speed(
     """Format the speed with its conditions."""
     device = next(model.parameters()).device
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    damaged = f"; damaged frames: {statistics.damaged}" if statistics.damaged else ""
+    damage = f"; damaged frames: {statistics.damaged_frames}" if statistics.damaged_frames else ""
     if statistics.timed_frames == 0:
-        return f"too few frames to time: the first {WARM_UP_STEPS} only warm up{damaged}"
+        return f"too few frames to time: the first {WARM_UP_STEPS} only warm up{damage}"
     return (
         f"frames per second: {statistics.network_rate:.1f} for the network alone (from a decoded "
         f"frame to its classes), {statistics.rate:.1f} with reading and writing; input "
         f"{config.frame_width}x{config.frame_height}, batch 1, {config.precision}, streaming, on "
-        f"{device_name(device)}{threads}; excluding the first {WARM_UP_STEPS} frames{damaged}"
+        f"{device_name(device)}{threads}; excluding the first {WARM_UP_STEPS} frames{damage}"
     )
 
 
@@ -148,7 +148,7 @@ def _predict(
     report: Callable[[int], None],
 ) -> PredictionStatistics:
     stream, device = Stream(model, config.frame_stride), next(model.parameters()).device
-    frames = damaged = 0
+    frames = damaged_frames = 0
     network_seconds, shape, start = 0.0, None, time.perf_counter()
     for frame in source:
         if shape is not None and frame.pixels.shape != shape:
@@ -160,7 +160,7 @@ def _predict(
         for writer in writers:
             writer.write(frame, classes)
         frames += 1
-        damaged += frame.damaged
+        damaged_frames += frame.is_damaged
         if frames <= WARM_UP_STEPS:
             start = time.perf_counter()
         else:
@@ -168,7 +168,7 @@ def _predict(
         report(frames)
     seconds = time.perf_counter() - start
     timed_frames = max(0, frames - WARM_UP_STEPS)
-    return PredictionStatistics(frames, damaged, seconds, network_seconds, timed_frames)
+    return PredictionStatistics(frames, damaged_frames, seconds, network_seconds, timed_frames)
 
 
 def classify_frame(

@@ -45,13 +45,13 @@ class VideoFrame:
         pixels: (H, W, 3) RGB, upright.
         name: the file's name without its extension or, in a video, the frame's number.
         ticks: the time at which it is displayed, in ticks of its source, starting at 0.
-        damaged: whether the decoder had to guess part of it.
+        is_damaged: whether the decoder had to guess part of it.
     """
 
     pixels: Image
     name: str
     ticks: int
-    damaged: bool = False
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,10 @@ def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
     """
     if path.is_dir():
         files = (file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-        ordered = tuple(sorted(files, key=_number_key))
-        if not ordered:
+        ordered_files = tuple(sorted(files, key=_number_key))
+        if not ordered_files:
             raise UserError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")
-        return Source(path, folder_rate, 1 / folder_rate, len(ordered), ordered)
+        return Source(path, folder_rate, 1 / folder_rate, len(ordered_files), ordered_files)
     try:
         with av.open(path) as container:
             stream = _video_stream(container, path)

@@ -47,10 +47,10 @@ def pool_over_time(
         for (first, stop), count in _windows(pooling, edge, frames).items():
             means.append(level[:, first:stop].mean(dim=1))
             counts += [count] * edge**2
-    pooled = torch.cat(means, dim=2)
+    pooled_tokens = torch.cat(means, dim=2)
     if max(counts) == 1:
-        return pooled, None
-    return pooled, torch.tensor(counts, dtype=torch.float64).log().to(tokens.device)
+        return pooled_tokens, None
+    return pooled_tokens, torch.tensor(counts, dtype=torch.float64).log().to(tokens.device)
 
 
 def _windows(pooling: Pooling, edge: int, frames: int) -> dict[tuple[int, int], int]:

@@ -117,7 +117,7 @@ def _summarise(groups: Sequence[GroupTimes], timed_cell: TimedCell, baseline: st
         process_p95_ms=[float(np.percentile(ms, 95)) for ms in by_process] if has_p95 else [],
         rounds_ms=_round_medians(groups, timed_cell),
         baseline_rounds_ms=_round_medians(groups, TimedCell(baseline, timed_cell.form)),
-        repeated_rounds_ms=_round_medians(groups, timed_cell._replace(repeated=True)),
+        repeated_rounds_ms=_round_medians(groups, timed_cell._replace(is_repetition=True)),
     )
 
 

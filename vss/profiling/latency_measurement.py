@@ -17,12 +17,12 @@ class TimedCell(NamedTuple):
     Attributes:
         cell: the name of the cell.
         form: "clip" or "streaming".
-        repeated: whether this is the second measurement of the baseline.
+        is_repetition: whether this is the second measurement of the baseline.
     """
 
     cell: str
     form: str
-    repeated: bool = False
+    is_repetition: bool = False
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,11 @@ def measure_in_process(
 
 
 def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping[str, TrialConfig]]:
-    others = [name for name in cells if name != baseline]
-    for first in range(0, max(1, len(others)), GROUP_SIZE - 2):
+    other_cells = [name for name in cells if name != baseline]
+    for first in range(0, max(1, len(other_cells)), GROUP_SIZE - 2):
         names = [
             *([baseline] if baseline in cells else []),
-            *others[first : first + GROUP_SIZE - 2],
+            *other_cells[first : first + GROUP_SIZE - 2],
         ]
         yield {name: cells[name] for name in names}
 
@@ -99,8 +99,8 @@ def _measure_group(
     models = {name: _prepare(config, device) for name, config in cells.items()}
     runs = _timed_runs(models)
     if baseline in cells:
-        repeated = {baseline: _prepare(cells[baseline], device)}
-        runs |= _timed_runs(repeated, repeated=True)
+        second_baseline = {baseline: _prepare(cells[baseline], device)}
+        runs |= _timed_runs(second_baseline, are_repetitions=True)
     warm_up = {
         timed_cell: [_time(run, device) for _ in range(_WARM_UP_RUNS)]
         for timed_cell, run in runs.items()
@@ -121,10 +121,10 @@ def _measure_group(
 
 
 def _timed_runs(
-    models: Mapping[str, _Model], repeated: bool = False
+    models: Mapping[str, _Model], are_repetitions: bool = False
 ) -> dict[TimedCell, Callable[[], object]]:
     return {
-        TimedCell(name, form, repeated): run
+        TimedCell(name, form, are_repetitions): run
         for name, model in models.items()
         for form, run in model.forms.items()
     }

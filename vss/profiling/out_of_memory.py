@@ -47,21 +47,23 @@ def _build_error(
     config: TrialConfig, device: torch.device, teacher: TrialConfig | None
 ) -> OutOfMemoryError:
     """Build the error, with the largest batch that fits by the estimate of `cost.py`."""
-    total = _total_bytes(device)
-    needed = estimate_training_memory(config, teacher)
-    largest = find_largest_batch(config, int(_USABLE_SHARE * total), teacher)
+    total_bytes = _total_bytes(device)
+    needed_bytes = estimate_training_memory(config, teacher)
+    largest_batch = find_largest_batch(config, int(_USABLE_SHARE * total_bytes), teacher)
     machine = "GPU" if device.type == "cuda" else "machine"
     problem = (
-        f"out of memory: a batch_size of {config.batch_size} needs about {needed / _MIB:,.0f} MiB "
-        f"for tensors, and the {machine} has {total / _MIB:,.0f} MiB"
+        f"out of memory: a batch_size of {config.batch_size} needs about "
+        f"{needed_bytes / _MIB:,.0f} MiB for tensors, and the {machine} has "
+        f"{total_bytes / _MIB:,.0f} MiB"
     )
-    if largest >= config.batch_size:
+    is_transient = largest_batch >= config.batch_size
+    if is_transient:
         remedy = "other processes use the rest: wait for them to end, or lower batch_size"
-    elif largest == 0:
+    elif largest_batch == 0:
         remedy = "not even a batch_size of 1 would fit: lower the frame size or the crop"
     else:
-        remedy = f"lower batch_size to {largest}, the largest that fits by estimate"
-    return OutOfMemoryError(f"{problem}; {remedy}", is_transient=largest >= config.batch_size)
+        remedy = f"lower batch_size to {largest_batch}, the largest that fits by estimate"
+    return OutOfMemoryError(f"{problem}; {remedy}", is_transient)
 
 
 def find_largest_batch(

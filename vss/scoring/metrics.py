@@ -31,22 +31,22 @@ def frame_confusions(predictions: Tensor, labels: Tensor, num_classes: int) -> C
         ValueError: if the prediction of a scored pixel is not one of the classes.
     """
     frames = len(labels)
-    scored = labels < num_classes
-    _check_predictions(predictions, scored, num_classes)
+    is_scored = labels < num_classes
+    _check_predictions(predictions, is_scored, num_classes)
     frame = torch.arange(frames, device=labels.device)[:, None, None].expand_as(labels)
     pair = (frame * num_classes + labels.long()) * num_classes + predictions
-    counts = torch.bincount(pair[scored], minlength=frames * num_classes**2)
+    counts = torch.bincount(pair[is_scored], minlength=frames * num_classes**2)
     return counts.view(frames, num_classes, num_classes).cpu().numpy()
 
 
-def _check_predictions(predictions: Tensor, scored: Tensor, num_classes: int) -> None:
+def _check_predictions(predictions: Tensor, is_scored: Tensor, num_classes: int) -> None:
     if predictions.numel() == 0:
         return
     # The extremes take a thousandth of the time of the count, and suffice if they are valid.
     low, high = (int(extreme) for extreme in predictions.aminmax())
     if low >= 0 and high < num_classes:
         return
-    outside = predictions[scored & ((predictions < 0) | (predictions >= num_classes))]
+    outside = predictions[is_scored & ((predictions < 0) | (predictions >= num_classes))]
     if len(outside):
         raise ValueError(
             f"predicted class {int(outside[0])} is not one of the classes 0 to "
@@ -71,9 +71,9 @@ def boundary_counts(predictions: Tensor, labels: Tensor, num_classes: int) -> Co
     Returns:
         (F, K, 2): the number of pixels in both bands, and in at least one.
     """
-    scored = labels < num_classes
-    in_label = _has_other_class_near(labels, scored) & scored
-    in_prediction = _has_other_class_near(predictions, torch.ones_like(scored)) & scored
+    is_scored = labels < num_classes
+    in_label = _has_other_class_near(labels, is_scored) & is_scored
+    in_prediction = _has_other_class_near(predictions, torch.ones_like(is_scored)) & is_scored
     in_both = in_label & in_prediction & (labels == predictions)
     label_pixels, intersection, prediction_pixels = (
         _count(classes, mask, num_classes)

@@ -48,21 +48,21 @@ class Consistency:
             prediction: (H, W) class indices.
             label: (H, W) label values; those beyond the classes are ignored.
         """
-        scored = label < self._num_classes
+        is_scored = label < self._num_classes
         if self._follows(frame):
-            changed = prediction != self._prediction
-            self._values["flicker"].append(changed.float().mean().item())
-            same_label = scored & (label == self._label)
-            self._label_run = torch.where(same_label, self._label_run + 1, scored.short())
-            self._prediction_run = torch.where(changed, 1, self._prediction_run + 1).short()
-            correct = scored & (prediction == label)
+            has_changed = prediction != self._prediction
+            self._values["flicker"].append(has_changed.float().mean().item())
+            same_label = is_scored & (label == self._label)
+            self._label_run = torch.where(same_label, self._label_run + 1, is_scored.short())
+            self._prediction_run = torch.where(has_changed, 1, self._prediction_run + 1).short()
+            correct = is_scored & (prediction == label)
             self._correct_run = torch.where(
                 correct & same_label, self._correct_run + 1, correct.short()
             )
         else:
-            self._label_run = scored.short()
+            self._label_run = is_scored.short()
             self._prediction_run = torch.ones_like(self._label_run)
-            self._correct_run = (scored & (prediction == label)).short()
+            self._correct_run = (is_scored & (prediction == label)).short()
             self._frames_since_gap = 0
         self._frames_since_gap += 1
         self._prediction, self._label, self._last_frame = prediction, label, frame

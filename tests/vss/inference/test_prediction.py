@@ -63,7 +63,7 @@ class GeneratedSource(Source):
             if self.path.name == f"breaks{number}":
                 raise BrokenVideoError(f"breaks at frame {number}", number)
             pixels = np.full((40, 50, 3), 5 * number % 256, dtype=np.uint8)
-            yield VideoFrame(pixels, f"{number:06d}", number, damaged=number == 1)
+            yield VideoFrame(pixels, f"{number:06d}", number, is_damaged=number == 1)
 
 
 def generate(frames: int, path: str = "generated") -> GeneratedSource:
@@ -121,7 +121,7 @@ def test_speeds_and_damage_are_counted(model: VideoSegmenter) -> None:
     statistics = predict_video(model, TRAINED, generate(8), [], progress.append)
 
     assert progress == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert (statistics.frames, statistics.damaged, statistics.timed_frames) == (8, 1, 5)
+    assert (statistics.frames, statistics.damaged_frames, statistics.timed_frames) == (8, 1, 5)
     assert 0 < statistics.network_seconds < statistics.seconds
     assert statistics.network_rate > statistics.rate
     text = format_speed(statistics, TRAINED, model)
@@ -182,7 +182,7 @@ def test_interruption_leaves_nothing(model: VideoSegmenter) -> None:
 def test_frame_of_a_different_size_ends_the_video(
     model: VideoSegmenter,
 ) -> None:
-    class Mixed(Source):
+    class MixedSizeSource(Source):
         def __iter__(self) -> Iterator[VideoFrame]:
             yield VideoFrame(np.zeros((40, 50, 3), np.uint8), "a", 0)
             yield VideoFrame(np.zeros((40, 60, 3), np.uint8), "b", 1)
@@ -191,7 +191,10 @@ def test_frame_of_a_different_size_ends_the_video(
         BrokenVideoError, match="frame b is 60x40 pixels, but earlier frames are 50x"
     ):
         predict_video(
-            model, TRAINED, Mixed(Path("mixed"), Fraction(25), Fraction(1, 25), 2), [ListWriter()]
+            model,
+            TRAINED,
+            MixedSizeSource(Path("mixed"), Fraction(25), Fraction(1, 25), 2),
+            [ListWriter()],
         )
 
 

@@ -99,28 +99,28 @@ def test_stride_below_one_is_refused() -> None:
 
 def test_each_frame_is_encoded_once() -> None:
     model = build(head="tma", memory_length=3)
-    encoded: list[int] = []
-    model.backbone.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
+    encoded_counts: list[int] = []
+    model.backbone.register_forward_hook(lambda _, args, __: encoded_counts.append(len(args[0])))
     stream = Stream(model)
 
     for frame in video(5).unbind(dim=1):
         stream.step(frame)
 
-    assert encoded == [2] * 5
+    assert encoded_counts == [2] * 5
 
 
 def test_shared_slots_project_each_frame_once() -> None:
     model = build(head="apnb_tma", memory_length=3, share_slots=True)
-    projected: list[int] = []
+    projected_counts: list[int] = []
     model.head.read.memory_key[0].register_forward_hook(  # type: ignore[union-attr,index,operator]
-        lambda _, args, __: projected.append(len(args[0]))
+        lambda _, args, __: projected_counts.append(len(args[0]))
     )
     stream = Stream(model)
 
     for frame in video(5).unbind(dim=1):
         stream.step(frame)
 
-    assert projected == [2] * 5
+    assert projected_counts == [2] * 5
 
 
 def test_memory_of_a_stream_does_not_grow() -> None:

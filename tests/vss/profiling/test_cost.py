@@ -148,9 +148,9 @@ def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[s
             loss.backward()
             optimizer.step()
 
-    estimated = estimate_training_memory(config)
+    estimated_bytes = estimate_training_memory(config)
 
-    assert estimated == pytest.approx(peak_memory.peak_bytes, rel=0.05)
+    assert estimated_bytes == pytest.approx(peak_memory.peak_bytes, rel=0.05)
 
 
 def test_batch_and_teacher_take_memory() -> None:

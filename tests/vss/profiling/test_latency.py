@@ -26,7 +26,7 @@ FACTS = {
 
 
 def make_times(seconds: dict[TimedCell, list[list[float]]]) -> ProcessTimes:
-    facts = {timed.cell: FACTS for timed in seconds}
+    facts = {timed_cell.cell: FACTS for timed_cell in seconds}
     return ProcessTimes({"device": "a CPU"}, [GroupTimes(facts, seconds)])
 
 
@@ -99,7 +99,7 @@ def test_rounds_of_all_processes_are_combined() -> None:
     times = [
         make_times({
             base: [[0.010 + n / 1000] * 70], other: [[0.020] * 70],
-            base._replace(repeated=True): [[0.011] * 70],
+            base._replace(is_repetition=True): [[0.011] * 70],
         })
         for n in range(3)
     ]  # fmt: skip

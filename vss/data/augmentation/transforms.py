@@ -96,9 +96,9 @@ def augment(
 
 def _sample(images: Tensor, grid: Tensor) -> Tensor:
     """Crop frames: (B, T + 1, C, h, w) -> (B, T + 1, C, c, d), with 0 outside the frame."""
-    stacked = images.flatten(1, 2)  # all frames of a clip as channels: one grid moves them all
-    sampled = F.grid_sample(stacked, grid, mode="bilinear", align_corners=False)
-    frames: Tensor = sampled.unflatten(1, images.shape[1:3])
+    channels = images.flatten(1, 2)  # all frames of a clip as channels: one grid moves them all
+    crops = F.grid_sample(channels, grid, mode="bilinear", align_corners=False)
+    frames: Tensor = crops.unflatten(1, images.shape[1:3])
     return frames
 
 
@@ -130,10 +130,10 @@ def _crop(
 
 
 def _sample_labels(shifted_labels: Tensor, grid: Tensor) -> Tensor:
-    sampled = (
+    crops = (
         F.grid_sample(shifted_labels, grid, mode="nearest", align_corners=False)[:, 0].long() - 1
     )
-    return sampled.masked_fill_(sampled < 0, IGNORE_LABEL)
+    return crops.masked_fill_(crops < 0, IGNORE_LABEL)
 
 
 def _largest_share(labels: Tensor) -> Tensor:

@@ -132,8 +132,8 @@ def find_offset(
 
 def difference(still: Image, frame: Image) -> float:
     """Return the mean absolute difference, of 255, between two (H, W, 3) images."""
-    scaled = _resize(frame, still.shape[:2])
-    return float(np.abs(still.astype(np.int16) - scaled).mean())
+    resized_frame = _resize(frame, still.shape[:2])
+    return float(np.abs(still.astype(np.int16) - resized_frame).mean())
 
 
 class _FrameWriter:

@@ -149,11 +149,11 @@ def _frames(
 
 
 def _unlabelled_frames(
-    root: Path, labelled: Iterable[Frame], images: dict[str, Path]
+    root: Path, labelled_frames: Iterable[Frame], images: dict[str, Path]
 ) -> Iterator[Frame]:
     """Yield the images that precede a labelled frame, in the split of the next labelled one."""
     by_sequence: dict[str, list[tuple[int, str]]] = {}
-    for frame in labelled:
+    for frame in labelled_frames:
         by_sequence.setdefault(frame.sequence, []).append((frame.number, frame.split))
     for targets in by_sequence.values():
         targets.sort()

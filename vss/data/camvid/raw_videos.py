@@ -126,11 +126,11 @@ def _find_video(sequence: str, files: Sequence[Path], root: Path) -> Path:
 
 
 def _missing_frames(stills: Sequence[Still], out: Path, frames_before: int) -> dict[int, Path]:
-    labelled = {still.number for still in stills}
+    still_numbers = {still.number for still in stills}
     files = {
         number: out / still.file_name(number)
         for still in stills
         for number in range(max(0, still.number - frames_before), still.number)
-        if number not in labelled
+        if number not in still_numbers
     }
     return {number: path for number, path in files.items() if not path.exists()}

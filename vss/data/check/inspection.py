@@ -12,7 +12,7 @@ from vss.data.check.split_summary import FrameContents, format_size, summarise_s
 from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 
 # Labelled frames of the published splits; TMANet's list of test frames has one fewer.
-PUBLISHED = {"camvid": {"train": (367,), "val": (101,), "test": (233, 232)}}
+PUBLISHED_COUNTS = {"camvid": {"train": (367,), "val": (101,), "test": (233, 232)}}
 _ASPECT_TOLERANCE = 0.02  # relative; scaled images are rounded to whole pixels
 
 
@@ -42,9 +42,9 @@ def inspect_dataset(
         by_split.setdefault(frame_contents.frame.split, []).append(frame_contents)
     classes = list(dataset.classes)
     splits = {split: summarise_split(part, classes, stride) for split, part in by_split.items()}
-    broken = [problem for frame_contents in contents for problem in frame_contents.problems]
-    broken += _odd_labels(contents) + _frames_in_two_splits(dataset.frames)
-    return DatasetReport(stride, splits, tuple(broken), tuple(_remarks(name, splits)))
+    problems = [problem for frame_contents in contents for problem in frame_contents.problems]
+    problems += _odd_labels(contents) + _frames_in_two_splits(dataset.frames)
+    return DatasetReport(stride, splits, tuple(problems), tuple(_remarks(name, splits)))
 
 
 def _read(dataset: VideoDataset, frame: Frame) -> FrameContents:
@@ -124,15 +124,15 @@ def _frames_in_two_splits(frames: Sequence[Frame]) -> list[str]:
 def _remarks(name: str, splits: Mapping[str, SplitReport]) -> list[str]:
     """Compare the counts with the published ones, and name classes that a split lacks."""
     remarks = []
-    if published := PUBLISHED.get(name):
-        counts = {split: splits[split].labelled if split in splits else 0 for split in published}
-        agree = all(counts[split] in expected for split, expected in published.items())
-        comparison = "as published" if agree else f"{_format_published(published)} are published"
+    if expected := PUBLISHED_COUNTS.get(name):
+        counts = {split: splits[split].labelled if split in splits else 0 for split in expected}
+        agree = all(counts[split] in alternatives for split, alternatives in expected.items())
+        comparison = "as published" if agree else f"{_format_published(expected)} are published"
         remarks.append(f"labelled frames {'/'.join(map(str, counts.values()))}: {comparison}")
     for split, report in splits.items():
-        missing = [c for c, frames in report.class_frames.items() if not frames]
-        if missing and report.labelled:
-            remarks.append(f"{split} contains no {', '.join(missing)}")
+        missing_classes = [c for c, frames in report.class_frames.items() if not frames]
+        if missing_classes and report.labelled:
+            remarks.append(f"{split} contains no {', '.join(missing_classes)}")
     return remarks
 
 

@@ -46,7 +46,7 @@ def summarise_split(
     counts = [frame.counts for frame in contents if frame.counts is not None]
     total = np.sum(counts, axis=0) if counts else np.zeros(256, dtype=np.int64)
     labelled_pixels = max(1, int(total[: len(classes)].sum()))
-    exact, near = _count_predecessors(frames, stride)
+    exact_counts, near_counts = _count_predecessors(frames, stride)
     image_sizes = Counter(format_size(frame.image_size) for frame in contents if frame.image_size)
     label_sizes = Counter(format_size(frame.label_size) for frame in contents if frame.label_size)
     return SplitReport(
@@ -57,8 +57,8 @@ def summarise_split(
         label_values={int(value): int(total[value]) for value in np.flatnonzero(total)},
         class_shares={c: int(total[i]) / labelled_pixels for i, c in enumerate(classes)},
         class_frames={c: sum(1 for n in counts if n[i]) for i, c in enumerate(classes)},
-        predecessors=exact,
-        predecessors_near=near,
+        predecessors=exact_counts,
+        predecessors_near=near_counts,
         sequences=_sequences(frames),
     )
 
@@ -73,25 +73,25 @@ def _count_predecessors(
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Count labelled frames with k predecessors: all at exact numbers, or some one number off."""
     index = {(frame.sequence, frame.number): i for i, frame in enumerate(frames)}
-    exact = dict.fromkeys(range(1, LONGEST_MEMORY + 1), 0)
-    near = exact.copy()
+    exact_counts = dict.fromkeys(range(1, LONGEST_MEMORY + 1), 0)
+    near_counts = exact_counts.copy()
     for target in (frame for frame in frames if frame.label):
-        counter = exact
+        counts = exact_counts
         for strides in range(1, LONGEST_MEMORY + 1):
             match = find_predecessor(index, target, strides, stride)
             if match is None:
                 break
             if frames[match].number != target.number - strides * stride:
-                counter = near
-            counter[strides] += 1
-    return exact, near
+                counts = near_counts
+            counts[strides] += 1
+    return exact_counts, near_counts
 
 
 def _sequences(frames: Sequence[Frame]) -> tuple[SequenceReport, ...]:
     numbers: dict[str, list[int]] = {}
     for frame in frames:
         numbers.setdefault(frame.sequence, []).append(frame.number)
-    return tuple(_sequence(name, sorted(unsorted)) for name, unsorted in numbers.items())
+    return tuple(_sequence(name, sorted(in_sequence)) for name, in_sequence in numbers.items())
 
 
 def _sequence(name: str, numbers: Sequence[int]) -> SequenceReport:

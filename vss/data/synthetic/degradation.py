@@ -12,13 +12,13 @@ _SMEARED_SHARE = 0.4  # fraction of each frame that smears hide
 
 def degrade(image: NDArray[np.float32], rng: Generator) -> Image:
     """Degrade one (H, W, 3) frame, independently of all others."""
-    tinted = image * rng.uniform(0.7, 1.3) * rng.uniform(0.8, 1.2, size=3)
-    degraded = _smear(tinted, rng)
+    tinted_image = image * rng.uniform(0.7, 1.3) * rng.uniform(0.8, 1.2, size=3)
+    degraded_image = _smear(tinted_image, rng)
     if rng.random() < _LOSS_PROBABILITY:
         glare = 255.0 if rng.random() < 0.5 else 0.0
-        degraded = 0.06 * degraded + 0.94 * glare
+        degraded_image = 0.06 * degraded_image + 0.94 * glare
     noise = rng.normal(0, rng.uniform(8, 24), size=image.shape)
-    return (degraded + noise).clip(0, 255).astype(np.uint8)
+    return (degraded_image + noise).clip(0, 255).astype(np.uint8)
 
 
 def _smear(image: NDArray[np.float64], rng: Generator) -> NDArray[np.float64]:

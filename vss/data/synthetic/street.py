@@ -89,16 +89,16 @@ def _trees(rng: Generator) -> list[Thing]:
 
 
 def _cars(rng: Generator) -> list[Thing]:
-    parked = [
+    parked_cars = [
         _car(rng, side * rng.uniform(2.5, 2.9), z, 0.0)
         for side in (-1, 1)
         for z in _distances(rng, 11.0)
     ]
-    moving = [
+    moving_cars = [
         _car(rng, 1.5, rng.uniform(7, 14), rng.uniform(0.1, 0.5)),
         _car(rng, -1.5, rng.uniform(15, 40), -rng.uniform(0.2, 0.5)),
     ]
-    return parked + moving
+    return parked_cars + moving_cars
 
 
 def _car(rng: Generator, x: float, z: float, speed: float) -> Thing:

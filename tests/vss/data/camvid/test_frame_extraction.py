@@ -53,17 +53,17 @@ def test_input_is_left_untouched(release: Path, tmp_path: Path) -> None:
 def test_second_run_writes_only_missing_frames(release: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     extract(release, out)
-    deleted = [out / "Seq05VD_f00009.png", out / "Seq05VD_f00033.png"]
-    for path in deleted:
+    deleted_paths = [out / "Seq05VD_f00009.png", out / "Seq05VD_f00033.png"]
+    for path in deleted_paths:
         path.unlink()
     remaining = {path: path.stat().st_mtime_ns for path in out.iterdir()}
 
     result = extract(release, out)
 
     assert result.files_written == 2
-    assert all(path.exists() for path in deleted)
+    assert all(path.exists() for path in deleted_paths)
     assert {path: path.stat().st_mtime_ns for path in remaining} == remaining
-    assert difference_from(deleted[1], 33) < 12
+    assert difference_from(deleted_paths[1], 33) < 12
 
 
 def test_complete_sequence_is_not_decoded_again(release: Path, tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ def test_shared_slots_ignore_the_order_of_frames() -> None:
     current, memory = inputs(2, (7, 9), 1)
     assert memory is not None
 
-    swapped = Features(*(x.flip(0) for x in memory))
+    swapped_memory = Features(*(x.flip(0) for x in memory))
 
-    torch.testing.assert_close(run(head, current, memory, 2), run(head, current, swapped, 2))
+    torch.testing.assert_close(run(head, current, memory, 2), run(head, current, swapped_memory, 2))
 
 
 def test_separate_slots_depend_on_the_order_of_frames() -> None:
@@ -140,9 +140,9 @@ def test_separate_slots_depend_on_the_order_of_frames() -> None:
     current, memory = inputs(2, (7, 9), 1)
     assert memory is not None
 
-    swapped = Features(*(x.flip(0) for x in memory))
+    swapped_memory = Features(*(x.flip(0) for x in memory))
 
-    assert not torch.allclose(run(head, current, memory, 2), run(head, current, swapped, 2))
+    assert not torch.allclose(run(head, current, memory, 2), run(head, current, swapped_memory, 2))
 
 
 def test_shared_slots_do_not_grow_with_the_memory() -> None:
