@@ -1,12 +1,12 @@
-"""The distribution of tests to workers: one by one, except for tests that share a server."""
+"""The distribution of tests to workers: one by one, except for groups that share a setup."""
 
 from xdist.scheduler import LoadScopeScheduling
 
 # Tests whose names contain one of these texts run in the same worker, so that their shared server
-# starts only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
+# or fixture is made only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
 GROUPS = (
     "tests/orchestrator/execution/test_ray_cluster.py",
-    "tests/orchestrator/offline/test_collection.py",
+    "tests/orchestrator/offline/test_trial_import.py",
     "postgresql",
 )
 

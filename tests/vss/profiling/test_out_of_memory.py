@@ -13,12 +13,12 @@ CPU = torch.device("cpu")
 
 def test_largest_batch_fits_and_the_next_does_not() -> None:
     config = tiny()
-    room = estimate_training_memory(tiny(batch_size=16)) + 1000
+    max_bytes = estimate_training_memory(tiny(batch_size=16)) + 1000
 
-    largest = find_largest_batch(config, room)
+    largest = find_largest_batch(config, max_bytes)
 
     assert largest in (15, 16)  # small tensors do not grow with the batch
-    assert find_largest_batch(config, room=1000) == 0
+    assert find_largest_batch(config, max_bytes=1000) == 0
 
 
 def test_message_names_the_need_the_machine_and_the_largest_batch(
