@@ -58,7 +58,7 @@ def plan(
         bool,
         typer.Option(
             "--power",
-            help="Show which differences the design can separate, and the hours it takes.",
+            help="Show which differences the design can separate, and how many hours it takes.",
         ),
     ] = False,
     like: Annotated[

@@ -38,7 +38,7 @@ def build_evaluation(
         networks: the networks to score.
         dataset: the dataset to score on; None for the one that each was trained on.
         split: train, val or test.
-        name: the experiment; if it has finished, the networks join its cells.
+        name: the name of the experiment; if it has finished, the networks join its cells.
         ledger: the ledger, with the experiments and cells so far.
 
     Raises:
@@ -129,9 +129,9 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
 def _cell_name(
     network: NamedNetwork, config: TrialConfig, ledger: Ledger, trials: Sequence[PlannedTrial]
 ) -> str:
-    """Return the cell of a trial that the ledger knows, else the name of the network.
+    """Return the cell of a network's trial if the ledger has it, else the network's name.
 
-    Seeds of a cell share its name; a name that a different cell already has is extended.
+    All seeds of a cell share its name. If a different cell has the name, the data is appended.
     """
     cells = set(ledger.membership(network.name).values())
     name = cells.pop() if len(cells) == 1 else network.name

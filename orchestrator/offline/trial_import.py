@@ -26,7 +26,7 @@ class ImportResult:
     """The outcome of an import.
 
     Attributes:
-        experiments: names of the experiments whose trials were imported or checked again.
+        experiments: names of the experiments whose trials were imported, now or earlier.
         skipped_directories: number of directories that were not imported.
     """
 
@@ -41,7 +41,7 @@ def import_trials(
     storage: Path,
     say: Callable[[str], None],
 ) -> ImportResult:
-    """Import finished trial directories; name and skip damaged ones.
+    """Import the directories of finished trials; name and skip damaged ones.
 
     Args:
         folders: trial directories, or folders that contain them.
@@ -119,17 +119,17 @@ def _check_same_results(finished: FinishedTrial, run: RunContent | None) -> None
     logged_fingerprint = str(run.tags.get("data_fingerprint"))
     if (round(miou, 6), fingerprint) != (round(logged_miou, 6), logged_fingerprint):
         raise DamagedTrialError(
-            "already in MLflow with different results: mIoU "
-            f"{logged_miou:.6f} on data {logged_fingerprint[:12]} there, {miou:.6f} on data "
-            f"{fingerprint[:12]} here; import the original directory, or use another VSS_HOME"
+            f"already in MLflow with different results (there: mIoU {logged_miou:.6f} on data "
+            f"{logged_fingerprint[:12]}; in this directory: {miou:.6f} on {fingerprint[:12]}): "
+            "import the original directory, or use another VSS_HOME"
         )
 
 
 def _copy(folder: Path, target: Path) -> None:
     if not target.exists():
-        unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
-        shutil.copytree(folder, unfinished)
-        unfinished.rename(target)
+        partial_copy = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
+        shutil.copytree(folder, partial_copy)
+        partial_copy.rename(target)
 
 
 def _log(finished: FinishedTrial, tracker: Tracker) -> str:

@@ -146,7 +146,7 @@ def test_different_results_for_a_finished_trial_are_refused(
     result = run("import", results, "--no-pictures")
 
     assert result.code == 1
-    assert "already in MLflow with different results: mIoU " in result.out
+    assert "already in MLflow with different results (there: mIoU " in result.out
 
 
 def test_directory_without_a_trial_file_needs_the_spec(
