@@ -78,11 +78,11 @@ def _describe_separable(differences: Differences) -> list[str]:
 def _list_changes(row: Mapping[str, Comparison]) -> list[str]:
     """List the classes that a cell helps and those that it hurts."""
     parts = []
-    for verb, is_such in (("helps", is_better), ("hurts", is_worse)):
+    for verb, is_match in (("helps", is_better), ("hurts", is_worse)):
         names = [
             f"{escape(name)} ({points(comparison.difference)})"
             for name, comparison in row.items()
-            if is_such(comparison.verdict)
+            if is_match(comparison.verdict)
         ]
         if names:
             parts.append(f"{verb} {', '.join(names)}")
