@@ -66,8 +66,9 @@ def median_interval(
     instead of rounds, and the interval is Student's t over the logarithms of their medians. The
     thirds are the three worker processes, which measure one after the other, or stretches of the
     only one. With 30 rounds at an autocorrelation of 0.6 this covers 94 %
-    (`tests/reports/analysis/test_statistics.py`), a bootstrap of individual rounds 71 %. An effective number of rounds, from an estimated
-    autocorrelation, covered 92 %, but 73 % where processes differ as much as independent rounds.
+    (`tests/reports/analysis/test_statistics.py`), a bootstrap of individual rounds 71 %.
+    An effective number of rounds, from an estimated autocorrelation, covered 92 %, but 73 % where
+    processes differ as much as independent rounds.
 
     Args:
         values: the values in temporal order, for example the latency of each round.

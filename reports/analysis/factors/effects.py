@@ -147,9 +147,7 @@ def estimate_interactions(study: Study) -> list[Interaction]:
 def _partners(setting: str, interactions: Sequence[Interaction]) -> list[str]:
     """Return the settings that clearly interact with a setting."""
     clear_pairs = [each.settings for each in interactions if is_separable(each.comparison.verdict)]
-    partners = (
-        name for names in interacting if setting in names for name in names if name != setting
-    )
+    partners = (name for pair in clear_pairs if setting in pair for name in pair if name != setting)
     return list(dict.fromkeys(partners))
 
 
