@@ -97,8 +97,8 @@ def submit(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Address of a Ray cluster (default: RAY_ADDRESS, then the head started by "
-            "`dashboard`, then a Ray instance just for this submit).",
+            help="Address of a Ray cluster (default: RAY_ADDRESS, else the head started by "
+            "`dashboard`, else a new Ray instance for this submit).",
         ),
     ] = None,
     in_process: Annotated[
@@ -171,7 +171,7 @@ def status(
 def import_directories(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Trial directories, or folders that contain them."),
+        typer.Argument(metavar="DIR", help="Trial directories, or folders that contain them."),
     ],
     spec: Annotated[
         Path | None,

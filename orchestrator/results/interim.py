@@ -27,7 +27,9 @@ def explain_interim(
     if not outstanding and not unrecorded:
         return None
     planned = len(trials) + unrecorded
-    return f"{outstanding + unrecorded} of {planned} planned trials have not finished"
+    unfinished = outstanding + unrecorded
+    have = "has" if unfinished == 1 else "have"
+    return f"{unfinished} of {planned} planned trials {have} not finished"
 
 
 def find_current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
