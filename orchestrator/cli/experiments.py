@@ -220,8 +220,8 @@ def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "
     from orchestrator.settings import load_settings
 
     settings = load_settings()
-    earlier = find_earlier_study(experiment, like, spec.parent, settings)
-    return estimate_power(experiment, earlier, settings)
+    earlier_study = find_earlier_study(experiment, like, spec.parent, settings)
+    return estimate_power(experiment, earlier_study, settings)
 
 
 def _print_plan_as_json(

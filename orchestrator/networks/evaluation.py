@@ -47,7 +47,7 @@ def build_evaluation(
     from vss.inference.trained_network import load_trained_network
 
     trials = _finished_trials(name, ledger)
-    existing = ledger.experiment(name) if trials else None
+    entry = ledger.experiment(name) if trials else None
     new_trials: list[PlannedTrial] = []
     files: dict[str, Path] = {}
     for network in networks:
@@ -64,18 +64,17 @@ def build_evaluation(
         cells.setdefault(trial.cell, trial.config)
     return Experiment(
         name=name,
-        description=existing.description if existing else "Evaluation of trained networks",
+        description=entry.description if entry else "Evaluation of trained networks",
         trials=tuple(trials),
         cells=cells,
-        baseline=existing.baseline if existing else trials[0].cell,
+        baseline=entry.baseline if entry else trials[0].cell,
         resources=_whole_machine(),
         files_by_digest=files,
-        source=(existing.source.rstrip() + "\n" if existing else "")
-        + _comments(split, name, new_trials),
-        published=existing.published if existing else {},
-        margin_points=existing.margin_points if existing else None,
-        seeds=tuple(existing.seeds) if existing else (),
-        looks=tuple(existing.looks) if existing else (),
+        source=(entry.source.rstrip() + "\n" if entry else "") + _comments(split, name, new_trials),
+        published=entry.published if entry else {},
+        margin_points=entry.margin_points if entry else None,
+        seeds=tuple(entry.seeds) if entry else (),
+        looks=tuple(entry.looks) if entry else (),
     )
 
 

@@ -22,14 +22,14 @@ def explain_interim(
     """
     if experiment.earlier_seeds:
         return _describe_change(experiment)
-    outstanding = sum(trial.state in _OUTSTANDING_STATES for trial in trials)
-    unrecorded = _count_unrecorded(experiment, trials, look)
-    if not outstanding and not unrecorded:
+    outstanding_count = sum(trial.state in _OUTSTANDING_STATES for trial in trials)
+    unrecorded_count = _count_unrecorded(experiment, trials, look)
+    if not outstanding_count and not unrecorded_count:
         return None
-    planned = len(trials) + unrecorded
-    unfinished = outstanding + unrecorded
-    have = "has" if unfinished == 1 else "have"
-    return f"{unfinished} of {planned} planned trials {have} not finished"
+    planned_count = len(trials) + unrecorded_count
+    unfinished_count = outstanding_count + unrecorded_count
+    have = "has" if unfinished_count == 1 else "have"
+    return f"{unfinished_count} of {planned_count} planned trials {have} not finished"
 
 
 def find_current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:

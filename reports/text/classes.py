@@ -48,8 +48,8 @@ def _draw_heat_map(differences: Differences, path: Path) -> bool:
     names = list(dict.fromkeys(name for cell in cells for name in differences[cell]))
     table = [[differences[cell].get(name) for name in names] for cell in cells]
     values = [[100 * c.difference.mean if c else math.nan for c in row] for row in table]
-    marked = [[c is not None and is_separable(c.verdict) for c in row] for row in table]
-    return draw_class_heat_map(cells, names, values, marked, path)
+    separable = [[c is not None and is_separable(c.verdict) for c in row] for row in table]
+    return draw_class_heat_map(cells, names, values, separable, path)
 
 
 def _describe_separable(differences: Differences) -> list[str]:
