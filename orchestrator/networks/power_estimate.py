@@ -79,8 +79,8 @@ def estimate_power(
     variation = estimate_typical_variation(Study(earlier_study))
     if variation is None:
         raise UserError(
-            f"'{earlier_study.name}' shows no variance over seeds: use --like with a study in which "
-            "two cells share at least two seeds"
+            f"'{earlier_study.name}' shows no variance over seeds: use --like with a study "
+            "in which two cells share at least two seeds"
         )
     return PowerEstimate(
         source=earlier_study.name,
