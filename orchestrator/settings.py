@@ -71,7 +71,7 @@ def parse_data_paths(options: Sequence[str]) -> dict[str, Path]:
     """Parse `--data NAME=PATH` options.
 
     Raises:
-        UserError: if one has a different form, or names an unknown dataset.
+        UserError: if an option has a different form, or names an unknown dataset.
     """
     paths = {}
     for option in options:
@@ -92,7 +92,7 @@ def find_data(dataset: str, paths: Mapping[str, Path], settings: Settings) -> Pa
     Args:
         dataset: name of the dataset in the catalog.
         paths: dataset -> path, from the command line.
-        settings: addresses; a dataset that is not in `paths` may be in `settings.data`.
+        settings: the settings; `settings.data` may contain a dataset that is not in `paths`.
 
     Raises:
         UserError: if the dataset is in neither, or its path is not a folder.
@@ -132,11 +132,17 @@ def make_folder(path: Path) -> Path:
 
 def command(program: str) -> str:
     """Return the command that starts an installed program: its name if on PATH, else its path."""
-    installed = Path(sys.executable).parent.resolve() / program
-    in_path = shutil.which(program)
-    if not installed.exists() or (in_path and Path(in_path).samefile(installed)):
+    installed_file = Path(sys.executable).parent.resolve() / program
+    file_on_path = shutil.which(program)
+    if not installed_file.exists() or (
+        file_on_path and Path(file_on_path).samefile(installed_file)
+    ):
         return program
-    return os.path.relpath(installed) if installed.is_relative_to(Path.cwd()) else str(installed)
+    return (
+        os.path.relpath(installed_file)
+        if installed_file.is_relative_to(Path.cwd())
+        else str(installed_file)
+    )
 
 
 def _folder(variable: str, default: Path) -> Path:

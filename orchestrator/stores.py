@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stores:
-    """The ledger (what was asked for) and the tracking store (what was measured)."""
+    """The ledger (what was requested) and the tracking store (what was measured)."""
 
     ledger: "Ledger"
     tracker: "Tracker"

@@ -5,10 +5,9 @@ those to its left:
 
     records < analysis < figures < text < formats < report
 
-Other packages make `records`, or load them with `formats.results_json.load`, and build a report
-from them with `report.build_report` or `report.rebuild`, or take the verdicts alone from
-`verdicts`. They may use `analysis` and the columns and number formats of `text` for tables of their
-own.
+Other packages make `records`, or load them with `formats.results_json.load`. From these, they build
+a report with `report.build_report`, or get the verdicts alone from `verdicts`. For tables of their
+own, they may use `analysis` and the columns and number formats of `text`.
 """
 
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ def verdicts(
     Args:
         record: the experiment.
         metric: the score to compare; higher is better. Only `miou` is resampled over test sets.
-        margin: the difference in points that does not matter; None: the record's own, if any.
+        margin: the difference in points that does not matter; None for the record's own, if any.
 
     Returns:
         one row per cell, in the order of the spec, with the same numbers as in the report.

@@ -129,7 +129,7 @@ class ExperimentRecord:
         margin_points: the largest difference in points of mIoU that does not matter; None if the
             spec states none.
         looks: the number of seeds at each planned look; empty if a single look is planned.
-        look: the look that the trials belong to, from 1.
+        look: the look that the trials belong to, counted from 1.
         interim: why the verdicts are not final; None if they are.
     """
 

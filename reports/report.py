@@ -87,5 +87,5 @@ def _paper_table(page: Page) -> str:
     """Write the main table for a paper."""
     columns = paper_columns(page.rows)
     rows = [[text(row) for text in columns.values()] for row in page.rows]
-    caption = f"{page.record.name}: differences are from {page.record.baseline}."
+    caption = f"{page.record.name}: differences are relative to {page.record.baseline}."
     return latex.write_table(caption, f"tab:{page.record.name}", list(columns), rows)

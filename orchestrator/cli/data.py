@@ -85,7 +85,7 @@ def prepare_camvid(
 ) -> None:
     """Extract the frames before each labelled one from the raw videos.
 
-    Each still is first matched against its video. Existing frames are not overwritten.
+    Each still is first compared with its frame of the video. Existing frames are not overwritten.
     Exits with 0 if all frames exist, 1 if a video or still was skipped, 2 if the input is invalid.
     """
     from vss.data.camvid.raw_videos import plan_extraction

@@ -58,7 +58,7 @@ def plan(
         bool,
         typer.Option(
             "--power",
-            help="Show which differences the design can separate, and the hours it takes.",
+            help="Show which differences the design can separate, and how many hours it takes.",
         ),
     ] = False,
     like: Annotated[
@@ -97,8 +97,8 @@ def submit(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Address of a Ray cluster (default: RAY_ADDRESS, then the head started by "
-            "`dashboard`, then a Ray instance just for this submit).",
+            help="Address of a Ray cluster (default: RAY_ADDRESS, else the head started by "
+            "`dashboard`, else a new Ray instance for this submit).",
         ),
     ] = None,
     in_process: Annotated[
@@ -171,7 +171,7 @@ def status(
 def import_directories(
     folders: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR...", help="Trial directories, or folders that contain them."),
+        typer.Argument(metavar="DIR", help="Trial directories, or folders that contain them."),
     ],
     spec: Annotated[
         Path | None,
@@ -220,8 +220,8 @@ def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "
     from orchestrator.settings import load_settings
 
     settings = load_settings()
-    earlier = find_earlier_study(experiment, like, spec.parent, settings)
-    return estimate_power(experiment, earlier, settings)
+    earlier_study = find_earlier_study(experiment, like, spec.parent, settings)
+    return estimate_power(experiment, earlier_study, settings)
 
 
 def _print_plan_as_json(

@@ -47,7 +47,7 @@ def predict(
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="WIDTHxHEIGHT", help="Size to resize frames to (default: the trial's)."
+            metavar="WIDTHxHEIGHT", help="Resize frames to this size (default: the trial's)."
         ),
     ] = None,
     alpha: Annotated[
@@ -94,7 +94,7 @@ def evaluate(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="NETWORK...",
+            metavar="NETWORK",
             help="Networks as for predict, including checkpoint files from import-weights.",
         ),
     ],
@@ -117,7 +117,7 @@ def evaluate(
     ] = "evaluation",
     pictures: Pictures = True,
 ) -> None:
-    """Score trained or converted networks on a split of a dataset, and record them like any trial.
+    """Score trained or converted networks on a split of a dataset, and record them like trials.
 
     With --name EXPERIMENT, they are added to the table of that finished experiment until its spec
     is next submitted. To keep them, add a cell with `steps: 0` and `weights: FILE` to the spec.

@@ -8,7 +8,7 @@ import typer
 ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 DataPaths = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=PATH", help="Folder of a dataset; repeat for several."),

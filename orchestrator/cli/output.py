@@ -1,4 +1,4 @@
-"""Output helpers for commands."""
+"""The output of commands: a console, and JSON."""
 
 import json
 import math
@@ -18,15 +18,15 @@ def console() -> "Console":
 
 
 def print_json(content: Any) -> None:
-    """Print a value as indented JSON, which has no numbers that are not finite.
+    """Print a value as indented JSON, which cannot express NaN and infinity.
 
-    NaN, which means unknown, is printed as null, infinity as "Infinity" or "-Infinity".
+    NaN, which means unknown, becomes null; infinity becomes "Infinity" or "-Infinity".
     """
     typer.echo(json.dumps(_as_json(content), indent=2, default=str, allow_nan=False))
 
 
 def _as_json(value: Any) -> Any:
-    """Replace the numbers that are not finite, at any depth."""
+    """Replace NaN and infinity, at any depth."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, dict):

@@ -49,7 +49,7 @@ class Driver:
             for row in (rows[trial_id] for trial_id in trial_ids):
                 if row.state == State.FINISHED or row.driver in other_drivers:
                     continue
-                # Two drivers may read the same row, but only one update meets it unchanged.
+                # Two drivers may read the same row, but only the first update finds it unchanged.
                 unchanged = trials.c.driver.is_not_distinct_from(row.driver)
                 update = db.execute(
                     update_unfinished(row.trial_id)
@@ -128,15 +128,15 @@ def _attempt(claim: Claim) -> sa.Update:
 
 
 def _next_attempt(db: Connection, row: Any) -> Claim:
-    of_this_trial = attempts.c.trial_id == row.trial_id
+    same_trial = attempts.c.trial_id == row.trial_id
     unfinished = attempts.c.state.in_([State.PENDING, State.RUNNING])
     db.execute(
         sa.update(attempts)
-        .where(of_this_trial, unfinished)
+        .where(same_trial, unfinished)
         .values(state=State.CANCELLED, ended_at=now(), message="its driver was lost")
     )
-    newest = db.execute(sa.select(sa.func.max(attempts.c.number)).where(of_this_trial)).scalar()
-    claim = Claim(row.trial_id, (newest or 0) + 1, row.run_id)
+    number = db.execute(sa.select(sa.func.max(attempts.c.number)).where(same_trial)).scalar()
+    claim = Claim(row.trial_id, (number or 0) + 1, row.run_id)
     values = {"trial_id": claim.trial_id, "number": claim.attempt, "state": State.PENDING}
     db.execute(sa.insert(attempts).values(values))
     return claim

@@ -104,8 +104,8 @@ class TrialStatus:
     Attributes:
         state: its state; PENDING also if it was running when its driver was lost.
         attempts: the number of times that a worker started it.
-        first_step: the step at which the newest attempt began; with started_at it gives the time
-            left.
+        first_step: the step at which the newest attempt began; the time left follows from it and
+            from started_at.
     """
 
     trial_id: str

@@ -1,4 +1,4 @@
-"""The ledger: what was asked for, by which experiments, and the state of each trial.
+"""The ledger: which trials were requested, by which experiments, and the state of each trial.
 
 A restart reads the ledger and nothing else. Only drivers (the process of a `submit`) write states:
 they claim trials, so that two submits never train the same trial at the same time. Measurements
@@ -51,10 +51,10 @@ class Ledger:
         self._engine = open_database(url)
 
     def add(self, entry: ExperimentEntry, trials_of_entry: Sequence[Member]) -> Changes:
-        """Record an experiment: new trials are PENDING, known ones keep their state.
+        """Record an experiment: new trials are PENDING, recorded ones keep their state.
 
-        Trials that the experiment no longer lists leave it; those that never ran and that no
-        experiment lists any more become CANCELLED.
+        Trials that the experiment no longer lists leave it. If they never ran and no experiment
+        lists them any more, they become CANCELLED.
 
         Raises:
             UserError: if a trial was started on different data.

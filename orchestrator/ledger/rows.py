@@ -56,11 +56,13 @@ def record_changed_plan(
     name nor experiments from before the ledger stored plans.
     """
     row = experiments.c.name == entry.name
-    earlier = db.execute(sa.select(experiments).where(row)).first()
-    if earlier is None or earlier.earlier_seeds or not earlier.seeds or not entry.seeds:
+    recorded_plan = db.execute(sa.select(experiments).where(row)).first()
+    if recorded_plan is None or recorded_plan.earlier_seeds:
+        return
+    if not recorded_plan.seeds or not entry.seeds:
         return
     plan = (set(entry.seeds), list(entry.looks))
-    if plan == (set(earlier.seeds), list(earlier.looks)):
+    if plan == (set(recorded_plan.seeds), list(recorded_plan.looks)):
         return
     finished_trials = (
         sa.select(members.c.trial_id)
@@ -69,7 +71,7 @@ def record_changed_plan(
     )
     trial_ids = {member.trial.trial_id for member in trials_of_entry}
     if any(trial.trial_id in trial_ids for trial in db.execute(finished_trials)):
-        db.execute(sa.update(experiments).where(row).values(earlier_seeds=earlier.seeds))
+        db.execute(sa.update(experiments).where(row).values(earlier_seeds=recorded_plan.seeds))
 
 
 def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:

@@ -1,4 +1,4 @@
-"""The cost of an experiment before it runs, counted or estimated from earlier trials."""
+"""The cost of an experiment before it runs: counted, or estimated from earlier trials."""
 
 import json
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ class CostEstimate:
         parameters: number of trainable parameters used at inference.
         gflops: 10^9 operations of one prediction that encodes the whole clip.
         training_memory_mib: peak size of a trial's tensors during training.
-        train_seconds: training time of one trial, from the median step of earlier trials on this
-            device; None if there are none.
+        train_seconds: training time of one trial, from the median step time of earlier trials on
+            this device; None if there are none.
     """
 
     parameters: int
@@ -61,7 +61,7 @@ def estimate_cost(experiment: Experiment, settings: Settings) -> dict[str, CostE
 def estimate_train_seconds(
     experiment: Experiment, settings: Settings
 ) -> Mapping[str, float | None]:
-    """Estimate the training time of one trial per cell; None without earlier trials like it."""
+    """Estimate the training time of one trial per cell; None without similar earlier trials."""
     step_seconds = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
     by_cell = {
         cell: (config.steps, step_seconds.get(_speed_key(config.settings())))
@@ -78,7 +78,7 @@ def _memory_mib(config: TrialConfig, teacher: TrialConfig | None) -> float:
 
 
 def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
-    """Return the median step of earlier trials on this device, by the settings that matter."""
+    """Return the median step time of earlier trials on this device, by settings that affect it."""
     if not settings.has_ledger:
         return {}
     ledger = open_ledger(settings)

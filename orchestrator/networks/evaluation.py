@@ -38,7 +38,7 @@ def build_evaluation(
         networks: the networks to score.
         dataset: the dataset to score on; None for the one that each was trained on.
         split: train, val or test.
-        name: the experiment; if it has finished, the networks join its cells.
+        name: the name of the experiment; if it has finished, the networks join its cells.
         ledger: the ledger, with the experiments and cells so far.
 
     Raises:
@@ -47,7 +47,7 @@ def build_evaluation(
     from vss.inference.trained_network import load_trained_network
 
     trials = _finished_trials(name, ledger)
-    existing = ledger.experiment(name) if trials else None
+    entry = ledger.experiment(name) if trials else None
     new_trials: list[PlannedTrial] = []
     files: dict[str, Path] = {}
     for network in networks:
@@ -64,18 +64,17 @@ def build_evaluation(
         cells.setdefault(trial.cell, trial.config)
     return Experiment(
         name=name,
-        description=existing.description if existing else "Evaluation of trained networks",
+        description=entry.description if entry else "Evaluation of trained networks",
         trials=tuple(trials),
         cells=cells,
-        baseline=existing.baseline if existing else trials[0].cell,
+        baseline=entry.baseline if entry else trials[0].cell,
         resources=_whole_machine(),
         files_by_digest=files,
-        source=(existing.source.rstrip() + "\n" if existing else "")
-        + _comments(split, name, new_trials),
-        published=existing.published if existing else {},
-        margin_points=existing.margin_points if existing else None,
-        seeds=tuple(existing.seeds) if existing else (),
-        looks=tuple(existing.looks) if existing else (),
+        source=(entry.source.rstrip() + "\n" if entry else "") + _comments(split, name, new_trials),
+        published=entry.published if entry else {},
+        margin_points=entry.margin_points if entry else None,
+        seeds=tuple(entry.seeds) if entry else (),
+        looks=tuple(entry.looks) if entry else (),
     )
 
 
@@ -129,9 +128,9 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
 def _cell_name(
     network: NamedNetwork, config: TrialConfig, ledger: Ledger, trials: Sequence[PlannedTrial]
 ) -> str:
-    """Return the cell of a trial that the ledger knows, else the name of the network.
+    """Return the cell of a network's trial if the ledger has it, else the network's name.
 
-    Seeds of a cell share its name; a name that a different cell already has is extended.
+    All seeds of a cell share its name. If a different cell has the name, the data is appended.
     """
     cells = set(ledger.membership(network.name).values())
     name = cells.pop() if len(cells) == 1 else network.name

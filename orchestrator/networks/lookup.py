@@ -119,7 +119,7 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
         )
     if trial_ids:
         return NamedNetwork(trial_ids[0], read_trained_network(settings.storage / trial_ids[0]))
-    # Of a trial that was trained elsewhere, this machine may have only the run.
+    # If a trial was trained elsewhere, this machine may have only its MLflow run.
     run_id = open_tracker(settings).find_run_id(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
         raise UserError(

@@ -62,13 +62,13 @@ class PowerEstimate:
 
 
 def estimate_power(
-    experiment: Experiment, earlier: ExperimentRecord, settings: Settings
+    experiment: Experiment, earlier_study: ExperimentRecord, settings: Settings
 ) -> PowerEstimate:
     """Estimate the differences that a design can separate.
 
     Args:
         experiment: the design, with the trials of all looks.
-        earlier: the study that the variances come from.
+        earlier_study: the study that the variances come from.
         settings: the addresses of earlier trials, which the hours are estimated from.
 
     Raises:
@@ -76,14 +76,14 @@ def estimate_power(
     """
     if len(experiment.cells) < 2:
         raise UserError(f"--power needs at least 2 cells to compare ('{experiment.name}' has 1)")
-    variation = estimate_typical_variation(Study(earlier))
+    variation = estimate_typical_variation(Study(earlier_study))
     if variation is None:
         raise UserError(
-            f"'{earlier.name}' shows no variance over seeds: use --like with a study in which two "
-            "cells share at least two seeds"
+            f"'{earlier_study.name}' shows no variance over seeds: use --like with a study "
+            "in which two cells share at least two seeds"
         )
     return PowerEstimate(
-        source=earlier.name,
+        source=earlier_study.name,
         seed_deviation=100 * math.sqrt(variation.over_seeds),
         test_set_deviation=100 * math.sqrt(variation.over_test_sets),
         rows=_rows(experiment, variation, estimate_train_seconds(experiment, settings)),
@@ -93,7 +93,7 @@ def estimate_power(
 def _rows(
     experiment: Experiment, variation: Variation, train_seconds: Mapping[str, float | None]
 ) -> list[PowerRow]:
-    planned = set(experiment.looks or [len({t.config.seed for t in experiment.trials})])
+    planned_seeds = set(experiment.looks or [len({t.config.seed for t in experiment.trials})])
     estimated_seconds = [seconds for seconds in train_seconds.values() if seconds is not None]
     is_complete = len(estimated_seconds) == len(train_seconds)
     hours = sum(estimated_seconds) / 3600 if is_complete else None
@@ -110,9 +110,9 @@ def _rows(
             ),
             trials=seeds * len(experiment.cells),
             hours=None if hours is None else seeds * hours,
-            is_planned=seeds in planned,
+            is_planned=seeds in planned_seeds,
         )
-        for seeds in sorted(planned | set(_NUMBERS_OF_SEEDS))
+        for seeds in sorted(planned_seeds | set(_NUMBERS_OF_SEEDS))
         if seeds >= SEEDS_FOR_A_VERDICT
     ]
 

@@ -54,15 +54,15 @@ def export(experiment: Experiment, folder: Path) -> list[Path]:
 def _contents(experiment: Experiment) -> dict[str, bytes]:
     """Return the content of each file, by file name."""
     positions = {trial.trial_id: n for n, trial in enumerate(experiment.trials)}
-    ordered = sorted(experiment.trials, key=lambda trial: trial.config.teacher != "none")
+    ordered_trials = sorted(experiment.trials, key=lambda trial: trial.config.teacher != "none")
     contents = {"spec.yaml": experiment.source.encode()}
-    for number, trial in enumerate(ordered):
+    for number, trial in enumerate(ordered_trials):
         file = _trial_file(experiment, trial, positions[trial.trial_id])
         contents[f"trials/{number:04d}-{trial.trial_id}.json"] = file.text().encode()
     for digest, path in experiment.files_by_digest.items():
         contents[f"trials/{_weights_name(digest)}"] = path.read_bytes()
-    students = sum(trial.config.teacher != "none" for trial in ordered)
-    script, readme = _instructions(experiment, len(ordered) - students, students)
+    students = sum(trial.config.teacher != "none" for trial in ordered_trials)
+    script, readme = _instructions(experiment, len(ordered_trials) - students, students)
     return {**contents, "slurm_array.sh": script.encode(), "README.txt": readme.encode()}
 
 

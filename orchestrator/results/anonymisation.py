@@ -11,7 +11,7 @@ from reports.records import ExperimentRecord
 
 # An absolute path with at least two parts that is not inside a URL or a relative path.
 _PATH = re.compile(r"(?<![\w:/$~.…])(?:/[^\s/'\"`:,;()<>]+){2,}")
-_KEPT_PARTS = 2  # last parts of a path to keep, if at least as many others are dropped
+_LAST_PARTS = 2  # parts of a long path that a message keeps; a short path keeps one
 
 
 def anonymise(record: ExperimentRecord, settings: Settings) -> ExperimentRecord:
@@ -53,5 +53,5 @@ def _substitution(settings: Settings) -> Callable[[str], str]:
 def _shorten(path: re.Match[str]) -> str:
     """Return the last parts of a path."""
     parts = path[0].strip("/").split("/")
-    count = _KEPT_PARTS if len(parts) >= 2 * _KEPT_PARTS else 1
+    count = _LAST_PARTS if len(parts) >= 2 * _LAST_PARTS else 1
     return "/".join(["…", *parts[-count:]])

@@ -20,7 +20,8 @@ def compare(
 
     Args:
         first: `EXPERIMENT:CELL`, or `EXPERIMENT` for all of its cells.
-        second: likewise; of two experiments, cells with the same name are compared.
+        second: the same for the other side. Of two experiments, cells with the same name are
+            compared.
         stores: the stores of the experiments.
         metric: the metric to compare.
 
@@ -46,7 +47,7 @@ def compare(
 
 
 def build_json(pairs: Sequence[ExperimentRecord], metric: str) -> dict[str, Any]:
-    """Return for each pair what `reports.verdicts` returns, as plain values for JSON."""
+    """Return the rows of `reports.verdicts` for each pair, as plain values for JSON."""
     return {
         "metric": metric,
         "pairs": [

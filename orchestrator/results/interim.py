@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.spec.looks import find_look
 
-_OPEN = (State.PENDING, State.RUNNING, State.CANCELLED)
+_OUTSTANDING_STATES = (State.PENDING, State.RUNNING, State.CANCELLED)
 
 
 def explain_interim(
@@ -22,12 +22,14 @@ def explain_interim(
     """
     if experiment.earlier_seeds:
         return _describe_change(experiment)
-    outstanding = sum(trial.state in _OPEN for trial in trials)
-    absent = _count_absent(experiment, trials, look)
-    if not outstanding and not absent:
+    outstanding_count = sum(trial.state in _OUTSTANDING_STATES for trial in trials)
+    unrecorded_count = _count_unrecorded(experiment, trials, look)
+    if not outstanding_count and not unrecorded_count:
         return None
-    planned = len(trials) + absent
-    return f"{outstanding + absent} of {planned} planned trials have not finished"
+    planned_count = len(trials) + unrecorded_count
+    unfinished_count = outstanding_count + unrecorded_count
+    have = "has" if unfinished_count == 1 else "have"
+    return f"{unfinished_count} of {planned_count} planned trials {have} not finished"
 
 
 def find_current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
@@ -46,10 +48,12 @@ def _describe_change(experiment: ExperimentStatus) -> str:
     )
 
 
-def _count_absent(experiment: ExperimentStatus, trials: Sequence[TrialStatus], look: int) -> int:
-    """Count the planned trials that the ledger lacks, for example after a partial import.
+def _count_unrecorded(
+    experiment: ExperimentStatus, trials: Sequence[TrialStatus], look: int
+) -> int:
+    """Count the planned trials that the ledger does not have, for example after a partial import.
 
-    Networks that are only scored have no planned seeds. Cells without any trial are not counted.
+    Networks that are only scored have no planned seeds. Cells without any trial do not count.
     """
     seeds = set(experiment.seeds)
     if experiment.looks:

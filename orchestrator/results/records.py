@@ -1,4 +1,4 @@
-"""The record of an experiment: what was asked for (ledger) and what was measured (MLflow)."""
+"""The record of an experiment: what was requested (ledger) and what was measured (MLflow)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -120,7 +120,7 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
 
 
 class _Files:
-    """The files of one run, and a list of those that turned out to be damaged."""
+    """The files of one run, with a list of the damaged ones."""
 
     def __init__(self, tracker: Tracker, run_id: str, content: RunContent) -> None:
         self._tracker, self._run_id, self._content = tracker, run_id, content
@@ -168,7 +168,7 @@ def _add_samples(
 
 
 def _illustrated_trials(record: ExperimentRecord) -> set[str]:
-    """Return trials of the first cells and the baseline, with the lowest seed that they share."""
+    """Return trials of the first cells and of the baseline, each pair at its lowest shared seed."""
     trial_ids: dict[str, dict[int, str]] = {cell: {} for cell in record.cells}
     for run in record.finished:
         trial_ids[run.cell][run.seed] = run.trial_id

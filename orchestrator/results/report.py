@@ -24,7 +24,7 @@ from vss.errors import UserError
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
 
-_OPEN = (State.PENDING, State.RUNNING)
+_ACTIVE_STATES = (State.PENDING, State.RUNNING)
 
 
 def build(
@@ -101,7 +101,7 @@ def watch(
         if (fingerprint := _fingerprint(trials)) != last_fingerprint:
             say(f"{count_by_state(trials) or 'no trials'}: {build_report()}")
             last_fingerprint = fingerprint
-        if not any(trial.state in _OPEN for trial in trials):
+        if not any(trial.state in _ACTIVE_STATES for trial in trials):
             return
         sleep(every_seconds)
 

@@ -174,7 +174,7 @@ def _merge_equal(
         chosen_names: the names under `cells`; they take precedence over generated names.
 
     Returns:
-        the trials by the name of their cell, and every name -> the name that it is merged into.
+        name of a cell -> its trial, and every name -> the name that it is merged into.
     """
     equal_trials: dict[str, list[PlannedTrial]] = {}
     for trial in trials:
@@ -182,12 +182,12 @@ def _merge_equal(
     cells: dict[str, PlannedTrial] = {}
     merged_names: dict[str, str] = {}
     for group in equal_trials.values():
-        named_trial = next((trial for trial in group if trial.cell in chosen_names), group[0])
-        name = named_trial.cell
+        trial = next((trial for trial in group if trial.cell in chosen_names), group[0])
+        name = trial.cell
         if name in cells:
             raise UserError(f"two different cells are named '{name}': rename the one under 'cells'")
-        cells[name] = named_trial
-        merged_names.update((trial.cell, name) for trial in group)
+        cells[name] = trial
+        merged_names.update((merged.cell, name) for merged in group)
     return cells, merged_names
 
 

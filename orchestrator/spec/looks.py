@@ -1,4 +1,4 @@
-"""Planned looks: the number of seeds of a study each time its verdicts are read."""
+"""Planned looks: the numbers of seeds at which the verdicts of a study are read."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vss.validation_errors import describe_validation_error
 
-SEEDS_OF_A_VERDICT = 3  # as in reports.analysis.verdict, which is too slow to import here
-_MOST_LOOKS = 4
+SEEDS_FOR_A_VERDICT = 3  # as in reports.analysis.verdict, which is too slow to import here
+_MAX_LOOKS = 4
 
 
 class SeedRange(BaseModel):
@@ -16,12 +16,12 @@ class SeedRange(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     first: int = Field(
-        alias="from", ge=SEEDS_OF_A_VERDICT, description="number of seeds at the first look"
+        alias="from", ge=SEEDS_FOR_A_VERDICT, description="number of seeds at the first look"
     )
     last: int = Field(alias="to", description="number of seeds at the last look")
 
     @model_validator(mode="after")
-    def _grows(self) -> "SeedRange":
+    def _is_increasing(self) -> "SeedRange":
         if self.last <= self.first:
             raise ValueError(
                 f"'to' ({self.last}) must be greater than 'from' ({self.first}); "
@@ -31,11 +31,11 @@ class SeedRange(BaseModel):
 
     @property
     def looks(self) -> tuple[int, ...]:
-        """The number of seeds at each look, for at most four looks that are spread evenly.
+        """The number of seeds at each look; at most four looks, evenly spread.
 
         Numbers are rounded down: from 3 to 10 gives 3, 5, 7 and 10.
         """
-        steps = min(_MOST_LOOKS, self.last - self.first + 1) - 1
+        steps = min(_MAX_LOOKS, self.last - self.first + 1) - 1
         return tuple(
             self.first + step * (self.last - self.first) // steps for step in range(steps + 1)
         )
@@ -55,5 +55,7 @@ def parse_seed_range(content: dict[str, object]) -> SeedRange:
 
 def find_look(looks: Sequence[int], seeds: Iterable[int]) -> int:
     """Return the number of the look that trials with these seeds belong to, counted from 1."""
-    needed = max(seeds, default=0) + 1
-    return next((n for n, count in enumerate(looks, start=1) if count >= needed), len(looks) or 1)
+    required_seeds = max(seeds, default=0) + 1
+    return next(
+        (n for n, count in enumerate(looks, start=1) if count >= required_seeds), len(looks) or 1
+    )

@@ -87,9 +87,9 @@ class LiveView:
     def _print_changes(self, trials: Sequence[TrialStatus]) -> None:
         for trial in trials:
             if self._printed_states.get(trial.trial_id, State.PENDING) != trial.state:
-                finished = sum(t.state == State.FINISHED for t in trials)
+                count = sum(t.state == State.FINISHED for t in trials)
                 self._console.print(
-                    f"[{finished}/{len(trials)}] {trial.state:<9} {trial.cell}, seed {trial.seed}"
+                    f"[{count}/{len(trials)}] {trial.state:<9} {trial.cell}, seed {trial.seed}"
                     + (f": {trial.message}" if trial.message else ""),
                     markup=False,
                     highlight=False,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -19,7 +20,7 @@ _STYLES = {
     State.FAILED: "bold red",
     State.CANCELLED: "yellow",
 }
-# The order in which trials get a row if not all of them fit on the screen.
+# States in the order in which their trials get a row if not all fit on the screen.
 _URGENCY = [State.RUNNING, State.FAILED, State.CANCELLED, State.FINISHED, State.PENDING]
 
 
@@ -28,13 +29,13 @@ def build_trial_table(trials: Sequence[TrialStatus], room: int | None = None) ->
 
     Args:
         trials: the trials of one experiment.
-        room: the number of rows that fit, for the most urgent trials; None for all.
+        room: the number of rows that fit; the most urgent trials get them. None for all trials.
     """
     title = f"{count_of(len(trials), 'trial')}: {count_by_state(trials)}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("cell", "seed", "state", "step", "loss", "val\nmIoU", "time\nleft", "attempts"):
-        left = name in ("cell", "state")
-        table.add_column(name, justify="left" if left else "right", no_wrap=name != "cell")
+        justify: Literal["left", "right"] = "left" if name in ("cell", "state") else "right"
+        table.add_column(name, justify=justify, no_wrap=name != "cell")
     rows = _most_urgent(trials, room)
     for trial in rows:
         table.add_row(*_row(trial), style=_STYLES[trial.state])
@@ -70,7 +71,7 @@ def seconds_left(trial: TrialStatus) -> float | None:
 
 
 def count_by_state(trials: Sequence[TrialStatus]) -> str:
-    """Return the number of trials in each state as text."""
+    """Return the number of trials in each state as text: "1 running, 3 pending"."""
     counts = Counter(trial.state for trial in trials)
     return ", ".join(f"{counts[state]} {state.lower()}" for state in State if counts[state])
 
@@ -78,7 +79,7 @@ def count_by_state(trials: Sequence[TrialStatus]) -> str:
 def _row(trial: TrialStatus) -> list[str]:
     steps = trial.settings["steps"]
     step = steps if trial.state == State.FINISHED else trial.step
-    left = seconds_left(trial)
+    remaining_seconds = seconds_left(trial)
     return [
         trial.cell,
         str(trial.seed),
@@ -86,7 +87,7 @@ def _row(trial: TrialStatus) -> list[str]:
         f"{step}/{steps}",
         "" if trial.loss is None else f"{trial.loss:.3f}",
         "" if trial.miou is None else f"{trial.miou:.3f}",
-        "" if left is None else _clock(left),
+        "" if remaining_seconds is None else _clock(remaining_seconds),
         str(trial.attempts),
     ]
 
@@ -94,8 +95,8 @@ def _row(trial: TrialStatus) -> list[str]:
 def _most_urgent(trials: Sequence[TrialStatus], room: int | None) -> Sequence[TrialStatus]:
     if room is None or len(trials) <= room:
         return trials
-    urgent = sorted(trials, key=lambda t: _URGENCY.index(t.state))[:room]
-    trial_ids = {trial.trial_id for trial in urgent}
+    urgent_trials = sorted(trials, key=lambda t: _URGENCY.index(t.state))[:room]
+    trial_ids = {trial.trial_id for trial in urgent_trials}
     return [trial for trial in trials if trial.trial_id in trial_ids]
 
 

@@ -96,7 +96,7 @@ class Tracker:
             return self._client.create_experiment(
                 MLFLOW_EXPERIMENT, artifact_location=artifacts.as_uri() if local else None
             )
-        except MlflowException:  # another process was faster
+        except MlflowException:  # another process has just created it
             experiment = self._client.get_experiment_by_name(MLFLOW_EXPERIMENT)
             if experiment is None:
                 raise
@@ -110,11 +110,11 @@ class Tracker:
         Args:
             name: name of a new run.
             trial_id: id of the trial.
-            run_id: the run recorded in the ledger; if None, a run with the trial's tag is looked
-                up, as a worker may have died before its run reached the ledger.
+            run_id: the run recorded in the ledger; if None, the run with the trial's tag is
+                reopened, as a worker may have died before its run reached the ledger.
             tags: tags to set on the run.
         """
-        run = self._existing(run_id) or self._find(trial_id)
+        run = self._get_run(run_id) or self._find_run(trial_id)
         if run is None:
             run = self._client.create_run(
                 self.experiment_id, run_name=name, tags={"trial_id": trial_id}
@@ -124,7 +124,7 @@ class Tracker:
         self._client.log_batch(run.info.run_id, tags=make_run_tags(tags))
         return TrialRun(self._client, run.info.run_id)
 
-    def _existing(self, run_id: str | None) -> Run | None:
+    def _get_run(self, run_id: str | None) -> Run | None:
         if run_id is None:
             return None
         try:
@@ -133,7 +133,7 @@ class Tracker:
             return None  # permanently deleted: a new run takes its place
         return run if run.info.lifecycle_stage == "active" else None
 
-    def _find(self, trial_id: str) -> Run | None:
+    def _find_run(self, trial_id: str) -> Run | None:
         query = f"tags.trial_id = '{trial_id}'"
         runs = self._client.search_runs([self.experiment_id], query, max_results=1)
         return runs[0] if runs else None
@@ -148,7 +148,7 @@ class Tracker:
 
     def open_experiment_run(self, experiment: ExperimentStatus) -> str:
         """Create the parent run of an experiment, or reopen it, and return its id."""
-        run = self._existing(experiment.run_id)
+        run = self._get_run(experiment.run_id)
         if run is None:
             run = self._client.create_run(self.experiment_id, run_name=experiment.name)
         run_id: str = run.info.run_id
@@ -171,13 +171,13 @@ class Tracker:
 
     def read_latency(self, run_id: str | None) -> LatencyMeasurement:
         """Read the latency of an experiment's cells; it has no cells if it was never measured."""
-        content = self._artifact(run_id, LATENCY) if run_id else None
+        content = self._read_artifact(run_id, LATENCY) if run_id else None
         return LatencyMeasurement.model_validate_json(content) if content else LatencyMeasurement()
 
     def log_report(self, run_id: str, folder: Path) -> None:
         """Attach a report to an experiment's parent run, and replace an earlier one.
 
-        In a remote store, files that only the earlier report has are kept.
+        A remote store keeps files that only the earlier report has.
         """
         artifacts = store.find_local_folder(self._client.get_run(run_id).info.artifact_uri)
         if artifacts is not None:
@@ -201,8 +201,8 @@ class Tracker:
         """Read a file of a run; return None if it was never logged or was deleted."""
         folder = store.find_local_folder(content.artifact_uri)
         if folder is None:
-            return self._artifact(run_id, name)
-        # MLflow would query its database for each of thousands of files.
+            return self._read_artifact(run_id, name)
+        # Faster than MLflow, which would query its database for each of thousands of files.
         try:
             return (folder / name).read_bytes()
         except OSError:
@@ -210,7 +210,7 @@ class Tracker:
 
     def find_run_id(self, trial_id: str) -> str | None:
         """Return the id of a trial's run, or None if it has none."""
-        run = self._find(trial_id)
+        run = self._find_run(trial_id)
         return str(run.info.run_id) if run else None
 
     def download_trial(self, run_id: str, folder: Path) -> Path:
@@ -222,7 +222,7 @@ class Tracker:
         Raises:
             UserError: if there is no such run, or it has no weights.
         """
-        if self._existing(run_id) is None:
+        if self._get_run(run_id) is None:
             uri = store.hide_password(self.uri)
             raise UserError(f"MLflow at {uri} has no run '{run_id}'")
         run_folder = folder / run_id
@@ -233,22 +233,24 @@ class Tracker:
         return run_folder
 
     def _download(self, run_id: str, name: str, folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+        with tempfile.TemporaryDirectory(dir=folder) as temporary_folder:
             try:
-                file = Path(self._client.download_artifacts(run_id, name, unfinished))
+                file = Path(self._client.download_artifacts(run_id, name, temporary_folder))
             except (MlflowException, OSError):
-                raise UserError(f"run '{run_id}' has no {name}: is its trial finished?") from None
+                raise UserError(
+                    f"run '{run_id}' has no {name}: wait until its trial has finished"
+                ) from None
             file.replace(folder / name)
 
     def runs_page(self, experiment: str | None) -> str:
-        """Return the part after the host of the UI's address for an experiment's runs."""
+        """Return the address of an experiment's runs in the UI, without the host."""
         page = f"#/experiments/{self.experiment_id}/runs"
         if experiment is None:
             return page
         query = f"tags.`experiment/{experiment}` LIKE '%'"
         return f"{page}?searchFilter={quote(query, safe='')}"
 
-    def _artifact(self, run_id: str, path: str) -> bytes | None:
+    def _read_artifact(self, run_id: str, path: str) -> bytes | None:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 return Path(self._client.download_artifacts(run_id, path, folder)).read_bytes()

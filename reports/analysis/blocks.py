@@ -1,10 +1,11 @@
 """The blocks of frames that a bootstrap resamples, and how long they have to be.
 
 Neighbouring frames show the same things, so frames are drawn in blocks. With five sequences or
-more, whole sequences are the blocks: another test set would have other sequences. Fewer sequences
-tell nothing about others. Then each is cut into stretches, which are drawn within it; they are as
+more, the blocks are whole sequences, as another test set would have different ones. Fewer sequences
+say nothing about others, so each is cut into stretches, which are drawn within it. Stretches are as
 long as the dependence between the frames of a sequence requires, by the rule of Politis and White
-2004 (with the correction of 2009), the longest over all differences from the baseline.
+2004 (with the correction of 2009), where the difference from the baseline that requires the longest
+decides.
 
 Shapes: F frames, M blocks, J statistics.
 """
@@ -22,7 +23,7 @@ Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SEQUENCES_AS_BLOCKS = 5
-_IN_A_ROW = 5  # correlations within noise that end the dependence
+_QUIET_LAGS = 5  # the dependence ends before this many correlations in a row within noise
 _NAME = re.compile(r"^(?P<sequence>.*)/\d+$")
 
 
@@ -31,9 +32,9 @@ class Blocks:
     """The grouping of frames into blocks.
 
     Attributes:
-        numbers: (F,) the block of each frame, from 0; a block is a run of frames.
-        strata: (M,) the group that each block is drawn within.
-        frames: the length of a stretch; None where whole sequences are the blocks.
+        numbers: the (F,) index of each frame's block, from 0; a block is a run of frames.
+        strata: the (M,) group that each block is drawn within.
+        frames: the length of a stretch in frames; None if the blocks are whole sequences.
     """
 
     numbers: Integers
@@ -42,7 +43,7 @@ class Blocks:
 
     @property
     def count(self) -> int:
-        """M."""
+        """The number M of blocks."""
         return len(self.strata)
 
     @property
@@ -55,8 +56,8 @@ def choose_blocks(frames: Sequence[str], influences: Numbers) -> Blocks:
     """Choose the blocks of a test set.
 
     Args:
-        frames: names as `sequence/number`, in the order of time inside a sequence.
-        influences: (J, F) what each frame adds to each statistic.
+        frames: the names of the frames as `sequence/number`, in temporal order within a sequence.
+        influences: the (J, F) amounts that each frame adds to each statistic.
     """
     sequences = _number_sequences(frames)
     count = int(sequences[-1]) + 1
@@ -96,7 +97,7 @@ def count_sequences(frames: Sequence[str]) -> int:
 
 
 def _number_sequences(frames: Sequence[str]) -> Integers:
-    """Number the sequence of each frame: (F,); one that comes back is another one."""
+    """Return the (F,) index of each frame's sequence; one that reappears counts as a new one."""
     lengths = [len(list(group)) for _, group in groupby(frames, key=_sequence)]
     return np.repeat(np.arange(len(lengths)), lengths)
 
@@ -116,9 +117,9 @@ def _required_length(influence: Numbers, sequences: Integers) -> float:
     reach = _reach(covariances[1:] / covariances[0], size)
     lags = np.arange(1, min(2 * reach, len(covariances) - 1) + 1)
     # A flat-topped window: 1 up to half of the lags, then falling to 0.
-    windowed = np.minimum(1, 2 * (1 - lags / (2 * reach))) * covariances[lags]
-    slope = 2 * (lags * windowed).sum()
-    spectrum = covariances[0] + 2 * windowed.sum()
+    weighted = np.minimum(1, 2 * (1 - lags / (2 * reach))) * covariances[lags]
+    slope = 2 * (lags * weighted).sum()
+    spectrum = covariances[0] + 2 * weighted.sum()
     if spectrum <= 0:
         return 1.0
     return float((2 * slope**2 / (4 / 3 * spectrum**2)) ** (1 / 3) * size ** (1 / 3))
@@ -127,7 +128,7 @@ def _required_length(influence: Numbers, sequences: Integers) -> float:
 def _autocovariances(parts: Sequence[Numbers]) -> Numbers:
     """Return the autocovariances of centred sequences, from lag 0."""
     size = sum(map(len, parts))
-    last = min(math.ceil(math.sqrt(size)) + _IN_A_ROW, max(map(len, parts)) - 1)
+    last = min(math.ceil(math.sqrt(size)) + _QUIET_LAGS, max(map(len, parts)) - 1)
     sums = [
         sum(float(part[lag:] @ part[: len(part) - lag]) for part in parts if len(part) > lag)
         for lag in range(last + 1)
@@ -140,6 +141,6 @@ def _reach(correlations: Numbers, size: int) -> int:
     noise = 2 * math.sqrt(math.log10(max(size, 10)) / size)
     is_small = np.abs(correlations) < noise
     for lag in range(len(is_small)):
-        if is_small[lag : lag + _IN_A_ROW].all():
+        if is_small[lag : lag + _QUIET_LAGS].all():
             return max(1, lag)
     return max(1, len(is_small) // 2)

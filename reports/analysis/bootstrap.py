@@ -1,7 +1,7 @@
 """Scores on other test sets: a bootstrap over blocks of frames (`blocks.py`).
 
 Scores are computed from the summed confusion matrices of a draw, never averaged over frames. All
-trials see the same draws, so differences are paired. Of M blocks M - 1 are drawn, each counted
+trials see the same draws, so differences are paired. Of M blocks, M - 1 are drawn, and each counts
 M / (M - 1) times, which makes variances unbiased (Rao and Wu 1988).
 
 Shapes: F frames, M blocks, S draws, K classes.
@@ -32,9 +32,9 @@ class TestSets:
         """Draw blocks with replacement, within each stratum, many times.
 
         Args:
-            blocks: M of them.
-            draws: S.
-            seed: of the draws.
+            blocks: the M blocks.
+            draws: the number S of test sets.
+            seed: the seed of the draws.
         """
         self.blocks = blocks
         self._starts = np.flatnonzero(np.diff(blocks.numbers, prepend=-1))
@@ -44,24 +44,24 @@ class TestSets:
             members = np.flatnonzero(blocks.strata == stratum)
             size = len(members)
             if size > 1:
-                drawn = rng.multinomial(size - 1, np.full(size, 1 / size), size=draws)
-                self._counts[:, members] = drawn * (size / (size - 1))
+                counts = rng.multinomial(size - 1, np.full(size, 1 / size), size=draws)
+                self._counts[:, members] = counts * (size / (size - 1))
 
     def iou(self, confusions: Confusions) -> Numbers:
-        """(F, K, K) -> (S, K) IoU of every class on every test set; NaN where it is absent."""
+        """Compute the IoU of each class, NaN if absent, on each test set: (F, K, K) -> (S, K)."""
         by_frame = _intersection_and_union(confusions)  # (F, K) each
         by_block = [np.add.reduceat(part, self._starts, axis=0) for part in by_frame]
         return _ratio(*(self._counts @ part for part in by_block))
 
     def miou(self, confusions: Confusions) -> Numbers:
-        """(F, K, K) -> (S,) mean IoU over the classes of each test set."""
+        """Compute the mean IoU over the classes of each test set: (F, K, K) -> (S,)."""
         return mean_over_classes(self.iou(confusions))
 
     def error(self, draws: Numbers) -> TestSetError | None:
         """Estimate the variation of statistics from their (J, S) draws.
 
         Returns:
-            None if the blocks leave no degree of freedom.
+            the error, or None if the blocks leave no degree of freedom.
         """
         if self.blocks.freedom == 0:
             return None
@@ -69,37 +69,37 @@ class TestSets:
 
 
 def iou(confusions: Confusions) -> Numbers:
-    """(F, K, K) -> (K,) IoU of the summed matrices; NaN for a class in neither."""
+    """Compute the IoU of summed matrices, NaN for an absent class: (F, K, K) -> (K,)."""
     intersection, union = _intersection_and_union(confusions.sum(axis=0, keepdims=True))
     return np.asarray(_ratio(intersection, union)[0])
 
 
 def mean_over_classes(values: Numbers) -> Numbers:
-    """(..., K) -> (...) mean over the classes that occur."""
-    occurs = ~np.isnan(values)
-    total = np.where(occurs, values, 0.0).sum(axis=-1)
-    return np.asarray(total / np.maximum(occurs.sum(axis=-1), 1))
+    """Average over the classes that occur: (..., K) -> (...)."""
+    is_present = ~np.isnan(values)
+    total = np.where(is_present, values, 0.0).sum(axis=-1)
+    return np.asarray(total / np.maximum(is_present.sum(axis=-1), 1))
 
 
 def influence(confusions: Confusions) -> Numbers:
     """Return what each frame adds to the mean IoU, to first order: (F, K, K) -> (F,).
 
-    These add up to 0.
+    The amounts add up to 0.
     """
     intersection, union = _intersection_and_union(confusions)
     totals, unions = intersection.sum(axis=0), union.sum(axis=0)
-    occurs = unions > 0
-    values = totals[occurs] / unions[occurs]
-    by_class = (intersection[:, occurs] - values * union[:, occurs]) / unions[occurs]
+    is_present = unions > 0
+    values = totals[is_present] / unions[is_present]
+    by_class = (intersection[:, is_present] - values * union[:, is_present]) / unions[is_present]
     return np.asarray(by_class.mean(axis=1))
 
 
 def _intersection_and_union(confusions: Confusions) -> tuple[Numbers, Numbers]:
-    """(F, K, K) -> (F, K) each."""
+    """Return intersection and union by frame and class: (F, K, K) -> (F, K) each."""
     intersection = np.diagonal(confusions, axis1=-2, axis2=-1).astype(np.float64)
     return intersection, confusions.sum(axis=-1) + confusions.sum(axis=-2) - intersection
 
 
 def _ratio(intersection: Numbers, union: Numbers) -> Numbers:
-    nothing = np.full_like(intersection, np.nan)
-    return np.divide(intersection, union, out=nothing, where=union > 0)
+    ratio = np.full_like(intersection, np.nan)
+    return np.divide(intersection, union, out=ratio, where=union > 0)

@@ -30,12 +30,12 @@ class LatencyRow:
     """The latency of a cell in one form, clip or streaming, with 95 % intervals.
 
     Attributes:
-        p95_ms: NaN if there were too few runs for it.
+        p95_ms: the 95th percentile; NaN if there were too few runs for one.
         p95_low_ms, p95_high_ms: the ends of its interval.
         low_ms, high_ms: the ends of the median's interval.
-        ratio: to the baseline's latency in the same rounds.
+        ratio: the ratio to the baseline's latency in the same rounds.
         ratio_low, ratio_high: the ends of the ratio's interval.
-        noise: of the baseline, the ratio of its second measurement to the first one.
+        noise: for the baseline only, the ratio of its second measurement to its first.
         noise_low, noise_high: the ends of that ratio's interval.
     """
 
@@ -59,13 +59,13 @@ class CellRow:
 
     Attributes:
         verdict_row: the difference from the baseline, its interval and verdict.
-        score: of the compared metric, over seeds; not adjusted for those that the cell lacks.
+        score: the compared metric over seeds; not adjusted for those that the cell lacks.
         relative_difference: the difference as a fraction of the baseline's adjusted score.
-        train_seconds: mean over seeds.
+        train_seconds: the mean training time over seeds.
         relative_train_seconds: the extra training time as a fraction of the baseline's.
-        gflops, memory_mib: of one prediction.
-        peak_memory_mib: the largest of a training.
-        published_miou, published_seconds: figures that others printed, by another protocol.
+        gflops, memory_mib: the cost of one prediction.
+        peak_memory_mib: the largest peak memory of a training run.
+        published_miou, published_seconds: results that others published under a different protocol.
     """
 
     verdict_row: VerdictRow
@@ -90,7 +90,7 @@ class CellRow:
 
     @property
     def difference(self) -> float:
-        """The adjusted score less the baseline's; NaN if no seeds link the two."""
+        """The adjusted score minus the baseline's; NaN if no seeds link the two."""
         return self.verdict_row.mean
 
     @property
@@ -125,7 +125,7 @@ def build_overview(study: Study) -> list[CellRow]:
 
 
 def build_trial_table(record: ExperimentRecord) -> pd.DataFrame:
-    """Build the content of results.csv: one row a trial, with everything known about it."""
+    """Build the content of results.csv: one row per trial, with all that is known about it."""
     return pd.DataFrame(
         [
             _trial_row(record.name, run, record.costs.get(run.cell, CellCost()))
@@ -144,7 +144,7 @@ def average_class_iou(record: ExperimentRecord) -> dict[str, dict[str, float]]:
 
 
 def group_by_cell(record: ExperimentRecord) -> dict[str, list[RunRecord]]:
-    """Group the finished trials by cell; a cell without any has an empty list."""
+    """Group the finished trials by cell; a cell without finished trials has an empty list."""
     groups: dict[str, list[RunRecord]] = {cell: [] for cell in record.cells}
     for run in record.finished:
         groups[run.cell].append(run)

@@ -14,17 +14,17 @@ NAN = math.nan
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """How a cell compares with the baseline, and how often it is the best of all cells.
+    """The comparison of a cell with the baseline, and how often it is the best of all cells.
 
     Scores and differences are in the unit of the metric: fractions for mIoU. NaN means unknown.
 
     Attributes:
-        score: mean over seeds, adjusted for the seeds that the cell lacks.
-        mean: the score less the baseline's; 0 for the baseline itself.
+        score: the mean over seeds, adjusted for the seeds that the cell lacks.
+        mean: the score minus the baseline's; 0 for the baseline itself.
         low, high: the ends of the difference's 95 % interval, which holds for all judged cells at
             once; NaN for the baseline.
-        verdict: "baseline", or read off the interval, see `verdict.py`; "no verdict" below 3 shared
-            seeds, "interim" while it may still change.
+        verdict: "baseline", or as `verdict.py` reads it off the interval; "no verdict" below 3
+            shared seeds, "interim" while it may still change.
         covers: the sources of variation that the interval accounts for, "seeds" or "test set".
         seeds_needed: about how many more seeds would separate the cell from the baseline; 0 if its
             verdict is settled, infinity if no number would.

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from reports.figures.style import (
-    COLOURED,
     GREY,
+    MAX_COLOURED_LINES,
     drawing,
     fix_layout,
     label_ends,
@@ -19,7 +19,7 @@ from reports.figures.style import (
     spread_ends,
 )
 
-_DIVERGED = 200  # losses that differ by a larger factor are drawn on a logarithmic axis
+_MAX_LINEAR_RATIO = 200  # of losses on a linear axis; a larger ratio needs a logarithmic one
 
 Curve = Sequence[tuple[int, float]]  # (step, value)
 Curves = Mapping[str, Sequence[Curve]]  # cell -> one curve per seed
@@ -40,9 +40,13 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
     if not panels:
         return False
     cells = list(dict.fromkeys(cell for panel in panels.values() for cell in panel))
-    coloured = cells if len(cells) <= COLOURED else [cell for cell in cells if cell in highlights]
-    colours = dict(zip(coloured, series_colours(len(coloured)), strict=True))
-    short_names = shorten_names(coloured, 24, 40)
+    coloured_cells = (
+        cells
+        if len(cells) <= MAX_COLOURED_LINES
+        else [cell for cell in cells if cell in highlights]
+    )
+    colours = dict(zip(coloured_cells, series_colours(len(coloured_cells)), strict=True))
+    short_names = shorten_names(coloured_cells, 24, 40)
     with drawing(path, height_inches=3.0 * len(panels)) as figure:
         panel_axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         labels = []
@@ -63,7 +67,7 @@ def _spans_orders(cells: Curves) -> bool:
     """Return whether one curve would flatten all others, as a loss that has diverged does."""
     values = np.array([v for seeds in cells.values() for curve in seeds for _, v in curve])
     values = values[np.isfinite(values)]
-    return len(values) > 0 and values.min() > 0 and values.max() > _DIVERGED * values.min()
+    return len(values) > 0 and values.min() > 0 and values.max() > _MAX_LINEAR_RATIO * values.min()
 
 
 def _draw_panel(

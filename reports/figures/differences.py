@@ -20,7 +20,7 @@ from reports.figures.style import (
     shorten_names,
 )
 
-BARS = 60  # of more differences, only the largest and the smallest are drawn
+MAX_BARS = 60  # of more differences, only the largest and smallest are drawn
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,17 @@ def draw_differences(
 
     Args:
         bars: the differences.
-        baseline: the cell that the differences are from.
+        baseline: the cell that the differences are relative to.
         path: path of the PNG.
         is_test_set_only: whether the intervals ignore the variation over seeds.
 
     Returns:
         whether there was anything to draw.
     """
-    finite = [bar for bar in bars if np.isfinite(bar.mean)]
-    if not finite:
+    finite_bars = [bar for bar in bars if np.isfinite(bar.mean)]
+    if not finite_bars:
         return False
-    bars = _outermost(finite)
+    bars = _outermost(finite_bars)
     scope = "of each cell alone, test set only" if is_test_set_only else "for all cells at once"
     short_names = shorten_names([*(bar.name for bar in bars), baseline], NAME_CHARACTERS)
     with drawing(path, height_inches=1.1 + 0.3 * len(bars)) as figure:
@@ -67,8 +67,9 @@ def draw_differences(
         axes.set_ylim(len(bars) - 0.4, -0.6)
         axes.set_xlim(*_limits(bars))
         axes.grid(axis="y", visible=False)
-        if len(finite) > len(bars):
-            title = f"the {BARS // 2} largest and {BARS // 2} smallest of {len(finite)} differences"
+        if len(finite_bars) > len(bars):
+            half = MAX_BARS // 2
+            title = f"the {half} largest and {half} smallest of {len(finite_bars)} differences"
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
         axes.set_xlabel(
             f"mIoU difference from {short_names[baseline]} (points)\n"
@@ -93,10 +94,10 @@ def _style(verdict: str) -> tuple[str, str]:
 
 def _outermost(bars: Sequence[Bar]) -> list[Bar]:
     """Return the bars to draw: the largest and the smallest ones if there are too many."""
-    if len(bars) <= BARS:
+    if len(bars) <= MAX_BARS:
         return list(bars)
     ranked = sorted(range(len(bars)), key=lambda index: bars[index].mean)
-    return [bars[index] for index in sorted([*ranked[: BARS // 2], *ranked[-BARS // 2 :]])]
+    return [bars[index] for index in sorted([*ranked[: MAX_BARS // 2], *ranked[-MAX_BARS // 2 :]])]
 
 
 def _limits(bars: Sequence[Bar]) -> tuple[float, float]:

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 
 from reports.figures.style import (
     ACCENT,
-    COLOURED,
     GREY,
+    MAX_COLOURED_LINES,
     drawing,
     fix_layout,
     label_ends,
@@ -44,7 +44,7 @@ def draw_factor(
     }
     if not lines:
         return False
-    is_crowded = len(lines) > COLOURED
+    is_crowded = len(lines) > MAX_COLOURED_LINES
     with drawing(path, height_inches=3.2, width_inches=6) as figure:
         axes = figure.subplots()
         labels = _draw_crowd(axes, lines) if is_crowded else _draw_lines(axes, lines)
@@ -71,7 +71,7 @@ def _draw_lines(axes: Axes, lines: Mapping[str, Points]) -> list[Label]:
 
 
 def _draw_crowd(axes: Axes, lines: Mapping[str, Points]) -> list[Label]:
-    """Draw all lines thin and grey, and the mean of those without gaps; return its label."""
+    """Draw all lines thin and grey, and the mean of the gapless ones; return its label."""
     for points in lines.values():
         positions, means, _ = _finite(points)
         axes.plot(positions, means, color=GREY, linewidth=0.6)

@@ -1,6 +1,6 @@
-"""Frames of the dataset on which a cell gains most, least or a median amount over the baseline.
+"""The frames on which a cell gains most, least and a median amount over the baseline.
 
-Shapes: h w size of a frame, H W size of its label.
+Shapes: h w the size of a frame, H W the size of its label.
 """
 
 import io
@@ -60,8 +60,8 @@ class RankedFrame:
 def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
     """Choose the best, the median and the worst frame of a cell among its samples.
 
-    They come from the lowest seed at which both cell and baseline have samples; without such a seed
-    there are none.
+    They come from the lowest seed at which both cell and baseline have samples. Without such a
+    seed, no frame is chosen.
     """
     pair = _sampled_pair(record, cell)
     if pair is None:
@@ -110,8 +110,8 @@ def _sampled_pair(record: ExperimentRecord, cell: str) -> tuple[RunRecord, RunRe
         {run.seed: run for run in record.finished if run.cell == name and run.samples}
         for name in (cell, record.baseline)
     )
-    shared = runs.keys() & bases.keys()
-    return (runs[min(shared)], bases[min(shared)]) if shared else None
+    shared_seeds = runs.keys() & bases.keys()
+    return (runs[min(shared_seeds)], bases[min(shared_seeds)]) if shared_seeds else None
 
 
 def _gain(run: RunRecord, base: RunRecord, frame: str) -> float:

@@ -27,7 +27,7 @@ from reports.figures.style import (
     shorten_names,
 )
 
-LABELLED = 25  # of more points, only those of the frontier and the baseline are labelled
+MAX_LABELLED_POINTS = 25  # with more, only frontier and baseline are labelled
 _SOLID, _THIN = 1.0, 0.25  # weights of covering a marker or bar, and of covering a thin line
 _LOG_SPAN = 10  # latencies that differ by a larger factor are drawn on a logarithmic axis
 _LEGEND = {
@@ -89,7 +89,7 @@ def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = 
         axes = figure.subplots()
         for point in sorted(points, key=lambda p: (p.on_frontier, p.is_baseline)):
             # With very many cells, the bars of all of them would hide the frontier.
-            is_bare = len(points) > LABELLED and point.is_dominated
+            is_bare = len(points) > MAX_LABELLED_POINTS and point.is_dominated
             _draw_point(axes, _without_intervals(point) if is_bare else point)
         line = _frontier_line(points)
         axes.plot(*zip(*line, strict=True), color=ACCENT, linewidth=1, alpha=0.5, zorder=1)
@@ -207,7 +207,7 @@ def _score_limits(points: Sequence[Point]) -> tuple[float, float]:
 def _label_points(figure: Figure, axes: Axes, points: Sequence[Point], line: Line) -> None:
     """Write names next to points, covering as little as possible."""
     labelled_points = points
-    if len(points) > LABELLED:
+    if len(points) > MAX_LABELLED_POINTS:
         labelled_points = [point for point in points if not point.is_dominated]
         title = "only the frontier and the baseline are labelled"
         axes.set_title(title, fontsize=SMALL, loc="left", color=INK)

@@ -1,8 +1,8 @@
-"""Positions for the labels of points: close to their point, over nothing else, inside the axes.
+"""Positions for the labels of points: close to the point, covering nothing, inside the axes.
 
 Each label has candidate positions in rings around its point. Every label in turn takes its cheapest
-candidate, given the others; a few sweeps over all labels repair what the first choices spoilt. This
-is greedy but deterministic.
+candidate, given the others; a few sweeps over all labels correct bad first choices. This is greedy
+but deterministic.
 
 Shapes: N labels, C candidates of one label, M obstacles; a box is left, bottom, right, top.
 """
@@ -21,7 +21,7 @@ _ANGLES = (30, -30, 0, 150, 210, 180, 90, 270, 60, 120, 240, 300)
 _DIRECTIONS = [math.radians(angle) for angle in _ANGLES]
 _RINGS_PX = (11, 20, 30, 40, 52, 64, 78, 92, 108, 124, 142, 160, 180, 200, 240)
 _SWEEPS = 4
-# Costs of faults, in pixels that a label would rather move away from its point.
+# Costs of faults, in pixels of distance from the point that a label accepts to avoid them.
 _PER_PX_OUTSIDE, _PER_PX2_OF_LABEL, _PER_PX2_COVERED = 1000.0, 4.0, 2.0
 _PER_CROSSING, _PER_OBSTACLE_CROSSED = 150.0, 10.0
 _PREFERENCE = 0.4  # extra cost of each direction compared with the one before it
@@ -32,7 +32,7 @@ class Obstacles(NamedTuple):
 
     Attributes:
         boxes: the (M, 4) boxes.
-        weights: the (M,) costs of covering them, relative to those that must stay visible.
+        weights: the (M,) costs of covering them; 1 for those that must stay visible.
     """
 
     boxes: Boxes

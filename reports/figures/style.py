@@ -1,4 +1,4 @@
-"""What all figures share: size, colours, names of bounded length, labels at the ends of lines."""
+"""The style of all figures: size, colours, names of bounded length, labels at the ends of lines."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +18,12 @@ from scipy.optimize import isotonic_regression
 
 DPI = 150
 WIDTH_INCHES = 7
-_WIDEST = 3.3  # width by height: the HTML page treats anything wider as a strip of frames
-_LEADER = 0.05  # gap between axes and labels, as a fraction of the figure's width
+_MAX_ASPECT_RATIO = 3.3  # width by height: the HTML page treats anything wider as a strip of frames
+_LABEL_GAP = 0.05  # gap between axes and labels, as a fraction of the figure's width
 SMALL = 8  # font size of labels inside a figure, points
 NAME_CHARACTERS = 34
-COLOURED = 10  # of more lines, most are grey
-_CUT = 2.5  # intervals that reach further than this multiple of the typical length are cut off
+MAX_COLOURED_LINES = 10  # with more lines, most are grey
+_MAX_REACH = 2.5  # as a multiple of the typical length; longer intervals are cut off
 BASELINE, ACCENT, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
 # Paul Tol's muted scheme, safe for colour-blind readers, without the hue of the baseline.
 SERIES = (
@@ -49,7 +49,7 @@ def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         # Letters that DejaVu Sans lacks become boxes; the tables have the name.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        height_inches = max(height_inches, width_inches / _WIDEST)
+        height_inches = max(height_inches, width_inches / _MAX_ASPECT_RATIO)
         figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
@@ -79,7 +79,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shorten_names(names: Iterable[str], limit: int, max_limit: int = 1000) -> dict[str, str]:
-    """Map names to short ones; those that would look alike keep enough to tell them apart.
+    """Map names to short ones; ambiguous ones keep enough to tell them apart.
 
     Args:
         names: the names, for example of cells.
@@ -91,11 +91,11 @@ def shorten_names(names: Iterable[str], limit: int, max_limit: int = 1000) -> di
     short_names = {name: shorten(name, limit) for name in names}
     while limit < longest:
         in_use = list(short_names.values())
-        alike = [name for name in names if in_use.count(short_names[name]) > 1]
-        if not alike:
+        ambiguous_names = [name for name in names if in_use.count(short_names[name]) > 1]
+        if not ambiguous_names:
             break
         limit += 4
-        short_names |= {name: shorten(name, limit) for name in alike}
+        short_names |= {name: shorten(name, limit) for name in ambiguous_names}
     return short_names
 
 
@@ -109,7 +109,7 @@ def limit_reach(lengths: Sequence[float]) -> float:
 
     Very uncertain intervals would shrink the differences between cells to nothing.
     """
-    return _CUT * float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0
+    return _MAX_REACH * float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0
 
 
 def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Text]:
@@ -135,7 +135,7 @@ def leave_room(figure: Figure, texts: Sequence[Text]) -> None:
     """Narrow the axes until the labels to their right fit into the figure."""
     renderer = _renderer(figure)
     widest = max((text.get_window_extent(renderer).width for text in texts), default=0.0)
-    room = widest / figure.bbox.width + _LEADER if texts else 0.0
+    room = widest / figure.bbox.width + _LABEL_GAP if texts else 0.0
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # `drawing` made it so
     engine.set(rect=(0, 0, 1 - room, 1))
@@ -166,7 +166,7 @@ def spread_out(positions: Sequence[float], gap: float, low: float, high: float) 
     """Move positions at least `gap` apart, as little as possible and without changing their order.
 
     Args:
-        positions: the best position of each.
+        positions: the preferred position of each.
         gap: the least distance; smaller if there is no room for it.
         low, high: the bounds of all positions.
     """
@@ -174,6 +174,6 @@ def spread_out(positions: Sequence[float], gap: float, low: float, high: float) 
     order = np.argsort(positions, kind="stable")
     steps = gap * np.arange(len(positions))
     fitted = isotonic_regression(np.asarray(positions)[order] - steps).x
-    moved = np.empty(len(positions))
-    moved[order] = np.clip(fitted, low, high - steps[-1]) + steps
-    return [float(position) for position in moved]
+    new_positions = np.empty(len(positions))
+    new_positions[order] = np.clip(fitted, low, high - steps[-1]) + steps
+    return [float(position) for position in new_positions]

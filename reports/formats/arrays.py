@@ -97,8 +97,8 @@ def _arrays(runs: Sequence[RunRecord]) -> Iterator[tuple[str, NDArray[Any]]]:
 
 def _compact(counts: NDArray[np.int64]) -> NDArray[Any]:
     """Store counts in four bytes each, if they fit."""
-    fit = counts.size == 0 or (counts.min() >= 0 and counts.max() <= np.iinfo(np.uint32).max)
-    return counts.astype(np.uint32 if fit else np.int64)
+    is_small = counts.size == 0 or (counts.min() >= 0 and counts.max() <= np.iinfo(np.uint32).max)
+    return counts.astype(np.uint32 if is_small else np.int64)
 
 
 def load_confusions(folder: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:

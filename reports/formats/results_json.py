@@ -14,7 +14,7 @@ Values that were not measured are null. JSON cannot express numbers that are not
 written as `{"number": "NaN"}`, `{"number": "Infinity"}` or `{"number": "-Infinity"}`. Numbers come
 back with the same bits.
 
-`confusions.npz` and `curves.csv` contain the long fields, see `reports/formats/arrays.py`. Samples
+`confusions.npz` and `curves.csv` contain the long fields: see `reports/formats/arrays.py`. Samples
 and pictures are not saved: the pictures that the report shows are separate files.
 """
 
@@ -35,7 +35,7 @@ from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 
 RESULTS = "results.json"
 FORMAT = 1
-_ELSEWHERE = {
+_OMITTED_FIELDS = {
     ExperimentRecord: {"runs"},
     RunRecord: {"frames", "classes", "confusions", "curves", "samples"},
 }
@@ -63,7 +63,7 @@ def save(record: ExperimentRecord, folder: Path) -> None:
 
 
 def load(folder: Path) -> ExperimentRecord:
-    """Read what `save` wrote.
+    """Read the files that `save` writes.
 
     Raises:
         ReportError: if a file is missing or damaged, or belongs to another report.
@@ -80,7 +80,7 @@ def load(folder: Path) -> ExperimentRecord:
 
 
 def normalise(record: ExperimentRecord) -> ExperimentRecord:
-    """Return the record as it would be read back, with its samples.
+    """Return the record as `load` would return it, but with its samples.
 
     Tuples become lists and NumPy's numbers become Python's, so that its report and one rebuilt from
     files are byte for byte the same.
@@ -96,11 +96,11 @@ def normalise(record: ExperimentRecord) -> ExperimentRecord:
 
 
 def _encode_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
-    elsewhere = _ELSEWHERE[type(record)]
+    omitted_fields = _OMITTED_FIELDS[type(record)]
     return {
         field.name: _encode(getattr(record, field.name), field.name)
         for field in fields(record)
-        if field.name not in elsewhere
+        if field.name not in omitted_fields
     }
 
 
@@ -192,15 +192,15 @@ def _read_part(path: Path, name: str, kind: type, encoded: Any) -> dict[str, Any
         raise ReportError(f"{path} is damaged: {name}: {error}") from None
 
 
-def _model(kind: type, elsewhere: Iterable[str]) -> type[BaseModel]:
-    """Build the model of a record's JSON: the fields that it contains, and nothing else."""
+def _model(kind: type, omitted_fields: Iterable[str]) -> type[BaseModel]:
+    """Build the model of a record's JSON, which refuses all other fields."""
     hints = get_type_hints(kind)
     members: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
-    for name in elsewhere:
+    for name in omitted_fields:
         del members[name]
     return create_model(
         kind.__name__, __config__=ConfigDict(extra="forbid", strict=True), **members
     )
 
 
-_MODELS = {kind: _model(kind, elsewhere) for kind, elsewhere in _ELSEWHERE.items()}
+_MODELS = {kind: _model(kind, omitted_fields) for kind, omitted_fields in _OMITTED_FIELDS.items()}

@@ -48,8 +48,8 @@ def _draw_heat_map(differences: Differences, path: Path) -> bool:
     names = list(dict.fromkeys(name for cell in cells for name in differences[cell]))
     table = [[differences[cell].get(name) for name in names] for cell in cells]
     values = [[100 * c.difference.mean if c else math.nan for c in row] for row in table]
-    marked = [[c is not None and is_separable(c.verdict) for c in row] for row in table]
-    return draw_class_heat_map(cells, names, values, marked, path)
+    separable = [[c is not None and is_separable(c.verdict) for c in row] for row in table]
+    return draw_class_heat_map(cells, names, values, separable, path)
 
 
 def _describe_separable(differences: Differences) -> list[str]:
@@ -78,11 +78,11 @@ def _describe_separable(differences: Differences) -> list[str]:
 def _list_changes(row: Mapping[str, Comparison]) -> list[str]:
     """List the classes that a cell helps and those that it hurts."""
     parts = []
-    for verb, is_such in (("helps", is_better), ("hurts", is_worse)):
+    for verb, is_match in (("helps", is_better), ("hurts", is_worse)):
         names = [
             f"{escape(name)} ({points(comparison.difference)})"
             for name, comparison in row.items()
-            if is_such(comparison.verdict)
+            if is_match(comparison.verdict)
         ]
         if names:
             parts.append(f"{verb} {', '.join(names)}")

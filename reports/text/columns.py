@@ -22,7 +22,7 @@ class Order:
 
     Attributes:
         name: the name of the order on the command line.
-        value: returns what a row is sorted by; NaN if it was not measured.
+        value: a function that returns the value that a row is sorted by; NaN if not measured.
         highest_first: whether the best row has the highest value.
     """
 
@@ -36,12 +36,12 @@ class Column:
     """A column of the main table.
 
     Attributes:
-        text: returns what is printed of a row.
+        text: a function that returns the text of a row.
         report: the heading in report.md and report.html.
         paper: the heading in table.tex.
         terminal: the heading in the terminal, with its line breaks.
-        order: how rows are sorted by this column; None if they cannot be.
-        is_needed: returns whether report and paper show the column, given all their rows.
+        order: the order of rows sorted by this column; None if they cannot be sorted by it.
+        is_needed: a function that returns whether report and paper show the column, given all rows.
     """
 
     text: Text
@@ -83,7 +83,7 @@ def sort_rows(rows: Rows, name: str | None) -> Rows:
     if name is None:
         return rows
     if name not in orders():
-        raise ValueError(f"cannot sort by '{name}'; known: {', '.join(orders())}")
+        raise ValueError(f"cannot sort by '{name}' (choose from {', '.join(orders())})")
     order = orders()[name]
     rows_with_value = [row for row in rows if not _is_nan(order.value(row))]
     rows_without_value = [row for row in rows if _is_nan(order.value(row))]
@@ -96,7 +96,7 @@ def _is_nan(value: float | str) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _any_value(value: Callable[[CellRow], float]) -> Callable[[Rows], bool]:
+def _has_value(value: Callable[[CellRow], float]) -> Callable[[Rows], bool]:
     return lambda rows: any(not math.isnan(value(row)) for row in rows)
 
 
@@ -139,7 +139,7 @@ def mark_test_set_only(text: Text, separator: str = ", ") -> Text:
 
 
 def more_seeds(row: CellRow) -> str:
-    """Write how many more seeds would separate a cell from the baseline, or that none would."""
+    """Write how many more seeds would separate a cell from the baseline, if any number would."""
     count = row.verdict_row.seeds_needed
     if math.isnan(count):
         return MISSING
@@ -186,7 +186,7 @@ def _relative(fraction: float, digits: int) -> str:
     return signed(100 * fraction, digits, " %")
 
 
-_HAS_STREAMING = _any_value(lambda row: row.streaming.median_ms)
+_HAS_STREAMING = _has_value(lambda row: row.streaming.median_ms)
 
 COLUMNS = (
     Column(_cell, report="cell", order=Order("cell", lambda row: row.cell)),
@@ -273,13 +273,13 @@ COLUMNS = (
         lambda row: number(row.gflops, 1),
         report="GFLOPs",
         order=Order("gflops", lambda row: row.gflops),
-        is_needed=_any_value(lambda row: row.gflops),
+        is_needed=_has_value(lambda row: row.gflops),
     ),
     Column(
         lambda row: number(row.memory_mib, 0),
         report="peak inference memory, MiB",
         order=Order("inference-memory", lambda row: row.memory_mib),
-        is_needed=_any_value(lambda row: row.memory_mib),
+        is_needed=_has_value(lambda row: row.memory_mib),
     ),
     Column(
         lambda row: number(row.peak_memory_mib, 0),
@@ -290,11 +290,11 @@ COLUMNS = (
     Column(
         lambda row: percent(row.published_miou),
         report="published mIoU % (different protocol)",
-        is_needed=_any_value(lambda row: row.published_miou),
+        is_needed=_has_value(lambda row: row.published_miou),
     ),
     Column(
         lambda row: duration(row.published_seconds),
         report="published training time",
-        is_needed=_any_value(lambda row: row.published_seconds),
+        is_needed=_has_value(lambda row: row.published_seconds),
     ),
 )

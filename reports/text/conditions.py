@@ -129,12 +129,12 @@ def _latency_line(page: Page) -> str:
 
 
 def _restarts_line(runs: Sequence[RunRecord]) -> str:
-    restarted = [
+    restarts = [
         f"{escape(run.cell)}, seed {run.seed} ({run.attempts} attempts)"
         for run in runs
         if run.attempts > 1
     ]
-    return f"- started more than once: {'; '.join(restarted)}" if restarted else ""
+    return f"- started more than once: {'; '.join(restarts)}" if restarts else ""
 
 
 def write_reproduction(page: Page) -> str:

@@ -12,20 +12,20 @@ from reports.text.page import Page
 from reports.text.sentences import join, verb
 from reports.text.summary import describe_context
 
-_NAMED = 8  # values of a setting that a sentence names before it counts the rest
+_MAX_NAMES = 8  # of a setting's values in a sentence; the rest are counted
 
 
 def write_factors(page: Page) -> str:
     """Write the main effects, their plots, the values without an estimate and the interactions."""
     heading = "## Effect of each factor"
-    isolated = _name_isolated_values(page)
+    isolated_values = _name_isolated_values(page)
     if not page.effects:
-        return f"{heading}\n\n{isolated}" if isolated else ""
+        return f"{heading}\n\n{isolated_values}" if isolated_values else ""
     parts = [
         heading,
         _introduce(page),
         _effect_table(page.effects),
-        *filter(None, [isolated]),
+        *filter(None, [isolated_values]),
         *_draw_plots(page),
     ]
     if page.interactions:
@@ -63,7 +63,7 @@ def _name_isolated_values(page: Page) -> str:
     if not factors:
         return ""
     names = [
-        f"{escape(setting)} {join([escape(setting_value(v)) for v in values], _NAMED)}"
+        f"{escape(setting)} {join([escape(setting_value(v)) for v in values], _MAX_NAMES)}"
         for setting, values in factors.items()
     ]
     return (
@@ -127,7 +127,7 @@ def _heading(comparisons: Sequence[Comparison]) -> str:
 
 
 def _draw_plots(page: Page) -> list[str]:
-    """Draw a line plot for each factor in which some pair of cells differs alone."""
+    """Draw a line plot for each factor that has a pair of cells differing in it alone."""
     no_score = (math.nan, math.nan)
     scores = {row.cell: (100 * row.score.mean, 100 * row.score.std) for row in page.rows}
     parts = []

@@ -8,7 +8,7 @@ from reports.analysis.verdict import EQUIVALENT, is_equivalent, is_separable, is
 from reports.text.format import number, points
 from reports.text.sentences import bold, join, verb
 
-_NAMED = 6  # cells that the sentence names before it counts the rest
+_MAX_NAMES = 6  # of cells in a sentence; the rest are counted
 
 
 def describe_frontier(study: Study, latency_ms: Mapping[str, float]) -> list[str]:
@@ -56,7 +56,9 @@ def _name_members(
         )
     is_whole = is_complete and len(frontier) == len(timed_cells)
     cells = "All cells" if is_whole else "These cells"
-    return f"{cells} are on the accuracy-latency frontier, fastest first: {join(names, _NAMED)}."
+    return (
+        f"{cells} are on the accuracy-latency frontier, fastest first: {join(names, _MAX_NAMES)}."
+    )
 
 
 def _name_doubtful_leads(study: Study, frontier: Sequence[str]) -> list[str]:

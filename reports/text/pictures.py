@@ -10,7 +10,7 @@ from reports.text.page import MAX_PICTURED_CELLS, PICTURES, PICTURES_TEXT, Page
 def write_pictures(page: Page) -> str:
     """Write the section and its pictures, or return the section that the folder already contains.
 
-    Samples are not saved with a report, so a rebuilt report keeps its pictures.
+    Samples are not saved with a report, so a rebuilt report reuses its pictures.
     """
     if not page.pictures:
         return ""

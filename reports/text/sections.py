@@ -42,14 +42,14 @@ def write_accuracy(page: Page) -> str:
     parts = (
         "## Accuracy against latency",
         markdown_table(page.rows, report_columns(page.rows)),
-        _look_note(page.study),
-        _reading(page),
-        _selection_note(page.record),
+        _describe_look(page.study),
+        _explain_columns(page),
+        _describe_selection(page.record),
     )
     return "\n\n".join(part for part in parts if part)
 
 
-def _look_note(study: Study) -> str:
+def _describe_look(study: Study) -> str:
     """Name the look, and say whether the verdicts are final; return "" for a single, final look."""
     record = study.record
     sentences = []
@@ -64,7 +64,7 @@ def _look_note(study: Study) -> str:
     return " ".join(sentences)
 
 
-def _reading(page: Page) -> str:
+def _explain_columns(page: Page) -> str:
     """Explain the columns of the main table."""
     sentences = [
         _explain_differences(page.study),
@@ -96,18 +96,18 @@ def _state_noise_floor(rows: Sequence[CellRow]) -> str:
     if not parts:
         return ""
     return (
-        "Noise floor: measured a second time among the cells, the baseline took "
+        "Noise floor: when measured a second time among the cells, the baseline took "
         f"{' and '.join(parts)}."
     )
 
 
 def _explain_differences(study: Study) -> str:
-    """Say what differences are from, and that those of incomplete cells are adjusted."""
+    """Say what differences are relative to, and that those of incomplete cells are adjusted."""
     scored = study.scored
     counts = {len(scored.shared_seeds(cell)) for cell in scored.cells}
-    text = f"Differences are from **{escape(study.record.baseline)}**, seed by seed"
+    text = f"Differences are relative to **{escape(study.record.baseline)}**, paired by seed"
     if len(counts) > 1:
-        text += ", and adjusted for the seeds that a cell lacks; the means before ± are not"
+        text += ", and adjusted for the seeds that a cell lacks; the means in front of ± are not"
     return f"{text}."
 
 
@@ -132,7 +132,7 @@ def _explain_intervals(study: Study) -> str:
 
 
 def _explain_best_share(study: Study) -> str:
-    """Explain the share of draws in which a cell is best; nothing if it is not known."""
+    """Explain the share of draws in which a cell is best; return "" if it is unknown."""
     sources = study.scored.ranking_sources
     if not sources:
         return ""
@@ -150,7 +150,7 @@ def _name_sources(study: Study, sources: Sequence[str]) -> str:
 
 
 def _name_test_sets(study: Study) -> str:
-    """Name the test sets that the bootstrap covers: few sequences say little about others."""
+    """Name the test sets that the bootstrap covers. A few sequences say little about others."""
     sequences = count_sequences(study.frames)
     if sequences >= SEQUENCES_AS_BLOCKS:
         return "the choice of test set"
@@ -169,9 +169,9 @@ def _explain_block_length(study: Study) -> str:
         return ""
     points = ", ".join(f"{100 * deviation:.2f}" for deviation in deviations.values())
     return (
-        f"Stretches are about {blocks.frames} frames long, as the dependence between frames "
-        f"requires: at lengths of {', '.join(map(str, lengths))} frames, the standard deviation "
-        f"of a typical difference over test sets is {points} points."
+        f"Stretches are about {blocks.frames} frames long, which follows from the dependence "
+        f"between frames. At lengths of {', '.join(map(str, lengths))} frames, the standard "
+        f"deviation of a typical difference over test sets is {points} points, respectively."
     )
 
 
@@ -179,17 +179,17 @@ def _explain_verdicts(study: Study) -> str:
     """Say what verdicts are read off, and which comparisons the intervals hold for at once."""
     comparisons = study.against_baseline.values()
     judged_count = sum(comparison.verdict != NO_VERDICT for comparison in comparisons)
-    requirement = f"are read off them and require {SEEDS_FOR_A_VERDICT} seeds."
+    requirement = f"are read off them and require {SEEDS_FOR_A_VERDICT} shared seeds."
     text = f"Verdicts {requirement}"
     if judged_count > 1:
-        every = "both" if judged_count == 2 else f"all {judged_count}"
-        text = f"They hold for {every} comparisons at once; verdicts {requirement}"
+        scope = "both" if judged_count == 2 else f"all {judged_count}"
+        text = f"They hold for {scope} comparisons at once; verdicts {requirement}"
     if len(comparisons) > max(1, judged_count):
         text += " Where there is no verdict, the interval holds for that cell alone."
     return text
 
 
-def _selection_note(record: ExperimentRecord) -> str:
+def _describe_selection(record: ExperimentRecord) -> str:
     cells = sorted({r.cell for r in record.finished if r.settings.get("select") == "best_val"})
     if not cells:
         return ""

@@ -26,8 +26,8 @@ from reports.text.frontier import describe_frontier
 from reports.text.page import Page
 from reports.text.sentences import bold, join, verb
 
-_NAMED = 3  # cells or settings that a sentence names before it counts the rest
-_VISIBLE = 5e-5  # the smallest change of a score that can show in its two digits
+_MAX_NAMES = 3  # of cells or settings in a sentence; the rest are counted
+_VISIBLE_CHANGE = 5e-5  # the smallest change that can show in a score's two digits
 
 
 def write_answer(page: Page) -> str:
@@ -147,7 +147,7 @@ def _order(comparison: Comparison) -> tuple[int, int]:
 
 
 def _predicate(comparison: Comparison) -> str:
-    """Write what a cell is or has, compared with the baseline."""
+    """Write the predicate of a cell in the comparison with the baseline: "better", "no verdict"."""
     verdict, seeds = comparison.verdict, comparison.difference.seeds
     if verdict == INTERIM:
         return "no verdict yet (interim)"
@@ -169,16 +169,16 @@ def _clause(cells: Sequence[str], predicate: str, comparisons: Mapping[str, Comp
         for cell in cells
     ]
     words = ("has", "have") if predicate.startswith("no verdict") else ("is", "are")
-    return f"{join(names, _NAMED)} {verb(cells, *words)} {predicate}"
+    return f"{join(names, _MAX_NAMES)} {verb(cells, *words)} {predicate}"
 
 
 def _describe_effects(effects: Sequence[Effect]) -> list[str]:
-    """Say which settings have an effect, which have none that shows, and which have no verdict."""
+    """Say which settings have a clear effect, which have none, and which have no verdict."""
     sentences = []
     clear_effects = [effect for effect in effects if is_separable(effect.comparison.verdict)]
     if clear_effects:
         strongest = sorted(clear_effects, key=lambda e: -abs(e.comparison.difference.mean))
-        clauses = first_names([_effect(effect) for effect in strongest], _NAMED, separator="; ")
+        clauses = first_names([_effect(effect) for effect in strongest], _MAX_NAMES, separator="; ")
         sentences.append(f"All else being equal, {clauses}.")
     by_setting = {
         setting: [e for e in effects if e.setting == setting]
@@ -196,17 +196,19 @@ def _describe_effects(effects: Sequence[Effect]) -> list[str]:
     if unclear_settings:
         the_effects = verb(unclear_settings, "The effect", "The effects")
         are = verb(unclear_settings, "is", "are")
-        names = join(unclear_settings, _NAMED)
+        names = join(unclear_settings, _MAX_NAMES)
         sentences.append(f"{the_effects} of {names} {are} not separable from noise.")
     if equivalent_settings:
         verdict = next(v for e in effects if is_equivalent(v := e.comparison.verdict))
         within = verdict.removeprefix(f"{EQUIVALENT} ")
         sentences.append(
-            f"Every judged value of {join(equivalent_settings, _NAMED)} is equivalent to its "
+            f"Every judged value of {join(equivalent_settings, _MAX_NAMES)} is equivalent to its "
             f"reference {within} points."
         )
     if unjudged_changes:
-        sentences.append(f"There is no verdict on the effect of {join(unjudged_changes, _NAMED)}.")
+        sentences.append(
+            f"There is no verdict on the effect of {join(unjudged_changes, _MAX_NAMES)}."
+        )
     return sentences
 
 
@@ -231,13 +233,15 @@ def _effect(effect: Effect) -> str:
 
 
 def _describe_interactions(interactions: Sequence[Interaction]) -> str:
-    clear = [each for each in interactions if is_separable(each.comparison.verdict)]
-    if not clear:
+    clear_interactions = [each for each in interactions if is_separable(each.comparison.verdict)]
+    if not clear_interactions:
         return ""
-    pairs = dict.fromkeys(" with ".join(escape(s) for s in each.settings) for each in clear)
+    pairs = dict.fromkeys(
+        " with ".join(escape(s) for s in each.settings) for each in clear_interactions
+    )
     return (
         "Some effects do not simply add up, because settings interact: "
-        f"{join(list(pairs), _NAMED)}."
+        f"{join(list(pairs), _MAX_NAMES)}."
     )
 
 
@@ -251,11 +255,11 @@ def _name_missing(study: Study) -> list[str]:
         cells = [bold(cell) for cell in dict.fromkeys(unfinished)]
         have = verb(unfinished, "has", "have")
         count = f"{len(unfinished)} of {len(record.runs)} trials {have} no result"
-        sentences.append(f"{count}: {join(cells, _NAMED)}.")
+        sentences.append(f"{count}: {join(cells, _MAX_NAMES)}.")
     if unscored and scored.cells:
         cells = [bold(cell) for cell in dict.fromkeys(unscored)]
         trials = f"{len(unscored)} finished {verb(unscored, 'trial has', 'trials have')}"
-        sentences.append(f"{trials} no score: {join(cells, _NAMED)}.")
+        sentences.append(f"{trials} no score: {join(cells, _MAX_NAMES)}.")
     return sentences
 
 
@@ -263,5 +267,5 @@ def _score(study: Study, cell: str) -> str:
     """Write the mean of a cell; say that it is adjusted if the main table shows a different one."""
     mean, seeds = study.scored.means[cell], len(study.scored.shared_seeds(cell))
     plain = summarise(run.metrics.get(study.metric) for run in study.runs(cell).values()).mean
-    adjusted = ", adjusted for missing ones" if abs(mean - plain) > _VISIBLE else ""
+    adjusted = ", adjusted for missing ones" if abs(mean - plain) > _VISIBLE_CHANGE else ""
     return f"{percent(mean)} % mIoU ({seeds} seed{'' if seeds == 1 else 's'}{adjusted})"

@@ -24,7 +24,7 @@ from vss.training.inputs import TrialInputs
 
 @pytest.fixture(autouse=True)
 def _quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure latency in 2 rounds of 1 run instead of 10 of 7: no test here checks the times."""
+    """Measure latency in 2 rounds of 1 run, not 10 rounds of 7: no test checks the times."""
     monkeypatch.setattr(measure_latency, "__defaults__", (None, None, 2, 1))
 
 
@@ -75,8 +75,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  #
 
 
 @pytest.fixture
-def ready(tracker: object, settings: Settings, synthetic_cache: Path) -> None:
-    """Prepare a tracking store and rendered frames, so that a submit takes only a second."""
+def prepared_home(tracker: object, settings: Settings, synthetic_cache: Path) -> None:
+    """Put a tracking store and rendered frames into VSS_HOME, so that a submit takes a second."""
     settings.cache.symlink_to(synthetic_cache)
 
 

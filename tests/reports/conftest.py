@@ -21,7 +21,7 @@ SETTINGS = {
 ENVIRONMENT = {"device": "a processor", "threads": "1", "torch": "2.0", "git_commit": "abc"}
 
 
-def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
+def finished_run(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
     """Make a finished trial with results."""
     values: dict[str, Any] = {
         "settings": {**SETTINGS, "seed": seed},
@@ -41,7 +41,7 @@ def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
 
 
 def cost(median_ms: float, baseline_ms: float = 4.0) -> CellCost:
-    """Make the cost of a cell that takes the same time every round, and half as long streaming."""
+    """Make the cost of a cell that takes equally long every round, and half as long streaming."""
     latencies = [
         Latency(median_ms / n, (median_ms + 1) / n, [median_ms / n] * 3, [baseline_ms / n] * 3)
         for n in (1, 2)
@@ -75,8 +75,11 @@ def study() -> ExperimentRecord:
     """Return two cells of three seeds, with 40, 42, 44 and 50, 51, 52 points."""
     larger = {"train_seconds": 90.0, "parameters": 2_000_000}
     return record(
-        [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.44])]
-        + [finished("new", seed, miou, **larger) for seed, miou in enumerate([0.50, 0.51, 0.52])],
+        [finished_run("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.44])]
+        + [
+            finished_run("new", seed, miou, **larger)
+            for seed, miou in enumerate([0.50, 0.51, 0.52])
+        ],
         costs={"base": cost(4.0), "new": cost(6.0)},
     )
 

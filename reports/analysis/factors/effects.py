@@ -94,12 +94,12 @@ def estimate_effects(study: Study, interactions: Sequence[Interaction] = ()) -> 
         partners = _partners(setting, interactions)
         for context, group in _split(index, pairs, partners):
             for late, early, weights in _fit(group, len(values), study.scored.means):
-                direct = [pair.cells for pair in group if pair.indices == (late, early)]
-                effects.append((setting, values[late], values[early], direct, context))
+                direct_pairs = [pair.cells for pair in group if pair.indices == (late, early)]
+                effects.append((setting, values[late], values[early], direct_pairs, context))
                 contrasts.append(_contrast(study, weights, group))
     return [
-        Effect(setting, value, reference, direct, comparison, context)
-        for (setting, value, reference, direct, context), comparison in zip(
+        Effect(setting, value, reference, direct_pairs, comparison, context)
+        for (setting, value, reference, direct_pairs, context), comparison in zip(
             effects, study.judge(contrasts), strict=True
         )
     ]
@@ -109,13 +109,13 @@ def find_isolated_values(study: Study) -> dict[str, list[Any]]:
     """Find the values whose effect no pair of cells shows: setting -> values."""
     index = CellIndex(study)
     factors = find_factors(study.record)
-    isolated = {}
+    isolated_values = {}
     for setting, values in factors.items():
-        paired = {i for pair in _pairs(index, setting, values) for i in pair.indices}
-        unpaired_values = [value for i, value in enumerate(values) if i not in paired]
+        paired_indices = {i for pair in _pairs(index, setting, values) for i in pair.indices}
+        unpaired_values = [value for i, value in enumerate(values) if i not in paired_indices]
         if unpaired_values and not index.is_implied(setting, factors):
-            isolated[setting] = unpaired_values
-    return isolated
+            isolated_values[setting] = unpaired_values
+    return isolated_values
 
 
 def estimate_interactions(study: Study) -> list[Interaction]:
@@ -146,8 +146,8 @@ def estimate_interactions(study: Study) -> list[Interaction]:
 
 def _partners(setting: str, interactions: Sequence[Interaction]) -> list[str]:
     """Return the settings that clearly interact with a setting."""
-    clear = [each.settings for each in interactions if is_separable(each.comparison.verdict)]
-    partners = (name for names in clear if setting in names for name in names if name != setting)
+    clear_pairs = [each.settings for each in interactions if is_separable(each.comparison.verdict)]
+    partners = (name for pair in clear_pairs if setting in pair for name in pair if name != setting)
     return list(dict.fromkeys(partners))
 
 
@@ -181,25 +181,25 @@ def _fit(
     Returns:
         the index of the value, that of its reference, and the (P,) weights of the pairs.
     """
-    solved = _solve(pairs, values)
+    solution = _solve(pairs, values)
     differences = np.array([means[pair.cells[0]] - means[pair.cells[1]] for pair in pairs])
     fits = []
     for group in _connect([pair.indices for pair in pairs]):
         reference = min(group)
         for early, late in itertools.combinations(sorted(group), 2):
-            fitted = solved[late] - solved[early]
+            pair_weights = solution[late] - solution[early]
             is_direct = np.array([pair.indices == (late, early) for pair in pairs])
-            if _is_reversed(float(fitted @ differences), differences[is_direct]):
+            if _is_reversed(float(pair_weights @ differences), differences[is_direct]):
                 fits.append((late, early, is_direct / is_direct.sum()))
             elif early == reference:
-                fits.append((late, early, fitted))
+                fits.append((late, early, pair_weights))
     return sorted(fits, key=lambda fit: (fit[1], fit[0]))
 
 
-def _is_reversed(fitted: float, differences: Numbers) -> bool:
+def _is_reversed(fitted_difference: float, differences: Numbers) -> bool:
     """Return whether all pairs of two values agree in sign and the fit contradicts them."""
     signs = set(np.sign(differences).tolist())
-    return len(signs) == 1 and fitted * signs.pop() < 0
+    return len(signs) == 1 and fitted_difference * signs.pop() < 0
 
 
 def _solve(pairs: Sequence[_Pair], values: int) -> Numbers:

@@ -80,7 +80,7 @@ def _line_name(settings: Mapping[str, Any], naming_settings: Iterable[str]) -> s
 
 
 def _by_size(value: Any) -> tuple[bool, float, str]:
-    """Return a key that sorts numbers by size and before everything else."""
+    """Return a key that sorts numbers by size, and before everything else."""
     is_number = isinstance(value, int | float)
     return not is_number, float(value) if is_number else 0.0, str(value)
 

@@ -1,7 +1,7 @@
 """Planned looks (interim analyses): the confidence of each, so that all together hold at 95 %.
 
 A study that is looked at after 3, 5, 7 and 10 seeds, each time at 95 %, is wrong in more than 5 %
-of cases. The error level of each look is therefore simulated from the joint distribution of the
+of studies. The error level of each look is therefore simulated from the joint distribution of the
 studentised comparisons over the looks: seeds accumulate from look to look, the test set's error is
 the same at every look, and variances are estimated again from the few seeds of each look. The
 largest comparison of a look is expressed by its tail probability; the smallest of these over the

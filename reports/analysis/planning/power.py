@@ -11,7 +11,7 @@ quantile at the family's level divided by its size, and f follows by Satterthwai
 (n - 1) K / 2 degrees of freedom over seeds (K cells share the estimate of their variances) and
 M - 1 over test sets. The half width is never taken to be larger than this formula gives. Compared
 with the real procedure, for 1, 3 and 10 comparisons, it was off by -7 to +24 % from 3 seeds and by
--4 to +9 % from 5 seeds, so the number of seeds is a rough one.
+-4 to +9 % from 5 seeds, so the number of seeds is a rough estimate.
 
 `find_separable_difference` simulates studies and judges them as a report does; it takes seconds.
 
@@ -56,7 +56,7 @@ class Variation:
 
 
 def estimate_typical_variation(study: Study) -> Variation | None:
-    """Return the medians over the cells of a study; None if no cell has a variance over seeds."""
+    """Return the median variances over the cells of a study; None if seeds show no variance."""
     scored = study.scored
     seed_variances = [v for v in scored.variances.values() if math.isfinite(v)]
     if not seed_variances:
@@ -108,7 +108,7 @@ def _more_seeds(study: Study, cell: str, base: str, comparison: Comparison) -> f
     level = 1 - (1 - study.confidence) / 2 / comparison.family
     predict = _half_width_predictor(variation, len(scored.cells), level)
     if predict(difference.seeds) == 0:
-        return math.nan  # an exact tie: nothing varies, so there is nothing to separate
+        return math.nan  # an exact tie without variation: no number of seeds separates it
     scale = min(1.0, half / predict(difference.seeds))
     if scale * predict(math.inf) >= size:
         return math.inf

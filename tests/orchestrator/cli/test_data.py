@@ -76,13 +76,13 @@ def test_prepare_writes_the_frames_and_prints_how_well_they_match(run: Any, tmp_
     root, out = paint_release(tmp_path / "release"), tmp_path / "out"
 
     result = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
-    again = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
+    second_result = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
 
-    assert (result.code, again.code) == (0, 0)
+    assert (result.code, second_result.code) == (0, 0)
     assert result.out == (
         "0016E5: 4 frames written; stills matched at frame offset +0 (mean difference 0.0 of 255)\n"
     )
-    assert again.out == "0016E5: 0 frames written\n"
+    assert second_result.out == "0016E5: 0 frames written\n"
     assert sorted(p.stem[-1] for p in out.iterdir()) == ["1", "2", "5", "6"]
 
 

@@ -83,7 +83,7 @@ def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWr
 
 
 def test_submit_goes_from_spec_to_report(
-    run: Any, write_spec: SpecWriter, settings: Settings, ready: None
+    run: Any, write_spec: SpecWriter, settings: Settings, prepared_home: None
 ) -> None:
     result = run("submit", write_spec(TINY_SPEC), "--in-process")
 
@@ -108,9 +108,9 @@ def test_submit_goes_from_spec_to_report(
     assert "4 finished" in run("status", "tiny").out
     assert "tiny" in run("status").out
 
-    out = settings.home / "elsewhere"
-    again = run("report", "tiny", "--out", out, "--no-pictures")
-    assert again.out.strip() == str(out / "report.md")
+    out = settings.home / "another-folder"
+    second_report = run("report", "tiny", "--out", out, "--no-pictures")
+    assert second_report.out.strip() == str(out / "report.md")
     assert not (out / "pictures").exists()
 
 
@@ -118,13 +118,13 @@ def test_submit_exits_1_if_trials_fail(
     run: Any,
     write_spec: SpecWriter,
     tmp_path: Path,
-    ready: None,
+    prepared_home: None,
 ) -> None:
-    broken = paint_camvid(tmp_path / "camvid")
-    image = broken / "test" / "Seq05VD_f00930.png"
+    dataset = paint_camvid(tmp_path / "camvid")
+    image = dataset / "test" / "Seq05VD_f00930.png"
     image.write_bytes(image.read_bytes()[:100])
 
-    result = run("submit", write_spec(CAMVID_SPEC), "--in-process", "--data", f"camvid={broken}")
+    result = run("submit", write_spec(CAMVID_SPEC), "--in-process", "--data", f"camvid={dataset}")
 
     assert result.code == 1
     assert result.out.count("cannot read image Seq05VD_f00930.png") >= 4
@@ -135,7 +135,7 @@ def test_smoke_reports_each_cell_and_keeps_nothing(
     run: Any,
     write_spec: SpecWriter,
     settings: Settings,
-    ready: None,
+    prepared_home: None,
 ) -> None:
     result = run("submit", write_spec(TINY_SPEC), "--smoke", "--in-process")
 

@@ -104,7 +104,7 @@ def test_evaluate_reproduces_the_score_of_the_trial(
     run: Any,
     trial: str,
     settings: Settings,
-    ready,
+    prepared_home,
 ) -> None:
     result = run("evaluate", trial, "--split", "test", "--no-pictures")
 
@@ -118,9 +118,9 @@ def test_evaluate_reproduces_the_score_of_the_trial(
     (entry,) = run("status", "evaluation", "--json").json["trials"]
     assert (entry["state"], entry["settings"]["steps"]) == ("FINISHED", 0)
 
-    again = run("evaluate", trial, "--split", "test", "--no-pictures")
-    assert again.code == 0
-    assert "RUNNING" not in again.out
+    second_result = run("evaluate", trial, "--split", "test", "--no-pictures")
+    assert second_result.code == 0
+    assert "RUNNING" not in second_result.out
 
 
 def test_checkpoint_file_joins_the_table_of_trained_cells(
@@ -128,7 +128,7 @@ def test_checkpoint_file_joins_the_table_of_trained_cells(
     tmp_path: Path,
     settings: Settings,
     write_spec: SpecWriter,
-    ready,
+    prepared_home,
 ) -> None:
     spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]"))
     assert run("submit", spec, "--in-process", "--no-pictures").code == 0
@@ -151,7 +151,7 @@ def test_submit_scores_a_cell_without_steps(
     tmp_path: Path,
     write_spec: SpecWriter,
     trained_storage: Path,
-    ready,
+    prepared_home,
 ) -> None:
     shutil.copy(
         trained_storage / TRAINED.trial_id / "weights.safetensors", tmp_path / "w.safetensors"
@@ -174,7 +174,7 @@ def test_evaluate_refuses_a_dataset_with_different_classes(
     run: Any,
     trial: str,
     tmp_path: Path,
-    ready,
+    prepared_home,
 ) -> None:
     data = paint_camvid(tmp_path / "camvid")
 

@@ -72,7 +72,7 @@ def test_damaged_report_is_reported_on_one_line(run: Any, tmp_path: Path) -> Non
 
 
 def test_ctrl_c_ends_watching_with_code_130(
-    run: Any, monkeypatch: pytest.MonkeyPatch, ready: None
+    run: Any, monkeypatch: pytest.MonkeyPatch, prepared_home: None
 ) -> None:
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt

@@ -22,11 +22,11 @@ def test_trial_goes_from_claim_to_result(ledger: Ledger) -> None:
         driver.start(claim, 0, "run")
         trial = only_trial(ledger)
         driver.beat({claim: {"step": 3, "loss": 0.5, "miou": 0.25}})
-        after_beat = only_trial(ledger)
+        trial_after_beat = only_trial(ledger)
         driver.end(claim, State.FINISHED, None, None)
 
     assert (trial.state, trial.attempts, trial.run_id) == (State.RUNNING, 1, "run")
-    assert (after_beat.step, after_beat.loss, after_beat.miou) == (3, 0.5, 0.25)
+    assert (trial_after_beat.step, trial_after_beat.loss, trial_after_beat.miou) == (3, 0.5, 0.25)
     assert only_trial(ledger).state == State.FINISHED
 
 
@@ -61,26 +61,26 @@ def test_two_drivers_never_claim_the_same_trial(ledger: Ledger) -> None:
         assert [c.trial_id for c in second.claim(ids(0, 1))] == ids(1)
 
 
-def claim_all(url: str, answers: Any, may_end: Any) -> None:
+def claim_all(url: str, answers: Any, end_event: Any) -> None:
     with Ledger(url).driver() as driver:
         answers.put([claim.trial_id for claim in driver.claim(ids(*range(40)))])
-        may_end.wait(60)  # so that both have claims at the same time
+        end_event.wait(60)  # so that both have claims at the same time
 
 
 @pytest.mark.slow
 def test_two_processes_that_claim_at_once_share_no_trial(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(*range(40)))
     context = multiprocessing.get_context("spawn")
-    answers, may_end = context.Queue(), context.Event()
+    answers, end_event = context.Queue(), context.Event()
     processes = [
-        context.Process(target=claim_all, args=(url, answers, may_end), daemon=True)
+        context.Process(target=claim_all, args=(url, answers, end_event), daemon=True)
         for _ in range(2)
     ]
     for process in processes:
         process.start()
 
     trial_ids = [trial_id for _ in processes for trial_id in answers.get(timeout=60)]
-    may_end.set()
+    end_event.set()
     for process in processes:
         process.join(timeout=60)
 
@@ -156,14 +156,14 @@ def test_failed_trial_has_a_message_and_can_be_claimed_again(ledger: Ledger) -> 
         driver.end(claim, State.FAILED, "bad image", "Traceback ...")
         failed_trial = only_trial(ledger)
 
-        (again,) = driver.claim(ids(0))
+        (second_claim,) = driver.claim(ids(0))
 
     assert (failed_trial.state, failed_trial.message) == (State.FAILED, "bad image")
-    assert again == Claim(ids(0)[0], 2, None)
+    assert second_claim == Claim(ids(0)[0], 2, None)
     assert only_trial(ledger).message is None
 
 
-def test_only_attempts_that_a_worker_started_are_counted(ledger: Ledger) -> None:
+def test_attempts_that_no_worker_started_do_not_count(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     for _ in range(2):
         with ledger.driver() as driver:

@@ -86,12 +86,12 @@ def test_different_data_is_accepted_before_a_trial_starts(ledger: Ledger) -> Non
     assert only_trial(ledger).state == State.PENDING
 
 
-def test_unknown_experiment_is_refused_with_the_known_ones(ledger: Ledger) -> None:
+def test_unknown_experiment_is_refused_with_the_names_in_the_ledger(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
 
     with pytest.raises(
         UserError,
-        match=r"no experiment 'studdy' in the ledger \(experiments: study\); did you mean 'study'",
+        match=r"no experiment 'studdy' in the ledger \(experiments: study\): did you mean 'study'\?",
     ):
         ledger.experiment("studdy")
 
@@ -125,13 +125,13 @@ def test_runs_that_join_and_leave_an_experiment_are_returned(ledger: Ledger) -> 
             driver.start(claim, 0, f"run of {claim.trial_id}")
     first_run, second_run = (f"run of {trial_id}" for trial_id in ids(0, 1))
 
-    again = ledger.add(STUDY, members(0, 1, 2))
-    moved = ledger.add(STUDY, [*members(0, cell="b"), *members(3)])
-    joined = ledger.add(ANOTHER, members(1, 2))
+    unchanged = ledger.add(STUDY, members(0, 1, 2))
+    changed = ledger.add(STUDY, [*members(0, cell="b"), *members(3)])
+    another = ledger.add(ANOTHER, members(1, 2))
 
-    assert first == again == Changes(joined={}, left=[])
-    assert moved == Changes(joined={first_run: "b"}, left=[second_run])
-    assert joined == Changes(joined={second_run: "a"}, left=[])
+    assert first == unchanged == Changes(joined={}, left=[])
+    assert changed == Changes(joined={first_run: "b"}, left=[second_run])
+    assert another == Changes(joined={second_run: "a"}, left=[])
 
 
 def test_imported_trial_is_finished_and_other_members_stay(ledger: Ledger) -> None:

@@ -81,8 +81,8 @@ def test_dataset_with_different_classes_is_refused_with_the_differences(
 def test_dataset_with_the_same_classes_is_accepted(
     network: NamedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    similar = replace(catalog.DATASETS["synthetic"], options={}, needs_path=True)
-    monkeypatch.setitem(catalog.DATASETS, "similar", similar)
+    similar_dataset = replace(catalog.DATASETS["synthetic"], options={}, needs_path=True)
+    monkeypatch.setitem(catalog.DATASETS, "similar", similar_dataset)
 
     config = build_scoring_config(network, "similar", "train")
 
@@ -102,7 +102,7 @@ def test_dataset_with_a_different_order_of_classes_is_refused(
         build_scoring_config(network, "reordered", "test")
 
 
-def test_seeds_of_a_known_cell_keep_their_cell(ledger: Ledger, tmp_path: Path) -> None:
+def test_seeds_of_a_recorded_cell_stay_in_their_cell(ledger: Ledger, tmp_path: Path) -> None:
     seeds = [untrained_network(tmp_path, f"s{seed}", seed=seed) for seed in (0, 1)]
     trials = [PlannedTrial("image", network.trained.config) for network in seeds]
     ledger.add(ExperimentEntry("study"), [Member(trial, "data") for trial in trials])
@@ -114,7 +114,7 @@ def test_seeds_of_a_known_cell_keep_their_cell(ledger: Ledger, tmp_path: Path) -
     assert set(experiment.files_by_digest.values()) == {x.trained.weights for x in seeds}
 
 
-def test_networks_unknown_to_the_ledger_become_cells_with_their_own_names(
+def test_networks_that_the_ledger_lacks_become_cells_with_their_own_names(
     ledger: Ledger, tmp_path: Path, network: NamedNetwork
 ) -> None:
     files = [
@@ -144,12 +144,12 @@ def test_networks_join_a_finished_experiment(
 
 
 def test_scored_network_is_not_scored_again(ledger: Ledger, network: NamedNetwork) -> None:
-    scored = build_scoring_config(network, None, "val")
-    record(ledger, "evaluation", "memory", scored)
+    scoring_config = build_scoring_config(network, None, "val")
+    record(ledger, "evaluation", "memory", scoring_config)
 
     experiment = build_evaluation([network, network], None, "val", "evaluation", ledger)
 
-    assert [(t.cell, t.config) for t in experiment.trials] == [("memory", scored)]
+    assert [(t.cell, t.config) for t in experiment.trials] == [("memory", scoring_config)]
 
 
 def test_failed_evaluation_is_replaced(ledger: Ledger, network: NamedNetwork) -> None:

@@ -92,7 +92,7 @@ def test_missing_run_is_refused(tracker: Tracker, settings: Settings) -> None:
 def test_unfinished_run_is_refused(tracker: Tracker, settings: Settings) -> None:
     run = tracker.open_trial("a", TRAINED.trial_id, None, {})
 
-    with pytest.raises(UserError, match=r"has no config.json: is its trial finished\?"):
+    with pytest.raises(UserError, match=r"has no config.json: wait until its trial has finished"):
         find_network(run.run_id, None, settings)
 
 

@@ -55,12 +55,12 @@ def test_study_can_be_named_by_its_folder_or_its_name(
 def test_several_looks_need_a_larger_difference_than_one(
     write_spec: SpecWriter, tmp_path: Path, settings: Settings
 ) -> None:
-    planned = CAMVID.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}")
-    single = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(10))}")
+    spec_with_looks = CAMVID.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}")
+    spec_with_a_list = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(10))}")
 
     rows = [
         {row.seeds: row for row in estimate(load_spec(spec), None, tmp_path, settings).rows}
-        for spec in map(write_spec, (planned, single))
+        for spec in map(write_spec, (spec_with_looks, spec_with_a_list))
     ]
 
     assert [seeds for seeds, row in rows[0].items() if row.is_planned] == [3, 5, 7, 10]

@@ -20,7 +20,7 @@ from vss.profiling import latency
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train three of the tiny experiment's four trials, and measure the latency of one."""
     folder = tmp_path_factory.mktemp("offline")
     (folder / "spec.yaml").write_text(TINY_SPEC)
@@ -34,9 +34,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def results(trained: Path, tmp_path: Path) -> Path:
+def results(trained_trials: Path, tmp_path: Path) -> Path:
     """Return a copy of the results that a test may damage."""
-    shutil.copytree(trained, tmp_path / "results")
+    shutil.copytree(trained_trials, tmp_path / "results")
     return tmp_path / "results"
 
 
@@ -49,11 +49,11 @@ def test_imported_trials_look_like_local_ones_and_appear_once(
     run: Any, results: Path, settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:
     result = run("import", results)
-    again = run("import", results)
+    second_result = run("import", results)
 
-    assert (result.code, again.code) == (0, 0)
+    assert (result.code, second_result.code) == (0, 0)
     assert result.out.count(": imported: tiny, ") == 3
-    assert again.out.count(": already in the ledger: tiny, ") == 3
+    assert second_result.out.count(": already in the ledger: tiny, ") == 3
     trials = Ledger(settings.ledger_url).trials("tiny")
     assert [trial.state for trial in trials] == [State.FINISHED] * 3
     client = MlflowClient(tracking_uri=tracker.uri)
@@ -124,16 +124,16 @@ def leave_unfinished(folder: Path) -> None:
 def test_damaged_directory_is_named_and_skipped(
     damage: Any, reason: str, run: Any, results: Path, settings: Settings, tracker: Tracker
 ) -> None:
-    broken = directories(results)[0]
-    damage(broken)
+    damaged_directory = directories(results)[0]
+    damage(damaged_directory)
 
     result = run("import", results, "--no-pictures")
 
     assert result.code == 1
-    assert f"{broken.name}: skipped: " in result.out
+    assert f"{damaged_directory.name}: skipped: " in result.out
     assert reason in result.out
     assert result.out.count(": imported: ") == 2
-    assert not (settings.storage / broken.name).exists()
+    assert not (settings.storage / damaged_directory.name).exists()
 
 
 def test_different_results_for_a_finished_trial_are_refused(
@@ -146,7 +146,7 @@ def test_different_results_for_a_finished_trial_are_refused(
     result = run("import", results, "--no-pictures")
 
     assert result.code == 1
-    assert "already in MLflow with different results: mIoU " in result.out
+    assert "already in MLflow with different results (there: mIoU " in result.out
 
 
 def test_directory_without_a_trial_file_needs_the_spec(

@@ -31,7 +31,7 @@ def test_complete_experiment_is_final() -> None:
 def test_outstanding_trial_makes_verdicts_interim(state: State) -> None:
     trials = [*finished_trials(0, 1), trial(seed=2, state=state)]
 
-    assert find_reason(trials, seeds=[0, 1, 2]) == "1 of 3 planned trials have not finished"
+    assert find_reason(trials, seeds=[0, 1, 2]) == "1 of 3 planned trials has not finished"
 
 
 def test_failed_trial_is_not_outstanding() -> None:
@@ -48,7 +48,7 @@ def test_trials_not_yet_imported_make_verdicts_interim() -> None:
     )
 
 
-def test_scored_network_has_no_planned_seeds() -> None:
+def test_network_that_is_only_scored_has_no_planned_seeds() -> None:
     scored = trial(cell="b", settings={"steps": 0})
 
     assert find_reason([*finished_trials(0, 1, 2), scored], seeds=[0, 1, 2]) is None
@@ -59,7 +59,7 @@ def test_look_is_complete_with_its_own_seeds() -> None:
 
     assert find_reason(finished_trials(*range(5)), **plan) is None
     assert (
-        find_reason(finished_trials(*range(4)), **plan) == "1 of 5 planned trials have not finished"
+        find_reason(finished_trials(*range(4)), **plan) == "1 of 5 planned trials has not finished"
     )
 
 

@@ -74,13 +74,13 @@ def test_comparison_shows_how_many_more_seeds_a_difference_needs() -> None:
 
 
 def test_comparison_states_why_it_is_interim() -> None:
-    text = comparison_text((0.60, 0.62, 0.641), interim="1 of 6 planned trials have not finished")
+    text = comparison_text((0.60, 0.62, 0.641), interim="2 of 6 planned trials have not finished")
 
     assert " interim " in text
-    assert "Interim: 1 of 6 planned trials have not finished." in text
+    assert "Interim: 2 of 6 planned trials have not finished." in text
 
 
-def test_comparison_of_one_seed_says_so_in_the_head_of_the_interval() -> None:
+def test_comparison_of_one_seed_says_so_in_the_heading_of_the_interval() -> None:
     text = print_pairs([study_with_counts(1)])
 
     assert text.count("test set only") == 1

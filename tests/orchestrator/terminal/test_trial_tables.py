@@ -68,17 +68,17 @@ def test_time_left_is_unknown_before_the_first_step() -> None:
 
 
 def test_running_trials_are_shown_first_if_not_all_fit() -> None:
-    many = [trial(n) for n in range(50)]
-    many[40] = trial(40, state=State.RUNNING)
+    trials = [trial(n) for n in range(50)]
+    trials[40] = trial(40, state=State.RUNNING)
 
-    table = text(build_trial_table(many, room=5))
+    table = text(build_trial_table(trials, room=5))
 
     assert "cell 40" in table
     assert "and 45 more" in table
     assert "50 trials: 49 pending, 1 running" in table
 
 
-def test_experiments_show_their_numbers_of_trials() -> None:
+def test_experiments_show_their_number_of_trials_in_each_state() -> None:
     status = ExperimentStatus("s", "", "", "a", None, datetime.now(UTC), {State.FAILED: 3})
 
     assert "3" in text(build_experiment_table([status]))

@@ -69,18 +69,18 @@ def test_run_is_created_once_and_reopened(open_trial: Open, client: MlflowClient
     first = open_trial(attempt=1)
     first.close("KILLED")
 
-    again = open_trial(first.run_id, attempt=2)
+    reopened_run = open_trial(first.run_id, attempt=2)
 
-    assert again.run_id == first.run_id
+    assert reopened_run.run_id == first.run_id
     run = client.get_run(first.run_id)
     assert run.info.status == "RUNNING"
     assert run.data.tags["attempt"] == "2"
 
 
-def test_run_that_never_reached_the_ledger_is_reused(open_trial: Open) -> None:
-    lost_run = open_trial()
+def test_run_that_never_reached_the_ledger_is_reopened(open_trial: Open) -> None:
+    unrecorded_run = open_trial()
 
-    assert open_trial(None).run_id == lost_run.run_id
+    assert open_trial(None).run_id == unrecorded_run.run_id
 
 
 def test_deleted_run_is_replaced(open_trial: Open, client: MlflowClient) -> None:
@@ -104,8 +104,10 @@ def test_repeated_steps_are_written_once(open_trial: Open, client: MlflowClient)
     first = open_trial()
     first.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.1)], scores={"miou": 0.3}))
 
-    again = open_trial(first.run_id)
-    again.log(Progress(3, 0.4, 0.4, curve=[(2, 0.5, 0.1), (3, 0.4, 0.1)], scores={"miou": 0.4}))
+    reopened_run = open_trial(first.run_id)
+    reopened_run.log(
+        Progress(3, 0.4, 0.4, curve=[(2, 0.5, 0.1), (3, 0.4, 0.1)], scores={"miou": 0.4})
+    )
 
     history = client.get_metric_history(first.run_id, "train/loss")
     assert sorted(point.step for point in history) == [1, 2, 3]

@@ -14,7 +14,7 @@ from reports.analysis.blocks import (
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    """Return a source of the same numbers for every test."""
+    """Return a generator that yields the same numbers in every test."""
     return np.random.default_rng(0)
 
 
@@ -32,7 +32,7 @@ def autoregression(correlation: float, size: int, rng: np.random.Generator) -> n
     return values
 
 
-def test_five_sequences_are_the_blocks() -> None:
+def test_with_five_sequences_each_is_a_block() -> None:
     blocks = choose_blocks(frames_of(a=3, b=1, c=2, d=2, e=4), np.zeros((1, 12)))
 
     assert blocks.frames is None
@@ -49,7 +49,7 @@ def test_fewer_sequences_are_cut_into_stretches_drawn_within_each() -> None:
     assert blocks.freedom == 2
 
 
-def test_a_sequence_that_comes_back_is_another_one() -> None:
+def test_sequence_that_reappears_counts_as_a_new_one() -> None:
     assert cut_stretches(["a/1", "b/1", "a/2"], 1).numbers.tolist() == [0, 1, 2]
     assert count_sequences(["a/1", "b/1", "a/2"]) == 2
 
@@ -80,10 +80,10 @@ def test_the_longest_requirement_decides(rng: np.random.Generator) -> None:
     frames = frames_of(a=200)
     short, long = rng.normal(size=200), autoregression(0.9, 200, rng)
 
-    together = choose_blocks(frames, np.stack([short, long])).frames
+    length_for_both = choose_blocks(frames, np.stack([short, long])).frames
 
-    assert together == choose_blocks(frames, long[None]).frames
-    assert (together or 0) > (choose_blocks(frames, short[None]).frames or 0)
+    assert length_for_both == choose_blocks(frames, long[None]).frames
+    assert (length_for_both or 0) > (choose_blocks(frames, short[None]).frames or 0)
 
 
 def test_deviation_over_blocks_is_that_of_a_sum(rng: np.random.Generator) -> None:
@@ -97,7 +97,7 @@ def test_deviation_over_blocks_is_that_of_a_sum(rng: np.random.Generator) -> Non
 
 
 def test_blocks_give_the_deviation_of_dependent_frames(rng: np.random.Generator) -> None:
-    """Single frames would give a third of it."""
+    """Individual frames would give a third of it."""
     frames = frames_of(a=150, b=150)
     estimates, sums = [], []
     for _ in range(200):

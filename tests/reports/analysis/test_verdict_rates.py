@@ -28,8 +28,8 @@ def test_false_verdicts_are_as_rare_as_promised(scenario: Scenario) -> None:
 
 
 @pytest.mark.slow
-def test_the_simulation_tells_a_wrong_procedure() -> None:
-    """Ten cells with three seeds each are where taking a variance as known goes wrong."""
+def test_simulation_exposes_a_wrong_procedure() -> None:
+    """With ten cells of three seeds each, taking a variance as known goes wrong."""
     rows = run(Scenario(10, 3), 1000)
     highest = {
         name: max(row["false"] / row["studies"] for row in rows if row["procedure"] == name)

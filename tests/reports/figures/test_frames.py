@@ -12,11 +12,11 @@ from reports.figures.frames import (
     draw_frame,
 )
 from reports.records import ExperimentRecord, Sample
-from tests.reports.conftest import finished, record, with_samples
+from tests.reports.conftest import finished_run, record, with_samples
 
 
 def with_correct_pixels(correct: dict[str, tuple[int, int]]) -> ExperimentRecord:
-    """Make two cells that get so many of ten pixels right: frame -> (baseline, cell)."""
+    """Make two cells from their numbers of correct pixels of ten: frame -> (baseline, cell)."""
     pixels = np.zeros((1, 10), dtype=np.uint8)
     sample = Sample(np.zeros((1, 10, 3), dtype=np.uint8), pixels, pixels)
     runs = []
@@ -25,7 +25,7 @@ def with_correct_pixels(correct: dict[str, tuple[int, int]]) -> ExperimentRecord
         confusions[:, 0, 0] = [counts[index] for counts in correct.values()]
         confusions[:, 0, 1] = 10 - confusions[:, 0, 0]
         runs += [
-            finished(
+            finished_run(
                 cell, seed, 0.5, frames=list(correct), classes=["road", "sky"],
                 confusions=confusions, samples=dict.fromkeys(correct, sample) if seed else {},
             )
@@ -47,7 +47,7 @@ def test_best_median_and_worst_frame_are_chosen() -> None:
     assert frames[0].difference > 0 > frames[2].difference
 
 
-def test_single_frame_is_chosen_once() -> None:
+def test_only_frame_is_chosen_once() -> None:
     frames = choose_frames(with_correct_pixels({"s/1": (5, 6)}), "new")
 
     assert [frame.rank for frame in frames] == ["best"]
@@ -58,10 +58,10 @@ def test_no_frame_is_chosen_without_samples_of_both_cells(study: ExperimentRecor
 
 
 def test_picture_shows_where_predictions_differ(study: ExperimentRecord) -> None:
-    sampled = with_samples(study)
-    (frame,) = choose_frames(sampled, "new")
+    study_with_samples = with_samples(study)
+    (frame,) = choose_frames(study_with_samples, "new")
 
-    with Image.open(io.BytesIO(draw_frame(sampled, frame))) as image:
+    with Image.open(io.BytesIO(draw_frame(study_with_samples, frame))) as image:
         pixels = np.asarray(image.convert("RGB"))
 
     assert pixels.shape[1] == 5 * PANEL_WIDTH
@@ -73,7 +73,7 @@ def test_picture_shows_where_predictions_differ(study: ExperimentRecord) -> None
 
 
 def test_picture_is_the_same_every_time(study: ExperimentRecord) -> None:
-    sampled = with_samples(replace(study, name="a"))
-    (frame,) = choose_frames(sampled, "new")
+    study_with_samples = with_samples(replace(study, name="a"))
+    (frame,) = choose_frames(study_with_samples, "new")
 
-    assert draw_frame(sampled, frame) == draw_frame(sampled, frame)
+    assert draw_frame(study_with_samples, frame) == draw_frame(study_with_samples, frame)

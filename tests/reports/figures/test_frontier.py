@@ -105,9 +105,12 @@ def test_frontier_steps_at_the_slower_cell() -> None:
 
 
 def test_wide_intervals_do_not_shrink_the_differences() -> None:
-    wide = [replace(point("a", 2, 40), score_low=-100.0, score_high=180.0), point("b", 3, 42)]
+    points_with_a_wide_interval = [
+        replace(point("a", 2, 40), score_low=-100.0, score_high=180.0),
+        point("b", 3, 42),
+    ]
 
-    low, high = frontier._score_limits(wide)
+    low, high = frontier._score_limits(points_with_a_wide_interval)
 
     assert 35 < low < 40 < 42 < high < 47
 

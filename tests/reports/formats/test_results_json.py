@@ -14,7 +14,7 @@ import pytest
 from reports.formats.arrays import ReportError
 from reports.formats.results_json import load, normalise, save
 from reports.records import ExperimentRecord, RunRecord, Sample
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 ROOT = Path(__file__).parents[3]
 FILES = ("results.json", "confusions.npz", "curves.csv")
@@ -31,10 +31,12 @@ def awkward_record() -> ExperimentRecord:
     }
     values = {"miou": math.nan, "best": math.inf, "worst": -math.inf, "tenth": 0.1, "zero": -0.0}
     runs = [
-        finished("$5 | <b> & 记忆", 0, 0.4, **counts, metrics=values, iou={"größe": 5e-324}),
-        finished("plain", 0, 0.5, **counts, curves={"train/loss": [(1, 0.1), (2, math.nan)]}),
-        finished("plain", 1, 0.5, **(counts | {"frames": ["s/1", "s/3"]}), curves={"val/miou": []}),
-        finished("plain", 2, 0.5, confusions=None, frames=["s/1"], train_seconds=None),
+        finished_run("$5 | <b> & 记忆", 0, 0.4, **counts, metrics=values, iou={"größe": 5e-324}),
+        finished_run("plain", 0, 0.5, **counts, curves={"train/loss": [(1, 0.1), (2, math.nan)]}),
+        finished_run(
+            "plain", 1, 0.5, **(counts | {"frames": ["s/1", "s/3"]}), curves={"val/miou": []}
+        ),
+        finished_run("plain", 2, 0.5, confusions=None, frames=["s/1"], train_seconds=None),
         RunRecord(
             "lost", 0, "x,y\n", "FAILED", {"pooling": (1, 3), "teacher": None}, message="no\n"
         ),
@@ -70,7 +72,7 @@ def test_awkward_record_survives_saving_and_loading(tmp_path: Path) -> None:
 
 
 def test_normalised_record_has_pythons_own_types() -> None:
-    run = finished("a", np.int64(3), 0.4, iou={"sky": np.float32(0.5)}, classes=["sky"])
+    run = finished_run("a", np.int64(3), 0.4, iou={"sky": np.float32(0.5)}, classes=["sky"])
     run = replace(run, settings={"bins": (1, 3)}, confusions=None, curves={"x": [(np.int64(1), 2)]})
 
     (normalised,) = normalise(record([run])).runs
@@ -84,7 +86,7 @@ def test_normalised_record_has_pythons_own_types() -> None:
 
 def test_normalised_record_keeps_samples() -> None:
     sample = Sample(*(np.zeros(shape, dtype=np.uint8) for shape in ((2, 2, 3), (2, 2), (2, 2))))
-    run = finished("a", 0, 0.4, samples={"s/1": sample})
+    run = finished_run("a", 0, 0.4, samples={"s/1": sample})
 
     (normalised,) = normalise(record([run])).runs
 
@@ -146,7 +148,7 @@ def test_equal_lists_of_frames_are_stored_once(tmp_path: Path) -> None:
 
 def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
     many = np.full((1, 1, 1), 2**40, dtype=np.int64)
-    run = finished("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=many)
+    run = finished_run("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=many)
 
     save(record([run]), tmp_path)
 
@@ -168,7 +170,7 @@ def test_curves_are_saved_as_a_table(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf8_is_saved(tmp_path: Path) -> None:
-    run = finished("a", 0, 0.4, message="no file \udc80")
+    run = finished_run("a", 0, 0.4, message="no file \udc80")
 
     save(record([run]), tmp_path)
 
@@ -177,7 +179,7 @@ def test_text_that_is_not_utf8_is_saved(tmp_path: Path) -> None:
 
 def test_trials_that_share_an_id_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="2 trials of study share the id 'a-0'"):
-        save(record([finished("a", 0, 0.4), finished("a", 0, 0.5)]), tmp_path)
+        save(record([finished_run("a", 0, 0.4), finished_run("a", 0, 0.5)]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_field_that_cannot_be_saved_is_named(
     settings: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ReportError, match=message):
-        save(record([finished("a", 0, 0.4, settings=settings)]), tmp_path)
+        save(record([finished_run("a", 0, 0.4, settings=settings)]), tmp_path)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -293,7 +295,9 @@ def test_curve_of_an_unknown_trial_is_refused(tmp_path: Path) -> None:
 
 
 def test_confusions_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
-    run = finished("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=np.zeros((2, 1, 1), int))
+    run = finished_run(
+        "a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=np.zeros((2, 1, 1), int)
+    )
     save(record([run]), tmp_path)
 
     with pytest.raises(ReportError, match="confusions/a-0 has the shape"):

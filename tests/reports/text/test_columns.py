@@ -17,7 +17,7 @@ from reports.text.columns import (
     sort_rows,
     terminal_columns,
 )
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 
 def rows_of(experiment: ExperimentRecord) -> Sequence[CellRow]:
@@ -73,7 +73,7 @@ def test_published_results_have_their_own_columns(study: ExperimentRecord) -> No
 
 
 def test_paper_and_terminal_print_names_as_they_are() -> None:
-    rows = rows_of(record([finished("a|b", 0, 0.4)]))
+    rows = rows_of(record([finished_run("a|b", 0, 0.4)]))
 
     for columns in (paper_columns(rows), terminal_columns()):
         assert columns["cell"](rows[0]) == "a|b"
@@ -86,7 +86,7 @@ def trial_with_counts(cell: str, seed: int, right: int) -> RunRecord:
     counts = np.stack([np.stack([hits, 100 - hits], 1), np.stack([100 - hits, hits], 1)], 1)
     frames = [f"{sequence}/1" for sequence in "abcdef"]
     fields = {"frames": frames, "classes": ["road", "sky"], "confusions": counts.astype(np.int64)}
-    return finished(cell, seed, hits.sum() / (1200 - hits.sum()), **fields)
+    return finished_run(cell, seed, hits.sum() / (1200 - hits.sum()), **fields)
 
 
 def test_heading_says_that_intervals_of_one_seed_cover_the_test_set_only() -> None:
@@ -119,7 +119,7 @@ def test_share_of_being_best_has_a_column_that_says_what_is_drawn() -> None:
         for c, r in (("base", 50), ("new", 61))
         for s in (0, 1)
     ]
-    unknown = [finished("base", 0, 0.4), finished("new", 0, 0.5)]
+    unknown = [finished_run("base", 0, 0.4), finished_run("new", 0, 0.5)]
 
     headings = [
         [heading for heading in report_columns(rows_of(record(runs))) if "best" in heading]
@@ -141,8 +141,8 @@ def test_share_of_being_best_is_a_dash_for_a_cell_without_a_score(study: Experim
 
 def test_relative_difference_is_based_on_the_compared_means() -> None:
     """The best seed of the baseline is one that the other cell lacks."""
-    runs = [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.70])]
-    runs += [finished("new", seed, miou) for seed, miou in enumerate([0.45, 0.47])]
+    runs = [finished_run("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.70])]
+    runs += [finished_run("new", seed, miou) for seed, miou in enumerate([0.45, 0.47])]
 
     row = rows_of(record(runs))[1]
 
@@ -159,7 +159,7 @@ def mean_of_first_cell(runs: Sequence[RunRecord]) -> float:
 
 def test_rows_without_a_value_come_last_in_every_order() -> None:
     failed = RunRecord("lost", 0, "x", "FAILED", {})
-    rows = rows_of(record([failed, finished("a", 0, 0.4), finished("b", 0, 0.5)]))
+    rows = rows_of(record([failed, finished_run("a", 0, 0.4), finished_run("b", 0, 0.5)]))
 
     for name in ("miou", "training-time"):
         assert [row.cell for row in sort_rows(rows, name)][-1] == "lost"
@@ -167,7 +167,7 @@ def test_rows_without_a_value_come_last_in_every_order() -> None:
 
 
 def test_equal_rows_keep_the_order_of_the_spec() -> None:
-    rows = rows_of(record([finished(cell, 0, 0.4) for cell in "cab"]))
+    rows = rows_of(record([finished_run(cell, 0, 0.4) for cell in "cab"]))
 
     for name in set(orders()) - {"cell"}:
         assert [row.cell for row in sort_rows(rows, name)] == ["c", "a", "b"], name

@@ -11,13 +11,13 @@ from reports.analysis.factors.effects import estimate_effects, estimate_interact
 from reports.analysis.study import Study
 from reports.records import RunRecord
 from reports.text.summary import answer
-from tests.reports.conftest import SETTINGS, finished, record
+from tests.reports.conftest import SETTINGS, finished_run, record
 
 
 def cell(name: str, mious: list[float], **settings: Any) -> list[RunRecord]:
     """Make the trials of a cell from its score at each seed."""
     return [
-        finished(name, seed, miou, settings={**SETTINGS, **settings, "seed": seed})
+        finished_run(name, seed, miou, settings={**SETTINGS, **settings, "seed": seed})
         for seed, miou in enumerate(mious)
     ]
 

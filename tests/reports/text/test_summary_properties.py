@@ -1,4 +1,4 @@
-"""Every sentence of an answer, checked against the numbers that it was made from.
+"""Every sentence of an answer, checked against the numbers behind it.
 
 The records are awkward: ties, crossovers, missing and failed trials, scores that are not numbers,
 seeds that no two cells share, missing latencies. Each sentence must match one of the patterns
@@ -22,7 +22,7 @@ from reports.analysis.factors.effects import Effect, estimate_effects, estimate_
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord, RunRecord
 from reports.text.summary import answer
-from tests.reports.conftest import SETTINGS, finished, record
+from tests.reports.conftest import SETTINGS, finished_run, record
 
 FRAMES = [f"{sequence}/1" for sequence in "abcdef"]
 SEEDS = ((0,), (0, 1), (2, 3), (0, 1, 2), (1, 2, 3), (0, 1, 2, 3))
@@ -33,11 +33,11 @@ EFFECT = rf"({NUMBER}) points \(95 % interval ({NUMBER}) to ({NUMBER})(, test se
 SCORE = r"(\d+\.\d\d) % mIoU \((\d+) seeds?(, adjusted for missing ones)?\)"
 
 
-Odd = tuple[ExperimentRecord, dict[str, float]]  # an experiment, and latencies of its cells, ms
+OddCase = tuple[ExperimentRecord, dict[str, float]]  # an experiment, and cell -> latency in ms
 
 
 @st.composite
-def records(draw: st.DrawFn) -> Odd:
+def records(draw: st.DrawFn) -> OddCase:
     """Draw an experiment of up to six cells and the latencies of some of them.
 
     Half of the experiments are regular, so that there are verdicts: all cells have the same seeds,
@@ -91,13 +91,13 @@ def trial(
         rng = np.random.default_rng([seed, round(1e4 * score) if math.isfinite(score) else 0])
         counts = rng.integers(1, 60, (len(FRAMES), 2, 2))
         changes |= {"frames": FRAMES, "classes": ["road", "sky"], "confusions": counts}
-    return finished(cell, seed, score, **changes)
+    return finished_run(cell, seed, score, **changes)
 
 
 BASE = (0.40, 0.42, 0.44)
 
 
-def cells(*scores: Iterable[float], first_seed: tuple[int, ...] = (), **changes: Any) -> Odd:
+def cells(*scores: Iterable[float], first_seed: tuple[int, ...] = (), **changes: Any) -> OddCase:
     """Make cells with these scores by seed, each slower than the previous one.
 
     The seeds of a cell begin at 0, or at its `first_seed`.
@@ -111,14 +111,14 @@ def cells(*scores: Iterable[float], first_seed: tuple[int, ...] = (), **changes:
     return record(runs, **changes), {run.cell: 1.0 + int(run.cell[1:]) for run in runs}
 
 
-def above(points: float, noise: float = 0.0) -> list[float]:
+def offset(points: float, noise: float = 0.0) -> list[float]:
     """Return scores that are this many points above those of `BASE`."""
     return [v + points / 100 + n * noise / 100 for v, n in zip(BASE, (1, -1, 0), strict=True)]
 
 
-def failed(odd: Odd, *failed_cells: str) -> Odd:
-    """Let all trials of some cells fail."""
-    experiment, latency = odd
+def fail_cells(case: OddCase, *failed_cells: str) -> OddCase:
+    """Make all trials of some cells fail."""
+    experiment, latency = case
     runs = [
         RunRecord(run.cell, run.seed, run.trial_id, "FAILED", run.settings)
         if run.cell in failed_cells
@@ -128,12 +128,12 @@ def failed(odd: Odd, *failed_cells: str) -> Odd:
     return replace(experiment, runs=runs), latency
 
 
-def without_latency(odd: Odd, *cells_without: str) -> Odd:
+def drop_latency(case: OddCase, *cells_without: str) -> OddCase:
     """Remove the latency of some cells."""
-    return odd[0], {cell: ms for cell, ms in odd[1].items() if cell not in cells_without}
+    return case[0], {cell: ms for cell, ms in case[1].items() if cell not in cells_without}
 
 
-def many_cells() -> Odd:
+def many_cells() -> OddCase:
     """Make 60 cells of three seeds, some with equal latencies."""
     rng = np.random.default_rng(0)
     runs = [
@@ -145,38 +145,38 @@ def many_cells() -> Odd:
 
 
 NAN = math.nan
-ODD = {
+ODD_CASES = {
     "one cell": cells(BASE),
-    "all failed": failed(cells(BASE, BASE), "c0", "c1"),
-    "baseline failed": failed(cells(BASE, above(1, 0.1), above(3)), "c0"),
-    "other failed": failed(cells(BASE, above(1, 0.1), above(3)), "c2"),
+    "all failed": fail_cells(cells(BASE, BASE), "c0", "c1"),
+    "baseline failed": fail_cells(cells(BASE, offset(1, 0.1), offset(3)), "c0"),
+    "other failed": fail_cells(cells(BASE, offset(1, 0.1), offset(3)), "c2"),
     "no score": cells([NAN], [NAN, NAN]),
     "some scores": cells(BASE, [NAN, 0.43, 0.45], [0.3, NAN, NAN]),
     "one seed": cells([0.4], [0.5], [0.45]),
     "two seeds": cells([0.4, 0.42], [0.5, 0.53], [0.45, 0.44]),
-    "no shared seeds": cells(BASE, above(5), first_seed=(0, 7)),
+    "no shared seeds": cells(BASE, offset(5), first_seed=(0, 7)),
     "no shared seeds, equal": cells(BASE, BASE, first_seed=(0, 7)),
-    "a chain of seeds": cells(BASE, BASE, above(2), first_seed=(0, 2, 4)),
-    "two equal": cells(BASE, BASE, above(-2, 0.3)),
+    "a chain of seeds": cells(BASE, BASE, offset(2), first_seed=(0, 2, 4)),
+    "two equal": cells(BASE, BASE, offset(-2, 0.3)),
     "two equal within a margin": cells(BASE, BASE, margin_points=0.5),
     "all equal": cells(BASE, BASE, BASE, BASE),
-    "a better subset": cells([*BASE, 0.70, 0.71], above(5, 0.1), above(-4, 0.1)),
-    "better and worse": cells(BASE, above(4, 0.1), above(-4, 0.1), above(0.1, 0.5)),
+    "a better subset": cells([*BASE, 0.70, 0.71], offset(5, 0.1), offset(-4, 0.1)),
+    "better and worse": cells(BASE, offset(4, 0.1), offset(-4, 0.1), offset(0.1, 0.5)),
     "within a margin": cells(
-        BASE, above(0.2, 0.01), above(-0.2, 0.01), above(0.0, 0.02), above(2, 0.01),
+        BASE, offset(0.2, 0.01), offset(-0.2, 0.01), offset(0.0, 0.02), offset(2, 0.01),
         margin_points=0.5,
     ),
-    "equivalent on the frontier": cells(BASE, above(0.01, 0.05), margin_points=0.5),
-    "equivalent effect": cells(BASE, above(-0.01, 0.05), margin_points=0.5),
-    "crossover": cells(BASE, above(8, 0.1), above(1, 0.05), above(-9, 0.1)),
-    "crossover, no spread": cells(BASE, above(8), above(1), above(-9)),
-    "one of four": cells(BASE, BASE, BASE, above(10)),
-    "interim": cells(BASE, above(4, 0.1), above(-4, 0.1), interim="a trial is running"),
-    "no latency": without_latency(cells(BASE, above(4, 0.1)), "c0", "c1"),
-    "the best without latency": without_latency(cells(BASE, above(-1), above(10)), "c2"),
-    "one latency": without_latency(cells(BASE, above(4, 0.1)), "c1"),
-    "nothing better": cells(above(5), above(4, 0.1), above(3, 0.1)),
-    "equal in both": (cells(BASE, BASE, above(-2, 0.1))[0], {"c0": 1.0, "c1": 1.0, "c2": 2.0}),
+    "equivalent on the frontier": cells(BASE, offset(0.01, 0.05), margin_points=0.5),
+    "equivalent effect": cells(BASE, offset(-0.01, 0.05), margin_points=0.5),
+    "crossover": cells(BASE, offset(8, 0.1), offset(1, 0.05), offset(-9, 0.1)),
+    "crossover, no spread": cells(BASE, offset(8), offset(1), offset(-9)),
+    "one of four": cells(BASE, BASE, BASE, offset(10)),
+    "interim": cells(BASE, offset(4, 0.1), offset(-4, 0.1), interim="a trial is running"),
+    "no latency": drop_latency(cells(BASE, offset(4, 0.1)), "c0", "c1"),
+    "the best without latency": drop_latency(cells(BASE, offset(-1), offset(10)), "c2"),
+    "one latency": drop_latency(cells(BASE, offset(4, 0.1)), "c1"),
+    "nothing better": cells(offset(5), offset(4, 0.1), offset(3, 0.1)),
+    "equal in both": (cells(BASE, BASE, offset(-2, 0.1))[0], {"c0": 1.0, "c1": 1.0, "c2": 2.0}),
     "60 cells": many_cells(),
 }  # fmt: skip
 
@@ -542,13 +542,14 @@ def check_no_frontier(facts: Facts, match: re.Match[str]) -> None:
     assert [cell for cell in facts.means if cell in facts.latency] == [match[1]]
 
 
-def check_leads(facts: Facts, text: str, is_such: Callable[[Comparison], bool], word: str) -> None:
+def check_leads(facts: Facts, text: str, is_match: Callable[[Comparison], bool], word: str) -> None:
     """Check that a text names all leads of a kind and no others."""
     order = sorted(facts.frontier(), key=lambda c: (facts.latency[c], facts.means[c]))
     leads = {
         (slower, faster)
         for faster, slower in pairwise(order)
-        if facts.means[slower] - facts.means[faster] > 1e-11 and is_such(facts.pair(slower, faster))
+        if facts.means[slower] - facts.means[faster] > 1e-11
+        and is_match(facts.pair(slower, faster))
     }
     named_leads = set(re.findall(rf"{BOLD} {word} {BOLD}", text))
     more = re.search(r" and (\d+) more", text)
@@ -695,17 +696,17 @@ def check_no_doubt_is_missing(facts: Facts, text: str) -> None:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(records())
-def test_every_sentence_about_random_records_agrees_with_the_numbers(odd: Odd) -> None:
-    check_sentences(*odd)
+def test_every_sentence_about_random_records_agrees_with_the_numbers(case: OddCase) -> None:
+    check_sentences(*case)
 
 
-@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_every_sentence_about_awkward_records_agrees_with_the_numbers(odd: Odd) -> None:
-    check_sentences(*odd)
+@pytest.mark.parametrize("case", ODD_CASES.values(), ids=ODD_CASES)
+def test_every_sentence_about_awkward_records_agrees_with_the_numbers(case: OddCase) -> None:
+    check_sentences(*case)
 
 
 def test_awkward_records_produce_sentences_of_every_pattern() -> None:
-    sentences = [s for odd in ODD.values() for s in split(Facts(*odd).sentences)]
+    sentences = [s for case in ODD_CASES.values() for s in split(Facts(*case).sentences)]
 
     unmatched_checks = [
         check.__name__

@@ -16,18 +16,20 @@ from reports.analysis.factors.effects import (
 from reports.analysis.factors.lines import FactorLines, find_factor_lines, find_factors
 from reports.analysis.study import Study
 from reports.records import RunRecord
-from tests.reports.conftest import SETTINGS, finished, record
+from tests.reports.conftest import SETTINGS, finished_run, record
 
 
 def trials(cell: str, miou: float, **settings: Any) -> list[RunRecord]:
     """Make three trials of a cell, one point apart."""
     return [
-        finished(cell, seed, miou + 0.01 * seed, settings={**SETTINGS, **settings, "seed": seed})
+        finished_run(
+            cell, seed, miou + 0.01 * seed, settings={**SETTINGS, **settings, "seed": seed}
+        )
         for seed in range(3)
     ]
 
 
-def crossed(scores: Mapping[tuple[str, int], float]) -> Study:
+def crossed_study(scores: Mapping[tuple[str, int], float]) -> Study:
     """Make a study of heads crossed with memory lengths."""
     return Study(
         record(
@@ -43,7 +45,7 @@ def crossed(scores: Mapping[tuple[str, int], float]) -> Study:
 @pytest.fixture
 def study() -> Study:
     """Return a study in which head b gains 10 points, memory 4 gains 2 with head a and 6 with b."""
-    return crossed({("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50, ("b", 4): 0.56})
+    return crossed_study({("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50, ("b", 4): 0.56})
 
 
 def test_factors_are_the_settings_that_vary_with_the_baselines_values_first(study: Study) -> None:
@@ -70,14 +72,14 @@ def test_interaction_is_the_difference_of_differences(study: Study) -> None:
 
 
 def test_design_of_one_factor_at_a_time_has_effects_but_no_interaction() -> None:
-    study = crossed({("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50})
+    study = crossed_study({("a", 1): 0.40, ("a", 4): 0.42, ("b", 1): 0.50})
 
     assert {effect.setting for effect in estimate_effects(study)} == {"head", "memory_length"}
     assert estimate_interactions(study) == []
 
 
 def test_settings_that_only_change_together_have_no_effect_of_their_own() -> None:
-    study = crossed({("a", 0): 0.40, ("b", 4): 0.42})
+    study = crossed_study({("a", 0): 0.40, ("b", 4): 0.42})
 
     assert list(find_factors(study.record)) == ["head", "memory_length"]
     assert estimate_effects(study) == []
@@ -109,7 +111,7 @@ def test_failed_cell_is_left_out_of_effects() -> None:
 
 
 def test_lines_run_along_a_factor_with_all_else_equal() -> None:
-    study = crossed({("a", 4): 0.42, ("a", 1): 0.40, ("b", 4): 0.56})
+    study = crossed_study({("a", 4): 0.42, ("a", 1): 0.40, ("b", 4): 0.56})
 
     assert find_factor_lines(study) == [
         FactorLines("head", ["a", "b"], {"memory_length=4": ["a 4", "b 4"]}),
@@ -118,7 +120,7 @@ def test_lines_run_along_a_factor_with_all_else_equal() -> None:
 
 
 def study_of(*options: Mapping[str, Any]) -> Study:
-    """Make a study of cells with these settings, each 10 points better than the last."""
+    """Make a study of cells with these settings, each 10 points better than the previous one."""
     return Study(
         record(
             [
@@ -184,14 +186,14 @@ def test_lines_are_not_named_after_options_that_follow_from_the_head() -> None:
 
 def test_values_on_no_line_are_left_out() -> None:
     """The plain head has no memory: no other cell differs from it in memory alone."""
-    study = crossed({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
+    study = crossed_study({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
 
     assert find_factor_lines(study) == [FactorLines("memory_length", [1, 4], {"a": ["a 1", "a 4"]})]
 
 
-def test_baseline_that_differs_in_several_settings_is_no_reference() -> None:
+def test_baseline_that_differs_in_several_settings_is_not_the_reference() -> None:
     """The baseline has no memory at all: memory 1 is the first value with pairs."""
-    study = crossed({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
+    study = crossed_study({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
 
     (effect,) = estimate_effects(study)
 
@@ -217,7 +219,7 @@ def test_interaction_is_estimated_if_the_baseline_is_outside_the_crossed_cells()
 
 def test_order_that_the_fit_reverses_has_an_effect_of_its_own() -> None:
     """Memory 4 beats 2 wherever both exist, but head a, which gains most from memory, lacks 4."""
-    study = crossed(
+    study = crossed_study(
         {("a", 1): 0.40, ("a", 2): 0.48, ("b", 1): 0.40, ("b", 2): 0.41, ("b", 4): 0.415}
     )
 
@@ -232,8 +234,8 @@ def test_order_that_the_fit_reverses_has_an_effect_of_its_own() -> None:
     assert effects[2, 4] == (pytest.approx(0.005), [("b 4", "b 2")])
 
 
-def test_order_that_the_fit_keeps_needs_no_effect_of_its_own() -> None:
-    study = crossed(
+def test_order_that_the_fit_preserves_needs_no_effect_of_its_own() -> None:
+    study = crossed_study(
         {("a", 1): 0.40, ("a", 2): 0.45, ("b", 1): 0.40, ("b", 2): 0.44, ("b", 4): 0.47}
     )
 
@@ -244,7 +246,7 @@ def test_order_that_the_fit_keeps_needs_no_effect_of_its_own() -> None:
 
 def test_effect_that_all_pairs_agree_on_keeps_its_sign() -> None:
     """Memory 4 beats 1 directly, but loses by way of 2."""
-    study = crossed(
+    study = crossed_study(
         {("a", 1): 0.40, ("a", 4): 0.41, ("b", 1): 0.50, ("b", 2): 0.40, ("c", 2): 0.5,
          ("c", 4): 0.41}
     )  # fmt: skip
@@ -265,7 +267,7 @@ def test_effect_is_the_least_squares_fit_to_the_cells() -> None:
 
     effects = {
         e.value: e.comparison.difference.mean
-        for e in estimate_effects(crossed(scores))
+        for e in estimate_effects(crossed_study(scores))
         if e.setting == "memory_length"
     }
 
@@ -273,7 +275,7 @@ def test_effect_is_the_least_squares_fit_to_the_cells() -> None:
 
 
 def test_value_that_is_only_indirectly_connected_with_the_reference_has_an_effect() -> None:
-    study = crossed({("a", 1): 0.40, ("a", 2): 0.45, ("b", 2): 0.50, ("b", 4): 0.52})
+    study = crossed_study({("a", 1): 0.40, ("a", 2): 0.45, ("b", 2): 0.50, ("b", 4): 0.52})
 
     (indirect,) = [e for e in estimate_effects(study) if e.value == 4]
 
@@ -283,15 +285,15 @@ def test_value_that_is_only_indirectly_connected_with_the_reference_has_an_effec
 
 
 def test_groups_of_values_that_no_pair_connects_have_their_own_references() -> None:
-    study = crossed({("a", 1): 0.40, ("a", 2): 0.45, ("b", 4): 0.50, ("b", 8): 0.53})
+    study = crossed_study({("a", 1): 0.40, ("a", 2): 0.45, ("b", 4): 0.50, ("b", 8): 0.53})
 
     effects = [(e.reference, e.value) for e in estimate_effects(study)]
 
     assert effects == [(1, 2), (4, 8)]
 
 
-def test_values_without_a_pair_are_found() -> None:
-    study = crossed({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
+def test_values_without_a_pair_are_isolated() -> None:
+    study = crossed_study({("plain", 0): 0.40, ("a", 1): 0.45, ("a", 4): 0.50})
 
     assert find_isolated_values(study) == {"head": ["plain", "a"], "memory_length": [0]}
 
@@ -315,7 +317,7 @@ def test_effect_uses_every_seed_that_a_pair_shares() -> None:
 
 
 def test_clear_interaction_splits_the_effects_by_context() -> None:
-    study = crossed({("a", 1): 0.40, ("a", 4): 0.48, ("b", 1): 0.50, ("b", 4): 0.41})
+    study = crossed_study({("a", 1): 0.40, ("a", 4): 0.48, ("b", 1): 0.50, ("b", 4): 0.41})
     interactions = estimate_interactions(study)
 
     effects = estimate_effects(study, interactions)

@@ -8,7 +8,7 @@ from reports.analysis.planning.looks import compute_look_confidence
 from reports.analysis.study import Study, compare_classes
 from reports.analysis.verdict import BETTER, INTERIM
 from reports.records import ExperimentRecord
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 LOOKS = (3, 5, 7, 10)
 PAIR = np.array([[1.0, -1.0]])
@@ -25,8 +25,8 @@ def test_single_look_spends_the_whole_error() -> None:
     assert confidence(0.0, ()) == confidence(0.0, (5,)) == 0.95
 
 
-def test_looks_cost_little_where_the_test_set_dominates() -> None:
-    """Looks then share their error; where seeds dominate, their errors are nearly independent."""
+def test_looks_cost_little_if_the_test_set_dominates() -> None:
+    """Looks then share their error. If seeds dominate, their errors are nearly independent."""
     levels = [1 - confidence(variance) for variance in (0.0, 0.2, 1000.0)]
 
     assert levels == sorted(levels)
@@ -34,11 +34,11 @@ def test_looks_cost_little_where_the_test_set_dominates() -> None:
     assert levels[-1] > 0.03
 
 
-def test_more_looks_leave_less_error_for_each() -> None:
+def test_each_look_gets_less_error_if_there_are_more() -> None:
     assert confidence(0.0, (3, 10)) < confidence(0.0, LOOKS)
 
 
-def test_looks_together_keep_the_error_where_seeds_dominate() -> None:
+def test_looks_together_keep_the_error_level_if_seeds_dominate() -> None:
     """Independent check: a paired t-test at each look, on data without a difference."""
     from scipy import stats
 
@@ -55,7 +55,7 @@ def two_cells(**changes: object) -> ExperimentRecord:
     """Make an experiment of two cells that clearly differ."""
     scores = {"base": (0.40, 0.42, 0.44), "new": (0.50, 0.51, 0.52)}
     runs = [
-        finished(cell, seed, miou)
+        finished_run(cell, seed, miou)
         for cell, by_seed in scores.items()
         for seed, miou in enumerate(by_seed)
     ]

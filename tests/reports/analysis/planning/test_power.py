@@ -13,7 +13,7 @@ from reports.analysis.planning.power import (
 )
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 
 def study(difference: float, seeds: int = 5, deviation: float = 0.01) -> ExperimentRecord:
@@ -22,8 +22,8 @@ def study(difference: float, seeds: int = 5, deviation: float = 0.01) -> Experim
     noise = rng.normal(size=(2, seeds)) * deviation
     noise -= noise.mean(axis=1, keepdims=True)
     return record(
-        [finished("base", seed, 0.5 + noise[0, seed]) for seed in range(seeds)]
-        + [finished("new", seed, 0.5 + difference + noise[1, seed]) for seed in range(seeds)]
+        [finished_run("base", seed, 0.5 + noise[0, seed]) for seed in range(seeds)]
+        + [finished_run("new", seed, 0.5 + difference + noise[1, seed]) for seed in range(seeds)]
     )
 
 
