@@ -2,19 +2,21 @@
 
 Neighbouring frames show the same things, so frames are drawn in blocks. With five sequences or
 more, the blocks are whole sequences, as another test set would have different ones. Fewer sequences
-say nothing about others, so each is cut into stretches, which are drawn within it. Stretches are as
-long as the dependence between the frames of a sequence requires, by the rule of Politis and White
-2004 (with the correction of 2009), where the difference from the baseline that requires the longest
-decides.
+say nothing about others, so each is cut into stretches, which are drawn within it. Stretches are
+twice as long as the rule of Politis and White 2004 (with the correction of 2009) makes them for the
+dependence between the frames of a sequence; the difference from the baseline that requires the
+longest decides. The rule minimises the error of the variance, which leaves it too small: with 62
+and 171 frames that are correlated by 0.8, 7.6 % of studies had a false verdict at its length, and
+4.4 % at twice that.
 
 Shapes: F frames, M blocks, J statistics.
 """
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,8 @@ Numbers = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SEQUENCES_AS_BLOCKS = 5
+FEWEST_FRAMES = 20  # cut into stretches; the variance over fewer is too uncertain
+_LONGEST_SHARE = 0.25  # of the longest sequence: stretches that have to be longer are too few
 _QUIET_LAGS = 5  # the dependence ends before this many correlations in a row within noise
 _NAME = re.compile(r"^(?P<sequence>.*)/\d+$")
 
@@ -32,14 +36,17 @@ class Blocks:
     """The grouping of frames into blocks.
 
     Attributes:
-        numbers: the (F,) index of each frame's block, from 0; a block is a run of frames.
+        numbers: the (F,) index of each frame's block, from 0.
         strata: the (M,) group that each block is drawn within.
-        frames: the length of a stretch in frames; None if the blocks are whole sequences.
+        frames: the mean length of a stretch in frames; None if the blocks are whole sequences.
+        are_too_few: whether stretches are as long as required only in part, so that the variance
+            over them is too small.
     """
 
     numbers: Integers
     strata: Integers
     frames: int | None = None
+    are_too_few: bool = False
 
     @property
     def count(self) -> int:
@@ -60,11 +67,13 @@ def choose_blocks(frames: Sequence[str], influences: Numbers) -> Blocks:
         influences: the (J, F) amounts that each frame adds to each statistic.
     """
     sequences = _number_sequences(frames)
-    count = int(sequences[-1]) + 1
+    count = int(sequences.max()) + 1
     if count >= SEQUENCES_AS_BLOCKS:
         return Blocks(sequences, np.zeros(count, dtype=np.int64))
-    required = max((_required_length(row, sequences) for row in influences), default=1.0)
-    return cut_stretches(frames, max(1, math.ceil(required)))
+    required = 2 * max((_required_length(row, sequences) for row in influences), default=0.5)
+    longest = np.bincount(sequences).max()
+    blocks = cut_stretches(frames, max(1, math.ceil(required)))
+    return replace(blocks, are_too_few=bool(required > _LONGEST_SHARE * longest))
 
 
 def cut_stretches(frames: Sequence[str], length: int) -> Blocks:
@@ -76,7 +85,7 @@ def cut_stretches(frames: Sequence[str], length: int) -> Blocks:
         parts = min(size, max(2, round(size / length)))
         numbers[sequences == sequence] = len(strata) + np.arange(size) * parts // size
         strata += [sequence] * parts
-    return Blocks(numbers, np.array(strata), length)
+    return Blocks(numbers, np.array(strata), round(len(frames) / len(strata)))
 
 
 def deviations_over_blocks(influences: Numbers, blocks: Blocks) -> Numbers:
@@ -91,15 +100,16 @@ def deviations_over_blocks(influences: Numbers, blocks: Blocks) -> Numbers:
     return np.sqrt(variances)
 
 
-def count_sequences(frames: Sequence[str]) -> int:
-    """Count the sequences that frames come from."""
-    return len({_sequence(frame) for frame in frames})
+def count_frames(frames: Sequence[str]) -> Counter[str]:
+    """Count the frames of each sequence."""
+    return Counter(map(_sequence, frames))
 
 
 def _number_sequences(frames: Sequence[str]) -> Integers:
-    """Return the (F,) index of each frame's sequence; one that reappears counts as a new one."""
-    lengths = [len(list(group)) for _, group in groupby(frames, key=_sequence)]
-    return np.repeat(np.arange(len(lengths)), lengths)
+    """Number the sequence of each frame: (F,)."""
+    names = list(map(_sequence, frames))
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names])
 
 
 def _sequence(frame: str) -> str:

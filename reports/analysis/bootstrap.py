@@ -37,7 +37,8 @@ class TestSets:
             seed: the seed of the draws.
         """
         self.blocks = blocks
-        self._starts = np.flatnonzero(np.diff(blocks.numbers, prepend=-1))
+        self._order = np.argsort(blocks.numbers, kind="stable")
+        self._starts = np.flatnonzero(np.diff(blocks.numbers[self._order], prepend=-1))
         self._counts = np.ones((draws, blocks.count))  # (S, M)
         rng = np.random.default_rng(seed)
         for stratum in np.unique(blocks.strata):
@@ -50,7 +51,7 @@ class TestSets:
     def iou(self, confusions: Confusions) -> Numbers:
         """Compute the IoU of each class, NaN if absent, on each test set: (F, K, K) -> (S, K)."""
         by_frame = _intersection_and_union(confusions)  # (F, K) each
-        by_block = [np.add.reduceat(part, self._starts, axis=0) for part in by_frame]
+        by_block = [np.add.reduceat(part[self._order], self._starts, axis=0) for part in by_frame]
         return _ratio(*(self._counts @ part for part in by_block))
 
     def miou(self, confusions: Confusions) -> Numbers:

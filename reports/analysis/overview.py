@@ -115,7 +115,10 @@ def build_overview(study: Study) -> list[CellRow]:
             train_seconds=seconds[cell],
             relative_train_seconds=relative_change(seconds[cell], seconds[record.baseline]),
             parameters=_first(run.parameters for run in runs[cell]),
-            peak_memory_mib=max((run.peak_memory_mib or 0 for run in runs[cell]), default=NAN),
+            peak_memory_mib=max(
+                (run.peak_memory_mib for run in runs[cell] if run.peak_memory_mib is not None),
+                default=NAN,
+            ),
             published_miou=record.published.get(cell, {}).get("miou", NAN),
             published_seconds=record.published.get(cell, {}).get("train_seconds", NAN),
             **_cost_fields(record.costs.get(cell, CellCost())),

@@ -77,7 +77,17 @@ class ScoredCells:
 
     def pair(self, cell: str, other: str) -> Contrast:
         """Return the contrast of a cell with another one."""
-        return Contrast({cell: 1.0, other: -1.0}, len(self.shared_seeds(cell, other)))
+        return self.contrast({cell: 1.0, other: -1.0})
+
+    def contrast(self, weights: Mapping[str, float]) -> Contrast:
+        """Return a weighted sum of cells, with the fewest seeds of a cell in it.
+
+        Of two cells, the seeds that both have count.
+        """
+        if len(weights) == 2:
+            return Contrast(weights, len(self.shared_seeds(*weights)))
+        counts = [len(self._scores.get(cell, ())) for cell in weights]
+        return Contrast(weights, min(counts, default=0))
 
     def judge(
         self,

@@ -7,6 +7,10 @@ of its cell. Three seeds say little about one v_c, but the cells of a study rese
     v_c ~ scaled inverse chi-square(d, v)      all cells but the baseline
     v_0 ~ scaled inverse chi-square(1/2, v)    the baseline, which is in every comparison
 
+and a cell with n of the N seeds that another one has, 3 <= n < N, with 1/2 (n / N)^2 instead of d:
+its own scores say less about it than the others', so it would be taken for one of them, and cells
+whose trials fail are often the unstable ones.
+
 d says how much the cells resemble each other; its prior gives equal weight to `RESEMBLANCES`. The
 prior of v is 1/v; those of b and m are flat. A Gibbs sampler draws all of them, so that uncertainty
 about d and v widens the intervals.
@@ -27,10 +31,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
+
 Numbers = NDArray[np.float64]
 
 RESEMBLANCES = np.array([1.0, 2, 4, 8, 16, 32, 64, 256])
-BASELINE_RESEMBLANCE = 0.5
+LARGEST_FIXED_RESEMBLANCE = 0.5
 BURN_IN = 60
 _ROUNDING = 1e-12  # as a fraction of a score; smaller residuals are not variation
 
@@ -132,6 +138,21 @@ def fit_means(scores: Numbers, precision: Numbers) -> Numbers:
     return np.asarray(means + level)
 
 
+def _fix_resemblance(counts: Numbers, has_baseline: bool) -> Numbers:
+    """Return the (B, K) values of d that are fixed; NaN where d is drawn.
+
+    Args:
+        counts: the (B, K) numbers of seeds.
+        has_baseline: whether the first cell is in every comparison.
+    """
+    share = counts / counts.max(axis=1, keepdims=True)
+    lacks_seeds = (share < 1) & (counts >= SEEDS_FOR_A_VERDICT)
+    fixed = np.where(lacks_seeds, LARGEST_FIXED_RESEMBLANCE * share**2, np.nan)
+    if has_baseline:
+        fixed[:, 0] = LARGEST_FIXED_RESEMBLANCE
+    return fixed
+
+
 class _Chain:
     """A Gibbs sampler, run for many studies side by side.
 
@@ -144,7 +165,6 @@ class _Chain:
         self._present = is_present.astype(np.float64)
         self._counts = self._present.sum(axis=2)
         self._rng = rng
-        self._moderated = slice(1 if has_baseline else 0, None)
         means = np.nanmean(scores, axis=(1, 2))[:, None, None]
         centred_scores = np.where(is_present, scores - means, 0.0)
         self._means = centred_scores.sum(axis=2) / self._counts
@@ -156,13 +176,13 @@ class _Chain:
         self._means /= self.scale[:, None]
         self._variances = np.ones_like(self._means)
         self._common = np.ones(len(scores))
-        self._resemblance = np.full_like(self._means, 4.0)
-        if has_baseline:
-            self._resemblance[:, 0] = BASELINE_RESEMBLANCE
+        self._fixed = _fix_resemblance(self._counts, has_baseline)
+        self._moderated = np.isnan(self._fixed).astype(np.float64)
+        self._resemblance = np.where(self._moderated, 4.0, self._fixed)
         # With gaps, means and seeds depend on each other more, so a draw takes more moves.
         self._moves = 1 if is_present.all() else 4
         half = RESEMBLANCES / 2
-        number = self._means[:, self._moderated].shape[1]
+        number = self._moderated.sum(axis=1, keepdims=True)
         self._log_constant = number * (half * np.log(half) - gammaln(half))
 
     def run(self, steps: int) -> tuple[Numbers, Numbers]:
@@ -198,12 +218,13 @@ class _Chain:
         precision = 1 / self._variances
         shape = self._resemblance.sum(axis=1) / 2
         self._common = self._rng.gamma(shape) / ((self._resemblance * precision).sum(axis=1) / 2)
-        self._resemblance[:, self._moderated] = self._draw_resemblance(precision)[:, None]
+        shared = self._draw_resemblance(precision)[:, None]
+        self._resemblance = np.where(self._moderated, shared, self._fixed)
 
     def _draw_resemblance(self, precision: Numbers) -> Numbers:
-        moderated = precision[:, self._moderated]
-        fit = moderated.shape[1] * np.log(self._common) + np.log(moderated).sum(axis=1)
-        fit -= self._common * moderated.sum(axis=1)
+        number, logs = self._moderated.sum(axis=1), np.log(precision) * self._moderated
+        fit = number * np.log(self._common) + logs.sum(axis=1)
+        fit -= self._common * (precision * self._moderated).sum(axis=1)
         log_weights = self._log_constant + fit[:, None] * RESEMBLANCES / 2
         log_weights -= log_weights.max(axis=1, keepdims=True)
         cumulative = np.exp(log_weights).cumsum(axis=1)

@@ -8,11 +8,17 @@ every family of contrasts is judged on these draws (`inference.py`).
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 
-from reports.analysis.blocks import choose_blocks, cut_stretches, deviations_over_blocks
+from reports.analysis.blocks import (
+    FEWEST_FRAMES,
+    choose_blocks,
+    count_frames,
+    cut_stretches,
+    deviations_over_blocks,
+)
 from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, influence, mean_over_classes
 from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
@@ -69,10 +75,15 @@ class Study:
 
     @cached_property
     def test_sets(self) -> TestSets | None:
-        """The drawn test sets; None unless every finished trial has its confusion matrices."""
+        """The drawn test sets; None if they cannot be drawn.
+
+        Every finished trial needs its confusion matrices, and there must be enough frames.
+        """
         if not self.frames or any(run.confusions is None for run in self.record.finished):
             return None
-        return TestSets(choose_blocks(self.frames, self._influences), self.draws)
+        blocks = choose_blocks(self.frames, self._influences)
+        has_few_frames = blocks.frames is not None and len(self.frames) < FEWEST_FRAMES
+        return None if has_few_frames or not blocks.freedom else TestSets(blocks, self.draws)
 
     @cached_property
     def _influences(self) -> Numbers:
@@ -92,7 +103,8 @@ class Study:
         """Return how much a typical difference from the baseline varies over test sets.
 
         Args:
-            lengths: lengths of blocks, in frames.
+            lengths: lengths of blocks, in frames; those that are no length of blocks that every
+                sequence has at least two of are left out.
 
         Returns:
             length -> the median over the differences, in mIoU; empty if the blocks are whole
@@ -102,7 +114,12 @@ class Study:
             return {}
         if not len(self._influences):
             return {}
-        stretches = {length: cut_stretches(self.frames, length) for length in lengths}
+        shortest = min(count_frames(self.frames).values())
+        stretches = {
+            length: cut_stretches(self.frames, length)
+            for length in lengths
+            if 2 * length <= shortest or length == self.test_sets.blocks.frames
+        }
         return {
             length: float(np.median(deviations_over_blocks(self._influences, blocks)))
             for length, blocks in stretches.items()
@@ -260,33 +277,3 @@ def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
     for (cell, name), comparison in zip(keys, comparisons, strict=True):
         by_cell.setdefault(cell, {})[name] = comparison
     return by_cell
-
-
-def find_frontier(latency_ms: Mapping[str, float], score: Mapping[str, float]) -> list[str]:
-    """Return the cells that no other cell beats in latency or score, the fastest first.
-
-    A cell that equals another one in both does not beat it.
-    """
-    measured_cells = [
-        cell
-        for cell in score
-        if not math.isnan(score[cell]) and not math.isnan(latency_ms.get(cell, math.nan))
-    ]
-    frontier: list[str] = []
-    for cell in sorted(measured_cells, key=lambda c: (latency_ms[c], -score[c])):
-        last = frontier[-1] if frontier else None
-        is_equal = last is not None and math.isclose(score[cell], score[last], rel_tol=_ROUNDING)
-        is_twin = is_equal and last is not None and latency_ms[cell] == latency_ms[last]
-        if last is None or is_twin or (score[cell] > score[last] and not is_equal):
-            frontier.append(cell)
-    return frontier
-
-
-def compare_neighbours(study: Study, frontier: Sequence[str]) -> list[tuple[str, str, Comparison]]:
-    """Compare each cell of a frontier with the next faster one, as one of all pairs.
-
-    Returns:
-        slower cell, faster cell and their comparison, except for cells that are equal in both.
-    """
-    pairs = [(two, one, study.all_pairs[frozenset((one, two))]) for one, two in pairwise(frontier)]
-    return [pair for pair in pairs if pair[2].difference.mean != 0]

@@ -10,6 +10,7 @@ from reports.analysis.comparison import TEST_SET, Difference
 Row = TypeVar("Row")
 
 MISSING = "-"
+_MOST_DIGITS = 6
 
 
 def markdown_table(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], str]]) -> str:
@@ -37,7 +38,8 @@ def percent(fraction: float, digits: int = 2) -> str:
 
 def signed(number: float, digits: int = 2, unit: str = "") -> str:
     """Format a number with its sign: 1.018 -> +1.02."""
-    return MISSING if math.isnan(number) else f"{number:+.{digits}f}{unit}"
+    # Adding 0 turns -0.0 into 0.0.
+    return MISSING if math.isnan(number) else f"{round(number, digits) + 0.0:+.{digits}f}{unit}"
 
 
 def number(value: float, digits: int = 1) -> str:
@@ -47,7 +49,17 @@ def number(value: float, digits: int = 1) -> str:
 
 def interval(low: float, high: float, digits: int = 2) -> str:
     """Format the ends of an interval: 1.018, 3.1 -> +1.02 to +3.10."""
-    return MISSING if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
+    if math.isnan(low):
+        return MISSING
+    # An end must not be rounded to 0, which would contradict a verdict.
+    while digits < _MOST_DIGITS and any(end and not round(end, digits) for end in (low, high)):
+        digits += 1
+    return f"{low + 0.0:+.{digits}f} to {high + 0.0:+.{digits}f}"
+
+
+def with_unit(verdict: str) -> str:
+    """Add the unit to a verdict that ends in a margin: within 0.5 -> within 0.5 points."""
+    return f"{verdict} point" if verdict.endswith(" 1") else f"{verdict} points"
 
 
 def points(difference: Difference) -> str:

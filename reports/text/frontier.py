@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from reports.analysis.study import Study, compare_neighbours, find_frontier
+from reports.analysis.frontier import compare_neighbours, find_frontier
+from reports.analysis.study import Study
 from reports.analysis.verdict import EQUIVALENT, is_equivalent, is_separable, is_verdict
-from reports.text.format import number, points
+from reports.text.format import number, points, with_unit
 from reports.text.sentences import bold, join, verb
 
 _MAX_NAMES = 6  # of cells in a sentence; the rest are counted
@@ -84,7 +85,7 @@ def _name_doubtful_leads(study: Study, frontier: Sequence[str]) -> list[str]:
         leads, are = verb(unclear_leads, "The lead", "The leads"), verb(unclear_leads, "is", "are")
         sentences.append(f"{leads} {join(unclear_leads)} {are} not separable from noise.")
     if equivalent_pairs:
-        sentences.append(f"On the frontier, {join(equivalent_pairs)} {within} points.")
+        sentences.append(f"On the frontier, {join(equivalent_pairs)} {with_unit(within)}.")
     if unjudged_leads:
         leads = verb(unjudged_leads, "the lead", "the leads")
         sentences.append(f"There is no verdict on {leads} {join(unjudged_leads)}.")

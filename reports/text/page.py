@@ -11,8 +11,9 @@ from reports.analysis.factors.effects import (
     estimate_effects,
     estimate_interactions,
 )
+from reports.analysis.frontier import find_frontier
 from reports.analysis.overview import CellRow
-from reports.analysis.study import Study, find_frontier
+from reports.analysis.study import Study
 from reports.records import ExperimentRecord
 
 PICTURES = "pictures"

@@ -1,13 +1,14 @@
 """The sections of a report in reading order, and those about the experiment as a whole."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from reports.analysis.blocks import SEQUENCES_AS_BLOCKS, count_sequences
+from reports.analysis.blocks import SEQUENCES_AS_BLOCKS, count_frames
 from reports.analysis.comparison import SEEDS, TEST_SET
+from reports.analysis.frontier import compare_neighbours
 from reports.analysis.overview import CellRow, group_by_cell
-from reports.analysis.study import Study, compare_neighbours
+from reports.analysis.study import Study
 from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT, is_separable
 from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
@@ -119,7 +120,8 @@ def _explain_intervals(study: Study) -> str:
     sources = [name for name in (SEEDS, TEST_SET) if any(name in cover for cover in covers)]
     if not sources:
         return (
-            "With one seed and no per-frame counts, the uncertainty of the differences is unknown."
+            "No two seeds are shared with the baseline and no test sets can be drawn, so the "
+            "uncertainty of the differences is unknown."
         )
     text = f"Intervals account for {_name_sources(study, sources)}"
     if study.test_sets is not None and TEST_SET in sources:
@@ -151,7 +153,7 @@ def _name_sources(study: Study, sources: Sequence[str]) -> str:
 
 def _name_test_sets(study: Study) -> str:
     """Name the test sets that the bootstrap covers. A few sequences say little about others."""
-    sequences = count_sequences(study.frames)
+    sequences = len(count_frames(study.frames))
     if sequences >= SEQUENCES_AS_BLOCKS:
         return "the choice of test set"
     same = f"same {sequences} sequences" if sequences > 1 else "same sequence"
@@ -163,16 +165,29 @@ def _explain_block_length(study: Study) -> str:
     blocks = study.test_sets.blocks if study.test_sets is not None else None
     if blocks is None or blocks.frames is None:
         return ""
-    lengths = sorted({*_BLOCK_LENGTHS, blocks.frames})
-    deviations = study.deviation_by_block_length(lengths)
+    deviations = study.deviation_by_block_length(sorted({*_BLOCK_LENGTHS, blocks.frames}))
     if not deviations:
         return ""
-    points = ", ".join(f"{100 * deviation:.2f}" for deviation in deviations.values())
-    return (
-        f"Stretches are about {blocks.frames} frames long, which follows from the dependence "
-        f"between frames. At lengths of {', '.join(map(str, lengths))} frames, the standard "
-        f"deviation of a typical difference over test sets is {points} points, respectively."
-    )
+    length = "1 frame" if blocks.frames == 1 else f"{blocks.frames} frames"
+    text = f"Stretches are about {length} long, as the dependence between frames requires"
+    if len(deviations) > 1:
+        lengths, points = (", ".join(texts) for texts in _write_deviations(deviations))
+        text += (
+            f": at lengths of {lengths} frames, the standard deviation of a typical difference "
+            f"over test sets is {points} points"
+        )
+    if blocks.are_too_few:
+        text += (
+            "; the sequences are too short for stretches that are long enough, so the intervals "
+            "are too narrow"
+        )
+    return f"{text}."
+
+
+def _write_deviations(deviations: Mapping[int, float]) -> tuple[list[str], list[str]]:
+    """Write lengths of blocks, and the deviations in points."""
+    points = [f"{100 * deviation:.2f}" for deviation in deviations.values()]
+    return list(map(str, deviations)), points
 
 
 def _explain_verdicts(study: Study) -> str:

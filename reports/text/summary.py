@@ -21,7 +21,7 @@ from reports.analysis.verdict import (
     is_separable,
     is_verdict,
 )
-from reports.text.format import escape, first_names, percent, points, setting_value
+from reports.text.format import escape, first_names, percent, points, setting_value, with_unit
 from reports.text.frontier import describe_frontier
 from reports.text.page import Page
 from reports.text.sentences import bold, join, verb
@@ -89,11 +89,11 @@ def _describe_best(study: Study) -> str:
 def _relation(verdict: str) -> str:
     """Relate the best cell to the runner-up."""
     if is_equivalent(verdict):
-        return f"but is {verdict} points to"
+        return f"but is {with_unit(verdict)} to"
     if not is_separable(verdict):
         return "but is not separable from"
     _, _, limit = verdict.partition(", ")
-    return f"and is separable, {limit} points, from" if limit else "and is separable from"
+    return f"and is separable, {with_unit(limit)}, from" if limit else "and is separable from"
 
 
 def _describe_tie(study: Study, cells: Sequence[str], comparison: Comparison) -> str:
@@ -105,7 +105,7 @@ def _describe_tie(study: Study, cells: Sequence[str], comparison: Comparison) ->
     if not is_verdict(comparison.verdict):
         return f"{beginning}; there is no verdict: {_reason(comparison)}."
     verdict = comparison.verdict
-    relation = f"{verdict} points" if is_equivalent(verdict) else verdict
+    relation = with_unit(verdict) if is_equivalent(verdict) else verdict
     return f"{beginning}; they are {relation} ({points(comparison.difference)})."
 
 
@@ -158,7 +158,7 @@ def _predicate(comparison: Comparison) -> str:
             f"only {seeds} shared seed{'' if seeds == 1 else 's'}" if seeds else "no shared seed"
         )
         return f"no verdict ({count}; {SEEDS_FOR_A_VERDICT} are required)"
-    return f"{verdict} points" if is_equivalent(verdict) or ", " in verdict else verdict
+    return with_unit(verdict) if is_equivalent(verdict) or ", " in verdict else verdict
 
 
 def _clause(cells: Sequence[str], predicate: str, comparisons: Mapping[str, Comparison]) -> str:
@@ -203,7 +203,7 @@ def _describe_effects(effects: Sequence[Effect]) -> list[str]:
         within = verdict.removeprefix(f"{EQUIVALENT} ")
         sentences.append(
             f"Every judged value of {join(equivalent_settings, _MAX_NAMES)} is equivalent to its "
-            f"reference {within} points."
+            f"reference {with_unit(within)}."
         )
     if unjudged_changes:
         sentences.append(

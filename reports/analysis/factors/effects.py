@@ -230,16 +230,14 @@ def _connect(links: Sequence[tuple[Node, Node]]) -> list[set[Node]]:
 
 
 def _contrast(study: Study, weights: Numbers, pairs: Sequence[_Pair]) -> Contrast:
-    """Turn weights of pairs into a contrast of cells; each pair adds the seeds that it shares."""
+    """Turn the weights of pairs into a contrast of cells."""
     total: dict[str, float] = {}
-    seeds: set[int] = set()
     for weight, pair in zip(weights.tolist(), pairs, strict=True):
         if abs(weight) < _ROUNDING:
             continue
         for cell, sign in zip(pair.cells, (1, -1), strict=True):
             total[cell] = total.get(cell, 0.0) + sign * weight
-        seeds |= study.scored.shared_seeds(*pair.cells)
-    return Contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING}, len(seeds))
+    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING})
 
 
 def _squares(
@@ -269,5 +267,4 @@ def _mean(study: Study, parts: Sequence[Weights]) -> Contrast:
     for weights in parts:
         for cell, weight in weights.items():
             total[cell] = total.get(cell, 0.0) + weight / len(parts)
-    seeds = set().union(*(study.scored.shared_seeds(*weights) for weights in parts))
-    return Contrast(total, len(seeds))
+    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING})
