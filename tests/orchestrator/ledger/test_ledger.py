@@ -91,7 +91,7 @@ def test_unknown_experiment_is_refused_with_the_names_in_the_ledger(ledger: Ledg
 
     with pytest.raises(
         UserError,
-        match=r"no experiment 'studdy' in the ledger .*: did you mean 'study'\?",
+        match=r"no experiment 'studdy' in the ledger \(experiments: study\): did you mean 'study'",
     ):
         ledger.experiment("studdy")
 
