@@ -1,5 +1,7 @@
 """An experiment as the report sees it: flat records, units in the field names."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -153,3 +155,46 @@ class ExperimentRecord:
     def finished(self) -> list[RunRecord]:
         """The trials that have numbers."""
         return [run for run in self.runs if run.state == "FINISHED"]
+
+
+def check_record(record: ExperimentRecord) -> None:
+    """Check that the fields of a record fit together.
+
+    Raises:
+        ValueError: naming the first contradiction.
+    """
+    cells = set(record.cells)
+    if record.baseline not in cells:
+        raise ValueError(f"baseline '{record.baseline}' is not a cell ({', '.join(record.cells)})")
+    strangers = sorted({run.cell for run in record.runs} - cells)
+    if strangers:
+        raise ValueError(f"trials of cells that the record does not list: {', '.join(strangers)}")
+    for (cell, seed), count in Counter((run.cell, run.seed) for run in record.finished).items():
+        if count > 1:
+            raise ValueError(
+                f"{count} finished trials of cell '{cell}' have seed {seed}: keep one of them"
+            )
+    if record.margin_points is not None and not 0 < record.margin_points < math.inf:
+        raise ValueError(f"margin_points must be above 0 (got {record.margin_points})")
+    if record.looks and not 1 <= record.look <= len(record.looks):
+        raise ValueError(f"look must be from 1 to {len(record.looks)} (got {record.look})")
+    for run in record.finished:
+        _check_counts(run)
+
+
+def _check_counts(run: RunRecord) -> None:
+    """Check the per-frame counts of a trial against its frames and classes."""
+    if run.confusions is None:
+        return
+    expected = (len(run.frames), len(run.classes), len(run.classes))
+    if run.confusions.shape != expected:
+        raise ValueError(
+            f"trial {run.trial_id}: confusions have the shape {run.confusions.shape}, but its "
+            f"frames and classes make {expected}"
+        )
+    unknown_classes = sorted(set(run.iou) - set(run.classes))
+    if unknown_classes:
+        raise ValueError(
+            f"trial {run.trial_id}: iou has classes that 'classes' lacks: "
+            f"{', '.join(unknown_classes)}"
+        )

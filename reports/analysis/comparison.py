@@ -21,7 +21,7 @@ class Contrast:
 
     Attributes:
         weights: cell -> weight; the weights add up to 0.
-        seeds: the number of seeds that its two cells share, or the fewest that a cell in it has.
+        seeds: the number of seeds that its cells share, pair by pair; see `ScoredCells.contrast`.
     """
 
     weights: Mapping[str, float]
@@ -34,7 +34,7 @@ class Estimate:
 
     Attributes:
         mean: the estimate; NaN if it cannot be estimated.
-        seeds: the number of seeds that its two cells share, or the fewest that a cell in it has.
+        seeds: the number of seeds that its cells share, pair by pair; see `ScoredCells.contrast`.
         covers: the sources of variation that its drawn errors account for, `SEEDS` or `TEST_SET`.
     """
 
@@ -58,7 +58,7 @@ class Difference:
         low, high: the ends of its interval, which holds for its whole family and, if looks are
             planned, for all looks at 95 %; NaN if no source of variation is known.
         deviation: the standard deviation of its error.
-        seeds: the number of seeds that its two cells share, or the fewest that a cell in it has.
+        seeds: the number of seeds that its cells share, pair by pair; see `ScoredCells.contrast`.
         covers: the sources of variation that the interval accounts for, `SEEDS` or `TEST_SET`.
     """
 

@@ -18,6 +18,7 @@ from reports.analysis.comparison import (
 )
 from reports.analysis.inference import CONFIDENCE, Errors, TestSetError, number_of_draws
 from reports.analysis.seed_model import fit_means, sample_seed_errors
+from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 
 Numbers = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ class ScoredCells:
         self._has_baseline = has_baseline
         self._over_test_sets = over_test_sets
         self._draws = draws
-        self._places = {cell: place for place, cell in enumerate(self.cells)}
+        self._indices = {cell: index for index, cell in enumerate(self.cells)}
 
     @property
     def means(self) -> dict[str, float]:
@@ -77,17 +78,20 @@ class ScoredCells:
 
     def pair(self, cell: str, other: str) -> Contrast:
         """Return the contrast of a cell with another one."""
-        return self.contrast({cell: 1.0, other: -1.0})
+        return self.contrast({cell: 1.0, other: -1.0}, self.shared_seeds(cell, other))
 
-    def contrast(self, weights: Mapping[str, float]) -> Contrast:
-        """Return a weighted sum of cells, with the fewest seeds of a cell in it.
+    def contrast(self, weights: Mapping[str, float], seeds: set[int]) -> Contrast:
+        """Return a weighted sum of cells.
 
-        Of two cells, the seeds that both have count.
+        Args:
+            weights: cell -> weight.
+            seeds: the seeds that some pair of its cells shares. If it compares two cells, the seeds
+                of both count instead; a cell with a single seed makes it a comparison of one seed.
         """
         if len(weights) == 2:
-            return Contrast(weights, len(self.shared_seeds(*weights)))
-        counts = [len(self._scores.get(cell, ())) for cell in weights]
-        return Contrast(weights, min(counts, default=0))
+            seeds = self.shared_seeds(*weights)
+        fewest = min((len(self._scores.get(cell, ())) for cell in weights), default=0)
+        return Contrast(weights, len(seeds) if fewest > 1 else min(fewest, len(seeds)))
 
     def judge(
         self,
@@ -139,16 +143,20 @@ class ScoredCells:
     def estimate_best_shares(self) -> dict[str, float]:
         """Estimate how often each cell scores highest over seeds and test sets; ties are shared.
 
-        Empty if there are no `ranking_sources`.
+        Empty if there are no `ranking_sources`. If some cells have enough seeds for a verdict, only
+        those are ranked: what is not known about the others would often put one of them first.
         """
         if not self.ranking_sources:
             return {}
+        counts = {cell: len(by_seed) for cell, by_seed in self._scores.items()}
+        cells = [cell for cell in self.cells if counts[cell] >= SEEDS_FOR_A_VERDICT] or self.cells
         draws = number_of_draws(len(self.cells), self._draws)
         scores = self._fit.means + self.errors.draw_cells(np.random.default_rng(0), draws)
+        scores = scores[:, np.array([self._indices[cell] for cell in cells])]
         highest = scores.max(axis=1, keepdims=True)
         is_first = scores >= highest - _ROUNDING * np.abs(highest)
         shares = (is_first / is_first.sum(axis=1, keepdims=True)).mean(axis=0)
-        return dict(zip(self.cells, shares.tolist(), strict=True))
+        return dict(zip(cells, shares.tolist(), strict=True))
 
     def _value(self, weights: Numbers) -> float:
         """Return a weighted sum of the means, 0 if only rounding errors are left."""
@@ -166,7 +174,7 @@ class ScoredCells:
         weights = np.zeros((len(contrasts), len(self.cells)))
         for row, contrast in zip(weights, contrasts, strict=True):
             for cell, weight in contrast.weights.items():
-                row[self._places[cell]] += weight
+                row[self._indices[cell]] += weight
         return weights
 
     @cached_property

@@ -24,7 +24,7 @@ from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
 from reports.analysis.planning.looks import compute_look_confidence
 from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
-from reports.records import ExperimentRecord, RunRecord
+from reports.records import ExperimentRecord, RunRecord, check_record
 
 _ROUNDING = 1e-12  # as a fraction of a score; smaller differences count as none
 MANY_TRIALS = 200  # with more, fewer test sets are drawn: enough for two digits of a deviation
@@ -49,6 +49,7 @@ class Study:
         error_draws: int = ERROR_DRAWS,
         margin_points: float | None = None,
     ) -> None:
+        check_record(record)
         self.record = record
         self.metric = metric
         has_many_trials = len(record.finished) > MANY_TRIALS

@@ -50,7 +50,9 @@ def _list_incomplete_trials(page: Page) -> Iterator[str]:
         if trials:
             yield f"- {gap}: {first_names([_trial(run) for run in trials], separator='; ')}"
     if runs and not trials_without_counts and page.study.test_sets is None:
-        yield f"- trials were scored on different frames or data, {_CONSEQUENCE}"
+        same_frames = bool(page.study.frames)
+        cause = "too few frames" if same_frames else "different frames or data"
+        yield f"- trials were scored on {cause}, {_CONSEQUENCE}"
 
 
 def _list_untimed_cells(page: Page) -> Iterator[str]:

@@ -143,7 +143,7 @@ def per_frame_fields(frames: int, **changes: Any) -> dict[str, Any]:
 
 def test_complete_study_does_not_say_what_is_missing(tmp_path: Path) -> None:
     runs = [
-        finished_run(cell, seed, 0.4, **per_frame_fields(4)) for cell in "ab" for seed in range(3)
+        finished_run(cell, seed, 0.4, **per_frame_fields(24)) for cell in "ab" for seed in range(3)
     ]
 
     assert "What is missing" not in build_report(record(runs), tmp_path).read_text()
@@ -282,7 +282,7 @@ def test_few_sequences_are_not_presented_as_a_choice_of_test_set(tmp_path: Path)
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "Intervals account for the choice of seeds and the choice of other stretches" in text
-    assert "of the same 2 sequences (40 stretches, resampled" in text
+    assert "of the same 2 sequences (20 stretches, resampled" in text
     assert "They hold for both comparisons at once; verdicts are read off them and require" in text
     assert "Holm" not in text
 

@@ -230,14 +230,16 @@ def _connect(links: Sequence[tuple[Node, Node]]) -> list[set[Node]]:
 
 
 def _contrast(study: Study, weights: Numbers, pairs: Sequence[_Pair]) -> Contrast:
-    """Turn the weights of pairs into a contrast of cells."""
+    """Turn the weights of pairs into a contrast of cells; each pair adds the seeds it shares."""
     total: dict[str, float] = {}
+    seeds: set[int] = set()
     for weight, pair in zip(weights.tolist(), pairs, strict=True):
         if abs(weight) < _ROUNDING:
             continue
         for cell, sign in zip(pair.cells, (1, -1), strict=True):
             total[cell] = total.get(cell, 0.0) + sign * weight
-    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING})
+        seeds |= study.scored.shared_seeds(*pair.cells)
+    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING}, seeds)
 
 
 def _squares(
@@ -267,4 +269,5 @@ def _mean(study: Study, parts: Sequence[Weights]) -> Contrast:
     for weights in parts:
         for cell, weight in weights.items():
             total[cell] = total.get(cell, 0.0) + weight / len(parts)
-    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING})
+    seeds = set().union(*(study.scored.shared_seeds(*weights) for weights in parts))
+    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING}, seeds)
