@@ -7,12 +7,14 @@ import typer
 
 from orchestrator.cli.options import DataPaths, Pictures
 from orchestrator.cli.output import console
+from orchestrator.terminal.completion import complete_experiment, complete_trial
 
 app = typer.Typer()
 Target = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
+        autocompletion=complete_trial,
         help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint "
         "file.",
     ),
@@ -95,6 +97,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
+            autocompletion=complete_trial,
             help="Networks as for predict, including checkpoint files from import-weights.",
         ),
     ],
@@ -112,6 +115,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="EXPERIMENT",
+            autocompletion=complete_experiment,
             help="Experiment to add the cells to; created if it does not exist.",
         ),
     ] = "evaluation",

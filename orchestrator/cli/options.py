@@ -5,9 +5,17 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.terminal.completion import complete_experiment
+
 ALL_FINISHED, TRIAL_FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC", help="The experiment's YAML file.")]
+ExperimentName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name of the experiment.", autocompletion=complete_experiment
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataPaths = Annotated[
     list[str] | None,

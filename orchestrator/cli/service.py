@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.terminal.completion import complete_experiment
+
 app = typer.Typer()
 
 
@@ -11,7 +13,11 @@ app = typer.Typer()
 def ui(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Open this experiment's runs (default: all runs)."),
+        typer.Argument(
+            metavar="NAME",
+            help="Open this experiment's runs (default: all runs).",
+            autocompletion=complete_experiment,
+        ),
     ] = None,
     port: Annotated[int, typer.Option(help="First port to try.")] = 5000,
 ) -> None:
