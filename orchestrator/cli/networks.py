@@ -15,8 +15,8 @@ Target = Annotated[
     typer.Argument(
         metavar="NETWORK",
         autocompletion=complete_trial,
-        help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint "
-        "file.",
+        help="EXPERIMENT:CELL:SEED, a trial_id or a prefix of it, an MLflow run id, a trial "
+        "directory or a checkpoint file.",
     ),
 ]
 Like = Annotated[
@@ -98,7 +98,8 @@ def evaluate(
         typer.Argument(
             metavar="NETWORK...",
             autocompletion=complete_trial,
-            help="Networks as for predict, including checkpoint files from import-weights.",
+            help="Networks as for predict, including checkpoint files from import-weights; "
+            "EXPERIMENT:CELL scores all seeds of the cell.",
         ),
     ],
     data: DataPaths = None,
