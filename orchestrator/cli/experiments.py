@@ -10,6 +10,7 @@ from orchestrator.cli.options import (
     TRIAL_FAILED,
     AsJson,
     DataPaths,
+    Overrides,
     Pictures,
     SpecPath,
 )
@@ -35,6 +36,7 @@ Look = Annotated[
 @app.command()
 def submit(
     spec: SpecPath,
+    overrides: Overrides = None,
     data: DataPaths = None,
     address: Annotated[
         str | None,
@@ -68,7 +70,7 @@ def submit(
     from orchestrator.stores import open_stores
 
     settings, screen = load_settings(), console()
-    experiment = load_spec(spec)
+    experiment = load_spec(spec, overrides or ())
     ray_address = None if in_process else _ray_address(address, settings)
     run_target = driver.Where(settings, parse_data_paths(data or []), ray_address, in_process)
     if smoke:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, SpecPath
+from orchestrator.cli.options import AsJson, Overrides, SpecPath
 from orchestrator.cli.output import console, print_json
 from orchestrator.terminal.completion import complete_experiment
 from orchestrator.terminal.counts import count_of
@@ -24,6 +24,7 @@ app = typer.Typer()
 @app.command()
 def plan(
     spec: SpecPath,
+    overrides: Overrides = None,
     as_json: AsJson = False,
     cost: Annotated[
         bool,
@@ -59,7 +60,7 @@ def plan(
     """Check a spec and list its cells and trials, without starting any."""
     from orchestrator.spec.file import load_spec
 
-    experiment = load_spec(spec)
+    experiment = load_spec(spec, overrides or ())
     if look is not None or (export is not None and experiment.looks):
         experiment = experiment.at_look(look or 1)
     if export is not None:

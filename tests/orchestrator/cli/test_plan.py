@@ -107,3 +107,9 @@ def test_plan_shows_the_differences_that_the_design_can_separate(
     assert_one_line(
         run("plan", spec, "--like", "study"), "--like study has no effect without --pow"
     )
+
+
+def test_plan_applies_overrides(run: Any, write_spec: SpecWriter) -> None:
+    plan = run("plan", write_spec(TINY_SPEC), "steps=50", "--json", "seeds=[7]").json
+
+    assert [(t["seed"], t["settings"]["steps"]) for t in plan["trials"]] == [(7, 50), (7, 50)]
