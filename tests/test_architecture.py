@@ -33,8 +33,8 @@ LAYERS = {
         "scoring", "training", "profiling", "trial", "__main__",
     ),
     "orchestrator": (
-        "settings", "spec", "ledger", "tracking", "stores", "networks", "terminal", "results",
-        "offline", "execution", "cli",
+        "settings", "spec", "ledger", "tracking", "stores", "networks", "upkeep", "terminal",
+        "results", "offline", "execution", "cli",
     ),
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
@@ -51,6 +51,7 @@ LIGHT = (
     "orchestrator.cli.plan",
     "orchestrator.cli.reports",
     "orchestrator.cli.service",
+    "orchestrator.cli.upkeep",
     "orchestrator.ledger.entries",
     "orchestrator.offline.export",
     "orchestrator.spec.file",
