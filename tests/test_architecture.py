@@ -34,7 +34,7 @@ LAYERS = {
     ),
     "orchestrator": (
         "settings", "spec", "ledger", "tracking", "stores", "networks", "upkeep", "terminal",
-        "results", "offline", "execution", "cli",
+        "results", "offline", "execution", "health", "cli",
     ),
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip

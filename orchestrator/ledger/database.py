@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from vss.errors import UserError
 
-_UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
+UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
 
 
 def open_database(url: str) -> Engine:
@@ -23,8 +23,8 @@ def open_database(url: str) -> Engine:
     try:
         engine = _connect(url)
         _migrate(engine)
-    except _UNREACHABLE as error:
-        raise UserError(_explain(url, error)) from None
+    except UNREACHABLE as error:
+        raise UserError(explain_unreachable(url, error)) from None
     return engine
 
 
@@ -68,7 +68,8 @@ def _lock(engine: Engine) -> Iterator[None]:
         yield
 
 
-def _explain(url: str, error: Exception) -> str:
+def explain_unreachable(url: str, error: Exception) -> str:
+    """Return a message about a database that cannot be reached; the remedy ends it."""
     try:
         address = sa.make_url(url).render_as_string(hide_password=True)
     except sa.exc.ArgumentError:
