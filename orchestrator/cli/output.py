@@ -28,9 +28,18 @@ def confirm(question: str, is_confirmed: bool) -> None:
     """
     if is_confirmed:
         return
-    if not sys.stdin.isatty():
-        raise UserError(f"{question} There is no terminal to ask on: add --yes")
+    check_terminal()
     typer.confirm(question, abort=True)
+
+
+def check_terminal() -> None:
+    """Check that there is a terminal to ask on.
+
+    Raises:
+        UserError: if there is none.
+    """
+    if not sys.stdin.isatty():
+        raise UserError("there is no terminal to ask on: add --yes")
 
 
 def print_json(content: Any) -> None:

@@ -32,7 +32,11 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         UserError: if the spec is invalid; one line names the file, the culprit and the remedy.
     """
-    source = remove_record(_read_text(path))
+    return load_spec_text(remove_record(_read_text(path)), path, overrides)
+
+
+def load_spec_text(source: str, path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Check the text of a spec as if it was read from `path`; otherwise like `load_spec`."""
     try:
         spec = parse_spec(source, overrides)
         check_effects(spec, overrides)

@@ -1,6 +1,5 @@
 """Commands that try trials again, delete experiments and clean the storage."""
 
-import io
 from typing import Any
 
 import pytest
@@ -8,18 +7,11 @@ import pytest
 from orchestrator.ledger.entries import State
 from orchestrator.settings import Settings
 from orchestrator.stores import Stores
-from tests.orchestrator.conftest import assert_one_line
+from tests.orchestrator.conftest import Terminal, assert_one_line
 from tests.orchestrator.ledger.conftest import STUDY, ids, members
 from tests.orchestrator.upkeep.conftest import stores
 
 __all__ = ["stores"]
-
-
-class Terminal(io.StringIO):
-    """A terminal on which the user has typed an answer."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -64,7 +56,7 @@ def test_delete_asks_first(run: Any, stores: Stores, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     refused = run("delete", "study")
 
-    assert_one_line(without_terminal, "There is no terminal to ask on: add --yes")
+    assert_one_line(without_terminal, "there is no terminal to ask on: add --yes")
     assert "Delete experiment 'study' with 2 trials (1 more that other" in refused.out
     assert refused.code == 1
     assert len(stores.ledger.experiments()) == 2
