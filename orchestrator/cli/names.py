@@ -15,6 +15,8 @@ from vss.errors import UserError
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from orchestrator.spec.template import Answers
+
 app = typer.Typer()
 Answer = TypeVar("Answer")
 # Options whose value follows from the spec or its files.
@@ -46,7 +48,7 @@ def init(
 ) -> None:
     """Write a commented spec from the answers to four questions.
 
-    An answer that is given as an option is not asked for.
+    Each option answers a question, which is then not asked.
     """
     from orchestrator.settings import make_folder
     from orchestrator.spec import template
@@ -55,15 +57,7 @@ def init(
     _check_may_write(file, yes)
     if not yes and None in (dataset, vary, network, seeds):
         check_terminal()
-    varies = "; ".join(f"{name} = {text}" for name, text in template.VARIATIONS.items())
-    data = _ask("Dataset", "synthetic", dataset, yes, template.parse_data)
-    default_network = template.DEFAULT_NETWORKS[data.dataset]
-    answers = template.Answers(
-        data,
-        _ask(f"What to vary ({varies})", "memory", vary, yes, template.parse_variation),
-        _ask("Backbone and frame size", default_network, network, yes, template.parse_network),
-        _ask("Seeds per cell", "3", seeds, yes, template.parse_seeds),
-    )
+    answers = _collect_answers(dataset, vary, network, seeds, yes)
     text = template.build_spec_text(answers, file)
     make_folder(file.parent)  # paths relative to it are checked
     experiment = load_spec_text(text, file)
@@ -72,6 +66,25 @@ def init(
     file.write_text(text, encoding="utf-8")
     cells, trials = count_of(len(experiment.cells), "cell"), len(experiment.trials)
     typer.echo(f"{file}: {count_of(trials, 'trial')} in {cells}; next: vss-orch plan {file}")
+
+
+def _collect_answers(
+    dataset: str | None, vary: str | None, network: str | None, seeds: str | None, yes: bool
+) -> "Answers":
+    """Return the answers to all questions; None is asked for, or with `yes` the default."""
+    from orchestrator.spec import template
+
+    variations = "; ".join(f"{name} = {text}" for name, text in template.VARIATIONS.items())
+    data = _ask("Dataset", "synthetic", dataset, yes, template.parse_data)
+    default_network = template.DEFAULT_NETWORKS[data.dataset]
+    return template.Answers(
+        data=data,
+        vary=_ask(f"What to vary ({variations})", "memory", vary, yes, template.parse_variation),
+        network=_ask(
+            "Backbone and frame size", default_network, network, yes, template.parse_network
+        ),
+        seeds=_ask("Seeds per cell", "3", seeds, yes, template.parse_seeds),
+    )
 
 
 def _check_may_write(file: Path, yes: bool) -> None:
@@ -85,14 +98,14 @@ def _check_may_write(file: Path, yes: bool) -> None:
 def _ask(
     question: str, default: str, answer: str | None, yes: bool, parse: Callable[[str], Answer]
 ) -> Answer:
-    """Return the parsed answer; ask for it, again if need be, unless it is given."""
+    """Return the parsed answer; if it is None, ask until one is valid."""
     if answer is not None or yes:
         return parse(default if answer is None else answer)
     while True:
         try:
             return parse(typer.prompt(question, default=default))
         except UserError as error:
-            typer.echo(f"{error}")
+            typer.echo(str(error))
 
 
 @app.command()

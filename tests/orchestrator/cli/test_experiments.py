@@ -45,6 +45,20 @@ def test_submit_goes_from_spec_to_report(
     assert not (out / "pictures").exists()
 
 
+def test_overrides_are_recorded_and_repeated_by_the_report(
+    run: Any, write_spec: SpecWriter, settings: Settings, ready: None
+) -> None:
+    overrides = ["name=short", "steps=2", "seeds=[3]"]
+
+    result = run("submit", write_spec(TINY_SPEC), *overrides, "--in-process", "--no-pictures")
+
+    assert result.code == 0
+    assert [trial["seed"] for trial in run("status", "short", "--json").json["trials"]] == [3, 3]
+    report = (settings.report_folder("short") / "report.md").read_text()
+    assert "    vss-orch submit spec.yaml name=short steps=2 'seeds=[3]'\n" in report
+    assert f"{TINY_SPEC.strip()}\n# overrides: name=short steps=2 'seeds=[3]'\n" in report
+
+
 def test_submit_exits_1_if_trials_fail(
     run: Any,
     write_spec: SpecWriter,
