@@ -1,12 +1,15 @@
 """Checks of a database that change nothing: no file, no table and no row."""
 
-from pathlib import Path
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from orchestrator.ledger.database import UNREACHABLE, explain_unreachable
-from orchestrator.ledger.tables import VERSION_TABLE, drivers
+from orchestrator.ledger.database import (
+    UNREACHABLE,
+    explain_unreachable,
+    read_revision,
+)
+from orchestrator.ledger.tables import drivers
 from vss.errors import UserError
 
 _TIMEOUT_SECONDS = 5
@@ -24,20 +27,14 @@ def probe_ledger(url: str) -> str:
     """
     try:
         address = sa.make_url(url).render_as_string(hide_password=True)
-        with _connect(url).connect() as db:
-            if not sa.inspect(db).has_table(VERSION_TABLE):
-                return f"{address} (empty)"
-            revision = db.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
-            if str(revision) <= _newest_revision():
-                # It changes no row, but needs the right to.
-                db.execute(sa.update(drivers).where(sa.false()).values(pid=0))
+        engine = _connect(url)
+        if read_revision(engine) is None:
+            return f"{address} (empty)"
+        with engine.connect() as db:
+            # It changes no row, but needs the right to.
+            db.execute(sa.update(drivers).where(sa.false()).values(pid=0))
     except UNREACHABLE as error:
         raise UserError(explain_unreachable(url, error)) from None
-    if str(revision) > _newest_revision():
-        raise UserError(
-            f"the ledger at {address} was written by a newer vss-orch (revision {revision}, here "
-            f"{_newest_revision()}); upgrade vss-orch on this machine"
-        )
     return address
 
 
@@ -58,9 +55,3 @@ def _connect(url: str) -> sa.Engine:
             f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": _TIMEOUT_SECONDS}
         )
     return sa.create_engine(url, connect_args={"connect_timeout": _TIMEOUT_SECONDS})
-
-
-def _newest_revision() -> str:
-    """Return the newest revision of the tables, by which its migration's file is named."""
-    folder = Path(__file__).parent / "migrations" / "versions"
-    return max(file.name[:4] for file in folder.glob("[0-9]*.py"))
