@@ -87,5 +87,5 @@ def clean(
         typer.echo(f"{len(leftovers)} {directories}, {size}; nothing was removed")
         return
     confirm(f"Remove {len(leftovers)} {directories} ({size}) from {settings.storage}?", yes)
-    removed = remove_leftovers(leftovers, open_stores(settings))
-    typer.echo(f"removed {len(removed)} of {len(leftovers)} {directories}")
+    removed_leftovers = remove_leftovers(leftovers, open_stores(settings))
+    typer.echo(f"removed {len(removed_leftovers)} of {len(leftovers)} {directories}")

@@ -33,19 +33,19 @@ def read_deletion(db: Connection, experiment: str) -> Deletion:
     )
 
 
-def read_asked_for(db: Connection) -> set[str]:
+def read_member_ids(db: Connection) -> set[str]:
     """Return the trials that an experiment lists."""
     return set(db.scalars(sa.select(members.c.trial_id).distinct()))
 
 
 def read_stored_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, StoredTrial]:
     """Return the trials among `trial_ids` that the ledger has, by trial_id."""
-    found: dict[str, StoredTrial] = {}
+    trials_by_id: dict[str, StoredTrial] = {}
     for first in range(0, len(trial_ids), _CHUNK):
         chunk = trial_ids[first : first + _CHUNK]
         for row in db.execute(sa.select(trials).where(trials.c.trial_id.in_(chunk))):
-            found[row.trial_id] = _stored_trial(row)
-    return found
+            trials_by_id[row.trial_id] = _stored_trial(row)
+    return trials_by_id
 
 
 def delete_experiment(db: Connection, experiment: str) -> None:

@@ -9,8 +9,8 @@ from orchestrator.ledger.removal import (
     check_not_held,
     delete_experiment,
     delete_trials,
-    read_asked_for,
     read_deletion,
+    read_member_ids,
     read_stored_trials,
     reset_trials,
 )
@@ -82,7 +82,7 @@ def _read_deletion(db: Connection, experiment: str) -> Deletion:
 
 
 def _select_orphans(db: Connection, trial_ids: Sequence[str]) -> list[str]:
-    listed = read_asked_for(db)
-    orphans = [trial_id for trial_id in trial_ids if trial_id not in listed]
+    member_ids = read_member_ids(db)
+    orphans = [trial_id for trial_id in trial_ids if trial_id not in member_ids]
     check_not_held(db, orphans)
     return orphans

@@ -37,13 +37,13 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
     Raises:
         UserError: if one is not KEY=VALUE, or its key is unknown.
     """
-    changed = dict(content)
+    spec = dict(content)
     for override in map(_parse, overrides):
-        node = changed
+        node = spec
         for depth in range(1, len(override.path)):
             node = _copy_child(node, override, depth)
         node[override.path[-1]] = override.value
-    return changed
+    return spec
 
 
 def check_effects(spec: ExperimentSpec, overrides: Sequence[str]) -> None:

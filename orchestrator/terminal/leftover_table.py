@@ -20,8 +20,8 @@ def build_leftover_table(leftovers: Sequence["Leftover"]) -> Table:
     table.add_column("last change")
     for item in leftovers:
         state = item.trial.state if item.trial else "not in the ledger"
-        changed = datetime.fromtimestamp(item.changed_at).strftime("%Y-%m-%d %H:%M")
-        table.add_row(item.folder.name, state, format_megabytes(item.size_bytes), changed)
+        last_change = datetime.fromtimestamp(item.changed_at).strftime("%Y-%m-%d %H:%M")
+        table.add_row(item.folder.name, state, format_megabytes(item.size_bytes), last_change)
     return table
 
 

@@ -52,7 +52,7 @@ def check_ledger_exists(settings: Settings) -> None:
 def find_leftovers(ledger: Ledger, settings: Settings) -> list[Leftover]:
     """Return the trial directories in the storage that no experiment asks for.
 
-    A directory that the ledger does not know is left out if it changed in the last hour.
+    Directories that the ledger has no trial for are left out if they changed in the last hour.
 
     Raises:
         UserError: if the storage seems to belong to another ledger, or a live driver holds a trial
@@ -81,12 +81,12 @@ def remove_leftovers(leftovers: Sequence[Leftover], stores: Stores) -> list[Left
         UserError: if a live driver holds a trial of one of them.
     """
     removed_ids = set(stores.ledger.upkeep.delete_orphans([item.folder.name for item in leftovers]))
-    removed = [item for item in leftovers if item.folder.name in removed_ids]
-    run_ids = [item.trial.run_id for item in removed if item.trial is not None]
+    removed_leftovers = [item for item in leftovers if item.folder.name in removed_ids]
+    run_ids = [item.trial.run_id for item in removed_leftovers if item.trial is not None]
     stores.tracker.delete_runs(run_id for run_id in run_ids if run_id is not None)
-    for item in removed:
+    for item in removed_leftovers:
         shutil.rmtree(item.folder)
-    return removed
+    return removed_leftovers
 
 
 def _trial_directories(storage: Path) -> Iterator[Path]:

@@ -81,11 +81,11 @@ def test_delete_says_what_it_deleted_and_where_the_report_is(
 def test_clean_lists_and_removes_leftovers(run: Any, stores: Stores, settings: Settings) -> None:
     stores.ledger.add(STUDY, members(0, 2))
 
-    listed = run("clean", "--dry-run")
-    removed = run("clean", "--yes")
+    dry_run = run("clean", "--dry-run")
+    cleaning = run("clean", "--yes")
     again = run("clean")
 
-    assert ids(1)[0] in listed.out
-    assert listed.out.splitlines()[-1] == "1 directory, 0.0 MB; nothing was removed"
-    assert removed.out.splitlines()[-1] == "removed 1 of 1 directory"
+    assert ids(1)[0] in dry_run.out
+    assert dry_run.out.splitlines()[-1] == "1 directory, 0.0 MB; nothing was removed"
+    assert cleaning.out.splitlines()[-1] == "removed 1 of 1 directory"
     assert again.out == f"nothing to remove in {settings.storage}\n"

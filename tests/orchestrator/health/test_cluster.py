@@ -43,7 +43,7 @@ def test_token_for_the_cluster_is_tried(
 ) -> None:
     address = serve({"/api/version": (200, INSTALLED)}, token="Bearer right")
     settings = replace(settings, ray_address=address)
-    missing = check_ray(settings)
+    without_token = check_ray(settings)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "wrong")
     wrong = check_ray(settings)
     monkeypatch.delenv("RAY_AUTH_TOKEN")
@@ -54,9 +54,9 @@ def test_token_for_the_cluster_is_tried(
 
     right = check_ray(settings)
 
-    assert missing.text == f"{address} needs a token"
+    assert without_token.text == f"{address} needs a token"
     assert wrong.text == f"{address} refuses this token"
-    assert missing.level == wrong.level == Level.PROBLEM
+    assert without_token.level == wrong.level == Level.PROBLEM
     assert right.level == Level.OK
 
 

@@ -11,12 +11,12 @@ from orchestrator.settings import Settings
 
 
 def test_storage_is_tried_and_left_as_it_was(settings: Settings) -> None:
-    missing = check_storage(settings)
+    missing_folder = check_storage(settings)
     settings.storage.mkdir(parents=True)
 
     existing = check_storage(settings)
 
-    assert missing == Finding("storage", Level.OK, f"{settings.storage} will be created")
+    assert missing_folder == Finding("storage", Level.OK, f"{settings.storage} will be created")
     assert existing == Finding("storage", Level.OK, str(settings.storage))
     assert list(settings.storage.iterdir()) == []
 
@@ -39,12 +39,12 @@ def test_each_dataset_is_listed(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "camvid").mkdir()
     settings = replace(settings, data=tmp_path)
 
-    named, in_folder = check_data(settings, {"cityscapes": tmp_path / "missing"})
+    from_option, from_variable = check_data(settings, {"cityscapes": tmp_path / "missing"})
 
-    assert named.level == Level.PROBLEM
-    assert named.text == f"cityscapes: {tmp_path / 'missing'} is not a folder"
-    assert in_folder.level == Level.OK
-    assert in_folder.text.startswith(f"camvid in {tmp_path / 'camvid'}")
+    assert from_option.level == Level.PROBLEM
+    assert from_option.text == f"cityscapes: {tmp_path / 'missing'} is not a folder"
+    assert from_variable.level == Level.OK
+    assert from_variable.text.startswith(f"camvid in {tmp_path / 'camvid'}")
 
 
 def test_folder_of_data_without_a_dataset_is_a_warning(settings: Settings, tmp_path: Path) -> None:

@@ -32,9 +32,11 @@ def test_trial_that_left_its_experiment_is_removed(stores: Stores, settings: Set
     stores.ledger.add(STUDY, members(0, 2))
 
     leftovers = find_leftovers(stores.ledger, settings)
-    removed = remove_leftovers(leftovers, stores)
+    removed_leftovers = remove_leftovers(leftovers, stores)
 
-    assert [(item.folder.name, item.size_bytes) for item in removed] == [(ids(1)[0], 1000)]
+    assert [(item.folder.name, item.size_bytes) for item in removed_leftovers] == [
+        (ids(1)[0], 1000)
+    ]
     assert [folder.name for folder in settings.storage.iterdir()] == ids(0)
     assert stores.tracker.read_runs([run_id]) == {}
     assert stores.ledger.finished_run(ids(1)[0]) is None
