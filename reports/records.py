@@ -122,7 +122,7 @@ class ExperimentRecord:
         cells: all cells in the order of the spec, including those without a finished trial.
         costs: cell -> its cost at inference.
         latency_conditions: how and on which device latency was measured; empty if it was not.
-        source: the spec as written.
+        source: the spec as written, with the overrides of the command line as a comment.
         command: the command that reproduces the experiment from its spec, saved as `spec.yaml`;
             empty if unknown.
         colours: class -> its RGB colour.

@@ -1,31 +1,71 @@
-"""The command line: all commands, and the handling of user errors."""
+"""The command line: all commands, its completion in shells, and the handling of user errors."""
 
+import io
+import os
 import sys
+from contextlib import redirect_stdout
+from typing import Annotated
 
 import typer
 
-from orchestrator.cli import data, experiments, names, networks, reports, service
+from orchestrator.cli import data, experiments, names, networks, plan, reports, service, upkeep
 from orchestrator.cli.options import USER_ERROR
 from vss.errors import UserError
 
 app = typer.Typer(
     help="Ablation experiments for video semantic segmentation: a YAML file in, a report out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (experiments, reports, names, networks, service):
+for group in (plan, experiments, reports, names, networks, service, upkeep):
     app.add_typer(group.app)
 app.add_typer(data.app, name="data")
+
+
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
+        from importlib.metadata import version
+
+        typer.echo(f"vss-orch {version('vss-orch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _handle_global_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; print a user error on one line and exit with code 2."""
     try:
+        if os.environ.get("_VSS_ORCH_COMPLETE") == "complete_bash":
+            _complete_in_bash()
         app(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
+
+
+def _complete_in_bash() -> None:
+    """Print the completions of a command line, one per line, and exit."""
+    from orchestrator.terminal.completion import format_for_bash, rejoin_bash_words
+
+    variables, start = rejoin_bash_words(os.environ)
+    os.environ.update(variables)
+    output = io.StringIO()
+    try:
+        with redirect_stdout(output):
+            app(prog_name="vss-orch")
+    finally:
+        for line in output.getvalue().splitlines():
+            print(format_for_bash(line, start))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,111 @@
-"""Commands that list the settings and names of specs, for people and for editors."""
+"""Commands that help to write specs: a first one, and the settings and names that it may use."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import print_json
+from orchestrator.cli.output import check_terminal, confirm, print_json
+from orchestrator.terminal.counts import count_of
+from vss.errors import UserError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from orchestrator.spec.template import Answers
+
 app = typer.Typer()
+Answer = TypeVar("Answer")
 # Options whose value follows from the spec or its files.
 _NO_DEFAULT = {"dataset_file": "required", "classes": "from dataset_file"}
+
+
+@app.command()
+def init(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="File to write; its name names the experiment.")
+    ] = Path("experiment.yaml"),
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="A dataset, or the YAML file that describes your own video."),
+    ] = None,
+    vary: Annotated[
+        str | None, typer.Option(help="What varies: memory, head, backbone or learning_rate.")
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Backbone and frame size, such as 'resnet18 160x120'.")
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Seeds per cell: a number such as 3, or a range: 3-10."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing; use the default for each missing answer.")
+    ] = False,
+) -> None:
+    """Write a commented spec from the answers to four questions.
+
+    Each option answers a question, which is then not asked.
+    """
+    from orchestrator.settings import make_folder
+    from orchestrator.spec import template
+    from orchestrator.spec.file import load_spec_text
+
+    _check_may_write(file, yes)
+    if not yes and None in (dataset, vary, network, seeds):
+        check_terminal()
+    answers = _collect_answers(dataset, vary, network, seeds, yes)
+    text = template.build_spec_text(answers, file)
+    make_folder(file.parent)  # paths relative to it are checked
+    experiment = load_spec_text(text, file)
+    if file.exists():
+        confirm(f"Overwrite {file}?", is_confirmed=False)
+    file.write_text(text, encoding="utf-8")
+    cells, trials = count_of(len(experiment.cells), "cell"), len(experiment.trials)
+    typer.echo(f"{file}: {count_of(trials, 'trial')} in {cells}; next: vss-orch plan {file}")
+
+
+def _collect_answers(
+    dataset: str | None, vary: str | None, network: str | None, seeds: str | None, yes: bool
+) -> "Answers":
+    """Return the answers to all questions; None is asked for, or with `yes` the default."""
+    from orchestrator.spec import template
+
+    variations = "; ".join(f"{name} = {text}" for name, text in template.VARIATIONS.items())
+    data = _ask("Dataset", "synthetic", dataset, yes, template.parse_data)
+    default_network = template.DEFAULT_NETWORKS[data.dataset]
+    return template.Answers(
+        data=data,
+        vary=_ask(f"What to vary ({variations})", "memory", vary, yes, template.parse_variation),
+        network=_ask(
+            "Backbone and frame size", default_network, network, yes, template.parse_network
+        ),
+        seeds=_ask("Seeds per cell", "3", seeds, yes, template.parse_seeds),
+    )
+
+
+def _check_may_write(file: Path, yes: bool) -> None:
+    """Check before any question that the file may be written."""
+    if file.is_dir():
+        raise UserError(f"{file} is a folder: name a file in it, for example {file}/study.yaml")
+    if file.exists() and yes:
+        raise UserError(f"{file} exists, and --yes overwrites nothing: choose another file")
+
+
+def _ask(
+    question: str, default: str, answer: str | None, yes: bool, parse: Callable[[str], Answer]
+) -> Answer:
+    """Return the parsed answer; if it is None, ask until one is valid."""
+    if answer is not None or yes:
+        return parse(default if answer is None else answer)
+    while True:
+        try:
+            return parse(typer.prompt(question, default=default))
+        except UserError as error:
+            typer.echo(str(error))
 
 
 @app.command()

@@ -7,14 +7,16 @@ import typer
 
 from orchestrator.cli.options import DataPaths, Pictures
 from orchestrator.cli.output import console
+from orchestrator.terminal.completion import complete_experiment, complete_trial
 
 app = typer.Typer()
 Target = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint "
-        "file.",
+        autocompletion=complete_trial,
+        help="EXPERIMENT:CELL:SEED, a trial_id or a prefix of it, an MLflow run id, a trial "
+        "directory or a checkpoint file.",
     ),
 ]
 Like = Annotated[
@@ -95,7 +97,9 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="NETWORK",
-            help="Networks as for predict, including checkpoint files from import-weights.",
+            autocompletion=complete_trial,
+            help="Networks as for predict, including checkpoint files from import-weights; "
+            "EXPERIMENT:CELL scores all seeds of the cell.",
         ),
     ],
     data: DataPaths = None,
@@ -112,6 +116,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="EXPERIMENT",
+            autocompletion=complete_experiment,
             help="Experiment to add the cells to; created if it does not exist.",
         ),
     ] = "evaluation",

@@ -2,9 +2,12 @@
 
 import json
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from vss.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,6 +18,28 @@ def console() -> "Console":
     from rich.console import Console
 
     return Console()
+
+
+def confirm(question: str, is_confirmed: bool) -> None:
+    """Ask a question and exit unless the user says yes; `is_confirmed` skips it.
+
+    Raises:
+        UserError: if there is no terminal to ask on.
+    """
+    if is_confirmed:
+        return
+    check_terminal()
+    typer.confirm(question, abort=True)
+
+
+def check_terminal() -> None:
+    """Check that there is a terminal to ask on.
+
+    Raises:
+        UserError: if there is none.
+    """
+    if not sys.stdin.isatty():
+        raise UserError("there is no terminal to ask on: add --yes")
 
 
 def print_json(content: Any) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from orchestrator.cli.options import INTERRUPTED, AsJson, Pictures
 from orchestrator.cli.output import console, print_json
+from orchestrator.terminal.completion import complete_cell, complete_experiment
 from vss.errors import UserError
 
 app = typer.Typer()
@@ -15,7 +16,10 @@ app = typer.Typer()
 @app.command()
 def report(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Name of the experiment.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Name of the experiment.", autocompletion=complete_experiment
+        ),
     ] = None,
     source: Annotated[
         Path | None,
@@ -63,10 +67,20 @@ def report(
 @app.command()
 def compare(
     first: Annotated[
-        str, typer.Argument(metavar="A", help="EXPERIMENT:CELL, or EXPERIMENT for all cells.")
+        str,
+        typer.Argument(
+            metavar="A",
+            help="EXPERIMENT:CELL, or EXPERIMENT for all cells.",
+            autocompletion=complete_cell,
+        ),
     ],
     second: Annotated[
-        str, typer.Argument(metavar="B", help="What to compare with A, in the same form.")
+        str,
+        typer.Argument(
+            metavar="B",
+            help="What to compare with A, in the same form.",
+            autocompletion=complete_cell,
+        ),
     ],
     metric: Annotated[str, typer.Option(help="Metric to compare, as in results.csv.")] = "miou",
     as_json: AsJson = False,

@@ -1,8 +1,12 @@
-"""Commands for supporting services: the MLflow UI and a persistent Ray head."""
+"""Commands for supporting services: the MLflow UI, a persistent Ray head, and their health."""
 
 from typing import Annotated
 
 import typer
+
+from orchestrator.cli.options import AsJson, DataPaths
+from orchestrator.cli.output import console, print_json
+from orchestrator.terminal.completion import complete_experiment
 
 app = typer.Typer()
 
@@ -11,7 +15,11 @@ app = typer.Typer()
 def ui(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Open this experiment's runs (default: all runs)."),
+        typer.Argument(
+            metavar="NAME",
+            help="Open this experiment's runs (default: all runs).",
+            autocompletion=complete_experiment,
+        ),
     ] = None,
     port: Annotated[int, typer.Option(help="First port to try.")] = 5000,
 ) -> None:
@@ -44,3 +52,25 @@ def dashboard(
     typer.echo(f"Ray dashboard: {head.dashboard_url} (submits now run on {head.address})")
     typer.echo(f"Its token:     run {command('ray')} get-auth-token")
     typer.echo(f"To stop it:    {command('vss-orch')} dashboard --stop")
+
+
+@app.command()
+def doctor(data: DataPaths = None, as_json: AsJson = False) -> None:
+    """Check versions, machine, ledger, MLflow, Ray, storage and data, and name remedies.
+
+    Changes nothing and starts no service. Exits with 1 if there is a problem.
+    """
+    from dataclasses import asdict
+
+    from orchestrator.health.doctor import run_checks
+    from orchestrator.health.finding import Level
+    from orchestrator.health.table import build_health_table, summarise
+    from orchestrator.settings import load_settings, parse_data_paths
+
+    findings = run_checks(load_settings(), parse_data_paths(data or []))
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        console().print(build_health_table(findings))
+        typer.echo(summarise(findings))
+    raise typer.Exit(int(any(finding.level == Level.PROBLEM for finding in findings)))

@@ -9,9 +9,12 @@ import sqlalchemy as sa
 from filelock import FileLock
 from sqlalchemy.engine import Engine
 
+from orchestrator.ledger.tables import VERSION_TABLE
 from vss.errors import UserError
 
-_UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION = sa.table(VERSION_TABLE)
+UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
 
 
 def open_database(url: str) -> Engine:
@@ -22,9 +25,10 @@ def open_database(url: str) -> Engine:
     """
     try:
         engine = _connect(url)
-        _migrate(engine)
-    except _UNREACHABLE as error:
-        raise UserError(_explain(url, error)) from None
+        if read_revision(engine) != newest_revision():
+            _migrate(engine)
+    except UNREACHABLE as error:
+        raise UserError(explain_unreachable(url, error)) from None
     return engine
 
 
@@ -43,12 +47,37 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def read_revision(engine: Engine) -> str | None:
+    """Return the revision of a ledger's tables; None if it has none.
+
+    Raises:
+        UserError: if this program does not know it; the remedy follows the last semicolon.
+    """
+    with engine.connect() as db:
+        if not sa.inspect(db).has_table(VERSION_TABLE):
+            return None
+        revision: str | None = db.scalar(sa.select(sa.column("version_num")).select_from(_VERSION))
+    if revision is not None and revision > newest_revision():
+        address = engine.url.render_as_string(hide_password=True)
+        raise UserError(
+            f"the ledger at {address} was written by a newer vss-orch (revision {revision}, here "
+            f"{newest_revision()}); upgrade vss-orch on this machine"
+        )
+    return revision
+
+
+def newest_revision() -> str:
+    """Return the newest revision of the tables, by which its migration's file is named."""
+    return max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def _migrate(engine: Engine) -> None:
+    # Importing Alembic takes as long as a command that only reads the ledger.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     with _lock(engine), engine.begin() as db:
         config.attributes["connection"] = db
         command.upgrade(config, "head")
@@ -68,7 +97,8 @@ def _lock(engine: Engine) -> Iterator[None]:
         yield
 
 
-def _explain(url: str, error: Exception) -> str:
+def explain_unreachable(url: str, error: Exception) -> str:
+    """Return a message about a database that cannot be reached; the remedy ends it."""
     try:
         address = sa.make_url(url).render_as_string(hide_password=True)
     except sa.exc.ArgumentError:

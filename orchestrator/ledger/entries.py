@@ -155,3 +155,25 @@ class Claim:
     trial_id: str
     attempt: int
     run_id: str | None
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """A trial in the ledger, whichever experiments list it."""
+
+    trial_id: str
+    state: State
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What the deletion of an experiment affects.
+
+    Attributes:
+        own: the trials that only this experiment lists; they are deleted with it.
+        shared: the trials that another experiment lists too; they stay.
+    """
+
+    own: Sequence[StoredTrial]
+    shared: Sequence[StoredTrial]

@@ -5,6 +5,7 @@ they claim trials, so that two submits never train the same trial at the same ti
 are in MLflow; `run_id` joins the two.
 """
 
+import difflib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,8 +34,11 @@ from orchestrator.ledger.rows import (
     write_trials,
 )
 from orchestrator.ledger.tables import attempts, experiments, members, trials
+from orchestrator.ledger.upkeep import Upkeep
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
+
+_CLOSEST = 5  # experiments to name where one is unknown
 
 
 class Ledger:
@@ -120,17 +124,20 @@ class Ledger:
         Raises:
             UserError: if the ledger has no experiment of that name.
         """
-        by_name = {status.name: status for status in self.experiments()}
-        if name not in by_name:
-            if not by_name:
+        query = (
+            sa.select(trials.c.state, sa.func.count())
+            .join(members, members.c.trial_id == trials.c.trial_id)
+            .where(members.c.experiment == name)
+            .group_by(trials.c.state)
+        )
+        with self._engine.connect() as db:
+            row = db.execute(sa.select(experiments).where(experiments.c.name == name)).first()
+            if row is None:
                 raise UserError(
-                    f"no experiment '{name}' in the ledger, which is empty: submit a spec first"
+                    _explain_missing(name, list(db.scalars(sa.select(experiments.c.name))))
                 )
-            raise UserError(
-                f"no experiment '{name}' in the ledger (experiments: {', '.join(by_name)})"
-                f"{did_you_mean(name, by_name)}"
-            )
-        return by_name[name]
+            counts = {State(state): count for state, count in db.execute(query)}
+        return ExperimentStatus(**row._mapping, counts=counts)
 
     def trials(self, experiment: str) -> list[TrialStatus]:
         """Return the trials of an experiment, in the order of its spec."""
@@ -166,6 +173,11 @@ class Ledger:
         with self._engine.connect() as db:
             return {row.experiment: row.cell for row in db.execute(query)}
 
+    @property
+    def upkeep(self) -> Upkeep:
+        """What a user can do to trials while no driver runs them."""
+        return Upkeep(self._engine)
+
     @contextmanager
     def driver(self) -> Iterator[Driver]:
         """Register this process as a driver until the block ends; then release its claims."""
@@ -174,6 +186,15 @@ class Ledger:
             yield driver
         finally:
             driver.release_claims()
+
+
+def _explain_missing(name: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"no experiment '{name}' in the ledger, which is empty: submit a spec first"
+    closest = difflib.get_close_matches(name, names, n=_CLOSEST, cutoff=0)
+    label = "closest" if len(names) > _CLOSEST else "experiments"
+    hint = did_you_mean(name, dict.fromkeys(names))
+    return f"no experiment '{name}' in the ledger ({label}: {', '.join(closest)}){hint}"
 
 
 def _status(row: Any, driver_ids: set[str]) -> TrialStatus:

@@ -25,7 +25,7 @@ experiments = sa.Table(
     metadata,
     sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("description", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),  # the spec as written
+    sa.Column("source", sa.Text, nullable=False),  # the spec as written, and overrides
     sa.Column("baseline", sa.Text, nullable=False),
     sa.Column("run_id", sa.String(64)),  # parent run in MLflow
     sa.Column("created_at", UtcTime, nullable=False),

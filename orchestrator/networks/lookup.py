@@ -1,4 +1,4 @@
-"""The lookup of trained networks by trial id, run id, folder or file."""
+"""The lookup of trained networks by trial id, experiment and cell, run id, folder or file."""
 
 import re
 from collections.abc import Sequence
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.trial_names import find_trial, find_trials
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
-from orchestrator.stores import open_tracker
+from orchestrator.stores import open_ledger, open_tracker
 from vss.errors import UserError
 from vss.suggestions import require_known
 from vss.trial_config import TrialConfig
 
 if TYPE_CHECKING:
+    from orchestrator.ledger.ledger import Ledger
     from vss.inference.trained_network import TrainedNetwork
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -39,8 +42,9 @@ def find_network(target: str, like: str | None, settings: Settings) -> NamedNetw
     """Find a trained network.
 
     Args:
-        target: a trial_id or a prefix of it, an MLflow run id, or the path of a trial directory
-            or of a checkpoint with vss parameter names.
+        target: a trial_id or a prefix of it, EXPERIMENT:CELL:SEED (without the seed if the cell
+            has only one), an MLflow run id, or the path of a trial directory or of a checkpoint
+            with vss parameter names.
         like: "SPEC:CELL", the cell that defines the network of a checkpoint file.
         settings: the addresses of the trials and of MLflow.
 
@@ -62,6 +66,8 @@ def find_network(target: str, like: str | None, settings: Settings) -> NamedNetw
     if path.is_dir():
         trained = read_trained_network(path)
         return NamedNetwork(trained.config.trial_id, trained)
+    if ":" in target:
+        return _read_trial(target, find_trial(target, _open_ledger(target, settings)), settings)
     if _RUN_ID.fullmatch(target):
         return _find_run(target, settings)
     return _find_trial(target, settings)
@@ -70,7 +76,12 @@ def find_network(target: str, like: str | None, settings: Settings) -> NamedNetw
 def find_networks(
     targets: Sequence[str], like: str | None, settings: Settings
 ) -> list[NamedNetwork]:
-    """Find several trained networks; `like` applies to the checkpoint files among them.
+    """Find several trained networks; EXPERIMENT:CELL stands for all seeds of the cell.
+
+    Args:
+        targets: as for `find_network`.
+        like: as for `find_network`; it applies to the checkpoint files among the targets.
+        settings: the addresses of the trials and of MLflow.
 
     Raises:
         UserError: if one of them cannot be found, or `like` has no file to apply to.
@@ -78,7 +89,14 @@ def find_networks(
     files = {target for target in targets if Path(target).expanduser().is_file()}
     if like is not None and not files:
         raise UserError(f"--like is for checkpoint files, but none of {', '.join(targets)} is one")
-    return [find_network(target, like if target in files else None, settings) for target in targets]
+    networks = []
+    for target in targets:
+        if ":" in target and not Path(target).expanduser().exists():
+            trials = find_trials(target, _open_ledger(target, settings))
+            networks += [_read_trial(target, trial, settings) for trial in trials]
+        else:
+            networks.append(find_network(target, like if target in files else None, settings))
+    return networks
 
 
 def find_cell(like: str) -> TrialConfig:
@@ -124,9 +142,33 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     if run_id is None:
         raise UserError(
             f"no trial '{target}' in {settings.storage}: write a trial_id or a prefix of it, "
-            "an MLflow run id, or the path of a trial directory or of a checkpoint"
+            "EXPERIMENT:CELL:SEED, an MLflow run id, or the path of a trial directory or of a "
+            "checkpoint"
         )
     return _find_run(run_id, settings)
+
+
+def _open_ledger(target: str, settings: Settings) -> "Ledger":
+    """Open the ledger that `target` is looked up in, without creating one."""
+    if not settings.has_ledger:
+        raise UserError(
+            f"no trial '{target}': nothing has been submitted in {settings.home}; check VSS_HOME"
+        )
+    return open_ledger(settings)
+
+
+def _read_trial(target: str, trial: TrialStatus, settings: Settings) -> NamedNetwork:
+    """Read the network of a trial in the ledger, from its directory or else from its run."""
+    from vss.inference.trained_network import read_trained_network
+
+    if trial.state != State.FINISHED:
+        raise UserError(
+            f"'{target}' has not finished: cell '{trial.cell}', seed {trial.seed} is {trial.state}"
+        )
+    folder = settings.storage / trial.trial_id
+    if trial.run_id is not None and not (folder / "config.json").is_file():
+        return _find_run(trial.run_id, settings)
+    return NamedNetwork(trial.trial_id, read_trained_network(folder))
 
 
 def _find_run(run_id: str, settings: Settings) -> NamedNetwork:

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from orchestrator.ledger.entries import ExperimentEntry
 from orchestrator.spec.design import expand, read_published_results
 from orchestrator.spec.experiment import PlannedTrial
-from orchestrator.spec.file import parse_spec
+from orchestrator.spec.file import parse_recorded_spec
 from vss.errors import UserError
 from vss.scoring.metrics import miou
 from vss.training.inputs import Progress, TrialResult
@@ -126,7 +126,7 @@ def _entry(part: ExperimentPart) -> ExperimentEntry:
 @cache  # all trials share a spec, and parsing it takes longer than reading the rest of a trial
 def _entry_from_spec(source: str) -> ExperimentEntry:
     """Return the entry that follows from the text of a spec."""
-    spec = parse_spec(source)
+    spec = parse_recorded_spec(source)
     return ExperimentEntry(
         name=spec.name,
         source=source,

@@ -25,7 +25,8 @@ def anonymise(record: ExperimentRecord, settings: Settings) -> ExperimentRecord:
         replace(run, message=run.message and _PATH.sub(_shorten, substitute(run.message)))
         for run in record.runs
     ]
-    return replace(record, source=substitute(record.source), runs=runs)
+    source, command = substitute(record.source), substitute(record.command)
+    return replace(record, source=source, command=command, runs=runs)
 
 
 def _substitution(settings: Settings) -> Callable[[str], str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from orchestrator.ledger.trial_names import split_cell
 from orchestrator.results.records import read_record
 from orchestrator.stores import Stores
 from reports.analysis.study import Study
@@ -77,10 +78,11 @@ def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]
     record = read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)
     if not colon:
         return record, list(record.cells)
-    if cell not in record.cells:
-        hint = did_you_mean(cell, dict.fromkeys(record.cells))
+    cell, seed = split_cell(name, cell, record.cells)
+    if seed is not None:
         raise UserError(
-            f"experiment '{name}' has no cell '{cell}' (cells: {', '.join(record.cells)}){hint}"
+            f"'{side}' names one trial, but cells are compared over all their seeds: "
+            f"write {name}:{cell}"
         )
     return record, [cell]
 

@@ -1,11 +1,13 @@
 """The record of an experiment: what was requested (ledger) and what was measured (MLflow)."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.interim import explain_interim, find_current_look
+from orchestrator.spec.overrides import read_overrides
 from orchestrator.tracking import artifacts
 from orchestrator.tracking.artifacts import Fields
 from orchestrator.tracking.tracker import RunContent, Tracker
@@ -64,14 +66,15 @@ def build_submit_command(trials: Sequence[TrialStatus], source: str, look: int =
 
     Args:
         trials: its trials, whose datasets may need a folder.
-        source: the text of the spec.
+        source: the text of the spec, with the overrides that were submitted.
         look: the planned look that the trials belong to.
     """
     lines = (line.partition("#")[0].strip() for line in source.splitlines())
     if not any(lines):
         return ""
     datasets = sorted({str(trial.settings["dataset"]) for trial in trials})
-    options = [
+    options = [shlex.quote(override) for override in read_overrides(source)]
+    options += [
         f'--data {name}="$VSS_DATA/{name}"'
         for name in datasets
         if name in catalog.DATASETS and catalog.DATASETS[name].needs_path

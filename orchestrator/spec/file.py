@@ -1,6 +1,7 @@
 """The spec as a YAML file: read it, and explain what is wrong with it."""
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,26 +10,52 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from orchestrator.spec.experiment import Experiment, build_experiment
+from orchestrator.spec.overrides import (
+    apply_overrides,
+    check_effects,
+    read_overrides,
+    record_overrides,
+    remove_record,
+)
 from orchestrator.spec.schema import ExperimentSpec
 from vss.errors import UserError
 from vss.validation_errors import describe_validation_error
 
 
-def load_spec(path: Path) -> Experiment:
+def load_spec(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read and check a spec.
+
+    Args:
+        path: the path of the YAML file.
+        overrides: changes to what it states, as KEY=VALUE.
 
     Raises:
         UserError: if the spec is invalid; one line names the file, the culprit and the remedy.
     """
-    source = _read_text(path)
+    return load_spec_text(remove_record(_read_text(path)), path, overrides)
+
+
+def load_spec_text(source: str, path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Check the text of a spec as if it was read from `path`; otherwise like `load_spec`."""
     try:
-        return build_experiment(parse_spec(source), source, path.parent)
+        spec = parse_spec(source, overrides)
+        check_effects(spec, overrides)
+        return build_experiment(spec, record_overrides(source, overrides), path.parent)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
-def parse_spec(source: str) -> ExperimentSpec:
-    """Parse the text of a spec without checking its design.
+def parse_recorded_spec(source: str) -> ExperimentSpec:
+    """Parse the text of a spec that an experiment recorded, with the overrides that it states.
+
+    Raises:
+        UserError: if the text is not a valid spec.
+    """
+    return parse_spec(source, read_overrides(source))
+
+
+def parse_spec(source: str, overrides: Sequence[str] = ()) -> ExperimentSpec:
+    """Parse the text of a spec, changed by overrides, without checking its design.
 
     Raises:
         UserError: if the text is not a valid spec.
@@ -42,8 +69,9 @@ def parse_spec(source: str) -> ExperimentSpec:
     if not isinstance(content, dict):
         excerpt = textwrap.shorten(repr(content), 60, placeholder="...'")
         raise UserError(f"expected settings such as 'name: my-study', got {excerpt}")
+    content = apply_overrides({str(key): value for key, value in content.items()}, overrides)
     try:
-        return ExperimentSpec(**{str(key): value for key, value in content.items()})
+        return ExperimentSpec(**content)
     except ValidationError as error:
         raise UserError(describe_validation_error(error, ExperimentSpec)) from None
 

@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,12 @@ class Tracker:
     def untag(self, run_id: str, name: str) -> None:
         """Remove one tag of a run."""
         self._client.delete_tag(run_id, name)
+
+    def delete_runs(self, run_ids: Iterable[str]) -> None:
+        """Mark runs as deleted; `mlflow gc` removes them for good. Missing runs are skipped."""
+        for run_id in run_ids:
+            if self._get_run(run_id) is not None:
+                self._client.delete_run(run_id)
 
     def open_experiment_run(self, experiment: ExperimentStatus) -> str:
         """Create the parent run of an experiment, or reopen it, and return its id."""

@@ -1,6 +1,7 @@
 """A job that takes a second, a function that runs commands, and a PostgreSQL server."""
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -59,6 +60,13 @@ class Run:
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+class Terminal(io.StringIO):
+    """A terminal on which the user has typed answers."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture

@@ -1,10 +1,17 @@
-"""The command line as a whole: its help, and its exit code for user errors."""
+"""The command line as a whole: its help, its completion, and its exit code for user errors."""
 
+import os
+import subprocess
+import sys
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.settings import Settings
 from tests.orchestrator.conftest import assert_one_line
+from tests.orchestrator.ledger.conftest import STUDY, members
 
 
 def test_help_names_every_command(run: Any) -> None:
@@ -38,3 +45,39 @@ def test_unreachable_database_is_named_without_its_password(
     assert result.code == 2
     assert_one_line(result, "VSS_LEDGER_URL")
     assert "secret" not in result.err
+
+
+def test_version_is_printed(run: Any) -> None:
+    result = run("--version")
+
+    assert (result.code, result.out) == (0, f"vss-orch {version('vss-orch')}\n")
+
+
+@pytest.mark.parametrize(
+    ("shell", "line", "offers"),
+    [
+        ("bash", ["vss-orch", "sub"], ["submit"]),
+        ("bash", ["vss-orch", "status", "st"], ["study"]),
+        ("bash", ["vss-orch", "compare", "study", ":", "w"], [r"wide\ net"]),
+        ("bash", ["vss-orch", "export", "study", ":", r"wide\ net", ":"], ["0", "1"]),
+        ("fish", ["vss-orch", "export", "study:wi"], ["study:wide net"]),
+    ],
+)
+def test_shell_completes_commands_and_names(
+    settings: Settings, shell: str, line: list[str], offers: list[str]
+) -> None:
+    Ledger(settings.ledger_url).add(STUDY, members(0, 1, cell="wide net"))
+    variables = {
+        "_VSS_ORCH_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "\n".join(line),
+        "COMP_CWORD": str(len(line) - 1),
+        "_TYPER_COMPLETE_ARGS": " ".join(line),
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    code = "import sys; sys.argv[0] = 'vss-orch'; from orchestrator.cli.app import main; main()"
+
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True
+    )
+
+    assert (process.stdout.splitlines(), process.stderr) == (offers, "")

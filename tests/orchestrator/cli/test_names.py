@@ -1,8 +1,12 @@
-"""Commands that list the settings and names of specs."""
+"""Commands that help to write specs."""
 
 import json
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from tests.orchestrator.conftest import Terminal, assert_one_line
 
 
 def test_names_lists_settings_and_choices(run: Any) -> None:
@@ -22,3 +26,45 @@ def test_committed_schema_equals_the_printed_one(run: Any) -> None:
     assert json.loads(committed.read_text()) == run("schema").json, (
         "run: vss-orch schema > experiments/spec.schema.json"
     )
+
+
+def test_init_writes_a_spec_that_plan_accepts(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "specs" / "study.yaml"
+
+    result = run("init", file, "--yes", "--vary", "head", "--seeds", "2")
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"{file}: 8 trials in 4 cells; next: vss-orch plan {file}\n"
+    assert run("plan", file).out.splitlines()[-1] == "8 trials in 4 cells"
+
+
+def test_init_asks_four_questions_and_repeats_one(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "study.yaml"
+    monkeypatch.setattr("sys.stdin", Terminal("camvid\nheads\nhead\n\n5\n"))
+
+    result = run("init", file)
+
+    assert result.code == 0
+    assert "unknown answer 'heads': did you mean 'head'" in result.out
+    assert "Backbone and frame size [resnet18 160x120]" in result.out
+    assert result.out.endswith(f"{file}: 20 trials in 4 cells; next: vss-orch plan {file}\n")
+
+
+def test_init_overwrites_nothing_without_asking(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text("mine")
+
+    with_yes = run("init", file, "--yes")
+    without_terminal = run("init", file)
+    monkeypatch.setattr("sys.stdin", Terminal("\n\n\n\nn\n"))
+    refused = run("init", file)
+
+    assert_one_line(with_yes, "study.yaml exists, and --yes overwrites nothing")
+    assert_one_line(without_terminal, "there is no terminal to ask on: add --yes")
+    assert f"Overwrite {file}?" in refused.out
+    assert refused.code == 1
+    assert file.read_text() == "mine"

@@ -146,6 +146,20 @@ def test_checkpoint_file_joins_the_table_of_trained_cells(
     assert rows["released"] == rows["memory"]
 
 
+def test_cell_of_an_experiment_is_scored_with_all_its_seeds(
+    run: Any, write_spec: SpecWriter, ready
+) -> None:
+    assert run("submit", write_spec(TINY_SPEC), "--in-process", "--no-pictures").code == 0
+
+    result = run("evaluate", "tiny:memory", "--split", "val", "--no-pictures")
+    without_seed = run("export", "tiny:memory")
+
+    assert result.code == 0
+    trials = run("status", "evaluation", "--json").json["trials"]
+    assert [(trial["cell"], trial["seed"]) for trial in trials] == [("memory", 0), ("memory", 1)]
+    assert_one_line(without_seed, r"write tiny:memory:SEED \(seeds: 0, 1\)")
+
+
 def test_submit_scores_a_cell_without_steps(
     run: Any,
     tmp_path: Path,

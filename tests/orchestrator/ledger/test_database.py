@@ -1,5 +1,7 @@
 """The ledger's database: its migrations, and addresses that do not work."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,31 @@ def test_migrations_create_the_declared_tables(url: str) -> None:
     with sa.create_engine(url).connect() as db:
         options = {"version_table": tables.VERSION_TABLE}
         assert compare_metadata(MigrationContext.configure(db, opts=options), tables.metadata) == []
+
+
+def test_current_tables_are_opened_without_alembic(tmp_path: Path) -> None:
+    """Importing it takes as long as all else that `status` does."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    Ledger(url)
+    code = (
+        "import sys; from orchestrator.ledger.ledger import Ledger; "
+        f"Ledger({url!r}); print(*sys.modules)"
+    )
+
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert "alembic" not in process.stdout.split()
+
+
+def test_ledger_of_a_newer_program_is_refused(url: str) -> None:
+    Ledger(url)
+    with sa.create_engine(url).begin() as db:
+        db.execute(sa.text(f"UPDATE {tables.VERSION_TABLE} SET version_num = '9999'"))
+
+    with pytest.raises(UserError, match=r"written by a newer vss-orch \(revision 9999, here \d+\)"):
+        Ledger(url)
 
 
 def test_password_of_an_unreachable_database_is_hidden() -> None:

@@ -96,6 +96,19 @@ def test_unknown_experiment_is_refused_with_the_names_in_the_ledger(ledger: Ledg
         ledger.experiment("studdy")
 
 
+def test_unknown_experiment_is_refused_with_the_five_closest(ledger: Ledger) -> None:
+    for number in range(12):
+        ledger.add(ExperimentEntry(f"depth_{number}"), members(number))
+    ledger.add(ExperimentEntry("backbone"), members(99))
+
+    with pytest.raises(
+        UserError, match=r"\(closest: (depth_\d+, ){4}depth_\d+\): did you mean"
+    ) as error:
+        ledger.experiment("depht_3")
+
+    assert "closest: depth_3, " in str(error.value)
+
+
 def test_unknown_experiment_is_refused_with_advice_if_the_ledger_is_empty(ledger: Ledger) -> None:
     with pytest.raises(UserError, match="in the ledger, which is empty: submit a spec first"):
         ledger.experiment("study")

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.ledger.entries import ExperimentEntry, Member, State
+from orchestrator.ledger.ledger import Ledger
 from orchestrator.networks.lookup import find_cell, find_network, find_networks
 from orchestrator.settings import Settings
+from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, TRAINED, SpecWriter
 from vss.errors import UserError
@@ -142,3 +145,46 @@ def test_like_applies_to_the_files_among_several_targets(
     assert [x.trained.config.memory_length for x in networks] == [2, 1]
     with pytest.raises(UserError, match="--like is for checkpoint files, but none of"):
         find_networks([TRAINED.trial_id], like, settings)
+
+
+def record(settings: Settings, state: State | None, run_id: str | None = None) -> None:
+    """Record TRAINED in the ledger as cell `big` of experiment `study`."""
+    ledger = Ledger(settings.ledger_url)
+    ledger.add(ExperimentEntry("study"), [Member(PlannedTrial("big", TRAINED), "f" * 64)])
+    with ledger.driver() as driver:
+        for claim in driver.claim([TRAINED.trial_id]) if state else ():
+            driver.start(claim, 0, run_id)
+            driver.end(claim, state, None, None)
+
+
+@pytest.mark.parametrize("name", ["study:big", f"study:big:{TRAINED.seed}"])
+def test_trial_is_found_by_its_experiment_and_cell(
+    name: str, trial_folder: Path, settings: Settings
+) -> None:
+    record(settings, State.FINISHED)
+
+    assert find_network(name, None, settings).name == TRAINED.trial_id
+    assert [network.name for network in find_networks([name], None, settings)] == [TRAINED.trial_id]
+
+
+def test_named_trial_without_a_directory_is_found_by_its_run(
+    run_id: str, settings: Settings
+) -> None:
+    record(settings, State.FINISHED, run_id)
+
+    network = find_network("study:big", None, settings)
+
+    assert network.trained.weights.is_relative_to(settings.cache)
+
+
+def test_named_trial_that_has_not_finished_is_refused(settings: Settings) -> None:
+    record(settings, None)
+
+    with pytest.raises(UserError, match="'study:big' has not finished: cell 'big', seed 0 is PEND"):
+        find_network("study:big", None, settings)
+
+
+def test_name_of_a_trial_without_a_ledger_is_refused(settings: Settings) -> None:
+    with pytest.raises(UserError, match="nothing has been submitted in .*; check VSS_HOME"):
+        find_network("study:big", None, settings)
+    assert not settings.home.exists()

@@ -53,6 +53,7 @@ def test_cells_and_experiments_are_compared_and_mistakes_are_named(
     for arguments, message in (
         (("tiny:imgae", "tiny:memory"), "did you mean 'image'"),
         (("tiny", "tiny"), "are the same"),
+        (("tiny:image:0", "tiny:memory"), "'tiny:image:0' names one trial, but cells are comp"),
         (("tiny:image", "other"), None),
         (("nothing", "tiny"), "no experiment 'nothing'"),
     ):

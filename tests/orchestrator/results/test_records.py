@@ -6,6 +6,7 @@ from typing import Any
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.records import build_submit_command, read_record
+from orchestrator.spec.overrides import record_overrides
 from orchestrator.tracking.tracker import RunContent, Tracker
 from tests.conftest import tiny
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
@@ -148,3 +149,11 @@ def test_command_names_the_datasets_that_need_a_path() -> None:
 
 def test_experiment_without_a_spec_has_no_command() -> None:
     assert build_submit_command([trial_on("camvid")], "# scored by: vss-orch evaluate\n") == ""
+
+
+def test_command_repeats_the_overrides() -> None:
+    source = record_overrides("name: a\n", ["steps=50", "seeds=[0, 1]"])
+
+    command = build_submit_command([trial_on("synthetic")], source)
+
+    assert command == "vss-orch submit spec.yaml steps=50 'seeds=[0, 1]'"

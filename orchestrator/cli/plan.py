@@ -1,0 +1,155 @@
+"""The command that checks a spec and shows what it would run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import AsJson, Overrides, SpecPath
+from orchestrator.cli.output import console, print_json
+from orchestrator.terminal.completion import complete_experiment
+from orchestrator.terminal.counts import count_of
+from vss.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.networks.cost_estimate import CostEstimate
+    from orchestrator.networks.power_estimate import PowerEstimate
+    from orchestrator.spec.experiment import Experiment
+
+app = typer.Typer()
+
+
+@app.command()
+def plan(
+    spec: SpecPath,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    cost: Annotated[
+        bool,
+        typer.Option(
+            "--cost", help="Show parameters, GFLOPs, training memory and time of each cell."
+        ),
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write trial files for offline machines."),
+    ] = None,
+    look: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="List or export only the trials up to planned look N."),
+    ] = None,
+    power: Annotated[
+        bool,
+        typer.Option(
+            "--power",
+            help="Show which differences the design can separate, and how many hours it takes.",
+        ),
+    ] = False,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXPERIMENT",
+            autocompletion=complete_experiment,
+            help="With --power: the earlier study, or the folder of its report, to take variances "
+            "from (default: committed results on the same dataset).",
+        ),
+    ] = None,
+) -> None:
+    """Check a spec and list its cells and trials, without starting any."""
+    from orchestrator.spec.file import load_spec
+
+    experiment = load_spec(spec, overrides or ())
+    if look is not None or (export is not None and experiment.looks):
+        experiment = experiment.at_look(look or 1)
+    if export is not None:
+        _export(experiment, export)
+        return
+    if like is not None and not power:
+        raise UserError(f"--like {like} has no effect without --power: add --power")
+    costs = _estimate_cost(experiment) if cost else None
+    power_estimate = _estimate_power(experiment, like, spec) if power else None
+    if as_json:
+        _print_plan_as_json(experiment, costs, power_estimate)
+    else:
+        _print_plan(experiment, costs, power_estimate)
+
+
+def _export(experiment: "Experiment", folder: Path) -> None:
+    from orchestrator.offline.export import export
+
+    files = export(experiment, folder)
+    count = count_of(len(files), "trial file")
+    typer.echo(f"{count} in {folder}/trials; copy {folder} and vss/ to the offline machine")
+    typer.echo(f"On that machine:        python -m vss trials/{files[0].name} --storage results")
+    typer.echo("                        or edit slurm_array.sh, then sbatch slurm_array.sh")
+    typer.echo("Then, on this machine:  vss-orch import results")
+
+
+def _estimate_cost(experiment: "Experiment") -> "Mapping[str, CostEstimate]":
+    from orchestrator.networks.cost_estimate import estimate_cost
+    from orchestrator.settings import load_settings
+
+    return estimate_cost(experiment, load_settings())
+
+
+def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "PowerEstimate":
+    from orchestrator.networks.power_estimate import estimate_power
+    from orchestrator.results.earlier_study import find_earlier_study
+    from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    earlier_study = find_earlier_study(experiment, like, spec.parent, settings)
+    return estimate_power(experiment, earlier_study, settings)
+
+
+def _print_plan_as_json(
+    experiment: "Experiment",
+    costs: "Mapping[str, CostEstimate] | None",
+    power: "PowerEstimate | None",
+) -> None:
+    from dataclasses import asdict
+
+    trials = [
+        {
+            "trial_id": trial.trial_id,
+            "cell": trial.cell,
+            "seed": trial.config.seed,
+            "settings": trial.config.settings(),
+        }
+        for trial in experiment.trials
+    ]
+    content: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+    if experiment.looks:
+        content["looks"] = list(experiment.looks)
+    if costs is not None:
+        content["cost"] = {cell: asdict(cost) for cell, cost in costs.items()}
+    if power is not None:
+        content["power"] = asdict(power)
+    print_json(content)
+
+
+def _print_plan(
+    experiment: "Experiment",
+    costs: "Mapping[str, CostEstimate] | None",
+    power: "PowerEstimate | None",
+) -> None:
+    for cell in experiment.cells:
+        mark = " (baseline)" if cell == experiment.baseline else ""
+        typer.echo(f"{cell}{mark}")
+        for trial in experiment.trials:
+            if trial.cell == cell:
+                typer.echo(f"  {trial.trial_id}  seed {trial.config.seed}")
+    for number, seeds in enumerate(experiment.looks, start=1):
+        typer.echo(f"look {number}: {seeds} seeds, {seeds * len(experiment.cells)} trials")
+    trials, cells = len(experiment.trials), len(experiment.cells)
+    typer.echo(f"{count_of(trials, 'trial')} in {count_of(cells, 'cell')}")
+    if costs is not None:
+        from orchestrator.terminal.cost_table import build_cost_table
+
+        console().print(build_cost_table(experiment, costs))
+    if power is not None:
+        from orchestrator.terminal.power_table import build_power_table
+
+        console().print(build_power_table(power))

@@ -1,0 +1,91 @@
+"""Commands that try trials again, delete experiments and clean the storage."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import ExperimentName
+from orchestrator.cli.output import confirm, console
+from orchestrator.terminal.counts import count_of
+
+app = typer.Typer()
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+
+
+@app.command()
+def retry(
+    name: ExperimentName,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Leave trials that were cancelled as they are.")
+    ] = False,
+) -> None:
+    """Make failed and cancelled trials of an experiment pending again."""
+    from orchestrator.ledger.entries import State
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import open_ledger
+
+    ledger = open_ledger(load_settings())
+    ledger.experiment(name)
+    states = [State.FAILED] if failed else [State.FAILED, State.CANCELLED]
+    count = ledger.upkeep.retry(name, states)
+    if not count:
+        typer.echo(f"no trial of '{name}' is {' or '.join(states)}")
+        return
+    typer.echo(f"{count_of(count, 'trial')} of '{name}' now PENDING; submit its spec to continue")
+
+
+@app.command()
+def delete(name: ExperimentName, yes: Yes = False) -> None:
+    """Delete an experiment: its trials, their directories and their MLflow runs.
+
+    Trials that another experiment shares stay, and so does the report. MLflow keeps deleted runs
+    until you run `mlflow gc`.
+    """
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import open_ledger, open_stores
+    from orchestrator.upkeep.deletion import delete_experiment
+
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    ledger.experiment(name)
+    planned = ledger.upkeep.plan_deletion(name)
+    trials, stay = count_of(len(planned.own), "trial"), len(planned.shared)
+    shared = f" ({stay} more that other experiments share will stay)" if stay else ""
+    confirm(f"Delete experiment '{name}' with {trials}{shared}?", yes)
+    deletion = delete_experiment(name, open_stores(settings), settings)
+    typer.echo(f"deleted experiment '{name}' with {count_of(len(deletion.own), 'trial')}")
+    if settings.report_folder(name).is_dir():
+        typer.echo(f"its report stays in {settings.report_folder(name)}")
+
+
+@app.command()
+def clean(
+    yes: Yes = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the directories, but remove nothing.")
+    ] = False,
+) -> None:
+    """List and remove trial directories that no experiment asks for.
+
+    Their trials leave the ledger, and their MLflow runs are marked as deleted.
+    """
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import open_ledger, open_stores
+    from orchestrator.terminal.leftover_table import build_leftover_table, format_megabytes
+    from orchestrator.upkeep.cleaning import check_ledger_exists, find_leftovers, remove_leftovers
+
+    settings = load_settings()
+    check_ledger_exists(settings)
+    leftovers = find_leftovers(open_ledger(settings), settings)
+    if not leftovers:
+        typer.echo(f"nothing to remove in {settings.storage}")
+        return
+    console().print(build_leftover_table(leftovers))
+    size = f"{format_megabytes(sum(item.size_bytes for item in leftovers))} MB"
+    directories = "directory" if len(leftovers) == 1 else "directories"
+    if dry_run:
+        typer.echo(f"{len(leftovers)} {directories}, {size}; nothing was removed")
+        return
+    confirm(f"Remove {len(leftovers)} {directories} ({size}) from {settings.storage}?", yes)
+    removed_leftovers = remove_leftovers(leftovers, open_stores(settings))
+    typer.echo(f"removed {len(removed_leftovers)} of {len(leftovers)} {directories}")

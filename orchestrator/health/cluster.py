@@ -1,0 +1,94 @@
+"""The check of the Ray cluster that a submit would use; it starts none."""
+
+import json
+import os
+import socket
+import stat
+from importlib import metadata
+from pathlib import Path
+
+from orchestrator.execution import ray_head
+from orchestrator.health import http_request
+from orchestrator.health.finding import Finding, Level
+from orchestrator.settings import Settings
+
+_DASHBOARD_PORT = 8265
+_TIMEOUT_SECONDS = 5
+_TOKEN = "set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to the file of the cluster's token"  # noqa: S105
+_ADDRESS = "check RAY_ADDRESS, or unset it to run on this machine"
+
+
+def check_ray(settings: Settings) -> Finding:
+    """Check that the cluster answers, accepts the user's token and runs the same version."""
+    if settings.ray_address is not None:
+        return _check_address(settings.ray_address)
+    head = ray_head.running(settings)
+    if head is None:
+        return _check_token_file() or Finding("Ray", Level.OK, "each submit starts its own")
+    return _check_dashboard(head.address, head.dashboard_url)
+
+
+def _check_address(address: str) -> Finding:
+    host, _, port = address.rpartition("://")[2].rstrip("/").rpartition(":")
+    if not port.isdigit():
+        return Finding("Ray", Level.OK, f"RAY_ADDRESS={address} is resolved by Ray itself")
+    try:
+        socket.create_connection((host, int(port)), timeout=_TIMEOUT_SECONDS).close()
+    except OSError as error:
+        text = f"no cluster answers at {address}: {error.strerror or error}"
+        return Finding("Ray", Level.PROBLEM, text, _ADDRESS)
+    is_dashboard = address.startswith(("http://", "https://"))
+    dashboard = address.rstrip("/") if is_dashboard else f"http://{host}:{_DASHBOARD_PORT}"
+    return _check_dashboard(address, dashboard)
+
+
+def _check_dashboard(address: str, dashboard: str) -> Finding:
+    """Check token and version by the dashboard, which needs the same token as the cluster."""
+    token = _read_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        answer = http_request.get(f"{dashboard}/api/version", headers)
+    except OSError:
+        text = f"{address} answers; its token was not checked, as {dashboard} does not answer"
+        return Finding("Ray", Level.WARNING, text, "open the dashboard's port to this machine")
+    if answer.status in (401, 403):
+        state = "refuses this token" if token else "needs a token"
+        return Finding("Ray", Level.PROBLEM, f"{address} {state}", _TOKEN)
+    if answer.status != 200:
+        text = f"{dashboard} is no Ray dashboard (status {answer.status})"
+        return Finding("Ray", Level.WARNING, f"{address} answers, but {text}", _ADDRESS)
+    running, installed = json.loads(answer.text).get("ray_version"), metadata.version("ray")
+    if running != installed:
+        text = f"{address} runs Ray {running}, but {installed} is installed here"
+        return Finding("Ray", Level.PROBLEM, text, f"pip install 'ray[default,tune]=={running}'")
+    return _check_token_file() or Finding("Ray", Level.OK, f"{address} runs Ray {running}")
+
+
+def _token_file() -> Path:
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return Path(path).expanduser() if path else Path.home() / ".ray" / "auth_token"
+
+
+def _read_token() -> str | None:
+    """Return the token that Ray's client would show, or None."""
+    if token := os.environ.get("RAY_AUTH_TOKEN"):
+        return token
+    try:
+        return _token_file().read_text().strip() or None
+    except OSError:
+        return None
+
+
+def _check_token_file() -> Finding | None:
+    """Return a finding if the file of the token is missing, or others can read it."""
+    file = _token_file()
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return None
+    if not file.exists():
+        if os.environ.get("RAY_AUTH_TOKEN_PATH"):
+            return Finding("Ray", Level.PROBLEM, f"RAY_AUTH_TOKEN_PATH={file} is missing", _TOKEN)
+        return None
+    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        text = f"other users can read the token in {file}"
+        return Finding("Ray", Level.WARNING, text, f"chmod 600 {file}")
+    return None

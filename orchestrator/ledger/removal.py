@@ -1,0 +1,105 @@
+"""Rows that leave the ledger: those of an experiment, or those of trials that nobody asks for."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from orchestrator.ledger.driver import find_live_drivers
+from orchestrator.ledger.entries import Deletion, State, StoredTrial
+from orchestrator.ledger.tables import attempts, drivers, experiments, members, trials
+from vss.errors import UserError
+
+_CHUNK = 500  # databases limit the length of a list of values
+
+
+def read_deletion(db: Connection, experiment: str) -> Deletion:
+    """Return the trials of an experiment, parted by whether another experiment lists them."""
+    others = members.alias()
+    is_shared = sa.exists().where(
+        others.c.trial_id == trials.c.trial_id, others.c.experiment != experiment
+    )
+    query = (
+        sa.select(trials.c.trial_id, trials.c.state, trials.c.run_id, is_shared.label("shared"))
+        .join(members, members.c.trial_id == trials.c.trial_id)
+        .where(members.c.experiment == experiment)
+        .order_by(members.c.position)
+    )
+    rows = db.execute(query).all()
+    return Deletion(
+        own=[_stored_trial(row) for row in rows if not row.shared],
+        shared=[_stored_trial(row) for row in rows if row.shared],
+    )
+
+
+def read_member_ids(db: Connection) -> set[str]:
+    """Return the trials that an experiment lists."""
+    return set(db.scalars(sa.select(members.c.trial_id).distinct()))
+
+
+def read_stored_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, StoredTrial]:
+    """Return the trials among `trial_ids` that the ledger has, by trial_id."""
+    trials_by_id: dict[str, StoredTrial] = {}
+    for first in range(0, len(trial_ids), _CHUNK):
+        chunk = trial_ids[first : first + _CHUNK]
+        for row in db.execute(sa.select(trials).where(trials.c.trial_id.in_(chunk))):
+            trials_by_id[row.trial_id] = _stored_trial(row)
+    return trials_by_id
+
+
+def delete_experiment(db: Connection, experiment: str) -> None:
+    """Delete an experiment and its membership; its trials stay."""
+    db.execute(sa.delete(members).where(members.c.experiment == experiment))
+    db.execute(sa.delete(experiments).where(experiments.c.name == experiment))
+
+
+def delete_trials(db: Connection, trial_ids: Sequence[str]) -> None:
+    """Delete trials and their attempts; no experiment may list them."""
+    for first in range(0, len(trial_ids), _CHUNK):
+        chunk = trial_ids[first : first + _CHUNK]
+        db.execute(sa.delete(attempts).where(attempts.c.trial_id.in_(chunk)))
+        db.execute(sa.delete(trials).where(trials.c.trial_id.in_(chunk)))
+
+
+def reset_trials(db: Connection, experiment: str, states: Collection[State]) -> int:
+    """Make the trials of an experiment that are in one of these states PENDING; count them.
+
+    Raises:
+        UserError: if a live driver holds one of them.
+    """
+    query = (
+        sa.select(trials.c.trial_id)
+        .join(members, members.c.trial_id == trials.c.trial_id)
+        .where(members.c.experiment == experiment, trials.c.state.in_(states))
+    )
+    trial_ids = list(db.scalars(query))
+    check_not_held(db, trial_ids)
+    for first in range(0, len(trial_ids), _CHUNK):
+        rows = trials.c.trial_id.in_(trial_ids[first : first + _CHUNK])
+        values = {"state": State.PENDING, "message": None, "driver": None}
+        db.execute(sa.update(trials).where(rows).values(values))
+    return len(trial_ids)
+
+
+def check_not_held(db: Connection, trial_ids: Sequence[str]) -> None:
+    """Check that no live driver has claimed one of these trials.
+
+    Raises:
+        UserError: if one has, naming its host and process.
+    """
+    live_drivers = find_live_drivers(db)
+    query = sa.select(trials.c.trial_id, drivers.c.driver, drivers.c.host, drivers.c.pid).join(
+        drivers, drivers.c.driver == trials.c.driver
+    )
+    checked = set(trial_ids)
+    for row in db.execute(query):
+        if row.trial_id in checked and row.driver in live_drivers:
+            raise UserError(
+                f"trial {row.trial_id} belongs to a submit that is running on {row.host} "
+                f"(process {row.pid}): stop it first"
+            )
+
+
+def _stored_trial(row: Any) -> StoredTrial:
+    return StoredTrial(row.trial_id, State(row.state), row.run_id)

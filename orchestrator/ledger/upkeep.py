@@ -1,0 +1,88 @@
+"""The ledger's side of upkeep: what a user can do to trials while no driver runs them."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy.engine import Connection, Engine
+
+from orchestrator.ledger.entries import Deletion, State, StoredTrial
+from orchestrator.ledger.removal import (
+    check_not_held,
+    delete_experiment,
+    delete_trials,
+    read_deletion,
+    read_member_ids,
+    read_stored_trials,
+    reset_trials,
+)
+
+
+class Upkeep:
+    """Trials that are tried again or deleted, unless a live driver holds them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def retry(self, experiment: str, states: Collection[State]) -> int:
+        """Make the trials that are in one of these states PENDING again, and count them.
+
+        Raises:
+            UserError: if a live driver holds one of them.
+        """
+        with self._engine.begin() as db:
+            return reset_trials(db, experiment, states)
+
+    def plan_deletion(self, experiment: str) -> Deletion:
+        """Return the trials that deleting an experiment would delete, and those that would stay.
+
+        Raises:
+            UserError: if a live driver holds one of its trials.
+        """
+        with self._engine.connect() as db:
+            return _read_deletion(db, experiment)
+
+    def delete(self, experiment: str) -> Deletion:
+        """Delete an experiment, and the trials that no other experiment lists.
+
+        Raises:
+            UserError: if a live driver holds one of its trials.
+        """
+        with self._engine.begin() as db:
+            deletion = _read_deletion(db, experiment)
+            delete_experiment(db, experiment)
+            delete_trials(db, [trial.trial_id for trial in deletion.own])
+        return deletion
+
+    def find_orphans(self, trial_ids: Sequence[str]) -> dict[str, StoredTrial | None]:
+        """Return the trials that no experiment lists, as the ledger has them; else None.
+
+        Raises:
+            UserError: if a live driver holds one of them.
+        """
+        with self._engine.connect() as db:
+            orphans = _select_orphans(db, trial_ids)
+            rows = read_stored_trials(db, orphans)
+        return {trial_id: rows.get(trial_id) for trial_id in orphans}
+
+    def delete_orphans(self, trial_ids: Sequence[str]) -> list[str]:
+        """Delete those of the trials that still no experiment lists, and return them.
+
+        Raises:
+            UserError: if a live driver holds one of them.
+        """
+        with self._engine.begin() as db:
+            orphans = _select_orphans(db, trial_ids)
+            delete_trials(db, orphans)
+        return orphans
+
+
+def _read_deletion(db: Connection, experiment: str) -> Deletion:
+    deletion = read_deletion(db, experiment)
+    check_not_held(db, [trial.trial_id for trial in [*deletion.own, *deletion.shared]])
+    return deletion
+
+
+def _select_orphans(db: Connection, trial_ids: Sequence[str]) -> list[str]:
+    member_ids = read_member_ids(db)
+    orphans = [trial_id for trial_id in trial_ids if trial_id not in member_ids]
+    check_not_held(db, orphans)
+    return orphans

@@ -1,0 +1,103 @@
+"""The cleaning of the storage: trial directories that no experiment asks for."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.ledger.entries import StoredTrial
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.settings import Settings
+from orchestrator.stores import Stores
+from vss.errors import UserError
+
+_TRIAL_ID = re.compile("[0-9a-f]{12}")
+_FILES = {"attempt", "config.json", "result.json"}
+# An import copies a directory before the ledger has its trial.
+_SECONDS_OF_AN_IMPORT = 3600
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A trial directory that no experiment asks for.
+
+    Attributes:
+        folder: the directory, named by the trial_id.
+        trial: the trial in the ledger, or None if the ledger does not have it.
+        size_bytes: the size of all its files.
+        changed_at: the time of its last change, in seconds since 1970.
+    """
+
+    folder: Path
+    trial: StoredTrial | None
+    size_bytes: int
+    changed_at: float
+
+
+def check_ledger_exists(settings: Settings) -> None:
+    """Check that there is a ledger, as opening a missing one would create an empty one.
+
+    Raises:
+        UserError: if there is none.
+    """
+    if not settings.has_ledger:
+        raise UserError(
+            f"nothing has been submitted in {settings.home}, so nothing says which directories in "
+            f"{settings.storage} are needed; check VSS_HOME and VSS_LEDGER_URL"
+        )
+
+
+def find_leftovers(ledger: Ledger, settings: Settings) -> list[Leftover]:
+    """Return the trial directories in the storage that no experiment asks for.
+
+    Directories that the ledger has no trial for are left out if they changed in the last hour.
+
+    Raises:
+        UserError: if the storage seems to belong to another ledger, or a live driver holds a trial
+            of one of the directories.
+    """
+    folders = list(_trial_directories(settings.storage))
+    orphans = ledger.upkeep.find_orphans([folder.name for folder in folders])
+    if folders and len(orphans) == len(folders) and not any(orphans.values()):
+        raise UserError(
+            f"the ledger knows none of the trials in {settings.storage}: check VSS_HOME and "
+            "VSS_LEDGER_URL; if these directories are leftovers, remove them by hand"
+        )
+    leftovers = [
+        _leftover(folder, orphans[folder.name]) for folder in folders if folder.name in orphans
+    ]
+    newest = time.time() - _SECONDS_OF_AN_IMPORT
+    return [item for item in leftovers if item.trial is not None or item.changed_at < newest]
+
+
+def remove_leftovers(leftovers: Sequence[Leftover], stores: Stores) -> list[Leftover]:
+    """Remove directories with their trials and runs; return those that were removed.
+
+    A directory that an experiment has asked for since it was listed stays.
+
+    Raises:
+        UserError: if a live driver holds a trial of one of them.
+    """
+    removed_ids = set(stores.ledger.upkeep.delete_orphans([item.folder.name for item in leftovers]))
+    removed_leftovers = [item for item in leftovers if item.folder.name in removed_ids]
+    run_ids = [item.trial.run_id for item in removed_leftovers if item.trial is not None]
+    stores.tracker.delete_runs(run_id for run_id in run_ids if run_id is not None)
+    for item in removed_leftovers:
+        shutil.rmtree(item.folder)
+    return removed_leftovers
+
+
+def _trial_directories(storage: Path) -> Iterator[Path]:
+    for folder in sorted(storage.iterdir()) if storage.is_dir() else ():
+        if not _TRIAL_ID.fullmatch(folder.name) or not folder.is_dir():
+            continue
+        if _FILES & {path.name for path in folder.iterdir()}:
+            yield folder
+
+
+def _leftover(folder: Path, trial: StoredTrial | None) -> Leftover:
+    states = [path.stat() for path in folder.rglob("*") if path.is_file()]
+    size_bytes = sum(state.st_size for state in states)
+    return Leftover(folder, trial, size_bytes, max(state.st_mtime for state in states))

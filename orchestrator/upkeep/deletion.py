@@ -1,0 +1,37 @@
+"""The deletion of an experiment: its rows in the ledger, its runs and its trial directories."""
+
+import shutil
+from collections.abc import Sequence
+
+from orchestrator.ledger.entries import Deletion
+from orchestrator.settings import Settings
+from orchestrator.stores import Stores
+
+
+def delete_experiment(name: str, stores: Stores, settings: Settings) -> Deletion:
+    """Delete an experiment; trials that another experiment lists stay, as does the report.
+
+    If it is interrupted, running it again or `clean` completes it.
+
+    Raises:
+        UserError: if there is no such experiment, or a live driver holds one of its trials.
+    """
+    ledger, tracker = stores.ledger, stores.tracker
+    experiment = ledger.experiment(name)
+    planned = ledger.upkeep.plan_deletion(name)
+    for trial in planned.shared:
+        if trial.run_id is not None:
+            tracker.untag(trial.run_id, f"experiment/{name}")
+    run_ids = [experiment.run_id, *(trial.run_id for trial in planned.own)]
+    tracker.delete_runs(run_id for run_id in run_ids if run_id is not None)
+    deletion = ledger.upkeep.delete(name)
+    remove_directories([trial.trial_id for trial in deletion.own], settings)
+    return deletion
+
+
+def remove_directories(trial_ids: Sequence[str], settings: Settings) -> None:
+    """Remove trial directories from the storage; missing ones are skipped."""
+    for trial_id in trial_ids:
+        folder = settings.storage / trial_id
+        if folder.is_dir():
+            shutil.rmtree(folder)

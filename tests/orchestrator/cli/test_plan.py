@@ -1,0 +1,115 @@
+"""The command `plan`: what it prints."""
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+from tests.conftest import TINY_SPEC, SpecWriter
+from tests.orchestrator.conftest import assert_one_line
+
+CAMVID_SPEC = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
+
+
+def test_plan_lists_cells_and_trials(run: Any, write_spec: SpecWriter) -> None:
+    result = run("plan", write_spec(TINY_SPEC))
+
+    assert result.code == 0
+    assert "image (baseline)" in result.out
+    assert result.out.splitlines()[-1] == "4 trials in 2 cells"
+
+
+def test_plan_is_printed_as_json(run: Any, write_spec: SpecWriter) -> None:
+    plan = run("plan", write_spec(TINY_SPEC), "--json").json
+
+    assert plan["experiment"] == "tiny"
+    assert len(plan["trials"]) == 4
+    first = plan["trials"][0]
+    assert set(first) == {"trial_id", "cell", "seed", "settings"}
+    assert (first["cell"], first["seed"], first["settings"]["head"]) == ("image", 0, "fcn")
+    assert "path" not in json.dumps(plan)
+
+
+def test_plan_shows_the_cost_of_each_cell(run: Any, write_spec: SpecWriter) -> None:
+    spec = write_spec(TINY_SPEC)
+
+    text = run("plan", spec, "--cost").out
+    costs = run("plan", spec, "--cost", "--json").json["cost"]
+
+    assert set(costs) == {"image", "memory"}
+    assert costs["memory"]["gflops"] > costs["image"]["gflops"] > 0
+    assert costs["memory"]["training_memory_mib"] > 1
+    assert costs["memory"]["train_seconds"] is None
+    assert "training time is unknown (?)" in " ".join(text.lower().split())
+
+
+def test_plan_estimates_time_from_earlier_trials_on_this_device(
+    run: Any, write_spec: SpecWriter
+) -> None:
+    run("submit", write_spec(TINY_SPEC.replace("steps: 4", "steps: 8")), "--in-process")
+    longer = write_spec(TINY_SPEC.replace("steps: 4", "steps: 800").replace("1e-3", "1e-4"))
+
+    costs = run("plan", longer, "--cost", "--json").json["cost"]
+    text = run("plan", longer, "--cost").out
+
+    assert costs["image"]["train_seconds"] > 1
+    assert "All trials in sequence: 0:0" in " ".join(text.split())
+
+
+def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWriter) -> None:
+    seeds = f"seeds: {list(range(500))}"
+    spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", seeds))
+    code = (
+        "import sys\nfrom orchestrator.cli.app import main\n"
+        f"try: main(['plan', {str(spec)!r}])\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    start = time.perf_counter()
+
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert process.stdout.splitlines()[-1] == "1000 trials in 2 cells"
+    assert not {"torch", "ray", "mlflow", "sqlalchemy"} & set(process.stderr.split())
+    # The aim is 1 s on an idle machine; this bound only catches gross regressions.
+    assert time.perf_counter() - start < 10
+
+
+def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
+    spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}"))
+
+    lines = run("plan", spec).out.splitlines()
+
+    assert lines[-5:] == [
+        "look 1: 3 seeds, 6 trials",
+        "look 2: 5 seeds, 10 trials",
+        "look 3: 7 seeds, 14 trials",
+        "look 4: 10 seeds, 20 trials",
+        "20 trials in 2 cells",
+    ]
+    assert run("plan", spec, "--json").json["looks"] == [3, 5, 7, 10]
+    assert run("plan", spec, "--look", 2).out.splitlines()[-1] == "10 trials in 2 cells"
+
+
+def test_plan_shows_the_differences_that_the_design_can_separate(
+    run: Any, write_spec: SpecWriter
+) -> None:
+    spec = write_spec(CAMVID_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
+
+    text = " ".join(run("plan", spec, "--power").out.split())
+    power = run("plan", spec, "--power", "--json").json["power"]
+
+    assert "3 * " in text
+    assert "as in camvid_quick" in text
+    assert [row["seeds"] for row in power["rows"]] == [3, 5, 10, 20]
+    assert_one_line(
+        run("plan", spec, "--like", "study"), "--like study has no effect without --pow"
+    )
+
+
+def test_plan_applies_overrides(run: Any, write_spec: SpecWriter) -> None:
+    plan = run("plan", write_spec(TINY_SPEC), "steps=50", "--json", "seeds=[7]").json
+
+    assert [(t["seed"], t["settings"]["steps"]) for t in plan["trials"]] == [(7, 50), (7, 50)]

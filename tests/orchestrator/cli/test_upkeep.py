@@ -1,0 +1,91 @@
+"""Commands that try trials again, delete experiments and clean the storage."""
+
+from typing import Any
+
+import pytest
+
+from orchestrator.ledger.entries import State
+from orchestrator.settings import Settings
+from orchestrator.stores import Stores
+from tests.orchestrator.conftest import Terminal, assert_one_line
+from tests.orchestrator.ledger.conftest import STUDY, ids, members
+from tests.orchestrator.upkeep.conftest import stores
+
+__all__ = ["stores"]
+
+
+@pytest.fixture
+def _ended_trials(stores: Stores) -> None:
+    """End trial 2 as failed and trial 3 as cancelled; add both to `study`."""
+    stores.ledger.add(STUDY, members(0, 1, 2, 3))
+    with stores.ledger.driver() as driver:
+        failed, cancelled = driver.claim(ids(2, 3))
+        driver.end(failed, State.FAILED, "bad image", None)
+        driver.end(cancelled, State.CANCELLED, None, None)
+
+
+def states(stores: Stores) -> list[State]:
+    return [trial.state for trial in stores.ledger.trials("study")[2:]]
+
+
+@pytest.mark.usefixtures("_ended_trials")
+def test_retry_makes_failed_and_cancelled_trials_pending(run: Any, stores: Stores) -> None:
+    only_failed = run("retry", "study", "--failed")
+    states_after_failed = states(stores)
+    both = run("retry", "study")
+    again = run("retry", "study")
+
+    assert only_failed.out == "1 trial of 'study' now PENDING; submit its spec to continue\n"
+    assert states_after_failed == [State.PENDING, State.CANCELLED]
+    assert both.out.startswith("1 trial of 'study'")
+    assert states(stores) == [State.PENDING, State.PENDING]
+    assert stores.ledger.trials("study")[2].message is None
+    assert (again.code, again.out) == (0, "no trial of 'study' is FAILED or CANCELLED\n")
+
+
+@pytest.mark.parametrize("command", ["retry", "delete"])
+def test_unknown_experiment_is_named(run: Any, stores: Stores, command: str) -> None:
+    result = run(command, "studdy")
+
+    assert result.code == 2
+    assert_one_line(result, "'studdy'.*did you mean 'study'")
+
+
+def test_delete_asks_first(run: Any, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_terminal = run("delete", "study")
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    refused = run("delete", "study")
+
+    assert_one_line(without_terminal, "there is no terminal to ask on: add --yes")
+    assert "Delete experiment 'study' with 2 trials (1 more that other" in refused.out
+    assert refused.code == 1
+    assert len(stores.ledger.experiments()) == 2
+
+
+def test_delete_says_what_it_deleted_and_where_the_report_is(
+    run: Any, stores: Stores, settings: Settings
+) -> None:
+    settings.report_folder("study").mkdir(parents=True)
+
+    result = run("delete", "study", "--yes")
+
+    assert (result.code, result.out.splitlines()) == (
+        0,
+        [
+            "deleted experiment 'study' with 2 trials",
+            f"its report stays in {settings.report_folder('study')}",
+        ],
+    )
+
+
+def test_clean_lists_and_removes_leftovers(run: Any, stores: Stores, settings: Settings) -> None:
+    stores.ledger.add(STUDY, members(0, 2))
+
+    dry_run = run("clean", "--dry-run")
+    cleaning = run("clean", "--yes")
+    again = run("clean")
+
+    assert ids(1)[0] in dry_run.out
+    assert dry_run.out.splitlines()[-1] == "1 directory, 0.0 MB; nothing was removed"
+    assert cleaning.out.splitlines()[-1] == "removed 1 of 1 directory"
+    assert again.out == f"nothing to remove in {settings.storage}\n"

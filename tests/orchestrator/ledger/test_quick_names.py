@@ -1,0 +1,25 @@
+"""Names read from a ledger without opening it."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.quick_names import read_cell_seeds, read_experiment_names
+from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, members
+
+
+def test_names_are_those_in_the_ledger(ledger: Ledger, url: str) -> None:
+    ledger.add(STUDY, [*members(1, 0, cell="b"), *members(2, cell="a")])
+    ledger.add(ANOTHER, members(3))
+
+    assert read_experiment_names(url) == ["another", "study"]
+    assert read_cell_seeds(url, "study") == {"b": [1, 0], "a": [2]}
+    assert read_cell_seeds(url, "nothing") == {}
+
+
+def test_missing_ledger_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="unable to open"):
+        read_experiment_names(f"sqlite:///{tmp_path / 'none' / 'ledger.db'}")
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,78 @@
+"""Overrides: what they change, and how they are recorded."""
+
+import pytest
+
+from orchestrator.spec.file import load_spec, parse_recorded_spec
+from orchestrator.spec.overrides import read_overrides
+from tests.conftest import TINY_SPEC, SpecWriter
+from vss.errors import UserError
+
+GRID_SPEC = TINY_SPEC.partition("cells:")[0] + "grid: {head: [fcn, psp]}\nseeds: [0]\n"
+
+
+def test_settings_and_keys_are_overridden(write_spec: SpecWriter) -> None:
+    overrides = ["steps=50", "seeds=[3]", "name=short", "learning_rate=1e-4", "resources.cpus=2"]
+
+    experiment = load_spec(write_spec(TINY_SPEC), overrides)
+
+    assert [trial.config.seed for trial in experiment.trials] == [3, 3]
+    assert {(c.steps, c.learning_rate) for c in experiment.cells.values()} == {(50, 1e-4)}
+    assert (experiment.name, experiment.resources.cpus) == ("short", 2)
+
+
+def test_trials_are_those_of_a_spec_with_the_same_settings(write_spec: SpecWriter) -> None:
+    overridden = load_spec(write_spec(TINY_SPEC), ["steps=50"])
+    edited = load_spec(write_spec(TINY_SPEC.replace("steps: 4", "steps: 50")))
+
+    assert list(overridden.trial_by_id) == list(edited.trial_by_id)
+
+
+def test_one_cell_is_overridden(write_spec: SpecWriter) -> None:
+    experiment = load_spec(
+        write_spec(TINY_SPEC), ["cells.image.head=psp", "seeds={from: 3, to: 5}"]
+    )
+
+    assert [config.head for config in experiment.cells.values()] == ["psp", "tma"]
+    assert experiment.looks == (3, 4, 5)
+
+
+def test_source_is_the_spec_as_written_with_the_overrides(write_spec: SpecWriter) -> None:
+    experiment = load_spec(write_spec(TINY_SPEC), ["steps=50", "seeds=[3, 4]"])
+
+    assert experiment.source == f"{TINY_SPEC}# overrides: steps=50 'seeds=[3, 4]'\n"
+    assert read_overrides(experiment.source) == ["steps=50", "seeds=[3, 4]"]
+    assert parse_recorded_spec(experiment.source).seeds == [3, 4]
+
+
+def test_recorded_spec_is_submitted_as_written(write_spec: SpecWriter) -> None:
+    recorded = load_spec(write_spec(TINY_SPEC), ["steps=50"]).source
+
+    assert load_spec(write_spec(recorded)).source == TINY_SPEC
+    assert load_spec(write_spec(recorded), ["steps=50"]).source == recorded
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("step=50", r"'step' is neither a key of the spec \(ablate, .*did you mean 'steps'"),
+        ("seed=0", "did you mean 'seeds'"),
+        ("steps", "override 'steps': write KEY=VALUE"),
+        ("=5", "write KEY=VALUE"),
+        ("steps=[", r"override 'steps=\[': '\[' is not valid YAML"),
+        ("steps=many", "'steps'.*'many'"),
+        ("seeds.from=3", r"'seeds' is \[0, 1\] in the spec, not a mapping"),
+        ("cells.imgae.head=psp", "no cell 'imgae' under 'cells': did you mean 'image'"),
+        ("resources.cpu=2", "'resources.cpu': did you mean 'cpus'"),
+    ],
+)
+def test_mistake_is_named(write_spec: SpecWriter, override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_spec(write_spec(TINY_SPEC), [override])
+
+
+def test_override_that_reaches_no_cell_is_refused(write_spec: SpecWriter) -> None:
+    with pytest.raises(UserError, match="'head=ann' has no effect: every cell states 'head'"):
+        load_spec(write_spec(GRID_SPEC), ["head=ann"])
+
+    experiment = load_spec(write_spec(GRID_SPEC), ["grid.head=[ann]"])
+    assert list(experiment.cells) == ["ann"]
