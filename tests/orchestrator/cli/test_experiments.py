@@ -46,7 +46,7 @@ def test_submit_goes_from_spec_to_report(
 
 
 def test_overrides_are_recorded_and_repeated_by_the_report(
-    run: Any, write_spec: SpecWriter, settings: Settings, ready: None
+    run: Any, write_spec: SpecWriter, settings: Settings, prepared_home: None
 ) -> None:
     overrides = ["name=short", "steps=2", "seeds=[3]"]
 

@@ -147,7 +147,7 @@ def test_checkpoint_file_joins_the_table_of_trained_cells(
 
 
 def test_cell_of_an_experiment_is_scored_with_all_its_seeds(
-    run: Any, write_spec: SpecWriter, ready
+    run: Any, write_spec: SpecWriter, prepared_home
 ) -> None:
     assert run("submit", write_spec(TINY_SPEC), "--in-process", "--no-pictures").code == 0
 
