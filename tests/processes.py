@@ -3,13 +3,13 @@
 from pathlib import Path
 
 
-def descendants(pid: int, named: str = "") -> list[int]:
-    """Children of a process, their children and so on, whose command line holds `named`."""
+def descendants(pid: int, text: str = "") -> list[int]:
+    """Return all descendants of a process whose command line contains `text`."""
     pids = []
     for child in _children(pid):
-        if named in _command_line(child):
+        if text in _command_line(child):
             pids.append(child)
-        pids += descendants(child, named)
+        pids += descendants(child, text)
     return pids
 
 

@@ -5,7 +5,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Tests with one of these in their name run in one worker, so that what they share is made once.
 # (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
 TOGETHER = (
-    "tests/orchestrator/execution/test_ray_cluster.py",
+    "tests/orchestrator/execution/cluster/",
     "tests/orchestrator/offline/test_collection.py",
     "postgresql",
 )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.execution import ray_head
+from orchestrator.execution.cluster import head as ray_head
 from orchestrator.ledger.entries import TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
@@ -48,8 +48,8 @@ class Command:
     def output(self) -> str:
         return self._log.read_text()
 
-    def ended(self) -> int:
-        """Wait for its end; return its exit code."""
+    def wait(self) -> int:
+        """Wait until it exits; return its exit code."""
         return self.process.wait(PATIENCE)
 
 
@@ -96,7 +96,7 @@ def tracked_trials(settings: Settings) -> list[str]:
 
 def assert_complete(settings: Settings, command: Command) -> None:
     """Check that every trial finished, each with one run, and that the report counts them."""
-    assert command.ended() == 0, command.output
+    assert command.wait() == 0, command.output
     assert [t.state for t in trials(settings)] == ["FINISHED"] * 2
     assert sorted(tracked_trials(settings)) == sorted(t.trial_id for t in trials(settings))
     report = (settings.report_folder("tiny") / "report.md").read_text()
@@ -112,7 +112,7 @@ def test_interrupted_submit_resumes_where_it_stopped(
 
     first.process.send_signal(signal.SIGINT)
 
-    assert first.ended() == 130, first.output
+    assert first.wait() == 130, first.output
     assert "rerun the same command to resume" in first.output
     assert {t.state for t in trials(settings)} <= {"CANCELLED", "PENDING", "FINISHED"}
     assert any(t.state == "CANCELLED" for t in trials(settings))
@@ -140,19 +140,19 @@ def test_killed_worker_is_replaced(
     submit = command("submit", write_spec(SPEC))
     until(lambda: is_training(settings), submit)
 
-    os.kill(descendants(submit.process.pid, "ray::ImplicitFunc")[0], signal.SIGKILL)
+    os.kill(descendants(submit.process.pid, "ray::memory, seed 0")[0], signal.SIGKILL)
 
     assert_complete(settings, submit)
     assert sorted(t.attempts for t in trials(settings)) == [1, 2]
 
 
-def test_lasting_head_runs_submits_until_it_is_stopped(
+def test_persistent_head_runs_submits_until_it_is_stopped(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     start = command("dashboard")
     try:
-        assert start.ended() == 0, start.output
-        head = ray_head.running(settings)
+        assert start.wait() == 0, start.output
+        head = ray_head.find_running_head(settings)
         assert head is not None
         assert head.dashboard_url in start.output
 
@@ -160,18 +160,18 @@ def test_lasting_head_runs_submits_until_it_is_stopped(
         submit = command("submit", short)
         assert_complete(settings, submit)
         assert head.dashboard_url in submit.output
-        assert ray_head.running(settings) == head  # a submit leaves it running
+        assert ray_head.find_running_head(settings) == head  # a submit leaves it running
     finally:
         stop = command("dashboard", "--stop")
-        assert stop.ended() == 0, stop.output
+        assert stop.wait() == 0, stop.output
     assert "stopped the Ray head" in stop.output
-    assert ray_head.running(settings) is None
+    assert ray_head.find_running_head(settings) is None
 
 
 def test_ui_shows_the_runs_of_an_experiment(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
-    assert command("submit", write_spec(TINY_SPEC), "--in-process").ended() == 0
+    assert command("submit", write_spec(TINY_SPEC), "--in-process").wait() == 0
     ui = command("ui", "tiny", "--port", free_port())
     until(lambda: "MLflow UI: " in ui.output, ui)
 
@@ -186,7 +186,7 @@ def test_ui_shows_the_runs_of_an_experiment(
     ]  # fmt: skip
 
     ui.process.send_signal(signal.SIGTERM)  # treated as Ctrl-C
-    assert ui.ended() == 0
+    assert ui.wait() == 0
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address, timeout=2)
 

@@ -111,18 +111,19 @@ def submit(
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
 
     settings, screen = load_settings(), console()
     experiment = load_spec(spec)
     ray_address = None if in_process else _ray_address(address, settings)
-    where = driver.Where(settings, parse_data_paths(data or []), ray_address, in_process)
+    target = driver.RunTarget(settings, parse_data_paths(data or []), ray_address, in_process)
     if smoke:
-        raise typer.Exit(_print_smoke(smoke_test(experiment, where, screen)))
-    experiment = choose_look(experiment, look, settings)
-    submitted = driver.submit(experiment, where, screen)
-    print_report(experiment.name, open_stores(settings), settings, pictures, screen)
-    raise typer.Exit(submitted.exit_code)
+        raise typer.Exit(_print_smoke(smoke_test(experiment, target, screen)))
+    stores = Stores(settings)
+    experiment = choose_look(experiment, look, stores)
+    submission = driver.submit(experiment, target, stores, screen)
+    print_report(experiment.name, stores, settings, pictures, screen)
+    raise typer.Exit(submission.exit_code)
 
 
 @app.command()
@@ -174,10 +175,10 @@ def import_trials(
     from orchestrator.offline.collection import collect
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
 
     settings, screen = load_settings(), console()
-    stores = open_stores(settings)
+    stores = Stores(settings)
     collected = collect(folders, spec, stores, settings.storage, say=typer.echo)
     for name in collected.experiments:
         print_report(name, stores, settings, pictures, screen)
@@ -273,9 +274,9 @@ def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:
 def _ray_address(option: str | None, settings: "Settings") -> str | None:
     """Return --address, else RAY_ADDRESS, else the persistent head's address, else None to start
     Ray here."""
-    from orchestrator.execution import ray_head
+    from orchestrator.execution.cluster import head as ray_head
 
     if option or settings.ray_address:
         return option or settings.ray_address
-    head = ray_head.running(settings)
+    head = ray_head.find_running_head(settings)
     return head.address if head else None

@@ -104,20 +104,21 @@ def evaluate(
     With the --name of a finished experiment, they join its table until its spec is submitted
     again. To keep them there, add a cell with steps 0 and weights FILE to the spec.
     """
-    from orchestrator.execution.driver import Where, submit
+    from orchestrator.execution.driver import RunTarget, submit
     from orchestrator.networks.evaluation import build_evaluation
     from orchestrator.networks.lookup import find_all
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings, parse_data_paths
-    from orchestrator.stores import open_ledger, open_stores
+    from orchestrator.stores import Stores
 
     settings, screen = load_settings(), console()
     networks = find_all(targets, like, settings)
-    experiment = build_evaluation(networks, dataset, split, name, open_ledger(settings))
-    where = Where(settings, parse_data_paths(data or []), in_process=True)
-    submitted = submit(experiment, where, screen)
-    print_report(experiment.name, open_stores(settings), settings, pictures, screen)
-    raise typer.Exit(submitted.exit_code)
+    stores = Stores(settings)
+    experiment = build_evaluation(networks, dataset, split, name, stores.ledger)
+    target = RunTarget(settings, parse_data_paths(data or []), in_process=True)
+    submission = submit(experiment, target, stores, screen)
+    print_report(experiment.name, stores, settings, pictures, screen)
+    raise typer.Exit(submission.exit_code)
 
 
 @app.command()

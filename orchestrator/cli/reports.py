@@ -56,10 +56,10 @@ def compare(
     """Compare two cells, or the cells with the same name in two experiments."""
     from orchestrator.results import comparison
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
     from orchestrator.terminal.result_tables import comparison_table
 
-    pairs = comparison.compare(first, second, open_stores(load_settings()))
+    pairs = comparison.compare(first, second, Stores(load_settings()))
     console().print(comparison_table(pairs, metric))
 
 
@@ -80,10 +80,10 @@ def _report(
     """Write a report once, or until Ctrl-C or the end of the experiment."""
     from orchestrator.results.report import build, watch
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
 
     settings = load_settings()
-    stores, folder = open_stores(settings), out or settings.report_folder(name)
+    stores, folder = Stores(settings), out or settings.report_folder(name)
 
     def write() -> Path:
         return build(name, stores, settings, folder, pictures, sort)[1]

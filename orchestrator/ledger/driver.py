@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from orchestrator.ledger.entries import Claim, State
+from orchestrator.ledger.entries import Claim, OpenTrial, State
+from orchestrator.ledger.open_trials import read_open_trials
 from orchestrator.ledger.rows import trials_by_id, update_unfinished
-from orchestrator.ledger.tables import attempts, drivers, now, trials
+from orchestrator.ledger.tables import attempts, drivers, members, now, trials
 
 # A driver that has been silent for this long counts as dead.
 DRIVER_TIMEOUT = timedelta(seconds=60)
@@ -40,11 +41,29 @@ class Driver:
             me = drivers.c.driver == self.driver_id
             db.execute(sa.update(drivers).where(me).values(seen_at=now()))
 
+    def reopen(self, experiment: str) -> None:
+        """Make the trials of an experiment that failed or were cancelled pending again."""
+        listed = sa.select(members.c.trial_id).where(members.c.experiment == experiment)
+        ended = trials.c.state.in_([State.FAILED, State.CANCELLED])
+        with self._engine.begin() as db:
+            update = sa.update(trials).where(trials.c.trial_id.in_(listed), ended)
+            db.execute(update.values(state=State.PENDING, message=None))
+
+    def open_trials(self, experiment: str) -> list[OpenTrial]:
+        """Return the trials of an experiment that have not ended, the next one to start first."""
+        with self._engine.connect() as db:
+            others = live_drivers(db) - {self.driver_id}
+            return [
+                trial
+                for trial in read_open_trials(db, experiment, others)
+                if trial.driver != self.driver_id
+            ]
+
     def claim(self, trial_ids: Sequence[str]) -> list[Claim]:
-        """Claim the trials that have not finished and that no living driver has claimed."""
+        """Claim the trials that have not finished and that no live driver has claimed."""
         claims = []
         with self._engine.begin() as db:
-            others = living_drivers(db) - {self.driver_id}
+            others = live_drivers(db) - {self.driver_id}
             rows = trials_by_id(db, trial_ids)
             for row in (rows[trial_id] for trial_id in trial_ids):
                 if row.state == State.FINISHED or row.driver in others:
@@ -62,17 +81,17 @@ class Driver:
 
     def start(self, claim: Claim, first_step: int, run_id: str | None) -> None:
         """Record that a worker has started an attempt."""
+        attempt = {"state": State.RUNNING, "first_step": first_step, "started_at": now()}
+        values = {"state": State.RUNNING, "step": first_step, "heartbeat_at": now()}
         with self._engine.begin() as db:
-            values = {"state": State.RUNNING, "step": first_step, "heartbeat_at": now()}
-            self._update(db, claim, **values, loss=None, miou=None, run_id=run_id)
-            attempt = {"state": State.RUNNING, "first_step": first_step, "started_at": now()}
-            db.execute(_attempt(claim).values(attempt))
+            self._update_attempt(db, claim, **attempt)
+            self._update_trial(db, claim, **values, loss=None, miou=None, run_id=run_id)
 
     def beat(self, beats: Mapping[Claim, Mapping[str, Any]]) -> None:
         """Write the last step, loss and mIoU of running trials."""
         with self._engine.begin() as db:
             for claim, values in beats.items():
-                self._update(db, claim, **values, heartbeat_at=now())
+                self._update_trial(db, claim, **values, heartbeat_at=now())
 
     def end(self, claim: Claim, state: State, message: str | None, details: str | None) -> None:
         """Record the end of an attempt.
@@ -83,27 +102,40 @@ class Driver:
             message: one line for the user; only for FAILED.
             details: the worker's error with its traceback; kept with the attempt.
         """
+        attempt_state = State.FAILED if state == State.PENDING else state
+        finished_at = now() if state == State.FINISHED else None
+        values = {"state": state, "message": message, "finished_at": finished_at, "driver": None}
         with self._engine.begin() as db:
-            finished_at = now() if state == State.FINISHED else None
-            self._update(
-                db, claim, state=state, message=message, finished_at=finished_at, driver=None
-            )
-            attempt_state = State.FAILED if state == State.PENDING else state
-            db.execute(_attempt(claim).values(state=attempt_state, ended_at=now(), message=details))
+            # The attempt first: what ends the claim on the trial also ends the right to write.
+            self._update_attempt(db, claim, state=attempt_state, ended_at=now(), message=details)
+            self._update_trial(db, claim, **values)
 
-    def leave(self) -> None:
-        """Give back all claims."""
+    def release_claims(self) -> None:
+        """Release all claims, and stop being a driver."""
         mine = trials.c.driver == self.driver_id
         with self._engine.begin() as db:
             db.execute(sa.update(trials).where(mine).values(driver=None))
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
 
-    def _update(self, db: Connection, claim: Claim, **values: Any) -> None:
+    def _update_trial(self, db: Connection, claim: Claim, **values: Any) -> None:
+        newest = sa.select(sa.func.max(attempts.c.number)).where(
+            attempts.c.trial_id == claim.trial_id
+        )
         mine = trials.c.driver == self.driver_id
-        db.execute(update_unfinished(claim.trial_id).where(mine).values(values))
+        is_newest = newest.scalar_subquery() == claim.attempt
+        db.execute(update_unfinished(claim.trial_id).where(mine, is_newest).values(values))
+
+    def _update_attempt(self, db: Connection, claim: Claim, **values: Any) -> None:
+        """Write an attempt that is open, unless another driver has claimed its trial."""
+        mine = sa.exists().where(
+            trials.c.trial_id == claim.trial_id, trials.c.driver == self.driver_id
+        )
+        row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
+        is_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
+        db.execute(sa.update(attempts).where(row, is_open, mine).values(values))
 
 
-def living_drivers(db: Connection) -> set[str]:
+def live_drivers(db: Connection) -> set[str]:
     """Return the ids of the drivers whose process is alive."""
     return {row.driver for row in db.execute(sa.select(drivers)) if _is_alive(row)}
 
@@ -120,11 +152,6 @@ def _is_alive(driver: Any) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _attempt(claim: Claim) -> sa.Update:
-    row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
-    return sa.update(attempts).where(row)
 
 
 def _next_attempt(db: Connection, row: Any) -> Claim:

@@ -123,6 +123,30 @@ class TrialStatus:
 
 
 @dataclass(frozen=True)
+class OpenTrial:
+    """A trial of an experiment that has not ended.
+
+    Attributes:
+        driver: the id of the driver that claimed it last, or None.
+        is_elsewhere: whether another live driver has claimed it.
+        teacher: the trial that it learns from, or None.
+        teacher_state: the state of that trial; None if the ledger lacks it.
+    """
+
+    trial_id: str
+    cell: str
+    seed: int
+    driver: str | None
+    is_elsewhere: bool
+    teacher: str | None
+    teacher_state: State | None
+
+    def can_start(self) -> bool:
+        """Return whether nothing has to happen before it starts."""
+        return not self.is_elsewhere and self.teacher_state in (None, State.FINISHED)
+
+
+@dataclass(frozen=True)
 class ExperimentStatus:
     """An experiment in the ledger, with the number of its trials in each state.
 

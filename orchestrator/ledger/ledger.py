@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.ledger.database import open_database
-from orchestrator.ledger.driver import Driver, living_drivers
+from orchestrator.ledger.driver import Driver, live_drivers
 from orchestrator.ledger.entries import (
     Changes,
     ExperimentEntry,
@@ -27,6 +27,7 @@ from orchestrator.ledger.rows import (
     cancel_orphans,
     cells_of_runs,
     note_changed_plan,
+    trials_by_id,
     write_experiment,
     write_finished,
     write_members,
@@ -92,6 +93,12 @@ class Ledger:
             row = db.execute(query).first()
         return None if row is None else str(row.run_id)
 
+    def unfinished(self, trial_ids: Sequence[str]) -> list[str]:
+        """Return those of the trials that have not finished; the ledger may not know them yet."""
+        with self._engine.connect() as db:
+            rows = trials_by_id(db, trial_ids)
+        return [t for t in trial_ids if t not in rows or rows[t].state != State.FINISHED]
+
     def set_experiment_run(self, name: str, run_id: str) -> None:
         """Record the id of an experiment's parent run."""
         with self._engine.begin() as db:
@@ -147,8 +154,8 @@ class Ledger:
             .order_by(members.c.position)
         )
         with self._engine.connect() as db:
-            living = living_drivers(db)
-            return [_status(row, living) for row in db.execute(query)]
+            live = live_drivers(db)
+            return [_status(row, live) for row in db.execute(query)]
 
     def membership(self, trial_id: str) -> dict[str, str]:
         """Return the cell of a trial in every experiment that lists it."""
@@ -158,6 +165,15 @@ class Ledger:
         with self._engine.connect() as db:
             return {row.experiment: row.cell for row in db.execute(query)}
 
+    def settings_and_data(self, trial_id: str) -> tuple[dict[str, Any], str]:
+        """Return the settings of a trial and the fingerprint of its data."""
+        query = sa.select(trials.c.settings, trials.c.data_fingerprint).where(
+            trials.c.trial_id == trial_id
+        )
+        with self._engine.connect() as db:
+            row = db.execute(query).one()
+        return json.loads(row.settings), row.data_fingerprint
+
     @contextmanager
     def driver(self) -> Iterator[Driver]:
         """Register this process as a driver; its claims end with the block."""
@@ -165,11 +181,11 @@ class Ledger:
         try:
             yield driver
         finally:
-            driver.leave()
+            driver.release_claims()
 
 
-def _status(row: Any, living_drivers: set[str]) -> TrialStatus:
-    abandoned = row.state == State.RUNNING and row.driver not in living_drivers
+def _status(row: Any, live: set[str]) -> TrialStatus:
+    abandoned = row.state == State.RUNNING and row.driver not in live
     return TrialStatus(
         trial_id=row.trial_id,
         cell=row.cell,

@@ -44,6 +44,7 @@ trials = sa.Table(
     sa.Column("message", sa.Text),  # why it failed
     sa.Column("run_id", sa.String(64)),
     sa.Column("data_fingerprint", sa.String(64), nullable=False),
+    sa.Column("teacher", sa.String(12)),  # the trial that must finish first
     sa.Column("driver", sa.String(36)),  # who has claimed it
     # The heartbeat of a running trial: only the live view reads it.
     sa.Column("step", sa.Integer, nullable=False, default=0),
@@ -60,6 +61,7 @@ members = sa.Table(  # the place of a trial in an experiment
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("cell", sa.Text, nullable=False),
     sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),  # higher ones start first
 )
 attempts = sa.Table(  # one start of a trial; PENDING until its worker reports
     "attempts",

@@ -1,6 +1,6 @@
 """The spec as it is written: its fields, and the JSON schema that editors use."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -26,7 +26,10 @@ class Resources(BaseModel):
 
     cpus: float = Field(1.0, gt=0, description="processor cores, and threads of a CPU trial")
     gpus: float = Field(0.0, ge=0, description="GPUs; a fraction shares one between trials")
-    retries: int = Field(1, ge=0, description="new starts after a lost worker")
+    retries: int = Field(1, ge=0, description="new starts after a lost worker without progress")
+    on_failure: Literal["continue", "stop"] = Field(
+        "continue", description="whether new trials start after one has failed for good"
+    )
 
     @field_validator("gpus")
     @classmethod

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.app import main
-from orchestrator.execution.job import Job, Tracking
+from orchestrator.execution.job import Job, SlotSize, Tracking
 from orchestrator.settings import Settings
 from tests.conftest import free_port, tiny
 from vss.data.dataset import load_dataset
@@ -24,23 +24,23 @@ from vss.training.inputs import TrialInputs
 
 @pytest.fixture(autouse=True)
 def _quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure latency in 2 rounds of 1 run instead of 10 of 7: no test here looks at the times."""
+    """Measure latency in 2 rounds of 1 run instead of 10 of 7: no test here checks the times."""
     monkeypatch.setattr(measure_latency, "__defaults__", (None, None, 2, 1))
 
 
 @pytest.fixture
 def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
-    """The first attempt at a trial that takes a second, tracked nowhere."""
+    """Return the first attempt at a trial that takes a second, tracked nowhere."""
     config = tiny()
     fingerprint = load_dataset(config, None).fingerprint
     inputs = TrialInputs(
         config, settings.storage, synthetic_cache, data_fingerprint=fingerprint, attempt=1
     )
-    return Job(inputs, cpus=1.0, gpus=0.0, stop_file=tmp_path / "stop")
+    return Job(inputs, SlotSize(1.0, 0.0), stop_file=tmp_path / "stop")
 
 
 def with_inputs(job: Job, **changes: Any) -> Job:
-    """The same job with other inputs."""
+    """Return the same job with other inputs."""
     return dataclasses.replace(job, inputs=dataclasses.replace(job.inputs, **changes))
 
 

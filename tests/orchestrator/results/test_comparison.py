@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.results.comparison import compare
 from orchestrator.settings import Settings
-from orchestrator.stores import open_stores
+from orchestrator.stores import Stores
 from tests.conftest import TINY_SPEC, SpecWriter
 
 
@@ -34,7 +34,7 @@ def test_cells_and_experiments_are_compared_and_mistakes_are_named(
     assert "pixel_accuracy" in result.out
     assert "other: memory" in result.out
 
-    pairs = compare("tiny", "other", open_stores(settings))
+    pairs = compare("tiny", "other", Stores(settings))
     assert [pair.cells for pair in pairs] == [
         ["tiny: image", "other: image"], ["tiny: memory", "other: memory"],
     ]  # fmt: skip

@@ -1,0 +1,161 @@
+"""A real Ray instance on this machine, and real trials in its workers."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.execution.cluster.connection import Connection
+from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, SlotSize
+from orchestrator.execution.loop import run_jobs
+from tests.conftest import tiny
+from tests.orchestrator.conftest import with_inputs
+from tests.processes import descendants
+from vss.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.execution.cluster.executor import RayExecutor
+
+slow = pytest.mark.slow
+ONE_CPU = SlotSize(1, 0)
+
+
+class Recorder:
+    """A recorder of an executor's events that acts on a trial's first heartbeat."""
+
+    def __init__(self, on_start: Callable[[str], object] = lambda trial_id: None) -> None:
+        self.heartbeats: dict[str, list[Heartbeat]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self._on_start = on_start
+
+    def on_heartbeat(self, trial_id: str, heartbeat: Heartbeat) -> None:
+        first = trial_id not in self.heartbeats
+        self.heartbeats.setdefault(trial_id, []).append(heartbeat)
+        if first:
+            self._on_start(trial_id)
+
+    def on_end(self, trial_id: str, outcome: Outcome) -> None:
+        assert trial_id not in self.outcomes
+        self.outcomes[trial_id] = outcome
+
+
+@pytest.fixture
+def executor(connection: Connection) -> "Iterator[RayExecutor]":
+    from orchestrator.execution.cluster.executor import RayExecutor
+
+    executor = RayExecutor(connection.dashboard_url)
+    yield executor
+    executor.close()
+
+
+class JobList:
+    """Jobs that are ready from the start."""
+
+    size = ONE_CPU
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.left = list(jobs)
+
+    def count_ready(self) -> int:
+        return len(self.left)
+
+    def take(self) -> Job:
+        return self.left.pop(0)
+
+    def is_over(self) -> bool:
+        return not self.left
+
+
+def variant(job: Job, **changes: Any) -> Job:
+    """Return a trial that differs from the others."""
+    return with_inputs(job, config=tiny(**changes))
+
+
+def never() -> bool:
+    return False
+
+
+@slow
+def test_jobs_run_and_report(executor: "RayExecutor", job: Job) -> None:
+    jobs = [job, variant(job, seed=1), variant(job, seed=2)]
+    events = Recorder()
+
+    run_jobs(JobList(jobs), executor, events, never)
+
+    assert events.outcomes == {j.trial_id: Outcome("FINISHED") for j in jobs}
+    assert events.heartbeats[job.trial_id][0].step == 0
+
+
+@slow
+def test_failing_job_leaves_the_others_alone(executor: "RayExecutor", job: Job) -> None:
+    bad = variant(job, optimizer="sgd", learning_rate=1e30, steps=20)
+    events = Recorder()
+
+    run_jobs(JobList([bad, job]), executor, events, never)
+
+    assert events.outcomes[job.trial_id].state == "FINISHED"
+    failed = events.outcomes[bad.trial_id]
+    assert (failed.state, failed.failure) == ("FAILED", Failure.FINAL)
+    assert "the loss is" in str(failed.message)
+
+
+@slow
+def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) -> None:
+    long = variant(job, steps=100_000)
+
+    def kill_the_trainer(trial_id: str) -> None:
+        for pid in descendants(os.getpid(), f"ray::{trial_id}"):
+            os.kill(pid, signal.SIGKILL)
+
+    events = Recorder(kill_the_trainer)
+
+    run_jobs(JobList([long]), executor, events, never)
+
+    lost = events.outcomes[long.trial_id]
+    assert (lost.state, lost.failure) == ("FAILED", Failure.TRANSIENT)
+    assert str(lost.message).startswith("the worker was lost")
+
+
+@slow
+def test_stop_ends_everything_and_leaves_checkpoints(executor: "RayExecutor", job: Job) -> None:
+    import ray
+
+    cpus = sum(node["Resources"].get("CPU", 0) for node in ray.nodes())
+    jobs = [variant(job, steps=100_000, seed=seed) for seed in range(int(cpus) + 2)]
+    events = Recorder(lambda trial_id: job.stop_file.touch())
+
+    run_jobs(JobList(jobs), executor, events, job.stop_file.exists)
+
+    trained = [trial_id for trial_id, beats in events.heartbeats.items() if beats[-1].step > 0]
+    assert {outcome.state for outcome in events.outcomes.values()} == {"CANCELLED"}
+    assert len(trained) <= cpus
+    assert all((job.inputs.storage / trial_id / "resume.pt").exists() for trial_id in trained)
+
+
+@slow
+def test_latency_is_measured_in_a_worker(executor: "RayExecutor") -> None:
+    measurement = executor.measure_latency({"a": tiny()}, "a", ONE_CPU)
+
+    assert measurement.cells["a"].clip.median_ms > 0
+
+
+@slow
+@pytest.mark.parametrize(("cpus", "gpus"), [(1000, 0), (1, 1), (1, 0.5)])
+def test_resources_that_no_node_has_are_refused(
+    executor: "RayExecutor", cpus: float, gpus: float
+) -> None:
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes()]
+    if any(n.get("GPU", 0) >= gpus > 0 for n in nodes):
+        pytest.skip("this machine has a GPU")
+
+    with pytest.raises(UserError, match=f"needs {cpus:g} CPUs and {gpus:g} GPUs on one node"):
+        executor.check_fits(SlotSize(cpus, gpus))
+
+
+@slow
+def test_resources_that_a_node_has_are_accepted(executor: "RayExecutor") -> None:
+    executor.check_fits(ONE_CPU)
