@@ -19,7 +19,9 @@ from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
 from orchestrator.execution.trial_queue import TrialQueue
-from orchestrator.ledger.entries import ExperimentEntry, Member, State, TrialStatus
+from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
@@ -77,14 +79,23 @@ def submit(
     data = ExperimentData(experiment, target.data, target.settings)
     make_folder(target.settings.storage)
     ledger = stores.ledger
+    unfinished = ledger.unfinished([trial.trial_id for trial in experiment.trials])
     interrupted = False
-    stores.prepare_tracker()  # MLflow takes seconds to import and to make its tables, as does Ray
     with ExitStack() as stack:
         executor = functools.cache(lambda: stack.enter_context(_prepare(experiment, target)))
-        unfinished = ledger.unfinished([trial.trial_id for trial in experiment.trials])
         if unfinished:
+            stores.prepare_tracker()  # MLflow takes seconds to open, as does Ray
             executor().free_slots(_slot_size(experiment), len(unfinished))
-        parent = _enter(experiment, data, stores)
+            stores.tracker  # noqa: B018  # raises an error before anything is entered
+        members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
+        changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
+        if (
+            not unfinished
+            and not any((changes.joined, changes.left))
+            and _is_reported(experiment.name, ledger)
+        ):
+            return Submission(ledger.trials(experiment.name), interrupted=False)
+        parent = _open_runs(experiment.name, changes, stores)
         if unfinished:
             interrupted = _run_trials(experiment, data, target, stores, executor(), console)
         if not interrupted:
@@ -92,6 +103,13 @@ def submit(
     trials = ledger.trials(experiment.name)
     stores.tracker.close_experiment_run(parent, all(t.state == State.FINISHED for t in trials))
     return Submission(trials, interrupted)
+
+
+def _is_reported(name: str, ledger: Ledger) -> bool:
+    """Return whether an earlier submit has done all that this one could do."""
+    experiment, trials = ledger.experiment(name), ledger.trials(name)
+    states = {report_state(experiment, trials, pictures) for pictures in (True, False)}
+    return experiment.report_state is not None and experiment.report_state in states
 
 
 @contextmanager
@@ -121,18 +139,19 @@ def _prepare(experiment: Experiment, target: RunTarget) -> Iterator[Executor]:
         yield executor
 
 
-def _enter(experiment: Experiment, data: ExperimentData, stores: Stores) -> str:
-    """Record an experiment in the ledger and MLflow, and return its parent run."""
-    ledger, tracker = stores.ledger, stores.tracker
-    name = experiment.name
-    members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
-    changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
+def _open_runs(name: str, changes: Changes, stores: Stores) -> str:
+    """Tag the runs of trials that joined or left an experiment, and open its parent run.
+
+    Returns:
+        the id of the parent run.
+    """
+    tracker = stores.tracker
     for run_id, cell in changes.joined.items():
         tracker.tag(run_id, f"experiment/{name}", cell)
     for run_id in changes.left:
         tracker.untag(run_id, f"experiment/{name}")
-    parent = tracker.open_experiment_run(ledger.experiment(name))
-    ledger.set_experiment_run(name, parent)
+    parent = tracker.open_experiment_run(stores.ledger.experiment(name))
+    stores.ledger.set_experiment_run(name, parent)
     return parent
 
 

@@ -154,6 +154,7 @@ class ExperimentStatus:
         margin_points, seeds, looks: as in `ExperimentEntry`.
         earlier_seeds: those that were planned before the first change of plan that followed a
             finished trial; empty if the plan never changed.
+        report_state: digest of what the last submit's report shows; None if it was not complete.
     """
 
     name: str
@@ -168,6 +169,7 @@ class ExperimentStatus:
     seeds: Sequence[int] = ()
     looks: Sequence[int] = ()
     earlier_seeds: Sequence[int] = ()
+    report_state: str | None = None
 
 
 @dataclass(frozen=True)

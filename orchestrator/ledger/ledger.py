@@ -105,6 +105,12 @@ class Ledger:
             row = experiments.c.name == name
             db.execute(sa.update(experiments).where(row).values(run_id=run_id))
 
+    def set_report_state(self, name: str, state: str | None) -> None:
+        """Record what an experiment's report shows; None if it is to be built again."""
+        with self._engine.begin() as db:
+            row = experiments.c.name == name
+            db.execute(sa.update(experiments).where(row).values(report_state=state))
+
     def experiments(self) -> list[ExperimentStatus]:
         """Return all experiments, the newest last."""
         with self._engine.connect() as db:

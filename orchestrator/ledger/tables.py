@@ -34,6 +34,7 @@ experiments = sa.Table(
     sa.Column("seeds", sa.JSON, nullable=False),  # all that are planned; [] if not known
     sa.Column("looks", sa.JSON, nullable=False),  # the number of seeds at each
     sa.Column("earlier_seeds", sa.JSON, nullable=False),  # before the plan changed
+    sa.Column("report_state", sa.String(64)),  # digest of what its last report shows
 )
 trials = sa.Table(
     "trials",

@@ -1,4 +1,4 @@
-"""What decides which trial starts next: its teacher, and its priority in an experiment."""
+"""What decides which trial starts next, and the state that the last report shows."""
 
 import json
 
@@ -19,6 +19,7 @@ def upgrade() -> None:
     """Add the columns, and name the teacher of each existing student."""
     op.add_column("trials", sa.Column("teacher", sa.String(12)))
     op.add_column("members", sa.Column("priority", sa.Integer, nullable=False, server_default="0"))
+    op.add_column("experiments", sa.Column("report_state", sa.String(64)))
     db = op.get_bind()
     students = sa.select(_trials).where(_trials.c.settings.contains('"teacher"'))
     for trial in db.execute(students).all():
@@ -30,5 +31,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the columns."""
+    op.drop_column("experiments", "report_state")
     op.drop_column("members", "priority")
     op.drop_column("trials", "teacher")
