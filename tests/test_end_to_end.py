@@ -144,6 +144,29 @@ def test_killed_worker_is_replaced(
 
     assert_complete(settings, submit)
     assert sorted(t.attempts for t in trials(settings)) == [1, 2]
+    assert "raylet" not in submit.output
+
+
+def test_trials_train_on_while_the_driver_is_paused(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    submit = command("submit", write_spec(SPEC))
+    until(lambda: is_training(settings), submit)
+
+    submit.process.send_signal(signal.SIGSTOP)
+    try:
+        scored = count_evaluations(settings)
+        until(lambda: count_evaluations(settings) >= scored + 5, submit)
+    finally:
+        submit.process.send_signal(signal.SIGCONT)
+
+    assert_complete(settings, submit)
+    assert [t.attempts for t in trials(settings)] == [1, 1]
+
+
+def count_evaluations(settings: Settings) -> int:
+    """Return how often the trials have been evaluated on val, from their logs."""
+    return sum(log.read_text().count("val mIoU") for log in settings.storage.glob("*/log.txt"))
 
 
 def test_persistent_head_runs_submits_until_it_is_stopped(

@@ -132,6 +132,7 @@ def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any
         "position": position,
         "cell": member.trial.cell,
         "seed": member.trial.config.seed,
+        "priority": member.trial.priority,
     }
 
 

@@ -131,5 +131,9 @@ def _settings_of_a_cell() -> dict[str, Any]:
         "type": "integer",
         "description": "seed of the teacher's trial (default: the student's seed)",
     }
+    settings["priority"] = {
+        "type": "integer",
+        "description": "cells with a higher one are trained first (default: 0)",
+    }
     settings["published"] = PublishedFigures.model_json_schema()
     return settings

@@ -18,6 +18,7 @@ from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
 _IDLE_SECONDS = 30.0  # after which a slot that has nothing to run is given back
+_HOLD_SECONDS = 600.0  # after which a slot goes back between two trials: another submit may wait
 _MOST_FAILED_STARTS = 5
 
 
@@ -66,9 +67,7 @@ class RayExecutor:
     def free_slots(self, size: SlotSize, wanted: int) -> int:
         """Return how many slots of a size are free; ask Ray for more, and give back the others."""
         self._give_back(size, wanted)
-        free = sum(slot.free_since is not None for slot in self._slots)
-        opening = sum(slot.free_since is None and slot.trial_id is None for slot in self._slots)
-        missing = wanted - free - opening
+        missing = wanted - sum(slot.trial_id is None for slot in self._slots)
         if missing > 0:
             nodes = _nodes()
             if not nodes:
@@ -76,11 +75,11 @@ class RayExecutor:
             capacity = max(1, sum(_count_slots(node, size) for node in nodes))
             alike = sum(slot.size == size for slot in self._slots)
             self._slots += [Slot(size) for _ in range(min(missing, capacity - alike))]
-        return free
+        return sum(slot.is_free for slot in self._slots)
 
     def start(self, job: Job) -> None:
         """Start a job in a free slot."""
-        next(slot for slot in self._slots if slot.free_since is not None).start(job)
+        next(slot for slot in self._slots if slot.is_free).start(job)
 
     def poll(self, events: Events, seconds: float) -> None:
         """Pass on heartbeats until a job ends, a slot becomes free, or `seconds` have passed."""
@@ -129,15 +128,13 @@ class RayExecutor:
         return measure_latency(cells, baseline, compute, measure)
 
     def _give_back(self, size: SlotSize, wanted: int) -> None:
-        """Close slots that nothing is left for: they may be another submit's."""
-        now, spare = time.monotonic(), -wanted
-        for slot in list(self._slots):
-            if slot.trial_id is not None:
-                continue
-            spare += slot.size == size
-            is_free = slot.free_since is not None
-            rested = is_free and now - (slot.free_since or now) > _IDLE_SECONDS
-            if slot.size != size or (spare > 0 and (rested or not is_free)):
+        """Close slots that nothing is left for, or that have been held for long."""
+        spare = sum(s.trial_id is None and s.size == size for s in self._slots) - wanted
+        for slot in [s for s in self._slots if s.trial_id is None]:
+            is_spare = spare > 0 and slot.idle_seconds() >= _IDLE_SECONDS
+            is_over = slot.is_free and slot.held_seconds() > _HOLD_SECONDS
+            if slot.size != size or is_spare or is_over:
+                spare -= slot.size == size
                 self._slots.remove(slot)
                 slot.close()
 

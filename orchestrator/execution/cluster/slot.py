@@ -5,6 +5,7 @@ process and their GPU. (Tasks are as fast on CPUs, but may get a process that be
 GPU.)
 """
 
+import math
 import queue
 import threading
 import time
@@ -58,39 +59,53 @@ def _run_job(job: Job, items: "queue.SimpleQueue[Heartbeat | Outcome]") -> None:
 
 
 class Slot:
-    """A slot as its driver sees it.
+    """A slot as its driver sees it: it opens, then it is free or runs a trial.
 
     Attributes:
         size: the share of a machine that it holds.
         trial_id: the trial that runs in it, or None.
-        waits_for: the reference whose value comes next: the end of the warm-up, the next item of
-            the running trial, or None if the slot is free.
-        free_since: the time at which it became free (monotonic), or None if it is not.
+        waits_for: the reference whose value comes next: the end of the warm-up, or an item of the
+            running trial; None if the slot is free.
     """
 
     def __init__(self, size: SlotSize) -> None:
         actor: Any = ray.remote(Worker)
         self.size = size
         self.trial_id: str | None = None
-        self.free_since: float | None = None
         self._actor = actor.options(num_cpus=size.cpus, num_gpus=size.gpus).remote()
         self.waits_for: Any = self._actor.warm_up.remote()
+        self._opened_at: float | None = None
+        self._idle_since = 0.0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a job can start in it at once."""
+        return self.waits_for is None
+
+    def idle_seconds(self) -> float:
+        """Return the time since the last trial; infinite while Ray has no room for the slot."""
+        return math.inf if self._opened_at is None else time.monotonic() - self._idle_since
+
+    def held_seconds(self) -> float:
+        """Return the time since Ray made room for the slot."""
+        return 0.0 if self._opened_at is None else time.monotonic() - self._opened_at
 
     def start(self, job: Job) -> None:
         """Run a job in this slot, which must be free."""
-        self.trial_id, self.free_since = job.trial_id, None
+        self.trial_id = job.trial_id
         name = job.tracking.run_name if job.tracking else job.trial_id
         run = self._actor.run.options(num_returns="streaming", name=name)
         self.waits_for = run.remote(job)
 
     def receive(self) -> Heartbeat | Outcome | None:
-        """Return what has arrived; None if the slot has finished its warm-up.
+        """Return what has arrived; None at the end of the warm-up.
 
         Raises:
             RayError: if the worker was lost.
         """
         if self.trial_id is None:
             ray.get(self.waits_for)
+            self._opened_at = time.monotonic()
             self._become_free()
             return None
         item: Heartbeat | Outcome = ray.get(next(self.waits_for))
@@ -103,4 +118,4 @@ class Slot:
         ray.kill(self._actor)
 
     def _become_free(self) -> None:
-        self.trial_id, self.waits_for, self.free_since = None, None, time.monotonic()
+        self.trial_id, self.waits_for, self._idle_since = None, None, time.monotonic()

@@ -28,6 +28,7 @@ from orchestrator.execution.smoke import smoke
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.records import read_record
+from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, load_settings
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.spec.file import load_spec
@@ -338,6 +339,157 @@ def test_failed_teacher_fails_its_student_by_name(
     assert by_name["student, seed 1"].state == "FAILED"
     assert by_name["student, seed 1"].message == "its teacher failed: big, seed 1"
     assert len(fake.starts) == 5
+
+
+def test_failure_stops_the_experiment_if_the_spec_says_so(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    spec = load_spec(write_spec(TINY_SPEC + "resources: {on_failure: stop}\n"))
+
+    with fake_ray(lambda job, n: Outcome(State.FAILED, "bad luck", failure=Failure.FINAL)) as fake:
+        submission = run(spec, target)
+
+    assert len(fake.starts) == 1
+    assert states(submission) == ["FAILED", "PENDING", "PENDING", "PENDING"]
+    assert submission.exit_code == 1
+
+
+def test_trial_out_of_memory_is_tried_once_more_with_a_device_of_its_own(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    full = Outcome(State.FAILED, "needs 9 GiB", failure=Failure.OUT_OF_MEMORY)
+    first = experiment.trials[0].trial_id
+    sizes: list[SlotSize] = []
+
+    def script(job: Job, n: int) -> Outcome:
+        if job.trial_id != first:
+            return Outcome(State.FINISHED)
+        sizes.append(job.size)
+        return full
+
+    with fake_ray(script):
+        submission = run(experiment, target)
+
+    assert sizes == [SlotSize(1, 0), SlotSize(8, 0)]
+    assert states(submission) == ["FAILED", "FINISHED", "FINISHED", "FINISHED"]
+    assert submission.trials[0].message == "needs 9 GiB"
+
+
+def enter(experiment: Experiment, target: RunTarget) -> None:
+    """Record an experiment as another submit would."""
+    data = ExperimentData(experiment, target.data, target.settings)
+    members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
+    ledger = Ledger(target.settings.ledger_url)
+    ledger.add(ExperimentEntry.from_experiment(experiment), members)
+
+
+def test_cells_and_seeds_that_are_added_meanwhile_join(
+    experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    wider = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2]").replace(
+        "  memory:", "  wide: {head: fcn, width: 16}\n  memory:"
+    )
+    larger = load_spec(write_spec(wider))
+
+    def script(job: Job, n: int) -> Outcome:
+        enter(larger, target)
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script) as fake:
+        submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 9
+    assert set(fake.starts) == {trial.trial_id for trial in larger.trials}
+
+
+def test_trial_that_joined_without_its_files_is_left_to_its_own_submit(
+    experiment: Experiment,
+    target: RunTarget,
+    write_spec: SpecWriter,
+    fake_ray: FakeRay,
+    tmp_path: Path,
+) -> None:
+    """The ledger knows the digest of a weights file, not its path."""
+    (tmp_path / "start.safetensors").write_bytes(b"weights")
+    tuned = "  tuned: {head: fcn, weights: start.safetensors}\n  memory:"
+    larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", tuned)))
+
+    def script(job: Job, n: int) -> Outcome:
+        enter(larger, target)
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script):
+        submission = run(experiment, target)
+
+    assert {t.cell: t.state for t in submission.trials} == {
+        "image": State.FINISHED, "tuned": State.PENDING, "memory": State.FINISHED,
+    }  # fmt: skip
+
+
+def test_two_submits_share_what_is_left(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    """The other submit takes a trial whenever this one has started one."""
+    ledger = Ledger(target.settings.ledger_url)
+    enter(experiment, target)
+    theirs: list[str] = []
+
+    with ledger.driver() as other:
+
+        def script(job: Job, n: int) -> Outcome:
+            ready = [trial for trial in other.open_trials("tiny") if trial.can_start()]
+            for claim in other.claim([trial.trial_id for trial in ready[:1]]):
+                theirs.append(claim.trial_id)
+                other.end(claim, State.FINISHED, None, None)
+            return Outcome(State.FINISHED)
+
+        with fake_ray(script) as fake:
+            submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert len(theirs) == len(fake.starts) == 2
+    assert not set(theirs) & set(fake.starts)
+
+
+def test_trial_of_a_submit_that_dies_is_taken_over(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    enter(experiment, target)
+
+    with ledger.driver() as other:
+        (claim,) = other.claim([experiment.trials[-1].trial_id])
+
+        def script(job: Job, n: int) -> Outcome:
+            if len(fake.starts) == 3:
+                other.release_claims()
+            return Outcome(State.FINISHED)
+
+        with fake_ray(script) as fake:
+            submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert claim.trial_id in fake.starts
+
+
+def test_finished_experiment_starts_no_ray_and_opens_no_mlflow(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = Stores(target.settings)
+    with fake_ray(lambda job, n: Outcome(State.FINISHED)):
+        submit(experiment, target, stores, quiet())
+    trials = stores.ledger.trials("tiny")
+    state = report_state(stores.ledger.experiment("tiny"), trials, pictures=True)
+    stores.ledger.set_report_state("tiny", state)
+    again = Stores(target.settings)
+
+    def fail(*_: Any) -> None:
+        raise AssertionError("not needed")
+
+    monkeypatch.setattr(driver, "open_executor", fail)
+    monkeypatch.setattr(again, "prepare_tracker", fail)
+
+    assert states(submit(experiment, target, again, quiet())) == ["FINISHED"] * 4
 
 
 def test_student_learns_from_what_its_teacher_left(

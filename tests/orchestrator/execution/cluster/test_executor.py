@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,10 @@ def test_failing_job_leaves_the_others_alone(executor: "RayExecutor", job: Job) 
 def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) -> None:
     long = variant(job, steps=100_000)
 
+    killed_at: list[float] = []
+
     def kill_the_trainer(trial_id: str) -> None:
+        killed_at.append(time.monotonic())
         for pid in descendants(os.getpid(), f"ray::{trial_id}"):
             os.kill(pid, signal.SIGKILL)
 
@@ -113,6 +117,7 @@ def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) ->
 
     run_jobs(JobList([long]), executor, events, never)
 
+    assert time.monotonic() - killed_at[0] < 3  # 0.05 s on a quiet machine
     lost = events.outcomes[long.trial_id]
     assert (lost.state, lost.failure) == ("FAILED", Failure.TRANSIENT)
     assert str(lost.message).startswith("the worker was lost")
@@ -132,6 +137,91 @@ def test_stop_ends_everything_and_leaves_checkpoints(executor: "RayExecutor", jo
     assert {outcome.state for outcome in events.outcomes.values()} == {"CANCELLED"}
     assert len(trained) <= cpus
     assert all((job.inputs.storage / trial_id / "resume.pt").exists() for trial_id in trained)
+
+
+def wait_for_slot(executor: "RayExecutor", size: SlotSize, wanted: int = 1) -> None:
+    """Ask for slots until one is free."""
+    deadline = time.monotonic() + 60
+    while not executor.free_slots(size, wanted):
+        assert time.monotonic() < deadline
+        executor.poll(Recorder(), 0.2)
+
+
+@slow
+def test_killed_worker_is_replaced_by_a_new_one(
+    executor: "RayExecutor", job: Job, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wait_for_slot(executor, ONE_CPU)
+    events = Recorder(lambda trial_id: os.kill(worker_of(trial_id), signal.SIGKILL))
+    long = variant(job, steps=100_000)
+
+    run_jobs(JobList([long]), executor, events, never)
+    run_jobs(JobList([job]), executor, Recorder(), never)
+
+    assert (job.inputs.storage / job.trial_id / "result.json").exists()
+    assert "raylet" not in "".join(capfd.readouterr())
+
+
+def worker_of(trial_id: str) -> int:
+    (pid,) = descendants(os.getpid(), f"ray::{trial_id}")
+    return pid
+
+
+@slow
+def test_worker_processes_stay_warm(executor: "RayExecutor", job: Job) -> None:
+    pids: list[int] = []
+    events = Recorder(lambda trial_id: pids.append(worker_of(trial_id)))
+    wait_for_slot(executor, ONE_CPU)
+
+    for seed in range(2):
+        run_jobs(JobList([variant(job, seed=seed)]), executor, events, never)
+
+    assert len(pids) == 2
+    assert len(set(pids)) == 1
+
+
+@slow
+def test_slots_of_another_size_make_room(executor: "RayExecutor") -> None:
+    whole_machine = executor.whole_device(ONE_CPU)
+    wait_for_slot(executor, ONE_CPU)
+
+    wait_for_slot(executor, whole_machine)
+
+    assert whole_machine.cpus > 1
+
+
+@slow
+def test_slot_that_was_held_for_long_goes_to_whoever_waits(
+    executor: "RayExecutor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.execution.cluster import executor as module
+
+    size = executor.whole_device(ONE_CPU)
+    other = module.RayExecutor(None)
+    wait_for_slot(executor, size)
+    assert other.free_slots(size, 1) == 0
+    other.poll(Recorder(), 1)
+
+    monkeypatch.setattr(module, "_HOLD_SECONDS", 0.0)
+    executor.free_slots(size, 1)
+
+    wait_for_slot(other, size)
+    other.close()
+
+
+@slow
+def test_idle_slots_are_given_back(
+    executor: "RayExecutor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.execution.cluster import executor as module
+
+    wait_for_slot(executor, ONE_CPU)
+    kept = executor.free_slots(ONE_CPU, 0)
+
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.0)
+
+    assert kept == 1
+    assert executor.free_slots(ONE_CPU, 0) == 0
 
 
 @slow
