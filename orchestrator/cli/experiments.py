@@ -108,7 +108,6 @@ def submit(
     from orchestrator.execution import driver
     from orchestrator.execution.planned_look import choose_look
     from orchestrator.execution.smoke import smoke as smoke_test
-    from orchestrator.results.report import print_report_of_submit
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec
     from orchestrator.stores import Stores
@@ -122,6 +121,8 @@ def submit(
     stores = Stores(settings)
     experiment = choose_look(experiment, look, stores)
     submission = driver.submit(experiment, target, stores, screen)
+    from orchestrator.results.report import print_report_of_submit  # takes a second
+
     print_report_of_submit(experiment.name, stores, settings, pictures, screen)
     raise typer.Exit(submission.exit_code)
 

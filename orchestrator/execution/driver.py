@@ -5,9 +5,11 @@ back to the ledger, and the driver waits for trials that another submit is runni
 """
 
 import functools
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +29,9 @@ from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 from orchestrator.terminal.live_view import LiveView
 from vss.trial_config import TrialConfig, parse_settings
+
+# Takes a second to import: done while the workers start.
+_REPORT = "orchestrator.results.report"
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ def submit(
             stores.prepare_tracker()  # MLflow takes seconds to open, as does Ray
             executor().free_slots(_slot_size(experiment), len(unfinished))
             stores.tracker  # noqa: B018  # raises an error before anything is entered
+            threading.Thread(target=import_module, args=[_REPORT]).start()
         members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
         changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
         if (
@@ -120,16 +126,16 @@ def open_executor(target: RunTarget) -> Iterator[Executor]:
 
         yield InProcess()
         return
-    from orchestrator.execution.cluster.connection import connect, disconnect
+    from orchestrator.execution.cluster.connection import connect, disconnect_in_background
 
+    connection = connect(target.address)
     try:
-        connection = connect(target.address)
         # Ray may be imported only after `connect` has set its environment.
         from orchestrator.execution.cluster.executor import RayExecutor
 
         yield RayExecutor(connection.dashboard_url)
     finally:
-        disconnect()
+        disconnect_in_background()  # takes a second, in which the report can be written
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Ray reads its environment when it is imported, so it is imported only after `con
 import logging
 import os
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,11 @@ def disconnect() -> None:
     import ray
 
     ray.shutdown()
+
+
+def disconnect_in_background() -> None:
+    """Disconnect while this process goes on, which waits for it before it exits."""
+    threading.Thread(target=disconnect).start()
 
 
 def _set_environment(is_local: bool) -> None:

@@ -202,8 +202,9 @@ def test_slot_that_was_held_for_long_goes_to_whoever_waits(
     assert other.free_slots(size, 1) == 0
     other.poll(Recorder(), 1)
 
-    monkeypatch.setattr(module, "_HOLD_SECONDS", 0.0)
-    executor.free_slots(size, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_HOLD_SECONDS", 0.0)
+        executor.free_slots(size, 1)
 
     wait_for_slot(other, size)
     other.close()
