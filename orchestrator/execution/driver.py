@@ -79,7 +79,7 @@ def submit(
     Ray is started only if there is something to run.
 
     Raises:
-        UserError: before anything is entered or started.
+        UserError: if something is wrong, before anything is recorded or started.
     """
     data = ExperimentData(experiment, target.data, target.settings)
     make_folder(target.settings.storage)
@@ -91,7 +91,7 @@ def submit(
         if unfinished:
             stores.prepare_tracker()  # MLflow takes seconds to open, as does Ray
             executor().free_slots(_slot_size(experiment), len(unfinished))
-            stores.tracker  # noqa: B018  # raises an error before anything is entered
+            stores.tracker  # noqa: B018  # raises an error before anything is recorded
             threading.Thread(target=import_module, args=[_REPORT]).start()
         members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
         changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)

@@ -24,7 +24,7 @@ class TrialQueue:
         driver: the driver that claims the trials.
         factory: the factory of their jobs.
         recorder: the recorder, which follows each trial that is taken.
-        note: prints a line, once.
+        note: a function that prints a line once.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class TrialQueue:
             job = self._factory.job(claim, trial.cell, membership, self._is_alone(trial))
             self._retries.alone.discard(trial.trial_id)
             return job
+        self._elsewhere += 1
         return None
 
     def is_over(self) -> bool:
@@ -88,8 +89,9 @@ class TrialQueue:
 
     def _can_run(self, trial: OpenTrial) -> bool:
         """Return whether this driver has all that a trial needs, also one that joined later."""
-        ids = [trial_id for trial_id in (trial.teacher, trial.trial_id) if trial_id is not None]
-        return all(self._factory_can_run(trial_id) for trial_id in ids)
+        if trial.teacher is not None and not self._factory_can_run(trial.teacher):
+            return False
+        return self._factory_can_run(trial.trial_id)
 
     def _factory_can_run(self, trial_id: str) -> bool:
         can_run = self._factory.can_run(trial_id)
@@ -106,8 +108,10 @@ class TrialQueue:
         ]
         for student in students:
             assert student.teacher is not None  # noqa: S101  # it has a state
-            cell = self._ledger.membership(student.teacher).get(self._experiment.name, "")
-            message = f"its teacher failed: {cell or student.teacher}, seed {student.seed}"
+            cells = self._ledger.membership(student.teacher)
+            cell = cells.get(self._experiment.name, student.teacher)
+            settings, _ = self._ledger.settings_and_data(student.teacher)
+            message = f"its teacher failed: {cell}, seed {settings['seed']}"
             for claim in self._driver.claim([student.trial_id]):
                 self._driver.end(claim, State.FAILED, message, message)
         return bool(students)

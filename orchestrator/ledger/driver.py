@@ -156,10 +156,10 @@ def _is_alive(driver: Any) -> bool:
 
 def _next_attempt(db: Connection, row: Any) -> Claim:
     of_trial = attempts.c.trial_id == row.trial_id
-    still_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
+    is_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
     db.execute(
         sa.update(attempts)
-        .where(of_trial, still_open)
+        .where(of_trial, is_open)
         .values(state=State.CANCELLED, ended_at=now(), message="its driver was lost")
     )
     newest = db.execute(sa.select(sa.func.max(attempts.c.number)).where(of_trial)).scalar()

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 
-Figures = Mapping[str, Mapping[str, float]]
+PublishedResults = Mapping[str, Mapping[str, float]]
 
 
 class State(StrEnum):
@@ -23,14 +23,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class ExperimentEntry:
-    """An experiment as it enters the ledger.
+    """An experiment as it is recorded in the ledger.
 
     Attributes:
         source: the text of its spec.
         baseline: the cell that the others are compared with.
-        published: cell -> figures that others published.
+        published: cell -> results that others published.
         margin_points: the difference in points of mIoU that does not matter; None if not stated.
-        seeds: all that are planned; empty if that is not known.
+        seeds: all planned seeds; empty if they are not known.
         looks: the number of seeds at each planned look; empty if the seeds are a list.
     """
 
@@ -38,7 +38,7 @@ class ExperimentEntry:
     description: str = ""
     source: str = ""
     baseline: str = ""
-    published: Figures = field(default_factory=dict)
+    published: PublishedResults = field(default_factory=dict)
     margin_points: float | None = None
     seeds: Sequence[int] = ()
     looks: Sequence[int] = ()
@@ -72,20 +72,20 @@ class ImportedTrial:
 
     Attributes:
         member: the trial, and the fingerprint of the data it was trained on.
-        position: its place among the experiment's trials.
+        position: its index among the experiment's trials.
         run_id: its MLflow run.
-        attempts: the number of its last attempt.
+        last_attempt: the number of its last attempt.
     """
 
     member: Member
     position: int
     run_id: str
-    attempts: int
+    last_attempt: int
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How the runs of an experiment changed when it was entered again.
+    """How the runs of an experiment changed when it was submitted again.
 
     Attributes:
         joined: run id -> cell, for trials that joined the experiment or moved to another cell.
@@ -102,8 +102,8 @@ class TrialStatus:
 
     Attributes:
         state: PENDING also if it was running when its driver was lost.
-        attempts: how often a worker started it.
-        first_step: where the newest attempt began; with started_at it gives the time left.
+        attempts: number of attempts that a worker has started.
+        first_step: first step of the newest attempt; with started_at it gives the time left.
     """
 
     trial_id: str
@@ -152,7 +152,7 @@ class ExperimentStatus:
 
     Attributes:
         margin_points, seeds, looks: as in `ExperimentEntry`.
-        earlier_seeds: those that were planned before the first change of plan that followed a
+        earlier_seeds: the seeds that were planned before the first change of plan that followed a
             finished trial; empty if the plan never changed.
         report_state: digest of what the last submit's report shows; None if it was not complete.
     """
@@ -164,7 +164,7 @@ class ExperimentStatus:
     run_id: str | None
     created_at: datetime
     counts: Mapping[State, int] = field(default_factory=dict)
-    published: Figures = field(default_factory=dict)
+    published: PublishedResults = field(default_factory=dict)
     margin_points: float | None = None
     seeds: Sequence[int] = ()
     looks: Sequence[int] = ()

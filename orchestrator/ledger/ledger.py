@@ -5,6 +5,7 @@ they claim trials, so that two submits never train the same one at the same time
 MLflow's; `run_id` joins the two.
 """
 
+import difflib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,10 +58,10 @@ class Ledger:
         and that never ran become CANCELLED.
 
         Raises:
-            UserError: if a trial was begun on other data.
+            UserError: if a trial was started on different data.
         """
         with self._engine.begin() as db:
-            cells_before = cells_of_runs(db, entry.name)
+            earlier_cells = cells_of_runs(db, entry.name)
             note_changed_plan(db, entry, trials_of_entry)
             write_experiment(db, entry)
             write_trials(db, trials_of_entry)
@@ -68,14 +69,14 @@ class Ledger:
             cancel_orphans(db)
             cells = cells_of_runs(db, entry.name)
         return Changes(
-            joined={run: cell for run, cell in cells.items() if cells_before.get(run) != cell},
-            left=[run for run in cells_before if run not in cells],
+            joined={run: cell for run, cell in cells.items() if earlier_cells.get(run) != cell},
+            left=[run for run in earlier_cells if run not in cells],
         )
 
     def add_finished(self, entry: ExperimentEntry, imported: Sequence[ImportedTrial]) -> None:
         """Record trials that have already finished; other members of the experiment stay.
 
-        An experiment that the ledger holds keeps its description, source, baseline and figures.
+        A known experiment keeps its description, source, baseline and published results.
         """
         with self._engine.begin() as db:
             row = experiments.c.name == entry.name
@@ -113,17 +114,7 @@ class Ledger:
 
     def experiments(self) -> list[ExperimentStatus]:
         """Return all experiments, the newest last."""
-        with self._engine.connect() as db:
-            rows = db.execute(sa.select(experiments).order_by(experiments.c.created_at)).all()
-            counted = db.execute(
-                sa.select(members.c.experiment, trials.c.state, sa.func.count())
-                .join(trials, trials.c.trial_id == members.c.trial_id)
-                .group_by(members.c.experiment, trials.c.state)
-            ).all()
-        counts: dict[str, dict[State, int]] = {}
-        for name, state, count in counted:
-            counts.setdefault(name, {})[State(state)] = count
-        return [ExperimentStatus(**row._mapping, counts=counts.get(row.name, {})) for row in rows]
+        return self._experiments(sa.true(), sa.true())
 
     def experiment(self, name: str) -> ExperimentStatus:
         """Return one experiment.
@@ -131,20 +122,46 @@ class Ledger:
         Raises:
             UserError: if the ledger has no experiment of that name.
         """
-        by_name = {status.name: status for status in self.experiments()}
-        if name not in by_name:
-            contents = f"it holds: {', '.join(by_name)}" if by_name else "it is empty"
-            raise UserError(f"no experiment '{name}' in the ledger; {contents}")
-        return by_name[name]
+        statuses = self._experiments(experiments.c.name == name, members.c.experiment == name)
+        if not statuses:
+            raise UserError(f"no experiment '{name}' in the ledger{self._closest_names(name)}")
+        return statuses[0]
+
+    def _experiments(
+        self, rows: sa.ColumnElement[bool], rows_of_members: sa.ColumnElement[bool]
+    ) -> list[ExperimentStatus]:
+        """Return experiments with the number of their trials in each state."""
+        query = sa.select(experiments).where(rows).order_by(experiments.c.created_at)
+        count_query = (
+            sa.select(members.c.experiment, trials.c.state, sa.func.count())
+            .join(trials, trials.c.trial_id == members.c.trial_id)
+            .where(rows_of_members)
+            .group_by(members.c.experiment, trials.c.state)
+        )
+        counts: dict[str, dict[State, int]] = {}
+        with self._engine.connect() as db:
+            for name, state, count in db.execute(count_query):
+                counts.setdefault(name, {})[State(state)] = count
+            return [
+                ExperimentStatus(**row._mapping, counts=counts.get(row.name, {}))
+                for row in db.execute(query)
+            ]
+
+    def _closest_names(self, name: str) -> str:
+        with self._engine.connect() as db:
+            names = list(db.execute(sa.select(experiments.c.name)).scalars())
+        if not names:
+            return ", which is empty: submit a spec first"
+        return f" (closest: {', '.join(difflib.get_close_matches(name, names, n=5, cutoff=0.0))})"
 
     def trials(self, experiment: str) -> list[TrialStatus]:
         """Return the trials of an experiment, in the order of its spec."""
-        started = attempts.c.started_at.is_not(None)
+        has_started = attempts.c.started_at.is_not(None)
         starts = (
             sa.select(
                 attempts.c.trial_id,
-                sa.func.count().filter(started).label("count"),
-                sa.func.max(attempts.c.number).filter(started).label("newest"),
+                sa.func.count().filter(has_started).label("count"),
+                sa.func.max(attempts.c.number).filter(has_started).label("newest"),
             )
             .group_by(attempts.c.trial_id)
             .subquery()

@@ -56,27 +56,27 @@ def note_changed_plan(
     are experiments of a ledger that did not keep plans yet.
     """
     row = experiments.c.name == entry.name
-    before = db.execute(sa.select(experiments).where(row)).first()
-    if before is None or before.earlier_seeds or not before.seeds or not entry.seeds:
+    previous = db.execute(sa.select(experiments).where(row)).first()
+    if previous is None or previous.earlier_seeds or not previous.seeds or not entry.seeds:
         return
     plan = (set(entry.seeds), list(entry.looks))
-    if plan == (set(before.seeds), list(before.looks)):
+    if plan == (set(previous.seeds), list(previous.looks)):
         return
     finished = (
         sa.select(members.c.trial_id)
         .join(trials, trials.c.trial_id == members.c.trial_id)
         .where(members.c.experiment == entry.name, trials.c.state == State.FINISHED)
     )
-    kept = {member.trial.trial_id for member in trials_of_entry}
-    if any(trial.trial_id in kept for trial in db.execute(finished)):
-        db.execute(sa.update(experiments).where(row).values(earlier_seeds=before.seeds))
+    remaining_ids = {member.trial.trial_id for member in trials_of_entry}
+    if any(trial.trial_id in remaining_ids for trial in db.execute(finished)):
+        db.execute(sa.update(experiments).where(row).values(earlier_seeds=previous.seeds))
 
 
 def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:
     """Insert the trials that are new.
 
     Raises:
-        UserError: if a trial was begun on other data.
+        UserError: if a trial was started on different data.
     """
     rows = trials_by_id(db, [member.trial.trial_id for member in trials_of_entry])
     for member in trials_of_entry:
@@ -102,15 +102,15 @@ def _insert_trial(db: Connection, member: Member) -> None:
 
 def _change_data(db: Connection, member: Member, row: Any) -> None:
     """Accept different data before a trial first starts, and refuse it afterwards."""
-    begun = sa.select(attempts.c.number).where(
+    started = sa.select(attempts.c.number).where(
         attempts.c.trial_id == row.trial_id, attempts.c.started_at.is_not(None)
     )
-    if db.execute(begun).first() is not None:
+    if db.execute(started).first() is not None:
         trial = member.trial
         raise UserError(
             f"cell '{trial.cell}', seed {trial.config.seed} (trial {row.trial_id}) was trained on "
-            f"other {trial.config.dataset} data: its fingerprint was {row.data_fingerprint[:12]}, "
-            f"now it is {member.data_fingerprint[:12]}; use the original data, or another VSS_HOME"
+            f"different {trial.config.dataset} data (fingerprint {row.data_fingerprint[:12]}, now "
+            f"{member.data_fingerprint[:12]}): restore the original data, or use another VSS_HOME"
         )
     values = {"data_fingerprint": member.data_fingerprint}
     db.execute(update_unfinished(row.trial_id).values(values))
@@ -138,9 +138,9 @@ def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any
 
 def cancel_orphans(db: Connection) -> None:
     """Cancel pending trials that no experiment lists any more."""
-    orphaned = ~sa.exists().where(members.c.trial_id == trials.c.trial_id)
-    waiting = (trials.c.state == State.PENDING) & trials.c.driver.is_(None)
-    db.execute(sa.update(trials).where(waiting, orphaned).values(state=State.CANCELLED))
+    is_orphan = ~sa.exists().where(members.c.trial_id == trials.c.trial_id)
+    is_waiting = (trials.c.state == State.PENDING) & trials.c.driver.is_(None)
+    db.execute(sa.update(trials).where(is_waiting, is_orphan).values(state=State.CANCELLED))
 
 
 def cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
@@ -165,11 +165,11 @@ def write_finished(db: Connection, experiment: str, imported: ImportedTrial) -> 
         "data_fingerprint": imported.member.data_fingerprint,
     }
     db.execute(sa.update(trials).where(trials.c.trial_id == trial_id).values(values))
-    attempt = {"trial_id": trial_id, "number": imported.attempts, "state": State.FINISHED}
-    same = (attempts.c.trial_id == trial_id) & (attempts.c.number == imported.attempts)
+    attempt = {"trial_id": trial_id, "number": imported.last_attempt, "state": State.FINISHED}
+    same = (attempts.c.trial_id == trial_id) & (attempts.c.number == imported.last_attempt)
     db.execute(sa.delete(attempts).where(same))
     db.execute(sa.insert(attempts).values(attempt | {"started_at": now(), "ended_at": now()}))
-    listed = (members.c.experiment == experiment) & (members.c.trial_id == trial_id)
-    if db.execute(sa.select(members).where(listed)).first() is None:
+    membership = (members.c.experiment == experiment) & (members.c.trial_id == trial_id)
+    if db.execute(sa.select(members).where(membership)).first() is None:
         row = _member_row(experiment, imported.position, imported.member)
         db.execute(sa.insert(members).values(row))

@@ -25,7 +25,7 @@ from orchestrator.execution.job import (
 )
 from orchestrator.execution.job_factory import ExperimentData
 from orchestrator.execution.smoke import smoke
-from orchestrator.ledger.entries import ExperimentEntry, Member, State
+from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.records import read_record
 from orchestrator.results.report_state import report_state
@@ -190,7 +190,7 @@ def test_finished_trial_is_not_reused_for_other_data(
     first, second = paint_camvid(tmp_path / "one"), paint_camvid(tmp_path / "two", frames=5)
     run(spec, RunTarget(target.settings, {"camvid": first}, in_process=True))
 
-    with pytest.raises(UserError, match="was trained on other camvid data: its fingerprint"):
+    with pytest.raises(UserError, match=r"was trained on different camvid data \(fingerprint"):
         run(spec, RunTarget(target.settings, {"camvid": second}, in_process=True))
 
 
@@ -375,8 +375,8 @@ def test_trial_out_of_memory_is_tried_once_more_with_a_device_of_its_own(
     assert submission.trials[0].message == "needs 9 GiB"
 
 
-def enter(experiment: Experiment, target: RunTarget) -> None:
-    """Record an experiment as another submit would."""
+def record(experiment: Experiment, target: RunTarget) -> None:
+    """Record an experiment as another submit does."""
     data = ExperimentData(experiment, target.data, target.settings)
     members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
     ledger = Ledger(target.settings.ledger_url)
@@ -392,7 +392,7 @@ def test_cells_and_seeds_that_are_added_meanwhile_join(
     larger = load_spec(write_spec(wider))
 
     def script(job: Job, n: int) -> Outcome:
-        enter(larger, target)
+        record(larger, target)
         return Outcome(State.FINISHED)
 
     with fake_ray(script) as fake:
@@ -415,7 +415,7 @@ def test_trial_that_joined_without_its_files_is_left_to_its_own_submit(
     larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", tuned)))
 
     def script(job: Job, n: int) -> Outcome:
-        enter(larger, target)
+        record(larger, target)
         return Outcome(State.FINISHED)
 
     with fake_ray(script):
@@ -431,7 +431,7 @@ def test_two_submits_share_what_is_left(
 ) -> None:
     """The other submit takes a trial whenever this one has started one."""
     ledger = Ledger(target.settings.ledger_url)
-    enter(experiment, target)
+    record(experiment, target)
     theirs: list[str] = []
 
     with ledger.driver() as other:
@@ -451,11 +451,40 @@ def test_two_submits_share_what_is_left(
     assert not set(theirs) & set(fake.starts)
 
 
+def test_trial_that_another_submit_claims_first_is_waited_for(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    record(experiment, target)
+    last = experiment.trials[-1].trial_id
+
+    with ledger.driver() as other, fake_ray(lambda job, n: Outcome(State.FINISHED)) as fake:
+        free_slots, poll = fake.free_slots, fake.poll
+        claims: list[Claim] = []
+
+        def claim_the_last_one(size: SlotSize, wanted: int) -> int:
+            if wanted == 1 and not claims:
+                claims.extend(other.claim([last]))
+            return free_slots(size, wanted)
+
+        def poll_while_the_other_ends(events: Events, seconds: float) -> None:
+            if fake.is_idle:
+                other.end(claims[0], State.FINISHED, None, None)
+            poll(events, seconds)
+
+        monkeypatch.setattr(fake, "free_slots", claim_the_last_one)
+        monkeypatch.setattr(fake, "poll", poll_while_the_other_ends)
+        submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert last not in fake.starts
+
+
 def test_trial_of_a_submit_that_dies_is_taken_over(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
     ledger = Ledger(target.settings.ledger_url)
-    enter(experiment, target)
+    record(experiment, target)
 
     with ledger.driver() as other:
         (claim,) = other.claim([experiment.trials[-1].trial_id])

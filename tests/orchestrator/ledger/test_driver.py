@@ -208,7 +208,7 @@ def test_attempts_count_only_those_that_a_worker_started(ledger: Ledger) -> None
     assert only(ledger).attempts == 0
 
 
-def test_thousand_trials_are_entered_and_claimed(ledger: Ledger) -> None:
+def test_thousand_trials_are_recorded_and_claimed(ledger: Ledger) -> None:
     """Databases limit the length of a list of values; this is longer."""
     ledger.add(STUDY, members(*range(1000)))
 

@@ -1,4 +1,4 @@
-"""The ledger: experiments, their trials, and what changes when they are entered again."""
+"""The ledger: experiments, their trials, and what changes when they are submitted again."""
 
 from collections.abc import Sequence
 
@@ -59,7 +59,7 @@ def test_other_data_is_refused_once_a_trial_has_begun(ledger: Ledger) -> None:
         driver.start(claim, 0, None)
 
     with pytest.raises(
-        UserError, match=r"cell 'a', seed 0 \(trial \w+\) was trained on other synth"
+        UserError, match=r"cell 'a', seed 0 \(trial \w+\) was trained on different synth"
     ):
         ledger.add(STUDY, members(0, data="e" * 64))
     assert only(ledger).state == State.PENDING
@@ -87,7 +87,7 @@ def test_other_data_is_fine_before_the_first_start(ledger: Ledger) -> None:
 def test_unknown_experiment_is_refused_with_the_known_ones(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
 
-    with pytest.raises(UserError, match="no experiment 'studdy' in the ledger; it holds: study"):
+    with pytest.raises(UserError, match="no experiment 'studdy' in the ledger .closest: study."):
         ledger.experiment("studdy")
 
 
@@ -129,7 +129,7 @@ def test_imported_trial_is_finished_and_other_members_stay(ledger: Ledger) -> No
     (member,) = members(1)
 
     for _ in range(2):
-        ledger.add_finished(STUDY, [ImportedTrial(member, 1, "run", attempts=3)])
+        ledger.add_finished(STUDY, [ImportedTrial(member, 1, "run", last_attempt=3)])
 
     assert [t.state for t in ledger.trials("study")] == [State.PENDING, State.FINISHED]
     assert ledger.finished_run(ids(1)[0]) == "run"
