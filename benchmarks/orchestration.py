@@ -1,9 +1,9 @@
-"""Overhead of running trials: `python benchmarks/orchestration.py [--trials 6] [--steps 3]`.
+"""Overhead of running trials: `python benchmarks/orchestration.py [--repeats 3]`.
 
 Every way trains the same tiny trials in a new process and a new home, one way after the other; a
 trial trains for a few steps, so that nearly all of the time is overhead. `submit` also keeps a
 ledger, tracks every trial in MLflow and writes the report; latency is not measured. The others
-only train. The last rows say what `submit` is made of.
+only train. The last two rows, and that of MLflow, say what `submit` is made of.
 """
 
 import argparse
@@ -116,19 +116,19 @@ def import_torch(load: Load) -> None:
     import orchestrator.execution.worker  # noqa: F401
 
 
+# What is compared runs side by side, as the load of a shared machine changes within minutes.
+TASKS, MLFLOW, SUBMIT = "pooled Ray tasks", "open MLflow: import, new tables", "vss-orch submit"
+AGAIN = "the same submit again"
 WAYS: dict[str, Callable[[Load], None]] = {
+    MLFLOW: open_mlflow,
+    TASKS: pooled_tasks,
+    SUBMIT: submit,
+    "vss-orch submit --in-process": lambda load: submit(load, "--in-process"),
     "bare loop": bare_loop,
-    "pooled Ray tasks": pooled_tasks,
     "Tune, reuse_actors": lambda load: tune(load, reuse_actors=True),
     "Tune": lambda load: tune(load, reuse_actors=False),
-    "vss-orch submit": submit,
-    "vss-orch submit --in-process": lambda load: submit(load, "--in-process"),
-}
-AGAIN = "the same submit again"
-PARTS: dict[str, Callable[[Load], None]] = {
     "start and stop Ray": start_ray,
-    "open MLflow: import, new tables": open_mlflow,
-    "import of a worker (PyTorch, MLflow)": import_torch,
+    "import what a worker needs (PyTorch, MLflow)": import_torch,
 }
 
 
@@ -189,10 +189,8 @@ def _gaps(load: Load) -> list[float]:
     ]
 
 
-def _new_load(folder: Path, name: str, trials: int, steps: int, slots: int) -> Load:
-    home = folder / name.replace(" ", "_").replace(":", "")
-    home.mkdir()
-    spec = folder / "spec.yaml"
+def _new_load(home: Path, trials: int, steps: int, slots: int) -> Load:
+    spec = home / "spec.yaml"
     seeds = ", ".join(map(str, range(trials // 2)))
     spec.write_text(_SPEC.format(steps=steps, seeds=seeds))
     return Load(spec, home, slots)
@@ -203,24 +201,28 @@ def _main() -> None:
     parser.add_argument("--trials", type=int, default=6)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--slots", type=int, default=os.cpu_count())
+    parser.add_argument("--repeats", type=int, default=1, help="medians of so many runs")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
         load = Load(Path(os.environ["VSS_SPEC"]), Path(os.environ["VSS_HOME"]), options.slots)
-        (WAYS | PARTS)[options.way](load)
+        WAYS[options.way](load)
         return
-    seconds: dict[str, float] = {}
+    seconds: dict[str, list[float]] = {}
+    gaps: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        for way in WAYS | PARTS:
-            load = _new_load(Path(folder), way, options.trials, options.steps, options.slots)
-            seconds[way] = _measure(way, load)
-            if way == "vss-orch submit":
-                gaps = _gaps(load)
-                seconds[AGAIN] = _measure(way, load)
-    reference = seconds["pooled Ray tasks"] + seconds["open MLflow: import, new tables"]
+        for way in [way for _ in range(options.repeats) for way in WAYS]:
+            home = Path(tempfile.mkdtemp(dir=folder))
+            load = _new_load(home, options.trials, options.steps, options.slots)
+            seconds.setdefault(way, []).append(_measure(way, load))
+            if way == SUBMIT:
+                gaps += _gaps(load)
+                seconds.setdefault(AGAIN, []).append(_measure(way, load))
+    medians = {way: statistics.median(values) for way, values in seconds.items()}
+    reference = medians[TASKS] + medians[MLFLOW]
     print(f"{options.trials} trials of {options.steps} steps, {options.slots} slots\n")
     print("| way | seconds | against pooled tasks and MLflow's tables |\n|---|--:|--:|")
-    for way, value in seconds.items():
+    for way, value in medians.items():
         print(f"| {way} | {value:.1f} | {value / reference:.2f} |")
     median = statistics.median(gaps)
     print(f"\nTo the next trial on a slot: median {median:.2f} s, at most {max(gaps):.2f} s.")
