@@ -1,8 +1,8 @@
-"""The cost of loading in a training: `python benchmarks/data.py [--device cuda]`.
+"""The cost of loading data in training: `python benchmarks/data.py [--device cuda]`.
 
-Prints a table: reading a batch from the decoded cache, augmenting it, and the whole step, with the
-share of the step that is not the network. On CUDA the next batch is read while the device works:
-`waits` is how long a step waits for its batch; on the CPU that is the whole reading.
+The table lists the times to read a batch from the decoded cache, to read and augment it, and to run
+the whole step, and the share of the step that loading takes. On CUDA the next batch is read while
+the device works; `wait` is the time that a step waits for its batch (on a CPU, for reading it).
 """
 
 import argparse
@@ -66,15 +66,15 @@ def main() -> None:
         f"{today}, {device_name(device)}, threads: {options.threads}, PyTorch {torch.__version__}, "
     )
     print(f"Python {platform.python_version()}, batch 8, bf16, medians of {options.steps} steps\n")
-    print("| training | read, ms | read and augment, ms | step, ms | share | waits, ms |")
+    print("| case | read, ms | read and augment, ms | step, ms | share | wait, ms |")
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in CASES.items():
             config = parse_settings({**BASE, **settings})
             times = _measure(config, _video(config, Path(folder)), device, options.steps)
-            reading, augmenting, stepping, waiting = (f"{1000 * seconds:.1f}" for seconds in times)
+            read_ms, augment_ms, step_ms, wait_ms = (f"{1000 * seconds:.1f}" for seconds in times)
             share = times[1] / times[2]
-            print(f"| {name} | {reading} | {augmenting} | {stepping} | {share:.1%} | {waiting} |")
+            print(f"| {name} | {read_ms} | {augment_ms} | {step_ms} | {share:.1%} | {wait_ms} |")
 
 
 def _measure(
@@ -89,11 +89,11 @@ def _measure(
     waits: list[float] = []
 
     def step(number: int) -> None:
-        ahead, start = batches._ahead.get(number), time.perf_counter()
-        if ahead is not None:
-            ahead.result()
+        prefetched, start = batches._prefetched.get(number), time.perf_counter()
+        if prefetched is not None:
+            prefetched.result()
             waits.append(time.perf_counter() - start)
-        images, labels = batches.of(number)
+        images, labels = batches.batch(number)
         with autocast(config, device):
             outputs = model(images)
         loss = segmentation_loss(outputs, model.loss_weights, labels, None)
@@ -102,11 +102,13 @@ def _measure(
         optimizer.step()
 
     rng = np.random.default_rng(0)
-    picked = [[clips[i] for i in rng.integers(len(clips), size=8)] for _ in range(steps + 2)]
-    reading = _median(lambda n: read_clips(video, picked[n]), steps, device)
-    augmenting = _median(lambda n: batches.of(1000 * n), steps, device)  # nothing is read ahead
-    stepping = _median(step, steps, device)
-    return reading, augmenting, stepping, float(np.median(waits)) if waits else reading
+    samples = [[clips[i] for i in rng.integers(len(clips), size=8)] for _ in range(steps + 2)]
+    read_seconds = _median(lambda n: read_clips(video, samples[n]), steps, device)
+    # Step numbers far apart, so that no batch has been read ahead.
+    augment_seconds = _median(lambda n: batches.batch(1000 * n), steps, device)
+    step_seconds = _median(step, steps, device)
+    wait_seconds = float(np.median(waits)) if waits else read_seconds
+    return read_seconds, augment_seconds, step_seconds, wait_seconds
 
 
 def _median(run: Callable[[int], object], steps: int, device: torch.device) -> float:
@@ -121,7 +123,7 @@ def _median(run: Callable[[int], object], steps: int, device: torch.device) -> f
 
 
 def _video(config: TrialConfig, folder: Path) -> DecodedVideo:
-    """Return a cache of 200 frames like CamVid's, memory-mapped as in a training."""
+    """Return a cache of 200 frames like CamVid's, memory-mapped as in training."""
     size = (config.frame_height, config.frame_width)
     rng = np.random.default_rng(0)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (200, *size, 3))

@@ -1,18 +1,20 @@
-"""Compare ways to share 5 % of false verdicts among four looks: `python benchmarks/looks.py`.
+"""Compare ways to split a false-verdict rate of 5 % among four looks: `python benchmarks/looks.py`.
 
-Studies of 1, 3 and 10 cells against a baseline are simulated on linearised scores, looked at after
-3, 5, 7 and 10 seeds; the test set makes up 5, 50 or 95 % of the variance of a difference of five
-seeds. At each look the intervals are those of the report. The ways differ in the level of a look:
+A look is an interim analysis. Studies of 1, 3 and 10 cells against a baseline are simulated on
+linearised scores, with looks after 3, 5, 7 and 10 seeds; the test set contributes 5, 50 or 95 % of
+the variance of a difference of five seeds. At each look the intervals are those of the report. The
+ways differ in the level of a look:
 
 - none: 5 % at every look, as if it were the only one;
-- even: 5 % over the number of looks;
-- simulated: from the joint distribution over the looks, as reports have it
+- even: 5 % divided by the number of looks;
+- simulated: from the joint distribution over the looks, as in reports
   (`reports/analysis/planning/looks.py`); its mean over the looks of the first studies.
 
-False verdicts: studies with at least one, at any look, none of the cells differing. Power: cells
-that are separated by the last look, where every cell differs by what 10 seeds alone would separate
-in 80 % of cases. Saved: the share of trainings that are spared because all cells are separated
-before the last look; "fixed" is the number of seeds that gives the same power without looks.
+False: the fraction of studies with at least one false verdict, at any look, if no cell differs.
+Power: the fraction of cells that are separated by the last look, if every cell differs by as much
+as 10 seeds alone would separate in 80 % of cases. Saved: the fraction of training runs that become
+unnecessary because all cells are separated before the last look. Fixed: the number of seeds that
+would give the same power without looks.
 """
 
 import os
@@ -25,15 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.inference import TestSetError, draw_test_set_errors
-from reports.analysis.planning.looks import confidence_of_a_look
+from reports.analysis.planning.looks import compute_look_confidence
 from reports.analysis.seed_model import sample_seed_errors
 
 Numbers = NDArray[np.float64]
 
 STUDIES, DRAWS, CHAINS = 1000, 2000, 8
-LEVELS = 40  # studies whose simulated level is averaged
+LEVELS = 40  # number of studies whose simulated level is averaged
 LOOKS = (3, 5, 7, 10)
-BLOCKS = 24  # of the test set, as CamVid has them
+BLOCKS = 24  # number of blocks of the test set, as in CamVid
 ERROR, POWER = 0.05, 0.8
 
 
@@ -42,10 +44,10 @@ class Studies:
     """Simulated studies at every look. Shapes: L looks, B studies, J comparisons, D draws.
 
     Attributes:
-        estimates: (L, B, J) of differences that are 0.
-        deviations: (L, B, J) of their errors.
+        estimates: (L, B, J) estimates of differences that are 0.
+        deviations: (L, B, J) deviations of the errors of the estimates.
         largest: (L, D, B) sorted draws of the largest error, in deviations.
-        levels: way -> its level at a look.
+        levels: name of a way -> its level at a look.
     """
 
     estimates: Numbers
@@ -54,7 +56,7 @@ class Studies:
     levels: Mapping[str, float]
 
     def tails(self, difference: float) -> Numbers:
-        """Return the (L, B, J) tail probabilities where every cell differs by `difference`."""
+        """Return the (L, B, J) tail probabilities if every cell differs by `difference`."""
         sizes = np.abs(self.estimates + difference) / self.deviations
         tails = np.empty_like(sizes)
         for look, study in np.ndindex(sizes.shape[:2]):
@@ -84,26 +86,30 @@ def main() -> None:
 
 
 def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studies:
-    """Simulate studies without a difference, with equal deviations of all cells."""
+    """Simulate studies without differences, whose cells all have the same deviation."""
     cells, seeds = comparisons + 1, LOOKS[-1]
-    test_variance = share / (1 - share) / 5  # of a cell; a training has 1
+    test_variance = share / (1 - share) / 5  # per cell; that of a training run is 1
     scores = rng.normal(size=(STUDIES, cells, seeds))
     test_errors = rng.normal(size=(STUDIES, cells)) * np.sqrt(test_variance)
     blocks = rng.normal(size=(STUDIES, BLOCKS - 1, cells)) * np.sqrt(test_variance)
     covariances = np.einsum("bmk,bml->bkl", blocks, blocks) / (BLOCKS - 1)
     over_test_sets = [TestSetError(covariance, BLOCKS - 1) for covariance in covariances]
     weights = np.hstack([-np.ones((comparisons, 1)), np.eye(comparisons)])
-    fixed = np.stack([draw_test_set_errors(e, weights, rng, DRAWS) for e in over_test_sets], axis=1)
+    test_set_draws = np.stack(
+        [draw_test_set_errors(e, weights, rng, DRAWS) for e in over_test_sets], axis=1
+    )
     estimates, deviations, largest, confidences = [], [], [], []
     for look in LOOKS:
         fit = sample_seed_errors(scores[:, :, :look], DRAWS, rng, CHAINS)
-        sizes = np.abs(fit.errors[:DRAWS] @ weights.T + fixed)
+        sizes = np.abs(fit.errors[:DRAWS] @ weights.T + test_set_draws)
         deviation = np.quantile(sizes, 0.6827, axis=0)
         largest.append(np.sort((sizes / deviation).max(axis=2), axis=0))
         deviations.append(deviation)
         estimates.append((scores[:, :, :look].mean(axis=2) + test_errors) @ weights.T)
         confidences += [
-            confidence_of_a_look(LOOKS, fit.variances[study], over_test_sets[study], weights, rng)
+            compute_look_confidence(
+                LOOKS, fit.variances[study], over_test_sets[study], weights, rng
+            )
             for study in range(LEVELS)
         ]
     levels = {"none": ERROR, "even": ERROR / len(LOOKS), "simulated": 1 - np.mean(confidences)}
@@ -111,21 +117,22 @@ def simulate(comparisons: int, share: float, rng: np.random.Generator) -> Studie
 
 
 def measure(studies: Studies) -> list[str]:
-    """Return the row of each way to share the error."""
-    none, some = studies.tails(0.0), studies.tails(studies.separable_difference())
-    fixed_power = [float((tails < ERROR).mean()) for tails in some]
+    """Return the row of each way to split the error rate."""
+    null_tails = studies.tails(0.0)
+    tails = studies.tails(studies.separable_difference())
+    fixed_power = [float((look_tails < ERROR).mean()) for look_tails in tails]
     rows = []
     for name, level in studies.levels.items():
-        false = (none < level).any(axis=(0, 2)).mean()
-        separated = np.logical_or.accumulate(some < level, axis=0)
-        power = float(separated[-1].mean())
-        is_over = separated.all(axis=2)  # (L, B)
+        false_rate = (null_tails < level).any(axis=(0, 2)).mean()
+        is_separated = np.logical_or.accumulate(tails < level, axis=0)
+        power = float(is_separated[-1].mean())
+        is_over = is_separated.all(axis=2)  # (L, B)
         last = np.where(is_over.any(axis=0), is_over.argmax(axis=0), len(LOOKS) - 1)
         seeds = float(np.array(LOOKS)[last].mean())
-        fixed = float(np.interp(power, fixed_power, LOOKS))
+        fixed_seeds = float(np.interp(power, fixed_power, LOOKS))
         rows.append(
-            f"{name} | {level:.4f} | {100 * false:.1f} | {100 * power:.1f} | {seeds:.1f} | "
-            f"{100 * (1 - seeds / LOOKS[-1]):.0f} | {fixed:.1f} |"
+            f"{name} | {level:.4f} | {100 * false_rate:.1f} | {100 * power:.1f} | {seeds:.1f} | "
+            f"{100 * (1 - seeds / LOOKS[-1]):.0f} | {fixed_seeds:.1f} |"
         )
     return rows
 

@@ -1,10 +1,10 @@
-"""Whole networks: a stream against its clip form, and a training step against the published loop.
+"""Whole networks: a stream against whole clips, and a training step against the published loop.
 
     python benchmarks/networks.py [--device cuda] [--threads 2] [--seconds 20]
 
 ResNet-18, 512 head channels, memory 4; inference at batch 1 and `--frame-size`, a training step at
-`--train-size`. The published form encodes the frames of a clip one after the other, in PyTorch's
-default layout. All forms of a table take turns in one process; medians.
+`--train-size`. The published loop encodes the frames of a clip one after the other, in PyTorch's
+default memory layout. All rows of a table take turns in one process; times are medians.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def config(head: str, precision: str = "fp32") -> TrialConfig:
     )  # fmt: skip
 
 
-def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
-    """Encode frame after frame, the current one first, as TMANet does."""
+def run_published_loop(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
+    """Encode one frame after the other, the current one first, as TMANet's code does."""
     current = Features(*model.backbone(clip[:, -1]))
     past = [model.backbone(frame) for frame in clip[:, :-1].unbind(dim=1)]
     memory = tuple(
@@ -53,12 +53,14 @@ def published(model: VideoSegmenter, clip: Tensor) -> tuple[Tensor, ...]:
     return (*outputs, model.auxiliary(current)) if model.training else outputs  # type: ignore[misc]
 
 
-def as_published(model: VideoSegmenter) -> VideoSegmenter:
-    """Return the same network in PyTorch's default layout."""
+def in_default_layout(model: VideoSegmenter) -> VideoSegmenter:
+    """Return the same network in PyTorch's default memory layout."""
     return copy.deepcopy(model).to(memory_format=torch.contiguous_format)
 
 
-def in_turn(calls: dict[str, Callable[[], object]], seconds: float, cuda: bool) -> dict[str, float]:
+def median_seconds(
+    calls: dict[str, Callable[[], object]], seconds: float, cuda: bool
+) -> dict[str, float]:
     """Return the median seconds of each call; they take turns, round by round."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
@@ -85,9 +87,9 @@ def inference_calls(device: torch.device, size: tuple[int, int]) -> dict[str, Ca
         for frame in clip.unbind(dim=1):
             stream.step(frame)
         if head == "tma":
-            reference = as_published(model)
+            reference = in_default_layout(model)
             calls["tma, published loop"] = torch.inference_mode()(
-                lambda m=reference: published(m, clip)
+                lambda m=reference: run_published_loop(m, clip)
             )
         calls[f"{head}, clip"] = torch.inference_mode()(lambda m=model: m(clip))
         calls[f"{head}, stream"] = lambda s=stream: s.step(clip[:, -1])
@@ -107,8 +109,8 @@ def training_calls(
         segmentation_loss(outputs, model.loss_weights, labels, None).backward()  # type: ignore[arg-type]
 
     model = build_model(config("tma")).to(device).train()
-    reference = as_published(model)
-    loop = lambda x: published(reference, x)  # noqa: E731
+    reference = in_default_layout(model)
+    loop = lambda x: run_published_loop(reference, x)  # noqa: E731
     return {
         "published loop, fp32": lambda: step(reference, loop, bf16=False),
         "ours, fp32": lambda: step(model, model, bf16=False),
@@ -122,7 +124,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--seconds", type=float, default=60.0, help="for each table, and at least 3 rounds"
+        "--seconds", type=float, default=60.0, help="time per table (at least 3 rounds)"
     )
     parser.add_argument("--frame-size", type=int, nargs=2, default=(360, 480), help="inference")
     parser.add_argument("--train-size", type=int, nargs=2, default=(240, 320))
@@ -136,19 +138,20 @@ def main() -> None:
     print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}\n")
     size = tuple(options.frame_size)
-    medians = in_turn(inference_calls(device, size), options.seconds, cuda)
-    print(f"| inference, {size[0]}x{size[1]}, fp32 | ms | against its clip ", end="")
-    print("| against TMA's published loop |\n|---|--:|--:|--:|")
+    medians = median_seconds(inference_calls(device, size), options.seconds, cuda)
+    print(f"| inference, {size[0]}x{size[1]}, fp32 | ms | speed-up over its clip ", end="")
+    print("| speed-up over TMA's published loop |\n|---|--:|--:|--:|")
     for name, seconds in medians.items():
         clip = medians[f"{name.split(',')[0]}, clip"]
         loop = medians["tma, published loop"]
         print(f"| {name} | {1e3 * seconds:.1f} | {clip / seconds:.2f} | {loop / seconds:.2f} |")
     size = tuple(options.train_size)
-    medians = in_turn(training_calls(device, size, options.train_batch), options.seconds, cuda)
+    calls = training_calls(device, size, options.train_batch)
+    medians = median_seconds(calls, options.seconds, cuda)
     print(
         f"\n| training step of tma, {size[0]}x{size[1]}, batch {options.train_batch} | ms ", end=""
     )
-    print("| against the published loop in fp32 |\n|---|--:|--:|")
+    print("| speed-up over the published loop in fp32 |\n|---|--:|--:|")
     for name, seconds in medians.items():
         ratio = medians["published loop, fp32"] / seconds
         print(f"| {name} | {1e3 * seconds:.1f} | {ratio:.2f} |")

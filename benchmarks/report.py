@@ -1,9 +1,9 @@
 """Measure how long a large report takes: `python benchmarks/report.py`.
 
-An MLflow store gets 10,000 runs (SQLite), and a ledger an experiment of 1,000 of them: 200 cells of
-five seeds, with 233 frames of 11 classes and 400 points of curves each. The table compares reading
-numbers by run id, as reports do, with MLflow's search over all runs, and gives the seconds and the
-peak memory of `vss-orch report`.
+An MLflow store (SQLite) gets 10,000 runs, and a ledger gets an experiment with 1,000 of them: 200
+cells with five seeds, each with 233 frames of 11 classes and 400 points of curves. The table
+compares reading metrics by run id, as reports do, with MLflow's search over all runs, and lists the
+duration and the peak memory of `vss-orch report`.
 """
 
 import io
@@ -32,7 +32,7 @@ from vss.trial_config import TrialConfig, parse_settings
 RUNS, TRIALS, SEEDS = 10_000, 1_000, 5
 FRAMES, CLASSES, POINTS = 233, 11, 400
 NAME = "large"
-METRICS, PARAMS, TAGS = 8, 12, 6  # of each run outside the experiment
+METRICS, PARAMS, TAGS = 8, 12, 6  # their numbers in each run outside the experiment
 CAMVID = {
     "dataset": "camvid", "frame_width": 480, "frame_height": 360, "steps": 1000, "batch_size": 8,
     "optimizer": "sgd", "precision": "fp32", "include_current_frame": False,
@@ -55,19 +55,21 @@ def main() -> None:
         run_ids = [f"{number:032x}" for number in range(0, RUNS, RUNS // TRIALS)]
         _fill(settings, tracker, run_ids)
         runs: dict[str, object] = {}
-        by_id = min(_seconds(lambda: runs.update(tracker.read_runs(run_ids))) for _ in range(3))
+        by_id = min(
+            _measure_seconds(lambda: runs.update(tracker.read_runs(run_ids))) for _ in range(3)
+        )
         assert len(runs) == TRIALS
         client = MlflowClient(settings.tracking_uri)
-        search = _seconds(lambda: _search_all(client, tracker.experiment_id))
+        search = _measure_seconds(lambda: _search_all(client, tracker.experiment_id))
         command = [sys.executable, "-m", "orchestrator.cli.app", "report", NAME]
-        report = _seconds(lambda: subprocess.run(command, check=True))
+        report = _measure_seconds(lambda: subprocess.run(command, check=True))
         peak_memory_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         text = (settings.report_folder(NAME) / "report.md").read_text()
         assert f"{TRIALS} of {TRIALS} trials finished" in text
     print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores\n")
     print(f"| {TRIALS:,} trials of {RUNS:,} runs | seconds | peak memory, MiB |\n|---|--:|--:|")
-    print(f"| numbers, by run id | {by_id:.2f} | |")
-    print(f"| numbers, search_runs over all runs | {search:.2f} | |")
+    print(f"| metrics, by run id | {by_id:.2f} | |")
+    print(f"| metrics, search_runs over all runs | {search:.2f} | |")
     print(f"| `vss-orch report` | {report:.1f} | {peak_memory_mib:.0f} |")
 
 
@@ -81,34 +83,34 @@ def _fill(settings: Settings, tracker: Tracker, run_ids: Sequence[str]) -> None:
     ]
     ledger = Ledger(settings.ledger_url)
     members = [Member(PlannedTrial(name, config), "f" * 64) for name, config in trials]
-    imported = [
+    imported_trials = [
         ImportedTrial(member, position, run_id, 1)
         for position, (member, run_id) in enumerate(zip(members, run_ids, strict=True))
     ]
     entry = ExperimentEntry(NAME, "A large study.", "name: large\n", cells[0][0])
-    ledger.add_finished(entry, imported)
+    ledger.add_finished(entry, imported_trials)
     parent = tracker.open_experiment_run(ledger.experiment(NAME))
     ledger.set_experiment_run(NAME, parent)
-    tracker.log_latency(parent, _latency([name for name, _ in cells]))
+    tracker.log_latency(parent, _make_latency([name for name, _ in cells]))
     configs = dict(zip(run_ids, [config for _, config in trials], strict=True))
-    scores = {run_id: _files(settings, run_id, config) for run_id, config in configs.items()}
+    scores = {run_id: _write_files(settings, run_id, config) for run_id, config in configs.items()}
     _fill_store(settings, tracker.experiment_id, configs, scores)
 
 
 def _cells() -> Iterator[tuple[str, dict[str, object]]]:
     for values in itertools.product(*GRID.values()):
-        chosen = dict(zip(GRID, values, strict=True))
-        yield " ".join(map(str, values)), {**CAMVID, **chosen}
+        settings = dict(zip(GRID, values, strict=True))
+        yield " ".join(map(str, values)), {**CAMVID, **settings}
 
 
-def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
+def _write_files(settings: Settings, run_id: str, config: TrialConfig) -> float:
     """Write the files of a finished trial; return its mIoU."""
     rng = np.random.default_rng(int(run_id, 16))
     folder = settings.artifacts / run_id / "artifacts"
     folder.mkdir(parents=True)
-    right = 0.5 + 0.01 * config.memory_length + 0.01 * rng.normal()
+    accuracy = 0.5 + 0.01 * config.memory_length + 0.01 * rng.normal()
     counts = rng.poisson(20, (FRAMES, CLASSES, CLASSES)).astype(np.uint32)
-    counts += (right * 500 * np.eye(CLASSES)).astype(np.uint32)
+    counts += (accuracy * 500 * np.eye(CLASSES)).astype(np.uint32)
     content = io.BytesIO()
     np.savez_compressed(
         content,
@@ -121,16 +123,16 @@ def _files(settings: Settings, run_id: str, config: TrialConfig) -> float:
     lines = [f"train/loss,{step},{value}" for step, value in enumerate(loss)]
     (folder / "curves.csv").write_text("\n".join(["curve,step,value", *lines]) + "\n")
     total = counts.sum(axis=0)
-    true = np.diagonal(total)
-    return float((true / (total.sum(axis=0) + total.sum(axis=1) - true)).mean())
+    correct = np.diagonal(total)
+    return float((correct / (total.sum(axis=0) + total.sum(axis=1) - correct)).mean())
 
 
-def _latency(cells: Sequence[str]) -> LatencyMeasurement:
+def _make_latency(cells: Sequence[str]) -> LatencyMeasurement:
     rng = np.random.default_rng(0)
     baseline = [10 + rng.normal(0, 0.1) for _ in range(7)]
     latencies = {}
-    for place, name in enumerate(cells):
-        rounds = [10 + place / 10 + rng.normal(0, 0.1) for _ in range(7)]
+    for index, name in enumerate(cells):
+        rounds = [10 + index / 10 + rng.normal(0, 0.1) for _ in range(7)]
         clip = FormLatency(
             median_ms=float(np.median(rounds)),
             p95_ms=max(rounds),
@@ -152,7 +154,7 @@ def _fill_store(
     configs: dict[str, TrialConfig],
     scores: dict[str, float],
 ) -> None:
-    """Insert all runs by SQL, since MLflow's client would take minutes."""
+    """Insert all runs with SQL, as MLflow's client would take minutes."""
     runs = [f"{number:032x}" for number in range(RUNS)]
     metrics, params, tags = [], [], []
     for run in runs:
@@ -167,7 +169,7 @@ def _fill_store(
             params += [(f"setting_{p}", "1", run) for p in range(PARAMS)]
             tags += [(f"tag_{t}", "x", run) for t in range(TAGS)]
         metrics += [(name, value, run) for name, value in values.items()]
-    place = settings.artifacts.as_uri()
+    artifacts = settings.artifacts.as_uri()
     columns = (
         "run_uuid, name, source_type, source_name, user_id, status, start_time, "
         "lifecycle_stage, artifact_uri, experiment_id"
@@ -176,7 +178,7 @@ def _fill_store(
     with sqlite3.connect(path) as database:
         database.executemany(
             f"INSERT INTO runs ({columns}) VALUES (?,?,'LOCAL','','u','FINISHED',1,'active',?,?)",
-            [(run, run, f"{place}/{run}/artifacts", int(experiment_id)) for run in runs],
+            [(run, run, f"{artifacts}/{run}/artifacts", int(experiment_id)) for run in runs],
         )
         database.executemany(
             "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
@@ -196,10 +198,10 @@ def _search_all(client: MlflowClient, experiment_id: str) -> None:
             return
 
 
-def _seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _measure_seconds(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
     run()
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

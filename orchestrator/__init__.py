@@ -1,6 +1,6 @@
-"""The service: accepts experiments, runs their trials, tracks them and reports on them.
+"""The service: it accepts experiments, runs their trials, tracks them and reports on them.
 
-The only package that knows the other two. Each part imports only from those to its left:
+Only this package imports the other two. Each part imports only from those to its left:
 
     settings < spec < ledger < tracking < stores < networks < terminal < results < offline
         < execution < cli

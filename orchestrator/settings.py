@@ -1,4 +1,4 @@
-"""The addresses and folders of an installation: from the environment, by default in VSS_HOME."""
+"""The addresses and folders of an installation, read from the environment."""
 
 import os
 import shutil
@@ -17,11 +17,11 @@ class Settings:
     """The addresses and folders of this installation.
 
     Attributes:
-        home: the folder of everything that has no other place (VSS_HOME, default ./runs).
+        home: the default folder for all data (VSS_HOME, default ./runs).
         ledger_url: SQLAlchemy address of the ledger (VSS_LEDGER_URL).
         tracking_uri: address of MLflow (MLFLOW_TRACKING_URI).
-        storage: the folder of the trial directories, seen by all workers (VSS_STORAGE).
-        data: the folder that holds one folder per dataset (VSS_DATA), or None.
+        storage: the folder of the trial directories, visible to all workers (VSS_STORAGE).
+        data: the folder that contains one folder per dataset (VSS_DATA), or None.
         ray_address: the address of a running Ray cluster (RAY_ADDRESS), or None.
     """
 
@@ -34,18 +34,18 @@ class Settings:
 
     @property
     def has_ledger(self) -> bool:
-        """Whether there may be a ledger; opening a missing one would create it."""
+        """Whether a ledger may exist; opening a missing one would create it."""
         path = self.ledger_url.removeprefix("sqlite:///")
         return path == self.ledger_url or Path(path).exists()
 
     @property
     def cache(self) -> Path:
-        """The folder of decoded frames; local to a machine, may be deleted at any time."""
+        """The folder of decoded frames: local to a machine, and safe to delete at any time."""
         return self.home / "cache"
 
     @property
     def artifacts(self) -> Path:
-        """The folder of MLflow's files, if its store is a local database."""
+        """The folder of MLflow's files if its store is a local database."""
         return self.home / "artifacts"
 
     def report_folder(self, experiment: str) -> Path:
@@ -71,13 +71,13 @@ def parse_data_paths(options: Sequence[str]) -> dict[str, Path]:
     """Parse `--data NAME=PATH` options.
 
     Raises:
-        UserError: if one has another form, or names no dataset.
+        UserError: if an option has a different form, or names an unknown dataset.
     """
     paths = {}
     for option in options:
         name, _, path = option.partition("=")
         if not path:
-            raise UserError(f"--data '{option}' is not NAME=PATH, for example camvid=/data/camvid")
+            raise UserError(f"--data '{option}': write NAME=PATH, for example camvid=/data/camvid")
         try:
             require_known("dataset", name, catalog.DATASETS)
         except ValueError as error:
@@ -87,15 +87,15 @@ def parse_data_paths(options: Sequence[str]) -> dict[str, Path]:
 
 
 def find_data(dataset: str, paths: Mapping[str, Path], settings: Settings) -> Path | None:
-    """Return the folder of a dataset; None if it needs none.
+    """Return the folder of a dataset, or None if it needs none.
 
     Args:
-        dataset: its name in the catalog.
-        paths: NAME -> PATH from the command line.
-        settings: the dataset may also be a folder in `settings.data`.
+        dataset: name of the dataset in the catalog.
+        paths: dataset -> path, from the command line.
+        settings: the settings; `settings.data` may contain a dataset that is not in `paths`.
 
     Raises:
-        UserError: if it is neither given nor in `settings.data`, or is not a folder.
+        UserError: if the dataset is in neither, or its path is not a folder.
     """
     if not catalog.DATASETS[dataset].needs_path:
         if dataset in paths:
@@ -107,8 +107,8 @@ def find_data(dataset: str, paths: Mapping[str, Path], settings: Settings) -> Pa
         path, origin = settings.data / dataset, f"VSS_DATA={settings.data}"
     else:
         raise UserError(
-            f"dataset '{dataset}' needs a folder: give --data {dataset}=PATH, "
-            "or set VSS_DATA to a folder that holds one folder per dataset"
+            f"dataset '{dataset}' needs a folder: add --data {dataset}=PATH, "
+            "or set VSS_DATA to a folder that contains one folder per dataset"
         )
     if not path.is_dir():
         raise UserError(f"no folder {path} for dataset '{dataset}' (from {origin})")
@@ -116,7 +116,7 @@ def find_data(dataset: str, paths: Mapping[str, Path], settings: Settings) -> Pa
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder, if it does not exist.
+    """Create a folder unless it exists, and return it.
 
     Raises:
         UserError: if it cannot be created.
@@ -131,12 +131,18 @@ def make_folder(path: Path) -> Path:
 
 
 def command(program: str) -> str:
-    """Return how a user calls an installed program: by name if it is in PATH, else by path."""
-    installed = Path(sys.executable).parent.resolve() / program
-    in_path = shutil.which(program)
-    if not installed.exists() or (in_path and Path(in_path).samefile(installed)):
+    """Return the command that starts an installed program: its name if on PATH, else its path."""
+    installed_file = Path(sys.executable).parent.resolve() / program
+    file_on_path = shutil.which(program)
+    if not installed_file.exists() or (
+        file_on_path and Path(file_on_path).samefile(installed_file)
+    ):
         return program
-    return os.path.relpath(installed) if installed.is_relative_to(Path.cwd()) else str(installed)
+    return (
+        os.path.relpath(installed_file)
+        if installed_file.is_relative_to(Path.cwd())
+        else str(installed_file)
+    )
 
 
 def _folder(variable: str, default: Path) -> Path:

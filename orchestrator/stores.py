@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Stores:
-    """The ledger (what was asked for) and the tracking store (what was measured).
+    """The ledger (what was requested) and the tracking store (what was measured).
 
     Each is opened once, when it is first needed.
     """
@@ -52,10 +52,10 @@ class Stores:
 
 
 def open_ledger(settings: Settings) -> "Ledger":
-    """Open the ledger, whose tables are created if need be.
+    """Open the ledger; create its tables if necessary.
 
     Raises:
-        UserError: if it cannot be reached.
+        UserError: if the store cannot be reached.
     """
     from orchestrator.ledger.ledger import Ledger
 
@@ -66,7 +66,7 @@ def open_tracker(settings: Settings) -> "Tracker":
     """Open the tracking store; this takes seconds.
 
     Raises:
-        UserError: if it cannot be reached.
+        UserError: if the store cannot be reached.
     """
     from orchestrator.tracking.tracker import Tracker
 

@@ -30,21 +30,21 @@ class RunRecord:
         cell: the row of the main table that the trial belongs to.
         state: FINISHED, or why there are no numbers: FAILED, PENDING, RUNNING, CANCELLED, DELETED.
         settings: every setting that applies.
-        implied: the settings that follow from another one, such as options with the default of
-            their head; two heads may have different defaults of the same option.
-        message: the error of a failed trial, or which files of a finished one are damaged.
+        implied: the settings that follow from another one, such as options left at the default of
+            their head; two heads may have different defaults for the same option.
+        message: the error of a failed trial, or the damaged files of a finished one.
         attempts: how many times a worker started the trial.
         scored_step: the step whose weights were scored.
         metrics: metric -> value on the scored split; fractions.
         iou: class -> IoU; a class that does not occur is missing.
-        train_seconds: of optimiser steps only.
-        parameters: trainable numbers used at inference.
-        peak_memory_mib: of the training.
+        train_seconds: training time, optimiser steps only.
+        parameters: the number of trainable parameters used at inference.
+        peak_memory_mib: the peak memory of the training run.
         environment: device, versions, commit.
         frames: the names of the scored frames as sequence/number, in order.
-        classes: names in the order of the label values.
-        confusions: (frames, classes, classes) pixel counts, rows are labels; None if not kept.
-        curves: name -> (step, value) points, for example of train/loss and val/miou.
+        classes: the names of the classes, in the order of the label values.
+        confusions: (frames, classes, classes) pixel counts, rows are labels; None if not saved.
+        curves: name, such as train/loss or val/miou -> (step, value) points.
         samples: frame name -> sample, for some of the frames.
     """
 
@@ -84,7 +84,7 @@ class Latency:
         rounds_ms: the median of each round, one worker process after the other.
         baseline_rounds_ms: the baseline's medians in the same rounds.
         process_p95_ms: the 95th percentile of each worker process.
-        repeated_rounds_ms: of the baseline, its second measurement in the same rounds.
+        repeated_rounds_ms: for the baseline only, its second measurement in the same rounds.
     """
 
     median_ms: float
@@ -100,10 +100,10 @@ class CellCost:
     """The cost of a cell at inference; None means not measured.
 
     Attributes:
-        clip: every frame of the clip is encoded for each prediction.
-        streaming: only the new frame is encoded; past frames are cached.
-        gflops: of a clip prediction, 2 operations per multiply-add.
-        memory_mib: the weights and tensors of a clip prediction.
+        clip: the latency if every frame of the clip is encoded for each prediction.
+        streaming: the latency if only the new frame is encoded; past frames are cached.
+        gflops: 10^9 operations per clip prediction; a multiply-add counts as 2.
+        memory_mib: the size of the weights and tensors of a clip prediction.
     """
 
     clip: Latency | None = None
@@ -114,21 +114,22 @@ class CellCost:
 
 @dataclass(frozen=True)
 class ExperimentRecord:
-    """All trials of an experiment, and the facts that the report gives about it as a whole.
+    """All trials of an experiment, and the facts about it as a whole.
 
     Attributes:
-        cells: in the order of the spec, those without a finished trial included.
+        cells: all cells in the order of the spec, including those without a finished trial.
         costs: cell -> its cost at inference.
-        latency_conditions: how latency was measured, and on which device; empty if it was not.
+        latency_conditions: how and on which device latency was measured; empty if it was not.
         source: the spec as written.
         command: the command that reproduces the experiment from its spec, saved as `spec.yaml`;
             empty if unknown.
-        colours: class -> RGB.
-        published: cell -> figures that others printed, by another protocol: `miou` (a fraction)
-            and `train_seconds`, where they gave them.
-        margin_points: the difference in points of mIoU that does not matter; None if not stated.
+        colours: class -> its RGB colour.
+        published: cell -> results that others published under a different protocol: `miou` (a
+            fraction) and `train_seconds`, if they state them.
+        margin_points: the largest difference in points of mIoU that does not matter; None if the
+            spec states none.
         looks: the number of seeds at each planned look; empty if a single look is planned.
-        look: the look that the trials belong to, from 1.
+        look: the look that the trials belong to, counted from 1.
         interim: why the verdicts are not final; None if they are.
     """
 

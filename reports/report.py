@@ -1,4 +1,4 @@
-"""The report of an experiment in all its forms: Markdown, HTML, CSV, JSON and TeX in one folder."""
+"""The report of an experiment in all its formats: Markdown, HTML, CSV, JSON, TeX in one folder."""
 
 import shutil
 from pathlib import Path
@@ -16,14 +16,15 @@ from reports.text.sections import SECTIONS
 def build_report(
     record: ExperimentRecord, out: Path, pictures: bool = True, sort: str | None = None
 ) -> Path:
-    """Write a report in all its forms into a folder, with its figures and the files of its records.
+    """Write a report in all its formats into a folder, with its figures and its records.
 
     Args:
         record: the experiment.
-        out: the folder; made if need be, files of an earlier report are replaced.
+        out: the folder to write to; created if it does not exist. Files of an earlier report are
+            replaced.
         pictures: whether to show frames of the dataset.
-        sort: the order of the main table, one of `reports.text.columns.orders()`; None: as in the
-            spec.
+        sort: the order of the main table, one of `reports.text.columns.orders()`; None keeps the
+            order of the spec.
 
     Returns:
         the path of report.md.
@@ -42,14 +43,14 @@ def build_report(
 
 
 def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = None) -> Path:
-    """Build a report again from the files of its records.
+    """Rebuild a report from the files of its records.
 
-    Markdown, CSV, JSON and TeX are the same to the last byte. Plots are drawn anew; pictures are
+    Markdown, CSV, JSON and TeX come out byte for byte the same. Plots are drawn again; pictures are
     not part of the records, so they are copied with the text that shows them.
 
     Args:
-        folder: of the report.
-        out: the folder of the new one; may be the same.
+        folder: the folder of the report.
+        out: the folder of the new report; may be the same one.
         pictures: whether to show frames of the dataset.
         sort: the order of the main table, as for `build_report`.
 
@@ -86,5 +87,5 @@ def _paper_table(page: Page) -> str:
     """Write the main table for a paper."""
     columns = paper_columns(page.rows)
     rows = [[text(row) for text in columns.values()] for row in page.rows]
-    caption = f"{page.record.name}: differences are from {page.record.baseline}."
+    caption = f"{page.record.name}: differences are relative to {page.record.baseline}."
     return latex.write_table(caption, f"tab:{page.record.name}", list(columns), rows)

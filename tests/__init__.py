@@ -1,7 +1,7 @@
-"""Tests, in the order of the packages that they cover.
+"""Tests, in folders that mirror the packages.
 
-Workers side by side are as many as the cores: each has one thread for its arithmetic, and so have
-the processes that it starts. Libraries read these variables when they are imported.
+There are as many parallel workers as cores, so each worker computes with one thread, and so do the
+processes that it starts. Libraries read these variables when they are imported.
 """
 
 import os

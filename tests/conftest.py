@@ -1,7 +1,7 @@
-"""Trials, spec files and painted data that many tests share.
+"""Trials, spec files and generated data that many tests share.
 
-Nothing of the service is imported before a fixture needs it: tests of `vss` run without it.
-Workers that run side by side (pytest-xdist) share what takes seconds to make.
+The orchestrator is imported only in fixtures that need it, so that tests of `vss` run without it.
+Parallel workers (pytest-xdist) share what takes seconds to make.
 """
 
 import gc
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
     from orchestrator.tracking.tracker import Tracker
 
-# The smallest network and dataset on which everything still happens.
+# The smallest network and dataset that exercise everything.
 TINY: dict[str, Any] = {
     "dataset": "synthetic",
     "clips": 2,
@@ -52,7 +52,7 @@ TINY: dict[str, Any] = {
 }
 TINY_MEMORY = {**TINY, "head": "tma", "memory_length": 2}
 
-# An experiment of four of them.
+# An experiment with four such trials.
 TINY_SPEC = """
 name: tiny
 description: two cells that take a second each
@@ -78,7 +78,7 @@ cells:
 seeds: [0, 1]
 """
 
-SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+RUNS_IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 
 VARIABLES = (
     "VSS_HOME",
@@ -91,12 +91,12 @@ VARIABLES = (
 
 
 def tiny(**changes: Any) -> TrialConfig:
-    """A trial that takes a second."""
+    """Return a trial that takes a second."""
     return parse_settings({**TINY, **changes})
 
 
 def save_weights(state: Mapping[str, torch.Tensor], file: Path) -> None:
-    """Write tensors as a safetensors file, which takes no other layout than the plain one."""
+    """Write tensors into a safetensors file, which accepts only contiguous ones."""
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
 
 
@@ -105,7 +105,7 @@ TRAINED = tiny(head="tma", memory_length=2, frame_stride=2)  # the trial in `tra
 
 @pytest.fixture(autouse=True)
 def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every test a home of its own and hide the user's environment."""
+    """Give every test its own home folder and hide the user's environment."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VSS_HOME", str(tmp_path / "home"))
@@ -113,15 +113,15 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(_own_environment: None) -> "Settings":
-    """The settings that the test's own environment yields."""
+    """Return the settings of the test's own environment."""
     from orchestrator.settings import load_settings
 
     return load_settings()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run slow tests first, so that no worker still runs one when all others have finished."""
-    if SIDE_BY_SIDE:
+    """Run slow tests first, so that the workers finish at about the same time."""
+    if RUNS_IN_PARALLEL:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
@@ -129,7 +129,7 @@ _modules_at_freeze = 0
 
 
 @pytest.fixture(autouse=True)
-def _quick_collections() -> None:
+def _fast_garbage_collection() -> None:
     """Freeze the libraries' objects, so that the garbage collection after each trial is fast."""
     global _modules_at_freeze
     if len(sys.modules) > _modules_at_freeze + 200:  # a large library has been imported since
@@ -140,43 +140,43 @@ def _quick_collections() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deal out tests as `tests/scheduling.py` says."""
-    from tests.scheduling import Scheduling
+    """Distribute tests to workers with the scheduler in `tests/scheduling.py`."""
+    from tests.scheduling import GroupScheduler
 
-    return Scheduling(config, log)
+    return GroupScheduler(config, log)
 
 
 def pytest_sessionfinish() -> None:
-    """Thaw what was frozen, or extension modules report leaks when Python ends."""
+    """Unfreeze the objects, as extension modules would otherwise report leaks at exit."""
     gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
-def _same_threads() -> Iterator[None]:
+def _restore_threads() -> Iterator[None]:
     """Restore the number of threads, which training changes for the whole process."""
-    before = torch.get_num_threads()
+    threads = torch.get_num_threads()
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
 def _one_latency_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure latency in the calling process: each new one takes seconds to start."""
+    """Measure latency in the calling process, as each new one takes seconds to start."""
     monkeypatch.setattr(latency, "PROCESSES", 1)
 
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this run, the same for all workers."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if SIDE_BY_SIDE else own) / "shared"
+    """Return a folder of this test run that all workers share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if RUNS_IN_PARALLEL else base) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session")
 def synthetic_cache(shared_folder: Path) -> Path:
-    """Decoded frames, shared by all tests: rendering takes longer than many of them."""
+    """Return a shared folder of decoded frames, as rendering takes longer than many tests."""
     cache = shared_folder / "cache"
     cache.mkdir(exist_ok=True)  # tests link to it
     return cache
@@ -184,15 +184,15 @@ def synthetic_cache(shared_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_storage(shared_folder: Path, synthetic_cache: Path) -> Path:
-    """A storage that holds one finished trial, TRAINED, made once for all tests."""
+    """Return a storage folder with one finished trial, TRAINED, made once for all tests."""
     storage = shared_folder / "trained"
-    with FileLock(shared_folder / "trained.lock"):  # a trial that has finished is not run again
+    with FileLock(shared_folder / "trained.lock"):  # a finished trial is not run again
         train(TrialInputs(TRAINED, storage, synthetic_cache))
     return storage
 
 
 def paint_video(path: Path, frames: int = 6, size: tuple[int, int] = (46, 34)) -> Path:
-    """Write a video at 25 frames a second in which a light bar crosses a dark background."""
+    """Write a video at 25 frames per second in which a light bar crosses a dark background."""
     from vss.media.video import VideoFile
 
     file = VideoFile(path, Fraction(25), Fraction(1, 25))
@@ -206,12 +206,12 @@ def paint_video(path: Path, frames: int = 6, size: tuple[int, int] = (46, 34)) -
 
 @pytest.fixture
 def camvid(tmp_path: Path) -> Path:
-    """A tiny CamVid: two sequences, 30 video frames apart, painted in the real format."""
+    """Return a tiny CamVid in the real format, with labelled frames 30 video frames apart."""
     return paint_camvid(tmp_path / "camvid")
 
 
 def paint_camvid(root: Path, frames: int = 4, size: tuple[int, int] = (48, 36)) -> Path:
-    """Write a CamVid of `frames` frames a split; labels hold all 11 classes and void."""
+    """Write a CamVid with `frames` frames per split; labels contain all 11 classes and void."""
     rng = np.random.default_rng(0)
     for split, sequence in (("train", "0006R0_f{:05d}"), ("val", "0016E5_{:05d}"),
                             ("test", "Seq05VD_f{:05d}")):  # fmt: skip
@@ -233,16 +233,16 @@ def paint_camvid(root: Path, frames: int = 4, size: tuple[int, int] = (48, 36)) 
 
 @pytest.fixture
 def real_camvid() -> Path:
-    """The 701 real frames: VSS_TEST_CAMVID names the folder; they cannot be shipped."""
+    """Return the folder of the 701 real frames (VSS_TEST_CAMVID), which are not redistributable."""
     folder = os.environ.get("VSS_TEST_CAMVID")
     if not folder or not Path(folder).is_dir():
-        pytest.skip("needs the real CamVid: VSS_TEST_CAMVID names its folder")
+        pytest.skip("needs the real CamVid: set VSS_TEST_CAMVID to its folder")
     return Path(folder)
 
 
 @pytest.fixture(scope="session")
 def empty_store(shared_folder: Path) -> Path:
-    """An MLflow database with its tables, which take seconds to make."""
+    """Return an MLflow database with empty tables, which take seconds to make."""
     from orchestrator.tracking.tracker import Tracker
 
     template, draft = shared_folder / "mlflow.db", shared_folder / "draft.db"
@@ -255,7 +255,7 @@ def empty_store(shared_folder: Path) -> Path:
 
 @pytest.fixture
 def tracker(empty_store: Path, settings: "Settings") -> "Tracker":
-    """A store of the test's own, though its experiment keeps artifacts beside the template."""
+    """Return the test's own tracking store; its artifacts are next to the shared template."""
     from orchestrator.tracking.tracker import Tracker
 
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -276,7 +276,7 @@ SpecWriter = Callable[[str], Path]
 
 @pytest.fixture
 def write_spec(tmp_path: Path) -> SpecWriter:
-    """Write a spec file and return its path."""
+    """Return a function that writes a spec file and returns its path."""
 
     def write(text: str) -> Path:
         path = tmp_path / "spec.yaml"

@@ -18,7 +18,7 @@ def _children(pid: int) -> list[int]:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return [int(c) for task in tasks for c in (task / "children").read_text().split()]
     except OSError:
-        return []  # it has exited meanwhile
+        return []  # the process has exited in the meantime
 
 
 def _command_line(pid: int) -> str:

@@ -1,18 +1,18 @@
-"""How tests are dealt out to workers: one by one, except those that share a server."""
+"""The distribution of tests to workers: one by one, except for groups that share a setup."""
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Tests with one of these in their name run in one worker, so that what they share is made once.
-# (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
-TOGETHER = (
+# Tests whose names contain one of these texts run in the same worker, so that their shared server
+# or fixture is made only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
+GROUPS = (
     "tests/orchestrator/execution/cluster/",
-    "tests/orchestrator/offline/test_collection.py",
+    "tests/orchestrator/offline/test_trial_import.py",
     "postgresql",
 )
 
 
-class Scheduling(LoadScopeScheduling):
-    """A scheduling of groups first, then of single tests, each to the worker that is free."""
+class GroupScheduler(LoadScopeScheduling):
+    """A scheduler that sends a whole group, or an individual test, to the next free worker."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((group for group in TOGETHER if group in nodeid), nodeid)
+        return next((group for group in GROUPS if group in nodeid), nodeid)

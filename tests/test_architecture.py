@@ -11,13 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("vss", "orchestrator", "reports")
-FORBIDDEN = {
+FORBIDDEN_LIBRARIES = {
     "vss": {"ray", "mlflow", "sqlalchemy", "alembic", "typer", "orchestrator", "reports"},
     "reports": {"torch", "torchvision", "ray", "mlflow", "sqlalchemy", "vss", "orchestrator"},
     "orchestrator": set(),
 }
 # The only folder that may import each of these libraries.
-HOMES = {
+LIBRARY_FOLDERS = {
     "ray": "orchestrator/execution",
     "mlflow": "orchestrator/tracking",
     "sqlalchemy": "orchestrator/ledger",
@@ -25,7 +25,7 @@ HOMES = {
     "rich": "orchestrator",
     "typer": "orchestrator/cli",
 }
-# The folders and modules of each package, from the ground up: each may import those before it.
+# The folders and modules of each package; each may import those to its left.
 LAYERS = {
     "vss": (
         "errors", "catalog", "options", "suggestions", "validation_errors", "trial_rules",
@@ -38,11 +38,11 @@ LAYERS = {
     ),
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
-# The only imports against the order, with their reason.
-UPWARD = {
+# The only imports against this order, with the reason.
+UPWARD_IMPORTS = {
     ("vss.trial_rules", "vss.trial_config"): "for type checks only: the rules' argument",
 }
-LIGHT = (
+LIGHT_MODULES = (
     "orchestrator.cli.app",
     "orchestrator.cli.data",
     "orchestrator.cli.experiments",
@@ -55,17 +55,27 @@ LIGHT = (
     "orchestrator.spec.file",
     "orchestrator.spec.schema",
     "orchestrator.stores",
+    "reports",
     "vss.__main__",
     "vss.catalog",
     "vss.trial.file",
     "vss.trial_config",
 )
-HEAVY = ("torch", "torchvision", "ray", "mlflow", "sqlalchemy", "pandas", "matplotlib", "numpy")
-MOST_LINES = 300
+HEAVY_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "ray",
+    "mlflow",
+    "sqlalchemy",
+    "pandas",
+    "matplotlib",
+    "numpy",
+)
+MAX_LINES = 300
 LONG_FILES = {
     "vss/training/loop.py": "the whole loop on one screen is worth more than its pieces",
 }
-MOST_MODULES = 12
+MAX_MODULES = 12
 
 
 def files(package: str) -> list[Path]:
@@ -81,7 +91,7 @@ MODULES = {module_name(file) for package in PACKAGES for file in files(package)}
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Yield what a file imports, wherever in it: in functions and for type checks too."""
+    """Yield the modules that a file imports, even inside functions or for type checking."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -92,15 +102,15 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def downward_imports(file: Path) -> Iterator[str]:
-    """Yield what a file imports, without the exceptions that are allowed."""
-    yield from (name for name in imports(file) if (module_name(file), name) not in UPWARD)
+    """Yield the modules that a file imports, without the allowed exceptions."""
+    yield from (name for name in imports(file) if (module_name(file), name) not in UPWARD_IMPORTS)
 
 
 def libraries(file: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(file)}
 
 
-def test_module_in_a_function_is_seen(tmp_path: Path) -> None:
+def test_imports_inside_functions_count(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("def f():\n    from orchestrator.spec import design\n    import ray.tune\n")
 
@@ -108,17 +118,17 @@ def test_module_in_a_function_is_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_packages_import_only_what_they_may(package: str) -> None:
+def test_packages_import_no_forbidden_libraries(package: str) -> None:
     violations = {
-        str(file.relative_to(ROOT)): sorted(libraries(file) & FORBIDDEN[package])
+        str(file.relative_to(ROOT)): sorted(libraries(file) & FORBIDDEN_LIBRARIES[package])
         for file in files(package)
-        if libraries(file) & FORBIDDEN[package]
+        if libraries(file) & FORBIDDEN_LIBRARIES[package]
     }
 
     assert violations == {}
 
 
-@pytest.mark.parametrize("library", HOMES)
+@pytest.mark.parametrize("library", LIBRARY_FOLDERS)
 def test_each_service_library_lives_in_one_folder(library: str) -> None:
     users = [
         file.relative_to(ROOT)
@@ -128,11 +138,11 @@ def test_each_service_library_lives_in_one_folder(library: str) -> None:
     ]
 
     assert users
-    assert [str(user) for user in users if not user.is_relative_to(HOMES[library])] == []
+    assert [str(user) for user in users if not user.is_relative_to(LIBRARY_FOLDERS[library])] == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_folder_and_module_has_its_layer(package: str) -> None:
+def test_every_folder_and_module_has_a_layer(package: str) -> None:
     names = {
         path.stem
         for path in (ROOT / package).iterdir()
@@ -158,7 +168,7 @@ def test_no_layer_imports_one_above_it(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+def test_there_are_no_import_cycles(package: str) -> None:
     graph = {
         module_name(file): {name for name in downward_imports(file) if name in MODULES}
         for file in files(package)
@@ -167,7 +177,7 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
     graphlib.TopologicalSorter(graph).prepare()  # a CycleError names the modules
 
 
-@pytest.mark.parametrize("module", LIGHT)
+@pytest.mark.parametrize("module", LIGHT_MODULES)
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
 
@@ -175,30 +185,30 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert set(HEAVY) & set(process.stdout.split()) == set()
+    assert set(HEAVY_LIBRARIES) & set(process.stdout.split()) == set()
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_folder_describes_itself(package: str) -> None:
+def test_every_folder_has_a_docstring(package: str) -> None:
     folders = {file.parent for file in files(package)}
 
-    silent = [
+    undocumented = [
         str(folder.relative_to(ROOT))
         for folder in sorted(folders)
         if not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
     ]
 
-    assert silent == []
+    assert undocumented == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_folder_holds_many_modules(package: str) -> None:
+def test_no_folder_has_too_many_modules(package: str) -> None:
     counts = {
         str(folder.relative_to(ROOT)): len([*folder.glob("*.py")]) - 1
         for folder in {file.parent for file in files(package)}
     }
 
-    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
+    assert {folder: count for folder, count in counts.items() if count > MAX_MODULES} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -207,19 +217,19 @@ def test_no_file_is_long_without_a_reason(package: str) -> None:
         str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files(package)
     }
 
-    long = {file: lines for file, lines in lengths.items() if lines > MOST_LINES}
-    assert {file: lines for file, lines in long.items() if file not in LONG_FILES} == {}
+    too_long = {file: lines for file, lines in lengths.items() if lines > MAX_LINES}
+    assert {file: lines for file, lines in too_long.items() if file not in LONG_FILES} == {}
 
 
 def test_reasons_for_long_files_are_still_needed() -> None:
-    needless = [
-        file for file in LONG_FILES if len((ROOT / file).read_text().splitlines()) <= MOST_LINES
+    obsolete = [
+        file for file in LONG_FILES if len((ROOT / file).read_text().splitlines()) <= MAX_LINES
     ]
 
-    assert needless == []
+    assert obsolete == []
 
 
-def test_exceptions_to_the_order_are_still_needed() -> None:
+def test_exceptions_to_the_import_order_are_still_needed() -> None:
     existing = {
         (module_name(file), name)
         for package in PACKAGES
@@ -227,4 +237,4 @@ def test_exceptions_to_the_order_are_still_needed() -> None:
         for name in imports(file)
     }
 
-    assert UPWARD.keys() - existing == set()
+    assert UPWARD_IMPORTS.keys() - existing == set()

@@ -1,4 +1,4 @@
-"""The installed command as a user runs it: real Ray, real MLflow, a real ledger, real signals."""
+"""The installed command as users run it, with real Ray, MLflow, ledger and signals."""
 
 import json
 import os
@@ -27,11 +27,11 @@ pytestmark = pytest.mark.slow
 # Long enough to be interrupted mid-run, evaluated often enough to have a checkpoint by then.
 SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]").replace("steps: 4", "steps: 600")
 SPEC = SPEC.replace("eval_every: 2", "eval_every: 20")
-PATIENCE = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
 class Command:
-    """A vss-orch command in a process of its own."""
+    """A vss-orch command that runs in a separate process."""
 
     def __init__(self, log: Path, *arguments: object) -> None:
         self._log = log
@@ -50,27 +50,27 @@ class Command:
 
     def wait(self) -> int:
         """Wait until it exits; return its exit code."""
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT_SECONDS)
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator[Callable[..., Command]]:
-    """Start commands; those that still run at the end are killed, with all that they started."""
-    started: list[Command] = []
+    """Yield a function that starts commands; at the end, kill those that still run."""
+    commands: list[Command] = []
 
     def start(*arguments: object) -> Command:
-        started.append(Command(tmp_path / f"log{len(started)}", *arguments))
-        return started[-1]
+        commands.append(Command(tmp_path / f"log{len(commands)}", *arguments))
+        return commands[-1]
 
     yield start
-    for unfinished in (c.process for c in started if c.process.poll() is None):
-        for pid in [*descendants(unfinished.pid), unfinished.pid]:
+    for process in (c.process for c in commands if c.process.poll() is None):
+        for pid in [*descendants(process.pid), process.pid]:
             os.kill(pid, signal.SIGKILL)
 
 
-def until(condition: Callable[[], Any], command: Command) -> None:
-    """Wait until a condition holds; fail with the output of the command."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until(condition: Callable[[], Any], command: Command) -> None:
+    """Wait until a condition holds; if it never does, fail with the command's output."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, command.output
         assert command.process.poll() is None, command.output
@@ -82,12 +82,12 @@ def trials(settings: Settings) -> list[TrialStatus]:
 
 
 def is_training(settings: Settings) -> bool:
-    """Tell whether a trial is past its first scoring."""
+    """Return whether a trial is past its first evaluation."""
     return any(t.state == "RUNNING" and t.miou is not None for t in trials(settings))
 
 
 def tracked_trials(settings: Settings) -> list[str]:
-    """Return one trial id for every trial run in MLflow."""
+    """Return the trial id of every trial run in MLflow."""
     tracker = Tracker(settings.tracking_uri, settings.artifacts)
     client = MlflowClient(tracking_uri=tracker.uri)
     runs = client.search_runs([tracker.experiment_id])
@@ -95,7 +95,7 @@ def tracked_trials(settings: Settings) -> list[str]:
 
 
 def assert_complete(settings: Settings, command: Command) -> None:
-    """Check that every trial finished, each with one run, and that the report counts them."""
+    """Check that every trial has finished with one run, and that the report counts them."""
     assert command.wait() == 0, command.output
     assert [t.state for t in trials(settings)] == ["FINISHED"] * 2
     assert sorted(tracked_trials(settings)) == sorted(t.trial_id for t in trials(settings))
@@ -108,7 +108,7 @@ def test_interrupted_submit_resumes_where_it_stopped(
 ) -> None:
     spec = write_spec(SPEC)
     first = command("submit", spec)
-    until(lambda: is_training(settings), first)
+    wait_until(lambda: is_training(settings), first)
 
     first.process.send_signal(signal.SIGINT)
 
@@ -125,7 +125,7 @@ def test_killed_driver_loses_nothing(
 ) -> None:
     spec = write_spec(SPEC)
     first = command("submit", spec)
-    until(lambda: is_training(settings), first)
+    wait_until(lambda: is_training(settings), first)
 
     first.process.kill()
     first.process.wait()
@@ -138,7 +138,7 @@ def test_killed_worker_is_replaced(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     submit = command("submit", write_spec(SPEC))
-    until(lambda: is_training(settings), submit)
+    wait_until(lambda: is_training(settings), submit)
 
     os.kill(descendants(submit.process.pid, "ray::memory, seed 0")[0], signal.SIGKILL)
 
@@ -151,12 +151,12 @@ def test_trials_train_on_while_the_driver_is_paused(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     submit = command("submit", write_spec(SPEC))
-    until(lambda: is_training(settings), submit)
+    wait_until(lambda: is_training(settings), submit)
 
     submit.process.send_signal(signal.SIGSTOP)
     try:
         scored = count_evaluations(settings)
-        until(lambda: count_evaluations(settings) >= scored + 5, submit)
+        wait_until(lambda: count_evaluations(settings) >= scored + 5, submit)
     finally:
         submit.process.send_signal(signal.SIGCONT)
 
@@ -196,7 +196,7 @@ def test_ui_shows_the_runs_of_an_experiment(
 ) -> None:
     assert command("submit", write_spec(TINY_SPEC), "--in-process").wait() == 0
     ui = command("ui", "tiny", "--port", free_port())
-    until(lambda: "MLflow UI: " in ui.output, ui)
+    wait_until(lambda: "MLflow UI: " in ui.output, ui)
 
     address, _, query = ui.output.split("MLflow UI: ")[1].split()[0].partition("/#/")
 
@@ -215,7 +215,7 @@ def test_ui_shows_the_runs_of_an_experiment(
 
 
 def search(address: str, experiment_id: str, query: str) -> list[dict[str, Any]]:
-    """Return the runs that the UI's page requests from the server."""
+    """Return runs from the server, with the request that the page of the UI makes."""
     body = {"experiment_ids": [experiment_id], "filter": query}
     request = urllib.request.Request(
         f"{address}/api/2.0/mlflow/runs/search",

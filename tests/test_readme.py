@@ -1,4 +1,4 @@
-"""The README and the committed specs keep their promises."""
+"""The README and the committed specs, checked against the code."""
 
 import re
 from pathlib import Path
@@ -12,6 +12,7 @@ from tests.conftest import VARIABLES, SpecWriter
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS_WITH_LINKS = ["README.md", "docs/reports.md", "docs/statistics.md"]
 
 
 def test_example_in_the_readme_is_a_valid_spec(write_spec: SpecWriter) -> None:
@@ -32,7 +33,7 @@ def test_example_in_the_readme_is_a_valid_spec(write_spec: SpecWriter) -> None:
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "experiments").rglob("*.yaml")), ids=lambda p: p.stem
 )
-def test_committed_spec_is_valid_and_states_its_cost(path: Path) -> None:
+def test_committed_spec_is_valid_and_states_its_cost_and_expected_scores(path: Path) -> None:
     text = path.read_text()
 
     assert load_spec(path).name == path.stem
@@ -56,8 +57,10 @@ def test_every_variable_is_in_the_readme() -> None:
         assert f"`{name}`" in README
 
 
-def test_linked_files_exist() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", README)
+@pytest.mark.parametrize("document", DOCUMENTS_WITH_LINKS)
+def test_linked_files_exist(document: str) -> None:
+    path = ROOT / document
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
 
     assert links
-    assert [path for path in links if not (ROOT / path).exists()] == []
+    assert [link for link in links if not (path.parent / link).exists()] == []

@@ -1,7 +1,7 @@
-"""Train one trial without a network: `python -m vss TRIAL.json --storage DIR`.
+"""Train one trial on an offline machine: `python -m vss TRIAL.json --storage DIR`.
 
-Needs only `vss` and its few dependencies. Exit codes: 0 finished, 2 a mistake in the input,
-130 interrupted (rerun the same command to resume).
+Needs only `vss` and its few dependencies. Exit codes: 0 finished, 2 invalid input, 130 interrupted
+(rerun the same command to resume).
 """
 
 import argparse
@@ -38,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Train the trial, or resume it, and measure its latency if asked to."""
+    """Train the trial or resume it, and measure its latency if requested."""
     trial = read_trial_file(options.trial)
     directory = options.storage / trial.trial_id
     latency_file = directory / "latency.json"
-    measures_latency = options.latency and not latency_file.exists()
+    should_measure_latency = options.latency and not latency_file.exists()
     is_finished = (directory / "result.json").exists()
-    if is_finished and not measures_latency:
+    if is_finished and not should_measure_latency:
         print(f"already finished: {directory}")
         return FINISHED
     compute = _compute(trial, options.device, options.threads)
@@ -58,7 +58,7 @@ def _run(options: argparse.Namespace) -> int:
             return INTERRUPTED
         miou = 100 * result.metrics["miou"]
         print(f"finished: mIoU {miou:.2f} % on {result.scored_split}")
-    if measures_latency:
+    if should_measure_latency:
         _measure_latency(trial, compute, latency_file)
     print(directory)
     return FINISHED
@@ -94,7 +94,7 @@ def _train(inputs: TrialInputs, should_stop: Callable[[], bool]) -> "TrialResult
 def _measure_latency(trial: TrialFile, compute: Compute, file: Path) -> None:
     from vss.profiling.latency import measure_latency
 
-    # Measured alone, so there are no baseline rounds to form a ratio with.
+    # The cell is measured alone, so there is no baseline to compare it with.
     measurement = measure_latency({trial.cell: trial.config}, "", compute)
     file.write_text(measurement.model_dump_json(indent=2), encoding="utf-8")
 
@@ -107,18 +107,23 @@ def _print_progress(progress: Progress, steps: int) -> None:
 
 @contextmanager
 def _stop_requests(stop_after: float | None) -> Iterator[Callable[[], bool]]:
-    """Stop on SIGINT, on SIGTERM (which Slurm sends before the time limit) or after a time."""
+    """Yield a function that returns whether to stop: after a signal or `stop_after` seconds.
+
+    The signals are SIGINT and SIGTERM; Slurm sends the latter shortly before the time limit.
+    """
     signals: list[int] = []
 
-    def remember(number: int, frame: FrameType | None) -> None:
+    def remember_signal(number: int, frame: FrameType | None) -> None:
         signals.append(number)
 
     end = None if stop_after is None else time.monotonic() + stop_after
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {
+        number: signal.signal(number, remember_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield lambda: bool(signals) or (end is not None and time.monotonic() >= end)
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
 
 
@@ -130,10 +135,13 @@ def _weights(trial: TrialFile, folder: Path) -> Path | None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UserError(
-            f"cannot read weights {path} ({error.strerror}): copy them beside the trial file"
+            f"cannot read weights {path} ({error.strerror}): copy them next to the trial file"
         ) from None
     if f"sha256:{digest}" != trial.config.weights:
-        raise UserError(f"weights {path} are not those of the trial: their SHA-256 is {digest}")
+        raise UserError(
+            f"weights {path} do not belong to the trial (expected {trial.config.weights}, got "
+            f"sha256:{digest}): copy the right file next to the trial file"
+        )
     return path
 
 
@@ -151,22 +159,28 @@ def _teacher_weights(trial: TrialFile, storage: Path) -> Path | None:
 
 
 def _data_path(dataset: str, path: Path | None) -> Path | None:
-    """Return where the dataset is: its folder, or the file that describes it."""
+    """Return the path of the dataset: its folder, or the file that describes it."""
     if dataset == "folder":
-        if path is None or not path.is_file():
-            raise UserError("dataset 'folder' needs --data FILE, the YAML file that describes it")
+        if path is None:
+            raise UserError(
+                "dataset 'folder' needs --data FILE, the YAML file that describes the data"
+            )
+        if not path.is_file():
+            raise UserError(f"no file {path}: pass the YAML file that describes the data as --data")
         return path
     if not catalog.DATASETS[dataset].needs_path:
         return None
     root = os.environ.get("VSS_DATA")
     if path is None and not root:
         raise UserError(
-            f"dataset '{dataset}' needs a folder: give --data PATH, or set VSS_DATA to a folder "
-            "that holds one folder per dataset"
+            f"dataset '{dataset}' needs a folder: pass --data PATH, or set VSS_DATA to a folder "
+            "that contains one folder per dataset"
         )
     folder = (path or Path(root or "") / dataset).expanduser()
     if not folder.is_dir():
-        raise UserError(f"no folder {folder} for dataset '{dataset}' (from --data or VSS_DATA)")
+        raise UserError(
+            f"folder {folder} of dataset '{dataset}' does not exist: correct --data or VSS_DATA"
+        )
     return folder.resolve()
 
 
@@ -181,19 +195,26 @@ def _compute(trial: TrialFile, device: str | None, threads: int | None) -> Compu
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m vss", description="Train one trial without a network."
+        prog="python -m vss", description="Train one trial on an offline machine."
     )
     parser.add_argument("trial", type=Path, metavar="TRIAL.json", help="the trial file")
     parser.add_argument(
         "--storage", type=Path, required=True, metavar="DIR", help="folder of trial directories"
     )
-    parser.add_argument("--data", type=Path, metavar="PATH", help="the dataset's folder")
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="the dataset's folder, or the file describing it"
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="folder for decoded frames")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: as in the trial file")
     parser.add_argument("--threads", type=int, help="CPU threads (default: as in the trial file)")
-    parser.add_argument("--latency", action="store_true", help="also measure latency.json")
     parser.add_argument(
-        "--stop-after", type=float, metavar="SECONDS", help="stop then, with a checkpoint"
+        "--latency", action="store_true", help="also measure latency, into latency.json"
+    )
+    parser.add_argument(
+        "--stop-after",
+        type=float,
+        metavar="SECONDS",
+        help="save a checkpoint and stop after this time",
     )
     return parser
 

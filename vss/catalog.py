@@ -1,6 +1,6 @@
-"""Every name that a spec may use, where its code is and which options it takes. Imports no torch.
+"""Every name that a spec may use, with its code and its options. Imports no torch.
 
-One row adds a head, a backbone or a dataset: specs are checked against these tables, `vss-orch
+To add a head, a backbone or a dataset, add a row: specs are checked against these tables, `vss-orch
 names` prints them, and the contract tests cover them.
 """
 
@@ -12,11 +12,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Choice:
-    """A possible value of a setting, with the further settings that apply only to it.
+    """A possible value of a setting, with the settings that apply only to it.
 
     Attributes:
-        source: its publication, or a description.
-        options: setting -> default. Trials with another choice must not state them.
+        source: the publication it comes from, or a description.
+        options: setting -> default; trials with a different choice must not set them.
     """
 
     source: str
@@ -29,11 +29,11 @@ class Backbone(Choice):
 
     Attributes:
         build: the "module:function" that builds it.
-        imagenet: whether torchvision has ImageNet weights for it.
+        has_imagenet_weights: whether torchvision has ImageNet weights for it.
     """
 
     build: str = ""
-    imagenet: bool = False
+    has_imagenet_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,19 @@ class Head(Choice):
     """A decode head.
 
     Attributes:
-        build: the "module:class".
+        build: the "module:class" that implements it.
         uses_memory: whether it reads past frames.
-        holds_current_frame: whether its memory always includes the current frame.
-        fixed: arguments of the class that distinguish this head.
+        requires_current_frame: whether its memory must include the current frame.
+        fixed_arguments: arguments of the class that distinguish this head.
         axes: the possible axes of its criss-cross attention.
-        smallest_batch: smaller batches cannot train a batch norm over one cell per clip.
-        revision: part of its trials' identity unless 0; raised when the code's numbers change.
+        smallest_batch: the smallest batch that can train its batch norms.
+        revision: part of its trials' identity unless 0; incremented when new code changes scores.
     """
 
     build: str = ""
     uses_memory: bool = False
-    holds_current_frame: bool = False
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    requires_current_frame: bool = False
+    fixed_arguments: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[str, ...] = ()
     smallest_batch: int = 1
     revision: int = 0
@@ -67,7 +67,7 @@ class Dataset(Choice):
         load: the "module:function" that lists its frames.
         classes: name -> RGB colour, in the order of the label values 0, 1, ...; other values
             are not scored.
-        needs_path: whether the user states its folder (`--data NAME=PATH` or VSS_DATA).
+        needs_path: whether the user must name its folder (`--data NAME=PATH` or VSS_DATA).
     """
 
     load: str = ""
@@ -75,27 +75,27 @@ class Dataset(Choice):
     needs_path: bool = True
 
     def with_void(self) -> dict[str, tuple[int, int, int]]:
-        """Return the classes with void as the first one: the order of TMANet's CamVid."""
+        """Return the classes with void first, in the order of TMANet's CamVid."""
         return {VOID: VOID_COLOUR, **self.classes}
 
 
-# Pixels without a class: their name where they count as a class, and their colour in pictures.
+# Pixels without a class: their name if they count as a class, and their colour in pictures.
 VOID, VOID_COLOUR = "Void", (0, 0, 0)
 
 BACKBONES: dict[str, Backbone] = {
-    f"resnet{depth}{form}": Backbone(
-        source=f"He et al. 2016, {source}, dilated",
-        build=f"vss.models.backbones:resnet{depth}{form}",
-        imagenet=form == "",
+    f"resnet{depth}{suffix}": Backbone(
+        source=f"He et al. 2016, {variant}, dilated",
+        build=f"vss.models.backbones:resnet{depth}{suffix}",
+        has_imagenet_weights=suffix == "",
     )
-    for form, source in (
+    for suffix, variant in (
         ("", "as in torchvision"),
         ("_v1c", "with the deep stem of the OpenMMLab toolboxes and of TMANet"),
     )
     for depth in (18, 34, 50, 101)
 }
 
-# Options of heads that read the memory by temporal attention, or by criss-cross attention.
+# Options of heads with temporal attention, and of heads with criss-cross attention.
 _TEMPORAL = {
     "share_slots": False,
     "position_code": 0.0,
@@ -126,13 +126,13 @@ HEADS: dict[str, Head] = {
         options={"attention_scale": False},
     ),
     "ccnet": Head(
-        source="Huang et al. 2019 (CCNet): attention along row and column, repeated",
+        source="Huang et al. 2019 (CCNet): attention along rows and columns, repeated",
         build="vss.models.heads.criss_cross:CCNetHead",
         options={"attention_axes": "column+row", **_CRISS_CROSS},
         axes=("column", "row"),
     ),
     "ann": Head(
-        source="Zhu et al. 2019 (ANN): AFNB reads stage 4 into stage 5, APNB reads pooled pixels",
+        source="Zhu et al. 2019 (ANN): AFNB fuses stages 4 and 5, APNB attends to pooled pixels",
         build="vss.models.heads.asymmetric:ANNHead",
         revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
@@ -149,44 +149,44 @@ HEADS: dict[str, Head] = {
         options={"pooling": "cube", **_TEMPORAL},
     ),
     "afnb_tma": Head(
-        source="Chen et al. 2021, 2.2: AFNB on the current frame, then TMA",
+        source="Chen et al. 2021, 2.2: AFNB in the current frame, then TMA",
         build="vss.models.heads.tma:TMAHead",
         uses_memory=True,
         options=_TEMPORAL,
-        fixed={"fuse_stages": True},
+        fixed_arguments={"fuse_stages": True},
         revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
     "asym_tma": Head(
-        source="Chen et al. 2021, 2.2: AFNB on the current frame, then TMA over pyramid tokens",
+        source="Chen et al. 2021, 2.2: AFNB in the current frame, then TMA over pyramid tokens",
         build="vss.models.heads.tma:TMAHead",
         uses_memory=True,
         options={"pooling": "cube", **_TEMPORAL},
-        fixed={"fuse_stages": True},
+        fixed_arguments={"fuse_stages": True},
         revision=1,  # AFNB's bottleneck is initialised as in the toolbox
     ),
     "cc3d": Head(
-        source="Huang et al. 2020: criss-cross attention of all frames along row, column and time",
+        source="Huang et al. 2020: criss-cross attention along rows, columns and time",
         build="vss.models.heads.criss_cross:CC3DHead",
         uses_memory=True,
-        holds_current_frame=True,
+        requires_current_frame=True,
         options={"attention_axes": "column+row+time", **_CRISS_CROSS},
         axes=("column", "row", "time"),
     ),
     "cc_tma": Head(
-        source="Chen et al. 2021, 2.3: criss-cross in the current frame, plus a read along time",
+        source="Chen et al. 2021, 2.3: criss-cross in the current frame, plus attention along time",
         build="vss.models.heads.criss_cross:CCTMAHead",
         uses_memory=True,
         options={"attention_axes": "column+row+time", **_CRISS_CROSS},
         axes=("column", "row", "time"),
     ),
     "da_tma": Head(
-        source="Chen et al. 2021, 2.4: TMA as position attention, plus channel attention",
+        source="Chen et al. 2021: TMA as position attention, plus channel attention",
         build="vss.models.heads.dual:DualMemoryHead",
         uses_memory=True,
         options={"deep_supervision": True, **_TEMPORAL},
     ),
     "da_asym_tma": Head(
-        source="Chen et al. 2021, 2.4: the same on top of AFNB, over pyramid tokens",
+        source="Chen et al. 2021: the same on top of AFNB, over pyramid tokens",
         build="vss.models.heads.dual:DualMemoryHead",
         uses_memory=True,
         options={
@@ -202,7 +202,7 @@ HEADS: dict[str, Head] = {
 
 DATASETS: dict[str, Dataset] = {
     "camvid": Dataset(
-        source="Brostow et al. 2009: the official release, TMANet's layout or the 480x360 version",
+        source="Brostow et al. 2009: the official, TMANet's or the 480x360 layout",
         load="vss.data.camvid.dataset:load",
         classes={
             "Sky": (128, 128, 128),
@@ -251,7 +251,7 @@ DATASETS: dict[str, Dataset] = {
         options={"dataset_file": None, "classes": None},
     ),
     "synthetic": Dataset(
-        source="rendered on the fly: a drive whose single frames are often unreadable",
+        source="rendered on the fly: a drive whose individual frames are often unreadable",
         load="vss.data.synthetic.dataset:load",
         classes={
             "Sky": (150, 190, 235),
@@ -279,12 +279,12 @@ SCHEDULES: dict[str, Choice] = {
         options={"poly_power": 0.9, "final_learning_rate": 0.0},
     ),
     "one_cycle": Choice(
-        source="Smith 2018: cosine up from a 25th of the highest rate, cosine down to almost 0",
+        source="Smith 2018: cosine from a 25th of the highest rate up to it, then down to almost 0",
         options={"warmup_share": 0.3},
     ),
 }
 
-# Settings whose value is a name from a table, in the order of their checks.
+# Settings whose value is a name from a table, in the order in which they are checked.
 CHOICES: dict[str, Mapping[str, Choice]] = {
     "dataset": DATASETS,
     "backbone": BACKBONES,

@@ -1,4 +1,4 @@
-"""Options: settings that apply only to some choices, such as to one head. Imports nothing heavy."""
+"""Options: settings that apply only to some choices, such as one head. Imports nothing heavy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,8 @@ ALL_OPTIONS = sorted(
 )
 
 
-def implied_options(settings: Mapping[str, Any]) -> list[str]:
-    """List the options among a trial's settings that equal the default of its choices."""
+def list_implied_options(settings: Mapping[str, Any]) -> list[str]:
+    """List the options of a trial that equal the default of its choices, which is implied."""
     choices = [table.get(settings.get(setting, "")) for setting, table in CHOICES.items()]
     return [
         option
@@ -22,7 +22,7 @@ def implied_options(settings: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def setting_of(option: str) -> str:
+def find_setting(option: str) -> str:
     """Return the setting whose choices take an option."""
     return next(
         setting
@@ -31,10 +31,12 @@ def setting_of(option: str) -> str:
     )
 
 
-def list_takers(option: str) -> str:
-    """List the choices that take an option, for example "head tma, apnb_tma"."""
-    takers = {
+def list_choices_with(option: str) -> str:
+    """List the choices that have an option, for example "head tma, apnb_tma"."""
+    names_by_setting = {
         setting: [name for name, choice in table.items() if option in choice.options]
         for setting, table in CHOICES.items()
     }
-    return ", ".join(f"{setting} {', '.join(names)}" for setting, names in takers.items() if names)
+    return ", ".join(
+        f"{setting} {', '.join(names)}" for setting, names in names_by_setting.items() if names
+    )

@@ -16,42 +16,47 @@ from vss.trial_rules import check_rules
 from vss.validation_errors import describe_validation_error
 
 
-def _name_in(setting: str) -> Any:
-    """Return a JSON schema hint, by which editors offer the known names."""
+def _name_schema(setting: str) -> Any:
+    """Return a JSON schema hint that lets editors offer the known names."""
     return {"enum": sorted(catalog.CHOICES[setting])}
 
 
 class TrialConfig(BaseModel):
-    """The settings that decide the outcome of one training.
+    """The settings that decide the outcome of one trial.
 
-    A setting that applies only to some heads, datasets, optimizers or schedules is None for others.
+    A setting that applies only to some heads, datasets, optimizers or schedules is None for the
+    others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    dataset: str = Field(json_schema_extra=_name_in("dataset"), description="the data to segment")
+    dataset: str = Field(
+        json_schema_extra=_name_schema("dataset"), description="the data to segment"
+    )
     frame_width: int = Field(ge=16, description="width to resize frames to, in pixels")
     frame_height: int = Field(ge=16, description="height to resize frames to, in pixels")
     clips: int | None = Field(None, ge=1, description="number of training clips (synthetic)")
     void_class: bool | None = Field(
-        None, description="train void as the first class instead of ignoring it (camvid)"
+        None, description="train on void as the first class instead of ignoring it (camvid)"
     )
 
     dataset_file: str | None = Field(
         None, description="YAML file that describes the data; in a spec, its path (folder)"
     )
     classes: list[str] | None = Field(
-        None, description="names in the order of the label values, from dataset_file (folder)"
+        None, description="class names in the order of the label values, from dataset_file (folder)"
     )
 
-    backbone: str = Field(json_schema_extra=_name_in("backbone"), description="image encoder")
+    backbone: str = Field(json_schema_extra=_name_schema("backbone"), description="image encoder")
     width: int = Field(64, ge=4, description="channels of the first stage; 64 is standard")
-    output_stride: Literal[8, 16, 32] = Field(8, description="input pixels per feature cell")
+    output_stride: Literal[8, 16, 32] = Field(
+        8, description="input pixels per pixel of the feature map, along each side"
+    )
     weights: str = Field(
         "none", description="initial weights of the backbone: none, imagenet or, in a spec, a path"
     )
 
-    head: str = Field(json_schema_extra=_name_in("head"), description="decode head")
+    head: str = Field(json_schema_extra=_name_schema("head"), description="decode head")
     memory_length: int = Field(ge=0, description="past frames that the head reads")
     include_current_frame: bool = Field(description="add the current frame to the memory")
     frame_stride: int = Field(1, ge=1, description="video frames between memory frames")
@@ -62,7 +67,7 @@ class TrialConfig(BaseModel):
     auxiliary_weight: float = Field(0.4, ge=0, description="weight of the auxiliary loss; 0 = off")
     auxiliary_channels: int = Field(256, ge=1, description="channels of the auxiliary head")
     share_slots: bool | None = Field(
-        None, description="use the same projections for all memory slots"
+        None, description="share one set of projections among all memory slots"
     )
     position_code: float | None = Field(
         None, ge=0, description="amplitude of the position code in queries and keys; 0 = off"
@@ -85,23 +90,23 @@ class TrialConfig(BaseModel):
     )
     afnb_into_dual: bool | None = Field(None, description="feed AFNB's output to both branches")
     pyramid_position: bool | None = Field(
-        None, description="let the position branch read pyramid tokens of the memory"
+        None, description="let the position branch attend to pyramid tokens of the memory"
     )
 
     steps: int = Field(
-        ge=0, description="optimiser steps; 0 = only score a whole trained network from weights"
+        ge=0, description="optimiser steps; 0 = only score the trained network in weights"
     )
     batch_size: int = Field(ge=1, description="clips per step")
-    optimizer: str = Field(json_schema_extra=_name_in("optimizer"), description="update rule")
+    optimizer: str = Field(json_schema_extra=_name_schema("optimizer"), description="update rule")
     learning_rate: float = Field(gt=0, description="highest rate of the schedule")
     momentum: float | None = Field(
-        None, ge=0, lt=1, description="share of the last update to keep (sgd)"
+        None, ge=0, lt=1, description="fraction of the previous update that is added (sgd)"
     )
     weight_decay: float = Field(5e-4, ge=0, description="shrinks all parameters at every step")
     gradient_clip: float = Field(0.0, ge=0, description="largest gradient norm; 0 = no limit")
     schedule: str = Field(
         "poly",
-        json_schema_extra=_name_in("schedule"),
+        json_schema_extra=_name_schema("schedule"),
         description="how the learning rate changes over the steps",
     )
     poly_power: float | None = Field(None, gt=0, description="exponent of the decay (poly)")
@@ -109,7 +114,7 @@ class TrialConfig(BaseModel):
         None, ge=0, description="lowest rate of the schedule (poly)"
     )
     warmup_share: float | None = Field(
-        None, gt=0, lt=1, description="share of the steps in which the rate rises (one_cycle)"
+        None, gt=0, lt=1, description="fraction of the steps in which the rate rises (one_cycle)"
     )
     class_weights: Literal["none", "median_frequency"] | list[float] = Field(
         "none", description="weights of the classes in the loss; a list has one per class"
@@ -118,13 +123,13 @@ class TrialConfig(BaseModel):
         0.0,
         ge=0,
         le=1,
-        description="train only on pixels whose true class is less probable than this; 0 = on all",
+        description="train only on pixels whose true class is less probable than this; 0 = all",
     )
     ohem_min_share: float = Field(
         0.0625,
         gt=0,
         le=1,
-        description="share of the labelled pixels, the hardest ones, to train on in any case",
+        description="fraction of the labelled pixels, the hardest ones, to train on in any case",
     )
     flip: bool = Field(True, description="mirror half of the training clips")
     scale_min: float = Field(1.0, gt=0, description="smallest zoom of a training clip")
@@ -132,35 +137,33 @@ class TrialConfig(BaseModel):
     crop_width: int = Field(0, ge=0, description="width of training crops; 0 = frame_width")
     crop_height: int = Field(0, ge=0, description="height of training crops; 0 = frame_height")
     crop_max_class_share: float = Field(
-        1.0, gt=0, le=1, description="redraw crops in which one class reaches this share"
+        1.0, gt=0, le=1, description="redraw crops in which one class fills this fraction"
     )
     photometric: Literal["none", "per_frame", "per_clip"] = Field(
         "none", description="distort brightness, contrast, saturation and hue"
     )
-    freeze_norm: bool = Field(False, description="keep the statistics of batch norm in training")
+    freeze_norm: bool = Field(False, description="keep batch norm statistics fixed in training")
     compile: bool = Field(False, description="run training steps through torch.compile")
 
     teacher: str = Field(
-        "none", description="trial whose predictions to learn from: in a spec, the name of a cell"
+        "none", description="trial to learn from by distillation; in a spec, the name of a cell"
     )
     distillation_weight: float = Field(
         0.0, ge=0, description="weight of the distillation loss; 0 = off"
     )
     temperature: float = Field(
-        1.0, gt=0, description="softens the logits of teacher and student in that loss"
+        1.0, gt=0, description="divides the logits of teacher and student in the distillation loss"
     )
 
     window: int = Field(
-        0, ge=0, description="side of the square windows to predict; 0 = whole frames"
+        0, ge=0, description="side of the sliding windows used in scoring; 0 = whole frames"
     )
     window_stride: int = Field(0, ge=0, description="pixels from one window to the next")
     precision: Literal["fp32", "bf16"] = Field(description="number format of forward passes")
-    eval_every: int = Field(0, ge=0, description="steps between scorings on val; 0 = never")
-    select: Literal["last", "best_val"] = Field(
-        "last", description="the step whose weights are scored"
-    )
+    eval_every: int = Field(0, ge=0, description="steps between evaluations on val; 0 = never")
+    select: Literal["last", "best_val"] = Field("last", description="step whose weights are scored")
     scored_split: Literal["train", "val", "test"] = Field(
-        "test", description="the split that the scores come from"
+        "test", description="split that is scored"
     )
     seed: int = Field(
         ge=0, description="seed of initial weights, batch order, augmentation and dropout"
@@ -171,37 +174,37 @@ class TrialConfig(BaseModel):
     def _fill_option_defaults(cls, settings: Any) -> Any:
         if not isinstance(settings, dict):
             return settings
-        filled = dict(settings)
+        complete_settings = dict(settings)
         for setting, table in catalog.CHOICES.items():
-            name = filled.get(setting, cls.model_fields[setting].default)
+            name = complete_settings.get(setting, cls.model_fields[setting].default)
             choice = table.get(name) if isinstance(name, str) else None
             for option, default in choice.options.items() if choice else ():
-                if filled.get(option) is None:
-                    filled[option] = default
-        return filled
+                if complete_settings.get(option) is None:
+                    complete_settings[option] = default
+        return complete_settings
 
     @model_validator(mode="after")
-    def _keeps_the_rules(self) -> Self:
+    def _follows_the_rules(self) -> Self:
         check_rules(self)
         return self
 
     @property
     def trial_id(self) -> str:
-        """The identity: 12 hexadecimal digits that follow from settings other than defaults.
+        """The identity: 12 hexadecimal digits that follow from the settings that are not defaults.
 
         Defaults are left out so that a setting added later does not turn old trials into new ones.
-        The price: a default, once released, never changes. A head's revision counts as a setting:
-        after a change of its numbers its old trials are no longer results of these settings.
+        The price is that a released default can never change. A head's revision counts as a
+        setting: once its scores change, its old trials no longer represent these settings.
         """
         options = self.option_defaults()
-        stated = {
+        non_default_settings = {
             name: value
             for name, value in self.settings().items()
             if value != options.get(name, _DEFAULTS.get(name))
         }
         if revision := catalog.HEADS[self.head].revision:
-            stated["head_revision"] = revision
-        text = json.dumps(stated, sort_keys=True, separators=(",", ":"))
+            non_default_settings["head_revision"] = revision
+        text = json.dumps(non_default_settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
@@ -228,12 +231,12 @@ class TrialConfig(BaseModel):
         return self.model_dump(exclude_none=True)
 
     def chosen_options(self, setting: str) -> dict[str, Any]:
-        """Return the values of the options of one choice, for example of the head."""
+        """Return the values of one choice's options, for example those of the head."""
         choice = catalog.CHOICES[setting][getattr(self, setting)]
         return {option: getattr(self, option) for option in choice.options}
 
     def option_defaults(self) -> dict[str, Any]:
-        """Return the options of all choices, with their defaults."""
+        """Return the options of all of this trial's choices, with their defaults."""
         return {
             option: default
             for setting, table in catalog.CHOICES.items()
@@ -252,7 +255,7 @@ def parse_settings(settings: dict[str, Any]) -> TrialConfig:
     """Check settings and build a trial's config from them.
 
     Raises:
-        UserError: one line that names each culprit, shows its value and suggests a remedy.
+        UserError: in one line, naming each culprit with its value and a remedy.
     """
     try:
         return TrialConfig(**settings)

@@ -1,8 +1,8 @@
-"""The trial directory: a stable format, written atomically and by one attempt at a time.
+"""The trial directory: a stable format, written atomically by one attempt at a time.
 
 config.json          the settings
 attempt              number of the attempt that owns the directory
-resume.pt            state of an unfinished training; resume.previous.pt the one before
+resume.pt            state of an unfinished run; resume.previous.pt is the one before
 result.json          the scores, written last: a directory that has it is complete
 environment.json     device, versions and code
 weights.safetensors  the scored weights
@@ -32,18 +32,18 @@ from vss.trial_config import TrialConfig
 
 
 class StaleAttemptError(RuntimeError):
-    """The error of an attempt that must not write: a newer one owns the directory."""
+    """Raised when an attempt tries to write to a directory that a newer one owns."""
 
 
 class TrialDirectory:
     """A trial's folder, as one attempt sees it.
 
-    A node that was believed dead may run on for seconds: every write first checks that the
+    A node that seemed dead may keep running for seconds, so every write first checks that the
     directory still belongs to this attempt.
 
     Attributes:
         path: the folder, `<storage>/<trial_id>`.
-        attempt: the number under which this process writes.
+        attempt: the number of the attempt that this process belongs to.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class TrialDirectory:
         """Take ownership of the directory.
 
         Args:
-            storage: folder of all trial directories.
+            storage: the folder of all trial directories.
             config: the trial.
-            attempt: number of the attempt; by default one more than the last.
-            read_only: take no ownership and ignore all writes: for the other processes of an
-                attempt that runs on several GPUs.
+            attempt: the number of the attempt; by default one more than the last.
+            read_only: take no ownership and ignore all writes, as all processes but the first do
+                when an attempt runs on several GPUs.
 
         Raises:
             StaleAttemptError: if a newer attempt owns it.
@@ -74,12 +74,12 @@ class TrialDirectory:
         newest = self._owner()
         self.attempt = newest + 1 if attempt is None else attempt
         if newest > self.attempt:
-            raise StaleAttemptError(self._stale(newest))
+            raise StaleAttemptError(self._stale_message(newest))
         _replace(self.path / "attempt", lambda file: file.write(str(self.attempt).encode()))
         self.write_json("config.json", config.settings())
 
     def save(self, state: dict[str, Any]) -> None:
-        """Save the state that a resumed training needs, and keep the previous one beside it."""
+        """Save the state that a resumed run needs; keep the previous state as well."""
         if self._read_only:
             return
         self._check_owner()
@@ -89,16 +89,17 @@ class TrialDirectory:
         _replace(latest, lambda file: torch.save(state, file))
 
     def load(self) -> dict[str, Any] | None:
-        """Load the newest readable state; None means to start from the beginning."""
+        """Load the newest readable state, or return None if there is none."""
         for name in ("resume.pt", "resume.previous.pt"):
             path = self.path / name
             if not path.exists():
                 continue
             try:
                 return _read_state(path)
-            except Exception as error:  # whatever a damaged file raises
+            except Exception as error:  # a damaged file can raise anything
                 message = (
-                    f"{name} of trial {self.path.name} is damaged ({error}): using an older one"
+                    f"{name} of trial {self.path.name} is damaged ({error}): "
+                    "falling back to an older state"
                 )
                 warnings.warn(message, stacklevel=2)
                 self.log(message)
@@ -120,7 +121,7 @@ class TrialDirectory:
         temporary.replace(self.path / "weights.safetensors")
 
     def write_arrays(self, name: str, arrays: dict[str, Any]) -> None:
-        """Write numpy arrays, compressed."""
+        """Write numpy arrays into a compressed file."""
         self._write(name, lambda file: np.savez_compressed(file, **arrays))
 
     def write_curves(self, points: Sequence[tuple[str, int, float]]) -> None:
@@ -129,7 +130,7 @@ class TrialDirectory:
         self._write("curves.csv", lambda file: file.write(("\n".join(lines) + "\n").encode()))
 
     def write_picture(self, picture: PillowImage, name: str) -> None:
-        """Write a PNG into pictures/; slashes in its name become dashes."""
+        """Write a PNG into pictures/, with slashes in its name turned into dashes."""
         if self._read_only:
             return
         (self.path / "pictures").mkdir(exist_ok=True)
@@ -145,12 +146,12 @@ class TrialDirectory:
             (self.path / name).unlink(missing_ok=True)
 
     def result(self) -> dict[str, Any] | None:
-        """Return the result, or None while the trial is incomplete."""
+        """Return the result, or None if the trial has not finished."""
         path = self.path / "result.json"
         return json.loads(path.read_text()) if path.exists() else None
 
     def log(self, text: str) -> None:
-        """Add a line to log.txt."""
+        """Append a line to log.txt."""
         if self._read_only:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -166,30 +167,30 @@ class TrialDirectory:
     def _check_owner(self) -> None:
         owner = self._owner()
         if owner != self.attempt:
-            raise StaleAttemptError(self._stale(owner))
+            raise StaleAttemptError(self._stale_message(owner))
 
     def _owner(self) -> int:
         path = self.path / "attempt"
         return int(path.read_text()) if path.exists() else 0
 
-    def _stale(self, owner: int) -> str:
+    def _stale_message(self, owner: int) -> str:
         return (
-            f"trial {self.path.name} belongs to attempt {owner}; "
-            f"attempt {self.attempt} must no longer write"
+            f"trial {self.path.name} belongs to attempt {owner}: "
+            f"attempt {self.attempt} may no longer write to it"
         )
 
 
 def _read_state(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(path) as archive:
-        damaged = archive.testzip()  # torch.load does not compare every checksum
-    if damaged is not None:
-        raise ValueError(f"wrong checksum of {damaged}")
+        damaged_entry = archive.testzip()  # torch.load does not verify every checksum
+    if damaged_entry is not None:
+        raise ValueError(f"{damaged_entry} has the wrong checksum")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one, never half of it."""
+    """Write to a temporary file, then rename it: readers see the old file or the whole new one."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
         write(file)

@@ -1,14 +1,14 @@
 """Consistency rules between the settings of a trial. Imports no torch.
 
 Each rule is a function that raises a ValueError naming the culprit, its value and the remedy.
-`check_rules` applies them in order; the first one that is broken is reported.
+`check_rules` applies them in order and reports the first broken one.
 """
 
 import json
 from typing import TYPE_CHECKING
 
 from vss import catalog
-from vss.options import ALL_OPTIONS, list_takers, setting_of
+from vss.options import ALL_OPTIONS, find_setting, list_choices_with
 from vss.suggestions import require_known
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def check_rules(config: "TrialConfig") -> None:
-    """Check every rule.
+    """Check all rules.
 
     Raises:
-        ValueError: describing the first rule that is broken.
+        ValueError: describing the first broken rule.
     """
     for rule in RULES:
         rule(config)
@@ -31,15 +31,14 @@ def _names_are_known(config: "TrialConfig") -> None:
 
 
 def _options_belong_to_choices(config: "TrialConfig") -> None:
-    accepted = config.option_defaults()
+    accepted_options = config.option_defaults()
     for option in ALL_OPTIONS:
         value = getattr(config, option)
-        if value is not None and option not in accepted:
-            setting = setting_of(option)
+        if value is not None and option not in accepted_options:
+            setting, choices = find_setting(option), list_choices_with(option)
             raise ValueError(
-                f"'{option}' (it is {json.dumps(value)}) applies only to "
-                f"{list_takers(option)}; remove it for "
-                f"{setting} {getattr(config, setting)}"
+                f"'{option}' applies only to {choices} (got {json.dumps(value)}): "
+                f"remove it for {setting} {getattr(config, setting)}"
             )
 
 
@@ -47,42 +46,42 @@ def _memory_suits_head(config: "TrialConfig") -> None:
     uses_memory = catalog.HEADS[config.head].uses_memory
     if not uses_memory and config.memory_length > 0:
         raise ValueError(
-            f"head '{config.head}' reads the current frame only: "
-            f"set memory_length to 0 (it is {config.memory_length})"
+            f"head '{config.head}' reads only the current frame: "
+            f"set memory_length to 0 (got {config.memory_length})"
         )
     if not uses_memory and config.include_current_frame:
         raise ValueError(
-            f"head '{config.head}' has no memory: set include_current_frame to false (it is true)"
+            f"head '{config.head}' has no memory: set include_current_frame to false (got true)"
         )
     if uses_memory and config.memory_length == 0 and not config.include_current_frame:
         raise ValueError(
             f"head '{config.head}' needs at least 1 memory frame: "
-            "set memory_length above 0 (it is 0) or include_current_frame to true"
+            "set memory_length above 0 (got 0) or include_current_frame to true"
         )
 
 
 def _current_frame_suits_head(config: "TrialConfig") -> None:
-    if catalog.HEADS[config.head].holds_current_frame and not config.include_current_frame:
+    if catalog.HEADS[config.head].requires_current_frame and not config.include_current_frame:
         raise ValueError(
-            f"the memory of head '{config.head}' always holds the current frame: "
-            "set include_current_frame to true (it is false)"
+            f"the memory of head '{config.head}' always includes the current frame: "
+            "set include_current_frame to true (got false)"
         )
 
 
 def _attention_axes_suit_head(config: "TrialConfig") -> None:
     if config.attention_axes is None:
         return
-    allowed = catalog.HEADS[config.head].axes
+    allowed_axes = catalog.HEADS[config.head].axes
     axes = config.attention_axes.split("+")
-    if axes != [axis for axis in allowed if axis in axes]:
+    if axes != [axis for axis in allowed_axes if axis in axes]:
         raise ValueError(
-            f"attention_axes '{config.attention_axes}' is not possible for head "
-            f"'{config.head}': join some of {', '.join(allowed)} with +, in this order"
+            f"attention_axes '{config.attention_axes}' is invalid for head "
+            f"'{config.head}': join some of {', '.join(allowed_axes)} with +, in this order"
         )
-    if "time" in allowed and "time" not in axes:
+    if "time" in allowed_axes and "time" not in axes:
         raise ValueError(
-            f"attention_axes '{config.attention_axes}' lacks time: head '{config.head}' "
-            "would not read its memory"
+            f"attention_axes '{config.attention_axes}' lacks time: add it, as head "
+            f"'{config.head}' would not read its memory otherwise"
         )
 
 
@@ -90,7 +89,7 @@ def _pooling_has_tokens(config: "TrialConfig") -> None:
     default = catalog.HEADS[config.head].options.get("pooling")
     if config.pyramid_position is False and config.pooling != default:
         raise ValueError(
-            f"pooling (it is {config.pooling}) has no effect without pyramid_position: "
+            f"pooling ({config.pooling}) has no effect while pyramid_position is false: "
             "remove it, or set pyramid_position to true"
         )
 
@@ -99,11 +98,12 @@ def _distillation_is_complete(config: "TrialConfig") -> None:
     if config.teacher == "none" and (config.distillation_weight, config.temperature) != (0.0, 1.0):
         raise ValueError(
             f"distillation_weight ({config.distillation_weight}) and temperature "
-            f"({config.temperature}) have no effect without a teacher"
+            f"({config.temperature}) have no effect without a teacher: remove them, or name a "
+            "teacher"
         )
     if config.teacher != "none" and config.distillation_weight == 0:
         raise ValueError(
-            f"teacher '{config.teacher}' has no effect: set distillation_weight above 0 (it is 0)"
+            f"teacher '{config.teacher}' has no effect: set distillation_weight above 0 (got 0)"
         )
 
 
@@ -111,14 +111,17 @@ def _batch_suits_head(config: "TrialConfig") -> None:
     smallest = catalog.HEADS[config.head].smallest_batch
     if config.batch_size < smallest:
         raise ValueError(
-            f"head '{config.head}' needs a batch_size of at least {smallest} "
-            f"(it is {config.batch_size}): one of its batch norms has one cell per clip"
+            f"head '{config.head}' needs a batch_size of at least {smallest} (got "
+            f"{config.batch_size}): one of its batch norms sees a single value per clip and channel"
         )
 
 
 def _scales_are_ordered(config: "TrialConfig") -> None:
     if config.scale_min > config.scale_max:
-        raise ValueError(f"scale_min ({config.scale_min}) is above scale_max ({config.scale_max})")
+        raise ValueError(
+            f"scale_min ({config.scale_min}) is above scale_max ({config.scale_max}): "
+            "lower one or raise the other"
+        )
 
 
 def _windows_have_a_stride(config: "TrialConfig") -> None:
@@ -126,8 +129,8 @@ def _windows_have_a_stride(config: "TrialConfig") -> None:
         return
     if not 0 < config.window_stride <= config.window:
         raise ValueError(
-            f"window ({config.window}) and window_stride ({config.window_stride}) go together: the "
-            "stride must be at least 1 and at most the window, or both 0"
+            f"window ({config.window}) and window_stride ({config.window_stride}) do not match: "
+            "set the stride to at least 1 and at most the window, or set both to 0"
         )
 
 
@@ -141,39 +144,41 @@ def _class_weights_suit_dataset(config: "TrialConfig") -> None:
             f"{len(classes)} classes: {', '.join(classes)}"
         )
     if min(weights) < 0 or max(weights) == 0:
-        raise ValueError(f"class_weights must be 0 or above, and one above 0 (it is {weights})")
+        raise ValueError(
+            f"class_weights must not be negative, and at least one must be positive (got {weights})"
+        )
 
 
 def _hard_examples_have_a_threshold(config: "TrialConfig") -> None:
     default = type(config).model_fields["ohem_min_share"].default
     if config.ohem_threshold == 0 and config.ohem_min_share != default:
         raise ValueError(
-            f"ohem_min_share (it is {config.ohem_min_share}) has no effect without "
-            "ohem_threshold (it is 0)"
+            f"ohem_min_share ({config.ohem_min_share}) has no effect while ohem_threshold is 0: "
+            "remove it, or set ohem_threshold above 0"
         )
 
 
 def _best_step_is_evaluated(config: "TrialConfig") -> None:
     if config.select == "best_val" and config.eval_every == 0:
-        raise ValueError("select: best_val needs eval_every above 0 (it is 0)")
+        raise ValueError("select: best_val needs eval_every above 0 (got 0)")
 
 
 def _imagenet_weights_exist(config: "TrialConfig") -> None:
     if config.weights != "imagenet":
         return
-    if not catalog.BACKBONES[config.backbone].imagenet:
+    if not catalog.BACKBONES[config.backbone].has_imagenet_weights:
         raise ValueError(
             f"there are no imagenet weights for backbone '{config.backbone}': "
-            "set weights to none or to a file"
+            "set weights to none or, in a spec, to the path of a file"
         )
     if config.width != 64:
-        raise ValueError(f"imagenet weights need width 64 (it is {config.width})")
+        raise ValueError(f"imagenet weights need width 64 (got {config.width})")
 
 
 def _folder_is_described(config: "TrialConfig") -> None:
     if config.dataset == "folder" and not (config.dataset_file and config.classes):
         raise ValueError(
-            "dataset 'folder' needs dataset_file: the path of the YAML file that describes it"
+            "dataset 'folder' needs dataset_file: the path of the YAML file that describes the data"
         )
 
 
@@ -182,8 +187,8 @@ def _weights_are_contents(config: "TrialConfig") -> None:
     is_digest = len(hexadecimal) == 64 and set(hexadecimal) <= set("0123456789abcdef")
     if config.weights not in ("none", "imagenet") and not is_digest:
         raise ValueError(
-            f"weights '{config.weights}' is neither none, imagenet nor sha256:<64 hex digits>; "
-            "only specs may state a path"
+            f"weights '{config.weights}' is neither none, imagenet nor sha256:<64 hex digits>: "
+            "only a spec may contain a path"
         )
 
 
@@ -192,8 +197,8 @@ def _untrained_networks_are_complete(config: "TrialConfig") -> None:
         return
     if not config.weights.startswith("sha256:"):
         raise ValueError(
-            f"steps is 0, so nothing is trained: set weights to a file with the whole "
-            f"network (it is {config.weights}), or steps above 0"
+            "steps is 0, so nothing is trained: set weights to a file with a whole network (got "
+            f"{config.weights}), or set steps above 0"
         )
     if config.teacher != "none":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The command line: all commands, and how a user's mistake is printed."""
+"""The command line: all commands, and the handling of user errors."""
 
 import sys
 
@@ -20,7 +20,7 @@ app.add_typer(data.app, name="data")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; print a user's mistake on one line and exit with code 2."""
+    """Run the command line; print a user error on one line and exit with code 2."""
     try:
         app(arguments)
     except UserError as error:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Check or prepare a dataset.", no_args_is_help=True)
 prepare_app = typer.Typer(
-    help="Cut missing frames from the raw videos of a dataset.", no_args_is_help=True
+    help="Extract missing frames from the raw videos of a dataset.", no_args_is_help=True
 )
 app.add_typer(prepare_app, name="prepare")
 SOUND, BROKEN = 0, 1
@@ -24,28 +24,31 @@ SOUND, BROKEN = 0, 1
 @app.command()
 def check(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A dataset that `vss-orch names` lists.")
+        str, typer.Argument(metavar="NAME", help="Name of the dataset, as in `vss-orch names`.")
     ],
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="PATH", help="Its folder or file; none for synthetic."),
+        typer.Argument(
+            metavar="PATH",
+            help="Its folder, or for `folder` the YAML file that describes it; omit for synthetic.",
+        ),
     ] = None,
     stride: Annotated[
-        int, typer.Option(min=1, help="Video frames from a memory frame to the next.")
+        int, typer.Option(min=1, help="Spacing of memory frames, in video frames.")
     ] = 1,
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw frames of each split with their labels."),
+        typer.Option(metavar="FILE", help="Save a picture of sample frames with their labels."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read every file of a dataset and report what it holds and what is broken.
+    """Read every file of a dataset and report what it contains and what is broken.
 
-    Exits with 0 if all is sound, 1 if a file is broken, 2 on a user error.
+    Exits with 0 if no file is broken, 1 if a file is broken, 2 if the input is invalid.
     """
     from dataclasses import asdict
 
-    from orchestrator.terminal.data_tables import data_tables
+    from orchestrator.terminal.data_tables import build_data_tables
     from orchestrator.terminal.progress_bar import frame_bar
     from vss.data.check.inspection import inspect_dataset
     from vss.data.check.named_dataset import open_dataset
@@ -57,33 +60,42 @@ def check(
     if as_json:
         print_json(asdict(report))
     else:
-        console().print(data_tables(report))
+        console().print(build_data_tables(report))
     if picture is not None:
-        _draw(dataset, picture)
+        _save_picture(dataset, picture)
     raise typer.Exit(BROKEN if report.broken else SOUND)
 
 
 @prepare_app.command("camvid")
 def prepare_camvid(
     path: Annotated[
-        Path, typer.Argument(help="The official release: stills, labels (*_L.png), raw videos.")
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="Folder of the official release: stills, labels (*_L.png) and raw videos.",
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the frames to.")],
-    before: Annotated[int, typer.Option(min=1, help="Frames to cut before each label.")] = 4,
+    frames_before: Annotated[
+        int,
+        typer.Option(
+            "--before", min=1, help="Number of frames to extract before each labelled one."
+        ),
+    ] = 4,
 ) -> None:
     """Extract the frames before each labelled one from the raw videos.
 
-    Each still is matched with its video first. Existing frames are not written again.
-    Exits with 0 if all frames exist, 1 if a video or still was refused, 2 on a user error.
+    Each still is first compared with its frame of the video. Existing frames are not overwritten.
+    Exits with 0 if all frames exist, 1 if a video or still was skipped, 2 if the input is invalid.
     """
     from vss.data.camvid.raw_videos import plan_extraction
 
-    complete = [_extract(task) for task in plan_extraction(path, out, before)]
-    raise typer.Exit(SOUND if all(complete) else BROKEN)
+    are_complete = [_extract(task) for task in plan_extraction(path, out, frames_before)]
+    raise typer.Exit(SOUND if all(are_complete) else BROKEN)
 
 
 def _extract(task: "ExtractionTask") -> bool:
-    """Cut the frames from one video; a refused one does not stop the others."""
+    """Extract the frames of one video; a video that is skipped does not stop the others."""
     from orchestrator.terminal.progress_bar import frame_bar
     from vss.data.camvid.frame_extraction import extract_frames
 
@@ -91,35 +103,35 @@ def _extract(task: "ExtractionTask") -> bool:
         with frame_bar(task.video_frames, task.sequence) as show:
             extraction = extract_frames(task, show)
     except UserError as error:
-        typer.echo(f"refused: {error}", err=True)
+        typer.echo(f"skipped: {error}", err=True)
         return False
-    for line in extraction.refused:
-        typer.echo(f"refused: {line}", err=True)
-    match = f"; stills match at offset {extraction.offset:+d}"
-    match += f", mean difference {extraction.difference:.1f}"
+    for line in extraction.problems:
+        typer.echo(f"skipped: {line}", err=True)
+    match = f"; stills matched at frame offset {extraction.offset:+d} "
+    match += f"(mean difference {extraction.difference:.1f} of 255)"
     typer.echo(
-        f"{task.sequence}: {extraction.written} frames written{match if task.missing else ''}"
+        f"{task.sequence}: {extraction.files_written} frames written{match if task.missing else ''}"
     )
-    return not extraction.refused
+    return not extraction.problems
 
 
 def _check_picture(path: Path | None) -> None:
-    """Refuse a picture that cannot be written, before minutes of reading."""
+    """Check the path of the picture before spending minutes on reading."""
     if path is None:
         return
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise UserError(f"--picture {path} must end in .png, .jpg or .webp")
+        raise UserError(f"--picture {path} must end in .png, .jpg, .jpeg or .webp")
     if not path.parent.is_dir():
         raise UserError(f"--picture {path}: folder {path.parent} does not exist")
 
 
-def _draw(dataset: "VideoDataset", path: Path) -> None:
-    """Draw the sheet; the report already names a file that cannot be read."""
-    from vss.data.check.contact_sheet import contact_sheet
+def _save_picture(dataset: "VideoDataset", path: Path) -> None:
+    """Save a contact sheet; a failure does not change the exit code of the check."""
+    from vss.data.check.contact_sheet import draw_contact_sheet
 
     try:
-        contact_sheet(dataset).save(path)
+        draw_contact_sheet(dataset).save(path)
     except (UserError, OSError) as error:
-        typer.echo(f"no picture: {error}", err=True)
+        typer.echo(f"cannot save the picture: {error}", err=True)
     else:
         typer.echo(f"picture: {path}", err=True)

@@ -1,4 +1,4 @@
-"""Commands for trained networks: use them on video, score them, export them, convert them."""
+"""Commands for trained networks: run them on video, score, export and convert them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +12,16 @@ app = typer.Typer()
 Target = Annotated[
     str,
     typer.Argument(
-        metavar="RUN_OR_TRIAL",
-        help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint.",
+        metavar="NETWORK",
+        help="A trial_id or a prefix of it, an MLflow run id, a trial directory or a checkpoint "
+        "file.",
     ),
 ]
 Like = Annotated[
     str | None,
-    typer.Option(metavar="SPEC:CELL", help="The cell whose network a checkpoint file holds."),
+    typer.Option(
+        metavar="SPEC:CELL", help="For a checkpoint file: the cell that defines its network."
+    ),
 ]
 
 
@@ -30,31 +33,38 @@ def predict(
         typer.Argument(metavar="VIDEO_OR_FOLDER", help="A video, or a folder of frames."),
     ],
     out: Annotated[
-        Path, typer.Option(help="An overlay video (.mp4, .mkv), or a folder for index PNGs.")
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="An overlay video (.mp4, .mkv), or a folder for PNGs of class indices.",
+        ),
     ],
     masks: Annotated[
-        Path | None, typer.Option(help="A folder for index PNGs, beside the video.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write PNGs of class indices into this folder."),
     ] = None,
     like: Like = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help="Size of the input (default: the trial's)."),
+        typer.Option(
+            metavar="WIDTHxHEIGHT", help="Resize frames to this size (default: the trial's)."
+        ),
     ] = None,
     alpha: Annotated[
-        float, typer.Option(min=0, max=1, help="Opacity of the classes over the frame.")
+        float, typer.Option(min=0, max=1, help="Opacity of the class colours over the frame.")
     ] = 0.5,
-    legend: Annotated[bool, typer.Option(help="Name the colours below the frame.")] = True,
+    legend: Annotated[bool, typer.Option(help="Add a legend below the frame.")] = True,
     rate: Annotated[
-        float, typer.Option(min=0.01, help="Frames per second of a folder of frames.")
+        float, typer.Option(min=0.01, help="Frame rate to assume for a folder of frames.")
     ] = 25.0,
 ) -> None:
     """Segment a video frame by frame with a trained network.
 
-    Runs on the GPU if there is one. Keeps the video's rate and times, but not its sound.
+    Runs on the GPU if there is one. Keeps the frame rate and timestamps, but drops the sound.
     """
     from fractions import Fraction
 
-    from orchestrator.networks.lookup import find
+    from orchestrator.networks.lookup import find_network
     from orchestrator.settings import load_settings
     from orchestrator.terminal.progress_bar import frame_bar
     from vss.inference.prediction import (
@@ -68,7 +78,7 @@ def predict(
     from vss.media.video import open_source
 
     source = open_source(video, Fraction(rate).limit_denominator(1001))
-    trained = find(target, like, load_settings()).trained
+    trained = find_network(target, like, load_settings()).trained
     config = with_frame_size(trained.config, size)
     model = move_to_best_device(load_trained_network(trained))
     writers = open_writers(out, masks, source, trained.classes, alpha, legend)
@@ -84,39 +94,47 @@ def evaluate(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="TRIAL_OR_FILE...",
-            help="Trials as for predict, or checkpoint files, such as import-weights writes.",
+            metavar="NETWORK",
+            help="Networks as for predict, including checkpoint files from import-weights.",
         ),
     ],
     data: DataPaths = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="Split to score on: train, val or test.")] = "test",
     dataset: Annotated[
-        str | None, typer.Option(help="A dataset with the same classes (default: the trial's).")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Dataset to score on, with the same classes (default: the trial's).",
+        ),
     ] = None,
     like: Like = None,
     name: Annotated[
-        str, typer.Option(help="The experiment; if it exists, the cells are added.")
+        str,
+        typer.Option(
+            metavar="EXPERIMENT",
+            help="Experiment to add the cells to; created if it does not exist.",
+        ),
     ] = "evaluation",
     pictures: Pictures = True,
 ) -> None:
-    """Score trained or converted networks on a split of a dataset, and record them like any trial.
+    """Score trained or converted networks on a split of a dataset, and record them like trials.
 
-    With the --name of a finished experiment, they join its table until its spec is submitted
-    again. To keep them there, add a cell with steps 0 and weights FILE to the spec.
+    With --name EXPERIMENT, they are added to the table of that finished experiment until its spec
+    is next submitted. To keep them, add a cell with `steps: 0` and `weights: FILE` to the spec.
     """
     from orchestrator.execution.driver import RunTarget, submit
     from orchestrator.networks.evaluation import build_evaluation
-    from orchestrator.networks.lookup import find_all
+    from orchestrator.networks.lookup import find_networks
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.stores import Stores
 
     settings, screen = load_settings(), console()
-    networks = find_all(targets, like, settings)
+    networks = find_networks(targets, like, settings)
     stores = Stores(settings)
     experiment = build_evaluation(networks, dataset, split, name, stores.ledger)
-    target = RunTarget(settings, parse_data_paths(data or []), in_process=True)
-    submission = submit(experiment, target, stores, screen)
+    run_target = RunTarget(settings, parse_data_paths(data or []), in_process=True)
+    submission = submit(experiment, run_target, stores, screen)
     print_report(experiment.name, stores, settings, pictures, screen)
     raise typer.Exit(submission.exit_code)
 
@@ -139,11 +157,11 @@ def export(
     The program runs in fp32 and takes a whole clip. It is read back and compared with the network;
     if any logit differs by more than 1e-3, the export fails.
     """
-    from orchestrator.networks.lookup import find
+    from orchestrator.networks.lookup import find_network
     from orchestrator.settings import load_settings
     from vss.inference.export import export_network, format_program, onnx_is_installed
 
-    network = find(target, like, load_settings())
+    network = find_network(target, like, load_settings())
     file = out or Path(f"{network.name}.pt2")
     with_onnx = onnx_is_installed() if onnx is None else onnx
     for program in export_network(network.trained, network.name, file, with_onnx):
@@ -154,16 +172,20 @@ def export(
 @app.command()
 def import_weights(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A published checkpoint.")],
-    source: Annotated[str, typer.Option("--from", help="tmanet, mmseg or torchvision.")],
+    source: Annotated[
+        str, typer.Option("--from", help="Origin of the checkpoint: tmanet, mmseg or torchvision.")
+    ],
     head: Annotated[
-        str | None, typer.Option(help="Our name for its decode head (tmanet: tma).")
+        str | None,
+        typer.Option(help="Name of its decode head in `vss-orch names` (default for tmanet: tma)."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write (default: FILE as .safetensors).")
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write (default: FILE as .safetensors)."),
     ] = None,
 ) -> None:
-    """Convert a published checkpoint to our parameter names, for `weights` in a spec."""
+    """Convert a published checkpoint to vss parameter names, for `weights` in a spec."""
     from vss.models.published_checkpoints import convert_file
 
-    converted, count = convert_file(file, source, head, out)
-    typer.echo(f"{converted}: {count} tensors; in a spec, write weights: {converted.name}")
+    path, count = convert_file(file, source, head, out)
+    typer.echo(f"{path}: {count} tensors; in a spec, write weights: {path.name}")

@@ -1,12 +1,12 @@
-"""Commands that report on experiments and compare their cells."""
+"""Commands that report on experiments and compare cells."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import INTERRUPTED, Pictures
-from orchestrator.cli.output import console
+from orchestrator.cli.options import INTERRUPTED, AsJson, Pictures
+from orchestrator.cli.output import console, print_json
 from vss.errors import UserError
 
 app = typer.Typer()
@@ -14,28 +14,41 @@ app = typer.Typer()
 
 @app.command()
 def report(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The experiment.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of the experiment.")
+    ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="DIR", help="Rebuild the report in this folder."),
+        typer.Option(
+            "--from", metavar="DIR", help="Rebuild a report from the files in this folder."
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to write to (default: VSS_HOME/reports/NAME, or DIR)."),
+        typer.Option(
+            metavar="DIR",
+            help="Folder to write to (default: VSS_HOME/reports/NAME, or the folder of --from).",
+        ),
     ] = None,
     pictures: Pictures = True,
     sort: Annotated[
-        str | None, typer.Option(help="Sort best first by miou, latency, training-time ...")
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Sort rows by this column, best first: miou, latency, training-time, ...",
+        ),
     ] = None,
     watch: Annotated[
         bool,
         typer.Option("--watch", help="Rebuild whenever a trial changes, until all have ended."),
     ] = False,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between checks.")] = 10.0,
+    every: Annotated[
+        float, typer.Option(min=0.1, help="With --watch: seconds between checks.")
+    ] = 10.0,
 ) -> None:
     """Write the report of an experiment from the results so far.
 
-    With --from, rebuild a report from its own files, without ledger or MLflow.
+    With --from, rebuild a report from its own files, without the ledger or MLflow.
     """
     _check_sort(sort)
     if name is not None and source is None:
@@ -49,18 +62,26 @@ def report(
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(metavar="A", help="EXPERIMENT:CELL or EXPERIMENT.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="What to compare with A.")],
-    metric: Annotated[str, typer.Option(help="A metric in results.csv.")] = "miou",
+    first: Annotated[
+        str, typer.Argument(metavar="A", help="EXPERIMENT:CELL, or EXPERIMENT for all cells.")
+    ],
+    second: Annotated[
+        str, typer.Argument(metavar="B", help="What to compare with A, in the same form.")
+    ],
+    metric: Annotated[str, typer.Option(help="Metric to compare, as in results.csv.")] = "miou",
+    as_json: AsJson = False,
 ) -> None:
     """Compare two cells, or the cells with the same name in two experiments."""
     from orchestrator.results import comparison
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores
-    from orchestrator.terminal.result_tables import comparison_table
+    from orchestrator.terminal.result_tables import build_comparison_table
 
-    pairs = comparison.compare(first, second, Stores(load_settings()))
-    console().print(comparison_table(pairs, metric))
+    pairs = comparison.compare(first, second, Stores(load_settings()), metric)
+    if as_json:
+        print_json(comparison.build_json(pairs, metric))
+        return
+    console().print(build_comparison_table(pairs, metric))
 
 
 def _check_sort(sort: str | None) -> None:
@@ -77,7 +98,7 @@ def _check_sort(sort: str | None) -> None:
 def _report(
     name: str, out: Path | None, pictures: bool, sort: str | None, every_seconds: float | None
 ) -> None:
-    """Write a report once, or until Ctrl-C or the end of the experiment."""
+    """Write a report once, or keep it up to date until Ctrl-C or the end of the experiment."""
     from orchestrator.results.report import build, watch
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores

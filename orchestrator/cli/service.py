@@ -42,5 +42,5 @@ def dashboard(
         return
     head = ray_head.start(settings)
     typer.echo(f"Ray dashboard: {head.dashboard_url} (submits now run on {head.address})")
-    typer.echo(f"Token:         {command('ray')} get-auth-token")
+    typer.echo(f"Its token:     run {command('ray')} get-auth-token")
     typer.echo(f"To stop it:    {command('vss-orch')} dashboard --stop")

@@ -209,7 +209,7 @@ def _measure_latency(
     """Measure all cells that have a result, unless exactly these networks have been measured
     already."""
     cells = _trained_cells(stores.ledger.trials(experiment.name))
-    measured_ids = stores.tracker.latency(parent).trial_ids()
+    measured_ids = stores.tracker.read_latency(parent).trial_ids()
     if cells and measured_ids != {name: config.trial_id for name, config in cells.items()}:
         plural = "s, one at a time" if len(cells) > 1 else ""
         console.print(f"measuring the latency of {len(cells)} cell{plural}")

@@ -1,7 +1,7 @@
 """The look that a submit trains up to: the first one, the one it has reached, or a later one."""
 
 from orchestrator.spec.experiment import Experiment
-from orchestrator.spec.looks import look_of
+from orchestrator.spec.looks import find_look
 from orchestrator.stores import Stores
 from vss.errors import UserError
 
@@ -36,4 +36,4 @@ def _reached_look(experiment: Experiment, stores: Stores) -> int:
     status = {entry.name: entry for entry in ledger.experiments()}.get(experiment.name)
     if status is None or tuple(status.looks) != experiment.looks:
         return 1
-    return look_of(experiment.looks, (trial.seed for trial in ledger.trials(experiment.name)))
+    return find_look(experiment.looks, (trial.seed for trial in ledger.trials(experiment.name)))

@@ -11,7 +11,7 @@ from orchestrator.ledger.entries import State
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
 from vss.errors import UserError
-from vss.profiling.out_of_memory import OutOfMemory
+from vss.profiling.out_of_memory import OutOfMemoryError
 from vss.training.inputs import Callbacks, Progress
 from vss.trial.run import run_trial
 from vss.trial_directory import StaleAttemptError
@@ -87,8 +87,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _kind(error: Exception) -> Failure:
-    if isinstance(error, OutOfMemory):
-        return Failure.OUT_OF_MEMORY if error.may_pass else Failure.FINAL
+    if isinstance(error, OutOfMemoryError):
+        return Failure.OUT_OF_MEMORY if error.is_transient else Failure.FINAL
     is_transient = isinstance(error, (OSError, *TRACKING_ERRORS))
     return Failure.TRANSIENT if is_transient else Failure.FINAL
 

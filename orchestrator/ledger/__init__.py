@@ -1,4 +1,4 @@
-"""The ledger: which experiments asked for which trials, and where each trial stands.
+"""The ledger: which experiments request which trials, and the state of each trial.
 
 Others import `ledger`, `entries` (plain values, no database) and, for types, `driver`. Only this
 folder imports SQLAlchemy.

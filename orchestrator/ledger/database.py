@@ -1,4 +1,4 @@
-"""The database of the ledger: connect to it, and bring its tables up to date."""
+"""The ledger's database: connect to it, and keep its tables up to date."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
 
 
 def open_database(url: str) -> Engine:
-    """Connect to a database whose tables are up to date.
+    """Connect to a database, and create its tables or bring them up to date.
 
     Raises:
         UserError: if the database cannot be reached.

@@ -1,4 +1,4 @@
-"""A driver, as the ledger sees it: a process that claims trials and writes their states."""
+"""The ledger's side of a driver: a process that claims trials and writes their states."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from orchestrator.ledger.entries import Claim, OpenTrial, State
 from orchestrator.ledger.open_trials import read_open_trials
-from orchestrator.ledger.rows import trials_by_id, update_unfinished
+from orchestrator.ledger.rows import read_trials, update_unfinished
 from orchestrator.ledger.tables import attempts, drivers, members, now, trials
 
 # A driver that has been silent for this long counts as dead.
@@ -38,8 +38,8 @@ class Driver:
     def touch(self) -> None:
         """Show other drivers that this one is alive."""
         with self._engine.begin() as db:
-            me = drivers.c.driver == self.driver_id
-            db.execute(sa.update(drivers).where(me).values(seen_at=now()))
+            row = drivers.c.driver == self.driver_id
+            db.execute(sa.update(drivers).where(row).values(seen_at=now()))
 
     def reopen(self, experiment: str) -> None:
         """Make the trials of an experiment that failed or were cancelled pending again."""
@@ -52,7 +52,7 @@ class Driver:
     def open_trials(self, experiment: str) -> list[OpenTrial]:
         """Return the trials of an experiment that have not ended, the next one to start first."""
         with self._engine.connect() as db:
-            others = live_drivers(db) - {self.driver_id}
+            others = find_live_drivers(db) - {self.driver_id}
             return [
                 trial
                 for trial in read_open_trials(db, experiment, others)
@@ -60,15 +60,15 @@ class Driver:
             ]
 
     def claim(self, trial_ids: Sequence[str]) -> list[Claim]:
-        """Claim the trials that have not finished and that no live driver has claimed."""
+        """Claim the trials that have not finished and that no other live driver has claimed."""
         claims = []
         with self._engine.begin() as db:
-            others = live_drivers(db) - {self.driver_id}
-            rows = trials_by_id(db, trial_ids)
+            other_drivers = find_live_drivers(db) - {self.driver_id}
+            rows = read_trials(db, trial_ids)
             for row in (rows[trial_id] for trial_id in trial_ids):
-                if row.state == State.FINISHED or row.driver in others:
+                if row.state == State.FINISHED or row.driver in other_drivers:
                     continue
-                # Two drivers may read the same row: only one still finds it unchanged.
+                # Two drivers may read the same row, but only the first update finds it unchanged.
                 unchanged = trials.c.driver.is_not_distinct_from(row.driver)
                 update = db.execute(
                     update_unfinished(row.trial_id)
@@ -88,7 +88,7 @@ class Driver:
             self._update_trial(db, claim, **values, loss=None, miou=None, run_id=run_id)
 
     def beat(self, beats: Mapping[Claim, Mapping[str, Any]]) -> None:
-        """Write the last step, loss and mIoU of running trials."""
+        """Write the latest step, loss and mIoU of running trials."""
         with self._engine.begin() as db:
             for claim, values in beats.items():
                 self._update_trial(db, claim, **values, heartbeat_at=now())
@@ -100,7 +100,7 @@ class Driver:
             claim: the claim of the attempt.
             state: FINISHED, FAILED, CANCELLED (stopped by the user), or PENDING to try again.
             message: one line for the user; only for FAILED.
-            details: the worker's error with its traceback; kept with the attempt.
+            details: the worker's error with its traceback; stored with the attempt.
         """
         attempt_state = State.FAILED if state == State.PENDING else state
         finished_at = now() if state == State.FINISHED else None
@@ -111,19 +111,20 @@ class Driver:
             self._update_trial(db, claim, **values)
 
     def release_claims(self) -> None:
-        """Release all claims, and stop being a driver."""
-        mine = trials.c.driver == self.driver_id
+        """Release all claims and unregister the driver."""
+        claimed_trials = trials.c.driver == self.driver_id
         with self._engine.begin() as db:
-            db.execute(sa.update(trials).where(mine).values(driver=None))
+            db.execute(sa.update(trials).where(claimed_trials).values(driver=None))
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
 
     def _update_trial(self, db: Connection, claim: Claim, **values: Any) -> None:
         newest = sa.select(sa.func.max(attempts.c.number)).where(
             attempts.c.trial_id == claim.trial_id
         )
-        mine = trials.c.driver == self.driver_id
+        still_claimed = trials.c.driver == self.driver_id
         is_newest = newest.scalar_subquery() == claim.attempt
-        db.execute(update_unfinished(claim.trial_id).where(mine, is_newest).values(values))
+        update = update_unfinished(claim.trial_id).where(still_claimed, is_newest)
+        db.execute(update.values(values))
 
     def _update_attempt(self, db: Connection, claim: Claim, **values: Any) -> None:
         """Write an attempt that is open, unless another driver has claimed its trial."""
@@ -135,7 +136,7 @@ class Driver:
         db.execute(sa.update(attempts).where(row, is_open, mine).values(values))
 
 
-def live_drivers(db: Connection) -> set[str]:
+def find_live_drivers(db: Connection) -> set[str]:
     """Return the ids of the drivers whose process is alive."""
     return {row.driver for row in db.execute(sa.select(drivers)) if _is_alive(row)}
 
@@ -155,15 +156,15 @@ def _is_alive(driver: Any) -> bool:
 
 
 def _next_attempt(db: Connection, row: Any) -> Claim:
-    of_trial = attempts.c.trial_id == row.trial_id
-    is_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
+    same_trial = attempts.c.trial_id == row.trial_id
+    unfinished = attempts.c.state.in_([State.PENDING, State.RUNNING])
     db.execute(
         sa.update(attempts)
-        .where(of_trial, is_open)
+        .where(same_trial, unfinished)
         .values(state=State.CANCELLED, ended_at=now(), message="its driver was lost")
     )
-    newest = db.execute(sa.select(sa.func.max(attempts.c.number)).where(of_trial)).scalar()
-    claim = Claim(row.trial_id, (newest or 0) + 1, row.run_id)
+    number = db.execute(sa.select(sa.func.max(attempts.c.number)).where(same_trial)).scalar()
+    claim = Claim(row.trial_id, (number or 0) + 1, row.run_id)
     values = {"trial_id": claim.trial_id, "number": claim.attempt, "state": State.PENDING}
     db.execute(sa.insert(attempts).values(values))
     return claim

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 
-PublishedResults = Mapping[str, Mapping[str, float]]
+PublishedByCell = Mapping[str, Mapping[str, float]]
 
 
 class State(StrEnum):
@@ -23,14 +23,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class ExperimentEntry:
-    """An experiment as it is recorded in the ledger.
+    """An experiment to record in the ledger.
 
     Attributes:
         source: the text of its spec.
         baseline: the cell that the others are compared with.
-        published: cell -> results that others published.
-        margin_points: the difference in points of mIoU that does not matter; None if not stated.
-        seeds: all planned seeds; empty if they are not known.
+        published: cell -> its published results.
+        margin_points: the largest difference in points of mIoU that does not matter; None if not
+            stated.
+        seeds: all planned seeds; empty if the plan is unknown.
         looks: the number of seeds at each planned look; empty if the seeds are a list.
     """
 
@@ -38,7 +39,7 @@ class ExperimentEntry:
     description: str = ""
     source: str = ""
     baseline: str = ""
-    published: PublishedResults = field(default_factory=dict)
+    published: PublishedByCell = field(default_factory=dict)
     margin_points: float | None = None
     seeds: Sequence[int] = ()
     looks: Sequence[int] = ()
@@ -72,8 +73,8 @@ class ImportedTrial:
 
     Attributes:
         member: the trial, and the fingerprint of the data it was trained on.
-        position: its index among the experiment's trials.
-        run_id: its MLflow run.
+        position: its position among the experiment's trials.
+        run_id: the id of its MLflow run.
         last_attempt: the number of its last attempt.
     """
 
@@ -85,7 +86,7 @@ class ImportedTrial:
 
 @dataclass(frozen=True)
 class Changes:
-    """How the runs of an experiment changed when it was submitted again.
+    """The changes in an experiment's runs after it was recorded again.
 
     Attributes:
         joined: run id -> cell, for trials that joined the experiment or moved to another cell.
@@ -101,9 +102,10 @@ class TrialStatus:
     """The state of a trial in an experiment.
 
     Attributes:
-        state: PENDING also if it was running when its driver was lost.
-        attempts: number of attempts that a worker has started.
-        first_step: first step of the newest attempt; with started_at it gives the time left.
+        state: its state; PENDING also if it was running when its driver was lost.
+        attempts: the number of times that a worker started it.
+        first_step: the step at which the newest attempt began; the time left follows from it and
+            from started_at.
     """
 
     trial_id: str
@@ -152,9 +154,9 @@ class ExperimentStatus:
 
     Attributes:
         margin_points, seeds, looks: as in `ExperimentEntry`.
-        earlier_seeds: the seeds that were planned before the first change of plan that followed a
-            finished trial; empty if the plan never changed.
-        report_state: digest of what the last submit's report shows; None if it was not complete.
+        earlier_seeds: the seeds that were planned before the plan changed for the first time after
+            a trial had finished; empty if it never did.
+        report_state: digest of what the last submit's report shows; None if it was incomplete.
     """
 
     name: str
@@ -164,7 +166,7 @@ class ExperimentStatus:
     run_id: str | None
     created_at: datetime
     counts: Mapping[State, int] = field(default_factory=dict)
-    published: PublishedResults = field(default_factory=dict)
+    published: PublishedByCell = field(default_factory=dict)
     margin_points: float | None = None
     seeds: Sequence[int] = ()
     looks: Sequence[int] = ()
@@ -174,7 +176,7 @@ class ExperimentStatus:
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to run a trial once, as attempt number `attempt`."""
+    """The right to run a trial once, as the attempt with number `attempt`."""
 
     trial_id: str
     attempt: int

@@ -1,8 +1,8 @@
-"""The ledger: what was asked for, by which experiments, and the state of each trial.
+"""The ledger: which trials were requested, by which experiments, and the state of each trial.
 
 A restart reads the ledger and nothing else. Only drivers (the process of a `submit`) write states:
-they claim trials, so that two submits never train the same one at the same time. Measurements are
-MLflow's; `run_id` joins the two.
+they claim trials, so that two submits never train the same trial at the same time. Measurements
+are in MLflow; `run_id` joins the two.
 """
 
 import difflib
@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.ledger.database import open_database
-from orchestrator.ledger.driver import Driver, live_drivers
+from orchestrator.ledger.driver import Driver, find_live_drivers
 from orchestrator.ledger.entries import (
     Changes,
     ExperimentEntry,
@@ -26,9 +26,9 @@ from orchestrator.ledger.entries import (
 )
 from orchestrator.ledger.rows import (
     cancel_orphans,
-    cells_of_runs,
-    note_changed_plan,
-    trials_by_id,
+    read_cells_of_runs,
+    read_trials,
+    record_changed_plan,
     write_experiment,
     write_finished,
     write_members,
@@ -36,6 +36,7 @@ from orchestrator.ledger.rows import (
 )
 from orchestrator.ledger.tables import attempts, experiments, members, trials
 from vss.errors import UserError
+from vss.suggestions import did_you_mean
 
 
 class Ledger:
@@ -52,22 +53,22 @@ class Ledger:
         self._engine = open_database(url)
 
     def add(self, entry: ExperimentEntry, trials_of_entry: Sequence[Member]) -> Changes:
-        """Record an experiment: new trials are PENDING, known ones keep their state.
+        """Record an experiment: new trials are PENDING, recorded ones keep their state.
 
-        Trials that the experiment no longer lists leave it; those that no experiment lists any more
-        and that never ran become CANCELLED.
+        Trials that the experiment no longer lists leave it. If they never ran and no experiment
+        lists them any more, they become CANCELLED.
 
         Raises:
             UserError: if a trial was started on different data.
         """
         with self._engine.begin() as db:
-            earlier_cells = cells_of_runs(db, entry.name)
-            note_changed_plan(db, entry, trials_of_entry)
+            earlier_cells = read_cells_of_runs(db, entry.name)
+            record_changed_plan(db, entry, trials_of_entry)
             write_experiment(db, entry)
             write_trials(db, trials_of_entry)
             write_members(db, entry.name, trials_of_entry)
             cancel_orphans(db)
-            cells = cells_of_runs(db, entry.name)
+            cells = read_cells_of_runs(db, entry.name)
         return Changes(
             joined={run: cell for run, cell in cells.items() if earlier_cells.get(run) != cell},
             left=[run for run in earlier_cells if run not in cells],
@@ -76,7 +77,8 @@ class Ledger:
     def add_finished(self, entry: ExperimentEntry, imported: Sequence[ImportedTrial]) -> None:
         """Record trials that have already finished; other members of the experiment stay.
 
-        A known experiment keeps its description, source, baseline and published results.
+        An experiment that the ledger already has keeps its description, source, baseline and
+        published results.
         """
         with self._engine.begin() as db:
             row = experiments.c.name == entry.name
@@ -86,7 +88,7 @@ class Ledger:
                 write_finished(db, entry.name, trial)
 
     def finished_run(self, trial_id: str) -> str | None:
-        """Return the MLflow run of a trial, or None unless the trial has finished."""
+        """Return the id of a finished trial's MLflow run, or None if it has not finished."""
         query = sa.select(trials.c.run_id).where(
             trials.c.trial_id == trial_id, trials.c.state == State.FINISHED
         )
@@ -97,7 +99,7 @@ class Ledger:
     def unfinished(self, trial_ids: Sequence[str]) -> list[str]:
         """Return those of the trials that have not finished; the ledger may not know them yet."""
         with self._engine.connect() as db:
-            rows = trials_by_id(db, trial_ids)
+            rows = read_trials(db, trial_ids)
         return [t for t in trial_ids if t not in rows or rows[t].state != State.FINISHED]
 
     def set_experiment_run(self, name: str, run_id: str) -> None:
@@ -113,7 +115,7 @@ class Ledger:
             db.execute(sa.update(experiments).where(row).values(report_state=state))
 
     def experiments(self) -> list[ExperimentStatus]:
-        """Return all experiments, the newest last."""
+        """Return all experiments, newest last."""
         return self._experiments(sa.true(), sa.true())
 
     def experiment(self, name: str) -> ExperimentStatus:
@@ -124,7 +126,7 @@ class Ledger:
         """
         statuses = self._experiments(experiments.c.name == name, members.c.experiment == name)
         if not statuses:
-            raise UserError(f"no experiment '{name}' in the ledger{self._closest_names(name)}")
+            raise UserError(f"no experiment '{name}' in the ledger{self._list_closest(name)}")
         return statuses[0]
 
     def _experiments(
@@ -147,12 +149,14 @@ class Ledger:
                 for row in db.execute(query)
             ]
 
-    def _closest_names(self, name: str) -> str:
+    def _list_closest(self, name: str) -> str:
         with self._engine.connect() as db:
-            names = list(db.execute(sa.select(experiments.c.name)).scalars())
+            names = dict.fromkeys(db.execute(sa.select(experiments.c.name)).scalars())
         if not names:
             return ", which is empty: submit a spec first"
-        return f" (closest: {', '.join(difflib.get_close_matches(name, names, n=5, cutoff=0.0))})"
+        closest = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
+        more = ", ..." if len(names) > len(closest) else ""
+        return f" (experiments: {', '.join(closest)}{more}){did_you_mean(name, names)}"
 
     def trials(self, experiment: str) -> list[TrialStatus]:
         """Return the trials of an experiment, in the order of its spec."""
@@ -177,11 +181,11 @@ class Ledger:
             .order_by(members.c.position)
         )
         with self._engine.connect() as db:
-            live = live_drivers(db)
-            return [_status(row, live) for row in db.execute(query)]
+            driver_ids = find_live_drivers(db)
+            return [_status(row, driver_ids) for row in db.execute(query)]
 
     def membership(self, trial_id: str) -> dict[str, str]:
-        """Return the cell of a trial in every experiment that lists it."""
+        """Return the cell of a trial in each experiment that lists it."""
         query = sa.select(members.c.experiment, members.c.cell).where(
             members.c.trial_id == trial_id
         )
@@ -199,7 +203,7 @@ class Ledger:
 
     @contextmanager
     def driver(self) -> Iterator[Driver]:
-        """Register this process as a driver; its claims end with the block."""
+        """Register this process as a driver until the block ends; then release its claims."""
         driver = Driver(self._engine)
         try:
             yield driver
@@ -207,14 +211,14 @@ class Ledger:
             driver.release_claims()
 
 
-def _status(row: Any, live: set[str]) -> TrialStatus:
-    abandoned = row.state == State.RUNNING and row.driver not in live
+def _status(row: Any, driver_ids: set[str]) -> TrialStatus:
+    is_abandoned = row.state == State.RUNNING and row.driver not in driver_ids
     return TrialStatus(
         trial_id=row.trial_id,
         cell=row.cell,
         seed=row.seed,
         settings=json.loads(row.settings),
-        state=State.PENDING if abandoned else State(row.state),
+        state=State.PENDING if is_abandoned else State(row.state),
         attempts=row.count or 0,
         message=row.message,
         run_id=row.run_id,

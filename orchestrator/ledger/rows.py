@@ -12,12 +12,12 @@ from orchestrator.ledger.tables import attempts, experiments, members, now, tria
 from vss.errors import UserError
 
 
-def trials_by_id(db: Connection, trial_ids: Sequence[str]) -> dict[str, Any]:
-    """Return rows of trials; queried in parts, as databases limit the length of a list."""
+def read_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, Any]:
+    """Return the rows of trials by trial_id, in several queries: databases limit list lengths."""
     rows: dict[str, Any] = {}
     for first in range(0, len(trial_ids), 500):
-        part = trial_ids[first : first + 500]
-        for row in db.execute(sa.select(trials).where(trials.c.trial_id.in_(part))):
+        chunk = trial_ids[first : first + 500]
+        for row in db.execute(sa.select(trials).where(trials.c.trial_id.in_(chunk))):
             rows[row.trial_id] = row
     return rows
 
@@ -29,7 +29,7 @@ def update_unfinished(trial_id: str) -> sa.Update:
 
 
 def write_experiment(db: Connection, entry: ExperimentEntry) -> None:
-    """Insert an experiment, or update the one of that name."""
+    """Insert an experiment, or update the one with the same name."""
     values = {
         "description": entry.description,
         "source": entry.source,
@@ -46,30 +46,32 @@ def write_experiment(db: Connection, entry: ExperimentEntry) -> None:
         db.execute(sa.insert(experiments).values(**new, **values))
 
 
-def note_changed_plan(
+def record_changed_plan(
     db: Connection, entry: ExperimentEntry, trials_of_entry: Sequence[Member]
 ) -> None:
-    """Keep the seeds that were planned so far, if others are planned now that results exist.
+    """Record the seeds planned so far if the plan changes now that results exist.
 
-    Seeds that are added until a difference shows make verdicts wrong far too often. The note stays:
-    later changes do not undo it. The same cells under another name are not recognised, and neither
-    are experiments of a ledger that did not keep plans yet.
+    Verdicts are wrong far too often if seeds are added until a difference shows. The record is
+    permanent: later changes do not undo it. It covers neither the same cells under a different
+    name nor experiments from before the ledger stored plans.
     """
     row = experiments.c.name == entry.name
-    previous = db.execute(sa.select(experiments).where(row)).first()
-    if previous is None or previous.earlier_seeds or not previous.seeds or not entry.seeds:
+    recorded_plan = db.execute(sa.select(experiments).where(row)).first()
+    if recorded_plan is None or recorded_plan.earlier_seeds:
+        return
+    if not recorded_plan.seeds or not entry.seeds:
         return
     plan = (set(entry.seeds), list(entry.looks))
-    if plan == (set(previous.seeds), list(previous.looks)):
+    if plan == (set(recorded_plan.seeds), list(recorded_plan.looks)):
         return
-    finished = (
+    finished_trials = (
         sa.select(members.c.trial_id)
         .join(trials, trials.c.trial_id == members.c.trial_id)
         .where(members.c.experiment == entry.name, trials.c.state == State.FINISHED)
     )
-    remaining_ids = {member.trial.trial_id for member in trials_of_entry}
-    if any(trial.trial_id in remaining_ids for trial in db.execute(finished)):
-        db.execute(sa.update(experiments).where(row).values(earlier_seeds=previous.seeds))
+    trial_ids = {member.trial.trial_id for member in trials_of_entry}
+    if any(trial.trial_id in trial_ids for trial in db.execute(finished_trials)):
+        db.execute(sa.update(experiments).where(row).values(earlier_seeds=recorded_plan.seeds))
 
 
 def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:
@@ -78,7 +80,7 @@ def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:
     Raises:
         UserError: if a trial was started on different data.
     """
-    rows = trials_by_id(db, [member.trial.trial_id for member in trials_of_entry])
+    rows = read_trials(db, [member.trial.trial_id for member in trials_of_entry])
     for member in trials_of_entry:
         row = rows.get(member.trial.trial_id)
         if row is None:
@@ -102,10 +104,10 @@ def _insert_trial(db: Connection, member: Member) -> None:
 
 def _change_data(db: Connection, member: Member, row: Any) -> None:
     """Accept different data before a trial first starts, and refuse it afterwards."""
-    started = sa.select(attempts.c.number).where(
+    starts = sa.select(attempts.c.number).where(
         attempts.c.trial_id == row.trial_id, attempts.c.started_at.is_not(None)
     )
-    if db.execute(started).first() is not None:
+    if db.execute(starts).first() is not None:
         trial = member.trial
         raise UserError(
             f"cell '{trial.cell}', seed {trial.config.seed} (trial {row.trial_id}) was trained on "
@@ -143,7 +145,7 @@ def cancel_orphans(db: Connection) -> None:
     db.execute(sa.update(trials).where(is_waiting, is_orphan).values(state=State.CANCELLED))
 
 
-def cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
+def read_cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
     """Return run id -> cell, for the trials of an experiment that have a run."""
     query = (
         sa.select(trials.c.run_id, members.c.cell)
@@ -154,9 +156,9 @@ def cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
 
 
 def write_finished(db: Connection, experiment: str, imported: ImportedTrial) -> None:
-    """Insert a trial that has finished already, or mark it as finished."""
+    """Insert a trial that has already finished, or mark its row as finished."""
     trial_id = imported.member.trial.trial_id
-    if trial_id not in trials_by_id(db, [trial_id]):
+    if trial_id not in read_trials(db, [trial_id]):
         _insert_trial(db, imported.member)
     values = {
         "state": State.FINISHED,
@@ -166,8 +168,8 @@ def write_finished(db: Connection, experiment: str, imported: ImportedTrial) -> 
     }
     db.execute(sa.update(trials).where(trials.c.trial_id == trial_id).values(values))
     attempt = {"trial_id": trial_id, "number": imported.last_attempt, "state": State.FINISHED}
-    same = (attempts.c.trial_id == trial_id) & (attempts.c.number == imported.last_attempt)
-    db.execute(sa.delete(attempts).where(same))
+    same_attempt = (attempts.c.trial_id == trial_id) & (attempts.c.number == imported.last_attempt)
+    db.execute(sa.delete(attempts).where(same_attempt))
     db.execute(sa.insert(attempts).values(attempt | {"started_at": now(), "ended_at": now()}))
     membership = (members.c.experiment == experiment) & (members.c.trial_id == trial_id)
     if db.execute(sa.select(members).where(membership)).first() is None:

@@ -5,17 +5,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-VERSION_TABLE = "vss_ledger_version"  # "alembic_version" in the same database would be MLflow's
+VERSION_TABLE = "vss_ledger_version"  # MLflow uses "alembic_version", maybe in the same database
 
 
 class UtcTime(sa.TypeDecorator[datetime]):
-    """A point in time in UTC; SQLite drops the zone."""
+    """A point in time in UTC; SQLite drops the time zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Restore the zone."""
+        """Restore the time zone."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
@@ -27,13 +27,13 @@ experiments = sa.Table(
     sa.Column("description", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),  # the spec as written
     sa.Column("baseline", sa.Text, nullable=False),
-    sa.Column("run_id", sa.String(64)),  # its parent run in MLflow
+    sa.Column("run_id", sa.String(64)),  # parent run in MLflow
     sa.Column("created_at", UtcTime, nullable=False),
-    sa.Column("published", sa.JSON, nullable=False),  # cell -> figures that others published
+    sa.Column("published", sa.JSON, nullable=False),  # cell -> its published results
     sa.Column("margin_points", sa.Double),
-    sa.Column("seeds", sa.JSON, nullable=False),  # all that are planned; [] if not known
-    sa.Column("looks", sa.JSON, nullable=False),  # the number of seeds at each
-    sa.Column("earlier_seeds", sa.JSON, nullable=False),  # before the plan changed
+    sa.Column("seeds", sa.JSON, nullable=False),  # all planned seeds; [] if unknown
+    sa.Column("looks", sa.JSON, nullable=False),  # number of seeds at each planned look
+    sa.Column("earlier_seeds", sa.JSON, nullable=False),  # seeds planned before a change
     sa.Column("report_state", sa.String(64)),  # digest of what its last report shows
 )
 trials = sa.Table(
@@ -42,19 +42,19 @@ trials = sa.Table(
     sa.Column("trial_id", sa.String(12), primary_key=True),
     sa.Column("settings", sa.Text, nullable=False),  # JSON
     sa.Column("state", sa.String(12), nullable=False, index=True),
-    sa.Column("message", sa.Text),  # why it failed
+    sa.Column("message", sa.Text),  # the reason if it failed
     sa.Column("run_id", sa.String(64)),
     sa.Column("data_fingerprint", sa.String(64), nullable=False),
     sa.Column("teacher", sa.String(12)),  # the trial that must finish first
-    sa.Column("driver", sa.String(36)),  # who has claimed it
-    # The heartbeat of a running trial: only the live view reads it.
+    sa.Column("driver", sa.String(36)),  # the driver that has claimed it
+    # The heartbeat of a running trial, read only by the live view.
     sa.Column("step", sa.Integer, nullable=False, default=0),
     sa.Column("loss", sa.Double),
     sa.Column("miou", sa.Double),
     sa.Column("heartbeat_at", UtcTime),
     sa.Column("finished_at", UtcTime),
 )
-members = sa.Table(  # the place of a trial in an experiment
+members = sa.Table(  # which trials belong to which experiments
     "members",
     metadata,
     sa.Column("experiment", sa.ForeignKey("experiments.name"), primary_key=True),
@@ -64,7 +64,7 @@ members = sa.Table(  # the place of a trial in an experiment
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False, default=0),  # higher ones start first
 )
-attempts = sa.Table(  # one start of a trial; PENDING until its worker reports
+attempts = sa.Table(  # starts of trials; PENDING until the worker reports
     "attempts",
     metadata,
     sa.Column("trial_id", sa.ForeignKey("trials.trial_id"), primary_key=True),
@@ -86,5 +86,5 @@ drivers = sa.Table(  # processes that claim trials
 
 
 def now() -> datetime:
-    """Return the time as the ledger keeps it."""
+    """Return the current time as the ledger stores it."""
     return datetime.now(UTC)

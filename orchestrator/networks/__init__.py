@@ -1,4 +1,4 @@
 """Networks: find trained ones, evaluate them, and estimate what untrained ones will cost.
 
-Others import `lookup`, `evaluation` and `cost_estimate`.
+Others import any module of this folder.
 """

@@ -15,8 +15,8 @@ from vss.profiling.cost import count_cost, estimate_training_memory
 from vss.runtime.environment import device_name
 from vss.trial_config import TrialConfig
 
-# Settings that change what is learnt, but not how long a step takes.
-_SAME_SPEED = {
+# Settings that change what a network learns, but not how long a step takes.
+_SPEED_NEUTRAL = {
     "seed", "steps", "learning_rate", "final_learning_rate", "poly_power", "warmup_share",
     "schedule", "weight_decay", "momentum", "weights", "eval_every", "select", "scored_split",
     "dropout", "auxiliary_weight", "class_weights", "teacher", "temperature",
@@ -25,15 +25,15 @@ _SAME_SPEED = {
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """The cost of one cell.
 
     Attributes:
-        parameters: trainable parameters used at inference.
+        parameters: number of trainable parameters used at inference.
         gflops: 10^9 operations of one prediction that encodes the whole clip.
-        training_memory_mib: the peak of a training's tensors.
-        train_seconds: the time of one trial, from the median step of earlier trials on this
-            device; None without one.
+        training_memory_mib: peak size of a trial's tensors during training.
+        train_seconds: training time of one trial, from the median step time of earlier trials on
+            this device; None if there are none.
     """
 
     parameters: int
@@ -42,14 +42,14 @@ class Estimate:
     train_seconds: float | None
 
 
-def estimate(experiment: Experiment, settings: Settings) -> dict[str, Estimate]:
-    """Return the cost of each cell."""
+def estimate_cost(experiment: Experiment, settings: Settings) -> dict[str, CostEstimate]:
+    """Estimate the cost of each cell."""
     seconds = estimate_train_seconds(experiment, settings)
     estimates = {}
     for cell, config in experiment.cells.items():
         cost = count_cost(config)
         teacher = experiment.trial_by_id.get(config.teacher)
-        estimates[cell] = Estimate(
+        estimates[cell] = CostEstimate(
             cost.parameters,
             cost.gflops,
             _memory_mib(config, teacher.config if teacher else None),
@@ -61,7 +61,7 @@ def estimate(experiment: Experiment, settings: Settings) -> dict[str, Estimate]:
 def estimate_train_seconds(
     experiment: Experiment, settings: Settings
 ) -> Mapping[str, float | None]:
-    """Return the time of one trial of each cell; None without an earlier one on this device."""
+    """Estimate the training time of one trial per cell; None without similar earlier trials."""
     step_seconds = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
     by_cell = {
         cell: (config.steps, step_seconds.get(_speed_key(config.settings())))
@@ -78,7 +78,7 @@ def _memory_mib(config: TrialConfig, teacher: TrialConfig | None) -> float:
 
 
 def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
-    """Return the median step of earlier trials on this device, by what decides their speed."""
+    """Return the median step time of earlier trials on this device, by settings that affect it."""
     if not settings.has_ledger:
         return {}
     ledger = open_ledger(settings)
@@ -88,8 +88,8 @@ def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
         for trial in ledger.trials(experiment.name)
         if trial.state == State.FINISHED and trial.run_id
     }
-    device_is_here = device_type == "cpu" or torch.cuda.is_available()
-    if not trials or not device_is_here:
+    has_device = device_type == "cpu" or torch.cuda.is_available()
+    if not trials or not has_device:
         return {}
     device = device_name(torch.device(device_type))
     runs = open_tracker(settings).read_runs(list(trials))
@@ -101,5 +101,5 @@ def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
 
 
 def _speed_key(settings: Mapping[str, Any]) -> str:
-    kept = {name: value for name, value in settings.items() if name not in _SAME_SPEED}
-    return json.dumps(kept, sort_keys=True)
+    relevant_settings = {k: v for k, v in settings.items() if k not in _SPEED_NEUTRAL}
+    return json.dumps(relevant_settings, sort_keys=True)

@@ -1,7 +1,7 @@
-"""The evaluation of trained networks: an experiment made in code, without a spec.
+"""The evaluation of trained networks: an experiment built in code, without a spec.
 
-Each network is a trial without steps, whose weights are the whole network. It takes the path of
-every trial, into ledger, MLflow and report, and may join the table of a finished experiment.
+Each network is a trial without steps, whose weights are the whole network. Like any trial, it goes
+through the ledger, MLflow and the report. It may also join the cells of a finished experiment.
 """
 
 import json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vss.inference.trained_network import TrainedNetwork
 
 # Settings that apply only to training; a trial without steps must not state them.
-_DROPPED = (
+_TRAINING_SETTINGS = (
     "teacher", "distillation_weight", "temperature", "select", "eval_every", "class_weights",
 )  # fmt: skip
 
@@ -32,14 +32,14 @@ _DROPPED = (
 def build_evaluation(
     networks: Sequence[NamedNetwork], dataset: str | None, split: str, name: str, ledger: Ledger
 ) -> Experiment:
-    """Build an experiment that scores networks; seeds of a cell stay together.
+    """Build an experiment that scores networks; the seeds of a cell stay together.
 
     Args:
         networks: the networks to score.
         dataset: the dataset to score on; None for the one that each was trained on.
         split: train, val or test.
-        name: the experiment; if it has finished, the networks join its cells.
-        ledger: holds the experiments and cells so far.
+        name: the name of the experiment; if it has finished, the networks join its cells.
+        ledger: the ledger, with the experiments and cells so far.
 
     Raises:
         UserError: if classes differ, weights do not fit, or the experiment has not finished.
@@ -47,46 +47,45 @@ def build_evaluation(
     from vss.inference.trained_network import load_trained_network
 
     trials = _finished_trials(name, ledger)
-    existing = ledger.experiment(name) if trials else None
-    added: list[PlannedTrial] = []
+    entry = ledger.experiment(name) if trials else None
+    new_trials: list[PlannedTrial] = []
     files: dict[str, Path] = {}
     for network in networks:
-        config = scoring_config(network, dataset, split)
-        # Refuse weights that do not fit before anything is entered.
+        config = build_scoring_config(network, dataset, split)
+        # Refuse weights that do not fit before anything is recorded.
         load_trained_network(network.trained)
-        if config.trial_id not in {trial.trial_id for trial in [*trials, *added]}:
-            cell = _cell_name(network, config, ledger, [*trials, *added])
-            added.append(PlannedTrial(cell, config))
+        if config.trial_id not in {trial.trial_id for trial in [*trials, *new_trials]}:
+            cell = _cell_name(network, config, ledger, [*trials, *new_trials])
+            new_trials.append(PlannedTrial(cell, config))
         files[config.weights] = network.trained.weights
-    trials += added
+    trials += new_trials
     cells: dict[str, TrialConfig] = {}
     for trial in trials:
         cells.setdefault(trial.cell, trial.config)
     return Experiment(
         name=name,
-        description=existing.description if existing else "trained networks, scored",
+        description=entry.description if entry else "Evaluation of trained networks",
         trials=tuple(trials),
         cells=cells,
-        baseline=existing.baseline if existing else trials[0].cell,
+        baseline=entry.baseline if entry else trials[0].cell,
         resources=_whole_machine(),
         files_by_digest=files,
-        source=(existing.source.rstrip() + "\n" if existing else "")
-        + _comments(split, name, added),
-        published=existing.published if existing else {},
-        margin_points=existing.margin_points if existing else None,
-        seeds=tuple(existing.seeds) if existing else (),
-        looks=tuple(existing.looks) if existing else (),
+        source=(entry.source.rstrip() + "\n" if entry else "") + _comments(split, name, new_trials),
+        published=entry.published if entry else {},
+        margin_points=entry.margin_points if entry else None,
+        seeds=tuple(entry.seeds) if entry else (),
+        looks=tuple(entry.looks) if entry else (),
     )
 
 
-def scoring_config(network: NamedNetwork, dataset: str | None, split: str) -> TrialConfig:
-    """Return the trial that scores a network.
+def build_scoring_config(network: NamedNetwork, dataset: str | None, split: str) -> TrialConfig:
+    """Build the settings of the trial that scores a network.
 
     Raises:
-        UserError: if the dataset has other classes than the network.
+        UserError: if the classes of the dataset and the network differ.
     """
     trained = network.trained
-    settings = {k: v for k, v in trained.config.settings().items() if k not in _DROPPED}
+    settings = {k: v for k, v in trained.config.settings().items() if k not in _TRAINING_SETTINGS}
     if dataset is not None and dataset != trained.config.dataset:
         for option in catalog.DATASETS[trained.config.dataset].options:
             settings.pop(option, None)
@@ -105,9 +104,10 @@ def _check_classes(name: str, trained: "TrainedNetwork", config: TrialConfig) ->
     only_data = [c for c in data_classes if c not in network_classes]
     differences = [f"only in {name}: {', '.join(only_network)}"] if only_network else []
     differences += [f"only in {config.dataset}: {', '.join(only_data)}"] if only_data else []
+    details = "; ".join(differences) or "their order differs"
     raise UserError(
         f"{name} was trained on the classes of '{trained.config.dataset}', but dataset "
-        f"'{config.dataset}' has others ({'; '.join(differences) or 'their order differs'}): "
+        f"'{config.dataset}' has different classes ({details}): "
         "score it on a dataset with the same classes"
     )
 
@@ -118,8 +118,8 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
     unfinished = [t for t in trials if t.state != State.FINISHED and t.settings["steps"] > 0]
     if unfinished:
         raise UserError(
-            f"experiment '{name}' has {len(unfinished)} unfinished trials: "
-            "submit its spec first, or give another --name"
+            f"experiment '{name}' has not finished ({len(unfinished)} of {len(trials)} trials "
+            "left): submit its spec first, or choose a different --name"
         )
     finished = [t for t in trials if t.state == State.FINISHED]
     return [PlannedTrial(t.cell, parse_settings(dict(t.settings))) for t in finished]
@@ -128,9 +128,9 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
 def _cell_name(
     network: NamedNetwork, config: TrialConfig, ledger: Ledger, trials: Sequence[PlannedTrial]
 ) -> str:
-    """Return the cell of a trial that the ledger holds, else the network's own name.
+    """Return the cell of a network's trial if the ledger has it, else the network's name.
 
-    Seeds of a cell share its name; a name that another cell has is extended.
+    All seeds of a cell share its name. If a different cell has the name, the data is appended.
     """
     cells = set(ledger.membership(network.name).values())
     name = cells.pop() if len(cells) == 1 else network.name
@@ -142,11 +142,10 @@ def _cell_name(
 
 
 def _is_another_seed(one: TrialConfig, other: TrialConfig) -> bool:
-    """Return whether two trials belong to one cell: they differ only in seed and, therefore,
-    weights."""
-    seedless = {"seed": 0, "weights": "none"}
-    alike = one.model_copy(update=seedless) == other.model_copy(update=seedless)
-    return alike and one.seed != other.seed
+    """Return whether two trials belong to one cell: only their seeds and weights differ."""
+    same_seed = {"seed": 0, "weights": "none"}
+    is_same_cell = one.model_copy(update=same_seed) == other.model_copy(update=same_seed)
+    return is_same_cell and one.seed != other.seed
 
 
 def _whole_machine() -> Resources:
@@ -156,8 +155,11 @@ def _whole_machine() -> Resources:
     return Resources(cpus=float(os.cpu_count() or 1), gpus=gpus, retries=0)
 
 
-def _comments(split: str, name: str, added: Sequence[PlannedTrial]) -> str:
-    """Return comments that record in the spec's text where the added cells came from."""
+def _comments(split: str, name: str, new_trials: Sequence[PlannedTrial]) -> str:
+    """Return comments that record in the spec's text where the new cells came from."""
     lines = [f"# scored by: vss-orch evaluate ... --split {split} --name {name}"]
-    lines += [f"# cell {json.dumps(t.cell)}: {json.dumps(t.config.settings())}" for t in added]
+    lines += [
+        f"# cell {json.dumps(trial.cell)}: {json.dumps(trial.config.settings())}"
+        for trial in new_trials
+    ]
     return "\n".join(lines) + "\n"

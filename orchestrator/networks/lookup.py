@@ -1,4 +1,4 @@
-"""Find trained networks by trial id, run id, folder or file."""
+"""The lookup of trained networks by trial id, run id, folder or file."""
 
 import re
 from collections.abc import Sequence
@@ -26,21 +26,22 @@ class NamedNetwork:
     """A trained network and its name.
 
     Attributes:
-        name: for people and file names: the trial_id, or the stem of a checkpoint file.
-        trained: its settings, and the file of its weights.
+        name: a name to print and to use in file names: the trial_id, or the stem of a checkpoint
+            file.
+        trained: its settings, and the path of its weights.
     """
 
     name: str
     trained: "TrainedNetwork"
 
 
-def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
+def find_network(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     """Find a trained network.
 
     Args:
         target: a trial_id or a prefix of it, an MLflow run id, or the path of a trial directory
-            or of a checkpoint with our parameter names.
-        like: "SPEC:CELL", the cell whose network a checkpoint file holds.
+            or of a checkpoint with vss parameter names.
+        like: "SPEC:CELL", the cell that defines the network of a checkpoint file.
         settings: the addresses of the trials and of MLflow.
 
     Raises:
@@ -52,7 +53,8 @@ def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     if path.is_file():
         if like is None:
             raise UserError(
-                f"{target} does not name its network: give --like SPEC:CELL, the cell that it is of"
+                f"checkpoint file {target} does not say which network it contains: "
+                "add --like SPEC:CELL"
             )
         return NamedNetwork(path.stem, TrainedNetwork(find_cell(like), path))
     if like is not None:
@@ -65,35 +67,38 @@ def find(target: str, like: str | None, settings: Settings) -> NamedNetwork:
     return _find_trial(target, settings)
 
 
-def find_all(targets: Sequence[str], like: str | None, settings: Settings) -> list[NamedNetwork]:
+def find_networks(
+    targets: Sequence[str], like: str | None, settings: Settings
+) -> list[NamedNetwork]:
     """Find several trained networks; `like` applies to the checkpoint files among them.
 
     Raises:
-        UserError: as `find` does.
+        UserError: if one of them cannot be found, or `like` has no file to apply to.
     """
     files = {target for target in targets if Path(target).expanduser().is_file()}
     if like is not None and not files:
         raise UserError(f"--like is for checkpoint files, but none of {', '.join(targets)} is one")
-    return [find(target, like if target in files else None, settings) for target in targets]
+    return [find_network(target, like if target in files else None, settings) for target in targets]
 
 
 def find_cell(like: str) -> TrialConfig:
-    """Return the settings of "SPEC:CELL", or of "SPEC" if it has a single cell.
+    """Return the settings of "SPEC:CELL", or of "SPEC" if it has only one cell.
 
     Raises:
         UserError: if there is no such spec or cell.
     """
-    ends = [place for place, letter in enumerate(like) if letter == ":"] + [len(like)]
+    ends = [index for index, character in enumerate(like) if character == ":"] + [len(like)]
     end = next((end for end in ends if Path(like[:end]).is_file()), None)
     if end is None:
         raise UserError(
-            f"--like '{like}' does not name a spec: write SPEC:CELL, for example a.yaml:fcn"
+            f"--like '{like}' does not begin with an existing spec file: "
+            "write SPEC:CELL, for example a.yaml:fcn"
         )
     experiment, cell = load_spec(Path(like[:end])), like[end + 1 :]
     if not cell and len(experiment.cells) > 1:
         raise UserError(
-            f"--like '{like}' does not name a cell: write {like}:CELL; "
-            f"cells: {', '.join(experiment.cells)}"
+            f"--like '{like}' does not name a cell: write {like}:CELL "
+            f"(cells: {', '.join(experiment.cells)})"
         )
     try:
         name = require_known("cell", cell or experiment.baseline, experiment.cells)
@@ -110,15 +115,15 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     if len(trial_ids) > 1:
         raise UserError(
             f"'{target}' matches {len(trial_ids)} trials ({', '.join(trial_ids)}): "
-            "give a longer prefix"
+            "write a longer prefix"
         )
     if trial_ids:
         return NamedNetwork(trial_ids[0], read_trained_network(settings.storage / trial_ids[0]))
-    # A trial that was trained elsewhere may have only its run here.
-    run_id = open_tracker(settings).run_of(target) if _TRIAL_ID.fullmatch(target) else None
+    # If a trial was trained elsewhere, this machine may have only its MLflow run.
+    run_id = open_tracker(settings).find_run_id(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
         raise UserError(
-            f"no trial '{target}' in {settings.storage}; give a trial_id or a prefix of it, "
+            f"no trial '{target}' in {settings.storage}: write a trial_id or a prefix of it, "
             "an MLflow run id, or the path of a trial directory or of a checkpoint"
         )
     return _find_run(run_id, settings)

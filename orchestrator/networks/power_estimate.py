@@ -10,41 +10,49 @@ from orchestrator.networks.cost_estimate import estimate_train_seconds
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from reports.analysis.inference import CONFIDENCE, TestSetError
-from reports.analysis.planning.looks import confidence_of_a_look
-from reports.analysis.planning.power import Variation, separable_difference, typical_variation
+from reports.analysis.planning.looks import compute_look_confidence
+from reports.analysis.planning.power import (
+    Variation,
+    estimate_typical_variation,
+    find_separable_difference,
+)
 from reports.analysis.study import Study
 from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 from reports.records import ExperimentRecord
 from vss.errors import UserError
 
-_NUMBERS_OF_SEEDS = (3, 5, 10, 20)  # beside those of the spec
+_NUMBERS_OF_SEEDS = (3, 5, 10, 20)  # in addition to those of the spec
 
 
 @dataclass(frozen=True)
 class PowerRow:
-    """What a number of seeds can separate, and what it costs.
+    """The difference that a number of seeds can separate, and its cost.
 
     Attributes:
-        points: the difference in mIoU that is separated with 80 % power.
-        hours: of all trainings, one after another; None if the time of some is not known.
-        is_planned: the spec states this number, or a look has it.
+        seeds: the number of seeds per cell.
+        points: the difference in mIoU that is separated with 80 % power, in points.
+        trials: the number of trials.
+        hours: training time of all trials in sequence; None if the time of some is unknown.
+        is_planned: whether the spec or one of its looks has this number of seeds.
     """
 
     seeds: int
     points: float
-    trainings: int
+    trials: int
     hours: float | None
     is_planned: bool
 
 
 @dataclass(frozen=True)
 class PowerEstimate:
-    """What a design can separate, by its number of seeds.
+    """The differences that a design can separate, by its number of seeds.
 
     Attributes:
-        source: the earlier study whose variances are used.
-        seed_deviation: of one training over seeds, in points.
-        test_set_deviation: of a difference over test sets, in points; 0 if it is not known.
+        source: the earlier study that the variances come from.
+        seed_deviation: standard deviation of a trial's mIoU over seeds, in points.
+        test_set_deviation: standard deviation of a difference over test sets, in points; 0 if
+            unknown.
+        rows: one row per number of seeds.
     """
 
     source: str
@@ -54,28 +62,28 @@ class PowerEstimate:
 
 
 def estimate_power(
-    experiment: Experiment, earlier: ExperimentRecord, settings: Settings
+    experiment: Experiment, earlier_study: ExperimentRecord, settings: Settings
 ) -> PowerEstimate:
-    """Estimate what a design can separate.
+    """Estimate the differences that a design can separate.
 
     Args:
         experiment: the design, with the trials of all looks.
-        earlier: the study whose variances are used.
-        settings: where earlier trials are found, whose time tells the hours.
+        earlier_study: the study that the variances come from.
+        settings: the addresses of earlier trials, which the hours are estimated from.
 
     Raises:
-        UserError: if there is nothing to compare, or the earlier study tells no variance.
+        UserError: if there is nothing to compare, or the earlier study shows no variance.
     """
     if len(experiment.cells) < 2:
-        raise UserError(f"--power: '{experiment.name}' has one cell, and nothing to compare")
-    variation = typical_variation(Study(earlier))
+        raise UserError(f"--power needs at least 2 cells to compare ('{experiment.name}' has 1)")
+    variation = estimate_typical_variation(Study(earlier_study))
     if variation is None:
         raise UserError(
-            f"'{earlier.name}' tells no variance over seeds: --like takes a study in which two "
-            "cells share two seeds or more"
+            f"'{earlier_study.name}' shows no variance over seeds: use --like with a study "
+            "in which two cells share at least two seeds"
         )
     return PowerEstimate(
-        source=earlier.name,
+        source=earlier_study.name,
         seed_deviation=100 * math.sqrt(variation.over_seeds),
         test_set_deviation=100 * math.sqrt(variation.over_test_sets),
         rows=_rows(experiment, variation, estimate_train_seconds(experiment, settings)),
@@ -85,7 +93,7 @@ def estimate_power(
 def _rows(
     experiment: Experiment, variation: Variation, train_seconds: Mapping[str, float | None]
 ) -> list[PowerRow]:
-    planned = set(experiment.looks or [len({t.config.seed for t in experiment.trials})])
+    planned_seeds = set(experiment.looks or [len({t.config.seed for t in experiment.trials})])
     estimated_seconds = [seconds for seconds in train_seconds.values() if seconds is not None]
     is_complete = len(estimated_seconds) == len(train_seconds)
     hours = sum(estimated_seconds) / 3600 if is_complete else None
@@ -94,17 +102,17 @@ def _rows(
         PowerRow(
             seeds=seeds,
             points=100
-            * separable_difference(
+            * find_separable_difference(
                 variation,
                 len(experiment.cells),
                 seeds,
                 confidence if seeds in experiment.looks else CONFIDENCE,
             ),
-            trainings=seeds * len(experiment.cells),
+            trials=seeds * len(experiment.cells),
             hours=None if hours is None else seeds * hours,
-            is_planned=seeds in planned,
+            is_planned=seeds in planned_seeds,
         )
-        for seeds in sorted(planned | set(_NUMBERS_OF_SEEDS))
+        for seeds in sorted(planned_seeds | set(_NUMBERS_OF_SEEDS))
         if seeds >= SEEDS_FOR_A_VERDICT
     ]
 
@@ -115,7 +123,7 @@ def _confidence(experiment: Experiment, variation: Variation) -> float:
     error = None
     if variation.over_test_sets > 0:
         error = TestSetError(variation.over_test_sets / 2 * np.eye(cells), variation.freedom)
-    return confidence_of_a_look(
+    return compute_look_confidence(
         experiment.looks,
         np.full(cells, variation.over_seeds),
         error,

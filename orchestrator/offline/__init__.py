@@ -1,4 +1,4 @@
-"""Machines without a network: trial files go out, trial directories come back.
+"""Offline machines: trial files go out, trial directories come back.
 
-Others import `export` and `collection`.
+Others import `export` and `trial_import`.
 """

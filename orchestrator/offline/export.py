@@ -1,4 +1,4 @@
-"""An experiment as a folder of trial files, for machines without a network. Imports no torch."""
+"""An experiment as a folder of trial files, for offline machines. Imports no torch."""
 
 import shlex
 from pathlib import Path
@@ -8,11 +8,11 @@ from vss.errors import UserError
 from vss.trial.file import ExperimentPart, ResourcesPart, TrialFile
 
 _README = """\
-Trials of the experiment {name}, for machines without a network ({count} trial files).
+The trials of experiment {name}, for offline machines ({count} trial files).
 
-One trial:                    python -m vss trials/NNNN-ID.json --storage results
-All trials, on Slurm:         sbatch slurm_array.sh    (edit its header first)
-Then, where the ledger is:    vss-orch import results
+One trial:                                  python -m vss trials/NNNN-ID.json --storage results
+All trials, on Slurm:                       sbatch slurm_array.sh    (edit its header first)
+Then, on the machine with the ledger:       vss-orch import results
 
 If a dataset needs a folder, add --data PATH or set VSS_DATA. To resume an interrupted trial, rerun
 the same command. {order}
@@ -39,10 +39,10 @@ def export(experiment: Experiment, folder: Path) -> list[Path]:
     Teachers come first. Exporting the same experiment again changes nothing.
 
     Raises:
-        UserError: if the folder holds anything else.
+        UserError: if the folder contains anything else.
     """
     contents = _contents(experiment)
-    _check_holds_nothing_else(folder, contents)
+    _check_contains_nothing_else(folder, contents)
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,17 +52,17 @@ def export(experiment: Experiment, folder: Path) -> list[Path]:
 
 
 def _contents(experiment: Experiment) -> dict[str, bytes]:
-    """Return the content of each file, by its name."""
+    """Return the content of each file, by file name."""
     positions = {trial.trial_id: n for n, trial in enumerate(experiment.trials)}
-    ordered = sorted(experiment.trials, key=lambda trial: trial.config.teacher != "none")
+    ordered_trials = sorted(experiment.trials, key=lambda trial: trial.config.teacher != "none")
     contents = {"spec.yaml": experiment.source.encode()}
-    for number, trial in enumerate(ordered):
+    for number, trial in enumerate(ordered_trials):
         file = _trial_file(experiment, trial, positions[trial.trial_id])
         contents[f"trials/{number:04d}-{trial.trial_id}.json"] = file.text().encode()
     for digest, path in experiment.files_by_digest.items():
         contents[f"trials/{_weights_name(digest)}"] = path.read_bytes()
-    students = sum(trial.config.teacher != "none" for trial in ordered)
-    script, readme = _instructions(experiment, len(ordered) - students, students)
+    students = sum(trial.config.teacher != "none" for trial in ordered_trials)
+    script, readme = _instructions(experiment, len(ordered_trials) - students, students)
     return {**contents, "slurm_array.sh": script.encode(), "README.txt": readme.encode()}
 
 
@@ -71,15 +71,15 @@ def _instructions(experiment: Experiment, first: int, students: int) -> tuple[st
 
     Args:
         experiment: the experiment.
-        first: the number of trials without a teacher; they run first.
-        students: the number of trials with one.
+        first: the number of trials without a teacher, which run first.
+        students: the number of trials with a teacher.
     """
     count = first + students
     order = "The trials can run in any order."
     if students:
         order = (
-            f"Tasks 0-{first - 1} teach tasks {first}-{count - 1}: run those first, then "
-            f"sbatch --array={first}-{count - 1} slurm_array.sh."
+            f"Tasks 0-{first - 1} train the teachers of tasks {first}-{count - 1}: run tasks "
+            f"0-{first - 1} first, then sbatch --array={first}-{count - 1} slurm_array.sh."
         )
     gpus = experiment.resources.gpus
     script = _SLURM.format(
@@ -118,13 +118,13 @@ def _weights_name(digest: str) -> str:
     return f"{digest.removeprefix('sha256:')}.weights"
 
 
-def _check_holds_nothing_else(folder: Path, contents: dict[str, bytes]) -> None:
+def _check_contains_nothing_else(folder: Path, contents: dict[str, bytes]) -> None:
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"--export {folder} is a file: name a folder")
+        raise UserError(f"--export {folder} is a file: choose a folder")
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
         if contents.get(name) != path.read_bytes():
             raise UserError(
-                f"--export {folder} holds {name}, which this experiment does not write: "
-                "name an empty folder"
+                f"--export {folder} already contains {name}, which is not part of this export: "
+                "choose an empty folder"
             )

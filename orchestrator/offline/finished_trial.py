@@ -1,4 +1,4 @@
-"""A trial that finished on a machine without a network: read it, and check it.
+"""A trial that finished on an offline machine: read and check it.
 
 A directory that fails a check is damaged; the checks cover everything that a report relies on.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import safe_open
 
 from orchestrator.ledger.entries import ExperimentEntry
-from orchestrator.spec.design import expand, published_figures
+from orchestrator.spec.design import expand, read_published_results
 from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.spec.file import parse_spec
 from vss.errors import UserError
@@ -24,16 +24,16 @@ from vss.training.inputs import Progress, TrialResult
 from vss.trial.file import COPY, ExperimentPart, read_trial_file
 from vss.trial_config import TrialConfig, parse_settings
 
-_TOLERANCE = 1e-6  # between the mIoU of result.json and that of the counts in frames.npz
+_TOLERANCE = 1e-6  # largest difference between mIoU in result.json and from frames.npz
 
 
 class DamagedTrialError(UserError):
-    """The error of a trial directory that cannot be imported."""
+    """Raised when a trial directory cannot be imported."""
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The place of a trial: its experiment, its cell there, and its position among the trials."""
+    """The place of a trial: its experiment, its cell, and its position among the trials."""
 
     experiment: ExperimentEntry
     cell: str
@@ -45,8 +45,10 @@ class FinishedTrial:
     """A finished trial, read from its directory and checked.
 
     Attributes:
-        curves: the progress that its training reported.
-        attempt: the number of its last attempt.
+        folder: its directory.
+        position: its position among the experiment's trials.
+        curves: the progress that it reported during training.
+        last_attempt: the number of its last attempt.
     """
 
     folder: Path
@@ -55,7 +57,7 @@ class FinishedTrial:
     position: int
     result: TrialResult
     curves: Sequence[Progress]
-    attempt: int
+    last_attempt: int
 
 
 def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> FinishedTrial:
@@ -63,10 +65,10 @@ def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> Fi
 
     Args:
         folder: the trial directory.
-        placements: trial_id -> the place of trials whose directory holds no trial file.
+        placements: trial_id -> placement, for trials whose directory has no trial file.
 
     Raises:
-        DamagedTrialError: naming the first file that is wrong.
+        DamagedTrialError: if a file is missing or wrong; the message names the first one.
     """
     if not (folder / "result.json").exists():
         raise DamagedTrialError("not finished: it has no result.json")
@@ -89,7 +91,7 @@ def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> Fi
         position=placement.position,
         result=result,
         curves=_read("curves.csv", lambda: _read_curves(folder / "curves.csv")),
-        attempt=_read("attempt", lambda: int((folder / "attempt").read_text())),
+        last_attempt=_read("attempt", lambda: int((folder / "attempt").read_text())),
     )
 
 
@@ -97,7 +99,9 @@ def _read_config(folder: Path) -> TrialConfig:
     file = folder / "config.json"
     config: TrialConfig = _read("config.json", lambda: parse_settings(_json(file)))
     if config.trial_id != folder.name:
-        raise DamagedTrialError(f"config.json holds the settings of trial {config.trial_id}")
+        raise DamagedTrialError(
+            f"config.json belongs to trial {config.trial_id}, not to {folder.name}"
+        )
     return config
 
 
@@ -106,24 +110,27 @@ def _read_placement(folder: Path, trial_id: str, placements: Mapping[str, Placem
         file = _read(COPY, lambda: read_trial_file(folder / COPY))
         return Placement(_read(COPY, lambda: _entry(file.experiment)), file.cell, file.position)
     if trial_id not in placements:
-        raise DamagedTrialError(f"it has no {COPY}: give the --spec that lists this trial")
+        raise DamagedTrialError(f"it has no {COPY}: add --spec with the spec of this trial")
     return placements[trial_id]
 
 
 def _entry(part: ExperimentPart) -> ExperimentEntry:
     return replace(
-        _stated(part.source), name=part.name, description=part.description, baseline=part.baseline
+        _entry_from_spec(part.source),
+        name=part.name,
+        description=part.description,
+        baseline=part.baseline,
     )
 
 
-@cache  # parsing YAML takes longer than the rest of a trial, and all trials share a spec
-def _stated(source: str) -> ExperimentEntry:
-    """Return what the text of a spec states of an experiment."""
+@cache  # all trials share a spec, and parsing it takes longer than reading the rest of a trial
+def _entry_from_spec(source: str) -> ExperimentEntry:
+    """Return the entry that follows from the text of a spec."""
     spec = parse_spec(source)
     return ExperimentEntry(
         name=spec.name,
         source=source,
-        published=published_figures(expand(spec)),
+        published=read_published_results(expand(spec)),
         margin_points=spec.margin,
         seeds=spec.seeds,
         looks=spec.looks,
@@ -132,12 +139,12 @@ def _stated(source: str) -> ExperimentEntry:
 
 def _read_weights(path: Path) -> None:
     with safe_open(path, "numpy") as file:
-        for name in file.keys():  # noqa: SIM118  # it is not a dictionary
+        for name in file.keys():  # noqa: SIM118  # `file` is not a dictionary
             file.get_slice(name)[:1] if file.get_slice(name).get_shape() else file.get_tensor(name)
 
 
 def _read_curves(path: Path) -> list[Progress]:
-    """Return what a training would have reported at each step of its curves."""
+    """Return the progress that the trial reported at each step of its curves."""
     points: dict[str, dict[int, float]] = {}
     with path.open() as file:
         for row in csv.DictReader(file):
@@ -164,6 +171,6 @@ def _json(path: Path) -> Any:
 def _read(name: str, read: Callable[[], Any]) -> Any:
     try:
         return read()
-    except Exception as error:  # whatever a damaged file raises
+    except Exception as error:  # a damaged file can raise anything
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise DamagedTrialError(f"cannot read {name}: {reason[0]}") from None

@@ -1,4 +1,4 @@
-"""Remove this machine's folders and name from reports, so that they can be published."""
+"""The anonymisation of reports: remove this machine's folders and name before publication."""
 
 import re
 import socket
@@ -9,16 +9,16 @@ from pathlib import Path
 from orchestrator.settings import Settings
 from reports.records import ExperimentRecord
 
-# An absolute path of two parts or more, not a part of an address or of a relative path.
+# An absolute path with at least two parts that is not inside a URL or a relative path.
 _PATH = re.compile(r"(?<![\w:/$~.…])(?:/[^\s/'\"`:,;()<>]+){2,}")
-_KEPT_PARTS = 2  # of a path, if at least as many others are dropped
+_LAST_PARTS = 2  # parts of a long path that a message keeps; a short path keeps one
 
 
 def anonymise(record: ExperimentRecord, settings: Settings) -> ExperimentRecord:
-    """Return the record with folders as variables and without the name of this machine.
+    """Return the record with variables in place of folders, and without the machine's name.
 
-    The spec keeps paths outside these folders: it would not work without them. Messages keep the
-    last parts of such paths; the ledger holds them in full.
+    The spec keeps paths outside these folders, as it would not work without them. Messages keep
+    only the last parts of such paths; the ledger stores them in full.
     """
     substitute = _substitution(settings)
     runs = [
@@ -29,7 +29,7 @@ def anonymise(record: ExperimentRecord, settings: Settings) -> ExperimentRecord:
 
 
 def _substitution(settings: Settings) -> Callable[[str], str]:
-    """Return a function that writes folders as variables, and the host's name as HOST."""
+    """Return a function that replaces folders by variables, and the host name by HOST."""
     folders = [
         ("$VSS_DATA", settings.data),
         ("$VSS_STORAGE", settings.storage),
@@ -53,5 +53,5 @@ def _substitution(settings: Settings) -> Callable[[str], str]:
 def _shorten(path: re.Match[str]) -> str:
     """Return the last parts of a path."""
     parts = path[0].strip("/").split("/")
-    kept = _KEPT_PARTS if len(parts) >= 2 * _KEPT_PARTS else 1
-    return "/".join(["…", *parts[-kept:]])
+    count = _LAST_PARTS if len(parts) >= 2 * _LAST_PARTS else 1
+    return "/".join(["…", *parts[-count:]])

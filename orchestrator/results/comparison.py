@@ -1,24 +1,32 @@
-"""Cells of one experiment, or of two, compared in pairs as a report would."""
+"""The comparison of cells, from one experiment or two, in pairs as in a report."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 from orchestrator.results.records import read_record
 from orchestrator.stores import Stores
+from reports.analysis.study import Study
+from reports.analysis.verdict_rows import build_verdict_rows
 from reports.records import ExperimentRecord
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 
 
-def compare(first: str, second: str, stores: Stores) -> list[ExperimentRecord]:
-    """Return pairs of cells as experiments of two cells each, the first one the baseline.
+def compare(
+    first: str, second: str, stores: Stores, metric: str = "miou"
+) -> list[ExperimentRecord]:
+    """Return pairs of cells as experiments of two cells each; the first cell is the baseline.
 
     Args:
         first: `EXPERIMENT:CELL`, or `EXPERIMENT` for all of its cells.
-        second: the same; between two experiments, cells of the same name are compared.
-        stores: the stores that hold the experiments.
+        second: the same for the other side. Of two experiments, cells with the same name are
+            compared.
+        stores: the stores of the experiments.
+        metric: the metric to compare.
 
     Raises:
-        UserError: if there is no such experiment or cell, or nothing to compare.
+        UserError: if an experiment, cell or metric does not exist, or there is nothing to compare.
     """
     record, cells = _read_cells(first, stores)
     other, other_cells = _read_cells(second, stores)
@@ -29,15 +37,41 @@ def compare(first: str, second: str, stores: Stores) -> list[ExperimentRecord]:
     if not pairs:
         raise UserError(
             f"'{first}' and '{second}' share no cell name ({', '.join(cells)}; "
-            f"{', '.join(other_cells)}): name two cells as EXPERIMENT:CELL"
+            f"{', '.join(other_cells)}): write two cells as EXPERIMENT:CELL"
         )
     if record.name == other.name and all(cell == other_cell for cell, other_cell in pairs):
-        raise UserError(f"'{first}' and '{second}' are the same: name two different cells")
-    return [_pair(record, cell, other, other_cell) for cell, other_cell in pairs]
+        raise UserError(f"'{first}' and '{second}' are the same: choose two different cells")
+    records = [_pair(record, cell, other, other_cell) for cell, other_cell in pairs]
+    _check_metric(records, metric)
+    return records
+
+
+def build_json(pairs: Sequence[ExperimentRecord], metric: str) -> dict[str, Any]:
+    """Return the rows of `reports.verdicts` for each pair, as plain values for JSON."""
+    return {
+        "metric": metric,
+        "pairs": [
+            {
+                "baseline": pair.baseline,
+                "interim": pair.interim,
+                "cells": [asdict(row) for row in build_verdict_rows(Study(pair, metric))],
+            }
+            for pair in pairs
+        ],
+    }
+
+
+def _check_metric(pairs: Sequence[ExperimentRecord], metric: str) -> None:
+    metrics = {name for pair in pairs for run in pair.finished for name in run.metrics}
+    if metric not in metrics:
+        hint = did_you_mean(metric, dict.fromkeys(metrics))
+        raise UserError(
+            f"no trial has the metric '{metric}' (metrics: {', '.join(sorted(metrics))}){hint}"
+        )
 
 
 def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]:
-    """Read one side of a comparison: its experiment, and the cells that it names."""
+    """Read one side of a comparison: return its experiment and the cells to compare."""
     name, colon, cell = side.partition(":")
     ledger = stores.ledger
     record = read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)

@@ -1,4 +1,4 @@
-"""The earlier study that a plan takes its variances from."""
+"""The earlier study whose variances a plan uses."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,22 +17,24 @@ from vss.errors import UserError
 def find_earlier_study(
     experiment: Experiment, like: str | None, folder: Path, settings: Settings
 ) -> ExperimentRecord:
-    """Read the study that another one resembles.
+    """Read an earlier study that resembles the planned one.
 
     Args:
-        experiment: the study that is planned.
-        like: an experiment in the ledger, or the folder of a report; None for committed results on
-            the same dataset, those with the most trials.
-        folder: the folder of the spec; `results` in it may hold committed results.
-        settings: the addresses of ledger and MLflow.
+        experiment: the planned study.
+        like: an experiment in the ledger, or the folder of a report; None for the committed
+            results on the same dataset with the most trials.
+        folder: the folder of the spec; its subfolder `results` may contain committed results.
+        settings: the addresses of the ledger and MLflow.
 
     Raises:
         UserError: if there is no such study.
     """
-    return _committed(experiment, folder) if like is None else _read(like, folder, settings)
+    if like is None:
+        return _read_committed(experiment, folder)
+    return _read_named(like, folder, settings)
 
 
-def _read(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
+def _read_named(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
     """Read a study from the folder of its report, the ledger, or committed results."""
     if Path(like).is_dir():
         return _load(Path(like))
@@ -41,35 +43,35 @@ def _read(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
         if like in [status.name for status in ledger.experiments()]:
             trials = ledger.trials(like)
             return read_record(ledger.experiment(like), trials, open_tracker(settings))
-    committed = {path.name: path for path in _committed_folders(folder)}
-    if like in committed:
-        return _load(committed[like])
-    names = ", ".join(committed) or "none"
+    committed_folders = {path.name: path for path in _committed_folders(folder)}
+    if like in committed_folders:
+        return _load(committed_folders[like])
+    names = ", ".join(committed_folders) or "none"
     raise UserError(
-        f"--like {like}: neither an experiment in the ledger nor the folder of a report "
+        f"--like {like} is neither an experiment in the ledger nor the folder of a report "
         f"(committed results: {names})"
     )
 
 
-def _committed(experiment: Experiment, folder: Path) -> ExperimentRecord:
+def _read_committed(experiment: Experiment, folder: Path) -> ExperimentRecord:
     """Read the committed results with the most trials on the dataset of an experiment."""
     datasets = {config.dataset for config in experiment.cells.values()}
     records = [_load(path) for path in _committed_folders(folder)]
-    alike = [
+    similar_records = [
         record
         for record in records
         if datasets & {str(run.settings.get("dataset")) for run in record.finished}
     ]
-    if not alike:
+    if not similar_records:
         raise UserError(
-            f"--power: no committed results on {', '.join(sorted(datasets))}; name an earlier "
-            "study with --like EXPERIMENT, or the folder of its report"
+            f"--power needs an earlier study, but there are no committed results on "
+            f"{', '.join(sorted(datasets))}: name a study, or the folder of its report, with --like"
         )
-    return max(alike, key=lambda record: len(record.finished))
+    return max(similar_records, key=lambda record: len(record.finished))
 
 
 def _committed_folders(folder: Path) -> Iterator[Path]:
-    """Yield the folders of committed results, beside the spec and in the repository."""
+    """Yield the folders of committed results, next to the spec and in the repository."""
     home = Path(next(iter(orchestrator.__path__))).parent / "experiments"
     for parent in dict.fromkeys((folder.resolve() / "results", home / "results")):
         yield from sorted(path.parent for path in parent.glob(f"*/{results_json.RESULTS}"))

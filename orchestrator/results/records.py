@@ -1,19 +1,19 @@
-"""The record of an experiment: what was asked (ledger) joined with what was measured (MLflow)."""
+"""The record of an experiment: what was requested (ledger) and what was measured (MLflow)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.results.interim import current_look, reason_for_interim
+from orchestrator.results.interim import explain_interim, find_current_look
 from orchestrator.tracking import artifacts
 from orchestrator.tracking.artifacts import Fields
 from orchestrator.tracking.tracker import RunContent, Tracker
-from orchestrator.tracking.trial_run import NUMBERS, metric_name
+from orchestrator.tracking.trial_run import NUMBERS, make_metric_name
 from reports.records import ExperimentRecord, RunRecord
 from reports.text.page import MAX_PICTURED_CELLS
 from vss import catalog
-from vss.options import implied_options
+from vss.options import list_implied_options
 
 _ENVIRONMENT = (
     "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
@@ -32,35 +32,35 @@ def read_record(
     Args:
         experiment: the experiment.
         trials: all of its trials.
-        tracker: the tracking store that holds their runs.
-        pictures: also read sampled frames, of one seed of each cell that the report pictures.
+        tracker: the tracking store with their runs.
+        pictures: also read sampled frames, from one seed of each cell that the report illustrates.
     """
     contents = tracker.read_runs([trial.run_id for trial in trials if trial.run_id])
-    latency = tracker.latency(experiment.run_id)
+    latency = tracker.read_latency(experiment.run_id)
     with ThreadPoolExecutor() as pool:
         runs = pool.map(lambda t: _run_record(t, contents.get(t.run_id or ""), tracker), trials)
-    look = current_look(experiment, trials)
+    look = find_current_look(experiment, trials)
     record = ExperimentRecord(
         name=experiment.name,
         description=experiment.description,
         baseline=experiment.baseline,
         cells=list(dict.fromkeys(trial.cell for trial in trials)),
         runs=list(runs),
-        costs={cell: artifacts.cell_cost(cost) for cell, cost in latency.cells.items()},
+        costs={cell: artifacts.convert_latency(cost) for cell, cost in latency.cells.items()},
         latency_conditions=latency.conditions,
         source=experiment.source,
-        command=submit_command(trials, experiment.source, look),
+        command=build_submit_command(trials, experiment.source, look),
         published=experiment.published,
         margin_points=experiment.margin_points,
         looks=experiment.looks,
         look=look,
-        interim=reason_for_interim(experiment, trials, look),
+        interim=explain_interim(experiment, trials, look),
     )
     return _add_samples(record, contents, tracker) if pictures else record
 
 
-def submit_command(trials: Sequence[TrialStatus], source: str, look: int = 1) -> str:
-    """Return the command that repeats an experiment; empty if it did not come from a spec.
+def build_submit_command(trials: Sequence[TrialStatus], source: str, look: int = 1) -> str:
+    """Return the command that repeats an experiment; "" if it did not come from a spec.
 
     Args:
         trials: its trials, whose datasets may need a folder.
@@ -87,7 +87,7 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
         trial_id=trial.trial_id,
         state=trial.state.value,
         settings=trial.settings,
-        implied=implied_options(trial.settings),
+        implied=list_implied_options(trial.settings),
         message=trial.message,
         run_id=trial.run_id,
         attempts=trial.attempts,
@@ -114,36 +114,36 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
         scored_frames=_integer(numbers["scored_frames"]),
         scored_step=_integer(numbers["scored_step"]),
         curves=files.decode("curves.csv", artifacts.decode_curves),
-        message=files.damage(),
+        message=files.describe_damage(),
         **counts,
     )
 
 
 class _Files:
-    """The files of one run, and a list of those that turned out to be damaged."""
+    """The files of one run, with a list of the damaged ones."""
 
     def __init__(self, tracker: Tracker, run_id: str, content: RunContent) -> None:
         self._tracker, self._run_id, self._content = tracker, run_id, content
-        self._damage: list[str] = []
+        self._damaged_files: list[str] = []
 
     def decode(self, name: str, decoder: Callable[[bytes | None], Fields]) -> Fields:
-        """Return the fields of a file; a missing or damaged one has none."""
+        """Return the fields of a file; a missing or damaged file has none."""
         file = self._tracker.read_file(self._run_id, self._content, name)
         fields, fault = artifacts.decode(file, decoder)
         if fault is not None:
-            self._damage.append(f"{name} is damaged ({fault})")
+            self._damaged_files.append(f"{name} is damaged ({fault})")
         return fields
 
-    def damage(self, earlier: str | None = None) -> str | None:
-        """Return the earlier description, if any, with the damaged files appended."""
-        return "; ".join([*filter(None, [earlier]), *self._damage]) or None
+    def describe_damage(self, message: str | None = None) -> str | None:
+        """Return an earlier message, if any, with the damaged files appended."""
+        return "; ".join([*filter(None, [message]), *self._damaged_files]) or None
 
 
 def _class_iou(metrics: Mapping[str, float], classes: Sequence[str] | None) -> dict[str, float]:
-    """Return the IoU by class; in MLflow, some characters of a class's name are replaced."""
+    """Return the IoU by class; MLflow replaces some characters of class names."""
     if classes is None:
         return {name[4:]: value for name, value in metrics.items() if name.startswith("iou/")}
-    iou = {name: metrics.get(f"iou/{metric_name(name)}") for name in classes}
+    iou = {name: metrics.get(f"iou/{make_metric_name(name)}") for name in classes}
     return {name: value for name, value in iou.items() if value is not None}
 
 
@@ -154,27 +154,27 @@ def _integer(number: float | None) -> int | None:
 def _add_samples(
     record: ExperimentRecord, contents: Mapping[str, RunContent], tracker: Tracker
 ) -> ExperimentRecord:
-    """Add sampled frames to the runs that the report pictures."""
-    pictured_trials = _pictured_trials(record)
+    """Add sampled frames to the runs that the report illustrates."""
+    illustrated_trials = _illustrated_trials(record)
     runs, colours = [], dict(record.colours)
     for run in record.runs:
-        if run.run_id and run.trial_id in pictured_trials:
+        if run.run_id and run.trial_id in illustrated_trials:
             files = _Files(tracker, run.run_id, contents[run.run_id])
             samples, class_colours = files.decode("samples.npz", artifacts.decode_samples)
             colours |= dict(zip(run.classes, class_colours, strict=False))
-            run = replace(run, samples=samples, message=files.damage(run.message))
+            run = replace(run, samples=samples, message=files.describe_damage(run.message))
         runs.append(run)
     return replace(record, runs=runs, colours=colours)
 
 
-def _pictured_trials(record: ExperimentRecord) -> set[str]:
-    """Return trials of the first cells: for each, the lowest seed it shares with the baseline."""
+def _illustrated_trials(record: ExperimentRecord) -> set[str]:
+    """Return trials of the first cells and of the baseline, each pair at its lowest shared seed."""
     trial_ids: dict[str, dict[int, str]] = {cell: {} for cell in record.cells}
     for run in record.finished:
         trial_ids[run.cell][run.seed] = run.trial_id
     baseline = trial_ids.pop(record.baseline)
-    pictured = set()
+    illustrated_trials = set()
     for by_seed in list(trial_ids.values())[:MAX_PICTURED_CELLS]:
         if shared_seeds := by_seed.keys() & baseline.keys():
-            pictured |= {by_seed[min(shared_seeds)], baseline[min(shared_seeds)]}
-    return pictured
+            illustrated_trials |= {by_seed[min(shared_seeds)], baseline[min(shared_seeds)]}
+    return illustrated_trials

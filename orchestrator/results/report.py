@@ -1,6 +1,6 @@
 """The report of an experiment on disk: build it, keep it up to date, or rebuild it.
 
-A report is rebuilt from its own files, so nothing here loads a store at module level.
+Rebuilding a report needs only its own files, so this module does not import the stores' libraries.
 """
 
 import time
@@ -16,7 +16,7 @@ from orchestrator.results.anonymisation import anonymise
 from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.stores import Stores
-from orchestrator.terminal.result_tables import result_table
+from orchestrator.terminal.result_tables import build_result_table
 from orchestrator.terminal.trial_tables import count_by_state
 from reports import report
 from reports.formats import results_json
@@ -27,7 +27,7 @@ from vss.errors import UserError
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
 
-_OPEN = (State.PENDING, State.RUNNING)
+_ACTIVE_STATES = (State.PENDING, State.RUNNING)
 
 
 def build(
@@ -42,23 +42,23 @@ def build(
 
     Args:
         name: the experiment.
-        stores: the stores that hold it.
-        settings: their folders and addresses are left out of the report.
+        stores: the stores of the experiment.
+        settings: folders and addresses to leave out of the report.
         out: the folder to write to.
-        pictures: show frames of the dataset.
-        sort: what the main table is sorted by; None keeps the order of the spec.
+        pictures: whether to show frames of the dataset.
+        sort: the column to sort the main table by; None keeps the order of the spec.
 
     Returns:
         the record that the report shows, and the path of report.md.
 
     Raises:
-        UserError: if there is no such experiment, or the folder cannot be made.
+        UserError: if there is no such experiment, or the folder cannot be created.
     """
     from orchestrator.results.records import read_record
-    from orchestrator.tracking.store import without_garbage_collection
+    from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
-    with without_garbage_collection():
+    with pause_garbage_collection():
         record = anonymise(read_record(experiment, trials, stores.tracker, pictures), settings)
         path = report.build_report(record, make_folder(out), pictures, sort)
     stores.ledger.set_report_state(name, None)
@@ -70,7 +70,7 @@ def build(
 def print_report(
     name: str, stores: Stores, settings: Settings, pictures: bool, console: Console
 ) -> None:
-    """Build the report of an experiment; print its table, its path and how to open the UI."""
+    """Build the report of an experiment; print its table, its path and the command for the UI."""
     record, path = build(name, stores, settings, settings.report_folder(name), pictures)
     _print(record, path, console)
 
@@ -91,7 +91,7 @@ def print_report_of_submit(
 
 
 def _print(record: ExperimentRecord, path: Path, console: Console) -> None:
-    console.print(result_table(record))
+    console.print(build_result_table(record))
     console.print(f"report:    {path}", soft_wrap=True, highlight=False)
     console.print(
         f"MLflow UI: {command('vss-orch')} ui {record.name}", soft_wrap=True, highlight=False
@@ -110,23 +110,23 @@ def watch(
 
     Args:
         name: the experiment.
-        ledger: the ledger that holds it.
-        build_report: builds the report as of now; returns the path of report.md.
-        every_seconds: the time between two looks at the ledger.
-        say: prints a line, one for each report.
-        sleep: waits.
+        ledger: the ledger that the experiment is in.
+        build_report: a function that builds the report as of now and returns the path of report.md.
+        every_seconds: the time between polls of the ledger.
+        say: a function that prints a line; it is called once per report.
+        sleep: a function that waits between polls; tests replace it.
 
     Raises:
         UserError: if there is no such experiment.
     """
     ledger.experiment(name)
-    reported: object = None
+    last_fingerprint: object = None
     while True:
         trials = ledger.trials(name)
-        if (current := _fingerprint(trials)) != reported:
+        if (fingerprint := _fingerprint(trials)) != last_fingerprint:
             say(f"{count_by_state(trials) or 'no trials'}: {build_report()}")
-            reported = current
-        if not any(trial.state in _OPEN for trial in trials):
+            last_fingerprint = fingerprint
+        if not any(trial.state in _ACTIVE_STATES for trial in trials):
             return
         sleep(every_seconds)
 
@@ -148,10 +148,10 @@ def rebuild(folder: Path, out: Path, pictures: bool, sort: str | None = None) ->
         raise UserError(str(error)) from None
     except OSError as error:
         raise UserError(
-            f"cannot write {error.filename}: {error.strerror}; give another folder with --out"
+            f"cannot write {error.filename}: {error.strerror}; choose a different folder with --out"
         ) from None
 
 
 def _fingerprint(trials: Sequence[TrialStatus]) -> object:
-    """Return a value that differs as soon as a trial has changed."""
+    """Return a value that changes whenever a trial changes."""
     return [(t.trial_id, t.cell, t.state, t.attempts, t.step, t.heartbeat_at) for t in trials]

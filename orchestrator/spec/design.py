@@ -1,7 +1,7 @@
-"""What varies in an experiment: `grid`, `cells` and `ablate`, mixed at will, less `exclude`.
+"""The design of an experiment: any mixture of `grid`, `cells` and `ablate`, minus `exclude`.
 
-`grid` crosses its factors, `cells` lists cells by name, `ablate` changes one factor at a time away
-from `base`.
+`grid` crosses its factors, `cells` lists cells by name, and `ablate` varies one factor at a time,
+starting from `base`.
 """
 
 import itertools
@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.spec.published_figures import parse_figures
+from orchestrator.spec.published_results import parse_published_results
 from orchestrator.spec.schema import CellSettings, ExperimentSpec
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 from vss.trial_config import TrialConfig
 
-# These values speak for themselves in the name of a cell.
-_BARE = ("head", "backbone")
+# The values of these settings need no label in the name of a cell.
+_UNLABELLED_SETTINGS = ("head", "backbone")
 
 
 @dataclass(frozen=True)
 class Point:
-    """A point of the design: the name of its cell, and all that the spec states for it."""
+    """A point of the design: the name of its cell, and all settings that the spec states for it."""
 
     cell: str
     settings: CellSettings
@@ -47,14 +47,14 @@ def expand(spec: ExperimentSpec) -> list[Point]:
     ]
 
 
-def published_figures(points: list[Point]) -> dict[str, dict[str, float]]:
-    """Return the figures that others published, by cell.
+def read_published_results(points: list[Point]) -> dict[str, dict[str, float]]:
+    """Return the published results of each cell that has some.
 
     Raises:
-        UserError: naming the cell and what is wrong with its figures.
+        UserError: if the results of a cell are invalid.
     """
     return {
-        point.cell: parse_figures(point.cell, point.settings["published"])
+        point.cell: parse_published_results(point.cell, point.settings["published"])
         for point in points
         if point.settings.get("published") is not None
     }
@@ -78,13 +78,13 @@ def _ablation(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
 
 
 def _change(factor: str, value: Any) -> CellSettings:
-    """Return what a value of a factor sets: that factor, or several settings that move together."""
+    """Return the settings that a value of a factor stands for: the factor itself, or several."""
     return value if isinstance(value, dict) else {factor: value}
 
 
 def _cell_name(settings: CellSettings) -> str:
     return " ".join(
-        str(value) if name in _BARE else f"{name}={_as_yaml(value)}"
+        str(value) if name in _UNLABELLED_SETTINGS else f"{name}={_as_yaml(value)}"
         for name, value in settings.items()
         if name not in ("published", "priority")
     )

@@ -1,19 +1,19 @@
-"""The checked experiment: every trial built, every name known, every file read."""
+"""The checked experiment: every trial is built, every name is known, every file is readable."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from orchestrator.spec.completion import complete, named_files
-from orchestrator.spec.design import Point, expand, published_figures
+from orchestrator.spec.completion import complete, find_files
+from orchestrator.spec.design import Point, expand, read_published_results
 from orchestrator.spec.schema import CellSettings, ExperimentSpec, Resources
 from orchestrator.spec.teachers import Teacher, assign_teachers
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 from vss.trial_config import TrialConfig, parse_settings
 
-_NOT_OF_A_TRIAL = ("published", "teacher_seed", "priority")
+_SPEC_ONLY_SETTINGS = ("published", "teacher_seed", "priority")
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,16 @@ class Experiment:
     """A checked spec.
 
     Attributes:
-        trials: cell by cell in the order of the spec, each with all seeds.
-        cells: name -> a trial of the cell (its first seed).
+        trials: the trials, cell by cell in the order of the spec, each cell with all seeds.
+        cells: name -> settings of the cell's trial with the first seed.
         baseline: the cell that the others are compared with.
         files_by_digest: "sha256:..." -> the file with that content: initial weights, or the
             description of a dataset.
         source: the text of the spec.
-        published: cell -> figures that others published: `miou` (a fraction), `train_seconds`.
-        margin_points: the difference in points of mIoU that does not matter; None if not stated.
-        seeds: all that are planned; empty for an experiment without a spec.
+        published: cell -> its published results: `miou` (a fraction), `train_seconds`.
+        margin_points: the largest difference in points of mIoU that does not matter; None if not
+            stated.
+        seeds: all planned seeds; empty for an experiment without a spec.
         looks: the number of seeds at each planned look; empty if the seeds are a list.
     """
 
@@ -91,23 +92,17 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
     """Build every trial of a spec.
 
     Args:
-        spec: the file as written.
-        source: its text.
-        folder: the folder that its paths are relative to.
+        spec: the spec as written.
+        source: the text of the spec.
+        folder: the folder that the spec's paths are relative to.
 
     Raises:
-        UserError: one line that names the culprit and the remedy.
+        UserError: if the spec is invalid; one line names the culprit and the remedy.
     """
     if len(set(spec.seeds)) < len(spec.seeds):
-        raise UserError(f"'seeds' holds a seed twice: {spec.seeds}")
-    points: list[Point] = []
-    files_by_digest: dict[str, Path] = {}
-    for point in expand(spec):
-        files = named_files(point.settings, folder)
-        settings = complete(point.settings, spec.resources, files)
-        points.append(Point(point.cell, settings))
-        files_by_digest |= {settings[name]: file.resolve() for name, file in files.items()}
-    figures = published_figures(points)
+        raise UserError(f"'seeds' contains duplicates: list each seed once (got {spec.seeds})")
+    points, files_by_digest = _complete_points(spec, folder)
+    published = read_published_results(points)
     # The teacher of a student at the first look is trained at that look.
     first_seeds = spec.seeds[: spec.looks[0]] if spec.looks else spec.seeds
     teachers = assign_teachers(points, first_seeds)
@@ -115,9 +110,9 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
     first_trials = [
         _build_trial(point, spec.seeds[0], teachers, settings_by_cell) for point in points
     ]
-    cells, kept_names = _merge_equal(first_trials, spec.cells)
+    cells, merged_names = _merge_equal(first_trials, spec.cells)
     if not cells:
-        raise UserError("the design is empty: add grid, cells or ablate (and do not exclude all)")
+        raise UserError("the spec defines no cells: add grid, cells or ablate, or exclude less")
     return Experiment(
         name=spec.name,
         description=spec.description,
@@ -129,15 +124,30 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
             for seed in spec.seeds
         ),
         cells={cell: trial.config for cell, trial in cells.items()},
-        baseline=_find_baseline(spec, cells, kept_names),
+        baseline=_find_baseline(spec, cells, merged_names),
         resources=spec.resources,
         files_by_digest=files_by_digest,
         source=source,
-        published={kept_names[cell]: numbers for cell, numbers in figures.items()},
+        published={merged_names[cell]: numbers for cell, numbers in published.items()},
         margin_points=spec.margin,
         seeds=tuple(spec.seeds),
         looks=spec.looks,
     )
+
+
+def _complete_points(spec: ExperimentSpec, folder: Path) -> tuple[list[Point], dict[str, Path]]:
+    """Return the points of the design with complete settings, and their files by digest."""
+    points: list[Point] = []
+    files_by_digest: dict[str, Path] = {}
+    for point in expand(spec):
+        files = find_files(point.settings, folder)
+        try:
+            settings = complete(point.settings, spec.resources, files)
+        except UserError as error:
+            raise UserError(f"cell '{point.cell}': {error}") from None
+        points.append(Point(point.cell, settings))
+        files_by_digest |= {settings[name]: file.resolve() for name, file in files.items()}
+    return points, files_by_digest
 
 
 def _build_trial(
@@ -146,12 +156,12 @@ def _build_trial(
     teachers: Mapping[str, Teacher],
     settings_by_cell: Mapping[str, CellSettings],
 ) -> PlannedTrial:
-    """Build the trial of a point and a seed; a student refers to the trial of its teacher."""
-    settings = {k: v for k, v in point.settings.items() if k not in _NOT_OF_A_TRIAL}
+    """Build the trial of a point and a seed; a student refers to its teacher's trial."""
+    settings = {k: v for k, v in point.settings.items() if k not in _SPEC_ONLY_SETTINGS}
     teacher = teachers.get(point.cell)
     if teacher is not None:
-        lesson = Point(teacher.cell, settings_by_cell[teacher.cell])
-        trial = _build_trial(lesson, teacher.seed(seed), teachers, settings_by_cell)
+        teacher_point = Point(teacher.cell, settings_by_cell[teacher.cell])
+        trial = _build_trial(teacher_point, teacher.seed(seed), teachers, settings_by_cell)
         settings["teacher"] = trial.trial_id
     try:
         config = parse_settings({**settings, "seed": seed})
@@ -170,39 +180,38 @@ def _priority(point: Point) -> int:
 def _merge_equal(
     trials: Sequence[PlannedTrial], chosen_names: Collection[str]
 ) -> tuple[dict[str, PlannedTrial], dict[str, str]]:
-    """Merge cells that are equal.
+    """Merge cells with equal settings.
 
     Args:
         trials: one trial of each cell, all with the same seed.
-        chosen_names: the names under `cells`; they beat those made from settings.
+        chosen_names: the names under `cells`; they take precedence over generated names.
 
     Returns:
-        the trials by the name of their cell, and every name -> the name it was merged into.
+        name of a cell -> its trial, and every name -> the name that it is merged into.
     """
     equal_trials: dict[str, list[PlannedTrial]] = {}
     for trial in trials:
         equal_trials.setdefault(trial.trial_id, []).append(trial)
     cells: dict[str, PlannedTrial] = {}
-    kept_names: dict[str, str] = {}
-    for equal in equal_trials.values():
-        kept = next((trial for trial in equal if trial.cell in chosen_names), equal[0])
-        if kept.cell in cells:
-            raise UserError(
-                f"two different cells are both named '{kept.cell}': rename the one in cells"
-            )
-        cells[kept.cell] = kept
-        kept_names.update((trial.cell, kept.cell) for trial in equal)
-    return cells, kept_names
+    merged_names: dict[str, str] = {}
+    for group in equal_trials.values():
+        trial = next((trial for trial in group if trial.cell in chosen_names), group[0])
+        name = trial.cell
+        if name in cells:
+            raise UserError(f"two different cells are named '{name}': rename the one under 'cells'")
+        cells[name] = trial
+        merged_names.update((merged.cell, name) for merged in group)
+    return cells, merged_names
 
 
 def _find_baseline(
-    spec: ExperimentSpec, cells: Collection[str], kept_names: Mapping[str, str]
+    spec: ExperimentSpec, cells: Collection[str], merged_names: Mapping[str, str]
 ) -> str:
     if spec.baseline is None:
         return next(iter(cells))
-    if spec.baseline not in kept_names:
-        hint = did_you_mean(spec.baseline, kept_names)
+    if spec.baseline not in merged_names:
+        hint = did_you_mean(spec.baseline, merged_names)
         raise UserError(
             f"baseline '{spec.baseline}' is not a cell (cells: {', '.join(cells)}){hint}"
         )
-    return kept_names[spec.baseline]
+    return merged_names[spec.baseline]

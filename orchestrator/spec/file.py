@@ -1,4 +1,4 @@
-"""The spec as a YAML file: read it, and say what is wrong with it."""
+"""The spec as a YAML file: read it, and explain what is wrong with it."""
 
 import textwrap
 from pathlib import Path
@@ -18,7 +18,7 @@ def load_spec(path: Path) -> Experiment:
     """Read and check a spec.
 
     Raises:
-        UserError: one line that names the file, the culprit and the remedy.
+        UserError: if the spec is invalid; one line names the file, the culprit and the remedy.
     """
     source = _read_text(path)
     try:
@@ -28,10 +28,10 @@ def load_spec(path: Path) -> Experiment:
 
 
 def parse_spec(source: str) -> ExperimentSpec:
-    """Return the spec that a text holds, its design unchecked.
+    """Parse the text of a spec without checking its design.
 
     Raises:
-        UserError: if the text is not a spec.
+        UserError: if the text is not a valid spec.
     """
     try:
         content = YAML(typ="safe", pure=True).load(source)  # YAML 1.2: 1e-3 is a number
@@ -59,8 +59,8 @@ def _read_text(path: Path) -> str:
 
 def _yaml_problem(error: MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
-    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     problem = (error.problem or "").splitlines()[0]
     if isinstance(error, DuplicateKeyError):
         problem = f"{problem.partition(' with value')[0]}; write each key once"
-    return f"{place}{problem}"
+    return f"{position}{problem}"

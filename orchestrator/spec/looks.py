@@ -1,4 +1,4 @@
-"""Planned looks: how many seeds a study has each time its verdicts are read."""
+"""Planned looks: the numbers of seeds at which the verdicts of a study are read."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,54 +6,56 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vss.validation_errors import describe_validation_error
 
-SEEDS_OF_A_VERDICT = 3  # as in reports.analysis.verdict, which is too heavy for a spec
-_MOST_LOOKS = 4
+SEEDS_FOR_A_VERDICT = 3  # as in reports.analysis.verdict, which is too slow to import here
+_MAX_LOOKS = 4
 
 
 class SeedRange(BaseModel):
-    """A number of seeds that may grow, in planned steps: seeds 0, 1, 2, ..."""
+    """A number of seeds (0, 1, 2, ...) that may grow in planned steps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     first: int = Field(
-        alias="from", ge=SEEDS_OF_A_VERDICT, description="number of seeds at the first look"
+        alias="from", ge=SEEDS_FOR_A_VERDICT, description="number of seeds at the first look"
     )
     last: int = Field(alias="to", description="number of seeds at the last look")
 
     @model_validator(mode="after")
-    def _grows(self) -> "SeedRange":
+    def _is_increasing(self) -> "SeedRange":
         if self.last <= self.first:
             raise ValueError(
-                f"'to' ({self.last}) must be more than 'from' ({self.first}); "
+                f"'to' ({self.last}) must be greater than 'from' ({self.first}); "
                 "for a single look, list the seeds"
             )
         return self
 
     @property
     def looks(self) -> tuple[int, ...]:
-        """The number of seeds at each look: at most four, from the first to the last evenly.
+        """The number of seeds at each look; at most four looks, evenly spread.
 
         Numbers are rounded down: from 3 to 10 gives 3, 5, 7 and 10.
         """
-        steps = min(_MOST_LOOKS, self.last - self.first + 1) - 1
+        steps = min(_MAX_LOOKS, self.last - self.first + 1) - 1
         return tuple(
             self.first + step * (self.last - self.first) // steps for step in range(steps + 1)
         )
 
 
-def parse_seed_range(stated: dict[str, object]) -> SeedRange:
-    """Check what a spec states under `seeds`.
+def parse_seed_range(content: dict[str, object]) -> SeedRange:
+    """Parse the mapping that a spec states under `seeds`.
 
     Raises:
-        ValueError: naming what is wrong.
+        ValueError: if it is not a valid range.
     """
     try:
-        return SeedRange(**stated)  # type: ignore[arg-type]  # pydantic checks them
+        return SeedRange(**content)  # type: ignore[arg-type]  # pydantic checks the types
     except ValidationError as error:
         raise ValueError(f"seeds: {describe_validation_error(error, SeedRange)}") from None
 
 
-def look_of(looks: Sequence[int], seeds: Iterable[int]) -> int:
-    """Return the look that trials with these seeds belong to, from 1."""
-    needed = max(seeds, default=0) + 1
-    return next((n for n, count in enumerate(looks, start=1) if count >= needed), len(looks) or 1)
+def find_look(looks: Sequence[int], seeds: Iterable[int]) -> int:
+    """Return the number of the look that trials with these seeds belong to, counted from 1."""
+    required_seeds = max(seeds, default=0) + 1
+    return next(
+        (n for n, count in enumerate(looks, start=1) if count >= required_seeds), len(looks) or 1
+    )

@@ -1,4 +1,4 @@
-"""The spec as it is written: its fields, and the JSON schema that editors use."""
+"""The spec as written: its fields, and the JSON schema that editors use."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -13,29 +13,35 @@ from pydantic import (
 )
 
 from orchestrator.spec.looks import SeedRange, parse_seed_range
-from orchestrator.spec.published_figures import PublishedFigures
+from orchestrator.spec.published_results import PublishedResults
 from vss.trial_config import TrialConfig
 
 CellSettings = dict[str, Any]  # as written in a spec: not checked yet, not complete
 
 
 class Resources(BaseModel):
-    """The resources of each trial and its retries; no part of its identity."""
+    """The resources of each trial and the number of its retries; not part of its identity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    cpus: float = Field(1.0, gt=0, description="processor cores, and threads of a CPU trial")
-    gpus: float = Field(0.0, ge=0, description="GPUs; a fraction shares one between trials")
-    retries: int = Field(1, ge=0, description="new starts after a lost worker without progress")
+    cpus: float = Field(
+        1.0, gt=0, description="processor cores per trial; a CPU trial uses as many threads"
+    )
+    gpus: float = Field(
+        0.0, ge=0, description="GPUs per trial; with a fraction, trials share a GPU"
+    )
+    retries: int = Field(
+        1, ge=0, description="restarts after lost workers; progress resets the count"
+    )
     on_failure: Literal["continue", "stop"] = Field(
-        "continue", description="whether new trials start after one has failed for good"
+        "continue", description="whether to start more trials after one has failed for good"
     )
 
     @field_validator("gpus")
     @classmethod
     def _several_gpus_are_whole(cls, gpus: float) -> float:
         if gpus > 1 and gpus != int(gpus):
-            raise ValueError(f"more than one GPU must be a whole number (it is {gpus})")
+            raise ValueError(f"a number above 1 must be whole (got {gpus})")
         return gpus
 
 
@@ -47,10 +53,13 @@ class ExperimentSpec(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
     description: str = ""
     base: CellSettings = Field(default_factory=dict, description="settings of every cell")
-    grid: dict[str, list[Any]] = Field(default_factory=dict, description="factors, crossed")
+    grid: dict[str, list[Any]] = Field(
+        default_factory=dict, description="factors whose values are crossed: all combinations"
+    )
     cells: dict[str, CellSettings] = Field(default_factory=dict, description="cells by name")
     ablate: dict[str, list[Any]] = Field(
-        default_factory=dict, description="factors, one at a time away from base"
+        default_factory=dict,
+        description="factors that are varied one at a time, starting from base",
     )
     exclude: list[CellSettings] = Field(
         default_factory=list, description="combinations to leave out"
@@ -59,10 +68,10 @@ class ExperimentSpec(BaseModel):
         description="one trial per cell and seed; or {from: 3, to: 10} for planned looks"
     )
     margin: float | None = Field(
-        None, gt=0, description="the difference that does not matter, in points of mIoU"
+        None, gt=0, description="largest difference in mIoU that does not matter, in points"
     )
     baseline: str | None = Field(
-        None, description="the cell that the others are compared with (default: the first)"
+        None, description="cell that the others are compared with (default: the first)"
     )
     resources: Resources = Resources()
     _looks: tuple[int, ...] = PrivateAttr(())
@@ -76,18 +85,18 @@ class ExperimentSpec(BaseModel):
     @classmethod
     def _expand_seeds(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """Turn `{from: 3, to: 10}` into seeds 0 to 9 and their looks."""
-        stated = values.get("seeds")
-        if not isinstance(stated, dict):
+        seeds = values.get("seeds")
+        if not isinstance(seeds, dict):
             return handler(values)
-        looks = parse_seed_range(stated).looks
+        looks = parse_seed_range(seeds).looks
         spec = handler({**values, "seeds": list(range(looks[-1]))})
         spec._looks = looks
         return spec
 
 
-def json_schema() -> dict[str, Any]:
+def build_json_schema() -> dict[str, Any]:
     """Return the JSON schema of a spec."""
-    settings = _settings_of_a_cell()
+    settings = _cell_settings_schemas()
     reference = {"$ref": "#/$defs/settings"}
     factors = {
         "type": "object",
@@ -121,7 +130,7 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _settings_of_a_cell() -> dict[str, Any]:
+def _cell_settings_schemas() -> dict[str, Any]:
     """Return the schema of each setting that a cell may state."""
     settings = dict(TrialConfig.model_json_schema()["properties"])
     del settings["seed"]
@@ -129,11 +138,11 @@ def _settings_of_a_cell() -> dict[str, Any]:
     settings["weights"] = {"type": "string", "description": settings["weights"]["description"]}
     settings["teacher_seed"] = {
         "type": "integer",
-        "description": "seed of the teacher's trial (default: the student's seed)",
+        "description": "seed of the teacher's trial (default: that of the student)",
     }
     settings["priority"] = {
         "type": "integer",
-        "description": "cells with a higher one are trained first (default: 0)",
+        "description": "cells with a higher priority are trained first (default: 0)",
     }
-    settings["published"] = PublishedFigures.model_json_schema()
+    settings["published"] = PublishedResults.model_json_schema()
     return settings

@@ -1,4 +1,4 @@
-"""The teachers of a design: a cell may learn from another cell of its spec."""
+"""The teachers of a design: a cell may be distilled from another cell of its spec."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def assign_teachers(points: Sequence[Point], seeds: Sequence[int]) -> dict[str, 
     """Return the teacher of each cell that has one.
 
     Raises:
-        UserError: if a teacher is not a cell, has a teacher itself, or has an unknown seed.
+        UserError: if a teacher is not a cell, has a teacher itself, or lacks the fixed seed.
     """
     settings_by_cell = {point.cell: point.settings for point in points}
     teachers = {}
@@ -35,7 +35,8 @@ def assign_teachers(points: Sequence[Point], seeds: Sequence[int]) -> dict[str, 
             teachers[point.cell] = Teacher(cell, seed)
         elif seed is not None:
             raise UserError(
-                f"cell '{point.cell}': teacher_seed ({seed}) means nothing without a teacher"
+                f"cell '{point.cell}': teacher_seed ({seed}) has no effect without a teacher: "
+                "remove it, or set teacher"
             )
     return teachers
 
@@ -49,8 +50,16 @@ def _check(
 ) -> None:
     if teacher not in settings_by_cell:
         hint = did_you_mean(str(teacher), settings_by_cell)
-        raise UserError(f"cell '{student}': teacher '{teacher}' is not a cell of this spec{hint}")
+        raise UserError(
+            f"cell '{student}': teacher '{teacher}' is not a cell of this spec "
+            f"(cells: {', '.join(settings_by_cell)}){hint}"
+        )
     if settings_by_cell[teacher].get("teacher", "none") != "none":
-        raise UserError(f"cell '{student}': teacher '{teacher}' has a teacher itself")
+        raise UserError(
+            f"cell '{student}': teacher '{teacher}' has a teacher itself, "
+            "but chains of teachers are not supported"
+        )
     if seed is not None and seed not in seeds:
-        raise UserError(f"cell '{student}': teacher_seed {seed} is not among the seeds {seeds}")
+        raise UserError(
+            f"cell '{student}': teacher_seed {seed} is not one of the seeds {list(seeds)}"
+        )

@@ -1,4 +1,4 @@
-"""What a terminal shows: tables, the live view of a submit, progress bars. One module per subject.
+"""Output on a terminal: tables, the live view of a submit, progress bars. One module per subject.
 
 Others import any module of this folder.
 """

@@ -7,15 +7,21 @@ from datetime import timedelta
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from orchestrator.networks.cost_estimate import Estimate
+from orchestrator.networks.cost_estimate import CostEstimate
 from orchestrator.spec.experiment import Experiment
 
 
-def cost_table(experiment: Experiment, costs: Mapping[str, Estimate]) -> Table:
-    """Return a table of what each cell costs; its caption adds up the time of all trials."""
+def build_cost_table(experiment: Experiment, costs: Mapping[str, CostEstimate]) -> Table:
+    """Return a table of the cost of each cell; the caption adds up the time of all trials."""
     table = Table(title="cost", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("cell", overflow="fold", min_width=12)
-    for name in ("params\nM", "GFLOPs a\nprediction", "training\nGiB", "training\ntime", "trials"):
+    for name in (
+        "params\nM",
+        "GFLOPs per\nprediction",
+        "training\nGiB",
+        "training\ntime",
+        "trials",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     trials = Counter(trial.cell for trial in experiment.trials)
     for cell, cost in costs.items():
@@ -27,10 +33,10 @@ def cost_table(experiment: Experiment, costs: Mapping[str, Estimate]) -> Table:
             _time(cost.train_seconds),
             str(trials[cell]),
         )
-    estimated = [c.train_seconds * trials[cell] for cell, c in costs.items() if c.train_seconds]
-    caption = "GiB: tensors of one training; a CPU process adds 0.5. "
-    if len(estimated) == len(costs):
-        caption += f"All trainings, one after another: {_time(sum(estimated))}."
+    seconds = [c.train_seconds * trials[cell] for cell, c in costs.items() if c.train_seconds]
+    caption = "GiB: peak size of a trial's tensors; a CPU process needs about 0.5 more. "
+    if len(seconds) == len(costs):
+        caption += f"All trials in sequence: {_time(sum(seconds))}."
     else:
         caption += "A training time is unknown (?) until a similar trial has run on this device."
     table.caption, table.caption_justify = caption, "left"

@@ -7,13 +7,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.terminal.counts import count_of
 from vss.data.check.report import LONGEST_MEMORY, DatasetReport, SequenceReport
 
-_MAX_LINES = 20  # of broken files, and of sequences
-_MAX_GAPS = 4  # irregular spacings of one sequence
+_MAX_LINES = 20  # for broken files, and for sequences
+_MAX_GAPS = 4  # irregular spacings shown per sequence
 
 
-def data_tables(report: DatasetReport) -> RenderableType:
+def build_data_tables(report: DatasetReport) -> RenderableType:
     """Return tables of splits, classes and sequences, then remarks and broken files."""
     return Group(
         _splits(report),
@@ -25,18 +26,21 @@ def data_tables(report: DatasetReport) -> RenderableType:
     )
 
 
-def _verdict(broken: int) -> str:
-    if not broken:
-        return "nothing is broken"
-    more = f", {broken - _MAX_LINES} of them not listed" if broken > _MAX_LINES else ""
-    return f"{broken} broken{more}"
+def _verdict(broken_files: int) -> str:
+    if not broken_files:
+        return "no broken files"
+    hidden_files = broken_files - _MAX_LINES
+    suffix = f", {hidden_files} of them not listed" if hidden_files > 0 else ""
+    return f"{count_of(broken_files, 'broken file')}{suffix}"
 
 
 def _splits(report: DatasetReport) -> Table:
-    memory = [f"k={k}" for k in range(1, LONGEST_MEMORY + 1)]
-    names = ["split", "frames", "labelled", "images", "labels", "unlabelled %", *memory]
+    lengths = [f"k={k}" for k in range(1, LONGEST_MEMORY + 1)]
+    names = ["split", "frames", "labelled", "images", "labels", "unlabelled %", *lengths]
     table = _table(
-        names, f"k predecessors, {report.stride} video frames apart (+ off by one number)"
+        names,
+        f"k=2: frames with 2 predecessors, {report.stride} video frames apart "
+        "(+ frames with one that is off by 1)",
     )
     for name, split in report.splits.items():
         table.add_row(
@@ -73,7 +77,11 @@ def _classes(report: DatasetReport) -> Table:
 
 def _sequences(report: DatasetReport) -> Table:
     names = ["sequence", "split", "frames", "first", "last", "spacing", "irregular"]
-    table = _table(names, "numbers are video frames", left=("sequence", "split", "irregular"))
+    table = _table(
+        names,
+        "first, last, spacing and irregular are numbers of video frames",
+        left=("sequence", "split", "irregular"),
+    )
     rows = [(name, seq) for name, split in report.splits.items() for seq in split.sequences]
     for split, sequence in rows[:_MAX_LINES]:
         numbers = (sequence.frames, sequence.first, sequence.last, sequence.spacing)
@@ -85,8 +93,8 @@ def _sequences(report: DatasetReport) -> Table:
 
 def _gaps(sequence: SequenceReport) -> str:
     gaps = ", ".join(f"{first} to {last}" for first, last in sequence.irregular[:_MAX_GAPS])
-    more = len(sequence.irregular) - _MAX_GAPS
-    return f"{gaps} and {more} more" if more > 0 else gaps
+    hidden_gaps = len(sequence.irregular) - _MAX_GAPS
+    return f"{gaps} and {hidden_gaps} more" if hidden_gaps > 0 else gaps
 
 
 def _table(names: list[str], caption: str, left: tuple[str, ...] = ()) -> Table:

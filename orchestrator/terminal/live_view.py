@@ -11,13 +11,13 @@ from rich.text import Text
 
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.terminal.trial_tables import trial_table
+from orchestrator.terminal.trial_tables import build_trial_table
 
 _REFRESH_SECONDS = 0.5
 
 
 class LiveView:
-    """A view of all trials of an experiment: a table on a terminal, else a line per change."""
+    """A view of an experiment's trials: a table on a terminal, else one line per change."""
 
     def __init__(
         self, ledger: Ledger, experiment: str, console: Console, notes: Sequence[str] = ()
@@ -25,17 +25,17 @@ class LiveView:
         """Prepare the view; a `with` block shows it.
 
         Args:
-            ledger: the ledger, which is read twice a second.
+            ledger: the ledger, which is read twice per second.
             experiment: the experiment to show.
             console: the console to print on.
-            notes: lines below the table, for example the dashboard's address.
+            notes: lines below the table, for example the address of the dashboard.
         """
         self._ledger = ledger
         self._experiment = experiment
         self._console = console
         self._notes = list(notes)
-        self._printed: dict[str, State] = {}
-        self._ended = threading.Event()
+        self._printed_states: dict[str, State] = {}
+        self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._live = Live(console=console, auto_refresh=False, transient=False)
 
@@ -54,7 +54,7 @@ class LiveView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended.set()
+        self._stop_requested.set()
         self._thread.join()
         self._show()
         self._live.stop()
@@ -71,7 +71,7 @@ class LiveView:
             self._console.print(text)
 
     def _watch(self) -> None:
-        while not self._ended.wait(_REFRESH_SECONDS):
+        while not self._stop_requested.wait(_REFRESH_SECONDS):
             self._show()
 
     def _show(self) -> None:
@@ -79,20 +79,20 @@ class LiveView:
         if self._console.is_terminal:
             room = max(5, self._console.size.height - 6 - len(self._notes))
             self._live.update(
-                Group(trial_table(trials, room), *map(Text, self._notes)), refresh=True
+                Group(build_trial_table(trials, room), *map(Text, self._notes)), refresh=True
             )
         else:
             self._print_changes(trials)
 
     def _print_changes(self, trials: Sequence[TrialStatus]) -> None:
         for trial in trials:
-            if self._printed.get(trial.trial_id, State.PENDING) != trial.state:
-                finished = sum(t.state == State.FINISHED for t in trials)
+            if self._printed_states.get(trial.trial_id, State.PENDING) != trial.state:
+                count = sum(t.state == State.FINISHED for t in trials)
                 self._console.print(
-                    f"[{finished}/{len(trials)}] {trial.state:<9} {trial.cell}, seed {trial.seed}"
+                    f"[{count}/{len(trials)}] {trial.state:<9} {trial.cell}, seed {trial.seed}"
                     + (f": {trial.message}" if trial.message else ""),
                     markup=False,
                     highlight=False,
                     soft_wrap=True,
                 )
-            self._printed[trial.trial_id] = trial.state
+            self._printed_states[trial.trial_id] = trial.state

@@ -1,4 +1,4 @@
-"""What a design can separate, as a table on a terminal."""
+"""The differences that a design can separate, as a table on a terminal."""
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -6,23 +6,24 @@ from rich.table import Table
 from orchestrator.networks.power_estimate import PowerEstimate
 
 
-def power_table(power: PowerEstimate) -> Table:
-    """Return a table with a row for each number of seeds; the spec's own are marked."""
+def build_power_table(power: PowerEstimate) -> Table:
+    """Return a table with one row per number of seeds; those of the spec are marked."""
     table = Table(title="power", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("seeds", "separates, points", "trainings", "hours"):
+    for name in ("seeds", "separates (points)", "trials", "hours"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in power.rows:
         table.add_row(
             f"{row.seeds}{' *' if row.is_planned else ''}",
             f"{row.points:.2f}",
-            str(row.trainings),
+            str(row.trials),
             "?" if row.hours is None else f"{row.hours:.1f}",
         )
     table.caption = (
-        f"* as the spec plans. A difference of this size from the baseline is separated with "
-        f"80 % power, if seeds and test set vary as in {power.source}: {power.seed_deviation:.2f} "
-        f"points a training, {power.test_set_deviation:.2f} points a difference over test sets. "
-        "Hours: of all trainings, one after another; ? until similar trials have run here."
+        "* planned in the spec. A difference of this size from the baseline is separated with 80 % "
+        f"power if results vary as in {power.source}, with a standard deviation of "
+        f"{power.seed_deviation:.2f} points over seeds and, for a difference, of "
+        f"{power.test_set_deviation:.2f} points over test sets. Hours: training time of all trials "
+        "in sequence; ? until similar trials have run on this device."
     )
     table.caption_justify = "left"
     return table

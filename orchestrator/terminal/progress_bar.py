@@ -12,8 +12,8 @@ def frame_bar(count: int | None, label: str = "segmenting") -> Iterator[Callable
     """Show a progress bar on stderr, if that is a terminal.
 
     Args:
-        count: the number of frames, if it is known.
-        label: the word before the bar.
+        count: the number of frames; None if unknown.
+        label: the text before the bar.
 
     Yields:
         a function to call with the number of finished frames.

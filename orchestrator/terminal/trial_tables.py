@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
+from orchestrator.terminal.counts import count_of
 
 _STYLES = {
     State.PENDING: "dim",
@@ -18,35 +20,35 @@ _STYLES = {
     State.FAILED: "bold red",
     State.CANCELLED: "yellow",
 }
-# Which trials to show when not all fit on the screen.
+# States in the order in which their trials get a row if not all fit on the screen.
 _URGENCY = [State.RUNNING, State.FAILED, State.CANCELLED, State.FINISHED, State.PENDING]
 
 
-def trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> RenderableType:
+def build_trial_table(trials: Sequence[TrialStatus], room: int | None = None) -> RenderableType:
     """Return a table of trials: state, step, loss, mIoU on val, time left.
 
     Args:
         trials: the trials of one experiment.
-        room: the most rows that fit; the most urgent trials get them.
+        room: the number of rows that fit; the most urgent trials get them. None for all trials.
     """
-    title = f"{len(trials)} trials: {count_by_state(trials)}"
+    title = f"{count_of(len(trials), 'trial')}: {count_by_state(trials)}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("cell", "seed", "state", "step", "loss", "val\nmIoU", "time\nleft", "tries"):
-        left = name in ("cell", "state")
-        table.add_column(name, justify="left" if left else "right", no_wrap=name != "cell")
-    listed = _most_urgent(trials, room)
-    for trial in listed:
+    for name in ("cell", "seed", "state", "step", "loss", "val\nmIoU", "time\nleft", "attempts"):
+        justify: Literal["left", "right"] = "left" if name in ("cell", "state") else "right"
+        table.add_column(name, justify=justify, no_wrap=name != "cell")
+    rows = _most_urgent(trials, room)
+    for trial in rows:
         table.add_row(*_row(trial), style=_STYLES[trial.state])
-    if len(listed) < len(trials):
-        table.caption = f"and {len(trials) - len(listed)} more"
+    if len(rows) < len(trials):
+        table.caption = f"and {len(trials) - len(rows)} more"
     messages = [
-        Text(f"{t.cell}, seed {t.seed}: {t.message}", style="red") for t in listed if t.message
+        Text(f"{t.cell}, seed {t.seed}: {t.message}", style="red") for t in rows if t.message
     ]
     return Group(table, *messages)
 
 
-def experiment_table(experiments: Sequence[ExperimentStatus]) -> RenderableType:
-    """Return a table of experiments: how many trials are in each state."""
+def build_experiment_table(experiments: Sequence[ExperimentStatus]) -> RenderableType:
+    """Return a table of experiments with their number of trials in each state."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("experiment")
     for state in State:
@@ -58,7 +60,7 @@ def experiment_table(experiments: Sequence[ExperimentStatus]) -> RenderableType:
 
 
 def seconds_left(trial: TrialStatus) -> float | None:
-    """Return the time to the last step at the pace of this attempt, or None before the first."""
+    """Return the time to the last step at the pace of this attempt; None before its first step."""
     steps = trial.step - trial.first_step
     if trial.state != State.RUNNING or steps <= 0 or not trial.started_at or not trial.heartbeat_at:
         return None
@@ -69,7 +71,7 @@ def seconds_left(trial: TrialStatus) -> float | None:
 
 
 def count_by_state(trials: Sequence[TrialStatus]) -> str:
-    """Return how many trials are in each state, in words."""
+    """Return the number of trials in each state as text: "1 running, 3 pending"."""
     counts = Counter(trial.state for trial in trials)
     return ", ".join(f"{counts[state]} {state.lower()}" for state in State if counts[state])
 
@@ -77,7 +79,7 @@ def count_by_state(trials: Sequence[TrialStatus]) -> str:
 def _row(trial: TrialStatus) -> list[str]:
     steps = trial.settings["steps"]
     step = steps if trial.state == State.FINISHED else trial.step
-    left = seconds_left(trial)
+    remaining_seconds = seconds_left(trial)
     return [
         trial.cell,
         str(trial.seed),
@@ -85,7 +87,7 @@ def _row(trial: TrialStatus) -> list[str]:
         f"{step}/{steps}",
         "" if trial.loss is None else f"{trial.loss:.3f}",
         "" if trial.miou is None else f"{trial.miou:.3f}",
-        "" if left is None else _clock(left),
+        "" if remaining_seconds is None else _clock(remaining_seconds),
         str(trial.attempts),
     ]
 
@@ -93,8 +95,8 @@ def _row(trial: TrialStatus) -> list[str]:
 def _most_urgent(trials: Sequence[TrialStatus], room: int | None) -> Sequence[TrialStatus]:
     if room is None or len(trials) <= room:
         return trials
-    urgent = sorted(trials, key=lambda t: _URGENCY.index(t.state))[:room]
-    trial_ids = {trial.trial_id for trial in urgent}
+    urgent_trials = sorted(trials, key=lambda t: _URGENCY.index(t.state))[:room]
+    trial_ids = {trial.trial_id for trial in urgent_trials}
     return [trial for trial in trials if trial.trial_id in trial_ids]
 
 

@@ -1,5 +1,5 @@
-"""MLflow: runs written by workers, read back for reports, and shown in MLflow's own UI.
+"""MLflow: workers write runs, reports read them back, and MLflow's own UI shows them.
 
-Others import `tracker`, `artifacts` (files of a run, decoded), `ui_server`, and from `trial_run`
-the names under which numbers are logged. MLflow is imported in this folder only.
+Others import `tracker`, `artifacts` (decodes the files of a run), `ui_server`, and from `trial_run`
+the names under which numbers are logged. MLflow is imported only in this folder.
 """

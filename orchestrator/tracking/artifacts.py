@@ -1,4 +1,4 @@
-"""The files of finished runs, decoded into fields of records."""
+"""The decoding of the files of finished runs into fields of records."""
 
 import csv
 import io
@@ -17,10 +17,10 @@ Fields = TypeVar("Fields")
 def decode(
     content: bytes | None, decoder: Callable[[bytes | None], Fields]
 ) -> tuple[Fields, str | None]:
-    """Decode a file; a damaged one gives the fields of a missing one, and its fault."""
+    """Decode a file; if it is damaged, return the fields of a missing file and the fault."""
     try:
         return decoder(content), None
-    except Exception as error:  # of several decoders
+    except Exception as error:  # decoders raise many kinds of errors
         return decoder(None), f"{type(error).__name__}: {error}"
 
 
@@ -60,17 +60,17 @@ def decode_samples(content: bytes | None) -> tuple[dict[str, Sample], list[tuple
         return {name: Sample(*pixels) for name, *pixels in samples}, colours
 
 
-def cell_cost(latency: CellLatency) -> CellCost:
-    """Convert the measured latency of a cell to the report's record of it."""
+def convert_latency(latency: CellLatency) -> CellCost:
+    """Convert the measured latency of a cell to the record that reports use."""
     return CellCost(
-        clip=_latency(latency.clip),
-        streaming=_latency(latency.streaming),
+        clip=_convert_form(latency.clip),
+        streaming=_convert_form(latency.streaming),
         gflops=latency.gflops,
         memory_mib=latency.peak_memory_mib,
     )
 
 
-def _latency(form: FormLatency | None) -> Latency | None:
+def _convert_form(form: FormLatency | None) -> Latency | None:
     if form is None:
         return None
     return Latency(**form.model_dump())

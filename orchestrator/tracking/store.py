@@ -1,4 +1,4 @@
-"""The tracking store: whether it answers, and where it keeps files on this machine."""
+"""The tracking store: its availability, its addresses and its files on this machine."""
 
 import gc
 import re
@@ -13,11 +13,11 @@ from urllib.request import url2pathname
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 
 
-def check_answers(uri: str) -> None:
-    """Connect to the store's port: MLflow itself would try for minutes.
+def check_connection(uri: str) -> None:
+    """Check that the store's port accepts connections; MLflow itself would retry for minutes.
 
     Raises:
-        OSError: if nothing listens there.
+        OSError: if nothing listens on the port.
     """
     address = urlsplit(uri)
     port = address.port or _PORTS.get(address.scheme.partition("+")[0])
@@ -25,19 +25,20 @@ def check_answers(uri: str) -> None:
         socket.create_connection((address.hostname, port), timeout=10).close()
 
 
-def without_password(uri: str) -> str:
-    """Return an address with its password replaced by stars."""
+def hide_password(uri: str) -> str:
+    """Return an address with its password replaced by asterisks."""
     return re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", uri)
 
 
-def root_cause(error: BaseException) -> str:
-    """Return the message of the operating system or the driver, without what wraps it."""
+def find_root_cause(error: BaseException) -> str:
+    """Return the message of the innermost error, without its number and further sentences."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return str(error).strip().splitlines()[0].partition(". ")[0]
+    message = re.sub(r"^\[Errno -?\d+\] ", "", str(error).strip())
+    return message.splitlines()[0].partition(". ")[0]
 
 
-def local_folder(artifact_uri: str) -> Path | None:
+def find_local_folder(artifact_uri: str) -> Path | None:
     """Return the folder of a run's artifacts, or None if it is not on this machine."""
     if not artifact_uri.startswith("file:"):
         return None
@@ -45,7 +46,7 @@ def local_folder(artifact_uri: str) -> Path | None:
 
 
 def use_write_ahead_log(uri: str) -> None:
-    """Let workers and the UI read an SQLite store while another worker writes."""
+    """Let workers and the UI read an SQLite store while a worker writes to it."""
     path = Path(uri.removeprefix("sqlite:///"))
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as database:
@@ -53,10 +54,10 @@ def use_write_ahead_log(uri: str) -> None:
 
 
 @contextmanager
-def without_garbage_collection() -> Iterator[None]:
+def pause_garbage_collection() -> Iterator[None]:
     """Pause garbage collection, which would visit all rows of a store again and again.
 
-    A thousand runs are read in a third of the time.
+    This cuts the time to read a thousand runs to a third.
     """
     was_enabled = gc.isenabled()
     gc.disable()

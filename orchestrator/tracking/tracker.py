@@ -1,8 +1,8 @@
-"""MLflow: write what was measured, read it back as records.
+"""MLflow: write measurements, and read them back.
 
-One run per trial, created once and re-opened by later attempts; one parent run per experiment with
-its spec, its cells' latency and its report. All belong to one MLflow experiment, because a trial
-can belong to several of ours: the tag `experiment/<name>` = cell names each of them.
+Each trial has one run, created once and reopened by later attempts. Each experiment has one parent
+run with its spec, its cells' latency and its report. All runs belong to one MLflow experiment, as a
+trial can belong to several of ours, each of which is a tag of the run: `experiment/<name>` = cell.
 """
 
 import logging
@@ -25,16 +25,19 @@ from mlflow.exceptions import MlflowException
 
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.tracking import store
-from orchestrator.tracking.trial_run import TrialRun, run_tags
+from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
 
 
-class OutOfReachError(UserError):
-    """The error of a tracking store that does not answer."""
+class TrackingUnreachableError(UserError):
+    """Raised when the tracking store cannot be reached."""
 
 
-TRACKING_ERRORS = (MlflowException, OutOfReachError)  # transient: a later attempt may succeed
+TRACKING_ERRORS = (
+    MlflowException,
+    TrackingUnreachableError,
+)  # transient: a later attempt may succeed
 MLFLOW_EXPERIMENT = "vss-orch"
 LATENCY = "latency.json"
 
@@ -46,7 +49,7 @@ class RunContent:
     Attributes:
         metrics: metric -> last value.
         tags: tag -> text.
-        artifact_uri: where its files are.
+        artifact_uri: the address of its files.
     """
 
     metrics: dict[str, float]
@@ -59,10 +62,11 @@ class Tracker:
 
     Args:
         uri: address of the store.
-        artifacts: where artifacts go if the store is a local database; a server decides itself.
+        artifacts: the folder of artifacts if the store is a local database; a server chooses its
+            own location.
 
     Raises:
-        OutOfReachError: if it does not answer.
+        TrackingUnreachableError: if the store cannot be reached.
     """
 
     def __init__(self, uri: str, artifacts: Path) -> None:
@@ -70,14 +74,13 @@ class Tracker:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.uri = uri
         try:
-            store.check_answers(uri)
+            store.check_connection(uri)
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
-        except Exception as error:  # of the store's many drivers
-            raise OutOfReachError(
-                f"MLflow at {store.without_password(uri)} is out of reach: "
-                f"{store.root_cause(error)}; "
-                "check MLFLOW_TRACKING_URI or VSS_HOME"
+        except Exception as error:  # the drivers of stores raise many kinds of errors
+            raise TrackingUnreachableError(
+                f"cannot reach MLflow at {store.hide_password(uri)}: "
+                f"{store.find_root_cause(error)}; check MLFLOW_TRACKING_URI or VSS_HOME"
             ) from None
 
     def _open_experiment(self, artifacts: Path) -> str:
@@ -93,7 +96,7 @@ class Tracker:
             return self._client.create_experiment(
                 MLFLOW_EXPERIMENT, artifact_location=artifacts.as_uri() if local else None
             )
-        except MlflowException:  # another process was faster
+        except MlflowException:  # another process has just created it
             experiment = self._client.get_experiment_by_name(MLFLOW_EXPERIMENT)
             if experiment is None:
                 raise
@@ -102,35 +105,35 @@ class Tracker:
     def open_trial(
         self, name: str, trial_id: str, run_id: str | None, tags: Mapping[str, Any]
     ) -> "TrialRun":
-        """Create the run of a trial, or re-open it.
+        """Create the run of a trial, or reopen it.
 
         Args:
             name: name of a new run.
-            trial_id: the trial.
-            run_id: the run that the ledger names; without one, a run with the trial's tag is
-                searched, because a worker may have died before the ledger heard of its run.
-            tags: tags that the run gets.
+            trial_id: id of the trial.
+            run_id: the run recorded in the ledger; if None, the run with the trial's tag is
+                reopened, as a worker may have died before its run reached the ledger.
+            tags: tags to set on the run.
         """
-        run = self._existing(run_id) or self._find(trial_id)
+        run = self._get_run(run_id) or self._find_run(trial_id)
         if run is None:
             run = self._client.create_run(
                 self.experiment_id, run_name=name, tags={"trial_id": trial_id}
             )
         else:
             self._client.update_run(run.info.run_id, status="RUNNING")
-        self._client.log_batch(run.info.run_id, tags=run_tags(tags))
+        self._client.log_batch(run.info.run_id, tags=make_run_tags(tags))
         return TrialRun(self._client, run.info.run_id)
 
-    def _existing(self, run_id: str | None) -> Run | None:
+    def _get_run(self, run_id: str | None) -> Run | None:
         if run_id is None:
             return None
         try:
             run = self._client.get_run(run_id)
         except MlflowException:
-            return None  # removed for good: a new one takes its place
+            return None  # permanently deleted: a new run takes its place
         return run if run.info.lifecycle_stage == "active" else None
 
-    def _find(self, trial_id: str) -> Run | None:
+    def _find_run(self, trial_id: str) -> Run | None:
         query = f"tags.trial_id = '{trial_id}'"
         runs = self._client.search_runs([self.experiment_id], query, max_results=1)
         return runs[0] if runs else None
@@ -144,8 +147,8 @@ class Tracker:
         self._client.delete_tag(run_id, name)
 
     def open_experiment_run(self, experiment: ExperimentStatus) -> str:
-        """Create the parent run of an experiment, or re-open it; returns its id."""
-        run = self._existing(experiment.run_id)
+        """Create the parent run of an experiment, or reopen it, and return its id."""
+        run = self._get_run(experiment.run_id)
         if run is None:
             run = self._client.create_run(self.experiment_id, run_name=experiment.name)
         run_id: str = run.info.run_id
@@ -154,7 +157,7 @@ class Tracker:
             "mlflow.note.content": experiment.description,
         }
         self._client.update_run(run_id, status="RUNNING")
-        self._client.log_batch(run_id, tags=run_tags(tags))
+        self._client.log_batch(run_id, tags=make_run_tags(tags))
         self._client.log_text(run_id, experiment.source, "spec.yaml")
         return run_id
 
@@ -166,28 +169,28 @@ class Tracker:
         """Write the latency of an experiment's cells to its parent run."""
         self._client.log_text(run_id, measurement.model_dump_json(indent=2), LATENCY)
 
-    def latency(self, run_id: str | None) -> LatencyMeasurement:
-        """Read the latency of an experiment's cells; without cells if it was never measured."""
-        content = self._artifact(run_id, LATENCY) if run_id else None
+    def read_latency(self, run_id: str | None) -> LatencyMeasurement:
+        """Read the latency of an experiment's cells; it has no cells if it was never measured."""
+        content = self._read_artifact(run_id, LATENCY) if run_id else None
         return LatencyMeasurement.model_validate_json(content) if content else LatencyMeasurement()
 
     def log_report(self, run_id: str, folder: Path) -> None:
-        """Attach a report to an experiment's parent run, replacing an earlier one.
+        """Attach a report to an experiment's parent run, and replace an earlier one.
 
-        In a store on another machine, files that the new report lacks stay.
+        A remote store keeps files that only the earlier report has.
         """
-        artifacts = store.local_folder(self._client.get_run(run_id).info.artifact_uri)
+        artifacts = store.find_local_folder(self._client.get_run(run_id).info.artifact_uri)
         if artifacts is not None:
             shutil.rmtree(artifacts / "report", ignore_errors=True)
         self._client.log_artifacts(run_id, str(folder), "report")
 
     def read_runs(self, run_ids: Sequence[str]) -> dict[str, RunContent]:
-        """Read runs by id; deleted ones are left out."""
+        """Read runs by id, without deleted ones."""
         contents = {}
-        with store.without_garbage_collection():
+        with store.pause_garbage_collection():
             for first in range(0, len(run_ids), 100):
-                part = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
-                query = f"attributes.run_id IN ({part})"
+                quoted_ids = ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + 100])
+                query = f"attributes.run_id IN ({quoted_ids})"
                 for run in self._client.search_runs([self.experiment_id], query, max_results=1000):
                     contents[run.info.run_id] = RunContent(
                         dict(run.data.metrics), dict(run.data.tags), run.info.artifact_uri
@@ -195,32 +198,32 @@ class Tracker:
         return contents
 
     def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
-        """Read a file of a run; None if it was never logged or was deleted."""
-        folder = store.local_folder(content.artifact_uri)
+        """Read a file of a run; return None if it was never logged or was deleted."""
+        folder = store.find_local_folder(content.artifact_uri)
         if folder is None:
-            return self._artifact(run_id, name)
-        # MLflow would query its database again for each of thousands of files.
+            return self._read_artifact(run_id, name)
+        # Faster than MLflow, which would query its database for each of thousands of files.
         try:
             return (folder / name).read_bytes()
         except OSError:
             return None
 
-    def run_of(self, trial_id: str) -> str | None:
-        """Return the id of a trial's run, or None without one."""
-        run = self._find(trial_id)
+    def find_run_id(self, trial_id: str) -> str | None:
+        """Return the id of a trial's run, or None if it has none."""
+        run = self._find_run(trial_id)
         return str(run.info.run_id) if run else None
 
     def download_trial(self, run_id: str, folder: Path) -> Path:
-        """Download settings and weights of a trial's run, unless they are in `folder` already.
+        """Download the settings and weights of a trial's run, unless `folder` already has them.
 
         Returns:
-            the subfolder that holds config.json and weights.safetensors.
+            the subfolder with config.json and weights.safetensors.
 
         Raises:
             UserError: if there is no such run, or it has no weights.
         """
-        if self._existing(run_id) is None:
-            uri = store.without_password(self.uri)
+        if self._get_run(run_id) is None:
+            uri = store.hide_password(self.uri)
             raise UserError(f"MLflow at {uri} has no run '{run_id}'")
         run_folder = folder / run_id
         run_folder.mkdir(parents=True, exist_ok=True)
@@ -230,24 +233,26 @@ class Tracker:
         return run_folder
 
     def _download(self, run_id: str, name: str, folder: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+        with tempfile.TemporaryDirectory(dir=folder) as temporary_folder:
             try:
-                file = Path(self._client.download_artifacts(run_id, name, unfinished))
+                file = Path(self._client.download_artifacts(run_id, name, temporary_folder))
             except (MlflowException, OSError):
-                raise UserError(f"run '{run_id}' has no {name}: is its trial finished?") from None
+                raise UserError(
+                    f"run '{run_id}' has no {name}: wait until its trial has finished"
+                ) from None
             file.replace(folder / name)
 
     def runs_page(self, experiment: str | None) -> str:
-        """Return the part of the UI's address, after the host, that shows an experiment's runs."""
+        """Return the address of an experiment's runs in the UI, without the host."""
         page = f"#/experiments/{self.experiment_id}/runs"
         if experiment is None:
             return page
         query = f"tags.`experiment/{experiment}` LIKE '%'"
         return f"{page}?searchFilter={quote(query, safe='')}"
 
-    def _artifact(self, run_id: str, path: str) -> bytes | None:
+    def _read_artifact(self, run_id: str, path: str) -> bytes | None:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 return Path(self._client.download_artifacts(run_id, path, folder)).read_bytes()
             except (MlflowException, OSError):
-                return None  # never logged, or deleted: the report names it as missing
+                return None  # never logged, or deleted: the report says that it is missing

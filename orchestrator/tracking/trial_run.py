@@ -1,4 +1,4 @@
-"""The MLflow run of one trial, as a worker writes it."""
+"""The MLflow run of one trial, written by its worker."""
 
 import json
 import re
@@ -22,7 +22,7 @@ ARTIFACTS = (
     "samples.npz",
     "weights.safetensors",
 )
-# Fields of a result that are logged as metrics of the same name.
+# Fields of a result that are logged as metrics with the same name.
 NUMBERS = (
     "train_seconds",
     "step_ms_median",
@@ -40,12 +40,12 @@ class TrialRun:
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self._client = client
         self.run_id = run_id
-        # A resumed training repeats some steps; their points are in the store already.
+        # A resumed trial repeats some steps, whose points are already in the store.
         history = client.get_metric_history(run_id, "train/loss")
         self._logged_step = max((point.step for point in history), default=0)
 
     def log(self, progress: Progress) -> None:
-        """Write the new points of the curves; between two scorings there are none."""
+        """Write the new points of the curves; between evaluations there are none."""
         points = [
             (f"train/{name}", value, step)
             for step, loss, rate in progress.curve
@@ -74,7 +74,7 @@ class TrialRun:
             "data_fingerprint": result.data_fingerprint,
         }
         params = [Param(name, str(value)) for name, value in settings.items()]
-        self._client.log_batch(self.run_id, params=params, tags=run_tags(tags))
+        self._client.log_batch(self.run_id, params=params, tags=make_run_tags(tags))
         for name in ARTIFACTS:
             self._client.log_artifact(self.run_id, str(directory / name))
         self._client.log_artifacts(self.run_id, str(directory / "pictures"), "pictures")
@@ -88,16 +88,16 @@ class TrialRun:
 
     def _log_metrics(self, points: Sequence[tuple[str, float, int]]) -> None:
         now = int(time.time() * 1000)
-        metrics = [Metric(metric_name(name), value, now, step) for name, value, step in points]
+        metrics = [Metric(make_metric_name(name), value, now, step) for name, value, step in points]
         for first in range(0, len(metrics), 1000):
             self._client.log_batch(self.run_id, metrics=metrics[first : first + 1000])
 
 
-def metric_name(name: str) -> str:
+def make_metric_name(name: str) -> str:
     """Replace the characters that MLflow forbids: all but letters, digits and "_-. :/"."""
     return re.sub(r"[^\w\-. :/]", "_", name)
 
 
-def run_tags(values: Mapping[str, Any]) -> list[RunTag]:
-    """Convert values to tags, without those that are None."""
+def make_run_tags(values: Mapping[str, Any]) -> list[RunTag]:
+    """Convert values to tags, and leave out values that are None."""
     return [RunTag(name, str(value)) for name, value in values.items() if value is not None]

@@ -1,15 +1,17 @@
-"""The MLflow UI on this machine, opened at an experiment's runs."""
+"""A local server of the MLflow UI, opened at an experiment's runs."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import IO
 
 from vss.errors import UserError
 
@@ -17,8 +19,8 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 15.0
 
 
-def free_port(first: int) -> int:
-    """Return `first`, or the next port on loopback that nobody listens on."""
+def find_free_port(first: int) -> int:
+    """Return the first unused port on loopback, starting from `first`."""
     for port in range(first, first + 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -27,24 +29,26 @@ def free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise UserError(f"no free port from {first} to {first + 99}: choose another --port")
+    raise UserError(f"no free port from {first} to {first + 99}: choose a different --port")
 
 
 def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object]) -> None:
-    """Serve a page of the UI until Ctrl-C or SIGTERM; a tracking server has its own UI.
+    """Serve a page of the UI until Ctrl-C or SIGTERM.
+
+    A tracking server has its own UI, so only its address is printed.
 
     Args:
         tracking_uri: address of the store.
         page: part of the address after the host.
         port: first port to try.
-        say: prints a line.
+        say: a function that prints a line.
     """
     if tracking_uri.startswith(("http://", "https://")):
         say(f"MLflow UI: {tracking_uri.rstrip('/')}/{page}")
         return
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # these stop the server as Ctrl-C does
-        signal.signal(ending, signal.default_int_handler)
-    with _mlflow_server(tracking_uri, free_port(port)) as address:
+    for number in (signal.SIGTERM, signal.SIGHUP):  # they stop the server like Ctrl-C
+        signal.signal(number, signal.default_int_handler)
+    with _mlflow_server(tracking_uri, find_free_port(port)) as address:
         say(f"MLflow UI: {address}/{page}")
         say("Press Ctrl-C to stop.")
         if sys.stdout.isatty():
@@ -58,10 +62,10 @@ def _mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
     """Serve a store's UI on loopback while the block runs.
 
     Yields:
-        the address, once the server answers.
+        the address of the server, once it answers.
 
     Raises:
-        UserError: if the server exits before it answers.
+        UserError: if the server exits or does not answer; the message quotes its last line.
     """
     command = [
         *(sys.executable, "-m", "mlflow", "server"),
@@ -74,32 +78,43 @@ def _mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    server = subprocess.Popen(  # noqa: S603
-        command,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # it has children: all of them must end
-    )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(address, server)
-        yield address
-    finally:
-        _end_group(server)
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen(  # noqa: S603
+            command,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # its children must end with it
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_healthy(address, server, log)
+            yield address
+        finally:
+            _end_group(server)
 
 
-def _wait_until_healthy(address: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(address: str, server: subprocess.Popen[bytes], log: IO[bytes]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise UserError(f"the MLflow server exited with code {server.returncode}")
+            raise UserError(
+                f"the MLflow server exited with code {server.returncode}: {_last_line(log)}"
+            )
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310  # loopback
                 return
         except OSError:
             time.sleep(0.3)
-    raise UserError(f"the MLflow server did not answer within {_START_SECONDS:.0f} s")
+    raise UserError(
+        f"the MLflow server did not answer within {_START_SECONDS:.0f} s: {_last_line(log)}"
+    )
+
+
+def _last_line(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it printed nothing"
 
 
 def _end_group(server: subprocess.Popen[bytes]) -> None:

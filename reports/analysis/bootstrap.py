@@ -1,118 +1,106 @@
-"""What another test set might have shown: a bootstrap over blocks of consecutive frames.
+"""Scores on other test sets: a bootstrap over blocks of frames (`blocks.py`).
 
-Neighbouring frames of a video show the same things, so single frames are not independent: whole
-blocks of a sequence are drawn. Scores are computed from the summed confusion matrices of a draw,
-never averaged over frames. All trials see the same draws, so differences are paired.
+Scores are computed from the summed confusion matrices of a draw, never averaged over frames. All
+trials see the same draws, so differences are paired. Of M blocks, M - 1 are drawn, and each counts
+M / (M - 1) times, which makes variances unbiased (Rao and Wu 1988).
 
 Shapes: F frames, M blocks, S draws, K classes.
 """
 
-import re
-from collections.abc import Sequence
-from itertools import groupby
-
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.analysis.blocks import Blocks
 from reports.analysis.inference import TestSetError
 
 Confusions = NDArray[np.int64]  # (F, K, K): rows are labels, columns predictions
 Numbers = NDArray[np.float64]
 
-BLOCK_FRAMES = 10
 DRAWS = 10_000
-_NAME = re.compile(r"^(?P<sequence>.*)/\d+$")
 
 
 class TestSets:
     """The resampled test sets, the same for every trial.
 
     Attributes:
-        blocks: M; a single block tells nothing about others.
+        blocks: the blocks that are drawn.
     """
 
     __test__ = False  # pytest would collect it for its name
 
-    def __init__(self, frames: Sequence[str], draws: int = DRAWS, seed: int = 0) -> None:
-        """Draw M of the M blocks, with replacement, many times.
+    def __init__(self, blocks: Blocks, draws: int = DRAWS, seed: int = 0) -> None:
+        """Draw blocks with replacement, within each stratum, many times.
 
         Args:
-            frames: names as `sequence/number`, in the order of time inside a sequence.
-            draws: S.
-            seed: of the draws.
+            blocks: the M blocks.
+            draws: the number S of test sets.
+            seed: the seed of the draws.
         """
-        numbers = assign_blocks(frames)
-        self.blocks = int(numbers[-1]) + 1
-        self._starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-        shares = np.full(self.blocks, 1 / self.blocks)
+        self.blocks = blocks
+        self._order = np.argsort(blocks.numbers, kind="stable")
+        self._starts = np.flatnonzero(np.diff(blocks.numbers[self._order], prepend=-1))
+        self._counts = np.ones((draws, blocks.count))  # (S, M)
         rng = np.random.default_rng(seed)
-        self._counts = rng.multinomial(self.blocks, shares, size=draws).astype(np.float64)  # (S, M)
+        for stratum in np.unique(blocks.strata):
+            members = np.flatnonzero(blocks.strata == stratum)
+            size = len(members)
+            if size > 1:
+                counts = rng.multinomial(size - 1, np.full(size, 1 / size), size=draws)
+                self._counts[:, members] = counts * (size / (size - 1))
 
     def iou(self, confusions: Confusions) -> Numbers:
-        """(F, K, K) -> (S, K) IoU of every class on every test set; NaN where it is absent."""
+        """Compute the IoU of each class, NaN if absent, on each test set: (F, K, K) -> (S, K)."""
         by_frame = _intersection_and_union(confusions)  # (F, K) each
-        by_block = [np.add.reduceat(part, self._starts, axis=0) for part in by_frame]
+        by_block = [np.add.reduceat(part[self._order], self._starts, axis=0) for part in by_frame]
         return _ratio(*(self._counts @ part for part in by_block))
 
     def miou(self, confusions: Confusions) -> Numbers:
-        """(F, K, K) -> (S,) mean IoU over the classes of each test set."""
+        """Compute the mean IoU over the classes of each test set: (F, K, K) -> (S,)."""
         return mean_over_classes(self.iou(confusions))
 
     def error(self, draws: Numbers) -> TestSetError | None:
-        """Estimate the variation of statistics from their (J, S) draws; return None for a single
-        block.
+        """Estimate the variation of statistics from their (J, S) draws.
 
-        A bootstrap of M blocks is too narrow by (M - 1) / M.
+        Returns:
+            the error, or None if the blocks leave no degree of freedom.
         """
-        if self.blocks == 1:
+        if self.blocks.freedom == 0:
             return None
-        covariance = np.atleast_2d(np.cov(draws)) * self.blocks / (self.blocks - 1)
-        return TestSetError(covariance, self.blocks - 1)
-
-
-def assign_blocks(frames: Sequence[str], length: int = BLOCK_FRAMES) -> NDArray[np.int64]:
-    """Number the block that each frame belongs to: (F,), from 0.
-
-    A sequence is cut into equal parts of about `length` frames; a block never spans two sequences.
-    """
-    numbers: list[int] = []
-    for _, group in groupby(frames, key=_sequence):
-        count = len(list(group))
-        parts = max(1, round(count / length))
-        first = numbers[-1] + 1 if numbers else 0
-        numbers += [first + place * parts // count for place in range(count)]
-    return np.array(numbers, dtype=np.int64)
-
-
-def count_sequences(frames: Sequence[str]) -> int:
-    """Count the sequences that frames come from."""
-    return len({_sequence(frame) for frame in frames})
+        return TestSetError(np.atleast_2d(np.cov(draws)), self.blocks.freedom)
 
 
 def iou(confusions: Confusions) -> Numbers:
-    """(F, K, K) -> (K,) IoU of the summed matrices; NaN for a class in neither."""
+    """Compute the IoU of summed matrices, NaN for an absent class: (F, K, K) -> (K,)."""
     intersection, union = _intersection_and_union(confusions.sum(axis=0, keepdims=True))
     return np.asarray(_ratio(intersection, union)[0])
 
 
 def mean_over_classes(values: Numbers) -> Numbers:
-    """(..., K) -> (...) mean over the classes that occur."""
-    occurs = ~np.isnan(values)
-    total = np.where(occurs, values, 0.0).sum(axis=-1)
-    return np.asarray(total / np.maximum(occurs.sum(axis=-1), 1))
+    """Average over the classes that occur: (..., K) -> (...)."""
+    is_present = ~np.isnan(values)
+    total = np.where(is_present, values, 0.0).sum(axis=-1)
+    return np.asarray(total / np.maximum(is_present.sum(axis=-1), 1))
 
 
-def _sequence(frame: str) -> str:
-    name = _NAME.match(frame)
-    return name["sequence"] if name else frame
+def influence(confusions: Confusions) -> Numbers:
+    """Return what each frame adds to the mean IoU, to first order: (F, K, K) -> (F,).
+
+    The amounts add up to 0.
+    """
+    intersection, union = _intersection_and_union(confusions)
+    totals, unions = intersection.sum(axis=0), union.sum(axis=0)
+    is_present = unions > 0
+    values = totals[is_present] / unions[is_present]
+    by_class = (intersection[:, is_present] - values * union[:, is_present]) / unions[is_present]
+    return np.asarray(by_class.mean(axis=1))
 
 
 def _intersection_and_union(confusions: Confusions) -> tuple[Numbers, Numbers]:
-    """(F, K, K) -> (F, K) each."""
+    """Return intersection and union by frame and class: (F, K, K) -> (F, K) each."""
     intersection = np.diagonal(confusions, axis1=-2, axis2=-1).astype(np.float64)
     return intersection, confusions.sum(axis=-1) + confusions.sum(axis=-2) - intersection
 
 
 def _ratio(intersection: Numbers, union: Numbers) -> Numbers:
-    nothing = np.full_like(intersection, np.nan)
-    return np.divide(intersection, union, out=nothing, where=union > 0)
+    ratio = np.full_like(intersection, np.nan)
+    return np.divide(intersection, union, out=ratio, where=union > 0)

@@ -20,8 +20,8 @@ class Contrast:
     """A weighted sum of cells.
 
     Attributes:
-        weights: cell -> weight; they add up to 0.
-        seeds: how many seeds some pair of its cells shares.
+        weights: cell -> weight; the weights add up to 0.
+        seeds: the number of seeds that its two cells share, or the fewest that a cell in it has.
     """
 
     weights: Mapping[str, float]
@@ -33,8 +33,8 @@ class Estimate:
     """The value of a contrast, in the unit of the metric, before it is judged.
 
     Attributes:
-        mean: NaN if it cannot be estimated.
-        seeds: how many seeds some pair of its cells shares.
+        mean: the estimate; NaN if it cannot be estimated.
+        seeds: the number of seeds that its two cells share, or the fewest that a cell in it has.
         covers: the sources of variation that its drawn errors account for, `SEEDS` or `TEST_SET`.
     """
 
@@ -54,11 +54,11 @@ class Difference:
     """An estimated contrast with its interval, in the unit of the metric.
 
     Attributes:
-        mean: NaN if it cannot be estimated.
-        low, high: the ends of its interval, which holds for its whole family and, where looks are
+        mean: the estimate; NaN if it cannot be estimated.
+        low, high: the ends of its interval, which holds for its whole family and, if looks are
             planned, for all looks at 95 %; NaN if no source of variation is known.
-        deviation: standard deviation of its error.
-        seeds: how many seeds some pair of its cells shares.
+        deviation: the standard deviation of its error.
+        seeds: the number of seeds that its two cells share, or the fewest that a cell in it has.
         covers: the sources of variation that the interval accounts for, `SEEDS` or `TEST_SET`.
     """
 
@@ -75,8 +75,9 @@ class Comparison:
     """One contrast, judged as one of a family.
 
     Attributes:
-        verdict: read off the interval, see `verdict.py`; "interim" while it may still change.
-        family: how many contrasts were judged together, itself included.
+        verdict: the verdict, as `verdict.py` reads it off the interval; "interim" while it may
+            still change.
+        family: the number of contrasts judged together, including this one.
     """
 
     difference: Difference
@@ -93,22 +94,22 @@ def judge_family(
 ) -> list[Comparison]:
     """Judge contrasts together.
 
-    Those that cannot be judged have an interval of their own, and do not widen the others'.
+    Contrasts that cannot be judged have their own intervals and do not widen those of the others.
 
     Args:
-        estimates: J of them.
-        errors: (D, J) their drawn errors.
+        estimates: the J estimates.
+        errors: the (D, J) draws of their errors.
         margin: the difference that does not matter, in the unit of the metric, or None.
-        confidence: of the family.
-        is_interim: trials are missing that may change the verdicts.
+        confidence: the confidence of the family.
+        is_interim: whether missing trials may still change the verdicts.
     """
     if not estimates:
         return []
-    judged = [estimate.can_be_judged for estimate in estimates]
-    halves, deviations = half_widths(errors, np.array(judged), confidence)
+    in_family = [estimate.can_be_judged for estimate in estimates]
+    halves, deviations = half_widths(errors, np.array(in_family), confidence)
     comparisons = []
     for estimate, is_judged, half, deviation in zip(
-        estimates, judged, halves.tolist(), deviations.tolist(), strict=True
+        estimates, in_family, halves.tolist(), deviations.tolist(), strict=True
     ):
         if not estimate.covers or math.isnan(estimate.mean):
             half = deviation = math.nan
@@ -119,5 +120,5 @@ def judge_family(
         difference = Difference(
             estimate.mean, low, high, deviation, estimate.seeds, estimate.covers
         )
-        comparisons.append(Comparison(difference, verdict, max(1, sum(judged))))
+        comparisons.append(Comparison(difference, verdict, max(1, sum(in_family))))
     return comparisons

@@ -2,22 +2,23 @@
 
 The mean score of a cell errs for two reasons: other seeds would have given other networks
 (`seed_model.py`), another test set other scores (`bootstrap.py`). Both are drawn jointly for all
-cells. A comparison is a weighted sum of cells; over all comparisons of a family, the largest error,
-each measured in its own deviation, exceeds a critical value in 5 % of the draws. That value times
-the deviation is the half width of every interval, and a verdict is read off the interval: all
-intervals of a family cover the truth together in 95 % of studies, so at most 5 % of studies contain
-a false "better" or "worse".
+cells. A comparison is a weighted sum of cells. Each error of a family is divided by its deviation;
+the largest of these ratios exceeds a critical value in 5 % of the draws. That value times the
+deviation is the half width of every interval, and a verdict is read off the interval. All intervals
+of a family cover the truth together in 95 % of studies, so at most 5 % of studies contain a false
+"better" or "worse".
 
 The covariance over test sets is estimated from M blocks, with M - 1 degrees of freedom: the error
 of comparison j is drawn as z_j / sqrt(x_j / (M - 1)), where z has the correlation R of the
 comparisons and x_j is chi-square; the x have the correlation R^2 of the variances of correlated
-normal numbers. Taken as known, the covariance gave 8 to 11 % false verdicts at 10 to 20 cells where
-the test set dominates.
+normal numbers. With the covariance taken as known, 8 to 11 % of studies had a false verdict (10 to
+20 cells, test set dominating).
 
 Variation that depends on seed and frame together is in both terms, so intervals are a little too
 wide, never too narrow.
 
-Shapes: D draws, K cells, J comparisons.
+Shapes: D draws, K cells, J comparisons. Simulations handle B studies at once: then covariances are
+(B, K, K), and results have B before J.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ Numbers = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 _ONE_DEVIATION = 0.6827  # share of a normal distribution within one standard deviation
-_MOST_NUMBERS = 2e7  # of a family's draws: beyond, fewer draws are taken
+_MAX_NUMBERS = 2e7  # drawn for a family; larger families take fewer draws
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class TestSetError:
     """The variation of the cells' mean scores over test sets.
 
     Attributes:
-        covariance: (K, K).
-        freedom: degrees of freedom of its estimate.
+        covariance: the (K, K) covariance of the means.
+        freedom: the degrees of freedom of its estimate.
     """
 
     __test__ = False  # pytest would collect it for its name
@@ -50,11 +51,11 @@ class TestSetError:
 
 @dataclass(frozen=True)
 class Errors:
-    """The joint errors of the mean scores of cells; None where a source is not known.
+    """The joint errors of the mean scores of cells; None if a source is unknown.
 
     Attributes:
-        over_seeds: (D, K) draws.
-        over_test_sets: how test sets let them vary.
+        over_seeds: the (D, K) draws of errors over seeds.
+        over_test_sets: the variation over test sets.
     """
 
     over_seeds: Numbers | None
@@ -64,12 +65,12 @@ class Errors:
         """Draw the errors of weighted sums of cells.
 
         Args:
-            weights: (J, K).
+            weights: the (J, K) weights.
             rng: the source of the draws.
-            draws: D; at most the number of draws over seeds, if these are known.
+            draws: the number D of draws; at most that of the draws over seeds, if these are known.
 
         Returns:
-            (D, J).
+            the (D, J) errors.
         """
         total = np.zeros((draws, len(weights)))
         if self.over_seeds is not None:
@@ -78,11 +79,27 @@ class Errors:
             total += draw_test_set_errors(self.over_test_sets, weights, rng, draws)
         return total
 
+    def draw_cells(self, rng: np.random.Generator, draws: int) -> Numbers:
+        """Draw the (D, K) joint errors of all cells; at least one source must be known.
+
+        Over test sets they follow a multivariate t distribution: one chi-square number scales a
+        draw, so that what cells share cancels in the difference of any two.
+        """
+        sources = []
+        if self.over_seeds is not None:
+            sources.append(self.over_seeds[:draws])
+        if self.over_test_sets is not None:
+            error, cells = self.over_test_sets, np.eye(len(self.over_test_sets.covariance))
+            deviation, normal, _ = draw_normal_and_chi_square(error, cells, rng, draws)
+            chi_square = rng.chisquare(error.freedom, (draws, 1)) / error.freedom
+            sources.append(deviation * normal / np.sqrt(chi_square))
+        return np.asarray(sum(sources))
+
 
 def draw_test_set_errors(
     error: TestSetError, weights: Numbers, rng: np.random.Generator, draws: int
 ) -> Numbers:
-    """Draw the errors of weighted sums over test sets, (D, J), as the module describes."""
+    """Draw the (D, J) errors of weighted sums over test sets, as the module describes."""
     deviation, normal, chi_square = draw_normal_and_chi_square(error, weights, rng, draws)
     return np.asarray(deviation * normal / np.sqrt(chi_square))
 
@@ -90,14 +107,14 @@ def draw_test_set_errors(
 def draw_normal_and_chi_square(
     error: TestSetError, weights: Numbers, rng: np.random.Generator, draws: int
 ) -> tuple[Numbers, Numbers, Numbers]:
-    """Return (J,) deviations, and the (D, J) normal and chi-square numbers of the module's text.
+    """Return the (J,) deviations, and the (D, J) numbers z and x that the module describes.
 
-    The chi-square numbers are already divided by their freedom.
+    The chi-square numbers x are already divided by their degrees of freedom.
     """
     covariance = weights @ error.covariance @ weights.T
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+    deviation = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0))
     scale = np.where(deviation > 0, deviation, 1)
-    correlation = covariance / np.outer(scale, scale)
+    correlation = covariance / (scale[..., :, None] * scale[..., None, :])
     normal = _correlated(correlation, rng, draws)
     chi_square = _chi_square_ratio(_correlated(correlation**2, rng, draws), error.freedom)
     return deviation, normal, chi_square
@@ -105,41 +122,41 @@ def draw_normal_and_chi_square(
 
 def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
     """Draw standard normal numbers with a correlation, which may be singular."""
-    values, vectors = np.linalg.eigh(correlation)
-    used = values > 1e-10 * max(values[-1], 1e-300)
-    root = vectors[:, used] * np.sqrt(values[used])
-    return np.asarray(rng.normal(size=(draws, int(used.sum()))) @ root.T)
+    values, vectors = np.linalg.eigh(correlation)  # values ascend
+    is_positive = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)
+    columns = is_positive.reshape(-1, values.shape[-1]).any(axis=0)
+    root = vectors[..., columns] * np.sqrt(np.maximum(values[..., None, columns], 0))
+    normal = rng.normal(size=(*root.shape[:-2], draws, root.shape[-1]))
+    return np.moveaxis(normal @ root.swapaxes(-1, -2), -2, 0)
 
 
 def _chi_square_ratio(normal: Numbers, freedom: float) -> Numbers:
-    """Turn standard normal numbers into chi-square numbers divided by their degrees of freedom,
-    keeping the ranks."""
+    """Map standard normal numbers by rank to chi-square numbers divided by their freedom."""
     grid = np.linspace(-6, 6, 1201)
     ratios = stats.chi2.ppf(stats.norm.cdf(grid), freedom) / freedom
     return np.asarray(np.interp(normal, grid, ratios))
 
 
 def half_widths(
-    errors: Numbers, judged: NDArray[np.bool_], confidence: float = CONFIDENCE
+    errors: Numbers, in_family: NDArray[np.bool_], confidence: float = CONFIDENCE
 ) -> tuple[Numbers, Numbers]:
-    """Return (J,) half widths of the intervals and (J,) deviations.
+    """Return the (J,) half widths of the intervals, and the (J,) deviations.
 
     Args:
-        errors: (D, J) draws.
-        judged: (J,) the comparisons that make up the family; the others get an interval of their
-            own.
-        confidence: of the family, higher where a study is looked at several times.
+        errors: the (D, J) draws.
+        in_family: for each of the J comparisons, whether it belongs to the family; the others get
+            an interval of their own.
+        confidence: the confidence of the family, higher if several looks are planned.
     """
     sizes = np.abs(errors)
     deviations = np.quantile(sizes, _ONE_DEVIATION, axis=0)
     widths = np.quantile(sizes, confidence, axis=0)
-    family = judged & (deviations > 0)
-    if family.any():
-        largest = (sizes[:, family] / deviations[family]).max(axis=1)
-        widths[family] = np.quantile(largest, confidence) * deviations[family]
-    return widths, deviations
+    family = in_family & (deviations > 0)
+    ratios = np.where(family, sizes / np.where(family, deviations, 1), 0)
+    critical = np.quantile(ratios.max(axis=-1), confidence, axis=0)
+    return np.where(family, critical[..., None] * deviations, widths), deviations
 
 
 def number_of_draws(comparisons: int, available: int) -> int:
-    """Return how many draws a family takes: fewer where it is large, for the sake of memory."""
-    return int(min(available, max(2000, _MOST_NUMBERS // max(1, comparisons))))
+    """Return how many draws a family takes: fewer for large families, to save memory."""
+    return int(min(available, max(2000, _MAX_NUMBERS // max(1, comparisons))))

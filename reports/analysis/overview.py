@@ -10,8 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from reports.analysis.comparison import Comparison
-from reports.analysis.planning.power import count_more_seeds
 from reports.analysis.statistics import (
     Summary,
     median_interval,
@@ -21,6 +19,7 @@ from reports.analysis.statistics import (
     summarise,
 )
 from reports.analysis.study import Study
+from reports.analysis.verdict_rows import VerdictRow, build_verdict_rows
 from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 
 NAN = math.nan
@@ -31,12 +30,12 @@ class LatencyRow:
     """The latency of a cell in one form, clip or streaming, with 95 % intervals.
 
     Attributes:
-        p95_ms: NaN if there were too few runs for it.
+        p95_ms: the 95th percentile; NaN if there were too few runs for one.
         p95_low_ms, p95_high_ms: the ends of its interval.
         low_ms, high_ms: the ends of the median's interval.
-        ratio: to the baseline's latency in the same rounds.
+        ratio: the ratio to the baseline's latency in the same rounds.
         ratio_low, ratio_high: the ends of the ratio's interval.
-        noise: of the baseline, the ratio of its second measurement to the first one.
+        noise: for the baseline only, the ratio of its second measurement to its first.
         noise_low, noise_high: the ends of that ratio's interval.
     """
 
@@ -59,26 +58,19 @@ class CellRow:
     """One row of the main table.
 
     Attributes:
-        score: of the compared metric, over seeds.
-        adjusted_score: its mean, adjusted for the seeds that the cell lacks; differences are those
-            of adjusted scores.
-        comparison: with the baseline; None for the baseline itself, and where one of the two has
-            no finished trial.
-        relative_difference: the difference as a fraction of the baseline's score.
-        train_seconds: mean over seeds.
+        verdict_row: the difference from the baseline, its interval and verdict.
+        score: the compared metric over seeds; not adjusted for those that the cell lacks.
+        relative_difference: the difference as a fraction of the baseline's adjusted score.
+        train_seconds: the mean training time over seeds.
         relative_train_seconds: the extra training time as a fraction of the baseline's.
-        gflops, memory_mib: of one prediction.
-        peak_memory_mib: the largest of a training.
-        published_miou, published_seconds: figures that others printed, by another protocol.
-        more_seeds: about how many would separate it from the baseline; 0 if its verdict is settled,
-            infinity if no number would.
+        gflops, memory_mib: the cost of one prediction.
+        peak_memory_mib: the largest peak memory of a training run.
+        published_miou, published_seconds: results that others published under a different protocol.
     """
 
-    cell: str
+    verdict_row: VerdictRow
     is_baseline: bool
     score: Summary
-    adjusted_score: float
-    comparison: Comparison | None
     relative_difference: float
     train_seconds: float
     relative_train_seconds: float
@@ -90,53 +82,53 @@ class CellRow:
     peak_memory_mib: float
     published_miou: float
     published_seconds: float
-    more_seeds: float = NAN
+
+    @property
+    def cell(self) -> str:
+        """The name of the cell."""
+        return self.verdict_row.cell
 
     @property
     def difference(self) -> float:
-        """The adjusted score less the baseline's; NaN if no seeds link the two."""
-        if self.comparison is None:
-            return 0.0 if self.is_baseline else NAN
-        return self.comparison.difference.mean
+        """The adjusted score minus the baseline's; NaN if no seeds link the two."""
+        return self.verdict_row.mean
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the difference, which holds for all judged cells at once."""
-        if self.comparison is None:
-            return NAN, NAN
-        return self.comparison.difference.low, self.comparison.difference.high
+        return self.verdict_row.low, self.verdict_row.high
 
 
 def build_overview(study: Study) -> list[CellRow]:
-    """Build the main table: one row a cell, in the order of the spec."""
+    """Build the main table: one row per cell, in the order of the spec."""
     record = study.record
     runs = group_by_cell(record)
     scores = {cell: _score(runs[cell], study.metric) for cell in record.cells}
     seconds = {cell: _train_seconds(runs[cell]) for cell in record.cells}
-    more_seeds = count_more_seeds(study)
+    base = study.scored.means.get(record.baseline, NAN)
     return [
         CellRow(
-            cell=cell,
+            verdict_row=verdict_row,
             is_baseline=cell == record.baseline,
             score=scores[cell],
-            adjusted_score=study.scored.means.get(cell, NAN),
-            comparison=study.against_baseline.get(cell),
-            relative_difference=_relative_difference(study, cell),
+            relative_difference=verdict_row.mean / base if base else NAN,
             train_seconds=seconds[cell],
             relative_train_seconds=relative_change(seconds[cell], seconds[record.baseline]),
             parameters=_first(run.parameters for run in runs[cell]),
-            peak_memory_mib=max((run.peak_memory_mib or 0 for run in runs[cell]), default=NAN),
+            peak_memory_mib=max(
+                (run.peak_memory_mib for run in runs[cell] if run.peak_memory_mib is not None),
+                default=NAN,
+            ),
             published_miou=record.published.get(cell, {}).get("miou", NAN),
             published_seconds=record.published.get(cell, {}).get("train_seconds", NAN),
-            more_seeds=more_seeds.get(cell, NAN),
             **_cost_fields(record.costs.get(cell, CellCost())),
         )
-        for cell in record.cells
+        for cell, verdict_row in zip(record.cells, build_verdict_rows(study), strict=True)
     ]
 
 
 def build_trial_table(record: ExperimentRecord) -> pd.DataFrame:
-    """Build the content of results.csv: one row a trial, with everything known about it."""
+    """Build the content of results.csv: one row per trial, with all that is known about it."""
     return pd.DataFrame(
         [
             _trial_row(record.name, run, record.costs.get(run.cell, CellCost()))
@@ -155,7 +147,7 @@ def average_class_iou(record: ExperimentRecord) -> dict[str, dict[str, float]]:
 
 
 def group_by_cell(record: ExperimentRecord) -> dict[str, list[RunRecord]]:
-    """Group the finished trials by cell; a cell without any has an empty list."""
+    """Group the finished trials by cell; a cell without finished trials has an empty list."""
     groups: dict[str, list[RunRecord]] = {cell: [] for cell in record.cells}
     for run in record.finished:
         groups[run.cell].append(run)
@@ -164,15 +156,6 @@ def group_by_cell(record: ExperimentRecord) -> dict[str, list[RunRecord]]:
 
 def _score(runs: Sequence[RunRecord], metric: str) -> Summary:
     return summarise(run.metrics.get(metric) for run in runs)
-
-
-def _relative_difference(study: Study, cell: str) -> float:
-    """Return the difference as a fraction of the baseline's adjusted score."""
-    base = study.scored.means.get(study.record.baseline, NAN)
-    if cell == study.record.baseline:
-        return relative_change(base, base)
-    comparison = study.against_baseline.get(cell)
-    return comparison.difference.mean / base if comparison is not None and base else NAN
 
 
 def _train_seconds(runs: Sequence[RunRecord]) -> float:

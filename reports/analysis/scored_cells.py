@@ -29,7 +29,7 @@ _ROUNDING = 1e-12
 class _Fit(NamedTuple):
     means: Numbers  # (K,)
     errors: Numbers | None  # (D, K) draws over seeds; None if no cell has two seeds
-    variances: Numbers  # (K,) of one training, over seeds; NaN where it is not known
+    variances: Numbers  # (K,) variance of one training run over seeds; NaN if unknown
 
 
 class ScoredCells:
@@ -38,8 +38,8 @@ class ScoredCells:
     Args:
         scores: cell -> seed -> score, for cells with at least one score.
         has_baseline: whether the first cell is the baseline.
-        over_test_sets: how test sets let the means vary, or None if that is not known.
-        draws: drawn errors.
+        over_test_sets: the variation of the means over test sets; None if unknown.
+        draws: the number of drawn errors.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ScoredCells:
 
     @property
     def variances(self) -> dict[str, float]:
-        """The variance of one training of each cell over seeds; NaN where it is not known."""
+        """The variance of one training run of each cell over seeds; NaN if unknown."""
         return dict(zip(self.cells, self._fit.variances.tolist(), strict=True))
 
     @property
@@ -72,12 +72,22 @@ class ScoredCells:
         return Errors(self._fit.errors, self._over_test_sets)
 
     def shared_seeds(self, *cells: str) -> set[int]:
-        """Return the seeds that all of some cells have a score for."""
+        """Return the seeds at which all given cells have a score."""
         return set.intersection(*(set(self._scores.get(cell, ())) for cell in cells))
 
     def pair(self, cell: str, other: str) -> Contrast:
         """Return the contrast of a cell with another one."""
-        return Contrast({cell: 1.0, other: -1.0}, len(self.shared_seeds(cell, other)))
+        return self.contrast({cell: 1.0, other: -1.0})
+
+    def contrast(self, weights: Mapping[str, float]) -> Contrast:
+        """Return a weighted sum of cells, with the fewest seeds of a cell in it.
+
+        Of two cells, the seeds that both have count.
+        """
+        if len(weights) == 2:
+            return Contrast(weights, len(self.shared_seeds(*weights)))
+        counts = [len(self._scores.get(cell, ())) for cell in weights]
+        return Contrast(weights, min(counts, default=0))
 
     def judge(
         self,
@@ -112,8 +122,36 @@ class ScoredCells:
         }
         return tuple(source for source, is_known in is_estimated.items() if is_known)
 
+    @property
+    def ranking_sources(self) -> tuple[str, ...]:
+        """The sources of variation that the best shares account for.
+
+        Empty if there are fewer than two cells, or seeds do not link all of them.
+        """
+        if len(self.cells) < 2 or self._groups.any():
+            return ()
+        is_estimated = {
+            SEEDS: self._fit.errors is not None,
+            TEST_SET: self._over_test_sets is not None,
+        }
+        return tuple(source for source, is_known in is_estimated.items() if is_known)
+
+    def estimate_best_shares(self) -> dict[str, float]:
+        """Estimate how often each cell scores highest over seeds and test sets; ties are shared.
+
+        Empty if there are no `ranking_sources`.
+        """
+        if not self.ranking_sources:
+            return {}
+        draws = number_of_draws(len(self.cells), self._draws)
+        scores = self._fit.means + self.errors.draw_cells(np.random.default_rng(0), draws)
+        highest = scores.max(axis=1, keepdims=True)
+        is_first = scores >= highest - _ROUNDING * np.abs(highest)
+        shares = (is_first / is_first.sum(axis=1, keepdims=True)).mean(axis=0)
+        return dict(zip(self.cells, shares.tolist(), strict=True))
+
     def _value(self, weights: Numbers) -> float:
-        """Return a weighted sum of the means; what only rounding leaves of it is 0."""
+        """Return a weighted sum of the means, 0 if only rounding errors are left."""
         terms = weights * self._fit.means
         total = float(terms.sum())
         return total if abs(total) > _ROUNDING * np.abs(terms).sum() else 0.0
@@ -124,7 +162,7 @@ class ScoredCells:
         return self.errors.draw(self.weights(contrasts), np.random.default_rng(seed), draws)
 
     def weights(self, contrasts: Sequence[Contrast]) -> Numbers:
-        """Return (J, K) weights."""
+        """Return the (J, K) weights of contrasts."""
         weights = np.zeros((len(contrasts), len(self.cells)))
         for row, contrast in zip(weights, contrasts, strict=True):
             for cell, weight in contrast.weights.items():
@@ -133,22 +171,21 @@ class ScoredCells:
 
     @cached_property
     def _table(self) -> Numbers:
-        """(K, N) scores by cell and seed; NaN where there is none."""
+        """The (K, N) scores by cell and seed; NaN where there is none."""
         seeds = sorted({seed for by_seed in self._scores.values() for seed in by_seed})
         rows = [[row.get(seed, math.nan) for seed in seeds] for row in self._scores.values()]
         return np.array(rows, dtype=np.float64).reshape(len(self.cells), len(seeds))
 
     @cached_property
     def _groups(self) -> NDArray[np.int64]:
-        """(K,) the group of each cell; shared seeds link the cells of a group."""
+        """The (K,) group of each cell; shared seeds link the cells of a group."""
         group = np.arange(len(self.cells))
         for has_seed in ~np.isnan(self._table.T):
             group[np.isin(group, group[has_seed])] = group[has_seed].min()
         return group
 
     def _is_linked(self, weights: Numbers) -> bool:
-        """Return whether a contrast stays within groups: differences between groups are not
-        paired."""
+        """Return whether a contrast compares cells within groups only, so that seeds pair them."""
         sums = [weights[self._groups == group].sum() for group in np.unique(self._groups)]
         return bool(np.allclose(sums, 0, atol=1e-9))
 
@@ -161,7 +198,7 @@ class ScoredCells:
             members = np.flatnonzero(self._groups == group)
             table = self._table[members]
             table = table[:, ~np.isnan(table).all(axis=0)]
-            # What is left of the scores once every cell and every seed has its mean.
+            # The degrees of freedom that the means of cells and seeds leave.
             freedom = int((~np.isnan(table)).sum()) - len(members) - table.shape[1] + 1
             if freedom < 1:
                 means[members] = fit_means(table[None], np.ones((1, len(members))))[0]
@@ -173,5 +210,5 @@ class ScoredCells:
             )
             means[members], variances[members] = fit.estimates[0], fit.variances[0]
             errors[:, members] = fit.errors[: self._draws, 0]
-        is_known = not np.isnan(variances).all()
-        return _Fit(means, errors if is_known else None, variances)
+        has_variance = not np.isnan(variances).all()
+        return _Fit(means, errors if has_variance else None, variances)

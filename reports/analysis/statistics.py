@@ -17,9 +17,9 @@ class Summary:
     """The scores of several seeds of one cell.
 
     Attributes:
-        mean: NaN without any score.
-        std: sample standard deviation; NaN below two scores.
-        n: scores counted.
+        mean: the mean; NaN if there is no score.
+        std: the sample standard deviation; NaN for fewer than two scores.
+        n: the number of scores.
     """
 
     mean: float
@@ -29,10 +29,10 @@ class Summary:
 
 def summarise(values: Iterable[float | None]) -> Summary:
     """Compute mean, sample standard deviation and count; None and NaN are left out."""
-    finite = [value for value in values if value is not None and math.isfinite(value)]
-    n = len(finite)
-    mean = sum(finite) / n if n else math.nan
-    squares = sum((value - mean) ** 2 for value in finite)
+    finite_values = [value for value in values if value is not None and math.isfinite(value)]
+    n = len(finite_values)
+    mean = sum(finite_values) / n if n else math.nan
+    squares = sum((value - mean) ** 2 for value in finite_values)
     return Summary(mean, math.sqrt(squares / (n - 1)) if n > 1 else math.nan, n)
 
 
@@ -45,11 +45,11 @@ def median_ratio(values: Sequence[float], others: Sequence[float]) -> tuple[floa
     """Return the median of ratios paired by round, and its 95 % interval.
 
     Args:
-        values: one latency a round, in the order of time.
-        others: the baseline's, in the same rounds.
+        values: the latency of each round, in temporal order.
+        others: the baseline's latency in the same rounds.
 
     Returns:
-        ratio, low, high; the last two are NaN below three rounds, all are NaN without any.
+        ratio, low, high; low and high are NaN for fewer than three rounds, all are NaN for none.
     """
     if len(values) != len(others) or len(values) == 0:
         return math.nan, math.nan, math.nan  # not measured in the same rounds
@@ -59,21 +59,22 @@ def median_ratio(values: Sequence[float], others: Sequence[float]) -> tuple[floa
 def median_interval(
     values: Sequence[float] | NDArray[np.float64],
 ) -> tuple[float, float, float]:
-    """Return the median of one positive value a round, and its 95 % interval.
+    """Return the median of one positive value per round, and its 95 % interval.
 
     Neighbouring rounds resemble each other, and all rounds of a worker process share what makes it
-    slower or faster than another one. So not rounds but thirds of the measurement are the sample:
-    Student's t over the logarithms of their medians. The thirds are the three worker processes,
-    which measure one after the other, or stretches of the only one. With 30 rounds at an
-    autocorrelation of 0.6 this covers 94 % (`tests/reports/analysis/test_statistics.py`), a
-    bootstrap of single rounds 71 %. An effective number of rounds, from an estimated
-    autocorrelation, covered 92 %, but 73 % where processes differ as much as independent rounds.
+    slower or faster than another one. The sample therefore consists of thirds of the measurement
+    instead of rounds, and the interval is Student's t over the logarithms of their medians. The
+    thirds are the three worker processes, which measure one after the other, or stretches of the
+    only one. With 30 rounds at an autocorrelation of 0.6 this covers 94 %
+    (`tests/reports/analysis/test_statistics.py`), a bootstrap of individual rounds 71 %.
+    An effective number of rounds, from an estimated autocorrelation, covered 92 %, but 73 % where
+    processes differ as much as independent rounds.
 
     Args:
-        values: the latency of each round, for example, in the order of time.
+        values: the values in temporal order, for example the latency of each round.
 
     Returns:
-        median, low, high; the last two are NaN below three rounds, all are NaN without any.
+        median, low, high; low and high are NaN for fewer than three rounds, all are NaN for none.
     """
     if len(values) == 0:
         return math.nan, math.nan, math.nan
@@ -89,7 +90,7 @@ def median_interval(
 def spread_interval(centre: float, samples: Sequence[float]) -> tuple[float, float]:
     """Return the 95 % interval of a positive value from independent samples of it.
 
-    NaN below two samples.
+    Both ends are NaN for fewer than two samples.
     """
     n = len(samples)
     if n < 2:

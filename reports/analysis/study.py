@@ -8,19 +8,26 @@ every family of contrasts is judged on these draws (`inference.py`).
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 
-from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, mean_over_classes
+from reports.analysis.blocks import (
+    FEWEST_FRAMES,
+    choose_blocks,
+    count_frames,
+    cut_stretches,
+    deviations_over_blocks,
+)
+from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, influence, mean_over_classes
 from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
-from reports.analysis.planning.looks import confidence_of_a_look
+from reports.analysis.planning.looks import compute_look_confidence
 from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
 from reports.records import ExperimentRecord, RunRecord
 
-_ROUNDING = 1e-12  # of a score: smaller differences are none
-MANY_TRIALS = 200  # above, fewer test sets are drawn: enough for two digits of a deviation
+_ROUNDING = 1e-12  # as a fraction of a score; smaller differences count as none
+MANY_TRIALS = 200  # with more, fewer test sets are drawn: enough for two digits of a deviation
 
 
 class Study:
@@ -31,6 +38,7 @@ class Study:
         metric: the score that is compared; resampled over test sets if it is `miou`.
         draws: the number of test sets drawn.
         error_draws: the number of joint errors drawn.
+        margin_points: the difference that does not matter; None for the record's, which is of mIoU.
     """
 
     def __init__(
@@ -39,12 +47,16 @@ class Study:
         metric: str = "miou",
         draws: int | None = None,
         error_draws: int = ERROR_DRAWS,
+        margin_points: float | None = None,
     ) -> None:
         self.record = record
         self.metric = metric
-        many = len(record.finished) > MANY_TRIALS
-        self.draws = draws or (DRAWS // 10 if many else DRAWS)
+        has_many_trials = len(record.finished) > MANY_TRIALS
+        self.draws = draws or (DRAWS // 10 if has_many_trials else DRAWS)
         self.error_draws = error_draws
+        if margin_points is None and metric == "miou":
+            margin_points = record.margin_points
+        self.margin_points = margin_points
         self._runs = {
             cell: {run.seed: run for run in record.finished if run.cell == cell}
             for cell in record.cells
@@ -63,19 +75,64 @@ class Study:
 
     @cached_property
     def test_sets(self) -> TestSets | None:
-        """The drawn test sets; None unless every finished trial kept its confusion matrices."""
-        is_complete = all(run.confusions is not None for run in self.record.finished)
-        return TestSets(self.frames, self.draws) if self.frames and is_complete else None
+        """The drawn test sets; None if they cannot be drawn.
+
+        Every finished trial needs its confusion matrices, and there must be enough frames.
+        """
+        if not self.frames or any(run.confusions is None for run in self.record.finished):
+            return None
+        blocks = choose_blocks(self.frames, self._influences)
+        has_few_frames = blocks.frames is not None and len(self.frames) < FEWEST_FRAMES
+        return None if has_few_frames or not blocks.freedom else TestSets(blocks, self.draws)
+
+    @cached_property
+    def _influences(self) -> Numbers:
+        """The (J, F) amounts that each frame adds to the differences of cells from the baseline."""
+        by_cell = {
+            cell: np.mean(
+                [influence(run.confusions) for run in runs.values() if run.confusions is not None],
+                axis=0,
+            )
+            for cell, runs in self._runs.items()
+            if runs
+        }
+        base = by_cell.pop(self.record.baseline, np.zeros(len(self.frames)))
+        return np.array([cell - base for cell in by_cell.values()]).reshape(-1, len(self.frames))
+
+    def deviation_by_block_length(self, lengths: Sequence[int]) -> dict[int, float]:
+        """Return how much a typical difference from the baseline varies over test sets.
+
+        Args:
+            lengths: lengths of blocks, in frames; those that are no length of blocks that every
+                sequence has at least two of are left out.
+
+        Returns:
+            length -> the median over the differences, in mIoU; empty if the blocks are whole
+            sequences, or the variation over test sets is unknown.
+        """
+        if self.test_sets is None or self.test_sets.blocks.frames is None:
+            return {}
+        if not len(self._influences):
+            return {}
+        shortest = min(count_frames(self.frames).values())
+        stretches = {
+            length: cut_stretches(self.frames, length)
+            for length in lengths
+            if 2 * length <= shortest or length == self.test_sets.blocks.frames
+        }
+        return {
+            length: float(np.median(deviations_over_blocks(self._influences, blocks)))
+            for length, blocks in stretches.items()
+        }
 
     @property
     def margin(self) -> float | None:
-        """The difference that does not matter, as a fraction; None if the spec states none."""
-        points = self.record.margin_points if self.metric == "miou" else None
-        return None if points is None else points / 100
+        """The difference that does not matter, as a fraction; None if none is stated."""
+        return None if self.margin_points is None else self.margin_points / 100
 
     @cached_property
     def confidence(self) -> float:
-        """The confidence of every family: above 95 % where several looks are planned.
+        """The confidence of every family: above 95 % if several looks are planned.
 
         The comparisons with the baseline decide it for all families.
         """
@@ -85,7 +142,7 @@ class Study:
             return 1 - (1 - CONFIDENCE) / max(1, len(looks))
         base = self.record.baseline if self.record.baseline in scored.cells else scored.cells[0]
         pairs = [scored.pair(cell, base) for cell in scored.cells if cell != base]
-        return confidence_of_a_look(
+        return compute_look_confidence(
             looks,
             variances,
             scored.errors.over_test_sets,
@@ -99,7 +156,7 @@ class Study:
         return self._score_cells(self._score, self._draw_score if self.metric == "miou" else None)
 
     def scored_by_class(self, name: str) -> ScoredCells:
-        """Return the cells scored by the IoU of one class, where they have it."""
+        """Return the cells scored by the IoU of one class, without cells that lack it."""
 
         def score(run: RunRecord) -> float:
             return run.iou.get(name, math.nan)
@@ -111,7 +168,7 @@ class Study:
 
     @cached_property
     def against_baseline(self) -> Mapping[str, Comparison]:
-        """Every other cell with a score against the baseline, as one family."""
+        """Every other cell with a score, compared with the baseline as one family."""
         base = self.record.baseline
         if base not in self.scored.cells:
             return {}
@@ -138,7 +195,7 @@ class Study:
 
     @cached_property
     def all_pairs(self) -> Mapping[frozenset[str], Comparison]:
-        """Every two cells with a score as one family: the one that ranks first less the other."""
+        """Every pair of cells with a score, as one family: the higher-ranked minus the other."""
         pairs = list(combinations(self.ranked, 2))
         comparisons = self.judge([self.scored.pair(one, two) for one, two in pairs])
         return dict(zip(map(frozenset, pairs), comparisons, strict=True))
@@ -155,11 +212,11 @@ class Study:
                 scores[cell] = by_seed
         over_test_sets = None
         if draw is not None and self.test_sets is not None and scores:
-            drawn_means = [
+            means_over_test_sets = [
                 np.mean([draw(self._runs[cell][seed]) for seed in by_seed], axis=0)
                 for cell, by_seed in scores.items()
             ]
-            over_test_sets = self.test_sets.error(np.stack(drawn_means))
+            over_test_sets = self.test_sets.error(np.stack(means_over_test_sets))
         return ScoredCells(scores, base in scores, over_test_sets, self.error_draws)
 
     def _score(self, run: RunRecord) -> float:
@@ -177,9 +234,9 @@ class Study:
 
 
 def compare_best_two(study: Study) -> tuple[str, str, Comparison] | None:
-    """Compare the best cell with the second best; None if there are not two.
+    """Compare the best cell with the second best; None if fewer than two cells have a score.
 
-    The same scores tell which cells these are, so they are judged as one of all pairs.
+    The same scores select these cells, so the comparison is judged as one of all pairs.
     """
     if len(study.scored.cells) < 2:
         return None
@@ -188,13 +245,16 @@ def compare_best_two(study: Study) -> tuple[str, str, Comparison] | None:
 
 
 def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
-    """Compare the IoU of every class with the baseline's, as one family: cell -> class.
+    """Compare the IoU of every class with the baseline's, as one family.
 
-    Classes are drawn independently of each other; where they are correlated, this makes intervals
-    too wide, never too narrow (Sidak 1967).
+    Classes are drawn independently of each other. If they are correlated, this makes intervals too
+    wide, never too narrow (Sidak 1967).
+
+    Returns:
+        cell -> class -> comparison.
     """
     base = study.record.baseline
-    estimates, drawn, keys = [], [], []
+    estimates, errors_by_class, keys = [], [], []
     names = dict.fromkeys(name for run in study.record.finished for name in run.iou)
     for number, name in enumerate(names):
         scored = study.scored_by_class(name)
@@ -203,12 +263,12 @@ def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
             continue
         contrasts = [scored.pair(cell, base) for cell in others]
         estimates += scored.estimate(contrasts)
-        drawn.append(scored.draw(contrasts, number))
+        errors_by_class.append(scored.draw(contrasts, number))
         keys += [(cell, name) for cell in others]
     if not keys:
         return {}
-    draws = number_of_draws(len(keys), min(map(len, drawn)))
-    errors = np.concatenate([part[:draws] for part in drawn], axis=1)
+    draws = number_of_draws(len(keys), min(map(len, errors_by_class)))
+    errors = np.concatenate([part[:draws] for part in errors_by_class], axis=1)
     by_cell: dict[str, dict[str, Comparison]] = {}
     is_interim = study.record.interim is not None
     comparisons = judge_family(
@@ -217,33 +277,3 @@ def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
     for (cell, name), comparison in zip(keys, comparisons, strict=True):
         by_cell.setdefault(cell, {})[name] = comparison
     return by_cell
-
-
-def find_frontier(latency_ms: Mapping[str, float], score: Mapping[str, float]) -> list[str]:
-    """Return the cells that no other cell beats in latency or score, the fastest first.
-
-    A cell that equals another one in both does not beat it.
-    """
-    measured = [
-        cell
-        for cell in score
-        if not math.isnan(score[cell]) and not math.isnan(latency_ms.get(cell, math.nan))
-    ]
-    frontier: list[str] = []
-    for cell in sorted(measured, key=lambda c: (latency_ms[c], -score[c])):
-        last = frontier[-1] if frontier else None
-        is_equal = last is not None and math.isclose(score[cell], score[last], rel_tol=_ROUNDING)
-        is_twin = is_equal and last is not None and latency_ms[cell] == latency_ms[last]
-        if last is None or is_twin or (score[cell] > score[last] and not is_equal):
-            frontier.append(cell)
-    return frontier
-
-
-def compare_neighbours(study: Study, frontier: Sequence[str]) -> list[tuple[str, str, Comparison]]:
-    """Compare each cell of a frontier with the next faster one, as one of all pairs.
-
-    Returns:
-        slower, faster and their comparison, but for cells that are equal in both.
-    """
-    pairs = [(two, one, study.all_pairs[frozenset((one, two))]) for one, two in pairwise(frontier)]
-    return [pair for pair in pairs if pair[2].difference.mean != 0]

@@ -4,6 +4,7 @@ SEEDS_FOR_A_VERDICT = 3
 BETTER, WORSE, NOT_SEPARABLE, NO_VERDICT = "better", "worse", "not separable", "no verdict"
 EQUIVALENT = "equivalent"
 INTERIM = "interim"  # before all planned trials have run
+BASELINE = "baseline"  # instead of a verdict on the baseline itself
 
 
 def read_verdict(low: float, high: float, margin: float | None = None) -> str:
@@ -11,11 +12,11 @@ def read_verdict(low: float, high: float, margin: float | None = None) -> str:
 
     Args:
         low, high: the ends of the interval of a difference.
-        margin: the difference that does not matter, in the same unit; None: every one does.
+        margin: the difference that does not matter, in the same unit; None if every one does.
 
     Returns:
-        better or worse where 0 is outside the interval, else not separable; with a margin that
-        holds the whole interval: "equivalent within ...", or "better, by less than ...".
+        better or worse if the interval excludes 0, else not separable. If the interval lies within
+        the margin: "equivalent within ...", or "better, by less than ...".
     """
     direction = BETTER if low > 0 else WORSE if high < 0 else None
     if margin is not None and -margin < low and high < margin:
@@ -27,25 +28,25 @@ def read_verdict(low: float, high: float, margin: float | None = None) -> str:
 
 
 def is_verdict(verdict: str) -> bool:
-    """Tell whether a comparison has a verdict: neither too few seeds nor an interim report."""
+    """Return whether a comparison has a verdict: enough seeds, and not an interim report."""
     return verdict not in (NO_VERDICT, INTERIM)
 
 
 def is_separable(verdict: str) -> bool:
-    """Tell whether a verdict says that one of two is better, by however little."""
+    """Return whether a verdict says that one of two is better, by however little."""
     return verdict.startswith((BETTER, WORSE))
 
 
 def is_better(verdict: str) -> bool:
-    """Tell whether a verdict says better, by however little."""
+    """Return whether a verdict says better, by however little."""
     return verdict.startswith(BETTER)
 
 
 def is_worse(verdict: str) -> bool:
-    """Tell whether a verdict says worse, by however little."""
+    """Return whether a verdict says worse, by however little."""
     return verdict.startswith(WORSE)
 
 
 def is_equivalent(verdict: str) -> bool:
-    """Tell whether a verdict says that a difference does not matter."""
+    """Return whether a verdict says that a difference does not matter."""
     return verdict.startswith(EQUIVALENT)

@@ -16,13 +16,13 @@ def draw_class_heat_map(
     separable: Sequence[Sequence[bool]],
     path: Path,
 ) -> bool:
-    """Draw differences in IoU (points) from the baseline, a row a cell and a column a class.
+    """Draw differences in IoU (points) from the baseline: one row per cell, one column per class.
 
     Args:
         cells, classes: the names of rows and columns.
-        values: a row a cell; NaN where there is no difference.
-        separable: which values are bold.
-        path: of the PNG.
+        values: one row per cell; NaN where there is no difference.
+        separable: whether each value is bold and marked by an asterisk.
+        path: path of the PNG.
 
     Returns:
         whether there was anything to draw.
@@ -44,7 +44,7 @@ def draw_class_heat_map(
         axes.set_yticks(range(len(cells)), [short_cells[cell] for cell in cells])
         axes.grid(visible=False)
         axes.set_title(
-            "IoU by class, difference from the baseline (points); * separable",
+            "difference in IoU from the baseline, points (*: separable)",
             fontsize=9,
             loc="left",
         )

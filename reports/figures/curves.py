@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from reports.figures.style import (
-    COLOURED,
     GREY,
+    MAX_COLOURED_LINES,
     drawing,
     fix_layout,
     label_ends,
@@ -19,19 +19,19 @@ from reports.figures.style import (
     spread_ends,
 )
 
-_DIVERGED = 200  # losses that differ by more are drawn on a logarithmic axis
+_MAX_LINEAR_RATIO = 200  # of losses on a linear axis; a larger ratio needs a logarithmic one
 
 Curve = Sequence[tuple[int, float]]  # (step, value)
-Curves = Mapping[str, Sequence[Curve]]  # cell -> one curve a seed
+Curves = Mapping[str, Sequence[Curve]]  # cell -> one curve per seed
 
 
-def draw_curves(panels: Mapping[str, Curves], first: Sequence[str], path: Path) -> bool:
-    """Draw curves over training: seeds as thin lines, their mean bold.
+def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: Path) -> bool:
+    """Draw curves over training: a thin line per seed, and their mean in bold.
 
     Args:
         panels: axis label -> the curves of one panel.
-        first: the cells that have a colour if there are more than ten.
-        path: of the PNG.
+        highlights: the cells to colour if there are more than ten.
+        path: path of the PNG.
 
     Returns:
         whether there was anything to draw.
@@ -40,21 +40,25 @@ def draw_curves(panels: Mapping[str, Curves], first: Sequence[str], path: Path) 
     if not panels:
         return False
     cells = list(dict.fromkeys(cell for panel in panels.values() for cell in panel))
-    coloured = cells if len(cells) <= COLOURED else [cell for cell in cells if cell in first]
-    colours = dict(zip(coloured, series_colours(len(coloured)), strict=True))
-    short = shorten_names(coloured, 24, 40)
+    coloured_cells = (
+        cells
+        if len(cells) <= MAX_COLOURED_LINES
+        else [cell for cell in cells if cell in highlights]
+    )
+    colours = dict(zip(coloured_cells, series_colours(len(coloured_cells)), strict=True))
+    short_names = shorten_names(coloured_cells, 24, 40)
     with drawing(path, height_inches=3.0 * len(panels)) as figure:
-        every_axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
+        panel_axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         labels = []
-        for axes, (label, panel) in zip(every_axes, panels.items(), strict=True):
-            labels.append(_draw_panel(axes, panel, colours, short))
+        for axes, (label, panel) in zip(panel_axes, panels.items(), strict=True):
+            labels.append(_draw_panel(axes, panel, colours, short_names))
             axes.set_ylabel(label)
             if _spans_orders(panel):
                 axes.set_yscale("log")
-        every_axes[-1].set_xlabel("step")
+        panel_axes[-1].set_xlabel("step")
         leave_room(figure, [text for texts in labels for text in texts])
         renderer = fix_layout(figure)
-        for axes, texts in zip(every_axes, labels, strict=True):
+        for axes, texts in zip(panel_axes, labels, strict=True):
             spread_ends(axes, texts, renderer)
     return True
 
@@ -63,11 +67,11 @@ def _spans_orders(cells: Curves) -> bool:
     """Return whether one curve would flatten all others, as a loss that has diverged does."""
     values = np.array([v for seeds in cells.values() for curve in seeds for _, v in curve])
     values = values[np.isfinite(values)]
-    return len(values) > 0 and values.min() > 0 and values.max() > _DIVERGED * values.min()
+    return len(values) > 0 and values.min() > 0 and values.max() > _MAX_LINEAR_RATIO * values.min()
 
 
 def _draw_panel(
-    axes: Axes, cells: Curves, colours: Mapping[str, str], short: Mapping[str, str]
+    axes: Axes, cells: Curves, colours: Mapping[str, str], short_names: Mapping[str, str]
 ) -> list[Text]:
     """Draw the curves of one panel; return the labels of the coloured ones."""
     labels: list[tuple[str, float, str]] = []
@@ -78,9 +82,9 @@ def _draw_panel(
             axes.plot(list(curve), list(curve.values()), color=colour, linewidth=0.6, alpha=0.45)
         steps = sorted(set.intersection(*map(set, curves))) if curves else []
         means = [float(np.mean([curve[step] for curve in curves])) for step in steps]
-        # A mean over few shared steps would be a line that no seed took.
+        # A mean over few shared steps would be a line that no seed followed.
         if means and 2 * len(steps) >= max(map(len, curves)):
             axes.plot(steps, means, color=colour, linewidth=2 if cell in colours else 1, zorder=3)
             if cell in colours:
-                labels.append((short[cell], means[-1], colour))
+                labels.append((short_names[cell], means[-1], colour))
     return label_ends(axes, labels)

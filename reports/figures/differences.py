@@ -9,18 +9,18 @@ from matplotlib.axes import Axes
 
 from reports.analysis.verdict import is_better, is_worse
 from reports.figures.style import (
+    ACCENT,
     BASELINE,
     GREY,
     INK,
     NAME_CHARACTERS,
-    OTHER,
     SMALL,
     drawing,
     limit_reach,
     shorten_names,
 )
 
-BARS = 60  # beyond, only the largest and the smallest differences are drawn
+MAX_BARS = 60  # of more differences, only the largest and smallest are drawn
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ def draw_differences(
 
     Args:
         bars: the differences.
-        baseline: the cell that they are from.
-        path: of the PNG.
-        is_test_set_only: whether the intervals leave out other seeds.
+        baseline: the cell that the differences are relative to.
+        path: path of the PNG.
+        is_test_set_only: whether the intervals ignore the variation over seeds.
 
     Returns:
         whether there was anything to draw.
     """
-    finite = [bar for bar in bars if np.isfinite(bar.mean)]
-    if not finite:
+    finite_bars = [bar for bar in bars if np.isfinite(bar.mean)]
+    if not finite_bars:
         return False
-    bars = _outermost(finite)
+    bars = _outermost(finite_bars)
     scope = "of each cell alone, test set only" if is_test_set_only else "for all cells at once"
-    short = shorten_names([*(bar.name for bar in bars), baseline], NAME_CHARACTERS)
+    short_names = shorten_names([*(bar.name for bar in bars), baseline], NAME_CHARACTERS)
     with drawing(path, height_inches=1.1 + 0.3 * len(bars)) as figure:
         axes = figure.subplots()
         for height, bar in enumerate(bars):
             _draw_bar(axes, height, bar)
         axes.axvline(0, color=BASELINE, linewidth=1)
-        axes.set_yticks(range(len(bars)), [short[bar.name] for bar in bars])
+        axes.set_yticks(range(len(bars)), [short_names[bar.name] for bar in bars])
         right = axes.secondary_yaxis("right")
         right.set_yticks(range(len(bars)), [f"{bar.mean:+.2f}  {bar.verdict}" for bar in bars])
         right.tick_params(length=0)
@@ -67,36 +67,37 @@ def draw_differences(
         axes.set_ylim(len(bars) - 0.4, -0.6)
         axes.set_xlim(*_limits(bars))
         axes.grid(axis="y", visible=False)
-        if len(finite) > len(bars):
-            title = f"the {BARS // 2} largest and {BARS // 2} smallest of {len(finite)} differences"
+        if len(finite_bars) > len(bars):
+            half = MAX_BARS // 2
+            title = f"the {half} largest and {half} smallest of {len(finite_bars)} differences"
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
         axes.set_xlabel(
-            f"mIoU difference from {short[baseline]} (points)\n"
-            f"95 % intervals {scope}, very wide ones cut off"
+            f"mIoU difference from {short_names[baseline]} (points)\n"
+            f"95 % intervals {scope} (very wide ones are cut off)"
         )
     return True
 
 
 def _draw_bar(axes: Axes, height: int, bar: Bar) -> None:
-    colour, marker = _look(bar.verdict)
+    colour, marker = _style(bar.verdict)
     if np.isfinite(bar.low):
         axes.plot([bar.low, bar.high], [height] * 2, color=colour, linewidth=2)
     axes.plot(bar.mean, height, marker, color=colour, markersize=6, markeredgecolor="white")
 
 
-def _look(verdict: str) -> tuple[str, str]:
+def _style(verdict: str) -> tuple[str, str]:
     """Return the colour and the marker of a verdict."""
     if is_better(verdict):
-        return OTHER, "^"
+        return ACCENT, "^"
     return (BASELINE, "v") if is_worse(verdict) else (GREY, "o")
 
 
 def _outermost(bars: Sequence[Bar]) -> list[Bar]:
-    """Return the largest and the smallest differences, if there are too many for one figure."""
-    if len(bars) <= BARS:
+    """Return the bars to draw: the largest and the smallest ones if there are too many."""
+    if len(bars) <= MAX_BARS:
         return list(bars)
-    ranked = sorted(range(len(bars)), key=lambda place: bars[place].mean)
-    return [bars[place] for place in sorted([*ranked[: BARS // 2], *ranked[-BARS // 2 :]])]
+    ranked = sorted(range(len(bars)), key=lambda index: bars[index].mean)
+    return [bars[index] for index in sorted([*ranked[: MAX_BARS // 2], *ranked[-MAX_BARS // 2 :]])]
 
 
 def _limits(bars: Sequence[Bar]) -> tuple[float, float]:

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports.figures.style import (
-    COLOURED,
+    ACCENT,
     GREY,
-    OTHER,
+    MAX_COLOURED_LINES,
     drawing,
     fix_layout,
     label_ends,
@@ -26,13 +26,13 @@ Label = tuple[str, float, str]  # text, height, colour
 def draw_factor(
     setting: str, values: Sequence[str], lines: Mapping[str, Points], path: Path
 ) -> bool:
-    """Draw score (%) against the values of a setting, a line for each combination of the others.
+    """Draw score (%) against the values of a setting: one line per combination of the others.
 
     Args:
         setting: the factor.
-        values: as they are printed, in order.
-        lines: name -> points, NaN where there is no such cell.
-        path: of the PNG.
+        values: the values in order, as printed.
+        lines: name -> its points, NaN where there is no such cell.
+        path: path of the PNG.
 
     Returns:
         whether there was anything to draw.
@@ -44,7 +44,7 @@ def draw_factor(
     }
     if not lines:
         return False
-    is_crowded = len(lines) > COLOURED
+    is_crowded = len(lines) > MAX_COLOURED_LINES
     with drawing(path, height_inches=3.2, width_inches=6) as figure:
         axes = figure.subplots()
         labels = _draw_crowd(axes, lines) if is_crowded else _draw_lines(axes, lines)
@@ -60,31 +60,32 @@ def draw_factor(
 
 def _draw_lines(axes: Axes, lines: Mapping[str, Points]) -> list[Label]:
     """Draw each line in its colour, with error bars; return their labels."""
-    short = shorten_names(lines, 24, 40)
+    short_names = shorten_names(lines, 24, 40)
     labels = []
     for colour, (name, points) in zip(series_colours(len(lines)), lines.items(), strict=True):
-        places, means, spreads = _finite(points)
-        errors = np.nan_to_num(spreads)
-        axes.errorbar(places, means, yerr=errors, color=colour, marker="o", capsize=3)
-        labels.append((short[name], means[-1], colour))
+        positions, means, deviations = _finite(points)
+        errors = np.nan_to_num(deviations)
+        axes.errorbar(positions, means, yerr=errors, color=colour, marker="o", capsize=3)
+        labels.append((short_names[name], means[-1], colour))
     return labels
 
 
 def _draw_crowd(axes: Axes, lines: Mapping[str, Points]) -> list[Label]:
-    """Draw all lines thin and grey, and the mean of those without a gap; return its label."""
+    """Draw all lines thin and grey, and the mean of the gapless ones; return its label."""
     for points in lines.values():
-        places, means, _ = _finite(points)
-        axes.plot(places, means, color=GREY, linewidth=0.6)
-    every_line = ([mean for mean, _ in points] for points in lines.values())
-    whole = [means for means in every_line if np.isfinite(means).all()]
-    if not whole:
+        positions, means, _ = _finite(points)
+        axes.plot(positions, means, color=GREY, linewidth=0.6)
+    means_of_lines = ([mean for mean, _ in points] for points in lines.values())
+    gapless = [means for means in means_of_lines if np.isfinite(means).all()]
+    if not gapless:
         return []
-    mean = np.mean(whole, axis=0)
-    axes.plot(mean, color=OTHER, marker="o", linewidth=2, zorder=3)
-    return [(f"mean of {len(whole)} lines", float(mean[-1]), OTHER)]
+    mean = np.mean(gapless, axis=0)
+    axes.plot(mean, color=ACCENT, marker="o", linewidth=2, zorder=3)
+    return [(f"mean of {len(gapless)} lines", float(mean[-1]), ACCENT)]
 
 
 def _finite(points: Points) -> tuple[list[int], list[float], list[float]]:
-    """Return places, means and spreads where there is a cell."""
-    places = [place for place, (mean, _) in enumerate(points) if np.isfinite(mean)]
-    return places, [points[place][0] for place in places], [points[place][1] for place in places]
+    """Return the positions, means and standard deviations of the points that have a cell."""
+    positions = [position for position, (mean, _) in enumerate(points) if np.isfinite(mean)]
+    means, deviations = ([points[position][k] for position in positions] for k in (0, 1))
+    return positions, means, deviations

@@ -1,6 +1,6 @@
-"""Frames of the dataset where a cell gains most over the baseline, least, and in between.
+"""The frames on which a cell gains most, least and a median amount over the baseline.
 
-Shapes: h w size of a frame, H W size of its label.
+Shapes: h w the size of a frame, H W the size of its label.
 """
 
 import io
@@ -37,7 +37,7 @@ CELL_RIGHT = Outcome("only the cell right", "blue", (30, 100, 200))
 BOTH_WRONG = Outcome("both wrong", "black", (40, 40, 40))
 UNLABELLED = Outcome("not labelled", "grey", (120, 120, 120))
 OUTCOMES = (BOTH_RIGHT, BASELINE_RIGHT, CELL_RIGHT, BOTH_WRONG, UNLABELLED)
-_UNLABELLED_RGB = (0, 0, 0)  # among the colours of classes
+_UNLABELLED_RGB = (0, 0, 0)  # in the panels that show classes
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class RankedFrame:
 
     Attributes:
         rank: best, median or worst, by the difference from the baseline in mIoU of the frame.
-        difference: a fraction.
-        baseline, cell: the sample of each.
+        difference: the difference in mIoU, a fraction.
+        baseline, cell: the samples of the two networks.
     """
 
     name: str
@@ -60,7 +60,8 @@ class RankedFrame:
 def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
     """Choose the best, the median and the worst frame of a cell among its samples.
 
-    They are of the lowest seed with samples that cell and baseline share; none without such a seed.
+    They come from the lowest seed at which both cell and baseline have samples. Without such a
+    seed, no frame is chosen.
     """
     pair = _sampled_pair(record, cell)
     if pair is None:
@@ -68,13 +69,13 @@ def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
     run, base = pair
     gains = {name: _gain(run, base, name) for name in run.samples if name in base.samples}
     ranked = sorted(gains, key=lambda name: (-gains[name], name))
-    places: dict[int, str] = {}  # few frames have one place for several ranks
-    for rank, place in (("best", 0), ("median", len(ranked) // 2), ("worst", len(ranked) - 1)):
-        places.setdefault(place, rank)
+    ranks_by_index: dict[int, str] = {}  # with few frames, one frame can have several ranks
+    for rank, index in (("best", 0), ("median", len(ranked) // 2), ("worst", len(ranked) - 1)):
+        ranks_by_index.setdefault(index, rank)
     return [
         RankedFrame(name, rank, gains[name], base.samples[name], run.samples[name])
-        for place, rank in places.items()
-        for name in ranked[place : place + 1]
+        for index, rank in ranks_by_index.items()
+        for name in ranked[index : index + 1]
     ]
 
 
@@ -87,15 +88,15 @@ def draw_frame(record: ExperimentRecord, frame: RankedFrame) -> bytes:
         _colourise(label, palette),
         _colourise(frame.baseline.prediction, palette),
         _colourise(frame.cell.prediction, palette),
-        _differences(label, frame.baseline.prediction, frame.cell.prediction, len(palette)),
+        _colour_outcomes(label, frame.baseline.prediction, frame.cell.prediction, len(palette)),
     ]
     height = round(PANEL_WIDTH * label.shape[0] / label.shape[1])
     canvas = Image.new("RGB", (PANEL_WIDTH * len(panels), _HEADING_HEIGHT + height), "white")
     pen = ImageDraw.Draw(canvas)
     for number, (heading, panel) in enumerate(zip(_HEADINGS, panels, strict=True)):
         left = PANEL_WIDTH * number
-        how = Image.Resampling.BILINEAR if number == 0 else Image.Resampling.NEAREST
-        scaled = Image.fromarray(panel).resize((PANEL_WIDTH - 2, height), how)
+        resampling = Image.Resampling.BILINEAR if number == 0 else Image.Resampling.NEAREST
+        scaled = Image.fromarray(panel).resize((PANEL_WIDTH - 2, height), resampling)
         canvas.paste(scaled, (left, _HEADING_HEIGHT))
         pen.text((left + 2, 2), heading, fill="black", font=ImageFont.load_default(12))
     content = io.BytesIO()
@@ -109,8 +110,8 @@ def _sampled_pair(record: ExperimentRecord, cell: str) -> tuple[RunRecord, RunRe
         {run.seed: run for run in record.finished if run.cell == name and run.samples}
         for name in (cell, record.baseline)
     )
-    shared = runs.keys() & bases.keys()
-    return (runs[min(shared)], bases[min(shared)]) if shared else None
+    shared_seeds = runs.keys() & bases.keys()
+    return (runs[min(shared_seeds)], bases[min(shared_seeds)]) if shared_seeds else None
 
 
 def _gain(run: RunRecord, base: RunRecord, frame: str) -> float:
@@ -120,19 +121,19 @@ def _gain(run: RunRecord, base: RunRecord, frame: str) -> float:
 def _frame_miou(run: RunRecord, frame: str) -> float:
     if run.confusions is None:
         return 0.0
-    place = list(run.frames).index(frame)
-    return float(mean_over_classes(iou(run.confusions[place : place + 1])))
+    index = list(run.frames).index(frame)
+    return float(mean_over_classes(iou(run.confusions[index : index + 1])))
 
 
 def _colourise(classes: Pixels, palette: Sequence[Colour]) -> Pixels:
-    """(H, W) -> (H, W, 3)."""
+    """Colour class indices: (H, W) -> (H, W, 3)."""
     colours = np.full((256, 3), _UNLABELLED_RGB, dtype=np.uint8)
     colours[: len(palette)] = palette
     return np.asarray(colours[classes])
 
 
-def _differences(label: Pixels, base: Pixels, cell: Pixels, num_classes: int) -> Pixels:
-    """(H, W) each -> (H, W, 3) the colour of each pixel's outcome."""
+def _colour_outcomes(label: Pixels, base: Pixels, cell: Pixels, num_classes: int) -> Pixels:
+    """Colour each pixel by its outcome: (H, W) each -> (H, W, 3)."""
     cell_right, base_right = cell == label, base == label
     colours = np.empty((*label.shape, 3), dtype=np.uint8)
     colours[cell_right & base_right] = BOTH_RIGHT.rgb

@@ -15,11 +15,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports.figures.label_placement import Obstacles, place_labels
 from reports.figures.style import (
+    ACCENT,
     BASELINE,
     GREY,
     INK,
     NAME_CHARACTERS,
-    OTHER,
     SMALL,
     drawing,
     fix_layout,
@@ -27,15 +27,15 @@ from reports.figures.style import (
     shorten_names,
 )
 
-NAMED = 25  # points: beyond, only those of the frontier and the baseline are named
-_SOLID, _THIN = 1.0, 0.25  # how bad it is that a label covers a marker or bar, or a thin line
-_LOG_SPAN = 10  # latencies that differ by more are drawn on a logarithmic axis
-_KEY = {
+MAX_LABELLED_POINTS = 25  # with more, only frontier and baseline are labelled
+_SOLID, _THIN = 1.0, 0.25  # weights of covering a marker or bar, and of covering a thin line
+_LOG_SPAN = 10  # latencies that differ by a larger factor are drawn on a logarithmic axis
+_LEGEND = {
     (BASELINE, "s"): "baseline",
-    (OTHER, "o"): "on the frontier",
+    (ACCENT, "o"): "on the frontier",
     (GREY, "o"): "no faster and no more accurate than another cell",
 }
-_KEYS_A_ROW = 3
+_KEYS_PER_ROW = 3
 Line = Sequence[tuple[float, float]]  # corners in data units
 
 
@@ -43,11 +43,13 @@ Line = Sequence[tuple[float, float]]  # corners in data units
 class Point:
     """A cell by latency (ms) and score (%), with the ends of its intervals; NaN if unknown.
 
-    The score's interval is that of the difference from the baseline, set around the cell's score:
-    an error that all cells share, as they share the test set, does not blur the comparison.
+    The score's interval is that of the difference from the baseline, moved to the cell's score:
+    otherwise the error that all cells have in common, since they share the test set, would blur the
+    comparison.
 
     Attributes:
-        is_doubtful: on the frontier, with a lead over the next faster cell that is not separable.
+        is_doubtful: whether the cell is on the frontier with a lead over the next faster cell that
+            is not separable.
     """
 
     cell: str
@@ -68,14 +70,14 @@ class Point:
 
 
 def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = False) -> bool:
-    """Draw score against latency; a line joins the cells of the frontier, the rest is grey.
+    """Draw score against latency; a line joins the cells of the frontier, dominated cells are grey.
 
     Cells that may be on the frontier by chance are hollow.
 
     Args:
         points: the cells.
-        path: of the PNG.
-        is_test_set_only: whether the intervals leave out other seeds.
+        path: path of the PNG.
+        is_test_set_only: whether the intervals ignore the variation over seeds.
 
     Returns:
         whether there was anything to draw.
@@ -87,17 +89,17 @@ def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = 
         axes = figure.subplots()
         for point in sorted(points, key=lambda p: (p.on_frontier, p.is_baseline)):
             # With very many cells, the bars of all of them would hide the frontier.
-            is_bare = len(points) > NAMED and point.is_dominated
+            is_bare = len(points) > MAX_LABELLED_POINTS and point.is_dominated
             _draw_point(axes, _without_intervals(point) if is_bare else point)
         line = _frontier_line(points)
-        axes.plot(*zip(*line, strict=True), color=OTHER, linewidth=1, alpha=0.5, zorder=1)
+        axes.plot(*zip(*line, strict=True), color=ACCENT, linewidth=1, alpha=0.5, zorder=1)
         for point in points:
             if point.is_baseline:
                 dashes = (0, (4, 3))
                 axes.axhline(point.score, color=BASELINE, linewidth=0.8, linestyle=dashes, zorder=1)
         _set_axes(axes, points, is_test_set_only)
-        _add_key(figure, points)
-        _name_points(figure, axes, points, line)
+        _add_legend(figure, points)
+        _label_points(figure, axes, points, line)
     return True
 
 
@@ -133,7 +135,7 @@ def _without_intervals(point: Point) -> Point:
 def _colour_and_marker(point: Point) -> tuple[str, str]:
     if point.is_baseline:
         return BASELINE, "s"
-    return (OTHER, "o") if point.on_frontier else (GREY, "o")
+    return (ACCENT, "o") if point.on_frontier else (GREY, "o")
 
 
 def _set_axes(axes: Axes, points: Sequence[Point], is_test_set_only: bool) -> None:
@@ -145,27 +147,27 @@ def _set_axes(axes: Axes, points: Sequence[Point], is_test_set_only: bool) -> No
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.2)
     axes.set_ylim(*_score_limits(points))
-    axes.set_xlabel("clip latency of one prediction (ms): median and its 95 % interval")
+    axes.set_xlabel("clip latency per prediction (ms): median with its 95 % interval")
     scope = " (test set only)" if is_test_set_only else ""
     axes.set_ylabel(f"mIoU (%); bars: 95 % interval\nof the difference from the baseline{scope}")
 
 
-def _add_key(figure: Figure, points: Sequence[Point]) -> None:
+def _add_legend(figure: Figure, points: Sequence[Point]) -> None:
     """Explain the colours that occur, above the axes."""
-    looks = {_colour_and_marker(point) for point in points}
+    styles = {_colour_and_marker(point) for point in points}
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="", markersize=6, label=meaning)
-        for (colour, marker), meaning in _KEY.items()
-        if (colour, marker) in looks
+        for (colour, marker), meaning in _LEGEND.items()
+        if (colour, marker) in styles
     ]
     if any(point.is_doubtful for point in points):
         handles.append(_hollow_handle())
     if sum(point.on_frontier for point in points) > 1:
-        handles.append(Line2D([], [], color=OTHER, alpha=0.5, linewidth=1, label="frontier"))
+        handles.append(Line2D([], [], color=ACCENT, alpha=0.5, linewidth=1, label="frontier"))
     figure.legend(
         handles=handles,
         loc="outside upper left",
-        ncols=min(len(handles), _KEYS_A_ROW),
+        ncols=min(len(handles), _KEYS_PER_ROW),
         fontsize=SMALL,
         frameon=False,
         handletextpad=0.4,
@@ -175,9 +177,9 @@ def _add_key(figure: Figure, points: Sequence[Point]) -> None:
 
 def _hollow_handle() -> Line2D:
     label = "hollow: lead over the next faster cell not separable"
-    look = Line2D([], [], color=OTHER, marker="o", linestyle="", markersize=6, label=label)
-    look.set_markerfacecolor("white")
-    return look
+    handle = Line2D([], [], color=ACCENT, marker="o", linestyle="", markersize=6, label=label)
+    handle.set_markerfacecolor("white")
+    return handle
 
 
 def _frontier_line(points: Sequence[Point]) -> Line:
@@ -202,32 +204,37 @@ def _score_limits(points: Sequence[Point]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _name_points(figure: Figure, axes: Axes, points: Sequence[Point], line: Line) -> None:
-    """Write names beside points, where they cover nothing."""
-    named = points
-    if len(points) > NAMED:
-        named = [point for point in points if not point.is_dominated]
-        axes.set_title(
-            "only the frontier and the baseline are named", fontsize=SMALL, loc="left", color=INK
-        )
-    short = shorten_names([point.cell for point in named], NAME_CHARACTERS)
+def _label_points(figure: Figure, axes: Axes, points: Sequence[Point], line: Line) -> None:
+    """Write names next to points, covering as little as possible."""
+    labelled_points = points
+    if len(points) > MAX_LABELLED_POINTS:
+        labelled_points = [point for point in points if not point.is_dominated]
+        title = "only the frontier and the baseline are labelled"
+        axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
+    short_names = shorten_names([point.cell for point in labelled_points], NAME_CHARACTERS)
     renderer = fix_layout(figure)
     texts = [
         axes.text(
-            0, 0, short[p.cell], fontsize=SMALL, color=INK, va="bottom", transform=axes.transAxes
+            0,
+            0,
+            short_names[p.cell],
+            fontsize=SMALL,
+            color=INK,
+            va="bottom",
+            transform=axes.transAxes,
         )
-        for p in named
+        for p in labelled_points
     ]
     extents = [text.get_window_extent(renderer) for text in texts]
     sizes = np.array([(extent.width + 4, extent.height + 2) for extent in extents])
-    anchors = axes.transData.transform([(p.latency_ms, p.score) for p in named])
-    _move_beside(axes, texts, anchors, sizes, _obstacles(axes, points, line))
+    anchors = axes.transData.transform([(p.latency_ms, p.score) for p in labelled_points])
+    _place_texts(axes, texts, anchors, sizes, _obstacles(axes, points, line))
 
 
-def _move_beside(
+def _place_texts(
     axes: Axes, texts: Sequence[Text], anchors: np.ndarray, sizes: np.ndarray, obstacles: Obstacles
 ) -> None:
-    """Move each text beside its anchor, with a thin line to it where it stands further away."""
+    """Move each text next to its anchor; a thin line joins the two if they are far apart."""
     box = axes.bbox
     bounds = (box.x0 + 2, box.y0 + 2, box.x1 - 2, box.y1 - 2)
     placements = place_labels(anchors, sizes, obstacles, bounds)
@@ -241,7 +248,7 @@ def _move_beside(
 
 
 def _obstacles(axes: Axes, points: Sequence[Point], line: Line) -> Obstacles:
-    """Return markers, error bars and the lines of frontier and baseline, in pixels."""
+    """Return the markers, the error bars and the lines of frontier and baseline, in pixels."""
     solid = [box for point in points for box in _marker_and_bars(axes, point)]
     thin = []
     for ends in itertools.pairwise(line):

@@ -1,8 +1,8 @@
-"""Places for the labels of points: near their point, over nothing else, inside the axes.
+"""Positions for the labels of points: close to the point, covering nothing, inside the axes.
 
-Each label has candidate places around its point, in rings. Every label in turn takes its cheapest
-place, given the others; a few sweeps over all labels mend what the first choices spoilt. This is
-greedy, but the same input gives the same places.
+Each label has candidate positions in rings around its point. Every label in turn takes its cheapest
+candidate, given the others; a few sweeps over all labels correct bad first choices. This is greedy
+but deterministic.
 
 Shapes: N labels, C candidates of one label, M obstacles; a box is left, bottom, right, top.
 """
@@ -21,18 +21,18 @@ _ANGLES = (30, -30, 0, 150, 210, 180, 90, 270, 60, 120, 240, 300)
 _DIRECTIONS = [math.radians(angle) for angle in _ANGLES]
 _RINGS_PX = (11, 20, 30, 40, 52, 64, 78, 92, 108, 124, 142, 160, 180, 200, 240)
 _SWEEPS = 4
-# The cost of a fault: how many pixels further from its point a label would rather be.
+# Costs of faults, in pixels of distance from the point that a label accepts to avoid them.
 _PER_PX_OUTSIDE, _PER_PX2_OF_LABEL, _PER_PX2_COVERED = 1000.0, 4.0, 2.0
-_CROSSED, _PASSED = 150.0, 10.0
-_PREFERENCE = 0.4  # for one direction over the next
+_PER_CROSSING, _PER_OBSTACLE_CROSSED = 150.0, 10.0
+_PREFERENCE = 0.4  # extra cost of each direction compared with the one before it
 
 
 class Obstacles(NamedTuple):
     """The boxes that labels should not cover.
 
     Attributes:
-        boxes: (M, 4).
-        weights: (M,) how bad it is to cover one; 1 for those that must be seen.
+        boxes: the (M, 4) boxes.
+        weights: the (M,) costs of covering them; 1 for those that must stay visible.
     """
 
     boxes: Boxes
@@ -40,11 +40,11 @@ class Obstacles(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """The place of a label.
+    """The position of a label.
 
     Attributes:
         box: left, bottom, right, top.
-        leader: the end of a line from the point; None if the label stands beside it.
+        leader: the end of a line from the point; None if the label is right next to it.
     """
 
     box: tuple[float, float, float, float]
@@ -57,9 +57,9 @@ def place_labels(
     """Place all labels.
 
     Args:
-        anchors: (N, 2) the points.
-        sizes: (N, 2) width and height of each label.
-        obstacles: markers and lines, those of the labels' own points included.
+        anchors: the (N, 2) points.
+        sizes: the (N, 2) widths and heights of the labels.
+        obstacles: markers and lines, including those of the labels' own points.
         bounds: left, bottom, right, top of the area for labels.
     """
     candidates = [_candidates(anchor, size) for anchor, size in zip(anchors, sizes, strict=True)]
@@ -69,13 +69,13 @@ def place_labels(
     ]
     choices: list[int | None] = [None] * len(anchors)
     for _ in range(_SWEEPS):
-        before = list(choices)
+        previous_choices = list(choices)
         for label in range(len(anchors)):
             others = [n for n in range(len(anchors)) if n != label and choices[n] is not None]
             boxes = np.array([candidates[n][choices[n]] for n in others]).reshape(-1, 4)
             shared_cost = _shared_cost(anchors, label, candidates[label], others, boxes)
             choices[label] = int(np.argmin(own_costs[label] + shared_cost))
-        if choices == before:
+        if choices == previous_choices:
             break
     return [
         _placement(anchor, boxes[choice])
@@ -84,7 +84,7 @@ def place_labels(
 
 
 def overlap(boxes: Boxes, others: Boxes) -> Numbers:
-    """(C, 4), (M, 4) -> (C, M) square pixels that two boxes share."""
+    """Return the square pixels that boxes share: (C, 4), (M, 4) -> (C, M)."""
     one, two = boxes[:, None], others[None]
     width = np.minimum(one[..., 2], two[..., 2]) - np.maximum(one[..., 0], two[..., 0])
     height = np.minimum(one[..., 3], two[..., 3]) - np.maximum(one[..., 1], two[..., 1])
@@ -92,31 +92,32 @@ def overlap(boxes: Boxes, others: Boxes) -> Numbers:
 
 
 def _candidates(anchor: Numbers, size: Numbers) -> Boxes:
-    """(2,), (2,) -> (C, 4) boxes around a point, the nearest ring first."""
-    way = np.array([(math.cos(angle), math.sin(angle)) for angle in _DIRECTIONS])
-    side = np.where(np.abs(way) < 0.1, 0, np.sign(way))
-    centres = np.concatenate([anchor + ring * way + side * size / 2 for ring in _RINGS_PX])
+    """Return boxes around a point, the nearest ring first: (2,), (2,) -> (C, 4)."""
+    direction = np.array([(math.cos(angle), math.sin(angle)) for angle in _DIRECTIONS])
+    side = np.where(np.abs(direction) < 0.1, 0, np.sign(direction))
+    centres = np.concatenate([anchor + ring * direction + side * size / 2 for ring in _RINGS_PX])
     return np.concatenate([centres - size / 2, centres + size / 2], axis=1)
 
 
 def _own_cost(
     anchor: Numbers, boxes: Boxes, obstacles: Obstacles, bounds: tuple[float, ...]
 ) -> Numbers:
-    """(2,), (C, 4) -> (C,) the cost that does not depend on the other labels."""
+    """Return the costs that do not depend on the other labels: (2,), (C, 4) -> (C,)."""
     rings = np.repeat(_RINGS_PX, len(_DIRECTIONS))
     preference = _PREFERENCE * np.tile(np.arange(len(_DIRECTIONS)), len(_RINGS_PX))
     left, bottom, right, top = bounds
     low, high = np.array([left, bottom]), np.array([right, top])
     outside = np.maximum(low - boxes[:, :2], 0) + np.maximum(boxes[:, 2:] - high, 0)
     covered = _PER_PX2_COVERED * overlap(boxes, obstacles.boxes) @ obstacles.weights
-    passed = _PASSED * _passed(anchor, boxes, obstacles)
-    return np.asarray(rings + preference + _PER_PX_OUTSIDE * outside.sum(axis=1) + covered + passed)
+    outside_cost = _PER_PX_OUTSIDE * outside.sum(axis=1)
+    crossed = _PER_OBSTACLE_CROSSED * _crossed_weights(anchor, boxes, obstacles)
+    return np.asarray(rings + preference + outside_cost + covered + crossed)
 
 
-def _passed(anchor: Numbers, boxes: Boxes, obstacles: Obstacles) -> Numbers:
-    """(2,), (C, 4) -> (C,) the weights of the obstacles that a leader would run across."""
+def _crossed_weights(anchor: Numbers, boxes: Boxes, obstacles: Obstacles) -> Numbers:
+    """Add up the weights of the obstacles that each leader would cross: (2,), (C, 4) -> (C,)."""
     low, high = obstacles.boxes[:, :2], obstacles.boxes[:, 2:]
-    others = ((anchor < low) | (anchor > high)).any(axis=1)  # not of the label's own point
+    others = ((anchor < low) | (anchor > high)).any(axis=1)  # not those of the label's own point
     low, high, weights = low[others], high[others], obstacles.weights[others]
     ends = _nearest(anchor, boxes)
     starts = np.broadcast_to(anchor, ends.shape)
@@ -129,7 +130,7 @@ def _passed(anchor: Numbers, boxes: Boxes, obstacles: Obstacles) -> Numbers:
 def _shared_cost(
     anchors: Numbers, label: int, boxes: Boxes, others: Sequence[int], other_boxes: Boxes
 ) -> Numbers:
-    """(C,) the cost of covering other labels, and of leaders that cross labels or leaders."""
+    """Return the (C,) costs of covering other labels, and of leaders across labels or leaders."""
     ends = _nearest(anchors[label], boxes)  # (C, 2)
     other_ends = np.array(
         [_nearest(anchors[n], box[None])[0] for n, box in zip(others, other_boxes, strict=True)]
@@ -140,29 +141,29 @@ def _shared_cost(
     for low, high in ((0, 2), (2, 0)):  # both diagonals of every box
         corners = other_boxes[:, [low, 1]], other_boxes[:, [high, 3]]
         crossings += _crossings(starts, ends, *corners)
-    return np.asarray(_PER_PX2_OF_LABEL * covered + _CROSSED * crossings)
+    return np.asarray(_PER_PX2_OF_LABEL * covered + _PER_CROSSING * crossings)
 
 
 def _crossings(starts: Numbers, ends: Numbers, others: Numbers, other_ends: Numbers) -> Numbers:
-    """(C, 2) x 2, (M, 2) x 2 -> (C,) how many of the other segments each segment crosses."""
+    """Count the other segments that each segment crosses: (C, 2) x 2, (M, 2) x 2 -> (C,)."""
     return np.asarray(_crossed(starts, ends, others, other_ends).sum(axis=1))
 
 
 def _crossed(starts: Numbers, ends: Numbers, others: Numbers, other_ends: Numbers) -> Numbers:
-    """(C, 2) x 2, (M, 2) x 2 -> (C, M) 1 where two segments cross."""
+    """Return 1 where two segments cross, else 0: (C, 2) x 2, (M, 2) x 2 -> (C, M)."""
     a, b, c, d = starts[:, None], ends[:, None], others[None], other_ends[None]
     cross = (_side(a, b, c) * _side(a, b, d) < 0) & (_side(c, d, a) * _side(c, d, b) < 0)
     return np.asarray(cross, dtype=np.float64)
 
 
 def _side(a: Numbers, b: Numbers, c: Numbers) -> Numbers:
-    """Return a number whose sign tells on which side of the line from a to b the point c is."""
+    """Return a number whose sign is the side of the line from a to b on which point c lies."""
     one, two = b - a, c - a
     return np.asarray(one[..., 0] * two[..., 1] - one[..., 1] * two[..., 0])
 
 
 def _nearest(anchor: Numbers, boxes: Boxes) -> Numbers:
-    """(2,), (C, 4) -> (C, 2) the point of each box that is nearest to the anchor."""
+    """Return the point of each box that is nearest to the anchor: (2,), (C, 4) -> (C, 2)."""
     return np.clip(anchor, boxes[:, :2], boxes[:, 2:])
 
 

@@ -1,4 +1,4 @@
-"""What all figures share: size, colours, names of bounded length, labels at the ends of lines."""
+"""The style of all figures: size, colours, names of bounded length, labels at the ends of lines."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +18,13 @@ from scipy.optimize import isotonic_regression
 
 DPI = 150
 WIDTH_INCHES = 7
-_WIDEST = 3.3  # width by height: the HTML page takes anything wider for a strip of frames
-_LEADER = 0.05  # of a figure's width, from axes to the labels beside them
-SMALL = 8  # points: labels inside a figure
+_MAX_ASPECT_RATIO = 3.3  # width by height: the HTML page treats anything wider as a strip of frames
+_LABEL_GAP = 0.05  # gap between axes and labels, as a fraction of the figure's width
+SMALL = 8  # font size of labels inside a figure, points
 NAME_CHARACTERS = 34
-COLOURED = 10  # lines: beyond, most are grey
-_CUT = 2.5  # typical lengths: intervals that reach further are cut off
-BASELINE, OTHER, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
+MAX_COLOURED_LINES = 10  # with more lines, most are grey
+_MAX_REACH = 2.5  # as a multiple of the typical length; longer intervals are cut off
+BASELINE, ACCENT, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
 # Paul Tol's muted scheme, safe for colour-blind readers, without the hue of the baseline.
 SERIES = (
     "#332288", "#44aa99", "#aa4499", "#88ccee", "#117733", "#882255", "#999933", "#5577dd",
@@ -38,18 +38,18 @@ STYLE: dict[Any, Any] = {
     "axes.formatter.useoffset": False,
     "grid.color": "#e5e7eb",
     "axes.axisbelow": True,
-    "figure.facecolor": "white",  # on a dark page too
+    "figure.facecolor": "white",  # even on a dark page
     "text.parse_math": False,  # a dollar in a cell's name is a dollar
 }
 
 
 @contextmanager
 def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES) -> Iterator[Any]:
-    """Make a figure, and write it as a PNG when the block ends: the same figure, the same bytes."""
+    """Yield a figure, and write it as a PNG when the block ends; equal figures have equal bytes."""
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         # Letters that DejaVu Sans lacks become boxes; the tables have the name.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
-        height_inches = max(height_inches, width_inches / _WIDEST)
+        height_inches = max(height_inches, width_inches / _MAX_ASPECT_RATIO)
         figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
@@ -64,7 +64,7 @@ def fix_layout(figure: Figure) -> RendererBase:
 
 def _renderer(figure: Figure) -> RendererBase:
     canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101  # made so by `drawing`
+    assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101  # `drawing` made it so
     renderer: RendererBase = canvas.get_renderer()  # type: ignore[no-untyped-call]
     return renderer
 
@@ -78,30 +78,30 @@ def shorten(text: str, limit: int) -> str:
     return f"{flat[:head]}…{flat[len(flat) - (limit - head - 1) :]}"
 
 
-def shorten_names(names: Iterable[str], limit: int, most: int = 1000) -> dict[str, str]:
-    """Map names to short ones; those that would look alike keep enough to tell them apart.
+def shorten_names(names: Iterable[str], limit: int, max_limit: int = 1000) -> dict[str, str]:
+    """Map names to short ones; ambiguous ones keep enough to tell them apart.
 
     Args:
-        names: of cells, for example.
-        limit: characters of a name.
-        most: characters of a name that would look like another one.
+        names: the names, for example of cells.
+        limit: the most characters of a short name.
+        max_limit: the most characters of a short name that would look like another one.
     """
     names = list(names)
-    longest = min(max((len(name) for name in names), default=0), most)
-    short = {name: shorten(name, limit) for name in names}
+    longest = min(max((len(name) for name in names), default=0), max_limit)
+    short_names = {name: shorten(name, limit) for name in names}
     while limit < longest:
-        in_use = list(short.values())
-        alike = [name for name in names if in_use.count(short[name]) > 1]
-        if not alike:
+        in_use = list(short_names.values())
+        ambiguous_names = [name for name in names if in_use.count(short_names[name]) > 1]
+        if not ambiguous_names:
             break
         limit += 4
-        short |= {name: shorten(name, limit) for name in alike}
-    return short
+        short_names |= {name: shorten(name, limit) for name in ambiguous_names}
+    return short_names
 
 
 def series_colours(count: int) -> list[str]:
-    """Return one colour a line; after nine they repeat."""
-    return [SERIES[place % len(SERIES)] for place in range(count)]
+    """Return one colour per line; after nine they repeat."""
+    return [SERIES[index % len(SERIES)] for index in range(count)]
 
 
 def limit_reach(lengths: Sequence[float]) -> float:
@@ -109,17 +109,17 @@ def limit_reach(lengths: Sequence[float]) -> float:
 
     Very uncertain intervals would shrink the differences between cells to nothing.
     """
-    return _CUT * float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0
+    return _MAX_REACH * float(np.percentile(lengths, 50, method="lower")) if lengths else 0.0
 
 
 def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Text]:
-    """Write labels right of the axes, each at the height of its line's end.
+    """Write labels to the right of the axes, each at the height of its line's end.
 
-    They overlap until `spread_ends` has moved them, once all axes are laid out.
+    They may overlap until `spread_ends` moves them, once all axes are laid out.
 
     Args:
-        axes: the labels stand beside them.
-        labels: text, height in data units, colour.
+        axes: the axes to the left of the labels.
+        labels: text, height in data units and colour of each label.
     """
     at_edge = axes.get_yaxis_transform()
     return [
@@ -132,12 +132,12 @@ def label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> list[Tex
 
 
 def leave_room(figure: Figure, texts: Sequence[Text]) -> None:
-    """Narrow the axes until the labels right of them fit into the figure."""
+    """Narrow the axes until the labels to their right fit into the figure."""
     renderer = _renderer(figure)
     widest = max((text.get_window_extent(renderer).width for text in texts), default=0.0)
-    room = widest / figure.bbox.width + _LEADER if texts else 0.0
+    room = widest / figure.bbox.width + _LABEL_GAP if texts else 0.0
     engine = figure.get_layout_engine()
-    assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # made so by `drawing`
+    assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # `drawing` made it so
     engine.set(rect=(0, 0, 1 - room, 1))
 
 
@@ -166,14 +166,14 @@ def spread_out(positions: Sequence[float], gap: float, low: float, high: float) 
     """Move positions at least `gap` apart, as little as possible and without changing their order.
 
     Args:
-        positions: where each would be best.
+        positions: the preferred position of each.
         gap: the least distance; smaller if there is no room for it.
-        low, high: bounds.
+        low, high: the bounds of all positions.
     """
     gap = min(gap, (high - low) / max(1, len(positions) - 1))
     order = np.argsort(positions, kind="stable")
     steps = gap * np.arange(len(positions))
     fitted = isotonic_regression(np.asarray(positions)[order] - steps).x
-    moved = np.empty(len(positions))
-    moved[order] = np.clip(fitted, low, high - steps[-1]) + steps
-    return [float(position) for position in moved]
+    new_positions = np.empty(len(positions))
+    new_positions[order] = np.clip(fitted, low, high - steps[-1]) + steps
+    return [float(position) for position in new_positions]

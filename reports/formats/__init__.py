@@ -1,5 +1,6 @@
-"""The files of a report: an HTML page, a LaTeX table, and records that are read back.
+"""The files of a report: an HTML page, a LaTeX table, and records that can be read back.
 
 `html` and `latex` turn Markdown and plain cells into pages and tables; `results_json` and `arrays`
-save records. Only `report` imports them, but anyone may catch `arrays.ReportError`.
+save and load records. Other packages may load records with `results_json` and catch
+`arrays.ReportError`.
 """

@@ -2,13 +2,13 @@
 
 `confusions.npz`, readable with `numpy.load`, the same bytes for the same record:
 
-| array | holds |
+| array | contains |
 |---|---|
 | `trials` | (N,) ids, in the order of results.json |
 | `frames_0`, `frames_1`, ... | (F,) names of scored frames; each distinct list is stored once |
 | `classes_0`, ... | (K,) names of classes, in the order of the label values |
 | `frames_of`, `classes_of` | (N,) the number of each trial's list |
-| `confusions/ID` | (F, K, K) pixel counts, rows are labels; left out if the trial kept none |
+| `confusions/ID` | (F, K, K) pixel counts, rows are labels; absent if the trial saved none |
 
 `curves.csv`: columns `trial_id`, `curve`, `step`, `value`; a curve without points is one row with
 neither step nor value. Shapes: N trials, F frames, K classes.
@@ -28,17 +28,18 @@ from reports.records import RunRecord
 
 CONFUSIONS, CURVES = "confusions.npz", "curves.csv"
 _COLUMNS = ["trial_id", "curve", "step", "value"]
-_LEVEL = 1  # of zlib: 1,000 trials x 233 frames x 11 classes take 1 s (6: 4 s, a fifth smaller)
+# The zlib level: 1,000 trials x 233 frames x 11 classes take 1 s (level 6: 4 s, a fifth smaller).
+_LEVEL = 1
 Curve = tuple[tuple[int, float], ...]
 Content = TypeVar("Content")
 
 
 class ReportError(ValueError):
-    """A report's files are missing or damaged, or a record cannot be saved."""
+    """Raised when a report's files are missing or damaged, or a record cannot be saved."""
 
 
 def read_file(path: Path, read: Callable[[], Content]) -> Content:
-    """Return what `read` returns.
+    """Call `read`, and return its result.
 
     Raises:
         ReportError: if the file is missing or damaged.
@@ -51,7 +52,7 @@ def read_file(path: Path, read: Callable[[], Content]) -> Content:
         ) from None
     except ReportError:
         raise
-    except Exception as error:  # of several decoders
+    except Exception as error:  # decoders raise many kinds of errors
         raise ReportError(f"{path} is damaged: {error}") from None
 
 
@@ -96,15 +97,15 @@ def _arrays(runs: Sequence[RunRecord]) -> Iterator[tuple[str, NDArray[Any]]]:
 
 def _compact(counts: NDArray[np.int64]) -> NDArray[Any]:
     """Store counts in four bytes each, if they fit."""
-    fit = counts.size == 0 or (counts.min() >= 0 and counts.max() <= np.iinfo(np.uint32).max)
-    return counts.astype(np.uint32 if fit else np.int64)
+    is_small = counts.size == 0 or (counts.min() >= 0 and counts.max() <= np.iinfo(np.uint32).max)
+    return counts.astype(np.uint32 if is_small else np.int64)
 
 
 def load_confusions(folder: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Read the frames, classes and confusions of each trial.
 
     Raises:
-        ReportError: if the file is missing or damaged, or lists other trials.
+        ReportError: if the file is missing or damaged, or lists different trials.
     """
     path = folder / CONFUSIONS
     return read_file(path, lambda: _read_confusions(path, trial_ids))
@@ -113,14 +114,14 @@ def load_confusions(folder: Path, trial_ids: Sequence[str]) -> dict[str, dict[st
 def _read_confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     with np.load(path, allow_pickle=False) as file:
         if file["trials"].tolist() != list(trial_ids):
-            raise ReportError(f"{path} does not list the trials of results.json")
+            raise ReportError(f"{path} lists different trials from results.json")
         names = {
             kind: [tuple(file[f"{kind}_{number}"].tolist()) for number in file[f"{kind}_of"]]
             for kind in ("frames", "classes")
         }
         trials = {}
-        for place, trial_id in enumerate(trial_ids):
-            frames, classes = names["frames"][place], names["classes"][place]
+        for index, trial_id in enumerate(trial_ids):
+            frames, classes = names["frames"][index], names["classes"][index]
             counts = None
             if (name := f"confusions/{trial_id}") in file:
                 counts = file[name].astype(np.int64, copy=False)
@@ -132,7 +133,7 @@ def _read_confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str
 
 
 def count_curve_rows(runs: Sequence[RunRecord]) -> int:
-    """Count the lines of curves.csv below its first."""
+    """Count the lines of curves.csv below its heading."""
     return sum(max(1, len(points)) for run in runs for points in run.curves.values())
 
 
@@ -151,10 +152,15 @@ def save_curves(runs: Sequence[RunRecord], folder: Path) -> None:
 
 
 def load_curves(folder: Path, trial_ids: Sequence[str], rows: int) -> dict[str, dict[str, Curve]]:
-    """Read the points of each curve of each trial; `rows` is what `count_curve_rows` returned.
+    """Read the points of each curve of each trial.
+
+    Args:
+        folder: the folder of the report.
+        trial_ids: the trials in results.json.
+        rows: the number of rows that results.json states.
 
     Raises:
-        ReportError: if the file is missing or damaged, or lists other trials.
+        ReportError: if the file is missing or damaged, or lists different trials.
     """
     path = folder / CURVES
     return read_file(path, lambda: _read_curves(path, trial_ids, rows))

@@ -1,7 +1,7 @@
 """A report as one HTML file: Markdown in, a page out that needs no other file.
 
 It opens from disk, and in a sandboxed frame such as MLflow's artifact viewer: style, script and
-pictures are inside, and a policy forbids everything else. The script sorts tables; the page is
+pictures are embedded, and a policy forbids everything else. The script sorts tables; the page is
 complete without it.
 """
 
@@ -21,8 +21,8 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-HEADINGS_FOR_CONTENTS = 3
-WIDE = 3.5  # width by height: a wider picture is a strip of frames and gets all the width there is
+MIN_HEADINGS_FOR_CONTENTS = 3
+WIDE = 3.5  # width by height: a wider picture is a strip of frames and gets the full width
 _FOLDER = Path(__file__).parent
 _MISSING = {"", "-", "\N{EN DASH}", "\N{EM DASH}", "nan"}
 _DURATION = re.compile(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)\b")
@@ -33,9 +33,9 @@ _NUMBER = re.compile(
 
 
 class Section(NamedTuple):
-    """A heading of the second level: the place of its token, its id and its text."""
+    """A heading of the second level: the index of its token, its id and its text."""
 
-    place: int
+    token_index: int
     anchor: str
     text: str
 
@@ -44,16 +44,16 @@ def render_page(title: str, markdown: str, folder: Path) -> str:
     """Render one page with a table of contents and sortable tables.
 
     Args:
-        title: of the page, plain text.
+        title: the title of the page, plain text.
         markdown: CommonMark with tables; HTML in it is shown as text.
-        folder: pictures are read from here; a missing one is named in its place.
+        folder: the folder of the pictures; a missing picture is replaced by its caption.
     """
     parser = _parser()
     tokens = parser.parse(markdown)
     sections = _add_anchors(tokens)
     _mark_cells(tokens)
     env = {"folder": folder.resolve()}
-    first = sections[0].place if sections else len(tokens)
+    first = sections[0].token_index if sections else len(tokens)
     head, body = (
         parser.renderer.render(part, parser.options, env)
         for part in (tokens[:first], tokens[first:])
@@ -102,18 +102,18 @@ def _policy(script: str) -> str:
 
 
 def _add_anchors(tokens: Sequence[Token]) -> list[Section]:
-    """Give headings an id, and each table the heading above it as its name."""
+    """Give each heading an id, and name each table after the heading above it."""
     sections: list[Section] = []
     anchors: set[str] = set()
     text = ""
-    for place, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if token.type == "heading_open":
-            text = _visible_text(tokens[place + 1])
+            text = _visible_text(tokens[index + 1])
             anchor = _new_anchor(text, anchors)
             anchors.add(anchor)
             token.attrSet("id", anchor)
             if token.tag == "h2":
-                sections.append(Section(place, anchor, text))
+                sections.append(Section(index, anchor, text))
         elif token.type == "table_open":
             token.meta["heading"] = text
     return sections
@@ -130,7 +130,7 @@ def _new_anchor(text: str, anchors: set[str]) -> str:
 
 
 def _contents(sections: Sequence[Section]) -> str:
-    if len(sections) < HEADINGS_FOR_CONTENTS:
+    if len(sections) < MIN_HEADINGS_FOR_CONTENTS:
         return ""
     links = "".join(
         f'<li><a href="#{html.escape(section.anchor)}">{html.escape(section.text)}</a></li>\n'
@@ -140,15 +140,15 @@ def _contents(sections: Sequence[Section]) -> str:
 
 
 def _mark_cells(tokens: Sequence[Token]) -> None:
-    """Give the cells of each table the value that they are sorted by."""
+    """Give the cells of each table the values that they are sorted by."""
     table, rows = Token("", "", 0), list[list[tuple[Token, str]]]()
-    for place, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if token.type == "table_open":
             table, rows = token, []
         elif token.type == "tr_open":
             rows.append([])
         elif token.type == "td_open":
-            rows[-1].append((token, _visible_text(tokens[place + 1])))
+            rows[-1].append((token, _visible_text(tokens[index + 1])))
         elif token.type == "table_close":
             for column in zip(*(row for row in rows if row), strict=True):
                 _mark_column(column)
@@ -172,31 +172,33 @@ def _mark_column(cells: Sequence[tuple[Token, str]]) -> None:
 
 
 def _visible_text(inline: Token) -> str:
-    """Return what a reader sees of a heading or a cell."""
+    """Return the text that a reader sees in a heading or a cell."""
     breaks = {"softbreak": " ", "hardbreak": " "}
     return "".join(breaks.get(child.type, child.content) for child in inline.children or [])
 
 
 def _open_table(
-    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
 ) -> str:
     """Open a table in a region that scrolls by itself, with the keyboard too."""
-    name = html.escape(tokens[at].meta["heading"] or "table")
+    name = html.escape(tokens[index].meta["heading"] or "table")
     return (
         f'<div class="table" role="region" tabindex="0" aria-label="{name}">\n'
-        f'<table style="--names: {tokens[at].meta["names"]}ch">\n'
+        f'<table style="--names: {tokens[index].meta["names"]}ch">\n'
     )
 
 
 def _close_table(
-    renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
 ) -> str:
     return "</table>\n</div>\n"
 
 
-def _image(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-    """Put a picture into the page, in a region that scrolls by itself; or a note in its place."""
-    token = tokens[at]
+def _image(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
+) -> str:
+    """Embed a picture in a region that scrolls by itself, or note that the picture is missing."""
+    token = tokens[index]
     caption = html.escape(renderer.renderInlineAsText(token.children, options, env))
     path = (env["folder"] / unquote(str(token.attrGet("src")))).resolve()
     media = mimetypes.guess_type(path.name)[0] or ""
@@ -213,7 +215,7 @@ def _image(renderer: RendererHTML, tokens: Sequence[Token], at: int, options: An
 
 
 def _size(content: bytes) -> tuple[int, int]:
-    """Read width and height of a PNG; 0, 0 for any other picture."""
+    """Return the width and height of a PNG, or 0, 0 for any other picture."""
     if content[:8] != b"\x89PNG\r\n\x1a\n" or len(content) < 24:
         return 0, 0
     width, height = struct.unpack(">II", content[16:24])

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 
 _MINUS = "\N{MINUS SIGN}"
-# Signs that TeX takes for commands, prints as something else, or lacks.
-_SIGNS = {
+# Characters that TeX treats as commands, prints as something else, or lacks.
+_CHARACTERS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
@@ -22,7 +22,7 @@ _SIGNS = {
     "|": r"\textbar{}",
     '"': r"\textquotedbl{}",
     "`": r"\textasciigrave{}",
-    # Without braces, the end of a row would take them for its options.
+    # Without braces, the end of a row would treat them as its options.
     "[": "{[}",
     "]": "{]}",
     "*": "{*}",
@@ -51,7 +51,7 @@ _GREEK = {
     for case, names in (("SMALL", _SMALL), ("CAPITAL", _CAPITAL))
     for name in names.split()
 } | {"\N{MICRO SIGN}": "mu"}
-_COMMANDS = _SIGNS | {
+_COMMANDS = _CHARACTERS | {
     letter: f"$\\{name.replace('amda', 'ambda')}$" for letter, name in _GREEK.items()
 }
 # A hyphen before a number is a minus sign; one inside a word, a name or a duration is not.
@@ -63,23 +63,23 @@ _PRINTABLE = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u017f\u2013\u2014\u2018-\u201
 def write_table(
     caption: str, label: str, headings: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> str:
-    """Write a table in its float; the first column is left-aligned, the others right-aligned.
+    """Write a floating table; the first column is left-aligned, the others right-aligned.
 
     Args:
-        caption: plain text, as are headings and rows.
-        label: for `\\ref`; characters that a label cannot hold become hyphens.
-        headings: one a column.
-        rows: one cell a heading.
+        caption: the caption, plain text like headings and rows.
+        label: the label for `\\ref`; characters that a label cannot contain become hyphens.
+        headings: the headings, one per column.
+        rows: the rows, with one cell per heading.
 
     Returns:
-        LaTeX that needs `booktabs`. Letters that pdfLaTeX lacks are left as they are, and named in
-        a comment.
+        LaTeX that needs `booktabs`. Letters that pdfLaTeX lacks are left unchanged, and named in a
+        comment.
 
     Raises:
         ValueError: if a row is too short or too long.
     """
     if not headings or any(len(row) != len(headings) for row in rows):
-        raise ValueError(f"every row needs {len(headings) or 'some'} columns, one a heading")
+        raise ValueError(f"every row needs {len(headings) or 'some'} columns, one per heading")
     lines = [
         "% Needs \\usepackage{booktabs}.",
         *_warning("".join([caption, *headings, *(cell for row in rows for cell in row)])),
@@ -100,10 +100,10 @@ def write_table(
 
 
 def escape(text: str) -> str:
-    """Escape text so that LaTeX prints it as it is, on one line."""
+    """Escape text so that LaTeX prints it literally, on one line."""
     flat = _NEGATIVE.sub(_MINUS, " ".join(text.split()))
-    printable = "".join(sign for sign in flat if sign.isprintable())
-    escaped = "".join(_COMMANDS.get(sign, sign) for sign in printable)
+    printable = "".join(character for character in flat if character.isprintable())
+    escaped = "".join(_COMMANDS.get(character, character) for character in printable)
     return re.sub(r"-(?=-)", "-{}", escaped)  # two hyphens would become a dash
 
 
@@ -113,8 +113,9 @@ def _row(cells: Sequence[str]) -> str:
 
 def _warning(text: str) -> list[str]:
     """Write a comment that names the letters that pdfLaTeX lacks, if there are any."""
-    signs = {sign for sign in text if sign.isprintable() and sign not in _COMMANDS}
-    lacking = sorted(sign for sign in signs if not _PRINTABLE.fullmatch(sign))
-    if not lacking:
+    letters = {c for c in text if c.isprintable() and c not in _COMMANDS}
+    missing_letters = sorted(c for c in letters if not _PRINTABLE.fullmatch(c))
+    if not missing_letters:
         return []
-    return [f"% Needs XeLaTeX or LuaLaTeX, and a font with these letters: {' '.join(lacking)}"]
+    letters_text = " ".join(missing_letters)
+    return [f"% Needs XeLaTeX or LuaLaTeX, and a font with these letters: {letters_text}"]

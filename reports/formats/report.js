@@ -1,5 +1,6 @@
 "use strict";
-// A click on a heading sorts: ascending, descending, as written. Missing values stay last.
+// Clicking a heading cycles through ascending, descending and original order. Missing values stay
+// last.
 const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
 
 function compare(one, other, sign) {
@@ -21,7 +22,7 @@ function sorted(rows, column, order) {
 for (const table of document.querySelectorAll("table")) {
   const body = table.tBodies[0];
   if (!body || body.rows.length < 2) continue;
-  const written = [...body.rows];
+  const original = [...body.rows];
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
     const button = document.createElement("button");
@@ -33,12 +34,12 @@ for (const table of document.querySelectorAll("table")) {
       const order = NEXT[heading.getAttribute("aria-sort")];
       for (const each of headings) each.setAttribute("aria-sort", "none");
       heading.setAttribute("aria-sort", order);
-      body.append(...sorted(written, column, order));
+      body.append(...sorted(original, column, order));
     });
   });
 }
 
-// In the sandboxed frame of an artifact viewer a browser refuses to follow "#section".
+// In the sandboxed frame of an artifact viewer, browsers refuse to follow "#section".
 if (location.protocol === "blob:" || location.protocol === "about:") {
   for (const link of document.querySelectorAll('a[href^="#"]')) {
     link.addEventListener("click", (event) => {

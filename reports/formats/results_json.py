@@ -1,21 +1,21 @@
-"""The records of a report, written beside it and read back from three files.
+"""The records of a report, written next to it as three files and read back from them.
 
-`results.json`, by Python's json module: the experiment and its trials under the names of
-`reports/records.py`.
+`results.json`, read and written by Python's json module, contains the experiment and its trials
+under the names of `reports/records.py`.
 
-| key | holds |
+| key | contains |
 |---|---|
-| `format` | 1; another number is another format |
-| `curve_rows` | the number of lines of curves.csv below its first, which shows if it was cut off |
+| `format` | 1, the version of this format |
+| `curve_rows` | the number of lines of curves.csv below its heading, to detect a truncated file |
 | `experiment` | the fields of `ExperimentRecord`, without `runs` |
-| `trials` | one object a trial: the fields of `RunRecord`, without those below |
+| `trials` | one object per trial: the fields of `RunRecord`, without those below |
 
-What was not measured is null. JSON cannot express a number that is not finite: it is
-`{"number": "NaN"}`, `{"number": "Infinity"}` or `{"number": "-Infinity"}`. Numbers come back with
-the same bits.
+Values that were not measured are null. JSON cannot express numbers that are not finite: they are
+written as `{"number": "NaN"}`, `{"number": "Infinity"}` or `{"number": "-Infinity"}`. Numbers come
+back with the same bits.
 
-`confusions.npz` and `curves.csv` hold the long fields, see `reports/formats/arrays.py`. Samples and
-pictures are not saved: the pictures that the report shows are files of their own.
+`confusions.npz` and `curves.csv` contain the long fields: see `reports/formats/arrays.py`. Samples
+and pictures are not saved: the pictures that the report shows are separate files.
 """
 
 import json
@@ -35,7 +35,7 @@ from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 
 RESULTS = "results.json"
 FORMAT = 1
-_ELSEWHERE = {
+_OMITTED_FIELDS = {
     ExperimentRecord: {"runs"},
     RunRecord: {"frames", "classes", "confusions", "curves", "samples"},
 }
@@ -63,7 +63,7 @@ def save(record: ExperimentRecord, folder: Path) -> None:
 
 
 def load(folder: Path) -> ExperimentRecord:
-    """Read what `save` wrote.
+    """Read the files that `save` writes.
 
     Raises:
         ReportError: if a file is missing or damaged, or belongs to another report.
@@ -80,10 +80,10 @@ def load(folder: Path) -> ExperimentRecord:
 
 
 def normalise(record: ExperimentRecord) -> ExperimentRecord:
-    """Return the record as it would be read back, with its samples.
+    """Return the record as `load` would return it, but with its samples.
 
-    Tuples become lists and NumPy's numbers Python's, so that its report and one that is rebuilt
-    from files are the same to the last byte.
+    Tuples become lists and NumPy's numbers become Python's, so that its report and one rebuilt from
+    files are byte for byte the same.
 
     Raises:
         ReportError: if a field cannot be saved.
@@ -96,16 +96,16 @@ def normalise(record: ExperimentRecord) -> ExperimentRecord:
 
 
 def _encode_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
-    elsewhere = _ELSEWHERE[type(record)]
+    omitted_fields = _OMITTED_FIELDS[type(record)]
     return {
         field.name: _encode(getattr(record, field.name), field.name)
         for field in fields(record)
-        if field.name not in elsewhere
+        if field.name not in omitted_fields
     }
 
 
 def _encode(value: Any, name: str) -> Any:
-    """Convert a value to one that JSON can hold."""
+    """Convert a value to one that JSON can express."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -130,7 +130,7 @@ def _key(key: Any, name: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Escape what is not valid Unicode: a path in a message may hold any bytes."""
+    """Escape what is not valid Unicode: a path in a message may contain any bytes."""
     return text.encode("utf-8", errors="backslashreplace").decode()
 
 
@@ -146,7 +146,7 @@ def _decode_record(kind: type, encoded: Any) -> dict[str, Any]:
     """Return the fields of a record from their JSON.
 
     Raises:
-        ReportError: if a field is missing, unknown or of another type.
+        ReportError: if a field is missing, unknown or of the wrong type.
     """
     try:
         values = _decode(encoded)
@@ -164,8 +164,8 @@ def _decode_record(kind: type, encoded: Any) -> dict[str, Any]:
 
 
 def _cost(**values: Any) -> CellCost:
-    forms = ("clip", "streaming")
-    latencies = {form: Latency(**values[form]) for form in forms if values.get(form) is not None}
+    modes = ("clip", "streaming")
+    latencies = {mode: Latency(**values[mode]) for mode in modes if values.get(mode) is not None}
     return CellCost(**{**values, **latencies})
 
 
@@ -173,7 +173,7 @@ def _read_results(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int
     content = arrays.read_file(path, lambda: json.loads(path.read_text(encoding="utf-8")))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         number = content.get("format") if isinstance(content, dict) else None
-        raise ReportError(f"{path} has format {number!r} instead of {FORMAT}: cannot read it")
+        raise ReportError(f"cannot read {path}: its format is {number!r}, expected {FORMAT}")
     trials, curve_rows = content.get("trials"), content.get("curve_rows")
     if not isinstance(trials, list) or not isinstance(curve_rows, int):
         raise ReportError(f"{path} is damaged: it lacks trials or curve_rows")
@@ -192,15 +192,15 @@ def _read_part(path: Path, name: str, kind: type, encoded: Any) -> dict[str, Any
         raise ReportError(f"{path} is damaged: {name}: {error}") from None
 
 
-def _model(kind: type, elsewhere: Iterable[str]) -> type[BaseModel]:
-    """Build the model of a record's JSON: every field that is kept there, and nothing else."""
+def _model(kind: type, omitted_fields: Iterable[str]) -> type[BaseModel]:
+    """Build the model of a record's JSON, which refuses all other fields."""
     hints = get_type_hints(kind)
     members: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
-    for name in elsewhere:
+    for name in omitted_fields:
         del members[name]
     return create_model(
         kind.__name__, __config__=ConfigDict(extra="forbid", strict=True), **members
     )
 
 
-_MODELS = {kind: _model(kind, elsewhere) for kind, elsewhere in _ELSEWHERE.items()}
+_MODELS = {kind: _model(kind, omitted_fields) for kind, omitted_fields in _OMITTED_FIELDS.items()}

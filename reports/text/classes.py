@@ -14,10 +14,10 @@ from reports.text.format import escape, markdown_table, percent, points
 from reports.text.page import Page
 from reports.text.sentences import bold, join
 
-MAX_MAPPED_CELLS = 40  # of the heat map
+MAX_HEAT_MAP_CELLS = 40
 
-Differences = Mapping[str, Mapping[str, Comparison]]  # cell -> class
-Row = tuple[str, Mapping[str, float]]  # a cell, and the IoU of each class
+Differences = Mapping[str, Mapping[str, Comparison]]  # cell -> class -> difference
+Row = tuple[str, Mapping[str, float]]  # a cell and the IoU of each class
 
 
 def write_classes(page: Page) -> str:
@@ -32,11 +32,11 @@ def write_classes(page: Page) -> str:
     parts = [
         "## IoU by class",
         markdown_table(iou.items(), columns),
-        "In percent, mean over seeds.",
+        "IoU in percent, averaged over seeds.",
     ]
     if _draw_heat_map(differences, page.folder / "classes.png"):
         parts.append("![IoU by class, compared with the baseline](classes.png)")
-    return "\n\n".join([*parts, *_separable(differences)])
+    return "\n\n".join([*parts, *_describe_separable(differences)])
 
 
 def _class_iou(name: str, row: Row) -> str:
@@ -44,44 +44,45 @@ def _class_iou(name: str, row: Row) -> str:
 
 
 def _draw_heat_map(differences: Differences, path: Path) -> bool:
-    cells = list(differences)[:MAX_MAPPED_CELLS]
+    cells = list(differences)[:MAX_HEAT_MAP_CELLS]
     names = list(dict.fromkeys(name for cell in cells for name in differences[cell]))
     table = [[differences[cell].get(name) for name in names] for cell in cells]
     values = [[100 * c.difference.mean if c else math.nan for c in row] for row in table]
-    marked = [[c is not None and is_separable(c.verdict) for c in row] for row in table]
-    return draw_class_heat_map(cells, names, values, marked, path)
+    separable = [[c is not None and is_separable(c.verdict) for c in row] for row in table]
+    return draw_class_heat_map(cells, names, values, separable, path)
 
 
-def _separable(differences: Differences) -> list[str]:
-    """Write a line for each cell in which a class is separable from the baseline's."""
-    judged = [
+def _describe_separable(differences: Differences) -> list[str]:
+    """Write one line per cell with a class that is separable from the baseline's."""
+    judged_cells = [
         cell
         for cell, row in differences.items()
         if any(is_verdict(comparison.verdict) for comparison in row.values())
     ]
-    if not judged:
+    if not judged_cells:
         return []  # too few seeds, as the summary says
-    others = [bold(cell) for cell in differences if cell not in judged]
-    without = [f"There is no verdict on the classes of {join(others)}."] if others else []
+    others = [bold(cell) for cell in differences if cell not in judged_cells]
+    note = [f"There is no verdict on the classes of {join(others)}."] if others else []
     lines = [
         f"- {escape(cell)} {' and '.join(parts)}"
         for cell, row in differences.items()
-        if (parts := _helped_and_hurt(row))
+        if (parts := _list_changes(row))
     ]
     if not lines:
-        where = "in any judged cell" if others else "in any cell"
-        return [f"No class is separable from the baseline {where}.", *without]
-    introduction = "Compared with the baseline, all classes and cells judged together:"
-    return [f"{introduction}\n\n" + "\n".join(lines), *without]
+        scope = "any judged cell" if others else "any cell"
+        return [f"No class is separable from the baseline in {scope}.", *note]
+    introduction = "Compared with the baseline, with all classes and cells judged together:"
+    return [f"{introduction}\n\n" + "\n".join(lines), *note]
 
 
-def _helped_and_hurt(row: Mapping[str, Comparison]) -> list[str]:
+def _list_changes(row: Mapping[str, Comparison]) -> list[str]:
+    """List the classes that a cell helps and those that it hurts."""
     parts = []
-    for verb, is_such in (("helps", is_better), ("hurts", is_worse)):
+    for verb, is_match in (("helps", is_better), ("hurts", is_worse)):
         names = [
             f"{escape(name)} ({points(comparison.difference)})"
             for name, comparison in row.items()
-            if is_such(comparison.verdict)
+            if is_match(comparison.verdict)
         ]
         if names:
             parts.append(f"{verb} {', '.join(names)}")

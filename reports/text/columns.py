@@ -1,7 +1,7 @@
 """The columns of the main table: in the report, in a paper and in a terminal.
 
-`COLUMNS` is the only list of them. A heading says where a column is printed and what it is called
-there; None leaves it out.
+`COLUMNS` is the only list of them. A column is printed wherever it has a heading; None leaves it
+out.
 """
 
 import math
@@ -21,9 +21,9 @@ class Order:
     """A sort order for rows.
 
     Attributes:
-        name: of the order, on the command line.
-        value: of a row; NaN if it was not measured.
-        highest_first: the best row has the highest value.
+        name: the name of the order on the command line.
+        value: a function that returns the value that a row is sorted by; NaN if not measured.
+        highest_first: whether the best row has the highest value.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Column:
     """A column of the main table.
 
     Attributes:
-        text: what to print of a row.
+        text: a function that returns the text of a row.
         report: the heading in report.md and report.html.
         paper: the heading in table.tex.
         terminal: the heading in the terminal, with its line breaks.
-        order: how rows are sorted by this column.
-        is_needed: report and paper leave the column out where this is false of their rows.
+        order: the order of rows sorted by this column; None if they cannot be sorted by it.
+        is_needed: a function that returns whether report and paper show the column, given all rows.
     """
 
     text: Text
@@ -53,12 +53,12 @@ class Column:
 
 
 def report_columns(rows: Rows) -> dict[str, Text]:
-    """Return heading -> text for the report, without columns that would be empty."""
+    """Return heading -> text for the report, without columns that it does not need."""
     return {c.report: c.text for c in COLUMNS if c.report is not None and c.is_needed(rows)}
 
 
 def paper_columns(rows: Rows) -> dict[str, Text]:
-    """Return heading -> text for a table in a paper."""
+    """Return heading -> text for a table in a paper, without columns that it does not need."""
     return {c.paper: c.text for c in COLUMNS if c.paper is not None and c.is_needed(rows)}
 
 
@@ -68,7 +68,7 @@ def terminal_columns() -> dict[str, Text]:
 
 
 def orders() -> Mapping[str, Order]:
-    """Return every order that rows can be sorted by, under its name."""
+    """Return every order that rows can be sorted by: name -> order."""
     return {c.order.name: c.order for c in COLUMNS if c.order is not None}
 
 
@@ -83,18 +83,20 @@ def sort_rows(rows: Rows, name: str | None) -> Rows:
     if name is None:
         return rows
     if name not in orders():
-        raise ValueError(f"cannot sort by '{name}'; known: {', '.join(orders())}")
+        raise ValueError(f"cannot sort by '{name}' (choose from {', '.join(orders())})")
     order = orders()[name]
-    measured = [row for row in rows if not _is_nan(order.value(row))]
-    unmeasured = [row for row in rows if _is_nan(order.value(row))]
-    return sorted(measured, key=order.value, reverse=order.highest_first) + unmeasured
+    rows_with_value = [row for row in rows if not _is_nan(order.value(row))]
+    rows_without_value = [row for row in rows if _is_nan(order.value(row))]
+    return (
+        sorted(rows_with_value, key=order.value, reverse=order.highest_first) + rows_without_value
+    )
 
 
 def _is_nan(value: float | str) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _any_measured(value: Callable[[CellRow], float]) -> Callable[[Rows], bool]:
+def _has_value(value: Callable[[CellRow], float]) -> Callable[[Rows], bool]:
     return lambda rows: any(not math.isnan(value(row)) for row in rows)
 
 
@@ -110,49 +112,56 @@ def _points(row: CellRow) -> str:
     return signed(100 * row.difference)
 
 
-def _ends(ends: tuple[float, float]) -> str:
+def _interval_points(ends: tuple[float, float]) -> str:
     return interval(100 * ends[0], 100 * ends[1])
 
 
 def _points_with_interval(row: CellRow) -> str:
-    ends = _ends(row.interval)
+    ends = _interval_points(row.interval)
     return _points(row) + (f" ({ends})" if ends != MISSING else "")
 
 
-def covers_test_set_only(row: CellRow) -> bool:
-    """Tell whether the interval of a row leaves out that other seeds give other networks."""
-    comparison = row.comparison
-    return comparison is not None and comparison.difference.covers == (TEST_SET,)
-
-
 def cover_test_set_only(rows: Rows) -> bool:
-    """Tell whether all intervals of a table leave out other seeds, and there is one."""
-    measured = [row for row in rows if not math.isnan(row.interval[0])]
-    return bool(measured) and all(map(covers_test_set_only, measured))
+    """Return whether a table has intervals, and all of them ignore the variation over seeds."""
+    rows_with_interval = [row for row in rows if not math.isnan(row.interval[0])]
+    covers = [row.verdict_row.covers for row in rows_with_interval]
+    return bool(covers) and all(sources == (TEST_SET,) for sources in covers)
 
 
-def _marked(text: Text) -> Text:
-    """Mark the intervals that leave out other seeds, in a table where some do not."""
+def mark_test_set_only(text: Text, separator: str = ", ") -> Text:
+    """Mark the intervals that ignore the variation over seeds, in a table where some do not."""
 
     def mark(row: CellRow) -> str:
-        return text(row) + (", test set only" if covers_test_set_only(row) else "")
+        is_marked = row.verdict_row.covers == (TEST_SET,)
+        return text(row) + (f"{separator}test set only" if is_marked else "")
 
     return mark
 
 
-def _verdict(row: CellRow) -> str:
-    if row.is_baseline:
-        return "baseline"
-    return MISSING if row.comparison is None else row.comparison.verdict
-
-
 def more_seeds(row: CellRow) -> str:
-    """Write how many more seeds would separate a cell: about 4, or that none would."""
-    if math.isnan(row.more_seeds):
+    """Write how many more seeds would separate a cell from the baseline, if any number would."""
+    count = row.verdict_row.seeds_needed
+    if math.isnan(count):
         return MISSING
-    if math.isinf(row.more_seeds):
-        return "more cannot"
-    return f"about {row.more_seeds:.0f}" if row.more_seeds else "0"
+    if math.isinf(count):
+        return "more will not help"
+    return f"about {count:.0f}" if count else "0"
+
+
+def _verdict(row: CellRow) -> str:
+    return row.verdict_row.verdict
+
+
+def _best_share(row: CellRow) -> str:
+    return percent(row.verdict_row.best_share, 1)
+
+
+def _has_best_share(rows: Rows) -> bool:
+    return any(not math.isnan(row.verdict_row.best_share) for row in rows)
+
+
+def _ranks_on_test_sets_only(rows: Rows) -> bool:
+    return any(row.verdict_row.best_covers == (TEST_SET,) for row in rows)
 
 
 def _latency(latency: LatencyRow) -> str:
@@ -177,7 +186,7 @@ def _relative(fraction: float, digits: int) -> str:
     return signed(100 * fraction, digits, " %")
 
 
-_HAS_STREAMING = _any_measured(lambda row: row.streaming.median_ms)
+_HAS_STREAMING = _has_value(lambda row: row.streaming.median_ms)
 
 COLUMNS = (
     Column(_cell, report="cell", order=Order("cell", lambda row: row.cell)),
@@ -190,7 +199,7 @@ COLUMNS = (
         order=Order("miou", lambda row: row.score.mean, highest_first=True),
     ),
     Column(
-        _marked(_points_with_interval),
+        mark_test_set_only(_points_with_interval),
         report="difference, points (95 % interval)",
         order=Order("difference", lambda row: row.difference, highest_first=True),
         is_needed=lambda rows: not cover_test_set_only(rows),
@@ -202,12 +211,12 @@ COLUMNS = (
     ),
     Column(_points, paper="points", terminal="points"),
     Column(
-        _marked(lambda row: _ends(row.interval)),
+        mark_test_set_only(lambda row: _interval_points(row.interval)),
         paper="95 % interval",
         is_needed=lambda rows: not cover_test_set_only(rows),
     ),
     Column(
-        lambda row: _ends(row.interval),
+        lambda row: _interval_points(row.interval),
         paper="95 % interval, test set only",
         is_needed=cover_test_set_only,
     ),
@@ -215,7 +224,17 @@ COLUMNS = (
     Column(
         more_seeds,
         report="more seeds needed",
-        is_needed=lambda rows: any(row.more_seeds > 0 for row in rows),
+        is_needed=lambda rows: any(row.verdict_row.seeds_needed > 0 for row in rows),
+    ),
+    Column(
+        _best_share,
+        report="best, % of draws",
+        is_needed=lambda rows: _has_best_share(rows) and not _ranks_on_test_sets_only(rows),
+    ),
+    Column(
+        _best_share,
+        report="best, % of draws, test set only",
+        is_needed=_ranks_on_test_sets_only,
     ),
     Column(
         lambda row: _latency(row.clip),
@@ -241,7 +260,7 @@ COLUMNS = (
         terminal="training\ntime",
         order=Order("training-time", lambda row: row.train_seconds),
     ),
-    Column(lambda row: _relative(row.relative_train_seconds, 1), report="training time, relative"),
+    Column(lambda row: _relative(row.relative_train_seconds, 1), report="relative training time"),
     Column(lambda row: number(row.clip.median_ms, 2), paper="clip, ms", terminal="latency\nms"),
     Column(lambda row: number(row.streaming.median_ms, 2), paper="streaming, ms"),
     Column(
@@ -254,28 +273,28 @@ COLUMNS = (
         lambda row: number(row.gflops, 1),
         report="GFLOPs",
         order=Order("gflops", lambda row: row.gflops),
-        is_needed=_any_measured(lambda row: row.gflops),
+        is_needed=_has_value(lambda row: row.gflops),
     ),
     Column(
         lambda row: number(row.memory_mib, 0),
         report="peak inference memory, MiB",
-        order=Order("memory", lambda row: row.memory_mib),
-        is_needed=_any_measured(lambda row: row.memory_mib),
+        order=Order("inference-memory", lambda row: row.memory_mib),
+        is_needed=_has_value(lambda row: row.memory_mib),
     ),
     Column(
         lambda row: number(row.peak_memory_mib, 0),
         report="peak training memory, MiB",
         order=Order("training-memory", lambda row: row.peak_memory_mib),
     ),
-    Column(lambda row: _relative(row.relative_difference, 2), report="difference, relative"),
+    Column(lambda row: _relative(row.relative_difference, 2), report="relative difference"),
     Column(
         lambda row: percent(row.published_miou),
-        report="published mIoU % (other protocol)",
-        is_needed=_any_measured(lambda row: row.published_miou),
+        report="published mIoU % (different protocol)",
+        is_needed=_has_value(lambda row: row.published_miou),
     ),
     Column(
         lambda row: duration(row.published_seconds),
         report="published training time",
-        is_needed=_any_measured(lambda row: row.published_seconds),
+        is_needed=_has_value(lambda row: row.published_seconds),
     ),
 )

@@ -6,11 +6,11 @@ from reports.records import RunRecord
 from reports.text.format import escape, setting_value
 from reports.text.page import Page
 
-# A line of the list -> the settings that it gives, those that apply.
+# Label of a line -> the settings that it lists, if they apply.
 _SETTINGS = {
     "dataset": ("dataset",),
     "frame size, pixels": ("frame_width", "frame_height"),
-    "memory frame spacing, video frames": ("frame_stride",),
+    "spacing of memory frames, video frames": ("frame_stride",),
     "backbone": ("backbone", "width", "output_stride", "weights"),
     "steps": ("steps",),
     "batch size": ("batch_size",),
@@ -22,15 +22,15 @@ _SETTINGS = {
     "augmentation": (
         "flip", "scale_min", "scale_max", "crop_width", "crop_height", "photometric",
     ),
-    "test windows": ("window", "window_stride"),
+    "sliding windows, pixels": ("window", "window_stride"),
     "precision": ("precision",),
     "scored weights": ("select",),
 }  # fmt: skip
-# A line of the list -> the name in a trial's environment.
+# Label of a line -> the name in a trial's environment.
 _ENVIRONMENT = {
     "device": "device",
     "threads": "threads",
-    "trials side by side on a device, at most": "trials_on_device",
+    "trials sharing a device, at most": "trials_on_device",
     "system": "system",
     "Python": "python",
     "PyTorch": "torch",
@@ -40,7 +40,7 @@ _ENVIRONMENT = {
     "uncommitted changes": "git_dirty",
 }
 _YES_NO = {"True": "yes", "False": "no"}
-_VOID = "Void"  # the class of unlabelled pixels, where they are scored
+_VOID = "Void"  # the class of unlabelled pixels, if they are scored
 
 
 def write_conditions(page: Page) -> str:
@@ -53,7 +53,7 @@ def write_conditions(page: Page) -> str:
             for label, names in _SETTINGS.items()
         ),
         _seeds_line(page),
-        _line("classes", {_class_rule(run) for run in runs if run.classes}),
+        _line("classes", {_classes(run) for run in runs if run.classes}),
         _line("data fingerprint", {(run.data_fingerprint or "unknown")[:12] for run in runs}),
         *(
             _line(label, {_environment(run, name) for run in runs})
@@ -67,7 +67,7 @@ def write_conditions(page: Page) -> str:
 
 
 def _line(label: str, values: set[str], separator: str = ", ") -> str:
-    """Write a line of the list; it warns if rows of the table were measured differently."""
+    """Write a line of the list, with a warning if rows of the table were measured differently."""
     if not any(values):
         return ""
     text = separator.join(escape(value or "none") for value in sorted(values))
@@ -78,7 +78,7 @@ def _line(label: str, values: set[str], separator: str = ", ") -> str:
 def _settings(run: RunRecord, label: str, names: Sequence[str]) -> str:
     """Write settings of a trial by name and value, without the name if the label is the name.
 
-    Settings that do not apply are left out, and so are those of 0, which means off.
+    Settings that do not apply or are 0, which means off, are left out.
     """
     values = {name: run.settings.get(name) for name in names}
     return ", ".join(
@@ -101,15 +101,17 @@ def _seeds_line(page: Page) -> str:
     return _line("seeds", lists, separator="; ")
 
 
-def _class_rule(run: RunRecord) -> str:
-    """State how many classes a score is a mean of, and whether void is one of them."""
+def _classes(run: RunRecord) -> str:
+    """State how many classes a score averages over, and whether void is one of them."""
     rule = "void is one of them" if _VOID in run.classes else "void is not scored"
     return f"{len(run.classes)} ({rule})"
 
 
 def _range(values: Sequence[float | None]) -> str:
-    measured = [value for value in values if value is not None]
-    return f"{min(measured):.0f} to {max(measured):.0f}" if measured else "not measured"
+    measurements = [value for value in values if value is not None]
+    if not measurements:
+        return "not measured"
+    return f"{min(measurements):.0f} to {max(measurements):.0f}"
 
 
 def _latency_line(page: Page) -> str:
@@ -117,30 +119,30 @@ def _latency_line(page: Page) -> str:
     if not conditions:
         return "- latency: not measured"
     processes = conditions.get("processes", 1)
-    spread = f" spread over {processes} processes" if processes > 1 else ""
-    order = "in an order drawn anew" if "processes" in conditions else "in turn"
+    order = "in a new random order every round" if "processes" in conditions else "cells in turn"
+    spread = f", spread over {processes} processes" if processes > 1 else ""
     return (
-        f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds{spread} "
-        f"of {conditions['runs_per_round']} predictions of each cell {order}, warm-up excluded, on "
-        f"{escape(str(conditions['device']))} (threads: {conditions['threads']})"
+        f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds of "
+        f"{conditions['runs_per_round']} predictions per cell, {order}{spread}, warm-up excluded, "
+        f"on {escape(str(conditions['device']))} (threads: {conditions['threads']})"
     )
 
 
 def _restarts_line(runs: Sequence[RunRecord]) -> str:
-    restarted = [
+    restarts = [
         f"{escape(run.cell)}, seed {run.seed} ({run.attempts} attempts)"
         for run in runs
         if run.attempts > 1
     ]
-    return f"- started more than once: {'; '.join(restarted)}" if restarted else ""
+    return f"- started more than once: {'; '.join(restarts)}" if restarts else ""
 
 
 def write_reproduction(page: Page) -> str:
-    """Write the spec and the command that runs it; nothing if there is no spec."""
+    """Write the spec and the command that runs it; return "" if there is no spec."""
     record = page.record
     if not record.source:
         return ""
     parts = ["## How to reproduce it"]
     if record.command:
-        parts += ["Save this spec as `spec.yaml` and run", f"    {record.command}"]
+        parts += ["Save the spec below as `spec.yaml` and run:", f"    {record.command}"]
     return "\n\n".join([*parts, f"````yaml\n{record.source.rstrip()}\n````"])

@@ -1,4 +1,4 @@
-"""The section on what each setting that varies does."""
+"""The section on the effect of each factor."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,60 +12,62 @@ from reports.text.page import Page
 from reports.text.sentences import join, verb
 from reports.text.summary import describe_context
 
-_NAMED = 8  # values of a setting that a sentence names before it counts the rest
+_MAX_NAMES = 8  # of a setting's values in a sentence; the rest are counted
 
 
 def write_factors(page: Page) -> str:
-    """Write the main effects, their plots, the values without an effect and the interactions."""
-    isolated = _isolated(page)
+    """Write the main effects, their plots, the values without an estimate and the interactions."""
+    heading = "## Effect of each factor"
+    isolated_values = _name_isolated_values(page)
     if not page.effects:
-        return f"## What each factor did\n\n{isolated}" if isolated else ""
+        return f"{heading}\n\n{isolated_values}" if isolated_values else ""
     parts = [
-        "## What each factor did",
-        _introduction(page),
+        heading,
+        _introduce(page),
         _effect_table(page.effects),
-        *filter(None, [isolated]),
-        *_plots(page),
+        *filter(None, [isolated_values]),
+        *_draw_plots(page),
     ]
     if page.interactions:
         parts += [
-            "Interactions show whether one setting does more where another one has changed: each "
-            "is a difference between two effects.",
+            "An interaction shows whether the effect of one setting depends on another; it is the "
+            "difference between two effects.",
             _interaction_table(page.interactions),
         ]
     return "\n\n".join(parts)
 
 
-def _introduction(page: Page) -> str:
+def _introduce(page: Page) -> str:
     """Say what an effect is, and which of them depend on another setting."""
     text = (
-        "Cells that differ in one setting alone show its effect: the mean over all such pairs, or, "
-        "where not every context has every value, the least-squares fit of context and value to "
-        "the cells that exist. Two values that the fit ranks against all of their pairs have a row "
-        "of these pairs. `pairs` counts those that differ in exactly the two values."
+        "Cells that differ in a single setting show its effect: the mean over all such pairs or, "
+        "if some combinations of the other settings lack a value, a least-squares fit of one term "
+        "per combination and one per value. Where the fit contradicts all pairs of two values, "
+        "these pairs have a row of their own. `pairs` counts the pairs of cells that differ in "
+        "exactly the two values."
     )
     split = list(dict.fromkeys(e.setting for e in page.effects if e.context))
     if split:
         settings = join([escape(setting) for setting in split])
         text += (
             f" {verb(split, 'The effect', 'The effects')} of {settings} "
-            f"{verb(split, 'depends', 'depend')} on another setting, and "
+            f"{verb(split, 'depends', 'depend')} on another setting and "
             f"{verb(split, 'is', 'are')} given for each of its values."
         )
     return text
 
 
-def _isolated(page: Page) -> str:
-    """Name the values that no pair of cells shows the effect of."""
+def _name_isolated_values(page: Page) -> str:
+    """Name the values whose effect no pair of cells shows."""
     factors = find_isolated_values(page.study)
     if not factors:
         return ""
     names = [
-        f"{escape(setting)} {join([escape(setting_value(v)) for v in values], _NAMED)}"
+        f"{escape(setting)} {join([escape(setting_value(v)) for v in values], _MAX_NAMES)}"
         for setting, values in factors.items()
     ]
     return (
-        "Not estimated, because no other measured cell differs from theirs in this setting alone: "
+        "Not estimated, because no two scored cells differ in these values alone: "
         f"{'; '.join(names)}."
     )
 
@@ -99,10 +101,10 @@ def _effect(effect: Effect) -> str:
 
 
 def _interaction(interaction: Interaction) -> str:
-    changed = (values[1] for values in interaction.values)
+    second_values = (values[1] for values in interaction.values)
     return " with ".join(
         f"{escape(setting)} {escape(setting_value(value))}"
-        for setting, value in zip(interaction.settings, changed, strict=True)
+        for setting, value in zip(interaction.settings, second_values, strict=True)
     )
 
 
@@ -116,23 +118,23 @@ def _interval(comparison: Comparison) -> str:
 
 
 def _heading(comparisons: Sequence[Comparison]) -> str:
-    """Name the intervals, and whether any of them leaves out other seeds."""
+    """Name the intervals, and say whether any of them ignores the variation over seeds."""
     covers = {c.difference.covers for c in comparisons if not math.isnan(c.difference.low)}
     if covers == {(TEST_SET,)}:
         return f"95 % interval, {TEST_SET} only"
-    some = f" ({TEST_SET} only for one seed)" if (TEST_SET,) in covers else ""
-    return f"95 % interval{some}"
+    exception = f" (one seed: {TEST_SET} only)" if (TEST_SET,) in covers else ""
+    return f"95 % interval{exception}"
 
 
-def _plots(page: Page) -> list[str]:
-    """Draw a line plot for each factor that takes part in a pair of cells."""
-    nothing = (math.nan, math.nan)
+def _draw_plots(page: Page) -> list[str]:
+    """Draw a line plot for each factor that has a pair of cells differing in it alone."""
+    no_score = (math.nan, math.nan)
     scores = {row.cell: (100 * row.score.mean, 100 * row.score.std) for row in page.rows}
     parts = []
     for number, factor in enumerate(find_factor_lines(page.study), start=1):
         file = page.folder / f"factor-{number}.png"
         points = {
-            name: [scores.get(cell or "", nothing) for cell in cells]
+            name: [scores.get(cell or "", no_score) for cell in cells]
             for name, cells in factor.lines.items()
         }
         values = [setting_value(value) for value in factor.values]

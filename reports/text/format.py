@@ -10,13 +10,14 @@ from reports.analysis.comparison import TEST_SET, Difference
 Row = TypeVar("Row")
 
 MISSING = "-"
+_MOST_DIGITS = 6
 
 
 def markdown_table(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], str]]) -> str:
     """Write a Markdown table.
 
     Args:
-        rows: one a line.
+        rows: the rows, one per line.
         columns: heading -> the text of a row's cell; the first column is left-aligned.
     """
     lines = [" | ".join(columns), " | ".join([":--", *["--:"] * (len(columns) - 1)])]
@@ -31,27 +32,38 @@ def escape(text: str) -> str:
 
 
 def percent(fraction: float, digits: int = 2) -> str:
-    """0.7541 -> 75.41."""
+    """Format a fraction in percent: 0.7541 -> 75.41."""
     return MISSING if math.isnan(fraction) else f"{100 * fraction:.{digits}f}"
 
 
 def signed(number: float, digits: int = 2, unit: str = "") -> str:
-    """1.018 -> +1.02."""
-    return MISSING if math.isnan(number) else f"{number:+.{digits}f}{unit}"
+    """Format a number with its sign: 1.018 -> +1.02."""
+    # Adding 0 turns -0.0 into 0.0.
+    return MISSING if math.isnan(number) else f"{round(number, digits) + 0.0:+.{digits}f}{unit}"
 
 
 def number(value: float, digits: int = 1) -> str:
-    """12345.67 -> 12,345.7."""
+    """Format a number with thousands separators: 12345.67 -> 12,345.7."""
     return MISSING if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def interval(low: float, high: float, digits: int = 2) -> str:
-    """1.018, 3.1 -> +1.02 to +3.10."""
-    return MISSING if math.isnan(low) else f"{low:+.{digits}f} to {high:+.{digits}f}"
+    """Format the ends of an interval: 1.018, 3.1 -> +1.02 to +3.10."""
+    if math.isnan(low):
+        return MISSING
+    # An end must not be rounded to 0, which would contradict a verdict.
+    while digits < _MOST_DIGITS and any(end and not round(end, digits) for end in (low, high)):
+        digits += 1
+    return f"{low + 0.0:+.{digits}f} to {high + 0.0:+.{digits}f}"
+
+
+def with_unit(verdict: str) -> str:
+    """Add the unit to a verdict that ends in a margin: within 0.5 -> within 0.5 points."""
+    return f"{verdict} point" if verdict.endswith(" 1") else f"{verdict} points"
 
 
 def points(difference: Difference) -> str:
-    """A difference of fractions -> +1.02 points, 95 % interval -0.10 to +2.14."""
+    """Format a difference of fractions: +1.02 points, 95 % interval -0.10 to +2.14."""
     low, high = difference.low, difference.high
     if math.isnan(difference.mean):
         return "difference unknown"
@@ -63,14 +75,14 @@ def points(difference: Difference) -> str:
 
 
 def spread(mean: float, std: float, n: int) -> str:
-    """0.5123, 0.0045, 3 -> 51.23 ± 0.45 (3)."""
+    """Format a mean, its standard deviation and n: 0.5123, 0.0045, 3 -> 51.23 ± 0.45 (3)."""
     if n == 0:
         return MISSING
     return f"{percent(mean)} ± {percent(std)} ({n})" if n > 1 else f"{percent(mean)} (1)"
 
 
 def duration(seconds: float) -> str:
-    """52953 -> 0-14:42:33, which is D-HH:MM:SS."""
+    """Format seconds as D-HH:MM:SS: 52953 -> 0-14:42:33."""
     if math.isnan(seconds):
         return MISSING
     minutes, second = divmod(round(seconds), 60)
@@ -80,13 +92,13 @@ def duration(seconds: float) -> str:
 
 
 def setting_value(value: Any) -> str:
-    """True -> true, None -> not set, 4 -> 4."""
+    """Format the value of a setting: True -> true, None -> not set, 4 -> 4."""
     if value is None:
         return "not set"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def first_names(names: Sequence[str], limit: int = 8, separator: str = ", ") -> str:
-    """A list of ten names -> the first eight and 2 more."""
+    """Join the first names of a list, and count the rest: a, b and 2 more."""
     more = len(names) - limit
     return separator.join(names[:limit]) + (f" and {more} more" if more > 0 else "")

@@ -11,14 +11,15 @@ from reports.analysis.factors.effects import (
     estimate_effects,
     estimate_interactions,
 )
+from reports.analysis.frontier import find_frontier
 from reports.analysis.overview import CellRow
-from reports.analysis.study import Study, find_frontier
+from reports.analysis.study import Study
 from reports.records import ExperimentRecord
 
 PICTURES = "pictures"
-PICTURES_TEXT = "section.md"  # beside the pictures: the part of the report that shows them
+PICTURES_TEXT = "section.md"  # next to the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
-# Every figure that a section may draw.
+# All figures that sections may draw.
 FIGURES = (
     "accuracy_latency.png",
     "differences.png",
@@ -30,12 +31,12 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Page:
-    """A report under construction: the numbers, and the folder that figures are drawn into.
+    """A report under construction: the numbers, and the folder for its figures.
 
     Attributes:
         study: the numbers, ready to be compared.
-        rows: the main table, as it is sorted.
-        folder: of the report.
+        rows: the rows of the main table, sorted.
+        folder: the folder of the report.
         pictures: whether to show frames of the dataset.
     """
 
@@ -46,7 +47,7 @@ class Page:
 
     @property
     def record(self) -> ExperimentRecord:
-        """The experiment that is reported on."""
+        """The experiment that the report is about."""
         return self.study.record
 
     @cached_property

@@ -8,9 +8,9 @@ from reports.text.page import MAX_PICTURED_CELLS, PICTURES, PICTURES_TEXT, Page
 
 
 def write_pictures(page: Page) -> str:
-    """Write the section and its pictures, or return the one that is in the folder already.
+    """Write the section and its pictures, or return the section that the folder already contains.
 
-    Samples are not saved with a report, so a rebuilt one keeps its pictures.
+    Samples are not saved with a report, so a rebuilt report reuses its pictures.
     """
     if not page.pictures:
         return ""
@@ -25,25 +25,25 @@ def write_pictures(page: Page) -> str:
 
 def _draw(page: Page) -> str:
     others = [cell for cell in page.record.cells if cell != page.record.baseline]
-    pictured = others[:MAX_PICTURED_CELLS]
-    frames = {cell: choose_frames(page.record, cell) for cell in pictured}
+    pictured_cells = others[:MAX_PICTURED_CELLS]
+    frames = {cell: choose_frames(page.record, cell) for cell in pictured_cells}
     parts = [
         part
-        for number, cell in enumerate(pictured, start=1)
+        for number, cell in enumerate(pictured_cells, start=1)
         for part in _draw_cell(page, number, cell, frames[cell])
     ]
     if not parts:
         return ""
     legend = ", ".join(f"{outcome.colour} = {outcome.meaning}" for outcome in OUTCOMES)
     rule = (
-        "For each cell, the frames with the best, the median and the worst difference from the "
-        f"baseline, at the lowest seed that both cells share. Colours of the last panel: {legend}."
+        "Each cell is shown on the frames with its best, median and worst difference from the "
+        f"baseline, at the lowest seed that both share. Colours of the last panel: {legend}."
     )
-    without = [escape(cell) for cell in pictured if not frames[cell]]
-    if without:
+    frameless_cells = [escape(cell) for cell in pictured_cells if not frames[cell]]
+    if frameless_cells:
         parts.append(
-            f"No frames for {first_names(without)}: no seed in common with the baseline, or no "
-            "predictions (samples.npz) at that seed."
+            f"No frames for {first_names(frameless_cells)}: no seed in common with the baseline, "
+            "or no predictions (samples.npz) at that seed."
         )
     if len(others) > MAX_PICTURED_CELLS:
         parts.append(f"Only the first {MAX_PICTURED_CELLS} of {len(others)} cells are shown.")
@@ -56,7 +56,7 @@ def _draw_cell(page: Page, number: int, cell: str, frames: Sequence[RankedFrame]
         folder.mkdir(exist_ok=True)
         file = folder / f"{number}-{frame.rank}.png"
         file.write_bytes(draw_frame(page.record, frame))
-        gap = signed(100 * frame.difference)
-        title = f"{escape(cell)}, {frame.rank} frame: {escape(frame.name)} ({gap} points)"
+        difference = signed(100 * frame.difference)
+        title = f"{escape(cell)}, {frame.rank} frame: {escape(frame.name)} ({difference} points)"
         yield f"**{title}**"
         yield f"![{title}]({PICTURES}/{file.name})"

@@ -1,13 +1,14 @@
 """The sections of a report in reading order, and those about the experiment as a whole."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from reports.analysis.bootstrap import count_sequences
+from reports.analysis.blocks import SEQUENCES_AS_BLOCKS, count_frames
 from reports.analysis.comparison import SEEDS, TEST_SET
+from reports.analysis.frontier import compare_neighbours
 from reports.analysis.overview import CellRow, group_by_cell
-from reports.analysis.study import Study, compare_neighbours
+from reports.analysis.study import Study
 from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT, is_separable
 from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
@@ -23,7 +24,7 @@ from reports.text.page import Page
 from reports.text.pictures import write_pictures
 from reports.text.summary import write_answer
 
-_SEQUENCES = 5  # fewer of them say little about other sequences
+_BLOCK_LENGTHS = (1, 10, 30, 60)  # frames, compared with the length in use
 
 
 def write_heading(page: Page) -> str:
@@ -31,131 +32,184 @@ def write_heading(page: Page) -> str:
     record = page.record
     counts = f"{len(record.finished)} of {len(record.runs)} trials finished"
     if len(record.finished) < len(record.runs):
-        counts = f'**{counts}**, the others are listed under "What is missing"'
+        counts = f'**{counts}** (the others are listed under "What is missing")'
     cells = f"{len(record.cells)} cell{'' if len(record.cells) == 1 else 's'}"
     lines = [f"# {escape(record.name)}", escape(record.description), f"{cells}; {counts}."]
     return "\n\n".join(line for line in lines if line)
 
 
 def write_accuracy(page: Page) -> str:
-    """Write the main table, and how to read it."""
+    """Write the main table, and explain how to read it."""
     parts = (
         "## Accuracy against latency",
         markdown_table(page.rows, report_columns(page.rows)),
-        _look_note(page.study),
-        _reading(page),
-        _selection_note(page.record),
+        _describe_look(page.study),
+        _explain_columns(page),
+        _describe_selection(page.record),
     )
     return "\n\n".join(part for part in parts if part)
 
 
-def _look_note(study: Study) -> str:
+def _describe_look(study: Study) -> str:
     """Name the look, and say whether the verdicts are final; return "" for a single, final look."""
     record = study.record
     sentences = []
     if record.looks:
         sentences.append(
-            f"Look {record.look} of {len(record.looks)}, {record.looks[record.look - 1]} of at "
-            f"most {record.looks[-1]} seeds: each interval holds at {100 * study.confidence:.1f} "
-            "%, so that all looks together keep 95 %."
+            f"Look {record.look} of {len(record.looks)} (a planned analysis), at "
+            f"{record.looks[record.look - 1]} of at most {record.looks[-1]} seeds: each interval "
+            f"holds at {100 * study.confidence:.1f} %, so that all looks together hold at 95 %."
         )
     if record.interim is not None:
         sentences.append(f"**Interim**, without verdicts: {escape(record.interim)}.")
     return " ".join(sentences)
 
 
-def _reading(page: Page) -> str:
+def _explain_columns(page: Page) -> str:
     """Explain the columns of the main table."""
     sentences = [
-        _pairing(page.study),
-        _coverage(page.study),
-        "Training time, as D-HH:MM:SS, is a mean over seeds; it counts optimiser steps only and "
-        "leaves out the first ones after each start.",
+        _explain_differences(page.study),
+        _explain_intervals(page.study),
+        _explain_block_length(page.study),
+        _explain_best_share(page.study),
+        "Training time (D-HH:MM:SS) is averaged over seeds; it counts optimiser steps only and "
+        "excludes the first steps after each start.",
     ]
     if any(not math.isnan(row.clip.median_ms) for row in page.rows):
         sentences.append(
-            "Latency is measured on an idle device, one cell at a time in turn: `clip` encodes "
+            "Latency is measured on an idle device, with the cells taking turns: `clip` encodes "
             "every frame for each prediction, `streaming` only the new one. Ratios to the baseline "
             "are medians over rounds, with 95 % intervals."
         )
-        sentences.append(_noise_floor(page.rows))
+        sentences.append(_state_noise_floor(page.rows))
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _noise_floor(rows: Sequence[CellRow]) -> str:
-    """State how far two measurements of the baseline are apart; nothing if it has only one."""
+def _state_noise_floor(rows: Sequence[CellRow]) -> str:
+    """State how far two measurements of the baseline are apart; return "" if it has only one."""
     parts = [
-        f"{number(latency.noise, 3)} times its own latency ({number(latency.noise_low, 3)} to "
-        f"{number(latency.noise_high, 3)}) as {form}"
+        f"{number(latency.noise, 3)} times its own {mode} latency ({number(latency.noise_low, 3)} "
+        f"to {number(latency.noise_high, 3)})"
         for row in rows
-        for form, latency in (("a clip", row.clip), ("a stream", row.streaming))
+        for mode, latency in (("clip", row.clip), ("streaming", row.streaming))
         if not math.isnan(latency.noise)
     ]
     if not parts:
         return ""
     return (
-        "Noise floor: the baseline, measured a second time among the cells, took "
+        "Noise floor: when measured a second time among the cells, the baseline took "
         f"{' and '.join(parts)}."
     )
 
 
-def _pairing(study: Study) -> str:
-    """Say what differences are from, and that those of incomplete cells are adjusted."""
+def _explain_differences(study: Study) -> str:
+    """Say what differences are relative to, and that those of incomplete cells are adjusted."""
     scored = study.scored
     counts = {len(scored.shared_seeds(cell)) for cell in scored.cells}
-    text = f"Differences are from **{escape(study.record.baseline)}**, seed by seed"
+    text = f"Differences are relative to **{escape(study.record.baseline)}**, paired by seed"
     if len(counts) > 1:
-        text += ", and adjusted for the seeds that a cell lacks; means beside ± are not"
+        text += ", and adjusted for the seeds that a cell lacks; the means in front of ± are not"
     return f"{text}."
 
 
-def _coverage(study: Study) -> str:
+def _explain_intervals(study: Study) -> str:
     """State which variation the intervals account for, and what a verdict requires."""
     covers = {comparison.difference.covers for comparison in study.against_baseline.values()}
     if not covers:
         return ""
     sources = [name for name in (SEEDS, TEST_SET) if any(name in cover for cover in covers)]
     if not sources:
-        return "With one seed and no per-frame counts, the error of a difference is unknown."
-    causes = {SEEDS: "the choice of seeds", TEST_SET: _other_test_sets(study)}
-    text = f"Intervals account for {' and '.join(causes[source] for source in sources)}"
+        return (
+            "No two seeds are shared with the baseline and no test sets can be drawn, so the "
+            "uncertainty of the differences is unknown."
+        )
+    text = f"Intervals account for {_name_sources(study, sources)}"
     if study.test_sets is not None and TEST_SET in sources:
         blocks = study.test_sets.blocks
-        text += f" ({blocks} blocks of consecutive frames, resampled {study.draws:,} times)"
+        kind = "sequences" if blocks.frames is None else "stretches"
+        text += f" ({blocks.count} {kind}, resampled {study.draws:,} times)"
     if len(covers) > 1:
-        text += ", each where it can be estimated"
-    return f"{text}; verdicts {_family(study)}"
+        text += f", where {'it' if len(sources) == 1 else 'each'} can be estimated"
+    return f"{text}. {_explain_verdicts(study)}"
 
 
-def _other_test_sets(study: Study) -> str:
-    """Name what the bootstrap tells about: few sequences say nothing about others."""
-    sequences = count_sequences(study.frames)
-    if sequences >= _SEQUENCES:
+def _explain_best_share(study: Study) -> str:
+    """Explain the share of draws in which a cell is best; return "" if it is unknown."""
+    sources = study.scored.ranking_sources
+    if not sources:
+        return ""
+    ranking = "the ranking" if study.record.interim is None else "the ranking so far"
+    return (
+        "**Best**, the share of draws in which a cell scores highest, shows how much "
+        f"{ranking} depends on {_name_sources(study, sources)}; it is not a verdict."
+    )
+
+
+def _name_sources(study: Study, sources: Sequence[str]) -> str:
+    """Name sources of variation in words."""
+    names = {SEEDS: "the choice of seeds", TEST_SET: _name_test_sets(study)}
+    return " and ".join(names[source] for source in sources)
+
+
+def _name_test_sets(study: Study) -> str:
+    """Name the test sets that the bootstrap covers. A few sequences say little about others."""
+    sequences = len(count_frames(study.frames))
+    if sequences >= SEQUENCES_AS_BLOCKS:
         return "the choice of test set"
     same = f"same {sequences} sequences" if sequences > 1 else "same sequence"
     return f"the choice of other stretches of the {same}"
 
 
-def _family(study: Study) -> str:
-    """Say what verdicts are read off, and which cells the intervals hold for at once."""
+def _explain_block_length(study: Study) -> str:
+    """State the length of the stretches, and what other lengths would change."""
+    blocks = study.test_sets.blocks if study.test_sets is not None else None
+    if blocks is None or blocks.frames is None:
+        return ""
+    deviations = study.deviation_by_block_length(sorted({*_BLOCK_LENGTHS, blocks.frames}))
+    if not deviations:
+        return ""
+    length = "1 frame" if blocks.frames == 1 else f"{blocks.frames} frames"
+    text = f"Stretches are about {length} long, as the dependence between frames requires"
+    if len(deviations) > 1:
+        lengths, points = (", ".join(texts) for texts in _write_deviations(deviations))
+        text += (
+            f": at lengths of {lengths} frames, the standard deviation of a typical difference "
+            f"over test sets is {points} points"
+        )
+    if blocks.are_too_few:
+        text += (
+            "; the sequences are too short for stretches that are long enough, so the intervals "
+            "are too narrow"
+        )
+    return f"{text}."
+
+
+def _write_deviations(deviations: Mapping[int, float]) -> tuple[list[str], list[str]]:
+    """Write lengths of blocks, and the deviations in points."""
+    points = [f"{100 * deviation:.2f}" for deviation in deviations.values()]
+    return list(map(str, deviations)), points
+
+
+def _explain_verdicts(study: Study) -> str:
+    """Say what verdicts are read off, and which comparisons the intervals hold for at once."""
     comparisons = study.against_baseline.values()
-    judged = sum(comparison.verdict != NO_VERDICT for comparison in comparisons)
-    if judged > 1:
-        text = f"are read off intervals that hold for all {judged} cells at once, and require"
-    else:
-        text = "are read off the intervals and require"
-    text += f" {SEEDS_FOR_A_VERDICT} seeds."
-    if len(comparisons) > max(1, judged):
-        text += " Where there is no verdict, the interval holds for its cell alone."
+    judged_count = sum(comparison.verdict != NO_VERDICT for comparison in comparisons)
+    requirement = f"are read off them and require {SEEDS_FOR_A_VERDICT} shared seeds."
+    text = f"Verdicts {requirement}"
+    if judged_count > 1:
+        scope = "both" if judged_count == 2 else f"all {judged_count}"
+        text = f"They hold for {scope} comparisons at once; verdicts {requirement}"
+    if len(comparisons) > max(1, judged_count):
+        text += " Where there is no verdict, the interval holds for that cell alone."
     return text
 
 
-def _selection_note(record: ExperimentRecord) -> str:
+def _describe_selection(record: ExperimentRecord) -> str:
     cells = sorted({r.cell for r in record.finished if r.settings.get("select") == "best_val"})
     if not cells:
         return ""
     names = ", ".join(escape(cell) for cell in cells)
-    return f"**Selected on validation** (the step with the best val mIoU was scored): {names}."
+    return f"**Selected on validation** (scored at the step with the best val mIoU): {names}."
 
 
 def write_plots(page: Page) -> str:
@@ -174,25 +228,25 @@ def write_plots(page: Page) -> str:
 
 def _draw_frontier(page: Page, path: Path) -> bool:
     points = []
-    doubtful = {
+    doubtful_cells = {
         slower
         for slower, _, comparison in compare_neighbours(page.study, page.frontier)
         if not is_separable(comparison.verdict)
     }
     for row in page.rows:
-        low, high = row.interval
+        score, low, high = row.verdict_row.score, *row.interval
         points.append(
             Point(
                 cell=row.cell,
                 latency_ms=row.clip.median_ms,
                 latency_low=row.clip.low_ms,
                 latency_high=row.clip.high_ms,
-                score=100 * row.adjusted_score,
-                score_low=100 * (row.adjusted_score - row.difference + low),
-                score_high=100 * (row.adjusted_score - row.difference + high),
+                score=100 * score,
+                score_low=100 * (score - row.difference + low),
+                score_high=100 * (score - row.difference + high),
                 is_baseline=row.is_baseline,
                 on_frontier=row.cell in page.frontier,
-                is_doubtful=row.cell in doubtful,
+                is_doubtful=row.cell in doubtful_cells,
             )
         )
     return draw_frontier(points, path, is_test_set_only=cover_test_set_only(page.rows))
@@ -201,9 +255,9 @@ def _draw_frontier(page: Page, path: Path) -> bool:
 def _draw_differences(page: Page, path: Path) -> bool:
     bars = []
     for row in page.rows:
-        if row.comparison is not None:
+        if not row.is_baseline:
             low, high = (100 * end for end in row.interval)
-            bars.append(Bar(row.cell, 100 * row.difference, low, high, row.comparison.verdict))
+            bars.append(Bar(row.cell, 100 * row.difference, low, high, row.verdict_row.verdict))
     return draw_differences(bars, page.record.baseline, path, cover_test_set_only(page.rows))
 
 
@@ -221,7 +275,7 @@ def _draw_curves(page: Page, path: Path) -> bool:
     return draw_curves(panels, [page.record.baseline, *page.frontier], path)
 
 
-# In reading order; each returns Markdown, or nothing.
+# In reading order; each returns Markdown, or "" if it has nothing to say.
 SECTIONS: list[Callable[[Page], str]] = [
     write_heading,
     write_answer,

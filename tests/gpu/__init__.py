@@ -1,5 +1,5 @@
-"""Everything written for CUDA, in one command: `make gpu`, or `python -m tests.gpu --help`.
+"""All tests and benchmarks of CUDA code, in one command: `make gpu` (`python -m tests.gpu`).
 
-`parts` lists what runs, `runner` runs it and keeps the results, and the tests here cover what
-differs between devices. They run on the CPU too, so that they are right before a GPU is at hand.
+`parts` lists what to run, `runner` runs it and stores the results, and the tests here cover what
+differs between devices. They also run on a CPU, so that they can be debugged without a GPU.
 """

@@ -1,12 +1,12 @@
-"""What `make gpu` runs, the most informative parts first."""
+"""The parts that `make gpu` runs, the most informative first."""
 
 from tests.gpu.runner import Part
 
 _PYTEST = ("-m", "pytest", "-q", "-rf", "--color=no", "-p", "no:cacheprovider")
 
 
-def parts_on(device: str) -> tuple[Part, ...]:
-    """Return the parts; on a CPU benchmarks are as short as they can be."""
+def list_parts(device: str) -> tuple[Part, ...]:
+    """Return the parts for a device; on a CPU, benchmarks are as short as possible."""
     quick = device == "cpu"
     small_clips = (
         "--seconds", "1", "--threads", "1",

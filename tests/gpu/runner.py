@@ -1,6 +1,6 @@
-"""Parts run one after the other, each in a process of its own; finished ones are remembered.
+"""Run parts one after the other, each in a separate process, and remember those that passed.
 
-The standard library alone: the runner starts before it is certain that anything else is installed.
+It needs only the standard library: other packages may not be installed yet when it starts.
 """
 
 import contextlib
@@ -15,20 +15,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-GRACE = 30.0  # seconds
-PASSED, FAILED, TIMED_OUT, NOT_BEGUN = "passed", "failed", "timed out", "not begun"
+GRACE_SECONDS = 30.0
+PASSED, FAILED, TIMED_OUT, NOT_STARTED = "passed", "failed", "timed out", "not started"
 _PYTEST_SUMMARY = re.compile(r"^(?:=+ )?(\d+ (?:passed|failed|skipped|error).*?)(?: =+)?$")
 _PYTEST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (.*)$")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One subprocess of Python.
+    """A Python process to run.
 
     Attributes:
-        name: unique; results are remembered under it.
-        arguments: of the interpreter.
-        is_table: its output is a table that belongs in the report.
+        name: a unique name, under which its outcome is remembered.
+        arguments: the arguments of the interpreter.
+        is_table: whether its output is a table that belongs in the report.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a part ended.
+    """The outcome of a part.
 
     Attributes:
-        outcome: passed, failed, timed out or not begun.
-        seconds: wall time of the process.
+        outcome: passed, failed, timed out or not started.
+        seconds: wall-clock time of the process.
         note: pytest's summary, or the first sign of a failure.
-        commit: of the code that ran.
+        commit: the commit of the code that ran.
     """
 
     outcome: str
@@ -56,7 +56,7 @@ class Outcome:
 class Results:
     """The outcomes of the parts that have run, in a JSON file.
 
-    Outcomes hold for one device and one set of versions: others start anew.
+    Outcomes are valid for one device and one set of versions; outcomes from others are ignored.
     """
 
     def __init__(self, path: Path, conditions: Mapping[str, str], fresh: bool = False) -> None:
@@ -66,18 +66,18 @@ class Results:
             return
         saved = json.loads(path.read_text())
         if saved["conditions"] == self._conditions:
-            self.outcomes = {name: Outcome(**kept) for name, kept in saved["outcomes"].items()}
+            self.outcomes = {name: Outcome(**fields) for name, fields in saved["outcomes"].items()}
 
-    def passed(self, part: Part) -> bool:
-        """Return whether a part has passed before."""
+    def has_passed(self, part: Part) -> bool:
+        """Return whether a part has already passed."""
         return part.name in self.outcomes and self.outcomes[part.name].outcome == PASSED
 
     def add(self, part: Part, outcome: Outcome) -> None:
-        """Remember how a part ended; the file is whole at any moment."""
+        """Remember the outcome of a part; the file is always complete."""
         self.outcomes[part.name] = outcome
         content = {
             "conditions": self._conditions,
-            "outcomes": {name: asdict(kept) for name, kept in self.outcomes.items()},
+            "outcomes": {name: asdict(outcome) for name, outcome in self.outcomes.items()},
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".draft")
@@ -97,36 +97,38 @@ def run_parts(
     """Run the parts that have not passed yet; a failure does not stop the next part.
 
     Args:
-        parts: in the order in which they run.
-        results: what earlier runs left; every outcome is added to it.
-        folder: for the log of each part.
-        environment: of the subprocesses.
-        budget_seconds: once spent, no further part begins, and one that runs has `GRACE` left.
-        limit_seconds: after which a part is killed.
-        commit: of the code.
+        parts: the parts, in the order in which they run.
+        results: the results of earlier runs, to which every outcome is added.
+        folder: the folder for the log of each part.
+        environment: the environment variables of the parts.
+        budget_seconds: time after which no further part starts; a running part then has
+            `GRACE_SECONDS` left.
+        limit_seconds: time after which a part is killed.
+        commit: the commit of the code.
 
     Returns:
-        name -> outcome of every part.
+        name of a part -> its outcome, for every part.
     """
     folder.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + budget_seconds
     for part in parts:
-        if results.passed(part):
-            print(f"{part.name}: passed before", flush=True)
+        if results.has_passed(part):
+            print(f"{part.name}: skipped, as it has already passed", flush=True)
         elif time.monotonic() < end:
-            print(f"{part.name}: begins", flush=True)
-            limit = min(limit_seconds, end + GRACE - time.monotonic())
+            print(f"{part.name}: running", flush=True)
+            limit = min(limit_seconds, end + GRACE_SECONDS - time.monotonic())
             outcome = _run(part, folder, environment, limit, commit)
             results.add(part, outcome)
             print(f"{part.name}: {outcome.outcome} after {outcome.seconds:.0f} s", flush=True)
         elif part.name not in results.outcomes:
-            print(f"{part.name}: not begun, the time budget is spent", flush=True)
-    unknown = Outcome(NOT_BEGUN, 0.0, "the time budget was spent: rerun the command to resume")
-    return {part.name: results.outcomes.get(part.name, unknown) for part in parts}
+            print(f"{part.name}: not started, the time budget is used up", flush=True)
+    note = "the time budget was used up: rerun the command to resume"
+    not_started = Outcome(NOT_STARTED, 0.0, note)
+    return {part.name: results.outcomes.get(part.name, not_started) for part in parts}
 
 
 def log_file(folder: Path, part: Part) -> Path:
-    """Return where the output of a part is kept."""
+    """Return the path of a part's log."""
     return folder / f"{part.name.replace(' ', '_')}.log"
 
 
@@ -137,7 +139,7 @@ def _run(
     limit_seconds: float,
     commit: str | None,
 ) -> Outcome:
-    began = time.monotonic()
+    start = time.monotonic()
     log = log_file(folder, part)
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -153,8 +155,8 @@ def _run(
         except subprocess.TimeoutExpired:
             code = None
         finally:
-            _end_group(process)
-    seconds = time.monotonic() - began
+            _kill_group(process)
+    seconds = time.monotonic() - start
     text = log.read_text(errors="replace")
     if code is None:
         return Outcome(TIMED_OUT, seconds, f"killed after {limit_seconds:.0f} s", commit)
@@ -163,21 +165,21 @@ def _run(
     return Outcome(PASSED, seconds, _summary(text), commit)
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End whatever a part left running: its children share its process group."""
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever a part left running; its children are in its process group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def _summary(text: str) -> str:
-    """Return pytest's last line, or nothing for a script."""
+    """Return pytest's last line, or "" for a script."""
     matches = [match[1] for line in text.splitlines() if (match := _PYTEST_SUMMARY.match(line))]
     return matches[-1] if matches else ""
 
 
 def _reason(text: str) -> str:
-    """Return the first failure that pytest lists, or the last line, where an exception stands."""
+    """Return the first failure that pytest lists, or the last line, which names an exception."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     failures = [match[1] for line in lines if (match := _PYTEST_FAILURE.match(line))]
     if failures:
@@ -186,9 +188,9 @@ def _reason(text: str) -> str:
 
 
 def report(title: str, parts: Sequence[Part], outcomes: Mapping[str, Outcome], folder: Path) -> str:
-    """Return the table of all parts, and below it the tables that parts printed, as Markdown."""
+    """Return the table of all parts, followed by the tables that parts printed, as Markdown."""
     lines = [title, "", "| part | outcome | seconds | note |", "|---|---|--:|---|"]
-    commits = {o.commit for o in outcomes.values() if o.outcome != NOT_BEGUN}
+    commits = {o.commit for o in outcomes.values() if o.outcome != NOT_STARTED}
     for part in parts:
         outcome = outcomes[part.name]
         note = outcome.note if len(commits) < 2 else f"{outcome.note} (at {outcome.commit})"
@@ -201,6 +203,6 @@ def report(title: str, parts: Sequence[Part], outcomes: Mapping[str, Outcome], f
 
 
 def _cell(text: str, width: int = 160) -> str:
-    """Return text that fits into one cell of a Markdown table."""
+    """Shorten a text so that it fits into a cell of a Markdown table."""
     line = " ".join(text.split()).replace("|", "\\|")
     return line if len(line) <= width else f"{line[: width - 1]}…"

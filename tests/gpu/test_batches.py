@@ -1,4 +1,4 @@
-"""Batches on DEVICE: those of the CPU, and the next one read ahead from pinned memory."""
+"""Batches on DEVICE, which equal those on the CPU even if read ahead through pinned memory."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def batches(config: TrialConfig, cache: Path, device: torch.device) -> Batches:
+def make_batches(config: TrialConfig, cache: Path, device: torch.device) -> Batches:
     dataset = load_dataset(config, None)
     video = decode(dataset, config.frame_width, config.frame_height, cache)
     clips = list_clips(video.frames, "train", config.memory_length, config.frame_stride)
@@ -33,44 +33,43 @@ def batches(config: TrialConfig, cache: Path, device: torch.device) -> Batches:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_they_are_those_of_the_cpu(case: str, synthetic_cache: Path) -> None:
+def test_batches_equal_those_of_the_cpu(case: str, synthetic_cache: Path) -> None:
     config = parse_settings({**TINY_MEMORY, "batch_size": 4, **CASES[case]})
-    on_cpu, on_device = (batches(config, synthetic_cache, device) for device in (CPU, DEVICE))
+    on_cpu, on_device = (make_batches(config, synthetic_cache, device) for device in (CPU, DEVICE))
 
     for step in range(4):
-        expected_images, expected_labels = on_cpu.of(step)
-        images, labels = on_device.of(step)
+        expected_images, expected_labels = on_cpu.batch(step)
+        images, labels = on_device.batch(step)
 
         assert images.device.type == labels.device.type == DEVICE.type
         torch.testing.assert_close(images.cpu(), expected_images, atol=2e-3, rtol=1e-3)
-        # A pixel midway between two labels may go to either.
+        # A pixel midway between two labels may get either.
         assert (labels.cpu() != expected_labels).float().mean() < 2e-3
 
 
-def test_a_batch_read_ahead_is_the_one_read_on_demand(synthetic_cache: Path) -> None:
+def test_batch_read_ahead_equals_the_one_read_on_demand(synthetic_cache: Path) -> None:
     config = parse_settings({**TINY_MEMORY, **CASES["cropped and coloured"]})
-    in_order = batches(config, synthetic_cache, DEVICE)
-    ahead = [in_order.of(step) for step in range(6)]
+    batches = make_batches(config, synthetic_cache, DEVICE)
+    in_order = [batches.batch(step) for step in range(6)]
 
     for step in (5, 2, 0):
-        images, labels = batches(config, synthetic_cache, DEVICE).of(step)
+        images, labels = make_batches(config, synthetic_cache, DEVICE).batch(step)
 
-        assert torch.equal(images, ahead[step][0])
-        assert torch.equal(labels, ahead[step][1])
+        assert torch.equal(images, in_order[step][0])
+        assert torch.equal(labels, in_order[step][1])
 
 
 def test_copies_from_pinned_memory_are_not_overtaken(synthetic_cache: Path) -> None:
-    """Copies overlap with computation: a buffer that is freed too early would corrupt the
-    pixels."""
+    """Copies overlap with computation, so a buffer that is freed too early would corrupt pixels."""
     config = parse_settings({**TINY_MEMORY, "flip": False})
-    source = batches(config, synthetic_cache, DEVICE)
+    batches = make_batches(config, synthetic_cache, DEVICE)
     busy = torch.randn(1024, 1024, device=DEVICE)
 
-    kept = []
+    all_images = []
     for step in range(20):
         busy = (busy @ busy).clamp(-1, 1)
-        kept.append(source.of(step)[0])
+        all_images.append(batches.batch(step)[0])
 
-    expected = batches(config, synthetic_cache, CPU)
-    for step, images in enumerate(kept):
-        torch.testing.assert_close(images.cpu(), expected.of(step)[0], atol=2e-3, rtol=1e-3)
+    expected = make_batches(config, synthetic_cache, CPU)
+    for step, images in enumerate(all_images):
+        torch.testing.assert_close(images.cpu(), expected.batch(step)[0], atol=2e-3, rtol=1e-3)

@@ -1,4 +1,4 @@
-"""`python -m vss` on DEVICE, as a cluster without a network starts it."""
+"""`python -m vss` on DEVICE, as on an offline machine."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from vss.trial_config import parse_settings
 
 
 @device_suite_only
-def test_a_stopped_trial_resumes_and_is_measured(tmp_path: Path) -> None:
+def test_stopped_trial_resumes_and_its_latency_is_measured(tmp_path: Path) -> None:
     config = parse_settings({**TINY_MEMORY, "precision": "bf16", "steps": 8, "eval_every": 4})
     trial = TrialFile(
         format=1, trial_id=config.trial_id, settings=config.settings(), cell="memory", position=0,

@@ -1,4 +1,4 @@
-"""Clocks, memory and latency on DEVICE, and the advice once its memory is full."""
+"""Clocks, peak memory and latency on DEVICE, and the advice when its memory runs out."""
 
 import time
 
@@ -12,7 +12,7 @@ from vss.inference.windows import autocast
 from vss.models.segmenter import build_model
 from vss.profiling.cost import estimate_training_memory
 from vss.profiling.latency import measure_latency
-from vss.profiling.out_of_memory import OutOfMemory, explain_out_of_memory
+from vss.profiling.out_of_memory import OutOfMemoryError, explain_out_of_memory
 from vss.runtime.clock import WARM_UP_STEPS, StepClock, synchronise
 from vss.runtime.peak_memory import PeakMemory
 from vss.training.inputs import Compute
@@ -23,8 +23,8 @@ from vss.trial_config import parse_settings
 _MIB = 2**20
 
 
-def test_a_clock_waits_for_the_device() -> None:
-    """Launching products takes no time on a GPU; the clock must show how long they run."""
+def test_clock_waits_for_the_device() -> None:
+    """Launching matrix products takes no time on a GPU; the clock must include their run time."""
     x = torch.randn(1024, 1024, device=DEVICE)
 
     def work() -> None:
@@ -64,24 +64,24 @@ def test_latency_is_measured_in_both_forms(precision: str) -> None:
         assert cell.peak_memory_mib > 0
 
 
-def test_peak_memory_holds_what_was_freed_since() -> None:
+def test_peak_memory_includes_freed_tensors() -> None:
     peak = PeakMemory(DEVICE)
-    before = peak.mib()
+    start_mib = peak.mib()
 
     torch.ones(512 * _MIB // 4, device=DEVICE).sum().item()
 
-    assert peak.mib() >= 0.9 * 512 + (before if DEVICE.type == "cuda" else 0)
+    assert peak.mib() >= 0.9 * 512 + (start_mib if DEVICE.type == "cuda" else 0)
 
 
-@pytest.mark.skipif(DEVICE.type != "cuda", reason="an allocator that counts is CUDA's alone")
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="only CUDA's allocator counts tensors")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_step_takes_about_the_memory_that_is_estimated(precision: str) -> None:
+def test_step_takes_about_as_much_memory_as_estimated(precision: str) -> None:
     config = parse_settings(
         {**TINY_MEMORY, "width": 32, "head_channels": 128, "batch_size": 8, "frame_width": 192,
          "frame_height": 128, "precision": precision}
     )  # fmt: skip
     peak = PeakMemory(DEVICE)
-    before = torch.cuda.memory_allocated()
+    start_bytes = torch.cuda.memory_allocated()
     model = build_model(config).to(DEVICE)
     optimizer = build_optimizer(config, model)
     images = torch.randn(8, config.memory_length + 1, 3, 128, 192, device=DEVICE)
@@ -95,23 +95,23 @@ def test_a_step_takes_about_the_memory_that_is_estimated(precision: str) -> None
         loss.backward()
         optimizer.step()
 
-    measured = peak.mib() - before / _MIB
-    # Convolutions may take a workspace of their own; fused attention keeps no logits.
-    assert 0.5 < measured / (estimate_training_memory(config) / _MIB) < 2
+    step_mib = peak.mib() - start_bytes / _MIB
+    # Convolutions may need an additional workspace; fused attention stores no logits.
+    assert 0.5 < step_mib / (estimate_training_memory(config) / _MIB) < 2
 
 
-def test_memory_that_runs_out_is_explained() -> None:
+def test_running_out_of_memory_is_explained() -> None:
     config = tiny(batch_size=64)
 
-    with pytest.raises(OutOfMemory) as caught, explain_out_of_memory(config, DEVICE):
+    with pytest.raises(OutOfMemoryError) as error, explain_out_of_memory(config, DEVICE):
         torch.empty(2**56, dtype=torch.uint8, device=DEVICE)
 
     kind = "GPU" if DEVICE.type == "cuda" else "machine"
-    assert f"the {kind} has " in str(caught.value)
-    assert "batch_size of 64" in str(caught.value)
+    assert f"the {kind} has " in str(error.value)
+    assert "batch_size of 64" in str(error.value)
 
 
-def test_a_batch_without_a_label_has_no_loss() -> None:
+def test_batch_without_labels_has_no_loss() -> None:
     logits = torch.randn(2, 8, 4, 6, device=DEVICE, requires_grad=True)
     labels = torch.full((2, 32, 48), IGNORE_LABEL, device=DEVICE)
 

@@ -1,7 +1,7 @@
-"""Networks, losses and augmentation on a pretended GPU: a tensor left on the CPU is an error.
+"""Networks, losses and augmentation on a fake GPU: a tensor left on the CPU is an error.
 
-Fake tensors have a device and a shape but no content, so that no GPU is needed; the rules of
-PyTorch about mixing devices hold as they do on a real one.
+Fake tensors have a device and a shape but no content, so no GPU is needed; PyTorch's rules about
+mixing devices apply as on a real one.
 """
 
 import numpy as np
@@ -19,22 +19,22 @@ from vss.models.segmenter import VideoSegmenter, build_model
 from vss.training.losses import segmentation_loss
 from vss.trial_config import TrialConfig, parse_settings
 
-pytestmark = pytest.mark.skipif(DEVICE.type == "cuda", reason="a real GPU is at hand")
+pytestmark = pytest.mark.skipif(DEVICE.type == "cuda", reason="this machine has a real GPU")
 
 GPU = torch.device("cuda", 0)
 
 
-def pretended() -> FakeTensorMode:
+def fake_tensors() -> FakeTensorMode:
     return FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
 
 
-def model_of(config: TrialConfig) -> VideoSegmenter:
+def build_on_gpu(config: TrialConfig) -> VideoSegmenter:
     with GPU:  # only the parameters: a forward pass must create its tensors on the right device
         return build_model(config)
 
 
 def test_mixed_devices_are_an_error() -> None:
-    with pretended(), pytest.raises(RuntimeError, match="same device"):
+    with fake_tensors(), pytest.raises(RuntimeError, match="same device"):
         torch.ones(2, device=GPU) + torch.ones(2)
 
 
@@ -43,8 +43,8 @@ def test_every_head_stays_on_the_device(head: str) -> None:
     row = catalog.HEADS[head]
     memory = {"memory_length": 2 * row.uses_memory, "include_current_frame": row.uses_memory}
     config = tiny(head=head, **memory)
-    with pretended():
-        model = model_of(config).train()
+    with fake_tensors():
+        model = build_on_gpu(config).train()
         clip = torch.randn(2, config.memory_length + 1, 3, 32, 48, device=GPU)
         labels = torch.zeros(2, 32, 48, dtype=torch.long, device=GPU)
         class_weights = torch.ones(8, device=GPU)
@@ -58,8 +58,8 @@ def test_every_head_stays_on_the_device(head: str) -> None:
 
 def test_windows_stay_on_the_device() -> None:
     config = parse_settings({**TINY_MEMORY, "window": 32, "window_stride": 16})
-    with pretended():
-        model = model_of(config).eval()
+    with fake_tensors():
+        model = build_on_gpu(config).eval()
         clip = torch.randn(1, 3, 3, 32, 48, device=GPU)
 
         with torch.inference_mode():
@@ -71,7 +71,7 @@ def test_windows_stay_on_the_device() -> None:
 def test_augmented_batches_stay_on_the_device() -> None:
     config = parse_settings({**TINY_MEMORY, "scale_max": 2.0, "crop_width": 32, "crop_height": 24})
     draws = draw_augmentation(config, 2, np.random.default_rng(0))
-    with pretended():
+    with fake_tensors():
         pixels = torch.zeros(2, 3, 32, 48, 3, dtype=torch.uint8, device=GPU)
         labels = torch.zeros(2, 64, 96, dtype=torch.uint8, device=GPU)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.gpu.__main__ import ROOT
-from tests.gpu.parts import parts_on
+from tests.gpu.parts import list_parts
 from tests.gpu.runner import (
     FAILED,
-    NOT_BEGUN,
+    NOT_STARTED,
     PASSED,
     TIMED_OUT,
     Outcome,
@@ -28,7 +28,7 @@ SLOW = Part("slow", ("-c", "import time; time.sleep(60)"))
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _separate_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -39,27 +39,27 @@ def run(
     return run_parts(parts, results, Path("logs"), os.environ, budget, limit)
 
 
-def outcomes(ran: dict[str, Outcome]) -> dict[str, str]:
-    return {name: outcome.outcome for name, outcome in ran.items()}
+def outcome_names(outcomes: dict[str, Outcome]) -> dict[str, str]:
+    return {name: outcome.outcome for name, outcome in outcomes.items()}
 
 
-def test_a_failure_does_not_stop_the_next_part() -> None:
-    ran = run(BAD, GOOD)
+def test_failure_does_not_stop_the_next_part() -> None:
+    outcomes = run(BAD, GOOD)
 
-    assert outcomes(ran) == {"bad": FAILED, "good": PASSED}
-    assert ran["bad"].note == "ValueError: no such | kernel"
+    assert outcome_names(outcomes) == {"bad": FAILED, "good": PASSED}
+    assert outcomes["bad"].note == "ValueError: no such | kernel"
 
 
 def test_parts_that_passed_are_not_run_again() -> None:
     run(GOOD, BAD)
 
-    ran = run(GOOD, BAD)
+    outcomes = run(GOOD, BAD)
 
-    assert outcomes(ran) == {"good": PASSED, "bad": FAILED}
+    assert outcome_names(outcomes) == {"good": PASSED, "bad": FAILED}
     assert Path("ran").read_text() == "x"
 
 
-def test_a_fresh_run_repeats_parts_that_passed() -> None:
+def test_fresh_run_repeats_parts_that_passed() -> None:
     run(GOOD)
 
     run(GOOD, fresh=True)
@@ -67,36 +67,37 @@ def test_a_fresh_run_repeats_parts_that_passed() -> None:
     assert Path("ran").read_text() == "xx"
 
 
-def test_results_of_another_device_do_not_count() -> None:
+def test_results_of_a_different_device_do_not_count() -> None:
     run(GOOD)
 
-    assert not Results(Path("results.json"), {"device": "another"}).passed(GOOD)
+    assert not Results(Path("results.json"), {"device": "a different device"}).has_passed(GOOD)
 
 
-def test_no_part_begins_after_the_budget() -> None:
-    ran = run(GOOD, budget=0)
+def test_no_part_starts_after_the_time_budget() -> None:
+    outcomes = run(GOOD, budget=0)
 
-    assert outcomes(ran) == {"good": NOT_BEGUN}
+    assert outcome_names(outcomes) == {"good": NOT_STARTED}
     assert not Path("ran").exists()
 
 
-def test_a_part_that_hangs_is_killed() -> None:
-    ran = run(SLOW, GOOD, limit=0.5)
+def test_part_that_hangs_is_killed() -> None:
+    outcomes = run(SLOW, GOOD, limit=0.5)
 
-    assert outcomes(ran) == {"slow": TIMED_OUT, "good": PASSED}
+    assert outcome_names(outcomes) == {"slow": TIMED_OUT, "good": PASSED}
 
 
-def test_the_note_of_a_suite_is_its_summary() -> None:
+def test_note_of_a_test_suite_is_its_summary() -> None:
     Path("test_two.py").write_text("def test_a(): pass\n\ndef test_b(): assert 1 == 2\n")
     suite = ("-m", "pytest", "-q", "-rf", "--color=no", "-p", "no:cacheprovider", "test_two.py")
 
-    ran = run(Part("one", (*suite, "-k", "a")), Part("both", suite))
+    outcomes = run(Part("one", (*suite, "-k", "a")), Part("both", suite))
 
-    assert ran["one"].note.startswith("1 passed, 1 deselected in ")
-    assert ran["both"].note.startswith("test_two.py::test_b - assert 1 == 2 (1 failed, 1 passed in")
+    assert outcomes["one"].note.startswith("1 passed, 1 deselected in ")
+    failure = "test_two.py::test_b - assert 1 == 2 (1 failed, 1 passed in"
+    assert outcomes["both"].note.startswith(failure)
 
 
-def test_the_report_lists_every_part_and_the_tables_they_printed() -> None:
+def test_report_lists_all_parts_and_the_tables_that_they_printed() -> None:
     parts = (GOOD, BAD)
 
     lines = report("a device", parts, run(*parts), Path("logs")).splitlines()
@@ -108,20 +109,20 @@ def test_the_report_lists_every_part_and_the_tables_they_printed() -> None:
 
 
 def test_every_part_names_files_that_exist() -> None:
-    for part in parts_on("cuda"):
+    for part in list_parts("cuda"):
         paths = [a for a in part.arguments if a.startswith(("tests/", "benchmarks/"))]
         assert paths, part.name
         assert all((ROOT / path).exists() for path in paths), part.name
 
 
 def test_missing_packages_are_named_before_anything_runs(tmp_path: Path) -> None:
-    """An isolated interpreter without site-packages has none of them."""
+    """An interpreter without site-packages has none of them."""
     command = [sys.executable, "-S", "-m", "tests.gpu", "--device", "cpu", "--folder", tmp_path]
 
-    ran = subprocess.run(
+    process = subprocess.run(
         command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True
     )
 
-    assert ran.returncode == 2
-    assert "missing packages: torch, torchvision, numpy" in ran.stderr
-    assert "make gpu WHEELS=DIR" in ran.stderr
+    assert process.returncode == 2
+    assert "missing packages: torch, torchvision, numpy" in process.stderr
+    assert "make gpu WHEELS=DIR" in process.stderr

@@ -1,4 +1,4 @@
-"""Trainings on DEVICE: eager and compiled, fp32 and bf16, stopped and resumed."""
+"""Training on DEVICE: eager and compiled, fp32 and bf16, stopped and resumed."""
 
 import json
 import math
@@ -12,14 +12,14 @@ import torch
 
 from tests.conftest import TINY, TINY_MEMORY
 from tests.device import DEVICE, device_suite_only
-from tests.gpu.training import STEADY, losses, run, weights
+from tests.gpu.training import STEADY_SETTINGS, losses, run, weights
 from vss import catalog
 from vss.training.multi_gpu import Replica
 from vss.trial_config import parse_settings
 
 CPU = torch.device("cpu")
-# All options for batches and losses at once.
-RICH: dict[str, Any] = {
+# All options of batches and losses together.
+ALL_OPTIONS: dict[str, Any] = {
     **TINY_MEMORY, "batch_size": 4, "photometric": "per_frame", "scale_min": 0.5, "scale_max": 2.0,
     "crop_width": 32, "crop_height": 24, "crop_max_class_share": 0.9, "ohem_threshold": 0.7,
     "class_weights": "median_frequency", "gradient_clip": 1.0, "eval_every": 2,
@@ -28,10 +28,10 @@ RICH: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-3), ("bf16", 5e-2)])
-def test_losses_follow_those_of_the_cpu(
+def test_losses_equal_those_of_the_cpu(
     precision: str, tolerance: float, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse_settings({**STEADY, "precision": precision})
+    config = parse_settings({**STEADY_SETTINGS, "precision": precision})
 
     run(config, tmp_path / "cpu", synthetic_cache, Replica(device=CPU))
     run(config, tmp_path / "device", synthetic_cache)
@@ -46,7 +46,7 @@ def test_compiled_steps_have_the_losses_of_eager_ones(
     precision: str, tolerance: float, tmp_path: Path, synthetic_cache: Path
 ) -> None:
     eager, compiled = (
-        parse_settings({**STEADY, "precision": precision, "compile": is_compiled})
+        parse_settings({**STEADY_SETTINGS, "precision": precision, "compile": is_compiled})
         for is_compiled in (False, True)
     )
 
@@ -71,10 +71,10 @@ def test_every_head_trains_in_bf16(head: str, tmp_path: Path, synthetic_cache: P
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_all_options_together_leave_a_whole_result(
+def test_all_options_together_give_a_complete_result(
     precision: str, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    config = parse_settings({**RICH, "precision": precision})
+    config = parse_settings({**ALL_OPTIONS, "precision": precision})
 
     result = run(config, tmp_path, synthetic_cache)
 
@@ -87,10 +87,15 @@ def test_all_options_together_leave_a_whole_result(
 
 
 def test_student_learns_from_a_teacher(tmp_path: Path, synthetic_cache: Path) -> None:
-    teacher = parse_settings(STEADY)
+    teacher = parse_settings(STEADY_SETTINGS)
     run(teacher, tmp_path, synthetic_cache)
     student = parse_settings(
-        {**STEADY, "teacher": teacher.trial_id, "distillation_weight": 1.0, "temperature": 2.0}
+        {
+            **STEADY_SETTINGS,
+            "teacher": teacher.trial_id,
+            "distillation_weight": 1.0,
+            "temperature": 2.0,
+        }
     )
     file = tmp_path / teacher.trial_id / "weights.safetensors"
 
@@ -102,7 +107,7 @@ def test_student_learns_from_a_teacher(tmp_path: Path, synthetic_cache: Path) ->
 
 @pytest.fixture
 def _deterministic() -> Iterator[None]:
-    """Choose kernels with equal bits where CUDA has them; the others warn."""
+    """Use kernels that give equal bits where CUDA has them; the others only warn."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     yield
     torch.use_deterministic_algorithms(False)
@@ -111,10 +116,10 @@ def _deterministic() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore:.*does not have a deterministic implementation")
 @pytest.mark.usefixtures("_deterministic")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_resumed_training_differs_no_more_than_two_whole_ones(
+def test_resumed_run_differs_no_more_than_two_uninterrupted_ones(
     precision: str, tmp_path: Path, synthetic_cache: Path
 ) -> None:
-    """On a CPU, uninterrupted runs are bit-identical, so the resumed one must be, too."""
+    """On a CPU, uninterrupted runs are bit-identical, so the resumed run must be, too."""
     config = parse_settings({**TINY_MEMORY, "precision": precision, "steps": 6})
     answers = iter([False, False, False, True])
 

@@ -1,7 +1,7 @@
 """Two processes that train together on one device.
 
-NCCL refuses two processes on one GPU; gloo takes CUDA tensors as well, and every collective call
-of a training goes the same way through it. The launcher's own NCCL runs with a single process.
+NCCL refuses two processes on one GPU. Gloo also accepts CUDA tensors and supports all collective
+calls that training makes. The launcher's NCCL backend is tested with a single process.
 """
 
 import tempfile
@@ -14,16 +14,16 @@ import torch
 import torch.distributed as dist
 
 from tests.device import DEVICE, device_suite_only
-from tests.gpu.training import STEADY, losses, run
+from tests.gpu.training import STEADY_SETTINGS, losses, run
 from vss.training.inputs import Callbacks, Compute, TrialInputs
 from vss.training.multi_gpu import Replica, run_replicas
 from vss.trial_config import TrialConfig, parse_settings
 
 pytestmark = pytest.mark.slow
 
-SETTINGS: dict[str, Any] = {**STEADY, "class_weights": "median_frequency"}
+SETTINGS: dict[str, Any] = {**STEADY_SETTINGS, "class_weights": "median_frequency"}
 if DEVICE.type == "cpu":
-    SETTINGS["freeze_norm"] = True  # only CUDA has batch norms that see the whole batch
+    SETTINGS["freeze_norm"] = True  # batch norms see the whole batch only on CUDA
 
 
 def train_share(rank: int, store: str, config: TrialConfig, folder: Path, cache: Path) -> None:
@@ -35,7 +35,7 @@ def train_share(rank: int, store: str, config: TrialConfig, folder: Path, cache:
 
 
 @pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=device_suite_only)])
-def test_they_have_the_losses_of_one_with_the_whole_batch(
+def test_two_processes_have_the_losses_of_one_with_the_whole_batch(
     precision: str, tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
@@ -52,14 +52,16 @@ def test_they_have_the_losses_of_one_with_the_whole_batch(
 
 
 def add_up(inputs: TrialInputs, callbacks: Callbacks, replica: Replica) -> tuple[str, float]:
-    """Call the backend that the launcher chose."""
+    """Sum a tensor with the backend that the launcher chose."""
     total = torch.full((3,), 2.0, device=replica.device)
     dist.all_reduce(total)
     return dist.get_backend(), float(total.sum())
 
 
-def test_the_launcher_starts_the_backend_of_the_device(tmp_path: Path) -> None:
-    inputs = TrialInputs(parse_settings(STEADY), tmp_path, tmp_path, compute=Compute(DEVICE.type))
+def test_launcher_starts_the_backend_of_the_device(tmp_path: Path) -> None:
+    inputs = TrialInputs(
+        parse_settings(STEADY_SETTINGS), tmp_path, tmp_path, compute=Compute(DEVICE.type)
+    )
 
     backend, total = run_replicas(add_up, inputs, Callbacks())  # type: ignore[arg-type,misc]
 

@@ -13,8 +13,8 @@ from vss.training.loop import train
 from vss.training.multi_gpu import Replica
 from vss.trial_config import TrialConfig
 
-# Nothing is drawn on the device, and the size of a step follows that of the gradient.
-STEADY: dict[str, Any] = {
+# No random numbers on the device, and steps proportional to the gradient.
+STEADY_SETTINGS: dict[str, Any] = {
     **TINY_MEMORY, "dropout": 0.0, "steps": 6, "batch_size": 4, "optimizer": "sgd",
     "learning_rate": 1e-2,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A job that takes a second, the command line as a function, and a PostgreSQL server."""
+"""A job that takes a second, a function that runs commands, and a PostgreSQL server."""
 
 import dataclasses
 import json
@@ -24,13 +24,13 @@ from vss.training.inputs import TrialInputs
 
 @pytest.fixture(autouse=True)
 def _quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure latency in 2 rounds of 1 run instead of 10 of 7: no test here checks the times."""
+    """Measure latency in 2 rounds of 1 run, not 10 rounds of 7: no test checks the times."""
     monkeypatch.setattr(measure_latency, "__defaults__", (None, None, 2, 1))
 
 
 @pytest.fixture
 def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
-    """Return the first attempt at a trial that takes a second, tracked nowhere."""
+    """Return the first attempt at a trial that takes a second, not tracked in MLflow."""
     config = tiny()
     fingerprint = load_dataset(config, None).fingerprint
     inputs = TrialInputs(
@@ -40,7 +40,7 @@ def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
 
 
 def with_inputs(job: Job, **changes: Any) -> Job:
-    """Return the same job with other inputs."""
+    """Return the same job with different inputs."""
     return dataclasses.replace(job, inputs=dataclasses.replace(job.inputs, **changes))
 
 
@@ -75,8 +75,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  #
 
 
 @pytest.fixture
-def ready(tracker: object, settings: Settings, synthetic_cache: Path) -> None:
-    """Prepare a tracking store and rendered frames, so that a submit takes a second."""
+def prepared_home(tracker: object, settings: Settings, synthetic_cache: Path) -> None:
+    """Put a tracking store and rendered frames into VSS_HOME, so that a submit takes a second."""
     settings.cache.symlink_to(synthetic_cache)
 
 
@@ -88,7 +88,7 @@ def assert_one_line(run: Run, pattern: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """Start a PostgreSQL server for the tests; needs its programs, not a running server."""
+    """Start a PostgreSQL server for the tests; its programs must be installed."""
     installed = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)
     initdb_path = shutil.which("initdb") or next(iter(installed), None)
     if initdb_path is None:

@@ -9,7 +9,7 @@ from orchestrator.settings import Settings, command, find_data, load_settings
 from vss.errors import UserError
 
 
-def test_everything_lives_under_the_home_by_default(settings: Settings, tmp_path: Path) -> None:
+def test_everything_is_under_the_home_by_default(settings: Settings, tmp_path: Path) -> None:
     home = tmp_path / "home"
 
     assert settings.ledger_url == f"sqlite:///{home}/ledger.db"
@@ -24,7 +24,9 @@ def test_home_is_absolute_even_if_the_variable_is_not(monkeypatch: pytest.Monkey
     assert load_settings().home == Path.cwd() / "runs"
 
 
-def test_environment_sets_other_addresses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_overrides_the_addresses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("VSS_LEDGER_URL", "postgresql://h/d")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
@@ -38,20 +40,20 @@ def test_environment_sets_other_addresses(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert settings.storage == tmp_path / "shared"
 
 
-def test_dataset_that_needs_no_folder_has_none(settings: Settings) -> None:
+def test_synthetic_dataset_has_no_folder(settings: Settings) -> None:
     assert find_data("synthetic", {}, settings) is None
 
 
-def test_path_on_the_command_line_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_path_on_the_command_line_takes_precedence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("VSS_DATA", str(tmp_path / "unused"))
     (tmp_path / "data").mkdir()
 
     assert find_data("camvid", {"camvid": tmp_path / "data"}, load_settings()) == tmp_path / "data"
 
 
-def test_vss_data_holds_one_folder_per_dataset(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_dataset_is_looked_up_in_vss_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "camvid").mkdir()
     monkeypatch.setenv("VSS_DATA", str(tmp_path))
 
@@ -59,9 +61,7 @@ def test_vss_data_holds_one_folder_per_dataset(
 
 
 def test_dataset_without_a_path_is_refused_with_the_remedy(settings: Settings) -> None:
-    with pytest.raises(
-        UserError, match=r"'camvid' needs a folder: give --data camvid=PATH, or set"
-    ):
+    with pytest.raises(UserError, match=r"'camvid' needs a folder: add --data camvid=PATH, or set"):
         find_data("camvid", {}, settings)
 
 
@@ -70,7 +70,7 @@ def test_missing_folder_is_named_with_its_origin(settings: Settings, tmp_path: P
         find_data("camvid", {"camvid": tmp_path / "gone"}, settings)
 
 
-def test_program_in_path_is_called_by_its_name(
+def test_program_is_called_by_name_if_on_path_and_else_by_path(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = Path(sys.executable).parent

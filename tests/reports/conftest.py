@@ -21,8 +21,8 @@ SETTINGS = {
 ENVIRONMENT = {"device": "a processor", "threads": "1", "torch": "2.0", "git_commit": "abc"}
 
 
-def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
-    """Make a trial with results."""
+def finished_run(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
+    """Make a finished trial with results."""
     values: dict[str, Any] = {
         "settings": {**SETTINGS, "seed": seed},
         "metrics": {"miou": miou, "pixel_accuracy": 0.9},
@@ -41,20 +41,20 @@ def finished(cell: str, seed: int, miou: float, **changes: Any) -> RunRecord:
 
 
 def cost(median_ms: float, baseline_ms: float = 4.0) -> CellCost:
-    """Make the cost of a cell that takes the same time in every round, half of it streaming."""
-    forms = [
-        Latency(median_ms / by, (median_ms + 1) / by, [median_ms / by] * 3, [baseline_ms / by] * 3)
-        for by in (1, 2)
+    """Make the cost of a cell that takes equally long every round, and half as long streaming."""
+    latencies = [
+        Latency(median_ms / n, (median_ms + 1) / n, [median_ms / n] * 3, [baseline_ms / n] * 3)
+        for n in (1, 2)
     ]
-    return CellCost(*forms, gflops=12.5, memory_mib=64.0)
+    return CellCost(*latencies, gflops=12.5, memory_mib=64.0)
 
 
 def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
-    """Make an experiment of these trials; the first one's cell is the baseline."""
+    """Make an experiment of these trials; the cell of the first is the baseline."""
     cells = list(dict.fromkeys(run.cell for run in runs))
     values: dict[str, Any] = {
         "name": "study",
-        "description": "What it asks.",
+        "description": "The question.",
         "baseline": cells[0],
         "cells": cells,
         "runs": runs,
@@ -72,11 +72,14 @@ def record(runs: Sequence[RunRecord], **changes: Any) -> ExperimentRecord:
 
 @pytest.fixture
 def study() -> ExperimentRecord:
-    """Return two cells of three seeds: 40, 42, 44 and 50, 51, 52 points."""
-    slow = {"train_seconds": 90.0, "parameters": 2_000_000}
+    """Return two cells of three seeds, with 40, 42, 44 and 50, 51, 52 points."""
+    larger = {"train_seconds": 90.0, "parameters": 2_000_000}
     return record(
-        [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.44])]
-        + [finished("new", seed, miou, **slow) for seed, miou in enumerate([0.50, 0.51, 0.52])],
+        [finished_run("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.44])]
+        + [
+            finished_run("new", seed, miou, **larger)
+            for seed, miou in enumerate([0.50, 0.51, 0.52])
+        ],
         costs={"base": cost(4.0), "new": cost(6.0)},
     )
 

@@ -1,4 +1,4 @@
-"""Reports as a whole, in all their forms."""
+"""Whole reports, in all their formats."""
 
 import math
 import re
@@ -13,11 +13,11 @@ import pytest
 
 from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 from reports.report import build_report, rebuild
-from tests.reports.conftest import cost, finished, record, with_samples
+from tests.reports.conftest import cost, finished_run, record, with_samples
 
 
 class Page(HTMLParser):
-    """The tags, table cells and addresses of a page, whose tags must match."""
+    """The tags, table cells and addresses of a page; its tags must match."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Page(HTMLParser):
             self.cells[-1] += data
 
 
-def test_report_consists_of_these_files(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_report_consists_of_the_documented_files(study: ExperimentRecord, tmp_path: Path) -> None:
     path = build_report(study, tmp_path / "out")
 
     assert path == tmp_path / "out" / "report.md"
@@ -58,8 +58,11 @@ def test_report_consists_of_these_files(study: ExperimentRecord, tmp_path: Path)
     assert len(pd.read_csv(path.parent / "results.csv")) == 6
 
 
-def _rounded(text: str) -> str:
-    """Replace each interval that is the paired t interval +6.52 to +11.48 but for its draws."""
+def _mark_drawn_numbers(text: str) -> str:
+    """Replace the numbers that depend on draws, if they are right.
+
+    These are the paired t interval +6.52 to +11.48, and shares of 0.2 and 99.8 % of being best.
+    """
 
     def replace_interval(match: re.Match[str]) -> str:
         is_paired_t = [float(end) for end in match.groups()] == pytest.approx(
@@ -67,19 +70,23 @@ def _rounded(text: str) -> str:
         )
         return "PAIRED T" if is_paired_t else match[0]
 
-    return re.sub(r"(\+[\d.]+) to (\+[\d.]+)", replace_interval, text)
+    text = re.sub(r"(\+[\d.]+) to (\+[\d.]+)", replace_interval, text)
+    text = re.sub(r"\| baseline \| 0\.[1-4] \|", "| baseline | SHARE |", text)
+    return re.sub(r"\| better \| 99\.[6-9] \|", "| better | SHARE |", text)
 
 
-def test_rows_of_the_main_table(study: ExperimentRecord, tmp_path: Path) -> None:
-    text = _rounded(build_report(study, tmp_path).read_text())
+def test_main_table_has_one_row_per_cell_with_all_its_numbers(
+    study: ExperimentRecord, tmp_path: Path
+) -> None:
+    text = _mark_drawn_numbers(build_report(study, tmp_path).read_text())
 
     assert (
-        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | baseline | 4.00 (5.00) "
+        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | baseline | SHARE | 4.00 (5.00) "
         "| 1.00 (1.00 to 1.00) | 2.00 (2.50) | 1.00 (1.00 to 1.00) | 0-00:01:00 | +0.0 % "
         "| 1.00 | 12.5 | 64 | 100 | +0.00 % |"
     ) in text
     assert (
-        "| new | 51.00 ± 1.00 (3) | +9.00 (PAIRED T) | better | 6.00 (7.00) "
+        "| new | 51.00 ± 1.00 (3) | +9.00 (PAIRED T) | better | SHARE | 6.00 (7.00) "
         "| 1.50 (1.50 to 1.50) | 3.00 (3.50) | 1.50 (1.50 to 1.50) | 0-00:01:30 | +50.0 % "
         "| 2.00 | 12.5 | 64 | 100 | +21.43 % |"
     ) in text
@@ -88,13 +95,26 @@ def test_rows_of_the_main_table(study: ExperimentRecord, tmp_path: Path) -> None
     assert "rows differ" not in text
 
 
+def test_report_says_what_the_share_of_being_best_depends_on(
+    study: ExperimentRecord, tmp_path: Path
+) -> None:
+    final = build_report(study, tmp_path / "final").read_text()
+    interim = build_report(replace(study, interim="so far"), tmp_path / "interim").read_text()
+    one_seed = [run for run in study.runs if run.seed == 0]
+    unknown = build_report(record(one_seed), tmp_path / "unknown").read_text()
+
+    assert "shows how much the ranking depends on the choice of seeds; it is not a verdict" in final
+    assert "shows how much the ranking so far depends on the choice of seeds; it is" in interim
+    assert "**Best**" not in unknown
+
+
 def test_missing_trials_are_named(study: ExperimentRecord, tmp_path: Path) -> None:
-    lost = [
+    unfinished = [
         RunRecord("new", 7, "a", "FAILED", {}, message="the loss is nan"),
         RunRecord("other", 0, "b", "PENDING", {}),
     ]
 
-    text = build_report(record([*study.runs, *lost]), tmp_path).read_text()
+    text = build_report(record([*study.runs, *unfinished]), tmp_path).read_text()
 
     assert "**6 of 8 trials finished**" in text
     assert "- new, seed 7: FAILED, the loss is nan" in text
@@ -102,14 +122,14 @@ def test_missing_trials_are_named(study: ExperimentRecord, tmp_path: Path) -> No
     assert re.search(r"^\| other \| - \| - ", text, re.MULTILINE)
 
 
-def test_nothing_finished_is_still_a_report(tmp_path: Path) -> None:
+def test_experiment_without_results_still_has_a_report(tmp_path: Path) -> None:
     text = build_report(record([RunRecord("a", 0, "x", "PENDING", {})]), tmp_path).read_text()
 
     assert "**0 of 1 trials finished**" in text
     assert "png" not in text
 
 
-def counted(frames: int, **changes: Any) -> dict[str, Any]:
+def per_frame_fields(frames: int, **changes: Any) -> dict[str, Any]:
     """Return the fields of a trial with per-frame counts of two classes, and a curve."""
     counts = np.tile(np.array([[8, 2], [1, 9]], dtype=np.int64), (frames, 1, 1))
     return {
@@ -121,26 +141,32 @@ def counted(frames: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_complete_study_has_no_list_of_gaps(tmp_path: Path) -> None:
-    runs = [finished(cell, seed, 0.4, **counted(4)) for cell in "ab" for seed in range(3)]
+def test_complete_study_does_not_say_what_is_missing(tmp_path: Path) -> None:
+    runs = [
+        finished_run(cell, seed, 0.4, **per_frame_fields(4)) for cell in "ab" for seed in range(3)
+    ]
 
     assert "What is missing" not in build_report(record(runs), tmp_path).read_text()
 
 
-def test_missing_files_of_a_trial_are_named_with_the_consequence(tmp_path: Path) -> None:
-    lost = counted(4, confusions=None, curves={})
-    runs = [finished("a", 0, 0.4, **counted(4)), finished("b", 0, 0.5, **lost)]
+def test_missing_files_of_a_trial_are_named_with_their_consequence(tmp_path: Path) -> None:
+    incomplete = per_frame_fields(4, confusions=None, curves={})
+    runs = [
+        finished_run("a", 0, 0.4, **per_frame_fields(4)),
+        finished_run("b", 0, 0.5, **incomplete),
+    ]
 
     text = build_report(record(runs), tmp_path).read_text()
 
     assert (
-        "- no per-frame counts (frames.npz), so no interval covers the test set: b, seed 0\n"
+        "- no per-frame counts (frames.npz), so intervals do not account for the test set: "
+        "b, seed 0\n"
         "- no curves (curves.csv): b, seed 0\n"
     ) in text
 
 
-def test_damage_of_a_finished_trial_is_named(tmp_path: Path) -> None:
-    runs = [finished("a", 0, 0.4, message="curves.csv is damaged (KeyError: 'curve')")]
+def test_damaged_file_of_a_finished_trial_is_named(tmp_path: Path) -> None:
+    runs = [finished_run("a", 0, 0.4, message="curves.csv is damaged (KeyError: 'curve')")]
 
     text = build_report(record(runs), tmp_path).read_text()
 
@@ -149,7 +175,7 @@ def test_damage_of_a_finished_trial_is_named(tmp_path: Path) -> None:
 
 def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path) -> None:
     pictured = with_samples(study)
-    runs = [*pictured.runs, finished("blind", 0, 0.4)]
+    runs = [*pictured.runs, finished_run("blind", 0, 0.4)]
 
     text = build_report(record(runs, colours=pictured.colours), tmp_path).read_text()
 
@@ -157,20 +183,23 @@ def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path)
 
 
 def test_trials_scored_on_different_frames_are_reported(tmp_path: Path) -> None:
-    runs = [finished("a", 0, 0.4, **counted(4)), finished("b", 0, 0.5, **counted(3))]
+    runs = [
+        finished_run("a", 0, 0.4, **per_frame_fields(4)),
+        finished_run("b", 0, 0.5, **per_frame_fields(3)),
+    ]
 
     text = build_report(record(runs), tmp_path).read_text()
 
-    assert "- trials were scored on different frames or data, so no interval covers" in text
+    assert "- trials were scored on different frames or data, so intervals do not account" in text
 
 
 def test_cell_without_latency_and_absent_class_are_named(tmp_path: Path) -> None:
-    absent = counted(2, iou={"road": 0.4})
-    runs = [finished("a", 0, 0.4, **counted(2)), finished("b|c", 0, 0.5, **absent)]
+    fields = per_frame_fields(2, iou={"road": 0.4})
+    runs = [finished_run("a", 0, 0.4, **per_frame_fields(2)), finished_run("b|c", 0, 0.5, **fields)]
 
     text = build_report(record(runs, costs={"a": cost(4.0)}), tmp_path).read_text()
 
-    assert "- no latency, so not in the latency figure: b\\|c\n" in text
+    assert "- no latency, so missing from the latency plot: b\\|c\n" in text
     assert "- class sky: neither labelled nor predicted in b\\|c\n" in text
     assert re.search(r"^\| b\\\|c \| 40.0 \| - \|$", text, re.MULTILINE)
 
@@ -179,44 +208,47 @@ def test_noise_floor_is_the_baseline_measured_twice(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:
     rounds, repeated = [4.0, 4.0, 4.0], [4.2, 4.2, 4.2]
-    twice = Latency(4.0, None, rounds, rounds, repeated_rounds_ms=repeated)
+    latency = Latency(4.0, None, rounds, rounds, repeated_rounds_ms=repeated)
 
-    once = build_report(study, tmp_path).read_text()
-    costs = {"base": CellCost(twice)}
+    text_without_repetition = build_report(study, tmp_path).read_text()
+    costs = {"base": CellCost(latency)}
     text = build_report(replace(study, costs=costs), tmp_path).read_text()
 
-    assert "Noise floor" not in once
+    assert "Noise floor" not in text_without_repetition
     assert (
-        "Noise floor: the baseline, measured a second time among the cells, took 1.050 times its "
-        "own latency (1.050 to 1.050) as a clip." in text
+        "Noise floor: when measured a second time among the cells, the baseline took 1.050 times "
+        "its own clip latency (1.050 to 1.050)." in text
     )
 
 
-def test_conditions_name_the_processes_of_a_latency(
+def test_conditions_give_the_processes_of_a_latency_measurement(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:
     conditions = {**study.latency_conditions, "processes": 3, "rounds": 30, "runs_per_round": 7}
 
-    changed = replace(study, latency_conditions=conditions)
-    text = build_report(changed, tmp_path).read_text()
+    study = replace(study, latency_conditions=conditions)
+    text = build_report(study, tmp_path).read_text()
 
     assert (
-        "30 rounds spread over 3 processes of 7 predictions of each cell in an order drawn anew"
-        in text
+        "30 rounds of 7 predictions per cell, in a new random order every round, "
+        "spread over 3 processes" in text
     )
 
 
 def test_score_that_is_not_a_number_is_named(tmp_path: Path) -> None:
-    runs = [finished("a", 0, 0.4, **counted(2)), finished("b", 0, math.nan, **counted(2))]
+    runs = [
+        finished_run("a", 0, 0.4, **per_frame_fields(2)),
+        finished_run("b", 0, math.nan, **per_frame_fields(2)),
+    ]
 
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "- score is not a number: b, seed 0" in text
 
 
-def test_table_is_sorted_the_best_first_and_missing_values_last(tmp_path: Path) -> None:
-    lost = RunRecord("lost", 0, "x", "FAILED", {})
-    runs = [finished("a", 0, 0.4), lost, finished("b", 0, 0.5), finished("c", 0, 0.3)]
+def test_table_is_sorted_best_first_with_missing_values_last(tmp_path: Path) -> None:
+    failed = RunRecord("lost", 0, "x", "FAILED", {})
+    runs = [finished_run("a", 0, 0.4), failed, finished_run("b", 0, 0.5), finished_run("c", 0, 0.3)]
 
     build_report(record(runs), tmp_path / "a", sort="miou")
     text = rebuild(tmp_path / "a", tmp_path / "b", sort="training-time").read_text()
@@ -228,49 +260,50 @@ def test_table_is_sorted_the_best_first_and_missing_values_last(tmp_path: Path) 
 
 
 def test_unknown_order_is_refused(study: ExperimentRecord, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot sort by 'beauty'; known: cell, miou, difference"):
+    with pytest.raises(ValueError, match=r"cannot sort by 'beauty' \(choose from cell, miou, "):
         build_report(study, tmp_path, sort="beauty")
 
 
-def test_sources_of_variation_are_named_if_only_some_cells_have_them(tmp_path: Path) -> None:
-    runs = [finished(cell, seed, 0.4 + seed / 100) for cell in "ab" for seed in range(3)]
+def test_source_of_variation_that_only_some_cells_have_is_qualified(tmp_path: Path) -> None:
+    runs = [finished_run(cell, seed, 0.4 + seed / 100) for cell in "ab" for seed in range(3)]
 
-    text = build_report(record([*runs, finished("c", 0, 0.5)]), tmp_path).read_text()
+    text = build_report(record([*runs, finished_run("c", 0, 0.5)]), tmp_path).read_text()
 
-    assert "Intervals account for the choice of seeds, each where it can be estimated;" in text
+    assert "Intervals account for the choice of seeds, where it can be estimated." in text
 
 
-def test_few_sequences_are_not_called_another_test_set(tmp_path: Path) -> None:
+def test_few_sequences_are_not_presented_as_a_choice_of_test_set(tmp_path: Path) -> None:
     frames = [f"{sequence}/{n}" for sequence in "ab" for n in range(20)]
-    kept = counted(40) | {"frames": frames}
-    runs = [finished(cell, seed, 0.4 + seed / 100, **kept) for cell in "abc" for seed in range(3)]
+    fields = per_frame_fields(40) | {"frames": frames}
+    runs = [
+        finished_run(cell, seed, 0.4 + seed / 100, **fields) for cell in "abc" for seed in range(3)
+    ]
 
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "Intervals account for the choice of seeds and the choice of other stretches" in text
-    assert "of the same 2 sequences (4 blocks" in text
-    assert (
-        "verdicts are read off intervals that hold for all 2 cells at once, and require 3 seeds."
-        in text
-    )
+    assert "of the same 2 sequences (40 stretches, resampled" in text
+    assert "They hold for both comparisons at once; verdicts are read off them and require" in text
     assert "Holm" not in text
 
 
-def test_report_of_one_seed_says_so_in_the_head(tmp_path: Path) -> None:
+def test_heading_says_that_intervals_of_one_seed_cover_the_test_set_only(tmp_path: Path) -> None:
     frames = [f"{sequence}/{n}" for sequence in "abcdef" for n in range(2)]
-    runs = [finished(cell, 0, 0.4, **(counted(12) | {"frames": frames})) for cell in "abc"]
+    runs = [
+        finished_run(cell, 0, 0.4, **(per_frame_fields(12) | {"frames": frames})) for cell in "abc"
+    ]
 
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "| difference, points (95 % interval, test set only) |" in text
-    assert "Intervals account for the choice of test set (6 blocks" in text
-    assert "Where there is no verdict, the interval holds for its cell alone." in text
+    assert "Intervals account for the choice of test set (6 sequences" in text
+    assert "Where there is no verdict, the interval holds for that cell alone." in text
 
 
-def test_values_whose_effect_nothing_shows_are_named(tmp_path: Path) -> None:
+def test_values_whose_effect_no_pair_shows_are_named(tmp_path: Path) -> None:
     cells = {"plain": ("fcn", 0), "one": ("tma", 1), "four": ("tma", 4)}
     runs = [
-        finished(cell, seed, 0.4, settings={"head": head, "memory_length": memory})
+        finished_run(cell, seed, 0.4, settings={"head": head, "memory_length": memory})
         for cell, (head, memory) in cells.items()
         for seed in range(3)
     ]
@@ -278,7 +311,7 @@ def test_values_whose_effect_nothing_shows_are_named(tmp_path: Path) -> None:
     text = build_report(record(runs), tmp_path).read_text()
 
     assert "| memory_length: 4 instead of 1 | 1 |" in text
-    assert "in this setting alone: head fcn and tma; memory_length 0." in text
+    assert "differ in these values alone: head fcn and tma; memory_length 0." in text
 
 
 def test_effects_that_depend_on_another_setting_are_given_for_each_of_its_values(
@@ -286,7 +319,7 @@ def test_effects_that_depend_on_another_setting_are_given_for_each_of_its_values
 ) -> None:
     gains = {("a", 1): 0.0, ("a", 4): 0.08, ("b", 1): 0.0, ("b", 4): -0.09}
     runs = [
-        finished(
+        finished_run(
             f"{head} {memory}",
             seed,
             0.4 + gain + seed / 100,
@@ -298,13 +331,13 @@ def test_effects_that_depend_on_another_setting_are_given_for_each_of_its_values
 
     text = build_report(record(runs), tmp_path).read_text()
 
-    assert "The effects of head and memory_length depend on another setting" in text
+    assert "The effects of head and memory_length depend on another setting and are given" in text
     assert "| memory_length: 4 instead of 1, with head a | 1 | +8.00 |" in text
     assert "| memory_length: 4 instead of 1, with head b | 1 | -9.00 |" in text
 
 
-def test_verdicts_with_a_margin_are_in_table_and_figure(tmp_path: Path) -> None:
-    runs = [finished(cell, seed, 0.4 + seed / 100) for cell in "ab" for seed in range(3)]
+def test_verdicts_with_a_margin_are_in_the_table(tmp_path: Path) -> None:
+    runs = [finished_run(cell, seed, 0.4 + seed / 100) for cell in "ab" for seed in range(3)]
 
     text = build_report(record(runs, margin_points=0.5), tmp_path).read_text()
 
@@ -314,20 +347,20 @@ def test_verdicts_with_a_margin_are_in_table_and_figure(tmp_path: Path) -> None:
 
 def test_setting_that_is_off_in_some_rows_is_marked(tmp_path: Path) -> None:
     runs = [
-        finished(cell, 0, 0.4, settings={"window": size, "crop_width": 0, "flip": False})
+        finished_run(cell, 0, 0.4, settings={"window": size, "crop_width": 0, "flip": False})
         for cell, size in (("a", 0), ("b", 512))
     ]
 
     text = build_report(record(runs), tmp_path).read_text()
 
-    assert "- test windows: none, window 512 — **rows differ**\n" in text
+    assert "- sliding windows, pixels: none, window 512 — **rows differ**\n" in text
     assert "- augmentation: flip false\n" in text
 
 
-def test_conditions_name_recipe_seeds_and_versions(tmp_path: Path) -> None:
+def test_conditions_list_recipe_seeds_and_versions(tmp_path: Path) -> None:
     settings = {"optimizer": "sgd", "learning_rate": 0.01, "flip": True, "scale_max": 2.0}
-    runs = [finished("a", seed, 0.4, settings=settings) for seed in (0, 2)]
-    runs += [finished("b", 0, 0.4, settings=settings)]
+    runs = [finished_run("a", seed, 0.4, settings=settings) for seed in (0, 2)]
+    runs += [finished_run("b", 0, 0.4, settings=settings)]
 
     text = build_report(record(runs), tmp_path).read_text()
 
@@ -338,8 +371,8 @@ def test_conditions_name_recipe_seeds_and_versions(tmp_path: Path) -> None:
 
 
 def test_different_conditions_are_marked(tmp_path: Path) -> None:
-    other = {"environment": {"device": "another", "threads": "1", "torch": "2.0"}}
-    runs = [finished("a", 0, 0.4), finished("b", 0, 0.5, **other)]
+    environment = {"device": "another", "threads": "1", "torch": "2.0"}
+    runs = [finished_run("a", 0, 0.4), finished_run("b", 0, 0.5, environment=environment)]
 
     text = build_report(record(runs), tmp_path).read_text()
 
@@ -348,20 +381,20 @@ def test_different_conditions_are_marked(tmp_path: Path) -> None:
 
 
 def test_selection_on_validation_is_marked(study: ExperimentRecord, tmp_path: Path) -> None:
-    chosen = finished("c", 0, 0.4, settings={"select": "best_val"})
+    selected = finished_run("c", 0, 0.4, settings={"select": "best_val"})
 
-    text = build_report(record([*study.runs, chosen]), tmp_path).read_text()
+    text = build_report(record([*study.runs, selected]), tmp_path).read_text()
 
-    assert "**Selected on validation** (the step with the best val mIoU was scored): c." in text
+    assert "**Selected on validation** (scored at the step with the best val mIoU): c." in text
 
 
 def test_restarted_trials_are_named(tmp_path: Path) -> None:
-    text = build_report(record([finished("a", 3, 0.4, attempts=2)]), tmp_path).read_text()
+    text = build_report(record([finished_run("a", 3, 0.4, attempts=2)]), tmp_path).read_text()
 
     assert "started more than once: a, seed 3" in text
 
 
-def test_html_needs_no_other_file(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_html_is_a_single_file(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(with_samples(study), tmp_path)
 
     page = Page((tmp_path / "report.html").read_text())
@@ -372,12 +405,10 @@ def test_html_needs_no_other_file(study: ExperimentRecord, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["a|b", "<script>x</script>", "$5 & *more*", "a_b_ [c](d)"])
-def test_odd_names_come_out_as_they_are(name: str, tmp_path: Path) -> None:
-    odd = record(
-        [finished(name, 0, 0.4), finished("plain", 0, 0.5)], name="study", description=name
-    )
+def test_awkward_names_are_printed_unchanged(name: str, tmp_path: Path) -> None:
+    runs = [finished_run(name, 0, 0.4), finished_run("plain", 0, 0.5)]
 
-    build_report(odd, tmp_path)
+    build_report(record(runs, name="study", description=name), tmp_path)
 
     page = Page((tmp_path / "report.html").read_text())
     assert f"{name} (baseline)" in page.cells
@@ -394,11 +425,11 @@ def test_spec_can_be_copied(study: ExperimentRecord, tmp_path: Path) -> None:
 
 def test_second_report_replaces_the_first(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(study, tmp_path)
-    before = (tmp_path / "report.md").read_bytes()
+    first = (tmp_path / "report.md").read_bytes()
 
     build_report(study, tmp_path)
 
-    assert (tmp_path / "report.md").read_bytes() == before
+    assert (tmp_path / "report.md").read_bytes() == first
 
 
 def test_pictures_of_an_earlier_report_are_removed(study: ExperimentRecord, tmp_path: Path) -> None:
@@ -410,24 +441,34 @@ def test_pictures_of_an_earlier_report_are_removed(study: ExperimentRecord, tmp_
     assert not (tmp_path / "pictures").exists()
 
 
-SAME = ("report.md", "results.csv", "results.json", "table.tex", "confusions.npz", "curves.csv")
+REBUILT_FILES = (
+    "report.md",
+    "results.csv",
+    "results.json",
+    "table.tex",
+    "confusions.npz",
+    "curves.csv",
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in SAME}
+    """Return the files that come out byte for byte the same when a report is rebuilt."""
+    return {name: (folder / name).read_bytes() for name in REBUILT_FILES}
 
 
 @pytest.fixture
-def odd_study(study: ExperimentRecord) -> ExperimentRecord:
-    """Return a study with pictures, gaps, odd names and numbers that JSON cannot express."""
+def awkward_study(study: ExperimentRecord) -> ExperimentRecord:
+    """Return a study with pictures, gaps, awkward names and numbers that JSON cannot express."""
     confusions = np.arange(2 * 4, dtype=np.int64).reshape(2, 2, 2)
-    kept = {"frames": ["s/1", "s/2"], "classes": ["road", "sky"], "confusions": confusions}
+    counts = {"frames": ["s/1", "s/2"], "classes": ["road", "sky"], "confusions": confusions}
     pictured = with_samples(study)
     runs = [
         *pictured.runs,
-        finished("a|b <c> $d$ größe ∞", 0, 0.41, **kept, curves={"val/miou": [(1, 0.1 + 0.2)]}),
-        finished("tuple", 0, np.float64(0.42), settings={"bins": (1, 3), "steps": np.int64(7)}),
-        finished("nan", 0, math.nan, train_seconds=None, iou={"road": math.nan}),
+        finished_run(
+            "a|b <c> $d$ größe ∞", 0, 0.41, **counts, curves={"val/miou": [(1, 0.1 + 0.2)]}
+        ),
+        finished_run("tuple", 0, np.float64(0.42), settings={"bins": (1, 3), "steps": np.int64(7)}),
+        finished_run("nan", 0, math.nan, train_seconds=None, iou={"road": math.nan}),
         RunRecord("lost", 0, "x", "FAILED", {}, message="no file a\udc80b"),
     ]  # fmt: skip
     return record(
@@ -435,9 +476,9 @@ def odd_study(study: ExperimentRecord) -> ExperimentRecord:
     )
 
 
-def test_rebuilt_report_is_the_same(odd_study: ExperimentRecord, tmp_path: Path) -> None:
+def test_rebuilt_report_is_the_same(awkward_study: ExperimentRecord, tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
-    build_report(odd_study, first)
+    build_report(awkward_study, first)
 
     path = rebuild(first, second)
 
@@ -448,22 +489,22 @@ def test_rebuilt_report_is_the_same(odd_study: ExperimentRecord, tmp_path: Path)
 
 
 def test_report_rebuilt_in_its_own_folder_is_the_same(
-    odd_study: ExperimentRecord, tmp_path: Path
+    awkward_study: ExperimentRecord, tmp_path: Path
 ) -> None:
-    build_report(odd_study, tmp_path)
-    before = contents(tmp_path)
+    build_report(awkward_study, tmp_path)
+    built = contents(tmp_path)
 
     rebuild(tmp_path, tmp_path)
 
-    assert contents(tmp_path) == before
+    assert contents(tmp_path) == built
     assert (tmp_path / "pictures" / "1-best.png").exists()
 
 
 def test_report_rebuilt_without_pictures_has_none(
-    odd_study: ExperimentRecord, tmp_path: Path
+    awkward_study: ExperimentRecord, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
-    build_report(odd_study, first)
+    build_report(awkward_study, first)
     assert "## Pictures" in (first / "report.md").read_text()
 
     text = rebuild(first, second, pictures=False).read_text()
@@ -472,17 +513,19 @@ def test_report_rebuilt_without_pictures_has_none(
     assert not (second / "pictures").exists()
 
 
-def test_report_without_pictures_has_none(odd_study: ExperimentRecord, tmp_path: Path) -> None:
-    text = build_report(odd_study, tmp_path, pictures=False).read_text()
+def test_report_built_without_pictures_has_none(
+    awkward_study: ExperimentRecord, tmp_path: Path
+) -> None:
+    text = build_report(awkward_study, tmp_path, pictures=False).read_text()
 
     assert "## Pictures" not in text
     assert not (tmp_path / "pictures").exists()
 
 
-def test_table_for_a_paper_has_a_row_a_cell(study: ExperimentRecord, tmp_path: Path) -> None:
+def test_table_for_a_paper_has_one_row_per_cell(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(study, tmp_path)
 
-    table = _rounded((tmp_path / "table.tex").read_text())
+    table = _mark_drawn_numbers((tmp_path / "table.tex").read_text())
     assert "base & 42.00 $\\pm$ 2.00 (3) & +0.00 & - & baseline & 0-00:01:00 & 4.00" in table
     assert "new & 51.00 $\\pm$ 1.00 (3) & +9.00 & PAIRED T & better & 0-00:01:30" in table
     assert "\\label{tab:study}" in table

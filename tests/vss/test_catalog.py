@@ -33,8 +33,8 @@ def test_every_option_is_a_setting() -> None:
 def test_head_takes_exactly_the_options_of_its_row(name: str) -> None:
     row = catalog.HEADS[name]
     arguments = {
-        "channels": (8, 16), "num_classes": 3, "head_channels": 16, "dropout": 0.0, **row.fixed,
-        **row.options, **({"memory_slots": 1} if row.uses_memory else {}),
+        "channels": (8, 16), "num_classes": 3, "head_channels": 16, "dropout": 0.0,
+        **row.fixed_arguments, **row.options, **({"memory_slots": 1} if row.uses_memory else {}),
     }  # fmt: skip
     build = catalog.resolve(row.build)
 

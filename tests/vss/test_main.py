@@ -1,4 +1,4 @@
-"""`python -m vss`: one trial, with only vss and its few dependencies."""
+"""`python -m vss` runs one trial, with only vss and its few dependencies."""
 
 import json
 import subprocess
@@ -15,12 +15,12 @@ from vss.__main__ import FINISHED, INTERRUPTED, USER_ERROR, main
 from vss.errors import UserError
 from vss.trial.file import read_trial_file
 
-# Runs `python -m vss` where none of these can be imported.
-BLOCKED = """
+# Runs `python -m vss` without the libraries in FORBIDDEN.
+RUN_WITHOUT_OTHER_LIBRARIES = """
 import runpy, sys
 FORBIDDEN = {"ray", "mlflow", "sqlalchemy", "alembic", "typer", "rich", "ruamel", "pandas",
              "matplotlib", "scipy", "av", "orchestrator", "reports"}
-sys.modules.update(dict.fromkeys(FORBIDDEN))  # None: importing it raises
+sys.modules.update(dict.fromkeys(FORBIDDEN))  # importing a module that is None raises
 sys.argv[0] = "vss"
 runpy.run_module("vss", run_name="__main__")
 """
@@ -28,14 +28,21 @@ runpy.run_module("vss", run_name="__main__")
 
 @pytest.fixture
 def files(write_spec: SpecWriter, tmp_path: Path) -> list[Path]:
-    """Trial files of the tiny experiment."""
+    """Return the trial files of the tiny experiment."""
     return export(load_spec(write_spec(TINY_SPEC)), tmp_path / "export")
 
 
 @pytest.mark.slow
-def test_it_trains_with_the_libraries_of_vss_alone(files: list[Path], tmp_path: Path) -> None:
+def test_training_needs_only_the_libraries_of_vss(files: list[Path], tmp_path: Path) -> None:
     storage = tmp_path / "results"
-    command = [sys.executable, "-c", BLOCKED, str(files[0]), "--storage", str(storage)]
+    command = [
+        sys.executable,
+        "-c",
+        RUN_WITHOUT_OTHER_LIBRARIES,
+        str(files[0]),
+        "--storage",
+        str(storage),
+    ]
 
     process = subprocess.run([*command, "--latency"], capture_output=True, text=True, check=False)
 
@@ -79,7 +86,7 @@ def test_edited_trial_file_is_refused_by_name(
         read_trial_file(files[0])
 
 
-def test_a_student_without_its_teacher_says_which_file_to_run(
+def test_message_about_a_missing_teacher_names_the_file_to_run_first(
     write_spec: SpecWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     student_spec = TINY_SPEC.replace(
@@ -98,10 +105,10 @@ def test_a_student_without_its_teacher_says_which_file_to_run(
     assert order.index(teacher) < files.index(student)
 
 
-def test_trial_of_two_gpus_never_trains_on_one(
+def test_two_gpu_trial_never_trains_on_one_gpu(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The file asks for two GPUs: the trial runs on both, or is refused."""
+    """If the file asks for two GPUs, the trial runs on both or is refused."""
     content = json.loads(files[0].read_text())
     files[0].write_text(json.dumps({**content, "resources": {"cpus": 1.0, "gpus": 2.0}}))
 

@@ -22,7 +22,7 @@ def test_identity_is_pinned() -> None:
     assert tiny().trial_id == "df36690cce25"
 
 
-def test_revised_head_gives_other_trials_than_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revised_head_gives_different_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     unrevised = tiny().trial_id
 
     revised_row = replace(catalog.HEADS["fcn"], revision=1)
@@ -31,7 +31,7 @@ def test_revised_head_gives_other_trials_than_before(monkeypatch: pytest.MonkeyP
     assert tiny().trial_id != unrevised
 
 
-def test_heads_with_the_numbers_of_before_keep_their_identity() -> None:
+def test_trials_of_unrevised_heads_keep_their_identity() -> None:
     revised = {name for name, row in catalog.HEADS.items() if row.revision}
 
     assert revised == {"nonlocal", "ann", "afnb_tma", "asym_tma", "da_asym_tma"}
@@ -43,21 +43,21 @@ def test_heads_with_the_numbers_of_before_keep_their_identity() -> None:
     [{"seed": 1}, {"memory_length": 1}, {"precision": "bf16"}, {"weights": "sha256:" + "0" * 64},
      {"share_slots": True}, {"clips": 3}],
 )  # fmt: skip
-def test_every_difference_is_another_trial(change: dict[str, Any]) -> None:
+def test_every_difference_makes_a_different_trial(change: dict[str, Any]) -> None:
     changed = parse_settings({**TINY_MEMORY, **change})
 
     assert changed.trial_id != parse_settings(TINY_MEMORY).trial_id
 
 
-def test_stated_default_is_the_same_trial() -> None:
+def test_explicit_default_does_not_change_the_identity() -> None:
     defaults = {"dropout": 0.1, "share_slots": False, "weights": "none"}
 
-    stated = parse_settings({**TINY_MEMORY, **defaults})
+    config = parse_settings({**TINY_MEMORY, **defaults})
 
-    assert stated.trial_id == parse_settings(TINY_MEMORY).trial_id
+    assert config.trial_id == parse_settings(TINY_MEMORY).trial_id
 
 
-def test_integer_and_float_are_the_same_trial() -> None:
+def test_equal_integer_and_float_give_the_same_identity() -> None:
     assert tiny(learning_rate=1).trial_id == tiny(learning_rate=1.0).trial_id
 
 
@@ -67,7 +67,7 @@ def test_settings_survive_a_round_trip() -> None:
     assert parse_settings(config.settings()) == config
 
 
-def test_settings_omit_what_does_not_apply() -> None:
+def test_settings_omit_options_that_do_not_apply() -> None:
     assert "share_slots" not in tiny().settings()
     assert parse_settings(TINY_MEMORY).settings()["share_slots"] is False
 
@@ -90,7 +90,7 @@ def test_memory_slots_include_the_current_frame() -> None:
     assert parse_settings({**TINY_MEMORY, "include_current_frame": True}).memory_slots == 3
 
 
-def test_null_means_not_stated() -> None:
+def test_null_means_unset() -> None:
     assert tiny(share_slots=None) == tiny()
 
 
@@ -112,11 +112,11 @@ def test_scoring_a_trained_network_is_a_trial_of_its_own() -> None:
 
 
 def test_void_class_adds_void_in_front_and_changes_the_identity_only_if_set() -> None:
-    eleven = tiny(dataset="camvid", clips=None)
-    twelve = tiny(dataset="camvid", clips=None, void_class=True)
+    without_void = tiny(dataset="camvid", clips=None)
+    with_void = tiny(dataset="camvid", clips=None, void_class=True)
 
-    assert (len(eleven.class_names), eleven.void_index) == (11, None)
-    assert (twelve.class_names[:2], twelve.void_index) == (("Void", "Sky"), 0)
-    assert len(twelve.class_names) == 12
-    assert tiny(dataset="camvid", clips=None, void_class=False).trial_id == eleven.trial_id
-    assert twelve.trial_id != eleven.trial_id
+    assert (len(without_void.class_names), without_void.void_index) == (11, None)
+    assert (with_void.class_names[:2], with_void.void_index) == (("Void", "Sky"), 0)
+    assert len(with_void.class_names) == 12
+    assert tiny(dataset="camvid", clips=None, void_class=False).trial_id == without_void.trial_id
+    assert with_void.trial_id != without_void.trial_id

@@ -19,10 +19,10 @@ def state(step: int) -> dict[str, object]:
     return {**STATE, "step": step}
 
 
-def flip_a_byte(path: Path, near: bytes) -> None:
+def flip_first_byte(path: Path, sequence: bytes) -> None:
+    """Flip the bits of the first byte of a sequence in a file."""
     content = bytearray(path.read_bytes())
-    place = content.index(near)
-    content[place] ^= 0xFF
+    content[content.index(sequence)] ^= 0xFF
     path.write_bytes(content)
 
 
@@ -31,14 +31,14 @@ def directory(tmp_path: Path) -> TrialDirectory:
     return TrialDirectory(tmp_path, tiny())
 
 
-def test_directory_is_named_by_the_trial_and_holds_its_settings(
+def test_directory_is_named_after_the_trial_and_contains_its_settings(
     directory: TrialDirectory, tmp_path: Path
 ) -> None:
     assert directory.path == tmp_path / tiny().trial_id
     assert json.loads((directory.path / "config.json").read_text()) == tiny().settings()
 
 
-def test_state_comes_back_as_it_was(directory: TrialDirectory) -> None:
+def test_saved_state_is_loaded_unchanged(directory: TrialDirectory) -> None:
     directory.save(STATE)
 
     loaded = directory.load()
@@ -48,7 +48,7 @@ def test_state_comes_back_as_it_was(directory: TrialDirectory) -> None:
     assert torch.equal(loaded["weights"]["a"], torch.arange(5.0))
 
 
-def test_nothing_saved_is_a_fresh_start(directory: TrialDirectory) -> None:
+def test_directory_without_a_state_starts_from_scratch(directory: TrialDirectory) -> None:
     assert directory.load() is None
 
 
@@ -56,25 +56,25 @@ def test_the_last_two_states_are_kept(directory: TrialDirectory) -> None:
     for step in range(4):
         directory.save(state(step))
 
-    kept = sorted(path.name for path in directory.path.glob("resume*"))
-    assert kept == ["resume.previous.pt", "resume.pt"]
+    files = sorted(path.name for path in directory.path.glob("resume*"))
+    assert files == ["resume.previous.pt", "resume.pt"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
-def test_damaged_state_falls_back_to_the_one_before_with_a_warning(
+@pytest.mark.parametrize("damage", ["truncated", "flipped bits", "empty", "missing"])
+def test_damaged_state_falls_back_to_the_previous_one_with_a_warning(
     directory: TrialDirectory, damage: str
 ) -> None:
     directory.save(state(1))
     directory.save(state(2))
     newest = directory.path / "resume.pt"
     match damage:
-        case "cut":
+        case "truncated":
             newest.write_bytes(newest.read_bytes()[:-200])
-        case "flipped":  # inside the tensor's data, where only a checksum can tell
-            flip_a_byte(newest, np.arange(5, dtype=np.float32).tobytes())
+        case "flipped bits":  # inside the tensor's data, where only a checksum reveals them
+            flip_first_byte(newest, np.arange(5, dtype=np.float32).tobytes())
         case "empty":
             newest.write_bytes(b"")
-        case "gone":  # killed between the two renames
+        case "missing":  # after a kill between the two renames
             newest.unlink()
             assert directory.load()["step"] == 1  # type: ignore[index]
             return
@@ -87,7 +87,9 @@ def test_damaged_state_falls_back_to_the_one_before_with_a_warning(
     assert "is damaged" in (directory.path / "log.txt").read_text()
 
 
-def test_no_readable_state_is_a_fresh_start_with_a_warning(directory: TrialDirectory) -> None:
+def test_directory_without_a_readable_state_starts_from_scratch_with_a_warning(
+    directory: TrialDirectory,
+) -> None:
     directory.save(state(1))
     (directory.path / "resume.pt").write_bytes(b"broken")
 
@@ -126,7 +128,7 @@ def test_older_attempt_may_no_longer_write(tmp_path: Path) -> None:
         lambda: old.finish({}),
     ):
         with pytest.raises(
-            StaleAttemptError, match="belongs to attempt 2; attempt 1 must no longer"
+            StaleAttemptError, match="belongs to attempt 2: attempt 1 may no longer"
         ):
             write()
 
@@ -134,14 +136,14 @@ def test_older_attempt_may_no_longer_write(tmp_path: Path) -> None:
     assert new.result() is None
 
 
-def test_older_attempt_may_not_take_over(tmp_path: Path) -> None:
+def test_older_attempt_cannot_take_over(tmp_path: Path) -> None:
     TrialDirectory(tmp_path, tiny(), attempt=2)
 
     with pytest.raises(StaleAttemptError):
         TrialDirectory(tmp_path, tiny(), attempt=1)
 
 
-def test_attempts_are_counted_if_nobody_else_does(tmp_path: Path) -> None:
+def test_attempts_are_counted_by_default(tmp_path: Path) -> None:
     attempts = [TrialDirectory(tmp_path, tiny()).attempt for _ in range(3)]
 
     assert attempts == [1, 2, 3]

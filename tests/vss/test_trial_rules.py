@@ -12,27 +12,27 @@ from vss.trial_config import parse_settings
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"memory_lenght": 2}, "unknown setting 'memory_lenght'; did you mean 'memory_length'?"),
-        ({"head": "tam"}, "unknown head 'tam'; did you mean 'tma'?"),
-        ({"backbone": "resnet19"}, "unknown backbone 'resnet19'; did you mean 'resnet1"),
-        ({"memory_length": 2}, "head 'fcn' reads the current frame only: set memory_length to 0"),
+        ({"memory_lenght": 2}, "unknown setting 'memory_lenght': did you mean 'memory_length'?"),
+        ({"head": "tam"}, "unknown head 'tam': did you mean 'tma'?"),
+        ({"backbone": "resnet19"}, "unknown backbone 'resnet19': did you mean 'resnet1"),
+        ({"memory_length": 2}, "head 'fcn' reads only the current frame: set memory_length to 0"),
         ({"include_current_frame": True}, "head 'fcn' has no memory: set include_current_frame"),
         ({"head": "tma"}, "head 'tma' needs at least 1 memory frame"),
-        ({"share_slots": True}, "'share_slots' (it is true) applies only to head tma, apnb_tma, "),
+        ({"share_slots": True}, "'share_slots' applies only to head tma, apnb_tma, "),
         (
             {"momentum": 0.9},
-            "'momentum' (it is 0.9) applies only to optimizer sgd; remove it for",
+            "'momentum' applies only to optimizer sgd (got 0.9): remove it for",
         ),
-        ({"steps": "4"}, "'steps': input should be a valid integer (it is '4')"),
-        ({"steps": -1}, "'steps': input should be greater than or equal to 0 (it is -1)"),
-        ({"steps": 0}, "steps is 0, so nothing is trained: set weights to a file with the"),
-        ({"flip": 1}, "'flip': input should be a valid boolean (it is 1)"),
-        ({"precision": "auto"}, "'precision': input should be 'fp32' or 'bf16' (it is 'auto')"),
+        ({"steps": "4"}, "'steps': input should be a valid integer (got '4')"),
+        ({"steps": -1}, "'steps': input should be greater than or equal to 0 (got -1)"),
+        ({"steps": 0}, "steps is 0, so nothing is trained: set weights to a file with a"),
+        ({"flip": 1}, "'flip': input should be a valid boolean (got 1)"),
+        ({"precision": "auto"}, "'precision': input should be 'fp32' or 'bf16' (got 'auto')"),
         ({"scale_min": 2.0}, "scale_min (2.0) is above scale_max (1.0)"),
-        ({"select": "best_val"}, "select: best_val needs eval_every above 0 (it is 0)"),
-        ({"weights": "imagenet"}, "imagenet weights need width 64 (it is 8)"),
+        ({"select": "best_val"}, "select: best_val needs eval_every above 0 (got 0)"),
+        ({"weights": "imagenet"}, "imagenet weights need width 64 (got 8)"),
         ({"weights": "w.pth"}, "weights 'w.pth' is neither none, imagenet nor sha256:"),
-        ({"head": "psp", "batch_size": 1}, "head 'psp' needs a batch_size of at least 2 (it is 1)"),
+        ({"head": "psp", "batch_size": 1}, "head 'psp' needs a batch_size of at least 2 (got 1)"),
     ],
 )
 def test_bad_setting_is_named_with_its_value_and_the_remedy(
@@ -49,29 +49,30 @@ DIGEST = f"sha256:{'0' * 64}"
 CONTRADICTIONS = {
     "cc3d without the current frame": (
         {"head": "cc3d", "memory_length": 1},
-        "always holds the current frame: set include_current_frame to true",
+        "always includes the current frame: set include_current_frame to true",
     ),
-    "axes in another order": (
+    "axes in the wrong order": (
         {"head": "ccnet", "attention_axes": "row+column"}, "join some of column, row with",
     ),
     "unknown axis": (
-        {"head": "ccnet", "attention_axes": "depth"}, "attention_axes 'depth' is not possible",
+        {"head": "ccnet", "attention_axes": "depth"}, "attention_axes 'depth' is invalid",
     ),
     "memory that is not read": (
-        {"head": "cc_tma", "memory_length": 1, "attention_axes": "column+row"}, "lacks time",
+        {"head": "cc_tma", "memory_length": 1, "attention_axes": "column+row"},
+        "lacks time: add it",
     ),
     "pooling that is not read": (
         {"head": "da_asym_tma", "memory_length": 1, "pyramid_position": False, "pooling": "flat"},
-        "has no effect without pyramid_position",
+        "has no effect while pyramid_position is false: remove it",
     ),
     "unknown pooling": (
         {"head": "apnb_tma", "memory_length": 1, "pooling": "sphere"}, "'cube', 'clip'",
     ),
-    "option of another head": (
+    "option of a different head": (
         {"head": "tma", "memory_length": 1, "recurrence": 3}, "applies only to head ccnet, cc3d",
     ),
     "too few class weights": ({"class_weights": [1.0, 2.0]}, "has 2 entries.*has 8 classes"),
-    "negative class weight": ({"class_weights": [1.0] * 7 + [-1.0]}, "must be 0 or above"),
+    "negative class weight": ({"class_weights": [1.0] * 7 + [-1.0]}, "must not be negative"),
     "teacher in 0 steps": (
         {"steps": 0, "weights": DIGEST, "teacher": "0123456789ab", "distillation_weight": 1.0},
         "teacher '0123456789ab' has no effect in 0 steps",
@@ -80,8 +81,10 @@ CONTRADICTIONS = {
         {"steps": 0, "weights": DIGEST, "select": "best_val", "eval_every": 1},
         "select: best_val has no effect in 0 steps",
     ),
-    "unknown split": ({"scored_split": "dev"}, "'train', 'val' or 'test' \\(it is 'dev'\\)"),
-    "share without a threshold": ({"ohem_min_share": 0.5}, "has no effect without"),
+    "unknown split": ({"scored_split": "dev"}, "'train', 'val' or 'test' \\(got 'dev'\\)"),
+    "share without a threshold": (
+        {"ohem_min_share": 0.5}, "has no effect while ohem_threshold is 0: remove it",
+    ),
 }  # fmt: skip
 
 

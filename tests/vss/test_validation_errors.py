@@ -1,4 +1,4 @@
-"""Validation errors in words."""
+"""Validation errors, described in one line."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ class Outer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str
+    size: int
     inner: Inner = Inner()
 
     @field_validator("name")
@@ -31,12 +32,25 @@ class Outer(BaseModel):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({}, "'name' is missing: set it (it has no default)"),
-        ({"name": "abcd"}, "'name': 'abcd' is longer than 3 letters"),
-        ({"name": "a", "inner": {"lenght": 2}}, "unknown setting 'inner.lenght'; did you mean 'l"),
-        ({"name": "abc", "xyz": 2}, "unknown setting 'xyz'; known: inner, name"),
-        ({"name": "a", "inner": {"length": "x"}}, "'inner.length': input should be a valid inte"),
-        ({"xyz": 2}, "'name' is missing: set it (it has no default); unknown setting 'xyz'"),
+        ({"size": 1}, "'name' is missing: set it (it has no default)"),
+        ({}, "'name', 'size' are missing: set them (they have no defaults)"),
+        ({"size": 1, "name": "abcd"}, "'name': 'abcd' is longer than 3 letters"),
+        (
+            {"size": 1, "name": "a", "inner": {"lenght": 2}},
+            "unknown setting 'inner.lenght': did you mean 'l",
+        ),
+        (
+            {"size": 1, "name": "abc", "xyz": 2},
+            "unknown setting 'xyz' (choose from inner, name, size)",
+        ),
+        (
+            {"size": 1, "name": "a", "inner": {"length": "x"}},
+            "'inner.length': input should be a valid inte",
+        ),
+        (
+            {"size": 1, "xyz": 2},
+            "'name' is missing: set it (it has no default); unknown setting 'xyz'",
+        ),
     ],
 )  # fmt: skip
 def test_culprit_is_named_with_a_remedy(content: dict[str, Any], message: str) -> None:

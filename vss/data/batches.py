@@ -1,4 +1,4 @@
-"""The batches of a training, in an order that follows from the seed and the step alone."""
+"""The batches of a training run, in an order that depends only on the seed and the step."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,16 +16,16 @@ from vss.trial_config import TrialConfig
 
 
 class Batches:
-    """The augmented batches of a training, one per step.
+    """The augmented batches of a training run, one per step.
 
     Every epoch goes through all clips in an order of its own. On a GPU the next batch is read from
-    the cache while the device works on this one, and it is augmented on the device.
+    the cache while the device works on the current one, and batches are augmented on the device.
 
     Args:
         config: the trial.
         video: the decoded frames.
-        clips: of the training split.
-        device: where batches go.
+        clips: the clips of the training split.
+        device: the device that batches are moved to.
         share: the positions in a batch that this process trains on.
     """
 
@@ -40,15 +40,15 @@ class Batches:
         self._config, self._video, self._clips = config, video, clips
         self._device, self._share = device, share
         self._pool = ThreadPoolExecutor(1) if device.type == "cuda" else None
-        self._ahead: dict[int, Future[tuple[Tensor, Tensor]]] = {}
+        self._prefetched: dict[int, Future[tuple[Tensor, Tensor]]] = {}
 
-    def of(self, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Return a step's images (B, T + 1, 3, c, d), normalised, and labels (B, c, d)."""
-        read_ahead = self._ahead.pop(step, None)
-        batch = read_ahead.result() if read_ahead else self._read(step)
+        prefetched = self._prefetched.pop(step, None)
+        batch = prefetched.result() if prefetched else self._read(step)
         pixels, labels = (copy_to_device(part, self._device) for part in batch)
         if self._pool is not None:
-            self._ahead[step + 1] = self._pool.submit(self._read, step + 1)
+            self._prefetched[step + 1] = self._pool.submit(self._read, step + 1)
         rng = np.random.default_rng([self._config.seed, step, 2])
         draws = draw_augmentation(self._config, self._config.batch_size, rng)
         frames = self._config.memory_length + 1

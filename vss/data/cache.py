@@ -1,4 +1,4 @@
-"""Frames decoded once, to the size in use, and shared by all trials of a machine.
+"""Frames decoded once, at the trials' frame size, and shared by all trials of a machine.
 
 Shapes: N frames, M labelled frames, h w the trial's frame size, H W the labels' own size.
 """
@@ -20,7 +20,7 @@ from vss.data.dataset import Frame, VideoDataset
 from vss.errors import UserError
 from vss.media.image import Image, resize_image
 
-_CHUNK = 16  # frames that one thread reads in a row: neighbours may share work
+_CHUNK = 16  # consecutive frames that one thread reads, as neighbours may share work
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class DecodedVideo:
     """The pixels of a dataset in memory-mapped arrays.
 
     Attributes:
-        frames: as listed by the dataset.
+        frames: the frames that the dataset lists, in its order.
         images: (N, h, w, 3) RGB.
         labels: (M, H, W), IGNORE_LABEL where unlabelled.
         label_rows: (N,) the row of `labels` of each frame, -1 if it has none.
@@ -41,20 +41,20 @@ class DecodedVideo:
 
 
 def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> DecodedVideo:
-    """Decode a dataset, or open what an earlier trial decoded.
+    """Decode a dataset, or open the arrays that an earlier trial decoded.
 
     Args:
         dataset: the frames to read.
-        width: w of the images.
-        height: h of the images.
-        folder: where decoded arrays are kept.
+        width: width w of the images.
+        height: height h of the images.
+        folder: the folder of decoded arrays.
 
     Raises:
         UserError: if an image or label cannot be read, labels differ in size, or the disk is full.
     """
     target = folder / f"{_key(dataset)}-{width}x{height}"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):  # the first trial decodes, the others wait for it
+    with FileLock(f"{target}.lock"):  # the first trial decodes while the others wait
         if not target.is_dir():
             _write(dataset, width, height, target)
     return DecodedVideo(
@@ -71,12 +71,13 @@ def _key(dataset: VideoDataset) -> str:
     return f"{dataset.fingerprint[:16]}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _check_disk_space(folder: Path, frames: int, bytes_needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if bytes_needed > free:
+def _check_disk_space(folder: Path, frames: int, required_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if required_bytes > free_bytes:
         raise UserError(
-            f"{frames} decoded frames take {bytes_needed / 2**30:.1f} GiB in {folder}, which has "
-            f"{free / 2**30:.1f} GiB free: free some space, or lower frame_width and frame_height"
+            f"{frames} decoded frames take {required_bytes / 2**30:.1f} GiB in {folder}, which has "
+            f"{free_bytes / 2**30:.1f} GiB free: free some space, or lower frame_width and "
+            "frame_height"
         )
 
 
@@ -86,10 +87,10 @@ def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None
     label_size = dataset.read_label(first).shape
     label_bytes = (int(rows.max()) + 1) * label_size[0] * label_size[1]
     _check_disk_space(target.parent, len(rows), len(rows) * height * width * 3 + label_bytes)
-    unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
-    unfinished.mkdir()
-    images = _create(unfinished / "images.npy", (len(rows), height, width, 3))
-    labels = _create(unfinished / "labels.npy", (int(rows.max()) + 1, *label_size))
+    temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
+    temporary.mkdir()
+    images = _create(temporary / "images.npy", (len(rows), height, width, 3))
+    labels = _create(temporary / "labels.npy", (int(rows.max()) + 1, *label_size))
 
     def store(start: int) -> None:
         for number in range(start, min(start + _CHUNK, len(rows))):
@@ -107,14 +108,14 @@ def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None
                 pass
         images.flush()
         labels.flush()
-        unfinished.rename(target)
+        temporary.rename(target)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _label_rows(frames: Sequence[Frame]) -> NDArray[np.int64]:
-    labelled = np.array([bool(frame.label) for frame in frames])
-    return np.where(labelled, np.cumsum(labelled) - 1, -1)
+    has_label = np.array([bool(frame.label) for frame in frames])
+    return np.where(has_label, np.cumsum(has_label) - 1, -1)
 
 
 def _create(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
@@ -124,6 +125,6 @@ def _create(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.ui
 def _check_label_size(label: Image, expected: tuple[int, ...], frame: Frame, first: Frame) -> None:
     if label.shape != expected:
         raise UserError(
-            f"label {frame.label} is {label.shape[1]}x{label.shape[0]} pixels, {first.label} is "
-            f"{expected[1]}x{expected[0]}: all labels of a dataset must have the same size"
+            f"label {frame.label} is {label.shape[1]}x{label.shape[0]} pixels, but {first.label} "
+            f"is {expected[1]}x{expected[0]}: all labels of a dataset must have the same size"
         )

@@ -33,16 +33,16 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
 
     Args:
         config: unused, as Cityscapes has no options.
-        root: the folder that holds `leftImg8bit_sequence` and `gtFine`.
+        root: the folder that contains `leftImg8bit_sequence` and `gtFine`.
 
     Raises:
-        UserError: naming what is missing.
+        UserError: naming the missing or misnamed file.
     """
     assert root is not None  # noqa: S101  # the catalog says that cityscapes needs a path
     frames = tuple(frame for split in SPLITS for frame in _frames(root, split))
     if not any(frame.label for frame in frames):
         raise UserError(
-            f"cityscapes at {root} has no labelled frame: expected {IMAGES}/train/CITY/"
+            f"cityscapes at {root} has no labelled frames: expected {IMAGES}/train/CITY/"
             f"*_leftImg8bit.png and {LABELS}/train/CITY/*_gtFine_labelIds.png, and the same for val"
         )
     table = np.full(256, IGNORE_LABEL, dtype=np.uint8)

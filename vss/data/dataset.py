@@ -8,7 +8,7 @@ from vss import catalog
 from vss.media.image import Image
 from vss.trial_config import TrialConfig
 
-IGNORE_LABEL = 255  # of pixels that are neither trained nor scored, in every dataset
+IGNORE_LABEL = 255  # label value of the pixels that training and scoring ignore, in every dataset
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Frame:
 
     Attributes:
         split: train, val or test.
-        sequence: the video it belongs to.
+        sequence: the name of its video.
         number: its position in that video, counted in video frames.
-        image: where its pixels are, relative to the dataset's folder.
-        label: where its label is, or "" if it has none.
+        image: path of its image, relative to the dataset's folder.
+        label: path of its label, relative to the dataset's folder, or "" if it has none.
     """
 
     split: str
@@ -41,8 +41,8 @@ class VideoDataset:
 
     Attributes:
         frames: all frames, in time order within each sequence.
-        fingerprint: changes whenever an image or a label does.
-        read_image: frame -> (H, W, 3) RGB at its own size.
+        fingerprint: a digest that changes whenever an image or a label does.
+        read_image: frame -> (H, W, 3) RGB at its original size.
         read_label: frame -> (H, W) label values, IGNORE_LABEL where unlabelled.
         classes: name -> RGB colour, in the order of the label values.
     """
@@ -58,11 +58,11 @@ def load_dataset(config: TrialConfig, path: Path | None) -> VideoDataset:
     """List the frames of a trial's dataset.
 
     Args:
-        config: names the dataset and sets its options.
-        path: the dataset's folder or description; None for a dataset that needs none.
+        config: the trial, which names the dataset and sets its options.
+        path: the dataset's folder or description, or None if the dataset needs neither.
 
     Raises:
-        UserError: if something is missing at `path`.
+        UserError: if anything is missing at `path`.
     """
     load: Callable[[TrialConfig, Path | None], VideoDataset] = catalog.resolve(
         catalog.DATASETS[config.dataset].load

@@ -37,15 +37,17 @@ def read_clips(video: DecodedVideo, clips: Sequence[Clip]) -> tuple[Tensor, Tens
 
 
 def copy_to_device(batch: Tensor, device: torch.device) -> Tensor:
-    """Copy a batch to a device; to a GPU from pinned memory, so that copying overlaps with
-    computing."""
+    """Copy a batch to a device.
+
+    Copies to a GPU start from pinned memory, so that copying overlaps with computing.
+    """
     if device.type != "cuda":
         return batch.to(device)
     return batch.pin_memory().to(device, non_blocking=True)
 
 
 def normalise(pixels: Tensor) -> Tensor:
-    """Normalise RGB by ImageNet's mean and deviation: (..., h, w, 3) -> (..., 3, h, w)."""
+    """Normalise RGB by ImageNet's mean and deviation, (..., h, w, 3) -> (..., 3, h, w)."""
     mean = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1)
     std = torch.tensor(STD, device=pixels.device).view(3, 1, 1)
     return (pixels.movedim(-1, -3).float() - mean) / std

@@ -1,7 +1,7 @@
 """Export a trained network as a program that runs without this package: `torch.export` or ONNX.
 
-The clip form is exported, in fp32: all frames in, logits at frame size out. Each program is read
-back from its file and compared with the network before the file gets its final name.
+The whole-clip network is exported, in fp32: all frames in, logits at frame size out. Each program
+is read back from its file and compared with the network before the file gets its final name.
 Shapes: T past frames, K classes, H W frame size.
 """
 
@@ -26,11 +26,11 @@ from vss.media.temporary_path import temporary_path
 from vss.models.segmenter import VideoSegmenter
 from vss.runtime.environment import describe_environment
 
-TOLERANCE = 1e-3  # of a logit, absolute, in fp32
+TOLERANCE = 1e-3  # largest accepted difference of a logit, absolute, in fp32
 ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _OPSET = 18
-_CLIPS = 3  # of each kind, to compare on
-_TIMED_RUNS = 15  # of each program
+_CLIPS = 3  # number of clips of each kind for the comparison
+_TIMED_RUNS = 15  # timed runs per program
 Program = Callable[[Tensor], Tensor]
 
 
@@ -39,10 +39,11 @@ class ExportedProgram:
     """A program on disk, compared with the network.
 
     Attributes:
+        file: path of the program.
         difference: the largest difference of a logit from the network's, over all clips.
-        same_class: the share of pixels to which both assign the same class.
-        latency_ms: the median of one prediction.
-        network_latency_ms: the median of the network's own, measured alternately.
+        same_class: the fraction of pixels in which both predict the same class.
+        latency_ms: the median latency of one prediction.
+        network_latency_ms: the same for the network itself, timed in alternation.
     """
 
     file: Path
@@ -61,7 +62,7 @@ class ClipProgram(nn.Module):
         self.size = (height, width)
 
     def forward(self, clip: Tensor) -> Tensor:
-        """(1, T + 1, 3, H, W), normalised, oldest frame first -> (1, K, H, W) logits."""
+        """Predict (1, K, H, W) logits of a (1, T + 1, 3, H, W) normalised clip, oldest first."""
         return self.model.predict(clip, self.size)
 
 
@@ -73,13 +74,13 @@ def onnx_is_installed() -> bool:
 def export_network(
     trained: TrainedNetwork, source: str, out: Path, with_onnx: bool
 ) -> list[ExportedProgram]:
-    """Write the program, the ONNX file if asked for, and a JSON that describes how to use them.
+    """Write the program, an ONNX file if requested, and a JSON file that says how to use them.
 
     Args:
         trained: the network to export, for the CPU.
-        source: the trial or file that it comes from, for the JSON.
-        out: ends in .pt2; the other files are named like it, with .onnx and .json.
-        with_onnx: write FILE.onnx too.
+        source: the trial or file that it comes from, for the JSON file.
+        out: path of the program, ending in .pt2; the other files end in .onnx and .json instead.
+        with_onnx: also write the ONNX file.
 
     Raises:
         UserError: if a package is missing, or a program's logits differ from the network's by more
@@ -87,13 +88,14 @@ def export_network(
     """
     if out.suffix != ".pt2":
         raise UserError(f"--out {out} must end in .pt2")
-    if not out.resolve().parent.is_dir():
-        raise UserError(f"no folder {out.resolve().parent} to write {out.name} to")
+    folder = out.resolve().parent
+    if not folder.is_dir():
+        raise UserError(f"cannot write {out.name}: folder {folder} does not exist")
     if with_onnx and not onnx_is_installed():
-        raise UserError("ONNX needs packages that are missing: pip install 'vss-orch[onnx]'")
+        raise UserError("ONNX needs additional packages: pip install 'vss-orch[onnx]'")
     config = trained.config
     model = load_trained_network(trained)
-    # Archives store tensors in the plain layout.
+    # Archives store tensors in the contiguous layout.
     model = model.to(memory_format=torch.contiguous_format)
     network = ClipProgram(model, config.frame_height, config.frame_width).eval()
     clips = _make_clips(config.memory_length + 1, config.frame_height, config.frame_width)
@@ -108,11 +110,11 @@ def export_network(
 def format_program(program: ExportedProgram) -> str:
     """Format a line about a program."""
     return (
-        f"{program.file}: largest difference from the network {program.difference:.1e} (logits, "
-        f"fp32; at most {TOLERANCE:.0e} is allowed), same class for "
-        f"{100 * program.same_class:.2f} % of the pixels; latency {program.latency_ms:.1f} ms, of "
-        f"the network {program.network_latency_ms:.1f} ms (median of {_TIMED_RUNS}, measured "
-        f"alternately, batch 1, CPU, {torch.get_num_threads()} threads)"
+        f"{program.file}: max logit difference {program.difference:.1e} (limit {TOLERANCE:.0e}), "
+        f"same class for {100 * program.same_class:.2f} % of pixels; latency "
+        f"{program.latency_ms:.1f} ms, original network {program.network_latency_ms:.1f} ms "
+        f"(medians of {_TIMED_RUNS} alternating runs, fp32, batch 1, CPU, "
+        f"{torch.get_num_threads()} threads)"
     )
 
 
@@ -123,39 +125,38 @@ def _export(
     write: Callable[[ClipProgram, Tensor, Path], None],
     read: Callable[[Path], Program],
 ) -> ExportedProgram:
-    """Write a program, read it back and compare; it gets its final name only if it agrees."""
+    """Write a program, read it back and compare; rename it to its final name only if it agrees."""
     temporary = temporary_path(file)
     try:
         write(network, clips[0], temporary)
-        exported = _compare(file, network, read(temporary), clips)
-        if exported.difference > TOLERANCE:
+        exported_program = _compare(file, network, read(temporary), clips)
+        if exported_program.difference > TOLERANCE:
             file.unlink(missing_ok=True)  # an earlier export must not be mistaken for this one
             raise UserError(
-                f"{file.name} is not written: its logits differ from the network's by up to "
-                f"{exported.difference:.2e}, at most {TOLERANCE:.0e} is allowed"
+                f"{file.name} was not written: its logits differ from the network's by up to "
+                f"{exported_program.difference:.2e} (limit {TOLERANCE:.0e})"
             )
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
-    return exported
+    return exported_program
 
 
 @torch.inference_mode()
 def _compare(
     file: Path, network: ClipProgram, program: Program, clips: list[Tensor]
 ) -> ExportedProgram:
-    difference, same = 0.0, []
+    difference, agreements = 0.0, []
     for clip in clips:
         expected, actual = network(clip), program(clip)
         difference = max(difference, float((actual - expected).abs().max().nan_to_num(torch.inf)))
-        same.append(float((actual.argmax(1) == expected.argmax(1)).float().mean()))
+        agreements.append(float((actual.argmax(1) == expected.argmax(1)).float().mean()))
     program_ms, network_ms = _latencies_ms([program, network], clips[0])
-    return ExportedProgram(file, difference, float(np.mean(same)), program_ms, network_ms)
+    return ExportedProgram(file, difference, float(np.mean(agreements)), program_ms, network_ms)
 
 
 def _latencies_ms(programs: Sequence[Program], clip: Tensor) -> list[float]:
-    """Measure median latencies, alternating between programs, so that a slowdown affects all of
-    them."""
+    """Measure median latencies, alternating between programs so that slowdowns affect all."""
     seconds: list[list[float]] = [[] for _ in programs]
     for _ in range(_TIMED_RUNS):  # the comparison was the warm-up
         for program, durations in zip(programs, seconds, strict=True):
@@ -166,17 +167,17 @@ def _latencies_ms(programs: Sequence[Program], clip: Tensor) -> list[float]:
 
 
 def _make_clips(frames: int, height: int, width: int) -> list[Tensor]:
-    """Make normalised clips to compare on: noise, and smooth pictures that move like a video."""
+    """Make normalised clips for the comparison: noise, and smooth images that move like video."""
     generator = torch.Generator().manual_seed(0)
     noise = [torch.randn(1, frames, 3, height, width, generator=generator) for _ in range(_CLIPS)]
-    moving = []
+    moving_clips = []
     for _ in range(_CLIPS):
         coarse = torch.rand(1, 3, 6, 8, generator=generator) * 255
         wide = nn.functional.interpolate(coarse, (height, width + 4 * frames), mode="bicubic")
         views = [wide[..., 4 * i : 4 * i + width] for i in range(frames)]
         pixels = torch.stack(views, dim=1).clamp(0, 255).byte()  # (1, T + 1, 3, H, W)
-        moving.append(normalise(pixels.movedim(2, -1)))
-    return noise + moving
+        moving_clips.append(normalise(pixels.movedim(2, -1)))
+    return noise + moving_clips
 
 
 def _write_program(network: ClipProgram, clip: Tensor, file: Path) -> None:
@@ -196,7 +197,7 @@ def _read_program(file: Path) -> Program:
 def _write_onnx(network: ClipProgram, clip: Tensor, file: Path) -> None:
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about internals of the exporter
+        warnings.simplefilter("ignore")  # the warnings are about internals of the exporter
         program = torch.onnx.export(
             network,
             (clip,),
@@ -215,7 +216,7 @@ def _read_onnx(file: Path) -> Program:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()  # as for the network
-    # Otherwise its idle threads spin and slow down the network that is timed alternately.
+    # Its idle threads would spin and slow down the network, which is timed in alternation.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
@@ -228,7 +229,7 @@ def _read_onnx(file: Path) -> Program:
 def _description(
     trained: TrainedNetwork, source: str, programs: list[ExportedProgram]
 ) -> Mapping[str, Any]:
-    """Describe how to use the programs, for those who have only the files."""
+    """Describe how to use the programs, for readers who have only the files."""
     config = trained.config
     size = [config.frame_height, config.frame_width]
     return {
@@ -240,7 +241,7 @@ def _description(
             "shape": [1, config.memory_length + 1, 3, *size],
             "frames": "oldest first, the one to segment last",
             "frame_stride": config.frame_stride,
-            "colour": "RGB, 0 to 255, less mean, divided by std",
+            "colour": "RGB, 0 to 255, minus mean, divided by std",
             "mean": MEAN,
             "std": STD,
         },

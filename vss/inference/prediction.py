@@ -1,9 +1,9 @@
 """Segment a video file frame by frame with a trained network, and measure the speed.
 
-One frame is processed at a time, and the stream keeps only what its memory reaches back to: memory
-use does not depend on the length of the video. Every frame is predicted, as a whole: sliding
-windows (a setting of scoring) are not used.
-Shapes: K classes, H W the size of the video, h w that of the network's input.
+One frame is processed at a time, and the stream keeps only as many frames as its memory spans, so
+RAM use does not depend on the length of the video. Every frame is predicted as a whole: sliding
+windows apply only to scoring.
+Shapes: K classes, H W size of the video, h w size of the network's input.
 """
 
 import re
@@ -20,7 +20,7 @@ from vss.inference.streaming import Stream
 from vss.inference.windows import autocast
 from vss.inference.writers import PredictionWriter
 from vss.media.image import Image, resize_image
-from vss.media.video import BrokenVideoError, Picture, Source
+from vss.media.video import BrokenVideoError, Source, VideoFrame
 from vss.models.layers import resize
 from vss.models.segmenter import VideoSegmenter
 from vss.runtime.clock import WARM_UP_STEPS, synchronise
@@ -33,22 +33,23 @@ class PredictionStatistics:
     """The counts and times of a predicted video.
 
     Attributes:
-        frames: predicted frames.
-        damaged: predicted frames that the decoder had to repair.
-        seconds: from the first timed frame to the last, reading and writing included.
-        network_seconds: the part of it from a frame in memory to its classes.
-        timed_frames: the frames that both times cover: all but the first few, which warm up.
+        frames: the number of predicted frames.
+        damaged_frames: the number of predicted frames that the decoder had to repair.
+        seconds: the time from the first timed frame to the last, including reading and writing.
+        network_seconds: the part of it that turns decoded frames into classes.
+        timed_frames: the number of frames that both times cover: all but the first few, which
+            warm up.
     """
 
     frames: int
-    damaged: int
+    damaged_frames: int
     seconds: float
     network_seconds: float
     timed_frames: int
 
     @property
     def rate(self) -> float:
-        """Frames per second with reading and writing."""
+        """Frames per second, including reading and writing."""
         return self.timed_frames / self.seconds if self.timed_frames else float("nan")
 
     @property
@@ -58,7 +59,7 @@ class PredictionStatistics:
 
 
 def with_frame_size(config: TrialConfig, size: str | None) -> TrialConfig:
-    """Return the trial with frames of another size, "WIDTHxHEIGHT".
+    """Return the trial with a different frame size, given as "WIDTHxHEIGHT".
 
     Raises:
         UserError: if the size is malformed or too small.
@@ -84,14 +85,14 @@ def format_speed(
     """Format the speed with its conditions."""
     device = next(model.parameters()).device
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    damaged = f"; damaged frames: {statistics.damaged}" if statistics.damaged else ""
+    damage = f"; damaged frames: {statistics.damaged_frames}" if statistics.damaged_frames else ""
     if statistics.timed_frames == 0:
-        return f"too few frames to time: the first {WARM_UP_STEPS} warm up{damaged}"
+        return f"too few frames to time: the first {WARM_UP_STEPS} only warm up{damage}"
     return (
-        f"frames per second: {statistics.network_rate:.1f} for the network alone (from a frame in "
-        f"memory to its classes), {statistics.rate:.1f} with reading and writing; input "
+        f"frames per second: {statistics.network_rate:.1f} for the network alone (from a decoded "
+        f"frame to its classes), {statistics.rate:.1f} with reading and writing; input "
         f"{config.frame_width}x{config.frame_height}, batch 1, {config.precision}, streaming, on "
-        f"{device_name(device)}{threads}; without the first {WARM_UP_STEPS} frames{damaged}"
+        f"{device_name(device)}{threads}; excluding the first {WARM_UP_STEPS} frames{damage}"
     )
 
 
@@ -105,29 +106,29 @@ def predict_video(
     """Segment a video frame by frame.
 
     Args:
-        model: of the trial, in eval mode, on the device to use.
-        config: the trial; frames are scaled to its size, predictions back to the video's.
+        model: the trial's network, in eval mode, on the device to use.
+        config: the trial; frames are resized to its size, predictions back to the video's.
         source: the video.
-        writers: where the predictions go.
+        writers: the destinations of the predictions.
         report: called after each frame with the number of frames so far.
 
     Raises:
-        BrokenVideoError: if the video breaks off; the frames before it are written and finished.
-        UserError: if nothing could be predicted; nothing is written then.
+        BrokenVideoError: if the video is damaged; the frames before the damage are written.
+        UserError: if no frame could be predicted; nothing is written then.
     """
     try:
         statistics = _predict(model, config, source, writers, report)
     except BrokenVideoError as error:
         _close(writers, finish=error.frames > 0)
         paths = ", ".join(str(writer.path) for writer in writers)
-        rest = f"; {paths} holds the {error.frames} frames before it" if error.frames else ""
+        rest = f"; the {error.frames} frames before it are in {paths}" if error.frames else ""
         raise BrokenVideoError(f"{error}{rest}", error.frames) from None
-    except BaseException:  # Ctrl-C too: half a video under its final name would be misleading
+    except BaseException:  # including Ctrl-C: half a video under its final name would mislead
         _close(writers, finish=False)
         raise
     _close(writers, finish=statistics.frames > 0)
     if statistics.frames == 0:
-        raise UserError(f"{source.path} has no frame")
+        raise UserError(f"{source.path} contains no frames")
     return statistics
 
 
@@ -147,19 +148,19 @@ def _predict(
     report: Callable[[int], None],
 ) -> PredictionStatistics:
     stream, device = Stream(model, config.frame_stride), next(model.parameters()).device
-    frames = damaged = 0
+    frames = damaged_frames = 0
     network_seconds, shape, start = 0.0, None, time.perf_counter()
-    for picture in source:
-        if shape is not None and picture.pixels.shape != shape:
-            raise _size_changed(picture, shape, frames)
-        shape = picture.pixels.shape
+    for frame in source:
+        if shape is not None and frame.pixels.shape != shape:
+            raise _size_error(frame, shape, frames)
+        shape = frame.pixels.shape
         frame_start = time.perf_counter()
-        classes = classify_frame(stream, config, picture.pixels, device)
+        classes = classify_frame(stream, config, frame.pixels, device)
         frame_seconds = time.perf_counter() - frame_start
         for writer in writers:
-            writer.write(picture, classes)
+            writer.write(frame, classes)
         frames += 1
-        damaged += picture.damaged
+        damaged_frames += frame.is_damaged
         if frames <= WARM_UP_STEPS:
             start = time.perf_counter()
         else:
@@ -167,7 +168,7 @@ def _predict(
         report(frames)
     seconds = time.perf_counter() - start
     timed_frames = max(0, frames - WARM_UP_STEPS)
-    return PredictionStatistics(frames, damaged, seconds, network_seconds, timed_frames)
+    return PredictionStatistics(frames, damaged_frames, seconds, network_seconds, timed_frames)
 
 
 def classify_frame(
@@ -176,16 +177,16 @@ def classify_frame(
     """Segment the next frame of a stream.
 
     Args:
-        stream: of the trial's network.
+        stream: a stream through the trial's network.
         config: the trial.
         pixels: (H, W, 3) RGB.
-        device: of the network.
+        device: the network's device.
 
     Returns:
         (H, W) class indices.
 
     Raises:
-        UserError: if a logit is not finite: the largest one would be meaningless.
+        UserError: if a logit is not finite, as the largest one would be meaningless.
     """
     resized = resize_image(pixels, config.frame_width, config.frame_height)
     frame = torch.tensor(resized, device=device)
@@ -193,19 +194,20 @@ def classify_frame(
         logits = stream.step(normalise(frame)[None])
         if not logits.isfinite().all():
             raise UserError(
-                "the prediction is not finite: check that the weights come from a finished training"
+                "the network's output is not finite: check that the weights come from a finished "
+                "trial"
             )
-        # On a CPU argmax takes 14 times as long as max, which finds the same index.
+        # On a CPU, argmax takes 14 times as long as max, which finds the same index.
         indices: Tensor = resize(logits, pixels.shape[:2]).max(dim=1).indices
     classes = indices[0].to(torch.uint8).cpu().numpy()
     synchronise(device)
     return classes
 
 
-def _size_changed(picture: Picture, before: tuple[int, ...], frames: int) -> BrokenVideoError:
-    height, width = picture.pixels.shape[:2]
+def _size_error(frame: VideoFrame, expected: tuple[int, ...], frames: int) -> BrokenVideoError:
+    height, width = frame.pixels.shape[:2]
     return BrokenVideoError(
-        f"frame {picture.name} is {width}x{height} pixels, earlier ones are "
-        f"{before[1]}x{before[0]}",
+        f"frame {frame.name} is {width}x{height} pixels, but earlier frames are "
+        f"{expected[1]}x{expected[0]}",
         frames,
     )

@@ -1,8 +1,8 @@
 """Run a network on a video frame by frame, caching everything about the past that can be cached.
 
-A clip of T + 1 frames costs T + 1 encodings; here each frame is encoded once. Its features, or, if
-the head's slots share their projections, the projected (and pooled) keys and values, are kept until
-the last prediction that reads them. The logits equal those of the clip.
+A clip of T + 1 frames costs T + 1 encodings; here each frame is encoded once. Its features are kept
+until the last prediction that reads them; if the head's slots share their projections, the
+projected (and pooled) keys and values are kept instead. The logits equal those of the clip.
 Shapes: B parallel videos, K classes, H W image size, h w feature map.
 """
 
@@ -18,24 +18,26 @@ from vss.models.segmenter import VideoSegmenter
 
 
 class Stream:
-    """A network on a video, which predicts every frame in order.
+    """A network that predicts the frames of a video in order.
 
-    The memory of a frame holds those at 1, 2, ... times `frame_stride` before it. At the start,
-    the oldest available one of these (or the frame itself) replaces those that are missing, as in
-    `vss/data/clips.py`.
+    The memory of a frame consists of the frames 1, 2, ... times `frame_stride` before it. At the
+    start of the video, the oldest available one (or the frame itself) replaces the missing ones, as
+    in `vss/data/clips.py`.
 
     Args:
-        model: in eval mode.
-        frame_stride: frames between those of the memory; it multiplies how many are kept.
+        model: the network, in eval mode.
+        frame_stride: frames from one memory frame to the next; the number of stored frames is
+            proportional to it.
 
     Raises:
-        ValueError: if the model is in training mode: predictions would depend on the whole batch.
+        ValueError: if the model is in training mode, as predictions would depend on the whole
+            batch.
     """
 
     def __init__(self, model: VideoSegmenter, frame_stride: int = 1) -> None:
         _check_eval_mode(model)
         if frame_stride < 1:
-            raise ValueError(f"frame_stride must be 1 or more (it is {frame_stride})")
+            raise ValueError(f"frame_stride must be 1 or more (got {frame_stride})")
         self._model = model
         self._stride = frame_stride
         self._past: deque[tuple[Tensor, ...]] = deque(maxlen=model.memory_length * frame_stride)
@@ -45,7 +47,7 @@ class Stream:
     def step(self, frame: Tensor) -> Tensor:
         """Segment the next frame.
 
-        A frame that raises an error leaves the stream as it was.
+        A frame that raises an error leaves the stream unchanged.
 
         Args:
             frame: (B, 3, H, W), normalised.
@@ -54,45 +56,46 @@ class Stream:
             (B, K, h, w) logits at feature size.
 
         Raises:
-            ValueError: if the frame's shape differs from that of earlier frames, or the frame is
-                not finite: it would corrupt the memory of later frames. Also if the model has
-                been put into training mode.
+            ValueError: if the frame's shape differs from that of earlier frames, if the frame is
+                not finite and would corrupt the memory of later frames, or if the model has been
+                put into training mode.
         """
         _check_eval_mode(self._model)
         if self._shape is not None and frame.shape != self._shape:
             raise ValueError(
-                f"the stream started with frames of shape {tuple(self._shape)}, "
-                f"this one has {tuple(frame.shape)}: start a new Stream"
+                f"the stream started with frames of shape {tuple(self._shape)}, but this frame has "
+                f"shape {tuple(frame.shape)}: start a new Stream"
             )
         if not frame.isfinite().all():
             count = int((~frame.isfinite()).sum())
             raise ValueError(f"{count} of {frame.numel()} values of the frame are not finite")
-        logits, kept = self._segment(frame)
-        # Only once nothing can fail any more.
+        logits, memory_tensors = self._segment(frame)
+        # Nothing can fail from here on.
         self._shape = frame.shape
-        self._past.append(kept)
+        self._past.append(memory_tensors)
         return logits
 
     def _segment(self, frame: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return the logits of a frame, and what to keep of it."""
+        """Return the logits of a frame, and what the memory keeps of it."""
         model = self._model
         current = Features(*model.encode(frame.unsqueeze(1)))
         if model.memory_slots == 0:
             return _prediction(model.head(current)), ()
-        kept = model.remember(current)
-        slots = [self._slot(back, kept) for back in range(model.memory_length, 0, -1)]
+        memory_tensors = model.remember(current)
+        all_strides = range(model.memory_length, 0, -1)
+        slots = [self._slot(strides, memory_tensors) for strides in all_strides]
         if model.include_current_frame:
-            slots.append(kept)
+            slots.append(memory_tensors)
         memory = tuple(_stack(parts) for parts in zip(*slots, strict=True))
-        return _prediction(model.head(current, memory)), kept
+        return _prediction(model.head(current, memory)), memory_tensors
 
-    def _slot(self, back: int, current: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return what is kept of the frame `back` strides ago, or of the oldest one in step."""
-        available = min(back, len(self._past) // self._stride)
-        return self._past[-available * self._stride] if available else current
+    def _slot(self, strides: int, current: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the tensors of the frame `strides` ago, or of the oldest available one."""
+        available_strides = min(strides, len(self._past) // self._stride)
+        return self._past[-available_strides * self._stride] if available_strides else current
 
     def predict(self, frame: Tensor, size: Sequence[int]) -> Tensor:
-        """Segment the next frame, with logits at another size: (B, K, *size)."""
+        """Segment the next frame and resize the logits: (B, K, *size)."""
         return resize(self.step(frame), size)
 
 
@@ -102,10 +105,10 @@ def _check_eval_mode(model: VideoSegmenter) -> None:
 
 
 def _stack(slots: Sequence[Tensor]) -> Tensor:
-    """Stack N tensors (B, ...) to (B, N, ...); feature maps stay channels last."""
+    """Stack N tensors (B, ...) to (B, N, ...), keeping feature maps channels last."""
     if slots[0].dim() != 4:
         return torch.stack(tuple(slots), dim=1)
-    # Stacked as they are stored; otherwise every use of a slot would reorder it.
+    # They are stacked as they are stored; otherwise every use of a slot would reorder it.
     return torch.stack([x.permute(0, 2, 3, 1) for x in slots], dim=1).permute(0, 1, 4, 2, 3)
 
 

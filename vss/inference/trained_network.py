@@ -16,8 +16,8 @@ class TrainedNetwork:
     """A trained network on disk.
 
     Attributes:
-        config: the settings of its training.
-        weights: a file that holds the whole network under our names.
+        config: the trial that trained it.
+        weights: path of a file that contains the whole network, with our parameter names.
     """
 
     config: TrialConfig
@@ -25,7 +25,7 @@ class TrainedNetwork:
 
     @property
     def classes(self) -> dict[str, tuple[int, int, int]]:
-        """The classes by name, with an RGB colour each, in the order of predicted indices."""
+        """The classes, name -> RGB colour, in the order of predicted indices."""
         row = catalog.DATASETS[self.config.dataset]
         colours = row.with_void() if self.config.void_class else row.classes
         names = self.config.class_names
@@ -33,7 +33,7 @@ class TrainedNetwork:
 
 
 def _make_colour(index: int) -> tuple[int, int, int]:
-    """Make a colour for a class whose own is only in the description of its dataset."""
+    """Make up a colour for a class whose own is known only to the description of its dataset."""
     red, green, blue = colorsys.hsv_to_rgb(0.618034 * index % 1, 0.65, 0.9)
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -42,7 +42,7 @@ def read_trained_network(folder: Path) -> TrainedNetwork:
     """Read the settings of a finished trial and locate its weights.
 
     Args:
-        folder: a trial directory; config.json and weights.safetensors suffice.
+        folder: a trial directory, of which config.json and weights.safetensors suffice.
 
     Raises:
         UserError: if it is not a trial directory, or the trial has not finished.
@@ -62,7 +62,7 @@ def load_trained_network(trained: TrainedNetwork) -> VideoSegmenter:
     """Load a network with its weights, in eval mode, on the CPU, without the auxiliary head.
 
     Raises:
-        UserError: if the weights belong to a different network, naming what does not fit.
+        UserError: if the weights belong to a different network, naming tensors that do not fit.
     """
     model = build_inference_model(trained.config)
     load_network(model, trained.weights)

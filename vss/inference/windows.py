@@ -20,8 +20,8 @@ def predict(
     """Predict the logits of the last frame of each clip.
 
     Args:
-        model: in eval mode.
-        config: the model's trial; with a `window` smaller than the frame, overlapping windows are
+        model: the trial's network, in eval mode.
+        config: the trial; if its `window` is smaller than the frame, overlapping windows are
             predicted and their logits averaged.
         images: (B, T + 1, 3, H, W), normalised.
         size: height and width of the logits.
@@ -39,7 +39,7 @@ def predict(
 def list_windows(config: TrialConfig, height: int, width: int) -> list[tuple[slice, slice]]:
     """List the rows and columns of each window of a frame; all windows have the same size.
 
-    A frame that fits into one window, or is predicted as a whole, has one.
+    A frame that fits into one window, or is predicted as a whole, has a single window.
     """
     if config.window == 0 or config.window >= max(height, width):
         return [(slice(0, height), slice(0, width))]
@@ -66,7 +66,7 @@ def _slide(model: VideoSegmenter, images: Tensor, windows: Sequence[tuple[slice,
 
 
 def window_slices(length: int, window: int, stride: int) -> Iterator[slice]:
-    """Place windows along one side; the last one is moved back to the edge.
+    """Yield the windows along one side; the last one is moved back to the edge.
 
     >>> list(window_slices(960, 640, 512))
     [slice(0, 640, None), slice(320, 960, None)]

@@ -1,6 +1,6 @@
 """Write predictions: as an overlay video, or as a folder of index PNGs. Imports no torch.
 
-Both have a temporary name until they are complete.
+Both have temporary names until they are complete.
 """
 
 import shutil
@@ -12,32 +12,32 @@ import numpy as np
 
 from vss.errors import UserError
 from vss.media.image import Image
-from vss.media.render import Colour, index_picture, legend, overlay
+from vss.media.render import Colour, draw_legend, draw_overlay, make_index_picture
 from vss.media.temporary_path import temporary_path
-from vss.media.video import VIDEO_ENDINGS, Picture, Source, VideoFile
+from vss.media.video import VIDEO_SUFFIXES, Source, VideoFile, VideoFrame
 
 
 class PredictionWriter(Protocol):
-    """A destination for predictions, which arrive in order."""
+    """A destination for predictions, which arrive in the order of the frames."""
 
     path: Path
 
-    def write(self, picture: Picture, classes: Image) -> None:
-        """Add the (H, W) class indices of a frame."""
+    def write(self, frame: VideoFrame, classes: Image) -> None:
+        """Write the (H, W) class indices of a frame."""
 
     def finish(self) -> None:
         """Rename the output to its final name."""
 
     def discard(self) -> None:
-        """Delete what was written."""
+        """Delete the unfinished output."""
 
 
 class OverlayVideoWriter:
-    """A video of the frames with the colours of the classes laid over them.
+    """A writer of a video with the colours of the classes laid over its frames.
 
     Args:
-        path: of the video.
-        source: whose frame rate and times it keeps.
+        path: path of the new video.
+        source: the source whose frame rate and frame times the video adopts.
         classes: name -> RGB colour, in the order of the indices.
         alpha: 0 shows only the frame, 1 only the classes.
         with_legend: name the colours in a strip below the frame.
@@ -59,29 +59,29 @@ class OverlayVideoWriter:
         self._with_legend = with_legend
         self._legend: Image | None = None
 
-    def write(self, picture: Picture, classes: Image) -> None:
-        """Add a frame."""
-        pixels = overlay(picture.pixels, classes, self._palette, self._alpha)
+    def write(self, frame: VideoFrame, classes: Image) -> None:
+        """Write a frame."""
+        pixels = draw_overlay(frame.pixels, classes, self._palette, self._alpha)
         if self._with_legend:
             if self._legend is None:  # the first frame decides the width
-                self._legend = legend(self._classes, pixels.shape[1])
+                self._legend = draw_legend(self._classes, pixels.shape[1])
             pixels = np.concatenate([pixels, self._legend])
-        self._file.write(pixels, picture.ticks)
+        self._file.write(pixels, frame.ticks)
 
     def finish(self) -> None:
         """Close the file and rename it to its final name."""
         self._file.finish()
 
     def discard(self) -> None:
-        """Delete what was written."""
+        """Delete the unfinished output."""
         self._file.discard()
 
 
 class IndexPictureWriter:
-    """A folder of PNGs whose values are class indices, named like the frames.
+    """A writer of PNGs named like the frames, whose pixel values are class indices.
 
     Args:
-        path: the folder, new or empty.
+        path: path of the folder, which must be new or empty.
         palette: the colours in which viewers show the indices.
 
     Raises:
@@ -90,30 +90,33 @@ class IndexPictureWriter:
 
     def __init__(self, path: Path, palette: Sequence[Colour]) -> None:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError(f"{path} already exists: name a new folder for the index PNGs")
+            raise UserError(
+                f"{path} already exists and is not an empty folder: name a new folder for the "
+                "index PNGs"
+            )
         self.path = path
         self._palette = palette
         self._folder = temporary_path(path)
         shutil.rmtree(self._folder, ignore_errors=True)  # left by a run that was killed
         self._folder.mkdir(parents=True)
 
-    def write(self, picture: Picture, classes: Image) -> None:
-        """Add a frame.
+    def write(self, frame: VideoFrame, classes: Image) -> None:
+        """Write a frame.
 
         Raises:
             UserError: if two frames have the same name.
         """
-        file = self._folder / f"{picture.name}.png"
+        file = self._folder / f"{frame.name}.png"
         if file.exists():
-            raise UserError(f"two frames are named '{picture.name}': rename one")
-        index_picture(classes, self._palette).save(file)
+            raise UserError(f"two frames are named '{frame.name}': rename one of them")
+        make_index_picture(classes, self._palette).save(file)
 
     def finish(self) -> None:
         """Rename the folder to its final name."""
         self._folder.replace(self.path)
 
     def discard(self) -> None:
-        """Delete what was written."""
+        """Delete the unfinished output."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -128,12 +131,12 @@ def open_writers(
     """Open the writers for the paths of a command line.
 
     Args:
-        out: a video if its extension is one of a video, else a folder of index PNGs.
-        masks: a further folder of index PNGs, or None.
+        out: an overlay video if it has the extension of a video, else a folder of index PNGs.
+        masks: an additional folder of index PNGs, or None.
         source: the video to predict; it is never overwritten.
         classes: name -> RGB colour, in the order of the indices.
-        alpha: of the overlay.
-        with_legend: of the overlay.
+        alpha: opacity of the classes in the overlay, from 0 to 1.
+        with_legend: name the colours in a strip below the overlay.
 
     Raises:
         UserError: if a path cannot be written to, or is the source itself.
@@ -141,16 +144,17 @@ def open_writers(
     folders = [path for path in (out, masks) if path is not None]
     for path in folders:
         if path.resolve() == source.path.resolve():
-            raise UserError(f"{path} is the input video: name another file or folder")
-        if not path.resolve().parent.is_dir():
-            raise UserError(f"no folder {path.resolve().parent} to write {path.name} to")
+            raise UserError(f"{path} is the input video: name a different file or folder")
+        parent = path.resolve().parent
+        if not parent.is_dir():
+            raise UserError(f"cannot write {path.name}: folder {parent} does not exist")
     writers: list[PredictionWriter] = []
-    if out.suffix.lower() in VIDEO_ENDINGS:
+    if out.suffix.lower() in VIDEO_SUFFIXES:
         folders.remove(out)
         writers.append(OverlayVideoWriter(out, source, classes, alpha, with_legend))
     elif out.suffix and not out.is_dir():
         raise UserError(
-            f"--out {out} must end in {' or '.join(VIDEO_ENDINGS)} for an overlay video, "
+            f"--out {out} must end in {' or '.join(VIDEO_SUFFIXES)} for an overlay video, "
             "or name a folder for index PNGs"
         )
     palette = list(classes.values())

@@ -1,4 +1,4 @@
 """Images and video, in and out: reading, scaling, drawing, encoding. Imports no torch.
 
-Everything here may be imported from anywhere in vss; nothing here knows of datasets or networks.
+Any module of vss may import from this package, which knows nothing about datasets or networks.
 """

@@ -15,8 +15,8 @@ def read_image(path: Path, mode: str) -> Image:
     """Read the (H, W) or (H, W, 3) pixels of a file.
 
     Args:
-        path: an image file.
-        mode: Pillow's name of the pixel format: "L" for one byte a pixel, "RGB" for three.
+        path: the path of an image file.
+        mode: Pillow's name of the pixel format: "L" for one byte per pixel, "RGB" for three.
 
     Raises:
         UserError: if the file cannot be read.

@@ -1,4 +1,4 @@
-"""Draw predictions: next to frame and label, laid over the frame, as class indices."""
+"""Draw predictions: next to frame and label, laid over the frame, or as class indices."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from vss.media.image import Image
 Colour = tuple[int, int, int]
 
 
-def side_by_side(
+def draw_side_by_side(
     frame: Image, label: Image, prediction: Image, palette: Sequence[Colour]
 ) -> PillowImage.Image:
     """Draw frame, label and prediction next to each other, each at the label's size.
@@ -36,14 +36,14 @@ def colourise(classes: Image, palette: Sequence[Colour]) -> Image:
     return np.asarray(colours[classes], dtype=np.uint8)
 
 
-def index_picture(classes: Image, palette: Sequence[Colour]) -> PillowImage.Image:
+def make_index_picture(classes: Image, palette: Sequence[Colour]) -> PillowImage.Image:
     """Make a picture whose pixel values are class indices, displayed in the classes' colours."""
     picture = PillowImage.fromarray(classes).convert("P")
     picture.putpalette([value for colour in palette for value in colour])
     return picture
 
 
-def overlay(frame: Image, classes: Image, palette: Sequence[Colour], alpha: float) -> Image:
+def draw_overlay(frame: Image, classes: Image, palette: Sequence[Colour], alpha: float) -> Image:
     """Lay the colours of the classes over a frame.
 
     Args:
@@ -52,13 +52,13 @@ def overlay(frame: Image, classes: Image, palette: Sequence[Colour], alpha: floa
         palette: an RGB colour for each class.
         alpha: 0 shows only the frame, 1 only the classes.
     """
-    colours = index_picture(classes, palette).convert("RGB")
+    colours = make_index_picture(classes, palette).convert("RGB")
     return np.asarray(PillowImage.blend(PillowImage.fromarray(frame), colours, alpha))
 
 
-def legend(classes: Mapping[str, Colour], width: int) -> Image:
+def draw_legend(classes: Mapping[str, Colour], width: int) -> Image:
     """Draw a strip (h, width, 3) that names the colours, in as many lines as needed."""
-    square = min(24, max(10, width // 60))  # as high as the letters
+    square = min(24, max(10, width // 60))  # side of a colour square, also the font size
     font, line = ImageFont.load_default(square), square * 3 // 2
     x, y = line // 4, 0
     strip = PillowImage.new("RGB", (width, line * len(classes)), "white")

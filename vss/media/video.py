@@ -1,6 +1,6 @@
-"""Video read and written frame by frame: memory use does not grow with its length.
+"""Video read and written frame by frame, so that RAM use does not grow with its length.
 
-A source is a video file or a folder of pictures. Times stay in ticks of the source's time base, so
+A source is a video file or a folder of images. Times stay in ticks of the source's time base, so
 that odd and variable frame rates survive. Imports no torch.
 """
 
@@ -19,17 +19,17 @@ from vss.errors import UserError
 from vss.media.image import Image
 from vss.media.temporary_path import temporary_path
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
-VIDEO_ENDINGS = (".mp4", ".mkv")
-# Codes of the H.264 standard: for matrix, primaries and transfer; for the range.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+VIDEO_SUFFIXES = (".mp4", ".mkv")
+# Codes of the H.264 standard for matrix, primaries and transfer, and for the range.
 _BT709, _LIMITED = 1, 1
 
 
 class BrokenVideoError(UserError):
-    """A source that cannot be read to its end.
+    """Raised when a source cannot be read to its end.
 
     Attributes:
-        frames: those that were read before it broke.
+        frames: the number of frames read before the damage.
     """
 
     def __init__(self, message: str, frames: int) -> None:
@@ -38,31 +38,32 @@ class BrokenVideoError(UserError):
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One frame.
+class VideoFrame:
+    """One frame of a source, decoded.
 
     Attributes:
         pixels: (H, W, 3) RGB, upright.
-        name: the file's name in a folder, the frame's number in a video.
-        ticks: when it is shown, in time bases of its source, starting at 0.
-        damaged: the decoder had to guess part of it.
+        name: the file's name without its extension or, in a video, the frame's number.
+        ticks: the time at which it is displayed, in ticks of its source, starting at 0.
+        is_damaged: whether the decoder had to guess part of it.
     """
 
     pixels: Image
     name: str
     ticks: int
-    damaged: bool = False
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True)
 class Source:
-    """A video file, or a folder of pictures in name order.
+    """A video file, or a folder of images in numerical order of their names.
 
     Attributes:
+        path: path of the file or folder.
         rate: frames per second, on average.
         time_base: seconds per tick.
-        count: frames according to the file; None if it does not say.
-        files: of a folder; empty for a video file.
+        count: the number of frames according to the file, or None if it does not say.
+        files: the files of a folder; empty for a video file.
     """
 
     path: Path
@@ -71,31 +72,31 @@ class Source:
     count: int | None
     files: tuple[Path, ...] = ()
 
-    def __iter__(self) -> Iterator[Picture]:
-        """Read the frames, one at a time.
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Yield the frames, reading one at a time.
 
         Raises:
-            BrokenVideoError: naming the frame at which the source breaks.
+            BrokenVideoError: naming the first frame that cannot be read.
         """
         return _read_files(self.files) if self.files else _decode(self)
 
 
 def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
-    """Open a video file or a folder of pictures, without reading frames yet.
+    """Open a video file or a folder of images, without reading frames yet.
 
     Args:
-        path: of the file or folder.
-        folder_rate: frames per second of a folder.
+        path: path of the file or folder.
+        folder_rate: frames per second to assume for a folder.
 
     Raises:
-        UserError: if it is neither, or holds no frame.
+        UserError: if it is neither, or contains no frames.
     """
     if path.is_dir():
-        files = (file for file in path.iterdir() if file.suffix.lower() in PICTURE_ENDINGS)
-        ordered = tuple(sorted(files, key=_by_number))
-        if not ordered:
-            raise UserError(f"{path} holds no picture ({', '.join(PICTURE_ENDINGS)})")
-        return Source(path, folder_rate, 1 / folder_rate, len(ordered), ordered)
+        files = (file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        ordered_files = tuple(sorted(files, key=_number_key))
+        if not ordered_files:
+            raise UserError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")
+        return Source(path, folder_rate, 1 / folder_rate, len(ordered_files), ordered_files)
     try:
         with av.open(path) as container:
             stream = _video_stream(container, path)
@@ -106,55 +107,59 @@ def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
         raise UserError(f"cannot read {path} as a video: {_reason(error)}") from None
 
 
-def _by_number(file: Path) -> list[Any]:
-    """Sort frame2 before frame10."""
+def _number_key(file: Path) -> list[Any]:
+    """Return a key that sorts frame2 before frame10."""
     parts = re.split(r"(\d+)", file.name)
     return [int(part) if part.isdigit() else part for part in parts]
 
 
-def _read_files(files: tuple[Path, ...]) -> Iterator[Picture]:
+def _read_files(files: tuple[Path, ...]) -> Iterator[VideoFrame]:
     for number, file in enumerate(files):
         try:
             with PillowImage.open(file) as image:
                 pixels = np.asarray(image.convert("RGB"))
         except OSError as error:
-            raise BrokenVideoError(f"cannot read picture {file}: {error}", number) from None
-        yield Picture(pixels, file.stem, number)
+            raise BrokenVideoError(f"cannot read image {file}: {error}", number) from None
+        yield VideoFrame(pixels, file.stem, number)
 
 
-def _decode(source: Source) -> Iterator[Picture]:
-    number, first, last = 0, None, -1
+def _decode(source: Source) -> Iterator[VideoFrame]:
+    number, first_pts, last_ticks = 0, None, -1
     step = max(1, round(1 / (source.rate * source.time_base)))
     try:
         with av.open(source.path) as container:
             stream = _video_stream(container, source.path)
             stream.thread_type = "AUTO"
             for frame in container.decode(stream):
-                first = frame.pts if first is None else first
-                ticks = last + step if frame.pts is None or first is None else frame.pts - first
-                last = max(ticks, last + 1)  # an encoder refuses the same time twice
-                yield Picture(_upright(frame), f"{number:06d}", last, frame.is_corrupt)
+                first_pts = frame.pts if first_pts is None else first_pts
+                if frame.pts is None or first_pts is None:
+                    ticks = last_ticks + step
+                else:
+                    ticks = frame.pts - first_pts
+                last_ticks = max(ticks, last_ticks + 1)  # encoders reject a repeated time
+                pixels = _rotate_upright(frame)
+                yield VideoFrame(pixels, f"{number:06d}", last_ticks, frame.is_corrupt)
                 number += 1
-            # A file may play fewer frames than it holds; its duration is then shorter too.
-            is_cut_short = (stream.duration or 0) - last > 3 * step
-            if number < stream.frames and is_cut_short:
+            # A file may play fewer frames than it contains; its duration is then shorter, too.
+            is_truncated = (stream.duration or 0) - last_ticks > 3 * step
+            if number < stream.frames and is_truncated:
                 raise BrokenVideoError(
-                    f"{source.path} breaks off at frame {number} of {stream.frames}", number
+                    f"{source.path} is truncated at frame {number} of {stream.frames}", number
                 )
     except av.FFmpegError as error:
         raise BrokenVideoError(
-            f"{source.path} breaks at frame {number}: {_reason(error)}", number
+            f"{source.path} cannot be decoded from frame {number} on: {_reason(error)}", number
         ) from None
 
 
 def _video_stream(container: "av.container.InputContainer", path: Path) -> "av.VideoStream":
     if not container.streams.video:
-        raise UserError(f"{path} has no video stream, only others")
+        raise UserError(f"{path} contains no video stream")
     return container.streams.video[0]
 
 
-def _upright(frame: "av.VideoFrame") -> Image:
-    """Return (H, W, 3) RGB, rotated as the file asks: phones film with the sensor sideways."""
+def _rotate_upright(frame: "av.VideoFrame") -> Image:
+    """Return (H, W, 3) RGB, rotated as the file states: phones have sensors that lie sideways."""
     pixels = frame.to_ndarray(format="rgb24")
     rotated = np.rot90(pixels, frame.rotation // 90)
     return np.ascontiguousarray(rotated, dtype=np.uint8)
@@ -165,10 +170,10 @@ def _reason(error: "av.FFmpegError") -> str:
 
 
 class VideoFile:
-    """An H.264 video that is being written, under a temporary name until it is finished.
+    """An H.264 video being written, under a temporary name until it is finished.
 
     Args:
-        path: its extension decides the container.
+        path: the final path, whose extension decides the container.
         rate: frames per second, on average.
         time_base: seconds per tick.
 
@@ -179,8 +184,8 @@ class VideoFile:
     def __init__(self, path: Path, rate: Fraction, time_base: Fraction) -> None:
         if "libx264" not in av.codecs_available:
             raise UserError(
-                "this PyAV has no H.264 encoder (libx264): install av from PyPI, or set --out to a "
-                "folder for index PNGs"
+                "the installed PyAV has no H.264 encoder (libx264): install av from PyPI, or set "
+                "--out to a folder for index PNGs"
             )
         self.path = path
         self._temporary = temporary_path(path)
@@ -189,8 +194,8 @@ class VideoFile:
         self._stream: Any = None
 
     def write(self, pixels: Image, ticks: int) -> None:
-        """Add a frame, (H, W, 3) RGB, of the same size as the first one."""
-        pixels = _even(pixels)
+        """Append a frame, (H, W, 3) RGB, of the same size as the first one."""
+        pixels = _pad_to_even_size(pixels)
         if self._container is None:
             self._container = self._open(*pixels.shape[:2])
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
@@ -219,14 +224,14 @@ class VideoFile:
             self._temporary.replace(self.path)
 
     def discard(self) -> None:
-        """Delete what was written."""
+        """Delete the unfinished file."""
         if self._container is not None:
             self._container.close()
         self._temporary.unlink(missing_ok=True)
 
 
-def _even(pixels: Image) -> Image:
-    """Repeat an odd edge once: 4:2:0 stores one colour per 2x2 pixels."""
+def _pad_to_even_size(pixels: Image) -> Image:
+    """Repeat the edge of an odd side once, as 4:2:0 stores one colour per 2x2 pixels."""
     height, width = pixels.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
         return pixels

@@ -1,12 +1,13 @@
 """Dilated ResNets, built from torchvision's blocks with torchvision's parameter names.
 
 Source: He et al., CVPR 2016; geometry of the OpenMMLab ResNets ("d8", contract_dilation).
-The deep stem (v1c: three 3x3 convolutions instead of the 7x7) comes from that toolbox as well, and
+The deep stem (v1c: three 3x3 convolutions instead of the 7x7) also comes from those toolboxes, and
 TMANet uses it.
-Differs from torchvision: any first-stage width; BasicBlock networks can be dilated, as in that
-toolbox in the first convolution of each block only; no pooling and no classifier at the end.
-Shapes: N images, H W input size, h w input size over output stride; C4 C5 channels of stage 4
-(torchvision's layer3) and stage 5 (its layer4).
+Differences from torchvision: the first stage may have any width; BasicBlock networks can be
+dilated, but only in the first convolution of each block, as in the toolboxes; there is no pooling
+and no classifier at the end.
+Shapes: N images, H W input size, h w input size divided by the output stride; C4 C5 channels of
+stage 4 (torchvision's layer3) and stage 5 (its layer4).
 """
 
 from typing import NamedTuple
@@ -32,7 +33,7 @@ class ResNet(nn.Module):
         depths: blocks per layer.
         width: channels of the first layer; later ones have 2, 4 and 8 times as many.
         output_stride: 8, 16 or 32; below 32, dilation replaces the strides of the last layers.
-        deep_stem: start with three 3x3 convolutions, the first two of half the width.
+        deep_stem: start with three 3x3 convolutions, of which the first two have half the width.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ def _layer(
     first_dilation: int,
     dilation: int,
 ) -> nn.Sequential:
-    """Build the blocks of one layer; the first keeps the dilation of the layer before."""
+    """Build the blocks of one layer; the first has the dilation of the previous layer."""
     out_channels = planes * block.expansion
     shortcut: nn.Module | None = None
     if stride != 1 or in_channels != out_channels:
@@ -112,14 +113,14 @@ def _layer(
         )
     blocks = [block(in_channels, planes, stride, shortcut)]
     blocks += [block(out_channels, planes) for _ in range(1, depth)]
-    for number, built in enumerate(blocks):
-        _dilate(built, first_dilation if number == 0 else dilation)
+    for number, each in enumerate(blocks):
+        _dilate(each, first_dilation if number == 0 else dilation)
     return nn.Sequential(*blocks)
 
 
 def _dilate(block: BasicBlock | Bottleneck, dilation: int) -> None:
-    # Bottleneck: its only 3x3. BasicBlock: torchvision's constructor refuses dilation, and the
-    # reference toolbox leaves the second 3x3 undilated.
+    # A Bottleneck has one 3x3. A BasicBlock has two: torchvision's constructor rejects dilation,
+    # and the reference toolbox leaves the second undilated.
     conv = block.conv2 if isinstance(block, Bottleneck) else block.conv1
     conv.dilation = (dilation, dilation)
     conv.padding = (dilation, dilation)

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 class ConvNormReLU(nn.Sequential):
     """A bias-free convolution, then batch norm and ReLU; the map keeps its size.
 
-    Source: the ConvModule of the OpenMMLab toolboxes, Kaiming initialisation included.
+    Source: the ConvModule of the OpenMMLab toolboxes, including its Kaiming initialisation.
 
     Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        kernel_size: edge of the kernel, odd.
+        in_channels: channels C of the input.
+        out_channels: channels C of the output.
+        kernel_size: side of the kernel, an odd number.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
@@ -28,14 +28,14 @@ class ConvNormReLU(nn.Sequential):
 
 
 class ConvNorm(nn.Sequential):
-    """A convolution without bias and a batch norm: the ConvModule without an activation.
+    """A bias-free convolution and a batch norm: a ConvModule without an activation.
 
-    The toolboxes initialise it as if a ReLU followed.
+    As in the toolboxes, it is initialised as if a ReLU followed.
 
     Args:
-        in_channels: C of the input.
-        out_channels: C of the output.
-        kernel_size: edge of the kernel, odd.
+        in_channels: channels C of the input.
+        out_channels: channels C of the output.
+        kernel_size: side of the kernel, an odd number.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
@@ -49,8 +49,8 @@ class ConvNorm(nn.Sequential):
 Projection = Literal["1x1", "1x1+3x3"]
 
 
-def project(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequential:
-    """Build the layers that compute keys or values: a 1x1 convolution, and a 3x3 if asked for."""
+def build_norm_projection(in_channels: int, out_channels: int, kind: Projection) -> nn.Sequential:
+    """Build the layers for keys or values: a 1x1 convolution and, if requested, a 3x3."""
     layers = [ConvNormReLU(in_channels, out_channels, 1)]
     if kind == "1x1+3x3":
         layers.append(ConvNormReLU(out_channels, out_channels, 3))
@@ -68,14 +68,14 @@ class Classifier(nn.Sequential):
 
 
 class PyramidPooling(nn.Module):
-    """The means over regular grids, each projected and resized to the map.
+    """The input together with its means over regular grids, projected and resized to the map.
 
     Source: Zhao et al., CVPR 2017, section 3.2.
 
     Args:
         in_channels: channels C of the features.
         out_channels: channels of each level.
-        bins: cells along each edge, one level per entry.
+        bins: grid cells along each side, one level per entry.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class PyramidPooling(nn.Module):
         self.levels = nn.ModuleList(ConvNormReLU(in_channels, out_channels, 1) for _ in self.bins)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C + len(bins) * out_channels, H, W)."""
+        """Append the levels: (B, C, H, W) -> (B, C + len(bins) * out_channels, H, W)."""
         levels = [
             resize(level(F.adaptive_avg_pool2d(x, edge)), x.shape[-2:])
             for edge, level in zip(self.bins, self.levels, strict=True)
@@ -95,7 +95,7 @@ class PyramidPooling(nn.Module):
 
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize bilinearly, pixels as areas (align_corners=False): (B, C, H, W) -> (B, C, *size)."""
+    """Resize bilinearly with pixels as areas, not points: (B, C, H, W) -> (B, C, *size)."""
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=False)
 
 
@@ -103,15 +103,17 @@ def check_memory(memory: Tensor, slots: int, current: Tensor) -> None:
     """Check that a memory fits a head.
 
     Args:
-        memory: (B, T, C, H, W) maps, from the head's `remember`; C may be 0.
-        slots: frames that the head was built for.
+        memory: (B, T, C, H, W) maps from the head's `remember`; C may be 0.
+        slots: the number of frames that the head was built for.
         current: the current frame's features, (B, C5, H, W).
 
     Raises:
-        ValueError: with the actual and the expected number or size of frames.
+        ValueError: naming the actual and the expected number or size of frames.
     """
     if memory.shape[1] != slots:
-        raise ValueError(f"the memory holds {memory.shape[1]} frames, the head has {slots} slots")
+        raise ValueError(f"the memory has {memory.shape[1]} frames, but the head has {slots} slots")
     if memory.shape[-2:] != current.shape[-2:]:
-        past, now = ("x".join(map(str, x.shape[-2:])) for x in (memory, current))
-        raise ValueError(f"memory frames are {past}, the current frame is {now} (height x width)")
+        memory_size, size = ("x".join(map(str, x.shape[-2:])) for x in (memory, current))
+        raise ValueError(
+            f"memory frames are {memory_size}, but the current frame is {size} (height x width)"
+        )

@@ -1,4 +1,4 @@
-"""Convert published checkpoints to our parameter names, by one table that parity tests use too.
+"""Convert published checkpoints to our parameter names; parity tests use the same table.
 
 Sources: `tmanet` (the published code of TMANet), `mmseg` (the OpenMMLab segmentation toolbox 1.2),
 `torchvision` (its ResNet classifiers). Their backbones already have our names; "conv" and "bn" of
@@ -19,7 +19,7 @@ from vss.suggestions import did_you_mean, list_names
 SOURCES = ("tmanet", "mmseg", "torchvision")
 
 _FCN = {"convs.0": "conv", "conv_seg": "classifier.1"}
-_MOST_SLOTS = 16
+_MAX_SLOTS = 16
 
 # Our head -> prefix of a parameter's name in the source -> our prefix.
 HEAD_NAMES: dict[str, dict[str, str]] = {
@@ -78,7 +78,7 @@ HEAD_NAMES: dict[str, dict[str, str]] = {
             f"memory_{kind}_conv.{layer}.{slot}": f"read.memory_{kind}.{slot}.{layer}"
             for kind in ("key", "value")
             for layer in (0, 1)
-            for slot in range(_MOST_SLOTS)
+            for slot in range(_MAX_SLOTS)
         },
         **{
             f"query_{kind}_conv.{layer}": f"read.query_{kind}.{layer}"
@@ -97,23 +97,23 @@ def convert_file(
     """Convert a checkpoint file.
 
     Args:
-        file: .pth or .safetensors; nothing in it is executed.
+        file: the .pth or .safetensors file; nothing in it is executed.
         source: one of SOURCES.
         head: our name of its decode head; by default `tma` for tmanet.
         out: the file to write, by default next to `file`.
 
     Returns:
-        the written file and its number of tensors.
+        the path of the new file and its number of tensors.
 
     Raises:
         UserError: if the file is not a checkpoint of this source and head.
     """
     if source not in SOURCES:
         hint = did_you_mean(source, dict.fromkeys(SOURCES))
-        raise UserError(f"unknown source '{source}'{hint}; known: {', '.join(SOURCES)}")
+        raise UserError(f"unknown source '{source}'{hint} (choose from {', '.join(SOURCES)})")
     out = out or file.with_suffix(".safetensors")
     if out.resolve() == file.resolve():
-        raise UserError(f"{out} is the checkpoint itself: choose another --out")
+        raise UserError(f"{out} is the checkpoint itself: choose a different --out")
     head = "tma" if source == "tmanet" and head is None else head
     tensors = convert_state(read_state(file), source, head)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, out)
@@ -121,13 +121,13 @@ def convert_file(
 
 
 def rename_head_parameter(head: str, name: str) -> str | None:
-    """Return our name of a parameter of a source's head; None if our head does not have it.
+    """Return our name for a parameter of a source's head, or None if our head does not have it.
 
     Raises:
         KeyError: if the name is unknown.
     """
     if head == "ann" and name.startswith("context.stages.0.query_project"):
-        return None  # the same tensors as those of the key projection
+        return None  # the query projection shares the tensors of the key projection
     names = HEAD_NAMES[head]
     if name in names:
         return names[name]
@@ -147,27 +147,25 @@ def convert_state(state: Mapping[str, Tensor], source: str, head: str | None) ->
     """Convert a published checkpoint to the state of a VideoSegmenter, or of its backbone.
 
     Args:
-        state: name -> tensor, as published.
+        state: published name -> tensor.
         source: one of SOURCES.
         head: our name of its decode head; None for torchvision's classifiers.
 
     Raises:
-        UserError: naming the tensors that do not belong.
+        UserError: naming tensors that do not belong to such a checkpoint.
     """
     if source == "torchvision":
         backbone = {name: x for name, x in state.items() if not name.startswith("fc.")}
         return {f"backbone.{name}": x for name, x in backbone.items()}
     if head is None:
         raise UserError(
-            f"--from {source} needs --head, the decode head of the checkpoint: "
-            f"{list_names(HEAD_NAMES)}"
+            f"--from {source} needs --head, the decode head of the checkpoint (one of "
+            f"{list_names(HEAD_NAMES)})"
         )
     if head not in HEAD_NAMES:
         hint = did_you_mean(head, HEAD_NAMES)
-        raise UserError(
-            f"no published checkpoint has head '{head}'{hint}; known: {list_names(HEAD_NAMES)}"
-        )
-    converted, unknown = {}, []
+        raise UserError(f"unknown --head '{head}'{hint} (choose from {list_names(HEAD_NAMES)})")
+    renamed_tensors, unknown = {}, []
     for full_name, tensor in state.items():
         part, _, name = full_name.removeprefix("module.").partition(".")
         try:
@@ -176,16 +174,16 @@ def convert_state(state: Mapping[str, Tensor], source: str, head: str | None) ->
             unknown.append(full_name)
             continue
         if ours is not None:
-            converted[ours] = tensor
-    if unknown or not converted:
+            renamed_tensors[ours] = tensor
+    if unknown or not renamed_tensors:
         examples = ", ".join(sorted(unknown)[:3]) or "no tensor"
         more = " and more" if len(unknown) > 3 else ""
         prefixes = ", ".join(list(HEAD_NAMES[head])[:3])
         raise UserError(
-            f"not a checkpoint from {source} with head '{head}': it has {examples}{more}; names "
-            f"must start with backbone, decode_head ({prefixes}, ...) or auxiliary_head"
+            f"not a checkpoint from {source} with head '{head}': it has {examples}{more}, but "
+            f"names must start with backbone, decode_head ({prefixes}, ...) or auxiliary_head"
         )
-    return converted
+    return renamed_tensors
 
 
 def _rename_parameter(part: str, name: str, head: str) -> str | None:

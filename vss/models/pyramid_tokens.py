@@ -1,4 +1,4 @@
-"""Pyramid tokens: a feature map, or the maps of several frames, as a short list of means.
+"""Pyramid tokens: the feature maps of one or several frames, as a short list of means.
 
 Shapes: N images, B batch, T frames, C channels, H W feature map, M tokens of a clip.
 """
@@ -27,19 +27,19 @@ def pool_over_time(
 ) -> tuple[Tensor, Tensor | None]:
     """Pool the pyramid tokens of the frames of a clip over time.
 
-    Windows of adaptive pooling are boxes, so that pooling a clip equals pooling each frame and then
-    averaging over time: this is exact, and the tokens of past frames can be cached.
+    The windows of adaptive pooling are boxes, so pooling a clip is the same as pooling each frame
+    and then averaging over time. This is exact, and the tokens of past frames can be cached.
 
     Args:
         tokens: (B, T, C, sum of bins²), from `pyramid_pool`.
         pooling: the number of bins over time at a level with b bins along each edge: b (`cube`, as
             in three-dimensional adaptive pooling), b but at most one per frame (`clip`), one per
             frame (`frame`), or one (`flat`).
-        bins: of the levels.
+        bins: the number of bins along each edge, for each level.
 
     Returns:
-        (B, C, M) tokens, and (M,) the logarithm of how often each counts, or None if all count
-        once: with fewer frames than bins, `cube` repeats windows, which are read only once here.
+        (B, C, M) tokens, and (M,) the logarithm of how many times each counts, or None if all count
+        once: with fewer frames than bins, `cube` repeats windows, which appear only once here.
     """
     frames = tokens.shape[1]
     means, counts = [], []
@@ -47,14 +47,14 @@ def pool_over_time(
         for (first, stop), count in _windows(pooling, edge, frames).items():
             means.append(level[:, first:stop].mean(dim=1))
             counts += [count] * edge**2
-    pooled = torch.cat(means, dim=2)
+    pooled_tokens = torch.cat(means, dim=2)
     if max(counts) == 1:
-        return pooled, None
-    return pooled, torch.tensor(counts, dtype=torch.float64).log().to(tokens.device)
+        return pooled_tokens, None
+    return pooled_tokens, torch.tensor(counts, dtype=torch.float64).log().to(tokens.device)
 
 
 def _windows(pooling: Pooling, edge: int, frames: int) -> dict[tuple[int, int], int]:
-    """Map each window over time, (first frame, one past the last), to how often it occurs."""
+    """Map each window over time, (first frame, last frame + 1), to how many times it occurs."""
     count = {"cube": edge, "clip": min(edge, frames), "frame": frames, "flat": 1}[pooling]
     occurrences: dict[tuple[int, int], int] = {}
     for i in range(count):

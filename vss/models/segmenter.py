@@ -1,7 +1,7 @@
 """A whole network: the backbone on every frame of a clip, the head on their features.
 
-Differs from the published training loop: all frames of a clip pass the backbone in one call, so
-that batch statistics cover the whole clip and the current frame is never encoded twice.
+Difference from the published training loop: all frames of a clip pass through the backbone in one
+call, so that batch statistics cover the whole clip and the current frame is never encoded twice.
 Shapes: B batch, T past frames, K classes, H W image size, h w feature map.
 """
 
@@ -24,9 +24,10 @@ class VideoSegmenter(nn.Module):
     """A backbone, a head and, for training, an auxiliary head on stage 4.
 
     Attributes:
-        memory_length: T, the past frames that a clip must have.
-        freeze_norm: batch norm keeps its statistics in training.
-        loss_weights: the weight of each output in the loss, the prediction first.
+        memory_length: the number of past frames T that a clip must have.
+        include_current_frame: whether the current frame is part of the memory.
+        freeze_norm: whether batch norms keep their statistics in training.
+        loss_weights: the weight of each output in the loss, with the prediction first.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class VideoSegmenter(nn.Module):
         self.auxiliary = auxiliary
         self.memory_length = memory_length
         self.include_current_frame = include_current_frame
-        # Supervised branches of a head weigh as much as its prediction.
+        # The supervised branches of a head count as much as its prediction.
         head_weights = (1.0,) * getattr(head, "outputs", 1)
         self.loss_weights = head_weights if auxiliary is None else (*head_weights, auxiliary_weight)
 
@@ -66,7 +67,7 @@ class VideoSegmenter(nn.Module):
             clip: (B, T + 1, 3, H, W), oldest frame first.
 
         Returns:
-            (B, K, h, w) logits at feature size; in training mode followed by those of the head's
+            (B, K, h, w) logits at feature size, followed in training mode by those of the head's
             supervised branches and of the auxiliary head.
 
         Raises:
@@ -87,7 +88,7 @@ class VideoSegmenter(nn.Module):
         return self.memory_length + int(self.include_current_frame)
 
     def predict(self, clip: Tensor, size: Sequence[int]) -> Tensor:
-        """Return the logits of the last frame of each clip at another size: (B, K, *size)."""
+        """Return the logits of each clip's last frame, resized to (B, K, *size)."""
         return resize(self(clip)[0], size)
 
     def encode(self, clip: Tensor) -> Features:
@@ -98,15 +99,15 @@ class VideoSegmenter(nn.Module):
         slots = self.memory_slots
         if slots == 0:
             return self.head(current)
-        # The current frame is the last of the clip: with it the memory is the whole clip.
-        memory = Features(*(x[:, :slots].flatten(0, 1) for x in clip))
-        kept = tuple(x.unflatten(0, (-1, slots)) for x in self.remember(memory))
-        return self.head(current, kept)
+        # The current frame is the last one of the clip: if it is included, the memory is the clip.
+        frames = Features(*(x[:, :slots].flatten(0, 1) for x in clip))
+        memory = tuple(x.unflatten(0, (-1, slots)) for x in self.remember(frames))
+        return self.head(current, memory)
 
     def remember(self, frames: Features) -> tuple[Tensor, ...]:
-        """Return what the head keeps of each of N frames: tensors (N, ...)."""
-        keep: Callable[[Features], tuple[Tensor, ...]] = self.head.remember  # type: ignore[assignment]  # heads share a contract, not a base class
-        return keep(frames)
+        """Return what the head remembers of each of N frames: tensors (N, ...)."""
+        remember: Callable[[Features], tuple[Tensor, ...]] = self.head.remember  # type: ignore[assignment]  # heads share a contract, not a base class
+        return remember(frames)
 
     def _check_length(self, clip: Tensor) -> None:
         if clip.shape[1] != self.memory_length + 1:
@@ -121,8 +122,8 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
 
     Args:
         config: the trial.
-        weights_path: the file whose digest is `config.weights`, if that is a digest: of the
-            backbone, or of the whole network if the trial has no steps.
+        weights_path: the file whose digest is `config.weights`, if that is a digest; it contains
+            the backbone or, if the trial has no steps, the whole network.
     """
     num_classes = len(config.class_names)
     backbone = catalog.resolve(catalog.BACKBONES[config.backbone].build)(
@@ -139,7 +140,7 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         head_channels=config.head_channels,
         dropout=config.dropout,
         **slots,
-        **row.fixed,
+        **row.fixed_arguments,
         **config.chosen_options("head"),
     )
     auxiliary = None
@@ -164,23 +165,23 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
 
 
 def _put_channels_last(model: VideoSegmenter) -> None:
-    """Store kernels channels last, which makes activations channels last too.
+    """Store kernels channels last, which makes activations channels last, too.
 
-    On a CPU this makes training a tenth faster, and inference up to a third (measured).
+    On a CPU this speeds up training by a tenth and inference by up to a third (measured).
     """
     for parameter in model.parameters():
         if parameter.dim() == 4:
-            # Module.to cannot change the fake parameters of networks that are only counted.
+            # Module.to cannot change fake parameters, on which costs are counted.
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def build_inference_model(config: TrialConfig) -> VideoSegmenter:
-    """Build what runs at inference, freshly initialised: no weights file, no auxiliary head."""
+    """Build the network for inference, freshly initialised and without the auxiliary head."""
     return build_model(config.model_copy(update={"weights": "none", "auxiliary_weight": 0.0}))
 
 
 def load_network(model: VideoSegmenter, weights: Path) -> None:
-    """Load all weights of a network without an auxiliary head; one in the file is ignored.
+    """Load all weights into a network without an auxiliary head, ignoring one in the file.
 
     Raises:
         UserError: naming tensors that are missing, unknown or of the wrong shape.
@@ -191,7 +192,7 @@ def load_network(model: VideoSegmenter, weights: Path) -> None:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Count the trainable numbers of what runs at inference, without the auxiliary head."""
+    """Count the trainable parameters used at inference, without the auxiliary head."""
     return sum(
         p.numel() for name, p in model.named_parameters() if not name.startswith("auxiliary.")
     )

@@ -12,17 +12,17 @@ from vss.models.backbones import ResNet
 
 
 def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:
-    """Load initial weights into a backbone; torchvision's ImageNet classifier is left out.
+    """Load initial weights into a backbone, without torchvision's ImageNet classifier.
 
     Args:
         backbone: the network to initialise.
-        name: its name in the catalog, which is torchvision's name too.
+        name: its name in the catalog, which is also torchvision's name.
         weights: "imagenet", or "sha256:..." of the file at `path`.
-        path: a .safetensors or .pth file; nothing in it is executed. Of a whole network
-            (`vss-orch import-weights`) only the backbone is used.
+        path: a .safetensors or .pth file; nothing in it is executed. If it contains a whole
+            network (`vss-orch import-weights`), only the backbone is used.
 
     Raises:
-        UserError: naming the tensors whose names or shapes do not fit.
+        UserError: naming tensors whose names or shapes do not fit.
     """
     if weights == "imagenet":
         state = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(
@@ -50,7 +50,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
         if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
             state = dict(state["state_dict"])  # OpenMMLab stores the optimiser's state next to it
-    except Exception as error:  # whatever a damaged or a malicious file raises
+    except Exception as error:  # a damaged or malicious file can raise anything
         reason = str(error).strip().splitlines()[0]
         # PyTorch's message advises executing the file.
         if reason.startswith("Weights only load failed"):
@@ -65,17 +65,19 @@ def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     """Check that tensors have the names and shapes of a model's parameters.
 
     Raises:
-        UserError: naming the first three that do not.
+        UserError: naming up to three that do not.
     """
-    own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     shapes = {key: tuple(value.shape) for key, value in state.items()}
-    problems = [f"{key} is missing" for key in own.keys() - shapes.keys()]
-    problems += [f"{key} is not in the model" for key in shapes.keys() - own.keys()]
+    problems = [f"{key} is missing" for key in expected.keys() - shapes.keys()]
+    problems += [f"{key} is not in the network" for key in shapes.keys() - expected.keys()]
     problems += [
-        f"{key} has shape {shapes[key]}, in the model {own[key]}"
-        for key in own.keys() & shapes.keys()
-        if own[key] != shapes[key]
+        f"{key} has shape {shapes[key]}, but the network expects {expected[key]}"
+        for key in expected.keys() & shapes.keys()
+        if expected[key] != shapes[key]
     ]
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise UserError(f"weights {source} do not fit: {'; '.join(sorted(problems)[:3])}{more}")
+        raise UserError(
+            f"weights {source} do not fit the network: {'; '.join(sorted(problems)[:3])}{more}"
+        )

@@ -1,4 +1,5 @@
 """The cost of a network: operations, peak memory, latency, and advice when memory runs out.
 
-Others import `cost`, `latency` and `latency_measurement` (both without torch) and `out_of_memory`.
+Other packages import `cost`, `out_of_memory`, and `latency` and `latency_measurement`, which load
+no torch.
 """

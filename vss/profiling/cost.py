@@ -1,4 +1,4 @@
-"""The cost of a network, counted without running it."""
+"""The cost of a network, determined without running it."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ from vss.trial_config import TrialConfig
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one prediction with its whole clip encoded, batch 1.
+    """The cost of one prediction at batch 1, with the whole clip encoded.
 
     Attributes:
-        parameters: trainable parameters used at inference.
+        parameters: the number of trainable parameters used at inference.
         gflops: 10^9 operations of convolutions and matrix products, 2 per multiply-add, over all
             windows of a frame; element-wise work (norms, softmax, pooling, resizing) is not
             counted.
@@ -31,42 +31,44 @@ class Cost:
 
 
 def count_cost(config: TrialConfig) -> Cost:
-    """Count a trial's network on the meta device: shapes only, no storage, no arithmetic."""
+    """Count the cost of a trial's network on the meta device, which stores and computes nothing."""
     windows = list_windows(config, config.frame_height, config.frame_width)
     rows, columns = windows[0]
     size = (rows.stop - rows.start, columns.stop - columns.start)
     with torch.device("meta"):
-        model = build_model(_fresh(config)).eval()
+        model = build_model(_without_initial_weights(config)).eval()
         clip = torch.empty(1, config.memory_length + 1, 3, *size)
-    # With gradients on, full reads take their plain form: the fused one pads its operands.
+    # Gradients stay on, so that attention is not fused, which would pad its operands.
     with FlopCounterMode(display=False) as counter:
         model(clip)
     return Cost(count_parameters(model), len(windows) * counter.get_total_flops() / 1e9)
 
 
 def estimate_training_memory(config: TrialConfig, teacher: TrialConfig | None = None) -> int:
-    """Estimate the peak bytes of a training's tensors without running it.
+    """Estimate the peak size in bytes of a training run's tensors, without running it.
 
-    Counts weights, gradients, optimiser state and the activations kept for the backward pass, on
-    fake tensors. The process itself comes on top: about 500 MiB on a CPU, and the workspace of the
+    Fake tensors stand for weights, gradients, optimiser state and the activations kept for the
+    backward pass. The process itself adds about 500 MiB on a CPU, and the workspace of the
     libraries on a GPU.
 
     Args:
         config: the trial.
-        teacher: the network that it learns from, or None.
+        teacher: the trial that it learns from, or None.
     """
     device = torch.device("cpu")
     size = (config.crop_height or config.frame_height, config.crop_width or config.frame_width)
     with FakeTensorMode(), PeakTensorMemory() as tensors:
-        model = build_model(_fresh(config))
-        teacher_model = build_model(_fresh(teacher)).eval() if teacher is not None else None
+        model = build_model(_without_initial_weights(config))
+        teacher_model = (
+            build_model(_without_initial_weights(teacher)).eval() if teacher is not None else None
+        )
         optimizer = build_optimizer(config, model)
         images = torch.empty(config.batch_size, config.memory_length + 1, 3, *size)
         labels = torch.zeros(config.batch_size, *size, dtype=torch.long)
         for _ in range(2):  # the optimiser's own tensors appear in its first step
             with autocast(config, device):
                 outputs = model(images)
-            # A simple loss: the real one picks pixels by values, and fake tensors have none.
+            # A simplified loss: the real one picks pixels by value, and fake tensors have none.
             logits = [resize(output, size) for output in outputs]
             loss = torch.stack([F.cross_entropy(each.float(), labels) for each in logits]).sum()
             if teacher_model is not None and teacher is not None:
@@ -78,5 +80,5 @@ def estimate_training_memory(config: TrialConfig, teacher: TrialConfig | None = 
     return int(tensors.peak_bytes)
 
 
-def _fresh(config: TrialConfig) -> TrialConfig:
+def _without_initial_weights(config: TrialConfig) -> TrialConfig:
     return config.model_copy(update={"weights": "none"})

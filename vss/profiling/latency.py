@@ -1,9 +1,10 @@
-"""Inference latency: models side by side on one idle device, whole clips and streams.
+"""Inference latency: networks side by side on one idle device, on whole clips and on streams.
 
-Worker processes measure one after the other, as a process as such is slower or faster than another
-one of the same program (where its memory lies). The baseline is measured a second time along with
-the cells: what separates the two measurements is noise. Latency depends on the architecture alone:
-it is measured once a cell, with fresh weights. Imports no torch: its processes do.
+Several worker processes measure one after the other, since processes of the same program differ in
+speed, depending on their memory layout. The baseline is measured a second time along with the
+cells: any difference between its two measurements is noise. Latency depends only on the
+architecture, so it is measured once per cell, with fresh weights. Only the worker processes import
+torch.
 """
 
 import multiprocessing
@@ -19,53 +20,54 @@ from vss.profiling.latency_measurement import (
     GroupTimes,
     LatencyMeasurement,
     ProcessTimes,
-    Timed,
+    TimedCell,
 )
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
-# 3 x 10 x 7 runs are enough for a 95th percentile.
+# 3 x 10 x 7 = 210 runs are enough for a 95th percentile.
 PROCESSES, ROUNDS, RUNS_PER_ROUND = 3, 10, 7
 
-Measurer = Callable[[int], ProcessTimes]
+Measure = Callable[[int], ProcessTimes]
 
 
 def measure_latency(
     cells: Mapping[str, TrialConfig],
     baseline: str,
     compute: Compute,
-    measure: Measurer | None = None,
+    measure: Measure | None = None,
     processes: int | None = None,
     rounds: int = ROUNDS,
     runs_per_round: int = RUNS_PER_ROUND,
 ) -> LatencyMeasurement:
-    """Measure latency, peak memory and operations of several models, one at a time.
+    """Measure latency, peak memory and operations of several networks, one at a time.
 
-    `clip` encodes every frame of the clip for a prediction, as the published code does;
-    `streaming` encodes the new frame only and keeps the past. Batch 1, logits at frame size.
+    Each is measured in two forms: `clip` encodes every frame of the clip for each prediction, as
+    the published code does; `streaming` encodes only the new frame and keeps the past. Predictions
+    have batch 1 and logits at frame size.
 
     Args:
         cells: name -> a trial of that cell; its weights do not matter.
         baseline: the cell that the others are compared with.
-        compute: where to run.
-        measure: makes the measurement of one worker process, by its number; by default in a new
-            process on this machine, or in this one if it is the only one.
-        processes: how many there are; 3 by default.
-        rounds: turns of each model in each process, after one of warm-up.
-        runs_per_round: timed predictions in one turn; models so slow that 200 predictions take
-            more than a minute make one, and have no 95th percentile.
+        compute: the device and threads to use.
+        measure: a function that makes the measurement of the n-th worker process; by default in a
+            new process on this machine, or in this process if there is only one.
+        processes: the number of worker processes, 3 by default.
+        rounds: the number of turns of each network in each process, after a warm-up turn.
+        runs_per_round: the number of timed predictions in a turn; networks that need more than a
+            minute for 200 predictions make one per turn, and have no 95th percentile.
     """
     count = PROCESSES if processes is None else processes
 
-    def measure_here(number: int) -> ProcessTimes:
+    def measure_locally(number: int) -> ProcessTimes:
         arguments = (cells, baseline, compute, rounds, runs_per_round, number)
         if count == 1:
             return run_process(*arguments)
-        # Spawned: a forked process would share the memory layout of this one.
+        # Spawned, because a forked process would share the memory layout of this one.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(run_process, *arguments).result()
 
-    times = [(measure or measure_here)(number) for number in range(count)]
+    times = [(measure or measure_locally)(number) for number in range(count)]
     latencies = {name: _cell_latency(times, name, baseline) for name in cells}
     conditions = {
         **times[0].environment,
@@ -85,51 +87,55 @@ def run_process(
     runs_per_round: int = RUNS_PER_ROUND,
     number: int = 0,
 ) -> ProcessTimes:
-    """Make the measurement of one worker process, in the process that calls this."""
+    """Make the measurement of one worker process, in the calling process."""
     from vss.profiling.latency_process import Schedule, measure_in_process
 
     return measure_in_process(cells, baseline, compute, Schedule(rounds, runs_per_round, number))
 
 
 def _cell_latency(times: Sequence[ProcessTimes], name: str, baseline: str) -> CellLatency:
-    """Put together what all processes measured of a cell; they have the same groups."""
+    """Combine the measurements of a cell by all processes, which have the same groups."""
     number = next(n for n, group in enumerate(times[0].groups) if name in group.facts)
     groups = [process.groups[number] for process in times]
-    forms = [timed.form for timed in groups[0].seconds if timed == Timed(name, timed.form)]
-    summaries = {form: _summarise(groups, Timed(name, form), baseline) for form in forms}
+    forms = [
+        timed_cell.form
+        for timed_cell in groups[0].seconds
+        if timed_cell == TimedCell(name, timed_cell.form)
+    ]
+    summaries = {form: _summarise(groups, TimedCell(name, form), baseline) for form in forms}
     return CellLatency(**groups[0].facts[name], **summaries)
 
 
-def _summarise(groups: Sequence[GroupTimes], timed: Timed, baseline: str) -> FormLatency:
-    """Convert the seconds of each round to milliseconds."""
-    by_process = [1000 * np.concatenate(group.seconds[timed]) for group in groups]
+def _summarise(groups: Sequence[GroupTimes], timed_cell: TimedCell, baseline: str) -> FormLatency:
+    """Summarise the seconds of all rounds, in milliseconds."""
+    by_process = [1000 * np.concatenate(group.seconds[timed_cell]) for group in groups]
     all_ms = np.concatenate(by_process)
     has_p95 = len(all_ms) >= P95_RUNS
     return FormLatency(
         median_ms=float(np.median(all_ms)),
         p95_ms=float(np.percentile(all_ms, 95)) if has_p95 else None,
         process_p95_ms=[float(np.percentile(ms, 95)) for ms in by_process] if has_p95 else [],
-        rounds_ms=_round_medians(groups, timed),
-        baseline_rounds_ms=_round_medians(groups, Timed(baseline, timed.form)),
-        repeated_rounds_ms=_round_medians(groups, timed._replace(repeated=True)),
+        rounds_ms=_round_medians(groups, timed_cell),
+        baseline_rounds_ms=_round_medians(groups, TimedCell(baseline, timed_cell.form)),
+        repeated_rounds_ms=_round_medians(groups, timed_cell._replace(is_repetition=True)),
     )
 
 
-def _round_medians(groups: Sequence[GroupTimes], timed: Timed) -> list[float]:
+def _round_medians(groups: Sequence[GroupTimes], timed_cell: TimedCell) -> list[float]:
     return [
-        1000 * float(np.median(in_turn))
+        1000 * float(np.median(turn_seconds))
         for group in groups
-        for in_turn in group.seconds.get(timed, [])
+        for turn_seconds in group.seconds.get(timed_cell, [])
     ]
 
 
 def _describe_turns(times: Sequence[ProcessTimes]) -> int | str:
-    """Return the predictions in a turn, or "1 to 7" where they differ between models."""
-    runs = set(_turns(times))
+    """Return the number of predictions in a turn, or "1 to 7" if networks differ in it."""
+    runs = set(_runs_per_turn(times))
     return max(runs) if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
 
 
-def _turns(times: Sequence[ProcessTimes]) -> Iterator[int]:
+def _runs_per_turn(times: Sequence[ProcessTimes]) -> Iterator[int]:
     for process in times:
         for group in process.groups:
             for rounds in group.seconds.values():

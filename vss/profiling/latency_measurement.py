@@ -1,4 +1,4 @@
-"""The values of a latency measurement, and their JSON form `latency.json`. Imports no torch."""
+"""The values of a latency measurement, as stored in `latency.json`. Imports no torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,32 +8,34 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _CLOSED = ConfigDict(frozen=True, extra="forbid")
 
-P95_RUNS = 200  # below, the 95th percentile hangs on a handful of runs
+P95_RUNS = 200  # with fewer runs, the 95th percentile would depend on a handful of them
 
 
-class Timed(NamedTuple):
-    """The thing whose runs are timed: a cell in one form.
+class TimedCell(NamedTuple):
+    """A cell whose runs are timed in one form.
 
     Attributes:
-        repeated: it is the second measurement of the baseline.
+        cell: the name of the cell.
+        form: "clip" or "streaming".
+        is_repetition: whether this is the second measurement of the baseline.
     """
 
     cell: str
     form: str
-    repeated: bool = False
+    is_repetition: bool = False
 
 
 @dataclass(frozen=True)
 class GroupTimes:
-    """The times of models that took turns in one process.
+    """The times of networks that took turns in one process.
 
     Attributes:
-        facts: cell -> the fields of its CellLatency that are counted rather than timed.
-        seconds: of every run, by round.
+        facts: cell -> the fields of its CellLatency that are counted, not timed.
+        seconds: timed cell -> the seconds of each run in each round.
     """
 
     facts: Mapping[str, Mapping[str, Any]]
-    seconds: Mapping[Timed, Sequence[Sequence[float]]]
+    seconds: Mapping[TimedCell, Sequence[Sequence[float]]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class ProcessTimes:
     """The times that one worker process measured.
 
     Attributes:
-        environment: its device and versions.
-        groups: the models that took turns with each other.
+        environment: device and versions of the process.
+        groups: the times of each group of networks that took turns.
     """
 
     environment: Mapping[str, Any]
@@ -50,16 +52,16 @@ class ProcessTimes:
 
 
 class FormLatency(BaseModel):
-    """The latency of one model in one form (clip or streaming).
+    """The latency of one cell in one form (clip or streaming).
 
     Attributes:
         median_ms: median over all runs of all rounds.
-        p95_ms: 95th percentile over them; None with fewer than 200 runs.
-        process_p95_ms: the 95th percentile of each worker process; empty without one over all.
+        p95_ms: 95th percentile over the same runs, or None if there are fewer than 200.
         rounds_ms: median of each round, one process after the other.
-        baseline_rounds_ms: the baseline's median in the same rounds; empty without a baseline.
-        repeated_rounds_ms: of the baseline, its second measurement in the same rounds; empty for
-            other cells.
+        baseline_rounds_ms: the baseline's median in the same rounds; empty if there is no baseline.
+        process_p95_ms: 95th percentile of each worker process; empty if `p95_ms` is None.
+        repeated_rounds_ms: medians of the baseline's second measurement in the same rounds; empty
+            for all other cells.
     """
 
     model_config = _CLOSED
@@ -76,13 +78,13 @@ class CellLatency(BaseModel):
     """The latency of one cell, and what its network needs.
 
     Attributes:
-        trial_id: a trial of the cell; tells whether the cell's network is still the measured one.
-        precision: of the arithmetic.
-        parameters: trainable parameters used at inference.
+        trial_id: the trial whose network was measured, to notice when the cell's network changes.
+        precision: precision of the arithmetic.
+        parameters: the number of trainable parameters used at inference.
         gflops: 10^9 operations of a clip, in all its windows.
-        peak_memory_mib: weights and tensors of one prediction.
-        clip: every frame of the clip encoded for each prediction.
-        streaming: only the new frame encoded; None where predictions slide over windows.
+        peak_memory_mib: peak size of weights and tensors in one prediction.
+        clip: latency with every frame of the clip encoded for each prediction.
+        streaming: latency with only the new frame encoded; None if predictions use windows.
     """
 
     model_config = _CLOSED
@@ -101,7 +103,7 @@ class LatencyMeasurement(BaseModel):
 
     Attributes:
         conditions: device, versions, threads, batch size, processes, rounds and runs.
-        cells: name -> latency.
+        cells: name of a cell -> its latency.
     """
 
     model_config = _CLOSED
@@ -110,5 +112,5 @@ class LatencyMeasurement(BaseModel):
     cells: dict[str, CellLatency] = Field(default_factory=dict)
 
     def trial_ids(self) -> dict[str, str]:
-        """Return the trial that stood for each cell."""
+        """Return the trial that represents each cell."""
         return {name: cell.trial_id for name, cell in self.cells.items()}

@@ -1,7 +1,7 @@
 """The part of a latency measurement that one worker process makes: every cell, in every round.
 
-In each round every model has its turns, in an order that is drawn anew: a machine that slows down,
-or a model that heats a cache for the next one, favours none of them.
+In each round every network has its turns, in a new random order, so that neither a slowdown of the
+machine nor a cache that one network warms for the next favours any of them.
 """
 
 import time
@@ -16,29 +16,29 @@ from vss.inference.streaming import Stream
 from vss.inference.windows import autocast, predict
 from vss.models.segmenter import build_inference_model
 from vss.profiling.cost import count_cost
-from vss.profiling.latency_measurement import P95_RUNS, GroupTimes, ProcessTimes, Timed
+from vss.profiling.latency_measurement import P95_RUNS, GroupTimes, ProcessTimes, TimedCell
 from vss.runtime.clock import synchronise
 from vss.runtime.environment import describe_environment
 from vss.runtime.peak_memory import PeakTensorMemory
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
-# Models that are loaded at once; the baseline is among them, twice, in every group.
-GROUP = 16
-# The time that a cell and form may take for the runs that a 95th percentile needs.
+# Networks loaded at once; every group includes the baseline twice.
+GROUP_SIZE = 16
+# Time limit for the runs that a 95th percentile needs.
 _P95_SECONDS = 60.0
 _WARM_UP_RUNS = 3
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How often every model is timed in one process.
+    """How often each network is timed in one process.
 
     Attributes:
-        rounds: turns of each model, after one of warm-up.
-        runs_per_round: predictions in one turn, or once where the runs that a 95th percentile
-            needs would take more than a minute.
-        number: of the process; it seeds the order of the turns.
+        rounds: the number of turns of each network, after a warm-up turn.
+        runs_per_round: the number of predictions in a turn; networks whose runs for a 95th
+            percentile would take more than a minute make one per turn.
+        number: the number of the process, which seeds the order of the turns.
     """
 
     rounds: int
@@ -53,9 +53,9 @@ def measure_in_process(
 
     Args:
         cells: name -> a trial of that cell; its weights do not matter.
-        baseline: the cell that the others are compared with; it is measured twice.
-        compute: where to run.
-        schedule: how often to measure.
+        baseline: the cell that the others are compared with, which is measured twice.
+        compute: the device and threads to use.
+        schedule: the number of rounds and runs.
     """
     device = torch.device(compute.device_type)
     torch.set_num_threads(compute.threads)
@@ -67,9 +67,12 @@ def measure_in_process(
 
 
 def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping[str, TrialConfig]]:
-    others = [name for name in cells if name != baseline]
-    for first in range(0, max(1, len(others)), GROUP - 2):
-        names = [*([baseline] if baseline in cells else []), *others[first : first + GROUP - 2]]
+    other_cells = [name for name in cells if name != baseline]
+    for first in range(0, max(1, len(other_cells)), GROUP_SIZE - 2):
+        names = [
+            *([baseline] if baseline in cells else []),
+            *other_cells[first : first + GROUP_SIZE - 2],
+        ]
         yield {name: cells[name] for name in names}
 
 
@@ -79,7 +82,7 @@ class _Model:
 
     Attributes:
         forms: form -> a function that makes one prediction.
-        facts: fields of CellLatency that are counted rather than timed.
+        facts: the fields of CellLatency that are counted, not timed.
     """
 
     forms: Mapping[str, Callable[[], object]]
@@ -96,45 +99,49 @@ def _measure_group(
     models = {name: _prepare(config, device) for name, config in cells.items()}
     runs = _timed_runs(models)
     if baseline in cells:
-        repeated = {baseline: _prepare(cells[baseline], device)}
-        runs |= _timed_runs(repeated, repeated=True)
+        second_baseline = {baseline: _prepare(cells[baseline], device)}
+        runs |= _timed_runs(second_baseline, are_repetitions=True)
     warm_up = {
-        timed: [_time(run, device) for _ in range(_WARM_UP_RUNS)] for timed, run in runs.items()
+        timed_cell: [_time(run, device) for _ in range(_WARM_UP_RUNS)]
+        for timed_cell, run in runs.items()
     }
-    turn = {timed: _runs_in_turn(min(seconds), schedule) for timed, seconds in warm_up.items()}
-    seconds: dict[Timed, list[list[float]]] = {timed: [] for timed in runs}
-    order = list(runs)
+    counts = {
+        timed_cell: _runs_per_turn(min(seconds), schedule)
+        for timed_cell, seconds in warm_up.items()
+    }
+    seconds: dict[TimedCell, list[list[float]]] = {timed_cell: [] for timed_cell in runs}
+    timed_cells = list(runs)
     for round_number in range(schedule.rounds + 1):
-        for place in rng.permutation(len(order)):
-            timed = order[place]
-            in_turn = [_time(runs[timed], device) for _ in range(turn[timed])]
+        for index in rng.permutation(len(timed_cells)):
+            timed_cell = timed_cells[index]
+            turn_seconds = [_time(runs[timed_cell], device) for _ in range(counts[timed_cell])]
             if round_number > 0:
-                seconds[timed].append(in_turn)
+                seconds[timed_cell].append(turn_seconds)
     return GroupTimes({name: model.facts for name, model in models.items()}, seconds)
 
 
 def _timed_runs(
-    models: Mapping[str, _Model], repeated: bool = False
-) -> dict[Timed, Callable[[], object]]:
+    models: Mapping[str, _Model], are_repetitions: bool = False
+) -> dict[TimedCell, Callable[[], object]]:
     return {
-        Timed(name, form, repeated): run
+        TimedCell(name, form, are_repetitions): run
         for name, model in models.items()
         for form, run in model.forms.items()
     }
 
 
-def _runs_in_turn(seconds: float, schedule: Schedule) -> int:
+def _runs_per_turn(seconds: float, schedule: Schedule) -> int:
     return schedule.runs_per_round if P95_RUNS * seconds <= _P95_SECONDS else 1
 
 
 def _prepare(config: TrialConfig, device: torch.device) -> _Model:
-    """Build a model, and make a first prediction in each form."""
+    """Build a network and make its first predictions in each form."""
     torch.manual_seed(0)
     size = (config.frame_height, config.frame_width)
     clip = torch.randn(1, config.memory_length + 1, 3, *size, device=device)
     with PeakTensorMemory() as tensors:
         model = build_inference_model(config).to(device).eval()
-        stream = Stream(model)  # a new stream keeps nothing yet
+        stream = Stream(model)  # a new stream stores no frames yet
 
         @torch.inference_mode()
         def predict_clip() -> object:
@@ -157,7 +164,7 @@ def _prepare(config: TrialConfig, device: torch.device) -> _Model:
         "peak_memory_mib": tensors.peak_bytes / 2**20,
     }
     forms: dict[str, Callable[[], object]] = {"clip": predict_clip}
-    if config.window == 0:  # a stream has no windows: each would need a memory of its own
+    if config.window == 0:  # streams have no windows, as each would need a memory of its own
         forms["streaming"] = predict_next
     return _Model(forms, facts)
 

@@ -1,4 +1,4 @@
-"""Advice for a training that runs out of memory: what it needs, and which batch would fit."""
+"""Advice for a trial that runs out of memory: what it needs, and which batch would fit."""
 
 import os
 from collections.abc import Iterator
@@ -14,58 +14,62 @@ _USABLE_SHARE = 0.85  # allocators and libraries take the rest
 _MIB = 2**20
 
 
-class OutOfMemory(UserError):
-    """The error of a training that does not fit into memory.
+class OutOfMemoryError(UserError):
+    """Raised when a trial does not fit into memory.
 
     Attributes:
-        may_pass: it would fit if other processes left; else starting it again would not help.
+        is_transient: whether it would fit once other processes end; if not, retrying is useless.
     """
 
-    def __init__(self, message: str, may_pass: bool) -> None:
+    def __init__(self, message: str, is_transient: bool) -> None:
         super().__init__(message)
-        self.may_pass = may_pass
+        self.is_transient = is_transient
 
 
 @contextmanager
 def explain_out_of_memory(
     config: TrialConfig, device: torch.device, teacher: TrialConfig | None = None
 ) -> Iterator[None]:
-    """Turn an allocator's error into one that says what to do.
+    """Return a context that turns an allocator's error into one that says what to do.
 
     Raises:
-        OutOfMemory: instead of PyTorch's or Python's own errors.
+        OutOfMemoryError: instead of PyTorch's or Python's own errors.
     """
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        raise out_of_memory_error(config, device, teacher) from error
+        raise _build_error(config, device, teacher) from error
 
 
-def out_of_memory_error(
-    config: TrialConfig, device: torch.device, teacher: TrialConfig | None = None
-) -> OutOfMemory:
+def _build_error(
+    config: TrialConfig, device: torch.device, teacher: TrialConfig | None
+) -> OutOfMemoryError:
     """Build the error, with the largest batch that fits by the estimate of `cost.py`."""
-    available = _available_bytes(device)
-    needed = estimate_training_memory(config, teacher)
-    largest = largest_batch(config, int(_USABLE_SHARE * available), teacher)
+    total_bytes = _total_bytes(device)
+    needed_bytes = estimate_training_memory(config, teacher)
+    largest_batch = find_largest_batch(config, int(_USABLE_SHARE * total_bytes), teacher)
     machine = "GPU" if device.type == "cuda" else "machine"
     problem = (
-        f"out of memory: a batch_size of {config.batch_size} needs about {needed / _MIB:,.0f} MiB "
-        f"of tensors, and the {machine} has {available / _MIB:,.0f} MiB"
+        f"out of memory: a batch_size of {config.batch_size} needs about "
+        f"{needed_bytes / _MIB:,.0f} MiB for tensors, and the {machine} has "
+        f"{total_bytes / _MIB:,.0f} MiB"
     )
-    if largest >= config.batch_size:
-        remedy = "other processes hold the rest: wait for them, or lower batch_size"
-    elif largest == 0:
+    is_transient = largest_batch >= config.batch_size
+    if is_transient:
+        remedy = "other processes use the rest: wait for them to end, or lower batch_size"
+    elif largest_batch == 0:
         remedy = "not even a batch_size of 1 would fit: lower the frame size or the crop"
     else:
-        remedy = f"the largest batch_size that fits is an estimated {largest}"
-    return OutOfMemory(f"{problem}; {remedy}", may_pass=largest >= config.batch_size)
+        remedy = f"lower batch_size to {largest_batch}, the largest that fits by estimate"
+    return OutOfMemoryError(f"{problem}; {remedy}", is_transient)
 
 
-def largest_batch(config: TrialConfig, room: int, teacher: TrialConfig | None = None) -> int:
-    """Return the largest batch whose tensors fit into `room` bytes; 0 if none does.
+def find_largest_batch(
+    config: TrialConfig, max_bytes: int, teacher: TrialConfig | None = None
+) -> int:
+    """Return the size of the largest batch whose tensors fit into `max_bytes`, or 0.
 
     Beyond a few clips the peak grows linearly with the batch, so two estimates suffice.
     """
@@ -75,10 +79,10 @@ def largest_batch(config: TrialConfig, room: int, teacher: TrialConfig | None = 
         for size in (small, large)
     )
     bytes_per_clip = max(1.0, (large_bytes - small_bytes) / (large - small))
-    return max(0, int((room - small_bytes) / bytes_per_clip + small))
+    return max(0, int((max_bytes - small_bytes) / bytes_per_clip + small))
 
 
-def _available_bytes(device: torch.device) -> int:
+def _total_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,4 +1,4 @@
 """The machine that a trial runs on: clocks, its description, peak memory.
 
-Imported from anywhere; nothing here knows of data or networks.
+Any module of vss may import from here; nothing here knows about data or networks.
 """

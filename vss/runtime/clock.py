@@ -1,11 +1,11 @@
-"""Clocks that synchronise the device before each reading and leave the warm-up out."""
+"""Clocks that synchronise the device before each reading and leave out the warm-up."""
 
 import time
 
 import numpy as np
 import torch
 
-WARM_UP_STEPS = 3  # after each start: allocator, kernel choice, caches
+WARM_UP_STEPS = 3  # after each start, for the allocator, the choice of kernels and the caches
 
 
 class StepClock:
@@ -18,24 +18,24 @@ class StepClock:
     def __init__(self, device: torch.device, seconds: list[float]) -> None:
         self.seconds = seconds
         self._device = device
-        self._warm_up_left = WARM_UP_STEPS
-        self._started = 0.0
+        self._remaining_warm_up_steps = WARM_UP_STEPS
+        self._start_seconds = 0.0
 
     def start(self) -> None:
         """Start timing a step."""
         synchronise(self._device)
-        self._started = time.perf_counter()
+        self._start_seconds = time.perf_counter()
 
     def stop(self) -> None:
-        """Stop timing the step; it counts unless it belongs to the warm-up."""
+        """Stop timing the step, and record it unless it belongs to the warm-up."""
         synchronise(self._device)
-        if self._warm_up_left > 0:
-            self._warm_up_left -= 1
+        if self._remaining_warm_up_steps > 0:
+            self._remaining_warm_up_steps -= 1
         else:
-            self.seconds.append(time.perf_counter() - self._started)
+            self.seconds.append(time.perf_counter() - self._start_seconds)
 
     def summary(self, steps: int) -> dict[str, float | None]:
-        """Summarise `steps` steps; those of the warm-up count like an average one."""
+        """Summarise `steps` steps, counting each warm-up step as an average one."""
         if not self.seconds:
             return {"train_seconds": None, "step_ms_median": None, "step_ms_p95": None}
         return {

@@ -1,4 +1,4 @@
-"""The environment of a trial: recorded next to its result, compared by reports.
+"""The environment of a trial, recorded next to its result and compared by reports.
 
 Neither host nor user names are recorded, as reports are published. Importing this module does not
 import torch.
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _SOURCE = Path(__file__).resolve().parents[2]
 
 
-def native_bf16_on_cpu() -> bool:
-    """Return whether the processor multiplies bfloat16 in hardware; else autocast is slower."""
+def cpu_has_native_bf16() -> bool:
+    """Return whether the processor multiplies bfloat16 in hardware; otherwise autocast is slow."""
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
 
 
 def describe_environment(device: "torch.device", threads: int) -> dict[str, Any]:
-    """Return versions, device and code of this process, as JSON values."""
+    """Return the versions, device and code of this process, as JSON values."""
     return {
         "device": device_name(device),
         "device_type": device.type,
@@ -36,7 +36,7 @@ def describe_environment(device: "torch.device", threads: int) -> dict[str, Any]
 
 
 def device_name(device: "torch.device") -> str:
-    """Return the model of the GPU or of the processor."""
+    """Return the model name of the GPU or of the processor."""
     if device.type == "cuda":
         import torch
 
@@ -46,7 +46,7 @@ def device_name(device: "torch.device") -> str:
 
 @functools.cache
 def code_version() -> dict[str, Any]:
-    """Return the git commit of this code and whether files differ from it; None outside of git."""
+    """Return the git commit of this code, and whether files differ from it; None outside git."""
     commit = _git("rev-parse", "HEAD")
     status = _git("status", "--porcelain", "--untracked-files=no")
     return {"git_commit": commit, "git_dirty": None if status is None else bool(status)}

@@ -1,4 +1,4 @@
-"""The machine's peak memory: of the process or the GPU, and of tensors alone."""
+"""Peak memory of the process or the GPU, and of tensors alone."""
 
 import resource
 import sys
@@ -12,24 +12,24 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-_CLEAR = Path("/proc/self/clear_refs")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
 
 class PeakMemory:
     """The peak memory of this process since the object was created.
 
-    On CUDA: memory allocated for tensors. On a CPU: the resident size of the whole process, which
-    includes Python and its libraries (about 0.5 GiB); since the process started where the system
-    cannot reset the count.
+    On CUDA it is the memory allocated for tensors. On a CPU it is the resident size of the whole
+    process, including Python and its libraries (about 0.5 GiB); where the system cannot reset the
+    count, it is the peak since the process started.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        elif _CLEAR.exists():
-            _CLEAR.write_text("5")  # resets VmHWM of this process
+        elif _CLEAR_REFS.exists():
+            _CLEAR_REFS.write_text("5")  # resets VmHWM of this process
 
     def mib(self) -> float:
         """Return the peak so far, in MiB."""
@@ -45,15 +45,15 @@ class PeakMemory:
 class PeakTensorMemory(TorchDispatchMode):
     """The peak size of all tensors created within this context, on any device.
 
-    It counts what the network needs, not what an allocator rounds up to or holds back. The count is
-    therefore the same on every machine, and on the meta device, where nothing is computed. It
+    It counts what the network needs, not what an allocator rounds up or reserves. The count is
+    therefore the same on every machine, and also on the meta device, where nothing is computed. It
     misses memory that an operation allocates and frees before it returns.
 
     Attributes:
-        peak_bytes: the largest total that was alive at once.
+        peak_bytes: the largest total size of tensors alive at the same time.
     """
 
-    _SWEEP_EVERY = 16  # operations between two searches for freed tensors
+    _SWEEP_EVERY = 16  # operations from one search for freed tensors to the next
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -69,7 +69,7 @@ class PeakTensorMemory(TorchDispatchMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operation and count what it returns."""
+        """Run an operation and count the tensors that it returns."""
         result = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor):

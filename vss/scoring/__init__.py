@@ -1,5 +1,5 @@
-"""Scores of predictions against labels: accuracy, boundaries, steadiness over time.
+"""Scores of predictions against labels: accuracy, boundaries, temporal consistency.
 
 `score` predicts the labelled clips of a split and writes the counts; training imports it. `metrics`
-turns confusion matrices into numbers and `temporal` compares neighbouring frames.
+computes metrics from confusion matrices, and `temporal` compares neighbouring frames.
 """

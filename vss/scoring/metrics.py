@@ -1,4 +1,4 @@
-"""Metrics from counts: one confusion matrix per frame, so that reports can resample frames.
+"""Metrics from pixel counts: one confusion matrix per frame, so that reports can resample frames.
 
 Shapes: F frames, K classes; rows are labels, columns predictions. Metrics are fractions, not %.
 """
@@ -21,32 +21,32 @@ def frame_confusions(predictions: Tensor, labels: Tensor, num_classes: int) -> C
 
     Args:
         predictions: (F, H, W) class indices.
-        labels: (F, H, W); values of num_classes and above are ignored.
-        num_classes: K.
+        labels: (F, H, W) label values; those of num_classes and above are ignored.
+        num_classes: the number of classes K.
 
     Returns:
         (F, K, K) pixel counts.
 
     Raises:
-        ValueError: if a scored pixel is predicted as none of the classes.
+        ValueError: if the prediction of a scored pixel is not one of the classes.
     """
     frames = len(labels)
-    scored = labels < num_classes
-    _check_predictions(predictions, scored, num_classes)
+    is_scored = labels < num_classes
+    _check_predictions(predictions, is_scored, num_classes)
     frame = torch.arange(frames, device=labels.device)[:, None, None].expand_as(labels)
     pair = (frame * num_classes + labels.long()) * num_classes + predictions
-    counts = torch.bincount(pair[scored], minlength=frames * num_classes**2)
+    counts = torch.bincount(pair[is_scored], minlength=frames * num_classes**2)
     return counts.view(frames, num_classes, num_classes).cpu().numpy()
 
 
-def _check_predictions(predictions: Tensor, scored: Tensor, num_classes: int) -> None:
+def _check_predictions(predictions: Tensor, is_scored: Tensor, num_classes: int) -> None:
     if predictions.numel() == 0:
         return
-    # The extremes take a thousandth of the time of the count; right predictions need no more.
+    # The extremes take a thousandth of the time of the count, and suffice if they are valid.
     low, high = (int(extreme) for extreme in predictions.aminmax())
     if low >= 0 and high < num_classes:
         return
-    outside = predictions[scored & ((predictions < 0) | (predictions >= num_classes))]
+    outside = predictions[is_scored & ((predictions < 0) | (predictions >= num_classes))]
     if len(outside):
         raise ValueError(
             f"predicted class {int(outside[0])} is not one of the classes 0 to "
@@ -57,37 +57,37 @@ def _check_predictions(predictions: Tensor, scored: Tensor, num_classes: int) ->
 def boundary_counts(predictions: Tensor, labels: Tensor, num_classes: int) -> Confusion:
     """Count the pixels along the boundaries of each class, in label, prediction and both.
 
-    The band of a class holds its pixels that have another class within `BOUNDARY_PIXELS` (a
-    square window). Neither the image's edge nor unlabelled pixels form a boundary.
+    The band of a class consists of its pixels that have a different class within `BOUNDARY_PIXELS`
+    (a square window). Neither the image's edge nor unlabelled pixels form a boundary.
 
-    Source: Cheng et al. 2021, Boundary IoU. Differs: the width is in pixels, not a share of the
-    image's diagonal; the image's edge is not a boundary.
+    Source: Cheng et al. 2021, Boundary IoU. Differences: the width is in pixels, not a fraction of
+    the image's diagonal; the image's edge is not a boundary.
 
     Args:
         predictions: (F, H, W) class indices.
-        labels: (F, H, W); values of num_classes and above are ignored.
-        num_classes: K.
+        labels: (F, H, W) label values; those of num_classes and above are ignored.
+        num_classes: the number of classes K.
 
     Returns:
-        (F, K, 2): pixels in both bands, and in either one.
+        (F, K, 2): the number of pixels in both bands, and in at least one.
     """
-    scored = labels < num_classes
-    in_label = _has_other_class_near(labels, scored) & scored
-    in_prediction = _has_other_class_near(predictions, torch.ones_like(scored)) & scored
-    both = in_label & in_prediction & (labels == predictions)
-    label, shared, predicted = (
-        _count(classes, where, num_classes)
-        for classes, where in (
+    is_scored = labels < num_classes
+    in_label = _has_other_class_near(labels, is_scored) & is_scored
+    in_prediction = _has_other_class_near(predictions, torch.ones_like(is_scored)) & is_scored
+    in_both = in_label & in_prediction & (labels == predictions)
+    label_pixels, intersection, prediction_pixels = (
+        _count(classes, mask, num_classes)
+        for classes, mask in (
             (labels, in_label),
-            (labels, both),
+            (labels, in_both),
             (predictions, in_prediction),
         )
     )
-    return np.stack([shared, label + predicted - shared], axis=-1)
+    return np.stack([intersection, label_pixels + prediction_pixels - intersection], axis=-1)
 
 
 def _has_other_class_near(classes: Tensor, valid: Tensor) -> Tensor:
-    """Find pixels with another valid class in their window: the largest or smallest one differs."""
+    """Mark the pixels whose window contains a valid class other than their own."""
     values = classes.float()
     highest = _window_maximum(values.masked_fill(~valid, -1.0))
     lowest = -_window_maximum((-values).masked_fill(~valid, -torch.inf))
@@ -100,24 +100,24 @@ def _window_maximum(values: Tensor) -> Tensor:
     return F.max_pool2d(rows, (1, size), stride=1, padding=(0, BOUNDARY_PIXELS))[:, 0]
 
 
-def _count(classes: Tensor, where: Tensor, num_classes: int) -> Confusion:
-    """Count classes per frame where a mask is set: (F, H, W) -> (F, K)."""
+def _count(classes: Tensor, mask: Tensor, num_classes: int) -> Confusion:
+    """Count the classes of the masked pixels of each frame: (F, H, W) -> (F, K)."""
     frames = len(classes)
-    frame = torch.arange(frames, device=classes.device)[:, None, None].expand_as(where)
-    index = (frame * num_classes + classes.long())[where]
+    frame = torch.arange(frames, device=classes.device)[:, None, None].expand_as(mask)
+    index = (frame * num_classes + classes.long())[mask]
     counts = torch.bincount(index, minlength=frames * num_classes)
     return counts.view(frames, num_classes).cpu().numpy()
 
 
 def iou_per_class(confusion: Confusion) -> NDArray[np.float64]:
-    """Return (K,) intersection over union; NaN for a class in neither label nor prediction."""
+    """Return the (K,) intersection over union, NaN for a class in neither label nor prediction."""
     intersection = np.diag(confusion)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - intersection
     return _ratio(intersection, union)
 
 
 def miou(confusion: Confusion) -> float:
-    """Average the IoU over classes in label or prediction (the rule of TMANet and OpenMMLab).
+    """Average the IoU over the classes in labels or predictions (the rule of TMANet and OpenMMLab).
 
     A class that is predicted but never labelled counts as 0.
     """
@@ -151,10 +151,10 @@ def compute_metrics(confusion: Confusion, void_index: int | None = None) -> dict
     """Compute every metric of a (K, K) confusion matrix, except for undefined ones.
 
     Args:
-        confusion: of all frames.
-        void_index: the class of unlabelled pixels, if there is one (TMANet trains and averages
-            it). `miou_without_void` then ignores such pixels, as others do: a prediction of void
-            on a labelled pixel still counts as wrong.
+        confusion: the matrix of all frames together.
+        void_index: the class of unlabelled pixels, if there is one (TMANet trains on it and
+            includes it in the mean). `miou_without_void` then ignores such pixels, as others do,
+            but void predicted on a labelled pixel still counts as wrong.
     """
     values = {name: metric(confusion) for name, metric in METRICS.items()}
     if void_index is not None:
@@ -165,7 +165,7 @@ def compute_metrics(confusion: Confusion, void_index: int | None = None) -> dict
 
 
 def boundary_miou(counts: Confusion) -> float:
-    """Average the IoU of the bands of (K, 2) counts over the classes that have one."""
+    """Average the IoU of boundary bands, from (K, 2) counts, over the classes that have a band."""
     return _mean(_ratio(counts[:, 0], counts[:, 1]))
 
 

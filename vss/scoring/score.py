@@ -19,7 +19,7 @@ from vss.data.tensors import load_clips
 from vss.errors import UserError
 from vss.inference.windows import predict
 from vss.media.image import Image
-from vss.media.render import side_by_side
+from vss.media.render import draw_side_by_side
 from vss.models.segmenter import VideoSegmenter
 from vss.scoring.metrics import (
     Confusion,
@@ -34,7 +34,7 @@ from vss.trial_config import TrialConfig
 
 SCORING_BATCH = 8
 PICTURES = 4
-# Predictions that are kept for the pictures of a report: this many frames, fewer if they are large.
+# Predictions kept for the pictures of a report: the number of frames, and a limit on their pixels.
 SAMPLES, SAMPLED_PIXELS = 60, 12_000_000
 
 
@@ -50,15 +50,15 @@ class ScoreDirectory(Protocol):
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a model on some frames.
+    """The scores of a network on some frames.
 
     Attributes:
-        frames: their names.
-        classes: the K names, in the order of the label values.
+        frames: the names of the frames.
+        classes: the names of the K classes, in the order of the label values.
         confusions: (F, K, K), one matrix per frame.
-        void_index: the class of unlabelled pixels, if there is one.
-        boundaries: (F, K, 2) counts of boundary pixels; None if not computed.
-        consistency: metric -> value over neighbouring frames, where they are dense enough.
+        void_index: the class of unlabelled pixels, or None if there is none.
+        boundaries: (F, K, 2) counts of boundary pixels, or None if they were not computed.
+        consistency: metric -> value over neighbouring frames, if they are close enough.
         samples: position of a clip -> its prediction (H, W), for some clips.
     """
 
@@ -81,7 +81,7 @@ class Scores:
 
     @property
     def iou(self) -> dict[str, float | None]:
-        """The IoU of each class, None where it occurs in neither label nor prediction."""
+        """The IoU of each class, or None if it occurs in neither labels nor predictions."""
         values = iou_per_class(self.confusions.sum(axis=0)).tolist()
         return {
             name: None if math.isnan(value) else value
@@ -101,19 +101,19 @@ def score(
     """Predict clips at the size of their labels, and count the results in confusion matrices.
 
     Args:
-        model: of the trial.
+        model: the trial's network.
         config: the trial.
         video: the decoded frames.
-        clips: to score, in time order within each sequence.
-        device: of the model.
-        thorough: compute boundaries, consistency and samples too, not only confusion matrices.
+        clips: the clips to score, in time order within each sequence.
+        device: the network's device.
+        thorough: also compute boundaries and consistency, and keep samples.
 
     Raises:
-        UserError: if a logit is not finite: the largest one would be meaningless.
+        UserError: if a logit is not finite, as the largest one would be meaningless.
     """
     model.eval()
     num_classes = len(config.class_names)
-    sampled = set(_spread(len(clips), _sample_count(video))) if thorough else set()
+    sampled_positions = set(_spread(len(clips), _count_samples(video))) if thorough else set()
     consistency = Consistency(num_classes)
     confusions, boundaries, samples = [], [], {}
     for first in range(0, len(clips), SCORING_BATCH):
@@ -127,7 +127,7 @@ def score(
             boundaries.append(boundary_counts(predictions, labels, num_classes))
             for offset, clip in enumerate(batch):
                 consistency.add(video.frames[clip.target], predictions[offset], labels[offset])
-            for position in sampled & set(range(first, first + len(batch))):
+            for position in sampled_positions & set(range(first, first + len(batch))):
                 samples[position] = predictions[position - first].cpu().numpy()
     model.train()
     return Scores(
@@ -148,7 +148,7 @@ def write_scores(
     scores: Scores,
     colours: Mapping[str, tuple[int, int, int]],
 ) -> None:
-    """Write the counts of every frame, the samples, and pictures of some of them."""
+    """Write the counts of every frame, the samples, and pictures of some samples."""
     directory.write_arrays(
         "frames.npz",
         {
@@ -171,7 +171,7 @@ def write_scores(
         },
     )
     for number in _spread(len(positions), PICTURES):
-        picture = side_by_side(
+        picture = draw_side_by_side(
             video.images[clips[positions[number]].target],
             labels[number],
             scores.samples[positions[number]],
@@ -180,20 +180,20 @@ def write_scores(
         directory.write_picture(picture, scores.frames[positions[number]])
 
 
-def _sample_count(video: DecodedVideo) -> int:
+def _count_samples(video: DecodedVideo) -> int:
     height, width = (int(size) for size in video.labels.shape[1:])
     return max(PICTURES, min(SAMPLES, SAMPLED_PIXELS // (height * width)))
 
 
 def _spread(length: int, count: int) -> list[int]:
-    """Return positions spread evenly over a list, including its first and its last."""
+    """Return `count` positions spread evenly over a list, including the first and the last."""
     return sorted(set(np.linspace(0, length - 1, min(count, length)).astype(int).tolist()))
 
 
 def _check_finite(logits: Tensor, first: int) -> None:
     if not logits.isfinite().all():
         raise UserError(
-            f"the prediction of a frame from {first} to {first + len(logits) - 1} is not "
+            f"the prediction for one of the frames {first} to {first + len(logits) - 1} is not "
             f"finite ({int((~logits.isfinite()).sum())} of {logits.numel()} logits): "
             "lower learning_rate, or set precision to fp32"
         )

@@ -1,4 +1,4 @@
 """Training a network: the loop, its losses, its schedule, distillation and several GPUs.
 
-Others import `inputs` (what a training is given and what it reports, no torch) and `loop`.
+Other packages import `inputs` (the inputs and reports of a training run, no torch) and `loop`.
 """

@@ -1,8 +1,8 @@
 """Distillation: learn from the predictions of a trained network as well as from the labels.
 
 Source: Hinton et al. 2015, pixel by pixel as in Liu et al., CVPR 2019.
-Differs from the latter's published code: ignored pixels are left out, and the mean is over pixels
-and batch, so that the weight of the loss does not depend on the batch.
+Differences from the latter's published code: ignored pixels are left out, and the mean is over
+pixels and batch, so that the weight of the loss does not depend on the batch.
 Shapes: B clips, K classes, h w and h' w' feature maps, H W labels.
 """
 
@@ -26,14 +26,14 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
     Args:
         config: the teacher's trial.
         student: the trial that learns from it.
-        weights: weights that the teacher's trial left, or None for random ones (smoke test).
+        weights: path of the teacher's trained weights, or None for random ones (smoke test).
 
     Raises:
-        UserError: if the student's clips do not suit the teacher, or the weights are missing.
+        UserError: if the student's clips lack frames of the teacher, or the weights are missing.
     """
     if config.dataset != student.dataset:
         raise UserError(
-            f"the teacher was trained on '{config.dataset}', the student is trained on "
+            f"the teacher was trained on '{config.dataset}', but the student is trained on "
             f"'{student.dataset}': both need the same dataset"
         )
     teacher = build_inference_model(config)
@@ -42,14 +42,14 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
     ):
         raise UserError(
             f"the teacher reads {config.memory_length} past frames at frame_stride "
-            f"{config.frame_stride}, the student {student.memory_length} at "
+            f"{config.frame_stride}, but the student reads {student.memory_length} at "
             f"{student.frame_stride}: the student's clips must contain the teacher's frames"
         )
     if weights is not None:
         if not weights.exists():
             raise UserError(
-                f"the weights of teacher {config.trial_id} are not at {weights}: "
-                "all workers must see the storage of the trials (VSS_STORAGE)"
+                f"teacher {config.trial_id} has no weights at {weights}: "
+                "all workers must share the folder of trial directories (VSS_STORAGE)"
             )
         load_network(teacher, weights)
     return teacher.eval().requires_grad_(False)
@@ -57,7 +57,15 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
 
 @torch.no_grad()
 def teacher_logits(teacher: VideoSegmenter, clip: Tensor) -> Tensor:
-    """Predict a clip: (B, T + 1, 3, H, W) -> (B, K, h', w'), from its last frames if longer."""
+    """Predict a clip from as many of its last frames as the teacher reads.
+
+    Args:
+        teacher: the teacher.
+        clip: (B, T + 1, 3, H, W) frames of the student's clips.
+
+    Returns:
+        (B, K, h', w') logits.
+    """
     outputs: tuple[Tensor, ...] = teacher(clip[:, -(teacher.memory_length + 1) :])
     return outputs[0]
 
@@ -67,23 +75,23 @@ def distillation_loss(
 ) -> Tensor:
     """Return the cross-entropy between softened predictions, times the temperature squared.
 
-    Both logits are resized to the labels before they are compared, in float32 or higher.
+    Both logits are resized to the labels and compared in float32 or higher.
 
     Args:
-        logits: (B, K, h, w) of the student.
-        target_logits: (B, K, h', w') of the teacher.
-        labels: (B, H, W); pixels that are IGNORE_LABEL do not count.
-        temperature: both logits are divided by it.
+        logits: (B, K, h, w) logits of the student.
+        target_logits: (B, K, h', w') logits of the teacher.
+        labels: (B, H, W) label values; pixels with IGNORE_LABEL do not count.
+        temperature: the divisor of both logits.
 
     Returns:
-        a scalar: the mean over labelled pixels, 0 without any.
+        a scalar: the mean over labelled pixels, or 0 if there are none.
     """
-    labelled = labels != IGNORE_LABEL
+    is_labelled = labels != IGNORE_LABEL
     dtypes = (logits.dtype, target_logits.dtype, torch.float32)
-    exact = functools.reduce(torch.promote_types, dtypes)
+    dtype = functools.reduce(torch.promote_types, dtypes)
     student, teacher = (
-        resize(each.to(exact), labels.shape[1:]) / temperature for each in (logits, target_logits)
+        resize(each.to(dtype), labels.shape[1:]) / temperature for each in (logits, target_logits)
     )
     target = torch.softmax(teacher, dim=1)
-    per_pixel = F.cross_entropy(student, target, reduction="none")  # (B, H, W)
-    return temperature**2 * per_pixel[labelled].sum() / labelled.sum().clamp_min(1)
+    losses = F.cross_entropy(student, target, reduction="none")  # (B, H, W)
+    return temperature**2 * losses[is_labelled].sum() / is_labelled.sum().clamp_min(1)

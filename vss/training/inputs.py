@@ -14,8 +14,8 @@ class Compute:
 
     Attributes:
         device_type: "cpu" or "cuda".
-        processes: processes that share every batch, one per GPU.
-        threads: CPU threads; the same number gives the same bits.
+        processes: the number of processes that share every batch, one per GPU.
+        threads: the number of CPU threads; the same number gives the same bits.
     """
 
     device_type: str = "cpu"
@@ -41,28 +41,30 @@ class Compute:
         if visible < self.processes:
             raise UserError(
                 f"the trial needs {self.processes} GPU(s), but PyTorch sees {visible}: "
-                "lower 'gpus' under 'resources', or run it on the CPU"
+                "lower gpus in resources, or run the trial on the CPU"
             )
 
 
 @dataclass(frozen=True)
 class TrialInputs:
-    """Everything that one attempt at a trial needs: plain values that can cross machines.
+    """Everything that one attempt at a trial needs, in plain values that can be sent to a worker.
 
     Attributes:
         config: the trial.
-        storage: folder of all trial directories, seen by all workers.
-        cache: folder of decoded frames, shared by all trials of a machine.
-        data: the dataset's folder, the file that describes it, or None if it needs neither.
-        data_fingerprint: fingerprint that the data must have, or None to accept any.
-        weights: file whose digest `config.weights` holds, or None.
+        storage: the folder of all trial directories, shared by all workers.
+        cache: the folder of decoded frames, shared by all trials of a machine.
+        data: the dataset's folder or the file that describes it, or None if it needs neither.
+        data_fingerprint: the fingerprint that the data must have, or None to accept any.
+        weights: path of the file whose digest is `config.weights`, or None.
         teacher: the trial that `config.teacher` names, or None.
-        teacher_weights: weights that the teacher's trial left; None for random ones (smoke test).
-        attempt: number of the attempt, or None for one more than the last.
-        compute: where to run.
-        trials_on_device: trials that may run side by side there, this one included; recorded.
-        checkpoint_seconds: time between checkpoints.
-        max_scored_frames: score only the first frames of each split (smoke test); None for all.
+        teacher_weights: path of the teacher's trained weights, or None for random ones (smoke
+            test).
+        attempt: the number of the attempt, or None to count on from the last.
+        compute: the device and threads to use.
+        trials_on_device: the number of trials that may share the device, to be recorded.
+        checkpoint_seconds: seconds from one checkpoint to the next.
+        max_scored_frames: the number of frames to score in each split (smoke test), or None for
+            all.
     """
 
     config: TrialConfig
@@ -82,14 +84,15 @@ class TrialInputs:
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a running training.
+    """The progress of a training run.
 
     Attributes:
-        step: optimiser steps completed.
-        loss: newest point of the loss curve, or None before the first.
-        miou: newest score on val, or None before the first.
-        curve: (step, mean loss, learning rate) points since the last scoring; only when scored.
-        scores: metric -> value on val at this step; only when scored.
+        step: the number of completed optimiser steps.
+        loss: the newest point of the loss curve, or None before the first.
+        miou: the newest mIoU on val, or None before the first evaluation.
+        curve: (step, mean loss, learning rate) points since the last evaluation; empty in reports
+            between evaluations.
+        scores: metric -> value on val at this step; empty in reports between evaluations.
     """
 
     step: int
@@ -101,10 +104,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """The functions that a training calls while it runs.
+    """The functions that a training run calls.
 
     Attributes:
-        report: called about once a second, and at every scoring.
+        report: called about once a second, and at every evaluation.
         should_stop: called before every step; once it returns true, training stops with a
             checkpoint.
     """
@@ -119,12 +122,12 @@ class TrialResult:
 
     Attributes:
         scored_split: the split that was scored.
-        scored_frames: labelled frames in it.
+        scored_frames: the number of scored frames.
         scored_step: the step whose weights were scored: the last, or the best on val.
         metrics: metric -> value, for every metric of `vss/scoring/metrics.py`.
-        iou: class -> IoU, None where the class occurs in neither label nor prediction.
-        train_seconds: optimiser steps only, over all attempts; None below 4 steps.
-        parameters: trainable parameters used at inference.
+        iou: class -> IoU, or None if the class occurs in neither labels nor predictions.
+        train_seconds: the duration of the optimiser steps of all attempts; None below 4 steps.
+        parameters: the number of trainable parameters used at inference.
     """
 
     scored_split: str

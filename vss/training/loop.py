@@ -1,8 +1,8 @@
 """The training loop, from settings to scores.
 
-Everything random at step i is drawn from generators seeded by (seed, i): a training that is
-stopped and resumed, at any step, ends with the same bits on the same machine (CPU), and scoring in
-between changes nothing.
+Everything random at step i is drawn from generators seeded by (seed, i): a run that is stopped and
+resumed, at any step, ends with the same bits on the same machine (CPU), and evaluations along the
+way change nothing.
 """
 
 import math
@@ -34,31 +34,31 @@ from vss.training.losses import (
     median_frequency_weights,
     segmentation_loss,
 )
-from vss.training.multi_gpu import ALONE, Replica
+from vss.training.multi_gpu import SINGLE_PROCESS, Replica
 from vss.training.optimization import build_optimizer, learning_rate
 from vss.trial_config import TrialConfig
 from vss.trial_directory import TrialDirectory
 
-CURVE_POINTS = 200  # points of the loss curve over a whole training
+CURVE_POINTS = 200  # points of the loss curve of a whole run
 REPORT_SECONDS = 1.0
 
 
 def train(
-    inputs: TrialInputs, callbacks: Callbacks | None = None, replica: Replica = ALONE
+    inputs: TrialInputs, callbacks: Callbacks | None = None, replica: Replica = SINGLE_PROCESS
 ) -> TrialResult | None:
     """Train and score one trial, or continue where an earlier attempt stopped.
 
     Args:
         inputs: the trial and all that it needs.
-        callbacks: what to call while it runs.
+        callbacks: the functions to call while it runs.
         replica: this process among those that share every batch; all but the first only read the
             trial directory.
 
     Returns:
-        the result, or None if it was stopped (a checkpoint is then left).
+        the result, or None if the trial was stopped, leaving a checkpoint.
 
     Raises:
-        UserError: if data cannot be read, is not the expected one, or the loss is not finite.
+        UserError: if the data cannot be read or has changed, or the loss is not finite.
         StaleAttemptError: if a newer attempt owns the trial directory.
     """
     config, device, threads = inputs.config, replica.device, inputs.compute.threads
@@ -66,9 +66,9 @@ def train(
     dataset = load_dataset(config, inputs.data)
     _check_fingerprint(inputs, dataset)
     directory = TrialDirectory(inputs.storage, config, inputs.attempt, read_only=replica.rank > 0)
-    if (finished := directory.result()) is not None:
-        _check_data(directory, finished["data_fingerprint"], dataset)
-        return TrialResult(**finished)
+    if (earlier_result := directory.result()) is not None:
+        _check_data(directory, earlier_result["data_fingerprint"], dataset)
+        return TrialResult(**earlier_result)
     torch.set_num_threads(threads)
     peak_memory = PeakMemory(device)
     torch.manual_seed(config.seed)
@@ -76,7 +76,7 @@ def train(
     teacher = None
     if inputs.teacher is not None:
         teacher = load_teacher(inputs.teacher, config, inputs.teacher_weights).to(device)
-    model.train()  # which leaves frozen batch norms as they are
+    model.train()  # frozen batch norms stay in eval mode
     optimizer = build_optimizer(config, model)
     dataset = keep_needed_frames(dataset, config.memory_length, config.frame_stride)
     video = decode(dataset, config.frame_width, config.frame_height, inputs.cache)
@@ -89,15 +89,15 @@ def train(
     if config.ohem_threshold > 0:
         hard_pixels = HardPixels(config.ohem_threshold, config.ohem_min_share)
     state = _State(dataset.fingerprint)
-    if (saved := directory.load()) is not None:
-        state = _State(**saved["state"])
+    if (checkpoint := directory.load()) is not None:
+        state = _State(**checkpoint["state"])
         _check_data(directory, state.data_fingerprint, dataset)
         state.saved_step = state.step
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-    trained_model = replica.wrap(torch.compile(model) if config.compile else model)
+        model.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+    wrapped_model = replica.wrap(torch.compile(model) if config.compile else model)
     clock = StepClock(device, state.step_seconds)
-    directory.log(f"starts at step {state.step} of {config.steps} on {device}, {threads} threads")
+    directory.log(f"starting at step {state.step} of {config.steps}, {device}, {threads} threads")
     callbacks.report(state.progress())
     reported_at = saved_at = time.monotonic()
 
@@ -112,15 +112,15 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         _seed_step(config, state.step, replica.rank)
-        images, labels = batches.of(state.step)
+        images, labels = batches.batch(state.step)
         with autocast(config, device):
-            outputs = trained_model(images)
+            outputs = wrapped_model(images)
         loss = segmentation_loss(outputs, model.loss_weights, labels, class_weights, hard_pixels)
         if teacher is not None and inputs.teacher is not None:
             with autocast(inputs.teacher, device):
                 target = teacher_logits(teacher, images)
-            imitation = distillation_loss(outputs[0], target, labels, config.temperature)
-            loss = loss + config.distillation_weight * imitation
+            distillation = distillation_loss(outputs[0], target, labels, config.temperature)
+            loss = loss + config.distillation_weight * distillation
         loss = replica.weigh(loss, labelled_weight(labels, class_weights))
         batch_loss = replica.mean(loss).item()
         _check_finite(batch_loss, state, rate, directory)
@@ -149,7 +149,7 @@ def train(
             callbacks.report(state.progress())
             reported_at = now
 
-    directory.save(state.snapshot(model, optimizer))  # the scoring below may take long
+    directory.save(state.snapshot(model, optimizer))  # the evaluation below may take a while
     if state.best_weights:
         model.load_state_dict(state.best_weights)
     scored_clips = clips[config.scored_split][: inputs.max_scored_frames]
@@ -174,11 +174,11 @@ class _State:
 
     data_fingerprint: str
     step: int = 0
-    saved_step: int = 0  # step of the newest checkpoint; 0 without one
+    saved_step: int = 0  # step of the newest checkpoint, or 0 if there is none
     step_seconds: list[float] = field(default_factory=list)
-    window: list[float] = field(default_factory=list)  # losses since the last curve point
-    curve: list[tuple[int, float, float]] = field(default_factory=list)  # not yet reported
-    points: list[tuple[str, int, float]] = field(default_factory=list)  # all curves so far
+    window: list[float] = field(default_factory=list)  # losses since the last point of the curve
+    curve: list[tuple[int, float, float]] = field(default_factory=list)  # unreported points
+    points: list[tuple[str, int, float]] = field(default_factory=list)  # all points of all curves
     loss: float | None = None
     miou: float | None = None
     best_miou: float = -1.0
@@ -217,26 +217,26 @@ class _State:
 
 
 def _clips(
-    config: TrialConfig, dataset: VideoDataset, max_scored: int | None
+    config: TrialConfig, dataset: VideoDataset, max_scored_frames: int | None
 ) -> dict[str, list[Clip]]:
     length, stride = config.memory_length, config.frame_stride
     return {
         "train": list_clips(dataset.frames, "train", length, stride),
-        "val": list_clips(dataset.frames, "val", length, stride)[:max_scored],
-        "test": list_clips(dataset.frames, "test", length, stride)[:max_scored],
+        "val": list_clips(dataset.frames, "val", length, stride)[:max_scored_frames],
+        "test": list_clips(dataset.frames, "test", length, stride)[:max_scored_frames],
     }
 
 
 def _check_splits(config: TrialConfig, clips: Mapping[str, Sequence[Clip]]) -> None:
-    reasons = {config.scored_split: "scored_split", "train": "training"}
+    remedies = {
+        config.scored_split: "set scored_split to a different split",
+        "train": "check the dataset, as training needs some",
+    }
     if config.eval_every > 0:
-        reasons["val"] = "eval_every"
-    for split, reason in reasons.items():
+        remedies.setdefault("val", "set eval_every to 0")
+    for split, remedy in remedies.items():
         if not clips[split]:
-            raise UserError(
-                f"split '{split}' of {config.dataset} has no labelled frames, but {reason} needs "
-                "some: name another split in scored_split, or set eval_every to 0"
-            )
+            raise UserError(f"split '{split}' of {config.dataset} has no labelled frames: {remedy}")
 
 
 def _describe_data(
@@ -251,11 +251,11 @@ def _describe_data(
         "fingerprint": dataset.fingerprint,
         "classes": list(config.class_names),
         "decoded_mib": (video.images.nbytes + video.labels.nbytes) / 2**20,
-        "labelled_frames": {split: len(in_split) for split, in_split in clips.items()},
+        "labelled_frames": {split: len(split_clips) for split, split_clips in clips.items()},
         "frame_stride": stride,
         "memory_frames": {
-            split: count_matches(dataset.frames, in_split, stride)
-            for split, in_split in clips.items()
+            split: count_matches(dataset.frames, split_clips, stride)
+            for split, split_clips in clips.items()
         },
     }
 
@@ -271,17 +271,17 @@ def _class_weights(
 
 
 def _seed_step(config: TrialConfig, step: int, rank: int) -> None:
-    """Seed dropout, differently in each process."""
+    """Seed the dropout of a step, differently in each process."""
     entropy = [config.seed, step, 0, *([rank] if rank else [])]
     torch.manual_seed(int(SeedSequence(entropy).generate_state(1)[0]))
 
 
 def _check_finite(loss: float, state: "_State", rate: float, directory: TrialDirectory) -> None:
     if not math.isfinite(loss):
-        saved = f"step {state.saved_step}" if state.saved_step else "none yet"
+        checkpoint = f"step {state.saved_step}" if state.saved_step else "none"
         message = (
             f"the loss is {loss} at step {state.step} (learning rate {rate:.2e}; last good "
-            f"checkpoint: {saved}): lower learning_rate, or set gradient_clip"
+            f"checkpoint: {checkpoint}): lower learning_rate, or set gradient_clip"
         )
         directory.log(message)
         raise UserError(message)
@@ -292,16 +292,17 @@ def _check_fingerprint(inputs: TrialInputs, dataset: VideoDataset) -> None:
     if expected is not None and dataset.fingerprint != expected:
         raise UserError(
             f"{inputs.config.dataset} at {inputs.data} on this machine has fingerprint "
-            f"{dataset.fingerprint[:12]}; at submission it was {expected[:12]}: "
-            "all machines must hold the same files"
+            f"{dataset.fingerprint[:12]}, but at submission it was {expected[:12]}: "
+            "all machines must have the same files"
         )
 
 
-def _check_data(directory: TrialDirectory, recorded: str, dataset: VideoDataset) -> None:
-    if recorded != dataset.fingerprint:
+def _check_data(directory: TrialDirectory, fingerprint: str, dataset: VideoDataset) -> None:
+    if fingerprint != dataset.fingerprint:
         raise UserError(
-            f"trial {directory.path.name} started on data with fingerprint {recorded[:12]}, this "
-            f"data has {dataset.fingerprint[:12]}: use the original data, or another storage folder"
+            f"trial {directory.path.name} started on data with fingerprint {fingerprint[:12]}, but "
+            f"this data has {dataset.fingerprint[:12]}: use the original data, or a different "
+            "storage folder"
         )
 
 

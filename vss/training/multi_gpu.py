@@ -1,8 +1,9 @@
-"""One training on several GPUs of one machine: every process takes its share of each batch.
+"""One training run on several GPUs of a machine: each process takes its share of every batch.
 
 The gradient is that of the whole batch: each process scales its loss by its share of the labelled
-pixels, and DistributedDataParallel averages. Two exceptions: hard example mining picks its pixels
-within each process; batch norm sees the clips of one process on a CPU (SyncBatchNorm on CUDA).
+pixels, and DistributedDataParallel averages. There are two exceptions: hard example mining picks
+its pixels within each process, and on a CPU batch norm sees only the clips of one process (CUDA has
+SyncBatchNorm).
 """
 
 import os
@@ -31,9 +32,9 @@ class Replica:
     """One of the processes that train together, from its own point of view.
 
     Attributes:
-        rank: its number; 0 reports, saves and scores.
-        count: number of processes.
-        device: where it computes.
+        rank: its number, from 0; process 0 reports, saves and scores.
+        count: the number of processes.
+        device: the device on which it computes.
     """
 
     rank: int = 0
@@ -54,18 +55,18 @@ class Replica:
         size = batch_size // self.count
         return slice(self.rank * size, (self.rank + 1) * size)
 
-    def weigh(self, loss: Tensor, labelled: Tensor) -> Tensor:
+    def weigh(self, loss: Tensor, label_weight: Tensor) -> Tensor:
         """Scale a share's loss so that the mean over processes is the loss of the whole batch.
 
         Args:
-            loss: mean over the labelled pixels of the share.
-            labelled: number of these pixels, or the sum of their weights.
+            loss: the mean over the labelled pixels of the share.
+            label_weight: the number of these pixels, or the sum of their weights.
         """
         if self.count == 1:
             return loss
-        total = labelled.detach().clone()
+        total = label_weight.detach().clone()
         dist.all_reduce(total)
-        return loss * (labelled * self.count / total.clamp(min=torch.finfo(total.dtype).tiny))
+        return loss * (label_weight * self.count / total.clamp(min=torch.finfo(total.dtype).tiny))
 
     def mean(self, value: Tensor) -> Tensor:
         """Average a value over processes."""
@@ -76,7 +77,7 @@ class Replica:
         return total / self.count
 
     def agree(self, decision: bool) -> bool:
-        """Return the decision of the first process."""
+        """Return the decision of the first process, so that all processes act on the same one."""
         if self.count == 1:
             return decision
         first_decision = torch.tensor(float(decision), device=self.device)
@@ -84,7 +85,7 @@ class Replica:
         return bool(first_decision.item())
 
     def wrap(self, model: Any) -> Callable[[Tensor], Sequence[Tensor]]:
-        """Return the model as training calls it."""
+        """Return the model in the form that training calls."""
         if self.count == 1:
             unwrapped: Callable[[Tensor], Sequence[Tensor]] = model
             return unwrapped
@@ -96,35 +97,35 @@ class Replica:
         )
 
 
-ALONE = Replica()
+SINGLE_PROCESS = Replica()
 Work = Callable[[TrialInputs, Callbacks, Replica], TrialResult | None]
 
 
 def run_replicas(work: Work, inputs: TrialInputs, callbacks: Callbacks) -> TrialResult | None:
-    """Run `work(inputs, callbacks, replica)` in the processes that `inputs.compute` asks for.
+    """Run `work(inputs, callbacks, replica)` in as many processes as `inputs.compute` says.
 
     Args:
-        work: a function at module level; each process calls it with callbacks of its own.
-        inputs: passed on to every process.
-        callbacks: called in this process, with the reports of the first one.
+        work: a module-level function; each process calls it with callbacks of its own.
+        inputs: the inputs of every process.
+        callbacks: the functions to call in the calling process, with reports from process 0.
 
     Returns:
         the result of the first process.
 
     Raises:
-        UserError: as raised in one of the processes.
-        RuntimeError: if one failed in another way, with its traceback, or died.
+        UserError: if one of the processes raised it.
+        RuntimeError: if a process died, or raised any other error; then with its traceback.
     """
     context = torch.multiprocessing.get_context("spawn")
-    messages, stop = context.Queue(), context.Event()
+    messages, stop_event = context.Queue(), context.Event()
     with tempfile.TemporaryDirectory() as folder:
-        common = (inputs, str(Path(folder) / "store"), messages, stop, work)
+        shared = (inputs, str(Path(folder) / "store"), messages, stop_event, work)
         ranks = range(inputs.compute.processes)
-        processes = [context.Process(target=_run_rank, args=(rank, *common)) for rank in ranks]
+        processes = [context.Process(target=_run_rank, args=(rank, *shared)) for rank in ranks]
         for process in processes:
             process.start()
         try:
-            return _wait_for_result(processes, messages, stop, callbacks)
+            return _wait_for_result(processes, messages, stop_event, callbacks)
         finally:
             for process in processes:
                 process.join(timeout=5)
@@ -134,18 +135,16 @@ def run_replicas(work: Work, inputs: TrialInputs, callbacks: Callbacks) -> Trial
 
 
 def _wait_for_result(
-    processes: Sequence[Any], messages: Any, stop: Any, callbacks: Callbacks
+    processes: Sequence[Any], messages: Any, stop_event: Any, callbacks: Callbacks
 ) -> TrialResult | None:
     while True:
         if callbacks.should_stop():
-            stop.set()
+            stop_event.set()
         try:
             kind, content = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             if exit_codes := [p.exitcode for p in processes if p.exitcode not in (None, 0)]:
-                raise RuntimeError(
-                    f"a process of the training died (exit code {exit_codes[0]})"
-                ) from None
+                raise RuntimeError(f"a training process died (exit code {exit_codes[0]})") from None
             continue
         match kind:
             case "report":
@@ -160,9 +159,9 @@ def _wait_for_result(
 
 
 def _run_rank(
-    rank: int, inputs: TrialInputs, store: str, messages: Any, stop: Any, work: Work
+    rank: int, inputs: TrialInputs, store: str, messages: Any, stop_event: Any, work: Work
 ) -> None:
-    """Run one process. It joins the others through a file, so that no port is opened."""
+    """Run one process; processes meet through a file, so that no port is opened."""
     compute = inputs.compute
     on_gpu = compute.device_type == "cuda"
     device = torch.device("cuda", rank) if on_gpu else torch.device("cpu")
@@ -184,7 +183,7 @@ def _run_rank(
             timeout=_TIMEOUT,
         )
         replica = Replica(rank, compute.processes, device)
-        result = work(inputs, Callbacks(report, stop.is_set), replica)
+        result = work(inputs, Callbacks(report, stop_event.is_set), replica)
         if rank == 0:
             messages.put(("result", result))
         dist.destroy_process_group()

@@ -22,7 +22,7 @@ def build_optimizer(config: TrialConfig, model: torch.nn.Module) -> torch.optim.
 
 
 def learning_rate(config: TrialConfig, step: int) -> float:
-    """Return the learning rate of a step, counted from 0; pure, so that no state is saved."""
+    """Return the learning rate of a step, counted from 0; there is no state to save."""
     highest, progress = config.learning_rate, step / config.steps
     if config.schedule == "poly":
         power, final = config.chosen_options("schedule").values()

@@ -1,15 +1,15 @@
-"""The trial file: all that a machine without a network needs to train one trial. No torch.
+"""The trial file: all that an offline machine needs to train one trial. Imports no torch.
 
-A JSON object, closed to unknown keys; it names no path of the machine that wrote it.
+It is a JSON object that has exactly these keys; it contains no path of the machine that wrote it.
 
-format       1; other numbers are refused
-trial_id     follows from `settings`; a file whose two disagree is refused
+format       1; any other number is rejected
+trial_id     follows from `settings`; a file in which the two disagree is rejected
 settings     every setting of the trial
 cell         its cell in the experiment
-position     its place among the experiment's trials, from 0
+position     its position among the experiment's trials, from 0
 experiment   name, description, baseline (a cell) and source (the spec as written)
 resources    cpus (threads of a CPU trial) and gpus
-weights      name of the file with the starting weights, beside the trial file, or null
+weights      name of the file with the initial weights, next to the trial file, or null
 teacher      settings of the trial that teaches this one, or null
 """
 
@@ -23,7 +23,7 @@ from vss.errors import UserError
 from vss.trial_config import TrialConfig, parse_settings
 from vss.validation_errors import describe_validation_error
 
-COPY = "trial.json"  # the copy of the trial file in the trial directory
+COPY = "trial.json"  # name of the trial file's copy in the trial directory
 
 
 class ExperimentPart(BaseModel):
@@ -65,12 +65,17 @@ class TrialFile(BaseModel):
     def _parts_agree(self) -> Self:
         trial_id = self.config.trial_id
         if trial_id != self.trial_id:
-            raise ValueError(f"its settings belong to trial {trial_id}, not to {self.trial_id}")
+            raise ValueError(f"the settings belong to trial {trial_id}, not to {self.trial_id}")
         teacher = self.teacher_config
         if (teacher.trial_id if teacher else "none") != self.config.teacher:
-            raise ValueError(f"'teacher' does not hold the settings of trial {self.config.teacher}")
+            raise ValueError(
+                f"'teacher' does not contain the settings of trial {self.config.teacher}"
+            )
         if self.config.weights.startswith("sha256:") != (self.weights is not None):
-            raise ValueError(f"'weights' ({self.weights}) does not match {self.config.weights}")
+            raise ValueError(
+                f"'weights' ({self.weights}) contradicts the setting weights "
+                f"({self.config.weights})"
+            )
         return self
 
     @property
@@ -80,7 +85,7 @@ class TrialFile(BaseModel):
 
     @property
     def teacher_config(self) -> TrialConfig | None:
-        """The trial that teaches it, or None."""
+        """The trial that teaches it, or None if there is none."""
         return None if self.teacher is None else parse_settings(self.teacher)
 
     def text(self) -> str:
@@ -88,7 +93,7 @@ class TrialFile(BaseModel):
         return json.dumps(self.model_dump(), indent=2) + "\n"
 
     def save_copy(self, directory: Path) -> None:
-        """Write a copy into a trial directory, from which `import` reads the trial's place."""
+        """Write a copy into a trial directory, where `import` looks up the trial's experiment."""
         directory.mkdir(parents=True, exist_ok=True)
         (directory / COPY).write_text(self.text(), encoding="utf-8")
 
@@ -97,7 +102,7 @@ def read_trial_file(path: Path) -> TrialFile:
     """Read and check a trial file.
 
     Raises:
-        UserError: one line that names the file and the culprit.
+        UserError: naming the file and the culprit, in one line.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -112,5 +117,5 @@ def read_trial_file(path: Path) -> TrialFile:
     except ValidationError as error:
         problems = describe_validation_error(error, TrialFile)
         raise UserError(f"{path}: {problems}") from None
-    except UserError as error:  # of the settings
+    except UserError as error:  # the settings are invalid
         raise UserError(f"{path}: {error}") from None

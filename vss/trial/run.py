@@ -1,4 +1,4 @@
-"""The trial runner: one attempt at a trial, the same on a cluster, in process and offline."""
+"""The trial runner: one attempt at a trial, the same on a cluster, in-process and offline."""
 
 import torch
 
@@ -9,19 +9,19 @@ from vss.training.multi_gpu import Replica, run_replicas
 
 
 def run_trial(inputs: TrialInputs, callbacks: Callbacks | None = None) -> TrialResult | None:
-    """Train and score one trial, or continue it; a finished one is left as it is.
+    """Train and score one trial, or resume it; a finished one is left unchanged.
 
     Args:
         inputs: the trial and all that it needs; several processes share every batch if its
             `compute` says so.
-        callbacks: what to call while it runs.
+        callbacks: the functions to call while it runs.
 
     Returns:
-        the result, or None if it was stopped (a checkpoint is then left).
+        the result, or None if the trial was stopped, leaving a checkpoint.
 
     Raises:
-        UserError: if the GPUs or the data are not those asked for, or training cannot go on.
-        OutOfMemory: with advice, instead of the allocator's error.
+        UserError: if the requested GPUs or data are unavailable, or training cannot continue.
+        OutOfMemoryError: with advice, instead of the allocator's error.
         StaleAttemptError: if a newer attempt owns the trial directory.
     """
     compute = inputs.compute

@@ -1,5 +1,5 @@
-"""What the settings that vary do: `effects` and interactions, on cells that `matching` pairs.
+"""The effects of the settings that vary, and their interactions, on cells that `matching` pairs.
 
-`lines` holds the cells along one setting, for figures. The rest of the house may import `effects`
-and `lines`.
+`lines` finds the cells along one setting, for figures. Any other package may import `effects` and
+`lines`.
 """

@@ -1,16 +1,16 @@
-"""What each setting does: main effects and interactions of the settings that vary.
+"""The main effects and interactions of the settings that vary.
 
-Cells are matched: two that differ in one setting alone show what it does, four that differ in two
-settings show whether they interact. Settings that only ever change together have no effect of
+Cells are matched: two that differ in one setting alone show its effect, four that differ in two
+settings show whether these interact. Settings that only ever change together have no effect of
 their own.
 
 The effect of a value is fitted by least squares to the matched cells, score = context + value,
-where the cells of a context differ in this setting alone. Where every context has every value, it
-is the mean over contexts. Plain means of pairs with the reference reverse orders more often where
-contexts are unbalanced: a value that only a context of large effects has looks better than one that
-beats it side by side. No single number a value can keep all orders (1 may beat 2 in one context, 2
-beat 4 in another, 4 beat 1 in a third): two values that the fit ranks against all of their pairs
-are compared by these pairs, as an effect of their own.
+where the cells of a context differ in this setting alone. If every context has every value, it is
+the mean over contexts. Plain means of pairs with the reference would reverse the order of values
+more often in unbalanced designs: a value that occurs only in a context of large effects would look
+better than one that beats it in every direct comparison. No single number per value can preserve
+all orders (1 may beat 2 in one context, 2 beat 4 in another, and 4 beat 1 in a third), so where the
+fit contradicts all pairs of two values, these pairs are estimated as an effect of their own.
 
 Shapes: P pairs of cells, V values.
 """
@@ -33,17 +33,17 @@ Weights = Mapping[str, float]  # cell -> weight
 Numbers = NDArray[np.float64]
 Node = TypeVar("Node", str, int)
 
-_NOTHING = 1e-9  # a weight that only rounding leaves
+_ROUNDING = 1e-9  # smaller weights are rounding errors
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of one value of a setting against another one, all else being equal.
+    """The effect of one value of a setting compared with another one, all else being equal.
 
     Attributes:
-        pairs: the pairs of cells that show it directly: they differ in nothing else.
-        context: the values of the settings that clearly interact with this one, which hold for
-            all of its cells; empty if there are none, and the effect is an average.
+        pairs: the pairs of cells that show it directly, since they differ in nothing else.
+        context: the values of the settings that clearly interact with this one, shared by all of
+            its cells; empty if there are none, and the effect is an average.
     """
 
     setting: str
@@ -56,10 +56,11 @@ class Effect:
 
 @dataclass(frozen=True)
 class Interaction:
-    """The extra effect of one setting at the second value of another one, compared with its first.
+    """The extra effect of one setting at the second value of another, compared with the first.
 
     Attributes:
-        settings, values: two settings with two values each, the reference first.
+        settings: the two settings.
+        values: two values of each, the reference first.
     """
 
     settings: tuple[str, str]
@@ -69,21 +70,21 @@ class Interaction:
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two cells that differ in one setting alone: the places of their values, the later first."""
+    """Two cells that differ in one setting alone, and the indices of their values, later first."""
 
     cells: tuple[str, str]
-    places: tuple[int, int]
+    indices: tuple[int, int]
 
 
 def estimate_effects(study: Study, interactions: Sequence[Interaction] = ()) -> list[Effect]:
-    """Estimate the main effect of every value of every factor, against a reference value.
+    """Estimate the main effect of every value of every factor, compared with a reference value.
 
     The reference is the baseline's value, or the first one that pairs of cells connect with others.
 
     Args:
         study: the measured cells.
-        interactions: where one of them is separable, the effects of its settings are estimated for
-            each value of the other setting.
+        interactions: the interactions; if one is separable, the effects of its settings are
+            estimated for each value of the other setting.
     """
     index = CellIndex(study)
     factors = find_factors(study.record)
@@ -91,36 +92,36 @@ def estimate_effects(study: Study, interactions: Sequence[Interaction] = ()) -> 
     for setting, values in factors.items():
         pairs = _pairs(index, setting, values)
         partners = _partners(setting, interactions)
-        for context, some in _split(index, pairs, partners):
-            for place, reference, weights in _fit(some, len(values), study.scored.means):
-                direct = [pair.cells for pair in some if pair.places == (place, reference)]
-                effects.append((setting, values[place], values[reference], direct, context))
-                contrasts.append(_contrast(study, weights, some))
+        for context, group in _split(index, pairs, partners):
+            for late, early, weights in _fit(group, len(values), study.scored.means):
+                direct_pairs = [pair.cells for pair in group if pair.indices == (late, early)]
+                effects.append((setting, values[late], values[early], direct_pairs, context))
+                contrasts.append(_contrast(study, weights, group))
     return [
-        Effect(setting, value, reference, direct, comparison, context)
-        for (setting, value, reference, direct, context), comparison in zip(
+        Effect(setting, value, reference, direct_pairs, comparison, context)
+        for (setting, value, reference, direct_pairs, context), comparison in zip(
             effects, study.judge(contrasts), strict=True
         )
     ]
 
 
 def find_isolated_values(study: Study) -> dict[str, list[Any]]:
-    """Find the values of each factor whose effect no pair of cells shows: setting -> values."""
+    """Find the values whose effect no pair of cells shows: setting -> values."""
     index = CellIndex(study)
     factors = find_factors(study.record)
-    isolated = {}
+    isolated_values = {}
     for setting, values in factors.items():
-        paired = {p for pair in _pairs(index, setting, values) for p in pair.places}
-        alone = [value for place, value in enumerate(values) if place not in paired]
-        if alone and not index.is_implied(setting, factors):
-            isolated[setting] = alone
-    return isolated
+        paired_indices = {i for pair in _pairs(index, setting, values) for i in pair.indices}
+        unpaired_values = [value for i, value in enumerate(values) if i not in paired_indices]
+        if unpaired_values and not index.is_implied(setting, factors):
+            isolated_values[setting] = unpaired_values
+    return isolated_values
 
 
 def estimate_interactions(study: Study) -> list[Interaction]:
-    """Estimate for crossed factors whether one does more where the other has changed.
+    """Estimate, for crossed factors, how much the effect of one depends on the other.
 
-    The references are the earliest values with four crossed cells, the baseline's if it has them.
+    The references are the first values with four crossed cells, the baseline's if it has them.
     """
     index = CellIndex(study)
     factors = find_factors(study.record)
@@ -129,11 +130,11 @@ def estimate_interactions(study: Study) -> list[Interaction]:
         for values in itertools.product(
             itertools.combinations(factors[one], 2), itertools.combinations(factors[two], 2)
         ):
-            changed = (one, two, as_text(values[0][1]), as_text(values[1][1]))
-            if changed in interactions:
+            second_values = (one, two, as_text(values[0][1]), as_text(values[1][1]))
+            if second_values in interactions:
                 continue
             if squares := _squares(index, (one, *values[0]), (two, *values[1])):
-                interactions[changed] = ((one, two), values, _mean(study, squares))
+                interactions[second_values] = ((one, two), values, _mean(study, squares))
     comparisons = study.judge([contrast for *_, contrast in interactions.values()])
     return [
         Interaction(settings, values, comparison)
@@ -145,16 +146,15 @@ def estimate_interactions(study: Study) -> list[Interaction]:
 
 def _partners(setting: str, interactions: Sequence[Interaction]) -> list[str]:
     """Return the settings that clearly interact with a setting."""
-    clear = [each.settings for each in interactions if is_separable(each.comparison.verdict)]
-    return list(
-        dict.fromkeys(o for names in clear if setting in names for o in names if o != setting)
-    )
+    clear_pairs = [each.settings for each in interactions if is_separable(each.comparison.verdict)]
+    partners = (name for pair in clear_pairs if setting in pair for name in pair if name != setting)
+    return list(dict.fromkeys(partners))
 
 
 def _split(
     index: CellIndex, pairs: Sequence[_Pair], partners: Sequence[str]
 ) -> list[tuple[dict[str, Any], list[_Pair]]]:
-    """Group pairs by the values that some other settings have in them."""
+    """Group pairs by their values of some other settings."""
     groups: dict[str, tuple[dict[str, Any], list[_Pair]]] = {}
     for pair in pairs:
         settings = index.settings[pair.cells[0]]
@@ -176,80 +176,78 @@ def _pairs(index: CellIndex, setting: str, values: Sequence[Any]) -> list[_Pair]
 def _fit(
     pairs: Sequence[_Pair], values: int, means: Mapping[str, float]
 ) -> list[tuple[int, int, Numbers]]:
-    """Fit the values that pairs connect, each group of them against its first.
+    """Fit the values that pairs connect; each group of them is compared with its first value.
 
     Returns:
-        place of the value and of its reference, and the (P,) weights of the pairs.
+        the index of the value, that of its reference, and the (P,) weights of the pairs.
     """
-    solved = _solve(pairs, values)
+    solution = _solve(pairs, values)
     differences = np.array([means[pair.cells[0]] - means[pair.cells[1]] for pair in pairs])
     fits = []
-    for group in _connect([pair.places for pair in pairs]):
+    for group in _connect([pair.indices for pair in pairs]):
         reference = min(group)
         for early, late in itertools.combinations(sorted(group), 2):
-            fitted = solved[late] - solved[early]
-            is_direct = np.array([pair.places == (late, early) for pair in pairs])
-            if _is_reversed(float(fitted @ differences), differences[is_direct]):
+            pair_weights = solution[late] - solution[early]
+            is_direct = np.array([pair.indices == (late, early) for pair in pairs])
+            if _is_reversed(float(pair_weights @ differences), differences[is_direct]):
                 fits.append((late, early, is_direct / is_direct.sum()))
             elif early == reference:
-                fits.append((late, early, fitted))
+                fits.append((late, early, pair_weights))
     return sorted(fits, key=lambda fit: (fit[1], fit[0]))
 
 
-def _is_reversed(fitted: float, differences: Numbers) -> bool:
-    """Tell whether all pairs of two values agree, and the fit says the opposite."""
+def _is_reversed(fitted_difference: float, differences: Numbers) -> bool:
+    """Return whether all pairs of two values agree in sign and the fit contradicts them."""
     signs = set(np.sign(differences).tolist())
-    return len(signs) == 1 and fitted * signs.pop() < 0
+    return len(signs) == 1 and fitted_difference * signs.pop() < 0
 
 
 def _solve(pairs: Sequence[_Pair], values: int) -> Numbers:
-    """Return (V, P): the fitted values as weighted sums of the differences of pairs."""
+    """Return the (V, P) weights of the pairs' differences in each fitted value."""
     sizes = np.array(_context_sizes(pairs), dtype=np.float64)
     incidence = np.zeros((len(pairs), values))
     for row, pair in zip(incidence, pairs, strict=True):
-        row[list(pair.places)] = 1, -1
-    # Pairs in a context of k cells are worth 1 / k: that is least squares on the cells.
+        row[list(pair.indices)] = 1, -1
+    # Pairs in a context of k cells weigh 1 / k, which makes it least squares on the cells.
     weighted = incidence / sizes[:, None]
     return np.asarray(np.linalg.pinv(incidence.T @ weighted, hermitian=True) @ weighted.T)
 
 
 def _context_sizes(pairs: Sequence[_Pair]) -> list[int]:
-    """Return for each pair the number of cells that pairs connect with it."""
-    size = {cell: len(group) for group in _connect([p.cells for p in pairs]) for cell in group}
-    return [size[pair.cells[0]] for pair in pairs]
+    """Return the number of cells in the context of each pair."""
+    sizes = {cell: len(group) for group in _connect([p.cells for p in pairs]) for cell in group}
+    return [sizes[pair.cells[0]] for pair in pairs]
 
 
 def _connect(links: Sequence[tuple[Node, Node]]) -> list[set[Node]]:
     """Return the groups of nodes that links connect."""
     groups: list[set[Node]] = []
     for link in links:
-        touched = [group for group in groups if not group.isdisjoint(link)]
+        overlapping = [group for group in groups if not group.isdisjoint(link)]
         groups = [group for group in groups if group.isdisjoint(link)]
-        groups.append(set(link).union(*touched))
+        groups.append(set(link).union(*overlapping))
     return groups
 
 
 def _contrast(study: Study, weights: Numbers, pairs: Sequence[_Pair]) -> Contrast:
-    """Turn weights of pairs into a contrast of cells; each pair brings the seeds that it shares."""
+    """Turn the weights of pairs into a contrast of cells."""
     total: dict[str, float] = {}
-    seeds: set[int] = set()
     for weight, pair in zip(weights.tolist(), pairs, strict=True):
-        if abs(weight) < _NOTHING:
+        if abs(weight) < _ROUNDING:
             continue
         for cell, sign in zip(pair.cells, (1, -1), strict=True):
             total[cell] = total.get(cell, 0.0) + sign * weight
-        seeds |= study.scored.shared_seeds(*pair.cells)
-    return Contrast({c: w for c, w in total.items() if abs(w) > _NOTHING}, len(seeds))
+    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING})
 
 
 def _squares(
     index: CellIndex, one: tuple[str, Any, Any], two: tuple[str, Any, Any]
 ) -> list[Weights]:
-    """Return the contrasts of four cells that differ in two settings alone.
+    """Return a contrast for every four cells that differ in two settings alone.
 
     Args:
-        index: of the cells.
-        one, two: name, reference and value of a setting.
+        index: the cells by their settings.
+        one, two: the name of a setting, its reference and its value.
     """
     contrasts: list[Weights] = []
     for corner in index.cells_with(one[0], one[1]):
@@ -269,5 +267,4 @@ def _mean(study: Study, parts: Sequence[Weights]) -> Contrast:
     for weights in parts:
         for cell, weight in weights.items():
             total[cell] = total.get(cell, 0.0) + weight / len(parts)
-    seeds = set().union(*(study.scored.shared_seeds(*weights) for weights in parts))
-    return Contrast(total, len(seeds))
+    return study.scored.contrast({c: w for c, w in total.items() if abs(w) > _ROUNDING})

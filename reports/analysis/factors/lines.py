@@ -1,7 +1,7 @@
 """The settings that vary between cells, and the lines of cells along each of them.
 
-Along a line one setting alone varies. This works for crossed designs, for one factor at a time and
-for cells listed by name alike.
+Along a line, one setting alone varies. This works for crossed designs, for one factor at a time and
+for cells listed by name.
 """
 
 import itertools
@@ -25,9 +25,9 @@ class FactorLines:
     """The cells along one factor.
 
     Attributes:
-        values: of the setting, in order.
-        lines: name -> the cell at each value, None where there is none; along a line all other
-            settings are equal, and those of them that vary are its name.
+        values: the values of the setting, in order.
+        lines: name -> the cell at each value, None if there is none. All other settings are equal
+            along a line; those that vary between lines make up its name.
     """
 
     setting: str
@@ -48,44 +48,45 @@ def find_factor_lines(study: Study) -> list[FactorLines]:
     """Find the lines of two cells or more along each factor."""
     factors = find_factors(study.record)
     index = CellIndex(study)
-    every_factor = (_lines(index, setting, factors) for setting in factors)
-    return [factor for factor in every_factor if factor.lines]
+    all_lines = (_lines(index, setting, factors) for setting in factors)
+    return [factor_lines for factor_lines in all_lines if factor_lines.lines]
 
 
 def _lines(index: CellIndex, setting: str, factors: Mapping[str, Sequence[Any]]) -> FactorLines:
     values = sorted(factors[setting], key=_by_size)
-    naming = [n for n in factors if n != setting and not index.is_implied(n, factors)]
+    naming_settings = [n for n in factors if n != setting and not index.is_implied(n, factors)]
     lines: dict[str, list[str | None]] = {}
     for value in factors[setting]:
         for cell in index.cells_with(setting, value):
-            along = [index.counterpart(cell, {setting: other}) for other in values]
-            present = [other for other in along if other is not None]
-            if len(present) > 1:
-                lines.setdefault(_line_name(index.shared_settings(present), naming), along)
-    used = [any(along[place] for along in lines.values()) for place in range(len(values))]
+            line = [index.counterpart(cell, {setting: other}) for other in values]
+            cells = [other for other in line if other is not None]
+            if len(cells) > 1:
+                name = _line_name(index.shared_settings(cells), naming_settings)
+                lines.setdefault(name, line)
+    is_used = [any(line[i] for line in lines.values()) for i in range(len(values))]
     return FactorLines(
         setting,
-        list(itertools.compress(values, used)),
-        {name: list(itertools.compress(along, used)) for name, along in lines.items()},
+        list(itertools.compress(values, is_used)),
+        {name: list(itertools.compress(line, is_used)) for name, line in lines.items()},
     )
 
 
-def _line_name(settings: Mapping[str, Any], naming: Iterable[str]) -> str:
+def _line_name(settings: Mapping[str, Any], naming_settings: Iterable[str]) -> str:
     return " ".join(
         str(settings[name]) if name in CHOICES else f"{name}={settings[name]}"
-        for name in naming
+        for name in naming_settings
         if name in settings
     )
 
 
 def _by_size(value: Any) -> tuple[bool, float, str]:
-    """Sort numbers by size, and before everything else."""
+    """Return a key that sorts numbers by size, and before everything else."""
     is_number = isinstance(value, int | float)
     return not is_number, float(value) if is_number else 0.0, str(value)
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
-    """Return the different values in order of appearance."""
+    """Return the distinct values in order of appearance."""
     by_text: dict[str, Any] = {}
     for value in values:
         by_text.setdefault(as_text(value), value)

@@ -13,7 +13,7 @@ from reports.records import ExperimentRecord
 
 # Settings that follow from others or mean nothing by themselves.
 NOT_FACTORS = ("seed", "teacher")
-# Settings whose values have options of their own; an option that does not apply is None.
+# Settings whose values have their own options; an option that does not apply is None.
 CHOICES = ("head", "backbone", "dataset", "optimizer", "schedule")
 
 
@@ -25,17 +25,17 @@ class CellIndex:
     """
 
     def __init__(self, study: Study) -> None:
-        every_cell = settings_by_cell(study.record).items()
-        measured = [(cell, settings) for cell, settings in every_cell if cell in study.scored.cells]
-        measured.sort(key=lambda item: item[0] != study.record.baseline)
-        self.settings = dict(measured)
+        settings = settings_by_cell(study.record)
+        cells = [cell for cell in settings if cell in study.scored.cells]
+        cells.sort(key=lambda cell: cell != study.record.baseline)
+        self.settings = {cell: settings[cell] for cell in cells}
         self._texts = {
             cell: {
                 name: as_text(value)
-                for name, value in settings.items()
+                for name, value in self.settings[cell].items()
                 if value is not None and name not in NOT_FACTORS
             }
-            for cell, settings in measured
+            for cell in cells
         }
         self._implied = {run.cell: set(run.implied) for run in study.record.runs}
         self._by_value: dict[tuple[str, str | None], list[str]] = {}
@@ -45,13 +45,13 @@ class CellIndex:
         self._by_settings = {frozenset(t.items()): c for c, t in reversed(self._texts.items())}
 
     def cells_with(self, setting: str, value: Any) -> Sequence[str]:
-        """Return all cells with a value of a setting."""
+        """Return all cells in which a setting has this value."""
         return self._by_value.get((setting, None if value is None else as_text(value)), [])
 
     def counterpart(self, cell: str, changes: Mapping[str, Any]) -> str | None:
-        """Return the cell that equals another one but for some changes.
+        """Return the cell that equals another one except for some changes.
 
-        If a change is another head, say, only the settings that apply to both heads must be equal.
+        If the head changes, say, only the settings that apply to both heads must be equal.
         """
         target = self._texts[cell] | {
             name: as_text(value) for name, value in changes.items() if value is not None
@@ -66,15 +66,15 @@ class CellIndex:
                 other
                 for other in self.cells_with(choice, changes[choice])
                 if all(self._texts[other].get(name) == target.get(name) for name in changes)
-                and self._equal_but_for_options(self._texts[other], target, {cell, other})
+                and self._is_equal_except_options(self._texts[other], target, {cell, other})
             ),
             None,
         )
 
-    def _equal_but_for_options(
+    def _is_equal_except_options(
         self, one: Mapping[str, str], two: Mapping[str, str], cells: Collection[str]
     ) -> bool:
-        """Tell whether each difference applies to one cell only, or is implied in both."""
+        """Return whether each difference applies to one cell only, or is implied in both."""
         return all(
             two.get(name, text) == text or all(name in self._implied[cell] for cell in cells)
             for name, text in one.items()
@@ -86,7 +86,7 @@ class CellIndex:
         return {name: self.settings[cells[0]][name] for name, _ in first.intersection(*others)}
 
     def is_implied(self, name: str, varying: Iterable[str]) -> bool:
-        """Tell whether a setting is an option whose value another varying setting decides."""
+        """Return whether a setting is an option whose value follows from another varying one."""
         values = {cell: texts.get(name) for cell, texts in self._texts.items()}
         if not any(v is None or name in self._implied[cell] for cell, v in values.items()):
             return False

@@ -1,4 +1,4 @@
-"""The plan of a study: looks that share its error, the seeds and differences within its reach.
+"""The plan of a study: looks that share its error, seeds needed and separable differences.
 
-Others import `looks` (the confidence of a look) and `power` (seeds needed, separable differences).
+Other packages may import `looks` (the confidence of a look) and `power` (the rest).
 """

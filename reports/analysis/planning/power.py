@@ -1,19 +1,19 @@
 """How many seeds a comparison needs, and which difference a design can separate.
 
-More seeds shrink the variation over seeds and make its estimate surer; the variation over test sets
-stays. `count_more_seeds` is arithmetic, for a report: the half width of an interval is taken to
-change as
+More seeds shrink the variation over seeds and make its estimate more certain; the variation over
+test sets stays. `count_more_seeds` is plain arithmetic, for a report. It assumes that the half
+width of an interval changes as
 
     deviation(n) * t(f(n)),    deviation(n)^2 = V / n + T,
 
-V and T the variances of the comparison over seeds and test sets, t the two-sided quantile at the
-family's level divided by its size, f by Satterthwaite's rule from (n - 1) K / 2 degrees of freedom
-over seeds (K cells share what is known of their variances) and M - 1 over test sets. It is not
-taken beyond the half width that this formula alone gives. Against the real procedure, for 1, 3 and
-10 comparisons, the first form was -7 to +24 % off from 3 seeds and -4 to +9 % from 5 seeds: the
-number of seeds is a rough one.
+where V and T are the variances of the comparison over seeds and over test sets, t is the two-sided
+quantile at the family's level divided by its size, and f follows by Satterthwaite's rule from
+(n - 1) K / 2 degrees of freedom over seeds (K cells share the estimate of their variances) and
+M - 1 over test sets. The half width is never taken to be larger than this formula gives. Compared
+with the real procedure, for 1, 3 and 10 comparisons, it was off by -7 to +24 % from 3 seeds and by
+-4 to +9 % from 5 seeds, so the number of seeds is a rough estimate.
 
-`separable_difference` simulates studies and judges them as a report does; it takes seconds.
+`find_separable_difference` simulates studies and judges them as a report does; it takes seconds.
 
 Shapes: B studies, K cells, J comparisons, D draws.
 """
@@ -36,18 +36,18 @@ from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 Numbers = NDArray[np.float64]
 
 POWER = 0.8
-MANY_SEEDS = 1000  # more are not searched for
+MAX_SEEDS = 1000
 _STUDIES, _DRAWS, _CHAINS = 100, 1000, 4
 
 
 @dataclass(frozen=True)
 class Variation:
-    """How the difference of two cells varies, in the unit of the metric squared.
+    """The variation of the difference of two cells, in the unit of the metric squared.
 
     Attributes:
-        over_seeds: the variance of one training of a cell.
-        over_test_sets: the variance of a difference; 0 if it is not known.
-        freedom: degrees of freedom of the latter.
+        over_seeds: the variance of one training run of a cell.
+        over_test_sets: the variance of a difference; 0 if it is unknown.
+        freedom: the degrees of freedom of `over_test_sets`.
     """
 
     over_seeds: float
@@ -55,8 +55,8 @@ class Variation:
     freedom: float = math.inf
 
 
-def typical_variation(study: Study) -> Variation | None:
-    """Return the medians over the cells of a study; None if its seeds tell no variance."""
+def estimate_typical_variation(study: Study) -> Variation | None:
+    """Return the median variances over the cells of a study; None if seeds show no variance."""
     scored = study.scored
     seed_variances = [v for v in scored.variances.values() if math.isfinite(v)]
     if not seed_variances:
@@ -74,12 +74,12 @@ def typical_variation(study: Study) -> Variation | None:
 def count_more_seeds(study: Study) -> dict[str, float]:
     """Return how many more seeds would separate each cell from the baseline.
 
-    The difference is taken to stay what it is.
+    The difference is assumed to stay the same.
 
     Returns:
         cell -> 0 if its verdict is settled (better, worse, equivalent), infinity if the test set
-        alone hides a difference of this size or more than 1,000 seeds were needed, NaN if a
-        variance is not known or nothing varies.
+        alone hides a difference of this size or more than 1,000 seeds would be needed, NaN if a
+        variance is unknown or nothing varies.
     """
     base = study.record.baseline
     return {
@@ -106,30 +106,32 @@ def _more_seeds(study: Study, cell: str, base: str, comparison: Comparison) -> f
         math.inf if error is None else error.freedom,
     )
     level = 1 - (1 - study.confidence) / 2 / comparison.family
-    predict = _half_width(variation, len(scored.cells), level)
+    predict = _half_width_predictor(variation, len(scored.cells), level)
     if predict(difference.seeds) == 0:
-        return math.nan  # an exact tie: nothing varies, so there is nothing to separate
+        return math.nan  # an exact tie without variation: no number of seeds separates it
     scale = min(1.0, half / predict(difference.seeds))
     if scale * predict(math.inf) >= size:
         return math.inf
     first = max(difference.seeds + 1, SEEDS_FOR_A_VERDICT)
-    # Half widths fall with the number of seeds: bisect for the first that is below the size.
-    numbers = range(first, MANY_SEEDS + 1)
-    place = bisect.bisect(numbers, -size, key=lambda n: -scale * predict(n))
-    return numbers[place] - difference.seeds if place < len(numbers) else math.inf
+    # Half widths fall with the number of seeds: bisect for the first one below the size.
+    numbers = range(first, MAX_SEEDS + 1)
+    index = bisect.bisect(numbers, -size, key=lambda n: -scale * predict(n))
+    return numbers[index] - difference.seeds if index < len(numbers) else math.inf
 
 
-def _half_width(variation: Variation, cells: int, level: float) -> Callable[[float], float]:
-    """Return the function of the number of seeds that the module describes."""
+def _half_width_predictor(
+    variation: Variation, cells: int, level: float
+) -> Callable[[float], float]:
+    """Return the half width as a function of the number of seeds, as described in the module."""
 
     def predict(seeds: float) -> float:
         over_seeds, over_test_sets = variation.over_seeds / seeds, variation.over_test_sets
         total = over_seeds + over_test_sets
         if total == 0:
             return 0.0
-        share = over_seeds / total
-        inverse = (1 - share) ** 2 / variation.freedom
-        inverse += share**2 / ((seeds - 1) * cells / 2)
+        fraction = over_seeds / total
+        inverse = (1 - fraction) ** 2 / variation.freedom
+        inverse += fraction**2 / ((seeds - 1) * cells / 2)
         freedom = 1 / inverse if inverse > 0 else math.inf
         quantile = stats.t.ppf(level, freedom) if freedom < 1e6 else stats.norm.ppf(level)
         return float(math.sqrt(total) * quantile)
@@ -137,33 +139,35 @@ def _half_width(variation: Variation, cells: int, level: float) -> Callable[[flo
     return predict
 
 
-def separable_difference(
+def find_separable_difference(
     variation: Variation, cells: int, seeds: int, confidence: float = CONFIDENCE
 ) -> float:
     """Return the difference from the baseline that is separated with 80 % power.
 
     Args:
-        variation: of all cells alike.
-        cells: K, the baseline among them.
-        seeds: of each cell, at least 3.
-        confidence: of the family of comparisons.
+        variation: the variation of all cells.
+        cells: K, including the baseline.
+        seeds: the number of seeds of each cell, at least 3.
+        confidence: the confidence of the family of comparisons.
     """
     rng = np.random.default_rng(0)
     weights = np.hstack([-np.ones((cells - 1, 1)), np.eye(cells - 1)])
     scores = rng.normal(size=(_STUDIES, cells, seeds)) * math.sqrt(variation.over_seeds)
     fit = sample_seed_errors(scores, _DRAWS, rng, _CHAINS)
-    of_cell = variation.over_test_sets / 2
+    cell_variance = variation.over_test_sets / 2
     reaches = []
     for study in range(_STUDIES):
         errors = fit.errors[:_DRAWS, study] @ weights.T
-        estimate = weights @ (scores[study].mean(axis=1) + _test_error(of_cell, cells, rng))
-        if of_cell > 0:
-            error = TestSetError(of_cell * np.eye(cells), variation.freedom)
+        estimate = weights @ (
+            scores[study].mean(axis=1) + _draw_test_errors(cell_variance, cells, rng)
+        )
+        if cell_variance > 0:
+            error = TestSetError(cell_variance * np.eye(cells), variation.freedom)
             errors = errors + draw_test_set_errors(error, weights, rng, _DRAWS)
         halves, _ = half_widths(errors, np.ones(cells - 1, dtype=bool), confidence)
         reaches.append(halves - estimate)
     return float(np.quantile(np.concatenate(reaches), POWER))
 
 
-def _test_error(variance: float, cells: int, rng: np.random.Generator) -> Numbers:
+def _draw_test_errors(variance: float, cells: int, rng: np.random.Generator) -> Numbers:
     return np.asarray(rng.normal(size=cells) * math.sqrt(variance))

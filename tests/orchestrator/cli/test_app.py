@@ -1,4 +1,4 @@
-"""The command line as a whole: its help and its exit code for mistakes."""
+"""The command line as a whole: its help, and its exit code for user errors."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def test_unknown_command_and_option_exit_2(run: Any) -> None:
 
 
 @pytest.mark.parametrize("command", [["status"], ["report"], ["ui"]])
-def test_unknown_experiment_is_named(run: Any, command: list[str], ready: None) -> None:
+def test_unknown_experiment_is_named(run: Any, command: list[str], prepared_home: None) -> None:
     result = run(*command, "nothing")
 
     assert result.code == 2

@@ -1,4 +1,4 @@
-"""Commands for datasets, from the command line to the files that they write."""
+"""Commands for datasets, from the command line to the files they write."""
 
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ def test_check_of_a_sound_dataset_lists_its_contents(
     assert result.code == 0
     assert "Bicyclist" in result.out
     assert "3 + 0" in result.out
-    assert "remark: labelled frames 4/4/4: published are 367/101/233 or 232" in result.out
-    assert "nothing is broken" in result.out
+    assert "remark: labelled frames 4/4/4: 367/101/233 or 232 are published" in result.out
+    assert "no broken files" in result.out
     with Image.open(sheet) as picture:
         assert picture.width > 3 * 2 * 240
 
@@ -34,10 +34,10 @@ def test_check_of_a_broken_dataset_exits_1_and_names_the_file(run: Any, camvid: 
 
     assert result.code == 1
     assert "broken: testannot/Seq05VD_f00960.png" in result.out
-    assert "1 broken" in result.out
+    assert "1 broken file" in result.out
 
 
-def test_check_prints_the_same_as_json(run: Any, camvid: Path) -> None:
+def test_check_prints_the_report_as_json(run: Any, camvid: Path) -> None:
     report = run("data", "check", "camvid", camvid, "--stride", 30, "--json").json
 
     assert report["splits"]["train"]["labelled"] == 4
@@ -62,7 +62,7 @@ def test_check_refuses_a_picture_that_it_cannot_write(
 
 
 def paint_release(root: Path) -> Path:
-    """Two labelled stills of one sequence, and its video."""
+    """Write two labelled stills of one sequence, and its video; return the folder."""
     root.mkdir()
     video = paint_video(root / "0016E5.mp4", 8)
     pictures = list(open_source(video))
@@ -76,17 +76,17 @@ def test_prepare_writes_the_frames_and_prints_how_well_they_match(run: Any, tmp_
     root, out = paint_release(tmp_path / "release"), tmp_path / "out"
 
     result = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
-    again = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
+    second_result = run("data", "prepare", "camvid", root, "--out", out, "--before", 2)
 
-    assert (result.code, again.code) == (0, 0)
+    assert (result.code, second_result.code) == (0, 0)
     assert result.out == (
-        "0016E5: 4 frames written; stills match at offset +0, mean difference 0.0\n"
+        "0016E5: 4 frames written; stills matched at frame offset +0 (mean difference 0.0 of 255)\n"
     )
-    assert again.out == "0016E5: 0 frames written\n"
+    assert second_result.out == "0016E5: 0 frames written\n"
     assert sorted(p.stem[-1] for p in out.iterdir()) == ["1", "2", "5", "6"]
 
 
-def test_prepare_refuses_a_video_of_something_else(run: Any, tmp_path: Path) -> None:
+def test_prepare_skips_a_video_that_does_not_show_the_stills(run: Any, tmp_path: Path) -> None:
     root = paint_release(tmp_path / "release")
     for number in (3, 7):
         Image.new("RGB", (48, 32), "white").save(root / f"0016E5_{number:05d}.png")
@@ -94,7 +94,7 @@ def test_prepare_refuses_a_video_of_something_else(run: Any, tmp_path: Path) -> 
     result = run("data", "prepare", "camvid", root, "--out", tmp_path / "out")
 
     assert result.code == 1
-    assert result.err.startswith("refused: sequence 0016E5: its video does not show its stills")
+    assert result.err.startswith("skipped: sequence 0016E5: the video does not match the stills")
 
 
 def test_prepare_needs_the_video_of_each_sequence(run: Any, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_prepare_needs_the_video_of_each_sequence(run: Any, tmp_path: Path) -> N
     assert_one_line(result, "0016E5 needs one video")
 
 
-def test_check_takes_the_description_of_a_users_own_data(run: Any, tmp_path: Path) -> None:
+def test_check_reads_the_description_of_a_custom_dataset(run: Any, tmp_path: Path) -> None:
     file = paint_folder(tmp_path / "data")
 
     result = run("data", "check", "folder", file)

@@ -1,4 +1,4 @@
-"""Commands for experiments: what is printed, where to, and the exit code."""
+"""Commands for experiments: their output, the files they write, and their exit codes."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def test_plan_lists_cells_and_trials(run: Any, write_spec: SpecWriter) -> None:
     assert result.out.splitlines()[-1] == "4 trials in 2 cells"
 
 
-def test_plan_as_json(run: Any, write_spec: SpecWriter) -> None:
+def test_plan_is_printed_as_json(run: Any, write_spec: SpecWriter) -> None:
     plan = run("plan", write_spec(TINY_SPEC), "--json").json
 
     assert plan["experiment"] == "tiny"
@@ -36,15 +36,16 @@ def test_plan_as_json(run: Any, write_spec: SpecWriter) -> None:
     assert "path" not in json.dumps(plan)
 
 
-def test_plan_counts_the_cost_of_each_cell(run: Any, write_spec: SpecWriter) -> None:
+def test_plan_shows_the_cost_of_each_cell(run: Any, write_spec: SpecWriter) -> None:
     spec = write_spec(TINY_SPEC)
 
-    text, counted = run("plan", spec, "--cost").out, run("plan", spec, "--cost", "--json").json
+    text = run("plan", spec, "--cost").out
+    costs = run("plan", spec, "--cost", "--json").json["cost"]
 
-    assert set(counted["cost"]) == {"image", "memory"}
-    assert counted["cost"]["memory"]["gflops"] > counted["cost"]["image"]["gflops"] > 0
-    assert counted["cost"]["memory"]["training_memory_mib"] > 1
-    assert counted["cost"]["memory"]["train_seconds"] is None
+    assert set(costs) == {"image", "memory"}
+    assert costs["memory"]["gflops"] > costs["image"]["gflops"] > 0
+    assert costs["memory"]["training_memory_mib"] > 1
+    assert costs["memory"]["train_seconds"] is None
     assert "training time is unknown (?)" in " ".join(text.lower().split())
 
 
@@ -54,11 +55,11 @@ def test_plan_estimates_time_from_earlier_trials_on_this_device(
     run("submit", write_spec(TINY_SPEC.replace("steps: 4", "steps: 8")), "--in-process")
     longer = write_spec(TINY_SPEC.replace("steps: 4", "steps: 800").replace("1e-3", "1e-4"))
 
-    counted = run("plan", longer, "--cost", "--json").json["cost"]
+    costs = run("plan", longer, "--cost", "--json").json["cost"]
     text = run("plan", longer, "--cost").out
 
-    assert counted["image"]["train_seconds"] > 1
-    assert "All trainings, one after another: 0:0" in " ".join(text.split())
+    assert costs["image"]["train_seconds"] > 1
+    assert "All trials in sequence: 0:0" in " ".join(text.split())
 
 
 def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWriter) -> None:
@@ -81,8 +82,8 @@ def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWr
     assert time.perf_counter() - start < 10
 
 
-def test_submit_from_spec_to_report(
-    run: Any, write_spec: SpecWriter, settings: Settings, ready: None
+def test_submit_goes_from_spec_to_report(
+    run: Any, write_spec: SpecWriter, settings: Settings, prepared_home: None
 ) -> None:
     result = run("submit", write_spec(TINY_SPEC), "--in-process")
 
@@ -107,23 +108,23 @@ def test_submit_from_spec_to_report(
     assert "4 finished" in run("status", "tiny").out
     assert "tiny" in run("status").out
 
-    out = settings.home / "elsewhere"
-    again = run("report", "tiny", "--out", out, "--no-pictures")
-    assert again.out.strip() == str(out / "report.md")
+    out = settings.home / "another-folder"
+    second_report = run("report", "tiny", "--out", out, "--no-pictures")
+    assert second_report.out.strip() == str(out / "report.md")
     assert not (out / "pictures").exists()
 
 
-def test_submit_whose_trials_fail_exits_1(
+def test_submit_exits_1_if_trials_fail(
     run: Any,
     write_spec: SpecWriter,
     tmp_path: Path,
-    ready: None,
+    prepared_home: None,
 ) -> None:
-    broken = paint_camvid(tmp_path / "camvid")
-    image = broken / "test" / "Seq05VD_f00930.png"
+    dataset = paint_camvid(tmp_path / "camvid")
+    image = dataset / "test" / "Seq05VD_f00930.png"
     image.write_bytes(image.read_bytes()[:100])
 
-    result = run("submit", write_spec(CAMVID_SPEC), "--in-process", "--data", f"camvid={broken}")
+    result = run("submit", write_spec(CAMVID_SPEC), "--in-process", "--data", f"camvid={dataset}")
 
     assert result.code == 1
     assert result.out.count("cannot read image Seq05VD_f00930.png") >= 4
@@ -134,7 +135,7 @@ def test_smoke_reports_each_cell_and_keeps_nothing(
     run: Any,
     write_spec: SpecWriter,
     settings: Settings,
-    ready: None,
+    prepared_home: None,
 ) -> None:
     result = run("submit", write_spec(TINY_SPEC), "--smoke", "--in-process")
 
@@ -152,17 +153,19 @@ MISTAKES = {
     "option of another head": ("{head: fcn}", "{head: fcn, share_slots: true}", "'share_slots'"),
     "duplicate cell": ("  memory:", "  image: {head: psp}\n  memory:", "line .*image"),
     "baseline that is not a cell": ("seeds:", "baseline: imge\nseeds:", "'imge'.*'image'"),
-    "empty design": ("{head: fcn}\n  memory: {head: tma, memory_length: 1}", "{}", "head"),
+    "cell without settings": ("{head: fcn}\n  memory: {head: tma, memory_length: 1}", "{}", "head"),
     "no cells": (
-        "cells:\n  image: {head: fcn}\n  memory: {head: tma, memory_length: 1}\n", "", "empty",
+        "cells:\n  image: {head: fcn}\n  memory: {head: tma, memory_length: 1}\n", "", "no cells",
     ),
     "tab": ("seeds:", "\tseeds:", "line .*column"),
-    "not closed": ("{head: fcn}", "{head: fcn", "line .*column"),
+    "brace not closed": ("{head: fcn}", "{head: fcn", "line .*column"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistake_in_a_spec_is_one_line(run: Any, write_spec: SpecWriter, mistake: str) -> None:
+def test_mistake_in_a_spec_is_reported_on_one_line(
+    run: Any, write_spec: SpecWriter, mistake: str
+) -> None:
     correct, wrong, message = MISTAKES[mistake]
     assert correct in TINY_SPEC
 
@@ -182,9 +185,9 @@ def test_missing_spec_is_named(run: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "pattern"),
     [
-        ([], "'camvid' needs a folder: give --data camvid=PATH"),
+        ([], "'camvid' needs a folder: add --data camvid=PATH"),
         (["--data", "camvid=/nowhere"], "no folder /nowhere .*--data camvid=/nowhere"),
-        (["--data", "camvid"], "--data 'camvid' is not NAME=PATH"),
+        (["--data", "camvid"], "--data 'camvid': write NAME=PATH"),
         (["--data", "camvit=/x"], "'camvit'.*'camvid'"),
     ],
 )
@@ -222,7 +225,7 @@ def test_unreachable_tracking_store_is_named_with_its_variable(
     assert_one_line(result, "MLFLOW_TRACKING_URI")
 
 
-def test_home_that_cannot_be_written_is_named_with_its_variable(
+def test_unwritable_home_is_named_with_its_variable(
     run: Any,
     write_spec: SpecWriter,
     monkeypatch: pytest.MonkeyPatch,
@@ -235,7 +238,7 @@ def test_home_that_cannot_be_written_is_named_with_its_variable(
     assert_one_line(result, "cannot create folder /proc/nowhere/trials.*VSS_HOME")
 
 
-def test_spec_without_settings_is_quoted_in_short(run: Any, write_spec: SpecWriter) -> None:
+def test_long_text_that_is_not_a_spec_is_quoted_in_part(run: Any, write_spec: SpecWriter) -> None:
     result = run("plan", write_spec("just some words " * 50))
 
     assert result.code == 2
@@ -259,7 +262,9 @@ def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
     assert run("plan", spec, "--look", 2).out.splitlines()[-1] == "10 trials in 2 cells"
 
 
-def test_plan_shows_what_the_design_can_separate(run: Any, write_spec: SpecWriter) -> None:
+def test_plan_shows_the_differences_that_the_design_can_separate(
+    run: Any, write_spec: SpecWriter
+) -> None:
     spec = write_spec(CAMVID_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
 
     text = " ".join(run("plan", spec, "--power").out.split())
@@ -268,4 +273,6 @@ def test_plan_shows_what_the_design_can_separate(run: Any, write_spec: SpecWrite
     assert "3 * " in text
     assert "as in camvid_quick" in text
     assert [row["seeds"] for row in power["rows"]] == [3, 5, 10, 20]
-    assert_one_line(run("plan", spec, "--like", "study"), "--like study belongs to --power")
+    assert_one_line(
+        run("plan", spec, "--like", "study"), "--like study has no effect without --pow"
+    )

@@ -1,4 +1,4 @@
-"""Commands that list what a spec may say."""
+"""Commands that list the settings and names of specs."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,17 @@ from typing import Any
 
 
 def test_names_lists_settings_and_choices(run: Any) -> None:
-    text, listed = run("names").out, run("names", "--json").json
+    text, content = run("names").out, run("names", "--json").json
 
-    assert {"head", "backbone", "dataset", "optimizer", "schedule"} <= set(listed)
-    assert "position_code" in listed["head"]["tma"]["options"]
+    assert {"head", "backbone", "dataset", "optimizer", "schedule"} <= set(content)
+    assert "position_code" in content["head"]["tma"]["options"]
     assert "share_slots (default false)" in text
-    assert "memory_length         past frames that the head reads (no default)" in text
-    assert listed["settings"]["memory_length"]["required"]
+    assert "dataset_file (required)" in text
+    assert "memory_length          past frames that the head reads (required)" in text
+    assert content["settings"]["memory_length"]["required"]
 
 
-def test_committed_schema_is_the_printed_one(run: Any) -> None:
+def test_committed_schema_equals_the_printed_one(run: Any) -> None:
     committed = Path(__file__).parents[3] / "experiments" / "spec.schema.json"
 
     assert json.loads(committed.read_text()) == run("schema").json, (

@@ -1,4 +1,4 @@
-"""Commands for trained networks, from the command line to the files that they write."""
+"""Commands for trained networks, from the command line to the files they write."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from vss.media.video import open_source
 
 @pytest.fixture
 def trial(settings: Settings, trained_storage: Path) -> str:
-    """The id of TRAINED, in the test's own storage."""
+    """Copy TRAINED into the test's own storage and return its id."""
     shutil.copytree(trained_storage / TRAINED.trial_id, settings.storage / TRAINED.trial_id)
     return TRAINED.trial_id
 
@@ -44,7 +44,7 @@ def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path
     assert len(list(masks.iterdir())) == 8
 
 
-def test_predict_takes_a_folder_and_a_size(run: Any, trial: str, tmp_path: Path) -> None:
+def test_predict_accepts_a_folder_and_a_size(run: Any, trial: str, tmp_path: Path) -> None:
     frames = paint_camvid(tmp_path / "camvid") / "test"
     out = tmp_path / "masks"
 
@@ -69,7 +69,7 @@ def test_predict_keeps_the_frames_before_a_broken_one(
 
     assert result.code == 2
     assert_one_line(
-        result, rf"cannot read picture .*{third.name}: .*out.mp4 holds the 2 frames bef"
+        result, rf"cannot read image .*{third.name}: .*the 2 frames before it are in .*out.mp4"
     )
     assert open_source(out).count == 2
 
@@ -84,7 +84,7 @@ def test_predict_keeps_the_frames_before_a_broken_one(
         (["TRIAL", "VIDEO", "--out", "a.mp4", "--size", "big"], "--size 'big' is not WIDTHxHEIGHT"),
     ],
 )
-def test_mistake_in_predict_is_one_line(
+def test_mistake_in_predict_is_reported_on_one_line(
     run: Any,
     options: list[str],
     pattern: str,
@@ -100,11 +100,11 @@ def test_mistake_in_predict_is_one_line(
     assert list(video.parent.glob(".*unfinished*")) == []
 
 
-def test_evaluate_gives_the_score_of_the_training(
+def test_evaluate_reproduces_the_score_of_the_trial(
     run: Any,
     trial: str,
     settings: Settings,
-    ready,
+    prepared_home,
 ) -> None:
     result = run("evaluate", trial, "--split", "test", "--no-pictures")
 
@@ -118,9 +118,9 @@ def test_evaluate_gives_the_score_of_the_training(
     (entry,) = run("status", "evaluation", "--json").json["trials"]
     assert (entry["state"], entry["settings"]["steps"]) == ("FINISHED", 0)
 
-    again = run("evaluate", trial, "--split", "test", "--no-pictures")
-    assert again.code == 0
-    assert "RUNNING" not in again.out
+    second_result = run("evaluate", trial, "--split", "test", "--no-pictures")
+    assert second_result.code == 0
+    assert "RUNNING" not in second_result.out
 
 
 def test_checkpoint_file_joins_the_table_of_trained_cells(
@@ -128,7 +128,7 @@ def test_checkpoint_file_joins_the_table_of_trained_cells(
     tmp_path: Path,
     settings: Settings,
     write_spec: SpecWriter,
-    ready,
+    prepared_home,
 ) -> None:
     spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]"))
     assert run("submit", spec, "--in-process", "--no-pictures").code == 0
@@ -151,7 +151,7 @@ def test_submit_scores_a_cell_without_steps(
     tmp_path: Path,
     write_spec: SpecWriter,
     trained_storage: Path,
-    ready,
+    prepared_home,
 ) -> None:
     shutil.copy(
         trained_storage / TRAINED.trial_id / "weights.safetensors", tmp_path / "w.safetensors"
@@ -166,15 +166,15 @@ def test_submit_scores_a_cell_without_steps(
     assert result.code == 0
     trained = json.loads((trained_storage / TRAINED.trial_id / "result.json").read_text())
     (row,) = [line for line in result.out.splitlines() if line.startswith(" memory")]
-    # Both seeds score the very same weights.
+    # Both seeds score the same weights.
     assert f"{100 * trained['metrics']['miou']:.2f} ± 0.00 (2)" in row
 
 
-def test_evaluate_refuses_a_dataset_with_other_classes(
+def test_evaluate_refuses_a_dataset_with_different_classes(
     run: Any,
     trial: str,
     tmp_path: Path,
-    ready,
+    prepared_home,
 ) -> None:
     data = paint_camvid(tmp_path / "camvid")
 
@@ -188,7 +188,7 @@ def test_export_writes_program_and_description(run: Any, trial: str, tmp_path: P
     result = run("export", trial, "--out", tmp_path / "net.pt2", "--no-onnx")
 
     assert (result.code, result.err) == (0, "")
-    assert f"{tmp_path / 'net.pt2'}: largest difference from the network" in result.out
+    assert f"{tmp_path / 'net.pt2'}: max logit difference" in result.out
     assert "latency" in result.out
     assert json.loads((tmp_path / "net.json").read_text())["source"] == trial
     assert not (tmp_path / "net.onnx").exists()
@@ -212,7 +212,7 @@ def test_export_is_named_after_the_trial_and_includes_onnx_if_installed(
     }  # fmt: skip
 
 
-def test_export_refuses_another_file_extension(run: Any, trial: str) -> None:
+def test_export_refuses_a_wrong_file_extension(run: Any, trial: str) -> None:
     result = run("export", trial, "--out", "net.pth")
 
     assert result.code == 2

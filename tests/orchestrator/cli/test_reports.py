@@ -1,4 +1,4 @@
-"""Commands that report and compare: what is printed, where to, and the exit code."""
+"""Commands that report and compare: their output, the files they write, and their exit codes."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def test_report_is_rebuilt_from_its_folder(run: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_rebuilding_a_report_loads_no_service(tmp_path: Path) -> None:
+def test_rebuilding_a_report_imports_no_heavy_library(tmp_path: Path) -> None:
     build_report(_record(), tmp_path)
     code = (
         "import sys\nfrom orchestrator.cli.app import main\n"
@@ -49,17 +49,19 @@ def test_rebuilding_a_report_loads_no_service(tmp_path: Path) -> None:
         (["x", "--from", "y"], "either NAME or --from DIR, got both: NAME is 'x', --from is 'y'"),
         (["--from", "y", "--watch"], "give NAME instead of --from 'y'"),
         (["--from", "nowhere"], "no folder nowhere: --from takes the folder of a report"),
-        (["x", "--sort", "latenzy"], "cannot sort by 'latenzy' .*; did you mean 'latency'"),
+        (["x", "--sort", "latenzy"], "cannot sort by 'latenzy' .*: did you mean 'latency'"),
     ],
 )
-def test_wrong_arguments_of_report_are_named(run: Any, arguments: list[str], message: str) -> None:
+def test_mistake_in_the_arguments_of_report_is_named(
+    run: Any, arguments: list[str], message: str
+) -> None:
     result = run("report", *arguments)
 
     assert result.code == 2
     assert_one_line(result, message)
 
 
-def test_damaged_report_is_one_line(run: Any, tmp_path: Path) -> None:
+def test_damaged_report_is_reported_on_one_line(run: Any, tmp_path: Path) -> None:
     build_report(_record(), tmp_path)
     (tmp_path / "confusions.npz").write_bytes(b"x")
 
@@ -69,12 +71,12 @@ def test_damaged_report_is_one_line(run: Any, tmp_path: Path) -> None:
     assert_one_line(result, "confusions.npz is damaged")
 
 
-def test_watching_ends_at_ctrl_c_with_code_130(
-    run: Any, monkeypatch: pytest.MonkeyPatch, ready: None
+def test_ctrl_c_ends_watching_with_code_130(
+    run: Any, monkeypatch: pytest.MonkeyPatch, prepared_home: None
 ) -> None:
-    def interrupted(*args: object, **kwargs: object) -> None:
+    def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("orchestrator.results.report.watch", interrupted)
+    monkeypatch.setattr("orchestrator.results.report.watch", interrupt)
 
     assert run("report", "tiny", "--watch").code == 130

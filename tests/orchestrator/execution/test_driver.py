@@ -619,7 +619,7 @@ def test_latency_is_measured_again_if_a_cell_changed(
 
     assert all("measuring" in c.file.getvalue() for c in consoles)  # type: ignore[attr-defined]
     parent = Ledger(target.settings.ledger_url).experiment("tiny").run_id
-    measured_id = tracker.latency(parent).cells["image"].trial_id
+    measured_id = tracker.read_latency(parent).cells["image"].trial_id
     assert measured_id == wider.cells["image"].trial_id
 
 

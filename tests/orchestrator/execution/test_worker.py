@@ -62,7 +62,7 @@ def test_user_error_fails_with_its_message_and_no_retry(job: Job) -> None:
     outcome = run_job(other_data, ignore)
 
     assert (outcome.state, outcome.failure) == ("FAILED", Failure.FINAL)
-    assert "all machines must hold the same files" in str(outcome.message)
+    assert "all machines must have the same files" in str(outcome.message)
     assert "Traceback" in str(outcome.details)
 
 
@@ -73,7 +73,7 @@ def test_failure_is_written_to_the_run(job: Job, tracker: Tracker, settings: Set
 
     mlflow_run = MlflowClient(tracking_uri=tracker.uri).get_run(str(outcome.run_id))
     assert mlflow_run.info.status == "FAILED"
-    assert "all machines must hold the same files" in mlflow_run.data.tags["error"]
+    assert "all machines must have the same files" in mlflow_run.data.tags["error"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_failure_is_written_to_the_run(job: Job, tracker: Tracker, settings: Set
         (
             torch.OutOfMemoryError("too large"),
             Failure.OUT_OF_MEMORY,
-            "other processes hold the rest",
+            "other processes use the rest",
         ),
         (KeyError("x"), Failure.FINAL, "KeyError"),
     ],

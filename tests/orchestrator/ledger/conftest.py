@@ -40,6 +40,6 @@ def ledger(url: str) -> Ledger:
     return Ledger(url)
 
 
-def only(ledger: Ledger, experiment: str = "study") -> TrialStatus:
+def only_trial(ledger: Ledger, experiment: str = "study") -> TrialStatus:
     (trial,) = ledger.trials(experiment)
     return trial

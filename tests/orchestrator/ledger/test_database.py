@@ -1,4 +1,4 @@
-"""The database of the ledger: its migrations, and addresses that do not work."""
+"""The ledger's database: its migrations, and addresses that do not work."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from orchestrator.ledger.ledger import Ledger
 from vss.errors import UserError
 
 
-def test_tables_are_those_of_the_migrations(url: str) -> None:
+def test_migrations_create_the_declared_tables(url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -46,7 +46,7 @@ def test_password_of_an_unreachable_database_is_hidden() -> None:
         ("postgres://u@h/d", "Can't load plugin"),
     ],
 )
-def test_bad_address_is_one_line_with_a_remedy(url: str, message: str) -> None:
+def test_bad_address_is_reported_on_one_line_with_a_remedy(url: str, message: str) -> None:
     with pytest.raises(UserError) as error:
         Ledger(url)
 
@@ -61,7 +61,7 @@ def test_damaged_database_is_named(tmp_path: Path) -> None:
         Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
 
 
-def test_experiments_of_the_first_tables_have_no_published_figures(url: str) -> None:
+def test_experiments_from_before_the_migrations_have_no_published_results(url: str) -> None:
     config = Config()
     folder = Path(next(iter(orchestrator.ledger.__path__))) / "migrations"
     config.set_main_option("script_location", str(folder))

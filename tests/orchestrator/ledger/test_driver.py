@@ -1,4 +1,4 @@
-"""Claims and states, as drivers write them."""
+"""Drivers: the claims they make and the states they write."""
 
 import multiprocessing
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from orchestrator.ledger import tables
 from orchestrator.ledger.driver import DRIVER_TIMEOUT, Driver
 from orchestrator.ledger.entries import Claim, State
 from orchestrator.ledger.ledger import Ledger
-from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members, only
+from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members, only_trial
 
 
 def test_trial_goes_from_claim_to_result(ledger: Ledger) -> None:
@@ -20,14 +20,14 @@ def test_trial_goes_from_claim_to_result(ledger: Ledger) -> None:
     with ledger.driver() as driver:
         (claim,) = driver.claim(ids(0))
         driver.start(claim, 0, "run")
-        running = only(ledger)
+        trial = only_trial(ledger)
         driver.beat({claim: {"step": 3, "loss": 0.5, "miou": 0.25}})
-        after_beat = only(ledger)
+        trial_after_beat = only_trial(ledger)
         driver.end(claim, State.FINISHED, None, None)
 
-    assert (running.state, running.attempts, running.run_id) == (State.RUNNING, 1, "run")
-    assert (after_beat.step, after_beat.loss, after_beat.miou) == (3, 0.5, 0.25)
-    assert only(ledger).state == State.FINISHED
+    assert (trial.state, trial.attempts, trial.run_id) == (State.RUNNING, 1, "run")
+    assert (trial_after_beat.step, trial_after_beat.loss, trial_after_beat.miou) == (3, 0.5, 0.25)
+    assert only_trial(ledger).state == State.FINISHED
 
 
 def test_finished_row_never_changes(ledger: Ledger, url: str) -> None:
@@ -36,7 +36,7 @@ def test_finished_row_never_changes(ledger: Ledger, url: str) -> None:
         (claim,) = driver.claim(ids(0))
         driver.start(claim, 0, "run")
         driver.end(claim, State.FINISHED, None, None)
-        before = row(url)
+        finished_row = trial_row(url)
 
         driver.start(claim, 9, "other")
         driver.beat({claim: {"step": 9, "loss": 9.0, "miou": 9.0}})
@@ -45,15 +45,15 @@ def test_finished_row_never_changes(ledger: Ledger, url: str) -> None:
         ledger.add(ANOTHER, members(0, cell="b"))
 
         assert driver.claim(ids(0)) == []
-    assert row(url) == before
+    assert trial_row(url) == finished_row
 
 
-def row(url: str) -> Any:
+def trial_row(url: str) -> Any:
     with sa.create_engine(url).connect() as db:
         return db.execute(sa.select(tables.trials)).one()
 
 
-def test_two_drivers_never_hold_the_same_trial(ledger: Ledger) -> None:
+def test_two_drivers_never_claim_the_same_trial(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0, 1))
 
     with ledger.driver() as first, ledger.driver() as second:
@@ -61,29 +61,30 @@ def test_two_drivers_never_hold_the_same_trial(ledger: Ledger) -> None:
         assert [c.trial_id for c in second.claim(ids(0, 1))] == ids(1)
 
 
-def claim_all(url: str, answers: Any, over: Any) -> None:
+def claim_all(url: str, answers: Any, end_event: Any) -> None:
     with Ledger(url).driver() as driver:
         answers.put([claim.trial_id for claim in driver.claim(ids(*range(40)))])
-        over.wait(60)  # so that both hold claims at the same time
+        end_event.wait(60)  # so that both have claims at the same time
 
 
 @pytest.mark.slow
-def test_claims_of_two_processes_at_once_share_no_trial(ledger: Ledger, url: str) -> None:
+def test_two_processes_that_claim_at_once_share_no_trial(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(*range(40)))
     context = multiprocessing.get_context("spawn")
-    answers, over = context.Queue(), context.Event()
+    answers, end_event = context.Queue(), context.Event()
     processes = [
-        context.Process(target=claim_all, args=(url, answers, over), daemon=True) for _ in range(2)
+        context.Process(target=claim_all, args=(url, answers, end_event), daemon=True)
+        for _ in range(2)
     ]
     for process in processes:
         process.start()
 
-    claimed = [trial_id for _ in processes for trial_id in answers.get(timeout=60)]
-    over.set()
+    trial_ids = [trial_id for _ in processes for trial_id in answers.get(timeout=60)]
+    end_event.set()
     for process in processes:
         process.join(timeout=60)
 
-    assert sorted(claimed) == sorted(ids(*range(40)))
+    assert sorted(trial_ids) == sorted(ids(*range(40)))
 
 
 def test_claims_end_with_the_driver(ledger: Ledger) -> None:
@@ -97,21 +98,21 @@ def test_claims_end_with_the_driver(ledger: Ledger) -> None:
 
 def test_trials_of_a_dead_driver_can_be_claimed_at_once(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
-    dead = lost_driver(ledger)
-    (claim,) = dead.claim(ids(0))
-    dead.start(claim, 0, None)
+    dead_driver = make_lost_driver(ledger)
+    (claim,) = dead_driver.claim(ids(0))
+    dead_driver.start(claim, 0, None)
     change_driver(url, pid=2**22 - 3)  # no such process
 
-    assert only(ledger).state == State.PENDING  # no process runs it
+    assert only_trial(ledger).state == State.PENDING  # no live process runs it
     with ledger.driver() as driver:
         assert [c.attempt for c in driver.claim(ids(0))] == [2]
 
 
-def test_driver_on_another_host_counts_as_dead_only_after_a_timeout(
+def test_silent_driver_on_another_host_is_dead_only_after_a_timeout(
     ledger: Ledger, url: str
 ) -> None:
     ledger.add(STUDY, members(0))
-    lost_driver(ledger).claim(ids(0))
+    make_lost_driver(ledger).claim(ids(0))
 
     with ledger.driver() as driver:
         change_driver(url, host="elsewhere", except_driver=driver.driver_id)
@@ -121,35 +122,35 @@ def test_driver_on_another_host_counts_as_dead_only_after_a_timeout(
         assert len(driver.claim(ids(0))) == 1
 
 
-def lost_driver(ledger: Ledger) -> Driver:
-    """Return a driver that never gives its claims back."""
+def make_lost_driver(ledger: Ledger) -> Driver:
+    """Return a driver that never releases its claims."""
     return Driver(ledger._engine)
 
 
 def change_driver(url: str, except_driver: str = "", **values: Any) -> None:
     with sa.create_engine(url).begin() as db:
-        others = tables.drivers.c.driver != except_driver
-        db.execute(sa.update(tables.drivers).where(others).values(values))
+        rows = tables.drivers.c.driver != except_driver
+        db.execute(sa.update(tables.drivers).where(rows).values(values))
 
 
-def test_lost_driver_cannot_write_over_its_successor(ledger: Ledger, url: str) -> None:
+def test_lost_driver_cannot_overwrite_its_successor(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
-    lost = lost_driver(ledger)
-    (old,) = lost.claim(ids(0))
+    old_driver = make_lost_driver(ledger)
+    (old_claim,) = old_driver.claim(ids(0))
     change_driver(url, pid=2**22 - 3)
     with ledger.driver() as driver:
-        (new,) = driver.claim(ids(0))
-        driver.start(new, 0, "run")
+        (new_claim,) = driver.claim(ids(0))
+        driver.start(new_claim, 0, "run")
 
-        lost.beat({old: {"step": 99, "loss": 0.0, "miou": 0.0}})
-        lost.end(old, State.FAILED, "late", None)
+        old_driver.beat({old_claim: {"step": 99, "loss": 0.0, "miou": 0.0}})
+        old_driver.end(old_claim, State.FAILED, "late", None)
 
-        assert (only(ledger).state, only(ledger).step) == (State.RUNNING, 0)
+        assert (only_trial(ledger).state, only_trial(ledger).step) == (State.RUNNING, 0)
 
 
 def test_lost_driver_cannot_write_an_attempt_that_is_over(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
-    lost = lost_driver(ledger)
+    lost = make_lost_driver(ledger)
     (old,) = lost.claim(ids(0))
     change_driver(url, pid=2**22 - 3)
     with ledger.driver() as driver:
@@ -176,7 +177,7 @@ def test_earlier_attempt_of_the_same_driver_cannot_write(ledger: Ledger, url: st
         driver.end(first, State.FINISHED, None, None)
 
         assert attempt_rows(url) == before
-        assert (only(ledger).state, only(ledger).step) == (State.RUNNING, 0)
+        assert (only_trial(ledger).state, only_trial(ledger).step) == (State.RUNNING, 0)
 
 
 def attempt_rows(url: str) -> list[Any]:
@@ -190,26 +191,26 @@ def test_failed_trial_has_a_message_and_can_be_claimed_again(ledger: Ledger) -> 
         (claim,) = driver.claim(ids(0))
         driver.start(claim, 0, None)
         driver.end(claim, State.FAILED, "bad image", "Traceback ...")
-        failed = only(ledger)
+        failed_trial = only_trial(ledger)
 
-        (again,) = driver.claim(ids(0))
+        (second_claim,) = driver.claim(ids(0))
 
-    assert (failed.state, failed.message) == (State.FAILED, "bad image")
-    assert again == Claim(ids(0)[0], 2, None)
-    assert only(ledger).message is None
+    assert (failed_trial.state, failed_trial.message) == (State.FAILED, "bad image")
+    assert second_claim == Claim(ids(0)[0], 2, None)
+    assert only_trial(ledger).message is None
 
 
-def test_attempts_count_only_those_that_a_worker_started(ledger: Ledger) -> None:
+def test_attempts_that_no_worker_started_do_not_count(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     for _ in range(2):
         with ledger.driver() as driver:
             driver.claim(ids(0))
 
-    assert only(ledger).attempts == 0
+    assert only_trial(ledger).attempts == 0
 
 
-def test_thousand_trials_are_recorded_and_claimed(ledger: Ledger) -> None:
-    """Databases limit the length of a list of values; this is longer."""
+def test_a_thousand_trials_are_recorded_and_claimed(ledger: Ledger) -> None:
+    """Databases limit the length of a list of values; this one is longer."""
     ledger.add(STUDY, members(*range(1000)))
 
     with ledger.driver() as driver:

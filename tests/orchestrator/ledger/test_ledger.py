@@ -9,7 +9,7 @@ from orchestrator.ledger import tables
 from orchestrator.ledger.entries import Changes, ExperimentEntry, ImportedTrial, State
 from orchestrator.ledger.ledger import Ledger
 from tests.conftest import tiny
-from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members, only
+from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members, only_trial
 from vss.errors import UserError
 
 
@@ -31,14 +31,16 @@ def test_submitting_twice_adds_nothing(ledger: Ledger) -> None:
     assert len(ledger.experiments()) == 1
 
 
-def test_trial_of_two_experiments_is_one_trial_in_both(ledger: Ledger) -> None:
+def test_two_experiments_can_share_a_trial(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0, cell="a"))
     ledger.add(ANOTHER, members(0, cell="b"))
     with ledger.driver() as driver:
         (claim,) = driver.claim(ids(0))
         driver.end(claim, State.FINISHED, None, None)
 
-    assert only(ledger, "study").state == only(ledger, "another").state == State.FINISHED
+    assert (
+        only_trial(ledger, "study").state == only_trial(ledger, "another").state == State.FINISHED
+    )
     assert ledger.membership(ids(0)[0]) == {"study": "a", "another": "b"}
 
 
@@ -52,17 +54,17 @@ def test_trial_that_no_experiment_lists_any_more_is_cancelled(ledger: Ledger, ur
     assert states == {ids(0)[0]: State.CANCELLED, ids(1)[0]: State.PENDING}
 
 
-def test_other_data_is_refused_once_a_trial_has_begun(ledger: Ledger) -> None:
+def test_different_data_is_refused_once_a_trial_has_started(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:
         (claim,) = driver.claim(ids(0))
         driver.start(claim, 0, None)
 
     with pytest.raises(
-        UserError, match=r"cell 'a', seed 0 \(trial \w+\) was trained on different synth"
+        UserError, match=r"cell 'a', seed 0 \(trial \w+\) was trained on different s"
     ):
         ledger.add(STUDY, members(0, data="e" * 64))
-    assert only(ledger).state == State.PENDING
+    assert only_trial(ledger).state == State.PENDING
 
 
 def test_refused_submit_changes_nothing(ledger: Ledger) -> None:
@@ -76,19 +78,27 @@ def test_refused_submit_changes_nothing(ledger: Ledger) -> None:
     assert [e.name for e in ledger.experiments()] == ["study"]
 
 
-def test_other_data_is_fine_before_the_first_start(ledger: Ledger) -> None:
+def test_different_data_is_accepted_before_a_trial_starts(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
 
     ledger.add(STUDY, members(0, data="e" * 64))
 
-    assert only(ledger).state == State.PENDING
+    assert only_trial(ledger).state == State.PENDING
 
 
-def test_unknown_experiment_is_refused_with_the_known_ones(ledger: Ledger) -> None:
+def test_unknown_experiment_is_refused_with_the_names_in_the_ledger(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
 
-    with pytest.raises(UserError, match="no experiment 'studdy' in the ledger .closest: study."):
+    with pytest.raises(
+        UserError,
+        match=r"no experiment 'studdy' in the ledger \(experiments: study\): did you mean 'study'",
+    ):
         ledger.experiment("studdy")
+
+
+def test_unknown_experiment_is_refused_with_advice_if_the_ledger_is_empty(ledger: Ledger) -> None:
+    with pytest.raises(UserError, match="in the ledger, which is empty: submit a spec first"):
+        ledger.experiment("study")
 
 
 def test_experiments_count_their_trials_by_state(ledger: Ledger) -> None:
@@ -100,12 +110,12 @@ def test_experiments_count_their_trials_by_state(ledger: Ledger) -> None:
     assert ledger.experiment("study").counts == {State.FINISHED: 1, State.PENDING: 2}
 
 
-def test_experiment_keeps_its_published_figures(ledger: Ledger) -> None:
-    figures = {"a": {"miou": 0.7541, "train_seconds": 52953.0}}
+def test_experiment_keeps_its_published_results(ledger: Ledger) -> None:
+    published = {"a": {"miou": 0.7541, "train_seconds": 52953.0}}
 
-    ledger.add(ExperimentEntry("study", "why", "name: study", "a", figures), members(0))
+    ledger.add(ExperimentEntry("study", "why", "name: study", "a", published), members(0))
 
-    assert ledger.experiment("study").published == figures
+    assert ledger.experiment("study").published == published
 
 
 def test_runs_that_join_and_leave_an_experiment_are_returned(ledger: Ledger) -> None:
@@ -113,15 +123,15 @@ def test_runs_that_join_and_leave_an_experiment_are_returned(ledger: Ledger) -> 
     with ledger.driver() as driver:
         for claim in driver.claim(ids(0, 1)):
             driver.start(claim, 0, f"run of {claim.trial_id}")
-    run, other_run = (f"run of {trial_id}" for trial_id in ids(0, 1))
+    first_run, second_run = (f"run of {trial_id}" for trial_id in ids(0, 1))
 
-    again = ledger.add(STUDY, members(0, 1, 2))
-    moved = ledger.add(STUDY, [*members(0, cell="b"), *members(3)])
-    joined = ledger.add(ANOTHER, members(1, 2))
+    unchanged = ledger.add(STUDY, members(0, 1, 2))
+    changed = ledger.add(STUDY, [*members(0, cell="b"), *members(3)])
+    another = ledger.add(ANOTHER, members(1, 2))
 
-    assert first == again == Changes(joined={}, left=[])
-    assert moved == Changes(joined={run: "b"}, left=[other_run])
-    assert joined == Changes(joined={other_run: "a"}, left=[])
+    assert first == unchanged == Changes(joined={}, left=[])
+    assert changed == Changes(joined={first_run: "b"}, left=[second_run])
+    assert another == Changes(joined={second_run: "a"}, left=[])
 
 
 def test_imported_trial_is_finished_and_other_members_stay(ledger: Ledger) -> None:
@@ -147,7 +157,7 @@ def test_experiment_keeps_its_margin_and_its_plan(ledger: Ledger) -> None:
     assert (status.looks, status.earlier_seeds) == ([3, 4, 5], [])
 
 
-def planned(*seeds: int, looks: Sequence[int] = ()) -> ExperimentEntry:
+def entry_with_plan(*seeds: int, looks: Sequence[int] = ()) -> ExperimentEntry:
     return ExperimentEntry("study", seeds=seeds, looks=looks)
 
 
@@ -157,48 +167,48 @@ def finish(ledger: Ledger, *seeds: int) -> None:
             driver.end(claim, State.FINISHED, None, None)
 
 
-def test_seeds_added_after_a_trial_finished_are_noted_for_good(ledger: Ledger) -> None:
-    ledger.add(planned(0, 1), members(0, 1))
+def test_seeds_added_after_a_trial_finished_are_recorded_permanently(ledger: Ledger) -> None:
+    ledger.add(entry_with_plan(0, 1), members(0, 1))
     finish(ledger, 0)
 
-    ledger.add(planned(0, 1, 2), members(0, 1, 2))
-    ledger.add(planned(0, 1), members(0, 1))
+    ledger.add(entry_with_plan(0, 1, 2), members(0, 1, 2))
+    ledger.add(entry_with_plan(0, 1), members(0, 1))
 
     assert ledger.experiment("study").earlier_seeds == [0, 1]
 
 
-def test_seeds_added_before_a_trial_finished_are_a_plan(ledger: Ledger) -> None:
-    ledger.add(planned(0, 1), members(0, 1))
+def test_seeds_added_before_a_trial_finished_belong_to_the_plan(ledger: Ledger) -> None:
+    ledger.add(entry_with_plan(0, 1), members(0, 1))
 
-    ledger.add(planned(0, 1, 2), members(0, 1, 2))
+    ledger.add(entry_with_plan(0, 1, 2), members(0, 1, 2))
 
     assert ledger.experiment("study").earlier_seeds == []
 
 
-def test_seeds_of_new_trials_are_a_new_plan(ledger: Ledger) -> None:
-    """Nothing was seen of trials with other settings."""
-    ledger.add(planned(0, 1), members(0, 1))
+def test_new_trials_start_a_new_plan(ledger: Ledger) -> None:
+    """The results of trials with different settings reveal nothing about them."""
+    ledger.add(entry_with_plan(0, 1), members(0, 1))
     finish(ledger, 0)
 
-    ledger.add(planned(2, 3, 4), members(2, 3, 4))
+    ledger.add(entry_with_plan(2, 3, 4), members(2, 3, 4))
 
     assert ledger.experiment("study").earlier_seeds == []
 
 
 def test_later_look_does_not_change_the_plan(ledger: Ledger) -> None:
-    plan = planned(*range(5), looks=[3, 5])
-    ledger.add(plan, members(0, 1, 2))
+    entry = entry_with_plan(*range(5), looks=[3, 5])
+    ledger.add(entry, members(0, 1, 2))
     finish(ledger, 0, 1, 2)
 
-    ledger.add(plan, members(*range(5)))
+    ledger.add(entry, members(*range(5)))
 
     assert ledger.experiment("study").earlier_seeds == []
 
 
-def test_looks_that_are_planned_after_the_fact_change_the_plan(ledger: Ledger) -> None:
-    ledger.add(planned(0, 1, 2), members(0, 1, 2))
+def test_looks_planned_after_results_exist_change_the_plan(ledger: Ledger) -> None:
+    ledger.add(entry_with_plan(0, 1, 2), members(0, 1, 2))
     finish(ledger, 0)
 
-    ledger.add(planned(*range(5), looks=[3, 5]), members(0, 1, 2))
+    ledger.add(entry_with_plan(*range(5), looks=[3, 5]), members(0, 1, 2))
 
     assert ledger.experiment("study").earlier_seeds == [0, 1, 2]

@@ -9,7 +9,7 @@ import torch
 
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.networks.evaluation import build_evaluation, scoring_config
+from orchestrator.networks.evaluation import build_evaluation, build_scoring_config
 from orchestrator.networks.lookup import NamedNetwork
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import PlannedTrial
@@ -31,8 +31,8 @@ def network(trained_storage: Path) -> NamedNetwork:
     return NamedNetwork(TRAINED.trial_id, read_trained_network(trained_storage / TRAINED.trial_id))
 
 
-def fresh(folder: Path, name: str, **settings: Any) -> NamedNetwork:
-    """An untrained network, as a trial that the ledger may know."""
+def untrained_network(folder: Path, name: str, **settings: Any) -> NamedNetwork:
+    """Return an untrained network under the id of its trial."""
     config = tiny(**settings)
     torch.manual_seed(config.seed)
     file = folder / f"{name}.safetensors"
@@ -40,7 +40,7 @@ def fresh(folder: Path, name: str, **settings: Any) -> NamedNetwork:
     return NamedNetwork(config.trial_id, TrainedNetwork(config, file))
 
 
-def enter(ledger: Ledger, name: str, cell: str, config: TrialConfig, finish: bool = True) -> None:
+def record(ledger: Ledger, name: str, cell: str, config: TrialConfig, finish: bool = True) -> None:
     entry = ExperimentEntry(name, "a study", "name: study\n", cell)
     ledger.add(entry, [Member(PlannedTrial(cell, config), "data")])
     if finish:
@@ -49,7 +49,7 @@ def enter(ledger: Ledger, name: str, cell: str, config: TrialConfig, finish: boo
             driver.end(claim, State.FINISHED, None, None)
 
 
-def test_scoring_keeps_the_network_and_drops_its_training(network: NamedNetwork) -> None:
+def test_scoring_keeps_the_network_and_drops_training_settings(network: NamedNetwork) -> None:
     distillation = {
         "teacher": "0123456789ab", "distillation_weight": 2.0, "temperature": 3.0,
         "eval_every": 2, "select": "best_val", "class_weights": "median_frequency",
@@ -57,7 +57,7 @@ def test_scoring_keeps_the_network_and_drops_its_training(network: NamedNetwork)
     student = parse_settings({**TRAINED.settings(), **distillation})
     trained = replace(network.trained, config=student)
 
-    config = scoring_config(NamedNetwork("student", trained), None, "val")
+    config = build_scoring_config(NamedNetwork("student", trained), None, "val")
 
     assert (config.steps, config.scored_split) == (0, "val")
     assert config.weights.startswith("sha256:")
@@ -66,27 +66,32 @@ def test_scoring_keeps_the_network_and_drops_its_training(network: NamedNetwork)
         assert getattr(config, name) == getattr(TRAINED, name)
 
 
-def test_dataset_with_other_classes_is_refused_with_the_differences(network: NamedNetwork) -> None:
+def test_dataset_with_different_classes_is_refused_with_the_differences(
+    network: NamedNetwork,
+) -> None:
     with pytest.raises(
         UserError,
-        match=r"classes of 'synthetic', but dataset 'camvid' has others \(only in .*: Verge; "
+        match=r"classes of 'synthetic', but dataset 'camvid' has different classes "
+        r"\(only in .*: Verge; "
         "only in camvid: Pole, SignSymbol, Fence, Bicyclist",
     ):
-        scoring_config(network, "camvid", "test")
+        build_scoring_config(network, "camvid", "test")
 
 
 def test_dataset_with_the_same_classes_is_accepted(
     network: NamedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alike = replace(catalog.DATASETS["synthetic"], options={}, needs_path=True)
-    monkeypatch.setitem(catalog.DATASETS, "alike", alike)
+    similar_dataset = replace(catalog.DATASETS["synthetic"], options={}, needs_path=True)
+    monkeypatch.setitem(catalog.DATASETS, "similar", similar_dataset)
 
-    config = scoring_config(network, "alike", "train")
+    config = build_scoring_config(network, "similar", "train")
 
-    assert (config.dataset, config.clips) == ("alike", None)
+    assert (config.dataset, config.clips) == ("similar", None)
 
 
-def test_order_of_classes_matters(network: NamedNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dataset_with_a_different_order_of_classes_is_refused(
+    network: NamedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     classes = catalog.DATASETS["synthetic"].classes
     reordered = replace(
         catalog.DATASETS["synthetic"], options={}, classes=dict(reversed(classes.items()))
@@ -94,11 +99,11 @@ def test_order_of_classes_matters(network: NamedNetwork, monkeypatch: pytest.Mon
     monkeypatch.setitem(catalog.DATASETS, "reordered", reordered)
 
     with pytest.raises(UserError, match="their order differs"):
-        scoring_config(network, "reordered", "test")
+        build_scoring_config(network, "reordered", "test")
 
 
-def test_seeds_of_a_known_cell_share_it(ledger: Ledger, tmp_path: Path) -> None:
-    seeds = [fresh(tmp_path, f"s{seed}", seed=seed) for seed in (0, 1)]
+def test_seeds_of_a_recorded_cell_stay_in_their_cell(ledger: Ledger, tmp_path: Path) -> None:
+    seeds = [untrained_network(tmp_path, f"s{seed}", seed=seed) for seed in (0, 1)]
     trials = [PlannedTrial("image", network.trained.config) for network in seeds]
     ledger.add(ExperimentEntry("study"), [Member(trial, "data") for trial in trials])
 
@@ -109,11 +114,12 @@ def test_seeds_of_a_known_cell_share_it(ledger: Ledger, tmp_path: Path) -> None:
     assert set(experiment.files_by_digest.values()) == {x.trained.weights for x in seeds}
 
 
-def test_networks_unknown_to_the_ledger_are_cells_under_their_own_name(
+def test_networks_that_the_ledger_lacks_become_cells_with_their_own_names(
     ledger: Ledger, tmp_path: Path, network: NamedNetwork
 ) -> None:
     files = [
-        NamedNetwork(name, fresh(tmp_path, name, seed=s).trained) for s, name in enumerate("ab")
+        NamedNetwork(name, untrained_network(tmp_path, name, seed=s).trained)
+        for s, name in enumerate("ab")
     ]
 
     experiment = build_evaluation([*files, network], None, "test", "evaluation", ledger)
@@ -126,11 +132,11 @@ def test_networks_unknown_to_the_ledger_are_cells_under_their_own_name(
 def test_networks_join_a_finished_experiment(
     ledger: Ledger, tmp_path: Path, network: NamedNetwork
 ) -> None:
-    enter(ledger, "study", "memory", TRAINED)
+    record(ledger, "study", "memory", TRAINED)
 
     experiment = build_evaluation([network], None, "val", "study", ledger)
 
-    # The training itself has the name of the cell.
+    # The trained cell keeps its name.
     assert list(experiment.cells) == ["memory", "memory, synthetic val"]
     assert [t.config.steps for t in experiment.trials] == [4, 0]
     assert (experiment.baseline, experiment.description) == ("memory", "a study")
@@ -138,35 +144,35 @@ def test_networks_join_a_finished_experiment(
 
 
 def test_scored_network_is_not_scored_again(ledger: Ledger, network: NamedNetwork) -> None:
-    scored = scoring_config(network, None, "val")
-    enter(ledger, "evaluation", "memory", scored)
+    scoring_config = build_scoring_config(network, None, "val")
+    record(ledger, "evaluation", "memory", scoring_config)
 
     experiment = build_evaluation([network, network], None, "val", "evaluation", ledger)
 
-    assert [(t.cell, t.config) for t in experiment.trials] == [("memory", scored)]
+    assert [(t.cell, t.config) for t in experiment.trials] == [("memory", scoring_config)]
 
 
 def test_failed_evaluation_is_replaced(ledger: Ledger, network: NamedNetwork) -> None:
-    enter(ledger, "evaluation", "old", tiny(steps=0, weights=f"sha256:{'0' * 64}"), finish=False)
+    record(ledger, "evaluation", "old", tiny(steps=0, weights=f"sha256:{'0' * 64}"), finish=False)
 
     experiment = build_evaluation([network], None, "val", "evaluation", ledger)
 
     assert list(experiment.cells) == [TRAINED.trial_id]
 
 
-def test_experiment_that_still_trains_is_refused(ledger: Ledger, network: NamedNetwork) -> None:
-    enter(ledger, "study", "memory", TRAINED, finish=False)
+def test_unfinished_experiment_is_refused(ledger: Ledger, network: NamedNetwork) -> None:
+    record(ledger, "study", "memory", TRAINED, finish=False)
 
-    with pytest.raises(UserError, match="'study' has 1 unfinished trials: submit its"):
+    with pytest.raises(UserError, match=r"'study' has not finished \(1 of 1 trials left\)"):
         build_evaluation([network], None, "val", "study", ledger)
 
 
-def test_weights_that_do_not_fit_are_refused_before_anything_is_entered(
+def test_weights_that_do_not_fit_are_refused_before_anything_is_recorded(
     ledger: Ledger, network: NamedNetwork
 ) -> None:
     wrong = NamedNetwork("wrong", replace(network.trained, config=tiny()))
 
-    with pytest.raises(UserError, match="do not fit: head"):
+    with pytest.raises(UserError, match="do not fit the network: head"):
         build_evaluation([wrong], None, "val", "evaluation", ledger)
 
     assert ledger.experiments() == []

@@ -1,11 +1,11 @@
-"""Trained networks, looked up by every kind of name."""
+"""The lookup of trained networks by every kind of name."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from orchestrator.networks.lookup import find, find_all, find_cell
+from orchestrator.networks.lookup import find_cell, find_network, find_networks
 from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, TRAINED, SpecWriter
@@ -15,7 +15,7 @@ from vss.training.loop import TrialResult
 
 @pytest.fixture
 def trial_folder(settings: Settings, trained_storage: Path) -> Path:
-    """The directory of TRAINED in the test's own storage."""
+    """Copy TRAINED into the test's own storage and return its directory."""
     folder = settings.storage / TRAINED.trial_id
     shutil.copytree(trained_storage / TRAINED.trial_id, folder)
     return folder
@@ -35,7 +35,7 @@ def run_id(tracker: Tracker, trained_storage: Path) -> str:
 def test_trial_is_found_by_its_id_or_a_prefix_of_it(
     digits: int, trial_folder: Path, settings: Settings
 ) -> None:
-    network = find(TRAINED.trial_id[:digits], None, settings)
+    network = find_network(TRAINED.trial_id[:digits], None, settings)
 
     assert network.name == TRAINED.trial_id
     assert network.trained.config == TRAINED
@@ -45,17 +45,17 @@ def test_trial_is_found_by_its_id_or_a_prefix_of_it(
 def test_prefix_that_matches_two_trials_is_refused_with_both(
     trial_folder: Path, settings: Settings
 ) -> None:
-    other = TRAINED.trial_id[:4] + "00000000"
-    shutil.copytree(trial_folder, settings.storage / other)
+    similar_id = TRAINED.trial_id[:4] + "00000000"
+    shutil.copytree(trial_folder, settings.storage / similar_id)
 
     with pytest.raises(UserError, match=rf"matches 2 trials .*{TRAINED.trial_id}"):
-        find(TRAINED.trial_id[:4], None, settings)
+        find_network(TRAINED.trial_id[:4], None, settings)
 
 
 def test_trial_is_found_by_the_path_of_its_directory(
     trained_storage: Path, settings: Settings
 ) -> None:
-    network = find(str(trained_storage / TRAINED.trial_id), None, settings)
+    network = find_network(str(trained_storage / TRAINED.trial_id), None, settings)
 
     assert (network.name, network.trained.config) == (TRAINED.trial_id, TRAINED)
 
@@ -63,45 +63,45 @@ def test_trial_is_found_by_the_path_of_its_directory(
 def test_run_is_found_in_mlflow_and_downloaded_once(
     run_id: str, settings: Settings, tracker: Tracker
 ) -> None:
-    network = find(run_id, None, settings)
+    network = find_network(run_id, None, settings)
 
     assert network.name == TRAINED.trial_id
     assert network.trained.config == TRAINED
     assert network.trained.weights.is_relative_to(settings.cache)
-    before = network.trained.weights.stat().st_mtime_ns
-    assert find(run_id, None, settings).trained.weights.stat().st_mtime_ns == before
+    download_time = network.trained.weights.stat().st_mtime_ns
+    assert find_network(run_id, None, settings).trained.weights.stat().st_mtime_ns == download_time
     files = {path.name for path in network.trained.weights.parent.iterdir()}
     assert files == {"config.json", "weights.safetensors"}
 
 
 def test_trial_trained_elsewhere_is_found_by_its_run(run_id: str, settings: Settings) -> None:
-    assert find(TRAINED.trial_id, None, settings).trained.config == TRAINED
+    assert find_network(TRAINED.trial_id, None, settings).trained.config == TRAINED
 
 
 @pytest.mark.parametrize("target", ["0123456789ab", "nothing", "*", "../x"])
 def test_missing_trial_is_refused(target: str, tracker: Tracker, settings: Settings) -> None:
-    with pytest.raises(UserError, match="no trial '.*' in .*; give a trial_id"):
-        find(target, None, settings)
+    with pytest.raises(UserError, match="no trial '.*' in .*: write a trial_id"):
+        find_network(target, None, settings)
 
 
 def test_missing_run_is_refused(tracker: Tracker, settings: Settings) -> None:
     with pytest.raises(UserError, match="MLflow at sqlite:.* has no run '0{32}'"):
-        find("0" * 32, None, settings)
+        find_network("0" * 32, None, settings)
 
 
 def test_unfinished_run_is_refused(tracker: Tracker, settings: Settings) -> None:
     run = tracker.open_trial("a", TRAINED.trial_id, None, {})
 
-    with pytest.raises(UserError, match=r"has no config.json: is its trial finished\?"):
-        find(run.run_id, None, settings)
+    with pytest.raises(UserError, match=r"has no config.json: wait until its trial has finished"):
+        find_network(run.run_id, None, settings)
 
 
-def test_checkpoint_file_holds_the_network_of_the_named_cell(
+def test_checkpoint_file_has_the_network_of_the_named_cell(
     trial_folder: Path, settings: Settings, write_spec: SpecWriter
 ) -> None:
     spec, file = write_spec(TINY_SPEC), trial_folder / "weights.safetensors"
 
-    network = find(str(file), f"{spec}:memory", settings)
+    network = find_network(str(file), f"{spec}:memory", settings)
 
     assert (network.name, network.trained.weights) == ("weights", file)
     assert (network.trained.config.head, network.trained.config.memory_length) == ("tma", 1)
@@ -113,23 +113,23 @@ def test_cell_may_be_omitted_if_the_spec_has_only_one(write_spec: SpecWriter) ->
     assert find_cell(str(spec)).head == "fcn"
 
 
-def test_like_that_names_no_spec_or_cell_is_refused(
+def test_like_without_a_spec_or_cell_is_refused(
     trial_folder: Path, settings: Settings, write_spec: SpecWriter
 ) -> None:
     spec, file = write_spec(TINY_SPEC), str(trial_folder / "weights.safetensors")
     mistakes = {
-        "none.yaml:fcn": "does not name a spec: write SPEC:CELL",
-        str(spec): "does not name a cell: write .*spec.yaml:CELL; cells: image, memory",
-        f"{spec}:imago": "unknown cell 'imago'; did you mean 'image'",
+        "none.yaml:fcn": "does not begin with an existing spec file: write SPEC:CELL",
+        str(spec): r"does not name a cell: write .*spec.yaml:CELL \(cells: image, memory\)",
+        f"{spec}:imago": "unknown cell 'imago': did you mean 'image'",
     }
 
     for like, message in mistakes.items():
         with pytest.raises(UserError, match=message):
-            find(file, like, settings)
-    with pytest.raises(UserError, match="does not name its network: give --like SPEC:CELL"):
-        find(file, None, settings)
+            find_network(file, like, settings)
+    with pytest.raises(UserError, match="does not say which network it contains: add --like"):
+        find_network(file, None, settings)
     with pytest.raises(UserError, match="--like is for a checkpoint file, but '.*' is not a file"):
-        find(TRAINED.trial_id, f"{spec}:image", settings)
+        find_network(TRAINED.trial_id, f"{spec}:image", settings)
 
 
 def test_like_applies_to_the_files_among_several_targets(
@@ -137,8 +137,8 @@ def test_like_applies_to_the_files_among_several_targets(
 ) -> None:
     like, file = f"{write_spec(TINY_SPEC)}:memory", str(trial_folder / "weights.safetensors")
 
-    networks = find_all([TRAINED.trial_id, file], like, settings)
+    networks = find_networks([TRAINED.trial_id, file], like, settings)
 
     assert [x.trained.config.memory_length for x in networks] == [2, 1]
     with pytest.raises(UserError, match="--like is for checkpoint files, but none of"):
-        find_all([TRAINED.trial_id], like, settings)
+        find_networks([TRAINED.trial_id], like, settings)

@@ -1,4 +1,4 @@
-"""Power before a study runs: where the variances come from, and what is estimated."""
+"""The power of a study before it runs: the source of the variances, and the estimates."""
 
 from pathlib import Path
 
@@ -38,13 +38,13 @@ def test_committed_results_on_the_same_dataset_are_the_default(
     assert power.test_set_deviation > 0
     assert [row.seeds for row in power.rows] == [3, 4, 5, 10, 20]
     assert [row.seeds for row in power.rows if row.is_planned] == [4]
-    assert [row.trainings for row in power.rows] == [6, 8, 10, 20, 40]
+    assert [row.trials for row in power.rows] == [6, 8, 10, 20, 40]
     assert {row.hours for row in power.rows} == {None}
     points = [row.points for row in power.rows]
     assert points == sorted(points, reverse=True)
 
 
-def test_report_folder_and_its_name_are_the_same_study(
+def test_study_can_be_named_by_its_folder_or_its_name(
     experiment: Experiment, tmp_path: Path, settings: Settings
 ) -> None:
     by_folder = estimate(experiment, str(CAMVID_QUICK), tmp_path, settings)
@@ -52,15 +52,15 @@ def test_report_folder_and_its_name_are_the_same_study(
     assert by_folder == estimate(experiment, "camvid_quick", tmp_path, settings)
 
 
-def test_looks_take_a_larger_difference_than_one_look(
+def test_several_looks_need_a_larger_difference_than_one(
     write_spec: SpecWriter, tmp_path: Path, settings: Settings
 ) -> None:
-    planned = CAMVID.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}")
-    single = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(10))}")
+    spec_with_looks = CAMVID.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}")
+    spec_with_a_list = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(10))}")
 
     rows = [
         {row.seeds: row for row in estimate(load_spec(spec), None, tmp_path, settings).rows}
-        for spec in map(write_spec, (planned, single))
+        for spec in map(write_spec, (spec_with_looks, spec_with_a_list))
     ]
 
     assert [seeds for seeds, row in rows[0].items() if row.is_planned] == [3, 5, 7, 10]
@@ -70,7 +70,7 @@ def test_looks_take_a_larger_difference_than_one_look(
 def test_unknown_study_is_refused_with_the_remedy(
     experiment: Experiment, write_spec: SpecWriter, tmp_path: Path, settings: Settings
 ) -> None:
-    with pytest.raises(UserError, match="--like nowhere: neither an experiment in the ledger"):
+    with pytest.raises(UserError, match="--like nowhere is neither an experiment in the ledger"):
         estimate(experiment, "nowhere", tmp_path, settings)
-    with pytest.raises(UserError, match="no committed results on synthetic; name an earlier"):
+    with pytest.raises(UserError, match="no committed results on synthetic: name a study"):
         estimate(load_spec(write_spec(TINY_SPEC)), None, tmp_path, settings)

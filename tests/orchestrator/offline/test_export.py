@@ -1,4 +1,4 @@
-"""The folder for machines without a network."""
+"""The folder of trial files for offline machines."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from vss.errors import UserError
 from vss.trial.file import read_trial_file
 
 
-def test_every_trial_has_a_file_and_the_array_covers_them(
+def test_every_trial_has_a_file_and_the_array_covers_all_files(
     write_spec: SpecWriter, tmp_path: Path
 ) -> None:
     experiment = load_spec(write_spec(TINY_SPEC))
@@ -47,4 +47,4 @@ def test_teachers_come_before_their_students(write_spec: SpecWriter, tmp_path: P
     assert files[-1].teacher_config == experiment.trials[-1].config
     script = (tmp_path / "out" / "slurm_array.sh").read_text()
     assert "--array=0-3\n" in script
-    assert "Tasks 0-3 teach tasks 4-5" in script
+    assert "Tasks 0-3 train the teachers of tasks 4-5: run tasks 0-3 first" in script

@@ -1,4 +1,4 @@
-"""What a published report leaves out: folders and the name of a machine."""
+"""The anonymisation of reports: folders and the machine's name are left out."""
 
 import socket
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tests.reports.conftest import record
 
 
 def published_message(message: str, settings: Settings) -> str:
-    """The message of a failed trial as it is published."""
+    """Return the message of a failed trial as it is published."""
     failed = RunRecord("a", 0, "x", "FAILED", {}, message=message)
     (run,) = anonymise(record([failed]), settings).runs
     assert run.message is not None
@@ -53,7 +53,7 @@ def test_name_of_the_machine_is_left_out(
     )
 
 
-def test_spec_keeps_paths_outside_the_known_folders(settings: Settings) -> None:
+def test_spec_keeps_paths_outside_the_configured_folders(settings: Settings) -> None:
     source = f"base: {{weights: /models/a/b.pth}}  # in {settings.home}/x"
     failed = RunRecord("a", 0, "x", "FAILED", {})
 

@@ -1,18 +1,21 @@
-"""Cells of one experiment or of two, compared."""
+"""The comparison of cells from one experiment or two."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from orchestrator.results.comparison import compare
+import reports
+from orchestrator.results.comparison import build_json, compare
 from orchestrator.settings import Settings
 from orchestrator.stores import Stores
+from reports.records import ExperimentRecord, RunRecord
 from tests.conftest import TINY_SPEC, SpecWriter
 
 
 @pytest.fixture
 def two_experiments(run: Any, write_spec: SpecWriter) -> None:
-    """The tiny experiment, and another that shares its cell `image`."""
+    """Run the tiny experiment, and a second one that shares its cell `image`."""
     run("submit", write_spec(TINY_SPEC), "--in-process", "--no-pictures")
     other = TINY_SPEC.replace("name: tiny", "name: other").replace(
         "memory_length: 1", "memory_length: 2"
@@ -34,6 +37,14 @@ def test_cells_and_experiments_are_compared_and_mistakes_are_named(
     assert "pixel_accuracy" in result.out
     assert "other: memory" in result.out
 
+    content = run("compare", "tiny", "other", "--json").json
+    assert content["metric"] == "miou"
+    assert [pair["baseline"] for pair in content["pairs"]] == ["tiny: image", "tiny: memory"]
+    image, memory = content["pairs"]
+    assert [row["mean"] for row in image["cells"]] == [0, 0]  # the same trials
+    assert [row["verdict"] for row in memory["cells"]] == ["baseline", "no verdict"]
+    assert memory["cells"][0]["low"] is None
+
     pairs = compare("tiny", "other", Stores(settings))
     assert [pair.cells for pair in pairs] == [
         ["tiny: image", "other: image"], ["tiny: memory", "other: memory"],
@@ -52,3 +63,19 @@ def test_cells_and_experiments_are_compared_and_mistakes_are_named(
     assert result.code == 2
     assert "no trial has the metric 'miuo' (metrics: " in result.err
     assert "did you mean 'miou'?" in result.err
+
+
+def test_json_holds_the_rows_of_the_verdicts() -> None:
+    runs = [
+        RunRecord(cell, seed, f"{cell}{seed}", "FINISHED", {}, metrics={"miou": miou})
+        for cell, by_seed in (("a", (0.40, 0.42, 0.44)), ("b", (0.50, 0.51, 0.52)))
+        for seed, miou in enumerate(by_seed)
+    ]
+    record = ExperimentRecord("study", "why", "a", ["a", "b"], runs, interim="one is missing")
+
+    content = build_json([record], "miou")
+
+    assert content["metric"] == "miou"
+    (pair,) = content["pairs"]
+    assert (pair["baseline"], pair["interim"]) == ("a", "one is missing")
+    assert pair["cells"][1] == asdict(reports.verdicts(record)[1])

@@ -1,4 +1,4 @@
-"""Verdicts that are not final: outstanding trials, and plans that changed."""
+"""Interim verdicts: outstanding trials, and plans that changed."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,56 +7,64 @@ from typing import Any
 import pytest
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.results.interim import current_look, reason_for_interim
+from orchestrator.results.interim import explain_interim, find_current_look
 from tests.orchestrator.results.test_records import experiment, trial
 
 LOOKS = (3, 5, 7, 10)
 
 
-def reason(trials: Sequence[TrialStatus], **plan: Any) -> str | None:
+def find_reason(trials: Sequence[TrialStatus], **plan: Any) -> str | None:
     status: ExperimentStatus = dataclasses.replace(experiment(), **plan)
-    return reason_for_interim(status, trials, current_look(status, trials))
+    return explain_interim(status, trials, find_current_look(status, trials))
 
 
-def finished(*seeds: int) -> list[TrialStatus]:
+def finished_trials(*seeds: int) -> list[TrialStatus]:
     return [trial(seed=seed) for seed in seeds]
 
 
 def test_complete_experiment_is_final() -> None:
-    assert reason(finished(0, 1, 2), seeds=[0, 1, 2]) is None
-    assert reason(finished(0, 1, 2)) is None
+    assert find_reason(finished_trials(0, 1, 2), seeds=[0, 1, 2]) is None
+    assert find_reason(finished_trials(0, 1, 2)) is None
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.RUNNING, State.CANCELLED])
-def test_outstanding_trial_makes_it_interim(state: State) -> None:
-    trials = [*finished(0, 1), trial(seed=2, state=state)]
+def test_outstanding_trial_makes_verdicts_interim(state: State) -> None:
+    trials = [*finished_trials(0, 1), trial(seed=2, state=state)]
 
-    assert reason(trials, seeds=[0, 1, 2]) == "1 of 3 planned trials have not finished"
+    assert find_reason(trials, seeds=[0, 1, 2]) == "1 of 3 planned trials has not finished"
 
 
 def test_failed_trial_is_not_outstanding() -> None:
-    assert reason([*finished(0, 1), trial(seed=2, state=State.FAILED)], seeds=[0, 1, 2]) is None
+    assert (
+        find_reason([*finished_trials(0, 1), trial(seed=2, state=State.FAILED)], seeds=[0, 1, 2])
+        is None
+    )
 
 
-def test_trials_that_are_not_imported_yet_make_it_interim() -> None:
-    assert reason(finished(0), seeds=[0, 1, 2]) == "2 of 3 planned trials have not finished"
+def test_trials_not_yet_imported_make_verdicts_interim() -> None:
+    assert (
+        find_reason(finished_trials(0), seeds=[0, 1, 2])
+        == "2 of 3 planned trials have not finished"
+    )
 
 
-def test_scored_network_has_no_planned_seeds() -> None:
+def test_network_that_is_only_scored_has_no_planned_seeds() -> None:
     scored = trial(cell="b", settings={"steps": 0})
 
-    assert reason([*finished(0, 1, 2), scored], seeds=[0, 1, 2]) is None
+    assert find_reason([*finished_trials(0, 1, 2), scored], seeds=[0, 1, 2]) is None
 
 
 def test_look_is_complete_with_its_own_seeds() -> None:
     plan: dict[str, Any] = {"seeds": range(10), "looks": LOOKS}
 
-    assert reason(finished(*range(5)), **plan) is None
-    assert reason(finished(*range(4)), **plan) == "1 of 5 planned trials have not finished"
+    assert find_reason(finished_trials(*range(5)), **plan) is None
+    assert (
+        find_reason(finished_trials(*range(4)), **plan) == "1 of 5 planned trials has not finished"
+    )
 
 
-def test_changed_plan_is_interim_for_good() -> None:
-    text = reason(finished(0, 1, 2, 3, 4), seeds=range(5), earlier_seeds=[0, 1, 2])
+def test_changed_plan_makes_verdicts_interim_for_good() -> None:
+    text = find_reason(finished_trials(0, 1, 2, 3, 4), seeds=range(5), earlier_seeds=[0, 1, 2])
 
     assert text is not None
     assert text.startswith("the planned seeds changed (from 3 to 5) after trials had finished")

@@ -1,18 +1,18 @@
-"""Ledger and MLflow joined to a record; a small stand-in plays the tracking store."""
+"""Records joined from the ledger and MLflow, with a small fake tracking store."""
 
 import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.results.records import read_record, submit_command
+from orchestrator.results.records import build_submit_command, read_record
 from orchestrator.tracking.tracker import RunContent, Tracker
 from tests.conftest import tiny
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 
 CONFIG = tiny()
 
-MEASURED = RunContent(
+CONTENT = RunContent(
     metrics={
         "miou": 0.5, "iou/Sky": 0.9, "train_seconds": 2.5, "parameters": 1000.0,
         "scored_frames": 8.0, "train/loss": 0.1, "val/miou": 0.4,
@@ -21,8 +21,8 @@ MEASURED = RunContent(
 )  # fmt: skip
 
 
-class Store(Tracker):
-    """A tracking store that holds the runs it is created with."""
+class FakeTracker(Tracker):
+    """A tracking store with the runs that it is created with."""
 
     def __init__(
         self, runs: dict[str, RunContent], latency: LatencyMeasurement | None = None
@@ -36,7 +36,7 @@ class Store(Tracker):
     def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
         return self.files.get(name)
 
-    def latency(self, run_id: str | None) -> LatencyMeasurement:
+    def read_latency(self, run_id: str | None) -> LatencyMeasurement:
         return self._latency
 
 
@@ -52,8 +52,8 @@ def trial(cell: str = "a", run_id: str | None = "run", **changes: Any) -> TrialS
     return dataclasses.replace(finished, **changes)
 
 
-def test_record_holds_what_was_measured() -> None:
-    (run,) = read_record(experiment(), [trial()], Store({"run": MEASURED})).runs
+def test_record_contains_the_measurements_of_a_run() -> None:
+    (run,) = read_record(experiment(), [trial()], FakeTracker({"run": CONTENT})).runs
 
     assert run.metrics == {"miou": 0.5}
     assert run.iou == {"Sky": 0.9}
@@ -64,7 +64,7 @@ def test_record_holds_what_was_measured() -> None:
 
 def test_cells_keep_the_order_of_the_spec() -> None:
     record = read_record(
-        experiment(), [trial("b"), trial("a"), trial("b")], Store({"run": MEASURED})
+        experiment(), [trial("b"), trial("a"), trial("b")], FakeTracker({"run": CONTENT})
     )
 
     assert record.cells == ["b", "a"]
@@ -79,7 +79,9 @@ def test_latency_of_a_cell_is_added() -> None:
     )
     latency = LatencyMeasurement(conditions={"device": "a CPU"}, cells={"a": cell})
 
-    record = read_record(experiment(), [trial("a"), trial("b")], Store({"run": MEASURED}, latency))
+    record = read_record(
+        experiment(), [trial("a"), trial("b")], FakeTracker({"run": CONTENT}, latency)
+    )
 
     assert {cell: c.clip.median_ms for cell, c in record.costs.items() if c.clip} == {"a": 7.0}
     assert record.costs["a"].memory_mib == 3.0
@@ -89,22 +91,22 @@ def test_latency_of_a_cell_is_added() -> None:
 def test_failed_trial_has_its_message_and_no_numbers() -> None:
     failed = trial(state=State.FAILED, message="bad image")
 
-    (run,) = read_record(experiment(), [failed], Store({"run": MEASURED})).runs
+    (run,) = read_record(experiment(), [failed], FakeTracker({"run": CONTENT})).runs
 
     assert (run.state, run.message, run.metrics) == ("FAILED", "bad image", {})
 
 
 def test_finished_trial_whose_run_was_deleted_is_marked() -> None:
-    (run,) = read_record(experiment(), [trial()], Store({})).runs
+    (run,) = read_record(experiment(), [trial()], FakeTracker({})).runs
 
     assert (run.state, run.message) == ("DELETED", "its MLflow run was deleted")
 
 
 def test_damaged_files_of_a_run_are_named_and_the_rest_is_kept() -> None:
-    store = Store({"run": MEASURED})
-    store.files = {"frames.npz": b"PK broken", "curves.csv": b"garbage\n1,2\n"}
+    tracker = FakeTracker({"run": CONTENT})
+    tracker.files = {"frames.npz": b"PK broken", "curves.csv": b"garbage\n1,2\n"}
 
-    (run,) = read_record(experiment(), [trial()], store).runs
+    (run,) = read_record(experiment(), [trial()], tracker).runs
 
     assert run.state == "FINISHED"
     assert run.metrics == {"miou": 0.5}
@@ -115,10 +117,10 @@ def test_damaged_files_of_a_run_are_named_and_the_rest_is_kept() -> None:
 
 
 def test_frames_come_from_the_seed_that_a_cell_shares_with_the_baseline() -> None:
-    """Cell b has no seed 0, so seed 1 of both is pictured."""
+    """Cell b has no seed 0, so the report shows seed 1 of both."""
     read_runs = []
 
-    class Sampled(Store):
+    class SampleReader(FakeTracker):
         def read_file(self, run_id: str, content: RunContent, name: str) -> bytes | None:
             if name == "samples.npz":
                 read_runs.append(run_id)
@@ -127,7 +129,7 @@ def test_frames_come_from_the_seed_that_a_cell_shares_with_the_baseline() -> Non
     ids = ["a0", "a1", "b1", "b2", "c0"]
     trials = [trial(name[0], name, trial_id=name, seed=int(name[1])) for name in ids]
 
-    read_record(experiment(), trials, Sampled(dict.fromkeys(ids, MEASURED)), pictures=True)
+    read_record(experiment(), trials, SampleReader(dict.fromkeys(ids, CONTENT)), pictures=True)
 
     assert sorted(read_runs) == ["a0", "a1", "b1", "c0"]
 
@@ -139,10 +141,10 @@ def trial_on(dataset: str) -> TrialStatus:
 def test_command_names_the_datasets_that_need_a_path() -> None:
     trials = [trial_on("synthetic"), trial_on("camvid"), trial_on("camvid")]
 
-    assert submit_command(trials, "name: a\n") == (
+    assert build_submit_command(trials, "name: a\n") == (
         'vss-orch submit spec.yaml --data camvid="$VSS_DATA/camvid"'
     )
 
 
-def test_without_a_spec_there_is_no_command() -> None:
-    assert submit_command([trial_on("camvid")], "# scored by: vss-orch evaluate\n") == ""
+def test_experiment_without_a_spec_has_no_command() -> None:
+    assert build_submit_command([trial_on("camvid")], "# scored by: vss-orch evaluate\n") == ""

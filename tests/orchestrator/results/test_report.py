@@ -1,4 +1,4 @@
-"""The report of an experiment: built, and kept up to date."""
+"""The report of an experiment: building it, and keeping it up to date."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +58,8 @@ Watch = Callable[[Callable[[], None]], list[str]]
 
 
 @pytest.fixture
-def watched(ledger: Ledger) -> Watch:
-    """Watch, with an event between polls; return the printed lines."""
+def run_watch(ledger: Ledger) -> Watch:
+    """Return a function that watches with an event between polls and returns the printed lines."""
 
     def run(next_event: Callable[[], None]) -> list[str]:
         lines: list[str] = []
@@ -80,7 +80,7 @@ def finish(driver: Driver, claim: Claim) -> None:
 
 
 def test_report_is_rebuilt_at_every_change_until_all_trials_have_ended(
-    ledger: Ledger, watched: Watch
+    ledger: Ledger, run_watch: Watch
 ) -> None:
     with ledger.driver() as driver:
         first, second = driver.claim([config.trial_id for config in CONFIGS])
@@ -94,7 +94,7 @@ def test_report_is_rebuilt_at_every_change_until_all_trials_have_ended(
             ]
         )
 
-        lines = watched(lambda: next(events)())
+        lines = run_watch(lambda: next(events)())
 
     assert lines == [
         "2 pending: out/report.md",
@@ -105,12 +105,12 @@ def test_report_is_rebuilt_at_every_change_until_all_trials_have_ended(
     ]
 
 
-def test_ended_experiment_is_reported_once(ledger: Ledger, watched: Watch) -> None:
+def test_finished_experiment_is_reported_once(ledger: Ledger, run_watch: Watch) -> None:
     with ledger.driver() as driver:
         for claim in driver.claim([config.trial_id for config in CONFIGS]):
             finish(driver, claim)
 
-    lines = watched(lambda: pytest.fail("there is nothing to wait for"))
+    lines = run_watch(lambda: pytest.fail("there is nothing to wait for"))
 
     assert lines == ["2 finished: out/report.md"]
 

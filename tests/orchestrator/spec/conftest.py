@@ -1,4 +1,4 @@
-"""Specs of which a test writes only the part that it is about."""
+"""A loader of specs for tests that write only the part they are about."""
 
 import textwrap
 from collections.abc import Callable
@@ -31,11 +31,11 @@ SpecLoader = Callable[..., Experiment]
 
 @pytest.fixture
 def load(write_spec: SpecWriter) -> SpecLoader:
-    """Load a spec that consists of a base and the rest that a test writes."""
+    """Return a function that loads a spec: a base, and the rest that a test writes."""
 
-    def read(rest: str, base: str = BASE) -> Experiment:
+    def load_rest(rest: str, base: str = BASE) -> Experiment:
         rest = textwrap.dedent(rest)
         seeds = "" if "seeds:" in rest else "seeds: [0, 1]\n"
         return load_spec(write_spec(base + seeds + rest))
 
-    return read
+    return load_rest

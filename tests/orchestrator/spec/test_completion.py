@@ -1,4 +1,4 @@
-"""What a spec may leave open."""
+"""Settings that a spec may omit."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_image_heads_may_omit_both_memory_settings(load: SpecLoader) -> None:
     assert (config.memory_length, config.include_current_frame) == (0, False)
 
 
-def test_open_precision_is_chosen_by_the_device(load: SpecLoader) -> None:
+def test_omitted_precision_follows_from_the_device(load: SpecLoader) -> None:
     base = BASE.replace("  precision: fp32\n", "")
 
     assert load("cells: {a: {}}", base).cells["a"].precision in ("fp32", "bf16")
@@ -21,7 +21,7 @@ def test_open_precision_is_chosen_by_the_device(load: SpecLoader) -> None:
     assert gpu.cells["a"].precision == "bf16"
 
 
-def test_weights_are_named_by_their_digest_and_not_by_their_path(
+def test_weights_are_identified_by_their_digest_and_not_by_their_path(
     load: SpecLoader, tmp_path: Path
 ) -> None:
     for name in ("one.pth", "two.pth"):

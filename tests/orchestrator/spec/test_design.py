@@ -1,4 +1,4 @@
-"""How a design is written."""
+"""The design of an experiment: grid, ablate, cells and exclude."""
 
 from tests.orchestrator.spec.conftest import SpecLoader
 
@@ -28,7 +28,7 @@ def test_ablation_changes_one_factor_at_a_time(load: SpecLoader) -> None:
     }
 
 
-def test_settings_of_a_value_may_move_together(load: SpecLoader) -> None:
+def test_value_may_change_several_settings_together(load: SpecLoader) -> None:
     experiment = load("ablate: {head: [{head: psp, memory_length: 0}]}")
 
     assert experiment.cells["psp memory_length=0"].head == "psp"
@@ -50,8 +50,8 @@ def test_excluded_combinations_are_left_out(load: SpecLoader) -> None:
     assert len(experiment.cells) == 3
 
 
-def test_exclusion_comes_before_the_check(load: SpecLoader) -> None:
-    """An image head crossed with memory lengths is fine where the impossible ones are excluded."""
+def test_exclusion_comes_before_validation(load: SpecLoader) -> None:
+    """Image heads can be crossed with memory lengths if the impossible cells are excluded."""
     experiment = load("""
         grid: {head: [fcn, tma], memory_length: [0, 2]}
         exclude: [{head: fcn, memory_length: 2}, {head: tma, memory_length: 0}]

@@ -1,4 +1,4 @@
-"""The checked experiment."""
+"""The checked experiment that is built from a spec."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_every_cell_is_trained_with_every_seed(load: SpecLoader) -> None:
     ]
 
 
-def test_ways_of_varying_mix_and_equal_cells_are_merged(load: SpecLoader) -> None:
+def test_grid_ablate_and_cells_mix_and_equal_cells_are_merged(load: SpecLoader) -> None:
     experiment = load("""
         grid: {memory_length: [1, 2]}
         ablate: {memory_length: [2]}
@@ -27,17 +27,17 @@ def test_ways_of_varying_mix_and_equal_cells_are_merged(load: SpecLoader) -> Non
     assert list(experiment.cells) == ["memory_length=1", "memory_length=2", "longest"]
 
 
-def test_chosen_name_beats_a_generated_one(load: SpecLoader) -> None:
+def test_chosen_name_takes_precedence_over_a_generated_one(load: SpecLoader) -> None:
     experiment = load("grid: {memory_length: [1, 2]}\ncells: {two: {memory_length: 2}}")
 
     assert list(experiment.cells) == ["memory_length=1", "two"]
 
 
-def test_first_cell_is_the_baseline_unless_another_is_named(load: SpecLoader) -> None:
+def test_first_cell_is_the_baseline_by_default(load: SpecLoader) -> None:
     assert load("grid: {memory_length: [1, 2]}").baseline == "memory_length=1"
 
 
-def test_baseline_may_be_given_by_the_name_of_a_merged_cell(load: SpecLoader) -> None:
+def test_baseline_may_be_the_name_of_a_merged_cell(load: SpecLoader) -> None:
     experiment = load("""
         grid: {memory_length: [1, 2]}
         cells: {two: {memory_length: 2}}
@@ -47,7 +47,7 @@ def test_baseline_may_be_given_by_the_name_of_a_merged_cell(load: SpecLoader) ->
     assert experiment.baseline == "two"
 
 
-def test_resources_do_not_change_the_identity(load: SpecLoader) -> None:
+def test_resources_do_not_change_the_identity_of_trials(load: SpecLoader) -> None:
     ids = [
         [t.trial_id for t in load(f"cells: {{a: {{}}}}\nresources: {{cpus: {n}}}").trials]
         for n in (1, 2)
@@ -63,7 +63,7 @@ def test_trials_are_looked_up_by_their_identity(load: SpecLoader) -> None:
     assert all(trial.trial_id == trial_id for trial_id, trial in experiment.trial_by_id.items())
 
 
-def test_published_figures_follow_a_cell_into_the_one_it_is_merged_with(load: SpecLoader) -> None:
+def test_published_results_follow_a_cell_that_is_merged(load: SpecLoader) -> None:
     experiment = load("""
         ablate: {width: [{width: 32, published: {miou: 0.5}}]}
         cells: {narrow: {width: 32}}

@@ -1,4 +1,4 @@
-"""The spec as a file: what is read, and how a bad one is refused."""
+"""The spec as a file: how it is read, and how a bad one is refused."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.orchestrator.spec.conftest import BASE, SpecLoader
 from vss.errors import UserError
 
 
-def test_yaml_is_of_version_1_2(load: SpecLoader) -> None:
+def test_spec_is_read_as_yaml_1_2(load: SpecLoader) -> None:
     config = load("cells: {a: {learning_rate: 1e-2}}\ndescription: no").cells["a"]
 
     assert config.learning_rate == 0.01
@@ -19,30 +19,30 @@ def test_yaml_is_of_version_1_2(load: SpecLoader) -> None:
 @pytest.mark.parametrize(
     ("rest", "message"),
     [
-        ("cell: {a: {}}", "unknown setting 'cell'; did you mean 'cells'?"),
-        ("cells: {a: {memory_lenght: 2}}", "cell 'a': unknown setting 'memory_lenght'; did you me"),
-        ("cells: {a: {head: tam}}", "cell 'a': unknown head 'tam'; did you mean 'tma'?"),
-        ("cells: {a: {head: fcn}}", "cell 'a': head 'fcn' reads the current frame only"),
-        ("cells: {a: {momentum: 0.9}}", "cell 'a': 'momentum' (it is 0.9) applies only to"),
-        ("cells: {a: {steps: many}}", "'steps': input should be a valid integer (it is 'many')"),
-        ("cells: {a: {seed: 3}}", "'seed' (it is 3) belongs in the list 'seeds'"),
+        ("cell: {a: {}}", "unknown setting 'cell': did you mean 'cells'?"),
+        ("cells: {a: {memory_lenght: 2}}", "cell 'a': unknown setting 'memory_lenght': did you me"),
+        ("cells: {a: {head: tam}}", "cell 'a': unknown head 'tam': did you mean 'tma'?"),
+        ("cells: {a: {head: fcn}}", "cell 'a': head 'fcn' reads only the current frame"),
+        ("cells: {a: {momentum: 0.9}}", "cell 'a': 'momentum' applies only to"),
+        ("cells: {a: {steps: many}}", "'steps': input should be a valid integer (got 'many')"),
+        ("cells: {a: {seed: 3}}", "cell 'a': 'seed' must not be set in a cell (got 3): list it"),
         ("cells: {a: {}}\nbaseline: b", "baseline 'b' is not a cell (cells: a)"),
-        ("", "the design is empty: add grid, cells or ablate"),
-        ("cells: {a: {}}\nexclude: [{head: tma}]", "the design is empty"),
-        ("cells: {a: {}}\nexclude: [{haed: tma}]", "exclude: unknown setting 'haed'; did you mean"),
+        ("", "the spec defines no cells: add grid, cells or ablate, or exclude less"),
+        ("cells: {a: {}}\nexclude: [{head: tma}]", "the spec defines no cells"),
+        ("cells: {a: {}}\nexclude: [{haed: tma}]", "exclude: unknown setting 'haed': did you mean"),
         ("cells: {a: {}}\nseeds: []", "'seeds': list should have at least 1 item"),
-        ("cells: {a: {}}\nseeds: [1, 1]", "'seeds' holds a seed twice: [1, 1]"),
-        ("cells: {a: {}}\nseeds: 3", "'seeds': input should be a valid list (it is 3)"),
-        ("cells: {a: {weights: no.pth}}", "no.pth cannot be read (No such file or directory)"),
-        ("cells: {a: {}}\nresources: {cpu: 1}", "unknown setting 'resources.cpu'; did you mean '"),
-        ("cells: {a: {}}\nresources: {gpus: 1.5}", "'resources.gpus': more than one GPU must"),
+        ("cells: {a: {}}\nseeds: [1, 1]", "'seeds' contains duplicates: list each seed once (got"),
+        ("cells: {a: {}}\nseeds: 3", "'seeds': input should be a valid list (got 3)"),
+        ("cells: {a: {weights: no.pth}}", "no.pth (No such file or directory): give a path relat"),
+        ("cells: {a: {}}\nresources: {cpu: 1}", "unknown setting 'resources.cpu': did you mean '"),
+        ("cells: {a: {}}\nresources: {gpus: 1.5}", "'resources.gpus': a number above 1 must be wh"),
         ("cells: {a: {}, a: {}}", "line 17, column 16: found duplicate key \"a\"; write each key"),
         ("cells: {a: {}", "line 17, column 14: expected ',' or '}', but got"),
         ("grid: {memory_length: [1]}\ncells: {memory_length=1: {width: 8}}", "two different cells"),
         ("cells: {a: {frame_stride: 2001-01-01}}", "'frame_stride': input should be a valid integ"),
     ],
 )  # fmt: skip
-def test_bad_spec_is_one_line_that_names_the_culprit(
+def test_mistake_in_a_spec_is_reported_on_one_line_that_names_the_culprit(
     rest: str, message: str, load: SpecLoader
 ) -> None:
     with pytest.raises(UserError) as error:
@@ -62,7 +62,7 @@ def test_file_without_settings_is_refused_with_an_example(
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../up", "x" * 81, ".hidden"])
-def test_name_must_be_usable_as_a_folder(name: str, load: SpecLoader) -> None:
+def test_name_must_be_usable_as_a_folder_name(name: str, load: SpecLoader) -> None:
     with pytest.raises(UserError, match="'name': string should"):
         load("cells: {a: {}}", BASE.replace("name: study", f"name: '{name}'"))
 

@@ -1,4 +1,4 @@
-"""Cells that learn from other cells."""
+"""Cells that are distilled from other cells."""
 
 import pytest
 
@@ -31,12 +31,15 @@ def test_fixed_teacher_seed_gives_all_students_the_same_teacher(load: SpecLoader
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("teacher: big", "teacher: bgi"), "teacher 'bgi' is not a cell.*did you mean 'big'"),
-        (("weight: 10", "weight: 10, teacher_seed: 7"), "teacher_seed 7 is not among the seeds"),
-        (("width: 128", "width: 128, teacher_seed: 1"), "means nothing without a teacher"),
+        (
+            ("teacher: big", "teacher: bgi"),
+            "teacher 'bgi' is not a cell.*cells: big, small.*did you mean 'big'",
+        ),
+        (("weight: 10", "weight: 10, teacher_seed: 7"), "teacher_seed 7 is not one of the seeds"),
+        (("width: 128", "width: 128, teacher_seed: 1"), "has no effect without a teacher"),
         (
             ("{width: 128}", "{width: 128, teacher: small, distillation_weight: 1}"),
-            "has a teacher itself",
+            "has a teacher itself, but chains of teachers",
         ),
     ],
 )

@@ -20,7 +20,7 @@ def ledger(settings: Settings) -> Ledger:
     return ledger
 
 
-def test_changes_are_plain_lines_without_a_terminal(ledger: Ledger) -> None:
+def test_changes_are_printed_as_plain_lines_without_a_terminal(ledger: Ledger) -> None:
     console = Console(file=io.StringIO(), width=200)
 
     with (
@@ -36,7 +36,7 @@ def test_changes_are_plain_lines_without_a_terminal(ledger: Ledger) -> None:
     assert lines[-1] == "[0/1] FAILED    a, seed 0: bad image"
 
 
-def test_table_is_drawn_on_a_terminal(ledger: Ledger) -> None:
+def test_table_is_shown_on_a_terminal(ledger: Ledger) -> None:
     console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True)
 
     with LiveView(ledger, "study", console) as view:

@@ -8,7 +8,11 @@ import pytest
 from rich.console import Console
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.terminal.trial_tables import experiment_table, seconds_left, trial_table
+from orchestrator.terminal.trial_tables import (
+    build_experiment_table,
+    build_trial_table,
+    seconds_left,
+)
 
 
 def trial(number: int = 0, **changes: Any) -> TrialStatus:
@@ -28,26 +32,26 @@ def text(renderable: Any, width: int = 120) -> str:
 
 
 def test_row_shows_state_step_loss_and_score() -> None:
-    table = text(trial_table([trial(state=State.RUNNING, step=30, loss=0.5, miou=0.25)]))
+    table = text(build_trial_table([trial(state=State.RUNNING, step=30, loss=0.5, miou=0.25)]))
 
     assert all(part in table for part in ("cell 0", "RUNNING", "30/100", "0.500", "0.250"))
 
 
 def test_finished_trial_has_all_its_steps() -> None:
-    assert "100/100" in text(trial_table([trial(state=State.FINISHED, step=97)]))
+    assert "100/100" in text(build_trial_table([trial(state=State.FINISHED, step=97)]))
 
 
 def test_failed_trial_shows_its_message() -> None:
-    assert "bad image" in text(trial_table([trial(state=State.FAILED, message="bad image")]))
+    assert "bad image" in text(build_trial_table([trial(state=State.FAILED, message="bad image")]))
 
 
-def test_brackets_in_a_message_are_not_markup() -> None:
+def test_brackets_in_a_message_are_printed_literally() -> None:
     assert "a [red] thing" in text(
-        trial_table([trial(state=State.FAILED, message="a [red] thing")])
+        build_trial_table([trial(state=State.FAILED, message="a [red] thing")])
     )
 
 
-def test_time_left_follows_from_the_pace_of_this_attempt() -> None:
+def test_time_left_follows_from_the_pace_of_the_current_attempt() -> None:
     now = datetime.now(UTC)
     running = trial(
         state=State.RUNNING, first_step=50, step=60, heartbeat_at=now,
@@ -63,19 +67,19 @@ def test_time_left_is_unknown_before_the_first_step() -> None:
     assert seconds_left(trial(state=State.RUNNING, started_at=now, heartbeat_at=now)) is None
 
 
-def test_running_trials_come_first_when_not_all_fit() -> None:
-    many = [trial(n) for n in range(50)]
-    many[40] = trial(40, state=State.RUNNING)
+def test_running_trials_are_shown_first_if_not_all_fit() -> None:
+    trials = [trial(n) for n in range(50)]
+    trials[40] = trial(40, state=State.RUNNING)
 
-    table = text(trial_table(many, room=5))
+    table = text(build_trial_table(trials, room=5))
 
     assert "cell 40" in table
     assert "and 45 more" in table
     assert "50 trials: 49 pending, 1 running" in table
 
 
-def test_experiments_are_counted() -> None:
+def test_experiments_show_their_number_of_trials_in_each_state() -> None:
     status = ExperimentStatus("s", "", "", "a", None, datetime.now(UTC), {State.FAILED: 3})
 
-    assert "3" in text(experiment_table([status]))
-    assert "no experiments yet" in text(experiment_table([]))
+    assert "3" in text(build_experiment_table([status]))
+    assert "no experiments yet" in text(build_experiment_table([]))

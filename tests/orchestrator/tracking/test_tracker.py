@@ -1,4 +1,4 @@
-"""MLflow, on a real SQLite store."""
+"""The tracker, with a real MLflow store on SQLite."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import Settings
-from orchestrator.tracking.tracker import OutOfReachError, Tracker
+from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
 from tests.conftest import tiny
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.training.inputs import Progress, TrialResult
@@ -35,7 +35,7 @@ def client(tracker: Tracker) -> MlflowClient:
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A complete trial directory."""
+    """Write a complete trial directory and return its path."""
     from PIL import Image
 
     trial = TrialDirectory(tmp_path, CONFIG)
@@ -65,32 +65,32 @@ def open_trial(tracker: Tracker) -> Open:
     return open_run
 
 
-def test_run_is_created_once_and_opened_again(open_trial: Open, client: MlflowClient) -> None:
+def test_run_is_created_once_and_reopened(open_trial: Open, client: MlflowClient) -> None:
     first = open_trial(attempt=1)
     first.close("KILLED")
 
-    again = open_trial(first.run_id, attempt=2)
+    reopened_run = open_trial(first.run_id, attempt=2)
 
-    assert again.run_id == first.run_id
+    assert reopened_run.run_id == first.run_id
     run = client.get_run(first.run_id)
     assert run.info.status == "RUNNING"
     assert run.data.tags["attempt"] == "2"
 
 
-def test_run_that_the_ledger_never_heard_of_is_reused(open_trial: Open) -> None:
-    lost = open_trial()
+def test_run_that_never_reached_the_ledger_is_reopened(open_trial: Open) -> None:
+    unrecorded_run = open_trial()
 
-    assert open_trial(None).run_id == lost.run_id
+    assert open_trial(None).run_id == unrecorded_run.run_id
 
 
 def test_deleted_run_is_replaced(open_trial: Open, client: MlflowClient) -> None:
-    deleted = open_trial()
-    client.delete_run(deleted.run_id)
+    deleted_run = open_trial()
+    client.delete_run(deleted_run.run_id)
 
-    assert open_trial(deleted.run_id).run_id != deleted.run_id
+    assert open_trial(deleted_run.run_id).run_id != deleted_run.run_id
 
 
-def test_curves_are_written_at_each_scoring(open_trial: Open, client: MlflowClient) -> None:
+def test_curves_are_written_at_each_evaluation(open_trial: Open, client: MlflowClient) -> None:
     run = open_trial()
 
     run.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.2)], scores={"miou": 0.3}))
@@ -104,14 +104,16 @@ def test_repeated_steps_are_written_once(open_trial: Open, client: MlflowClient)
     first = open_trial()
     first.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.1)], scores={"miou": 0.3}))
 
-    again = open_trial(first.run_id)
-    again.log(Progress(3, 0.4, 0.4, curve=[(2, 0.5, 0.1), (3, 0.4, 0.1)], scores={"miou": 0.4}))
+    reopened_run = open_trial(first.run_id)
+    reopened_run.log(
+        Progress(3, 0.4, 0.4, curve=[(2, 0.5, 0.1), (3, 0.4, 0.1)], scores={"miou": 0.4})
+    )
 
     history = client.get_metric_history(first.run_id, "train/loss")
     assert sorted(point.step for point in history) == [1, 2, 3]
 
 
-def test_finished_run_holds_settings_scores_and_artifacts(
+def test_finished_run_has_settings_scores_and_artifacts(
     open_trial: Open, client: MlflowClient, directory: Path
 ) -> None:
     run = open_trial(seed=0, **{"experiment/study": "a"})
@@ -136,7 +138,7 @@ def test_finished_run_holds_settings_scores_and_artifacts(
 
 
 def test_finishing_twice_is_harmless(open_trial: Open, directory: Path) -> None:
-    """A worker may die between MLflow and the ledger; the next attempt only finishes again."""
+    """A worker may die between MLflow and the ledger; then the next attempt finishes again."""
     run = open_trial()
     run.finish(RESULT, directory)
 
@@ -170,7 +172,7 @@ def test_deleted_run_is_left_out(tracker: Tracker, open_trial: Open, client: Mlf
     assert tracker.read_runs([run.run_id]) == {}
 
 
-def test_latency_is_kept_on_the_parent_run(tracker: Tracker) -> None:
+def test_latency_is_stored_in_the_parent_run(tracker: Tracker) -> None:
     parent = tracker.open_experiment_run(experiment())
     form = FormLatency(median_ms=7.0, p95_ms=8.0, rounds_ms=[7.0], baseline_rounds_ms=[])
     cell = CellLatency(
@@ -180,19 +182,17 @@ def test_latency_is_kept_on_the_parent_run(tracker: Tracker) -> None:
 
     tracker.log_latency(parent, latency)
 
-    assert tracker.latency(parent) == latency
+    assert tracker.read_latency(parent) == latency
 
 
 def test_latency_that_was_never_measured_is_empty(tracker: Tracker) -> None:
     parent = tracker.open_experiment_run(experiment())
 
-    assert tracker.latency(None) == LatencyMeasurement()
-    assert tracker.latency(parent) == LatencyMeasurement()
+    assert tracker.read_latency(None) == LatencyMeasurement()
+    assert tracker.read_latency(parent) == LatencyMeasurement()
 
 
-def test_parent_run_carries_the_spec_and_is_opened_again(
-    tracker: Tracker, client: MlflowClient
-) -> None:
+def test_parent_run_has_the_spec_and_is_reopened(tracker: Tracker, client: MlflowClient) -> None:
     parent = tracker.open_experiment_run(experiment())
 
     assert tracker.open_experiment_run(experiment(parent)) == parent
@@ -200,7 +200,7 @@ def test_parent_run_carries_the_spec_and_is_opened_again(
     assert [file.path for file in client.list_artifacts(parent)] == ["spec.yaml"]
 
 
-def test_files_of_a_run_come_back(tracker: Tracker, open_trial: Open, directory: Path) -> None:
+def test_files_of_a_run_are_read_back(tracker: Tracker, open_trial: Open, directory: Path) -> None:
     run = open_trial()
     run.finish(RESULT, directory)
     content = tracker.read_runs([run.run_id])[run.run_id]
@@ -212,13 +212,13 @@ def test_files_of_a_run_come_back(tracker: Tracker, open_trial: Open, directory:
     assert tracker.read_file(run.run_id, content, "never.txt") is None
 
 
-def test_metric_names_that_mlflow_refuses_are_rewritten(
+def test_characters_that_mlflow_refuses_are_replaced_in_metric_names(
     open_trial: Open, client: MlflowClient, directory: Path
 ) -> None:
     run = open_trial()
-    odd = dataclasses.replace(RESULT, iou={"Bike & rider (50%)": 0.5})
+    result = dataclasses.replace(RESULT, iou={"Bike & rider (50%)": 0.5})
 
-    run.finish(odd, directory)
+    run.finish(result, directory)
 
     assert client.get_run(run.run_id).data.metrics["iou/Bike _ rider _50__"] == 0.5
 
@@ -246,17 +246,17 @@ def test_experiment_deleted_in_the_ui_is_restored(
     assert client.get_experiment(tracker.experiment_id).lifecycle_stage == "active"
 
 
-def test_unreachable_store_gives_one_line(tmp_path: Path) -> None:
+def test_unreachable_store_is_reported_on_one_line(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_bytes(b"not a database, but long enough to look like one" * 9)
 
-    with pytest.raises(OutOfReachError) as error:
+    with pytest.raises(TrackingUnreachableError) as error:
         Tracker(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
 
-    assert "is out of reach" in str(error.value)
+    assert "cannot reach MLflow at sqlite:///" in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_config_artifact_is_the_settings(
+def test_config_artifact_contains_the_settings(
     open_trial: Open, client: MlflowClient, directory: Path, tmp_path: Path
 ) -> None:
     run = open_trial()

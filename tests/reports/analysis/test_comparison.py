@@ -33,29 +33,29 @@ def test_verdict_is_a_direction_exactly_where_the_interval_excludes_zero(
 
 
 def test_contrasts_without_a_verdict_do_not_widen_the_family(errors: np.ndarray) -> None:
-    judged = [Estimate(3.0, 3, BOTH), Estimate(1.0, 3, BOTH)]
+    judgeable = [Estimate(3.0, 3, BOTH), Estimate(1.0, 3, BOTH)]
     others = [
         Estimate(2.0, 2, BOTH),
         Estimate(2.0, 3, ("test set",)),
         Estimate(math.nan, 3, BOTH),
     ]
 
-    pair = judge_family(judged, errors[:, :2])
-    all_five = judge_family([*judged, *others], errors)
+    pair = judge_family(judgeable, errors[:, :2])
+    all_five = judge_family([*judgeable, *others], errors)
 
     assert all_five[:2] == pair
     assert [c.verdict for c in all_five[2:]] == ["no verdict"] * 3
     assert {c.family for c in all_five} == {2}
 
 
-def test_a_difference_that_holds_alone_may_fail_in_a_family(errors: np.ndarray) -> None:
+def test_difference_that_is_separable_alone_may_not_be_in_a_family(errors: np.ndarray) -> None:
     borderline = Estimate(2.2, 3, BOTH)
 
-    alone = judge_family([borderline], errors[:, :1])
-    among_others = judge_family([borderline, *[Estimate(0.0, 3, BOTH)] * 4], errors)
+    single = judge_family([borderline], errors[:, :1])
+    family = judge_family([borderline, *[Estimate(0.0, 3, BOTH)] * 4], errors)
 
-    assert alone[0].verdict == "better"
-    assert among_others[0].verdict == "not separable"
+    assert single[0].verdict == "better"
+    assert family[0].verdict == "not separable"
 
 
 def test_contrast_without_a_verdict_has_an_interval_of_its_own(errors: np.ndarray) -> None:
@@ -88,5 +88,5 @@ def test_margin_is_read_off_the_same_interval(errors: np.ndarray) -> None:
     ]  # fmt: skip
 
 
-def test_no_contrast_is_no_comparison() -> None:
+def test_no_estimates_give_no_comparisons() -> None:
     assert judge_family([], np.zeros((10, 0))) == []

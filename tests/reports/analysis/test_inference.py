@@ -66,7 +66,9 @@ def test_comparison_outside_the_family_has_an_interval_of_its_own(
     assert halves[2] == pytest.approx(stats.norm.ppf(0.975), rel=0.01)
 
 
-def test_errors_of_zero_have_no_width_and_leave_the_others_alone(rng: np.random.Generator) -> None:
+def test_errors_of_zero_have_no_width_and_do_not_affect_the_others(
+    rng: np.random.Generator,
+) -> None:
     errors = rng.normal(size=(DRAWS, 2)) * [1, 0]
 
     halves, deviations = half_widths(errors, np.ones(2, dtype=bool))
@@ -79,46 +81,68 @@ def test_errors_of_zero_have_no_width_and_leave_the_others_alone(rng: np.random.
 def test_covariance_of_few_blocks_gives_students_t(freedom: int, rng: np.random.Generator) -> None:
     error = TestSetError(np.array([[4.0, 1.0], [1.0, 1.0]]), freedom)
 
-    drawn = draw_test_set_errors(error, np.array([[1.0, -1.0]]), rng, DRAWS)[:, 0]
+    drawn_errors = draw_test_set_errors(error, np.array([[1.0, -1.0]]), rng, DRAWS)[:, 0]
 
     deviation = np.sqrt(4 + 1 - 2 * 1)
     for share in (0.683, 0.95):
         expected = deviation * stats.t.ppf(0.5 + share / 2, freedom)
-        assert np.quantile(np.abs(drawn), share) == pytest.approx(expected, rel=0.03)
+        assert np.quantile(np.abs(drawn_errors), share) == pytest.approx(expected, rel=0.03)
 
 
-def test_drawn_errors_keep_the_correlation_of_the_comparisons(rng: np.random.Generator) -> None:
+def test_drawn_errors_have_the_correlation_of_the_comparisons(rng: np.random.Generator) -> None:
     error = TestSetError(np.diag([1.0, 3.0, 3.0]), 200)
     weights = np.array([[-1.0, 1, 0], [-1, 0, 1]])
 
-    drawn = draw_test_set_errors(error, weights, rng, DRAWS)
+    drawn_errors = draw_test_set_errors(error, weights, rng, DRAWS)
 
-    assert np.corrcoef(drawn.T)[0, 1] == pytest.approx(1 / 4, abs=0.01)
+    assert np.corrcoef(drawn_errors.T)[0, 1] == pytest.approx(1 / 4, abs=0.01)
 
 
 def test_comparison_that_no_test_set_changes_has_no_error(rng: np.random.Generator) -> None:
     error = TestSetError(np.ones((2, 2)), 10)
 
-    drawn = draw_test_set_errors(error, np.array([[1.0, -1.0], [1.0, 0.0]]), rng, 100)
+    drawn_errors = draw_test_set_errors(error, np.array([[1.0, -1.0], [1.0, 0.0]]), rng, 100)
 
-    assert (drawn[:, 0] == 0).all()
-    assert (drawn[:, 1] != 0).all()
+    assert (drawn_errors[:, 0] == 0).all()
+    assert (drawn_errors[:, 1] != 0).all()
 
 
 def test_both_sources_are_added(rng: np.random.Generator) -> None:
     over_seeds = 0.3 * rng.normal(size=(DRAWS, 2))
     errors = Errors(over_seeds, TestSetError(0.16 * np.eye(2), 10_000))
 
-    drawn = errors.draw(np.array([[1.0, 0.0]]), rng, DRAWS)
+    drawn_errors = errors.draw(np.array([[1.0, 0.0]]), rng, DRAWS)
 
-    assert drawn.std() == pytest.approx(0.5, rel=0.01)
+    assert drawn_errors.std() == pytest.approx(0.5, rel=0.01)
 
 
-def test_nothing_known_is_an_error_of_zero(rng: np.random.Generator) -> None:
+def test_unknown_sources_give_an_error_of_zero(rng: np.random.Generator) -> None:
     assert (Errors(None, None).draw(np.eye(2), rng, 7) == np.zeros((7, 2))).all()
 
 
-def test_large_families_take_fewer_draws() -> None:
+def test_larger_families_take_fewer_draws() -> None:
     assert number_of_draws(5, 10_000) == 10_000
     assert number_of_draws(5_000, 10_000) == 4_000
     assert number_of_draws(10**6, 10_000) == 2_000
+
+
+def test_errors_of_all_cells_differ_as_their_contrasts_do(rng: np.random.Generator) -> None:
+    """Two cells share nearly all of their error, and with 4 degrees of freedom its size varies."""
+    covariance = np.array([[1.0, 0.98], [0.98, 1.0]])
+    errors = Errors(None, TestSetError(covariance, freedom=4))
+
+    cells = errors.draw_cells(rng, DRAWS)
+
+    difference = cells[:, 0] - cells[:, 1]
+    levels = np.array([0.5, 0.9, 0.975])
+    expected = stats.t.ppf(levels, 4) * np.sqrt(0.04)
+    assert np.quantile(difference, levels) == pytest.approx(expected, abs=0.006)
+
+
+def test_errors_of_all_cells_add_both_sources(rng: np.random.Generator) -> None:
+    over_seeds = rng.normal(size=(DRAWS, 2))
+    test_sets = TestSetError(np.diag([3.0, 8.0]), freedom=1000)
+
+    variances = Errors(over_seeds, test_sets).draw_cells(rng, DRAWS).var(axis=0)
+
+    assert variances == pytest.approx([4, 9], rel=0.03)

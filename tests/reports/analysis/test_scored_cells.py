@@ -29,10 +29,10 @@ def test_pair_of_cells_has_the_paired_t_interval() -> None:
 
     (comparison,) = scored.judge([scored.pair("new", "base")])
 
-    paired = np.subtract(new, base)
-    half = stats.sem(paired) * stats.t.ppf(0.975, 4)
-    assert comparison.difference.mean == pytest.approx(paired.mean())
-    assert comparison.difference.high - paired.mean() == pytest.approx(half, rel=0.1)
+    differences = np.subtract(new, base)
+    half = stats.sem(differences) * stats.t.ppf(0.975, 4)
+    assert comparison.difference.mean == pytest.approx(differences.mean())
+    assert comparison.difference.high - differences.mean() == pytest.approx(half, rel=0.1)
     assert (comparison.difference.seeds, comparison.verdict) == (5, "better")
     assert comparison.difference.covers == ("seeds",)
 
@@ -48,7 +48,7 @@ def test_equal_cells_are_a_tie_with_an_interval_of_no_width() -> None:
     assert scored.judge([scored.pair("twin", "base")])[0].verdict == "not separable"
 
 
-def test_difference_that_all_seeds_agree_on_has_an_interval_of_no_width() -> None:
+def test_difference_that_is_equal_at_all_seeds_has_an_interval_of_no_width() -> None:
     scored = cells({"base": [0.40, 0.42, 0.44], "new": [0.45, 0.47, 0.49]})
 
     (comparison,) = scored.judge([scored.pair("new", "base")])
@@ -89,7 +89,7 @@ def test_cells_without_a_common_seed_are_not_compared() -> None:
 
 
 def test_cells_are_linked_through_a_third_one() -> None:
-    """Both share seeds with the third cell alone."""
+    """Both share seeds only with the third cell."""
     scored = cells(
         {
             "base": [0.40, 0.42, None, None],
@@ -98,11 +98,13 @@ def test_cells_are_linked_through_a_third_one() -> None:
         }
     )
 
-    linked, to_link = scored.judge([scored.pair("new", "base"), scored.pair("link", "base")])
+    new_to_base, link_to_base = scored.judge(
+        [scored.pair("new", "base"), scored.pair("link", "base")]
+    )
 
-    assert linked.difference.mean == pytest.approx(0.02 + 0.05)
-    assert linked.verdict == "no verdict"
-    assert to_link.difference.mean == pytest.approx(0.02)
+    assert new_to_base.difference.mean == pytest.approx(0.02 + 0.05)
+    assert new_to_base.verdict == "no verdict"
+    assert link_to_base.difference.mean == pytest.approx(0.02)
 
 
 def test_one_shared_seed_gives_the_difference_at_that_seed() -> None:
@@ -115,7 +117,7 @@ def test_one_shared_seed_gives_the_difference_at_that_seed() -> None:
     assert math.isnan(comparison.difference.low)
 
 
-def test_one_seed_covers_the_test_set_alone() -> None:
+def test_interval_of_one_seed_covers_only_the_test_set() -> None:
     scored = cells({"base": [0.40], "new": [0.45]}, TestSetError(1e-4 * np.eye(2), 20))
 
     (comparison,) = scored.judge([scored.pair("new", "base")])
@@ -145,8 +147,8 @@ def test_both_sources_widen_the_interval() -> None:
         return comparison.difference.high - comparison.difference.mean
 
     error = TestSetError(1e-4 * np.eye(2), 200)
-    alone = math.sqrt(2e-4) * 1.97
-    assert max(half(None), alone) < half(error) < half(None) + alone
+    half_over_test_sets = math.sqrt(2e-4) * 1.97
+    assert max(half(None), half_over_test_sets) < half(error) < half(None) + half_over_test_sets
 
 
 def test_two_seeds_have_an_interval_and_no_verdict() -> None:
@@ -159,8 +161,8 @@ def test_two_seeds_have_an_interval_and_no_verdict() -> None:
     assert comparison.difference.low < 0.115 < comparison.difference.high
 
 
-def test_pairs_without_any_spread_of_seeds_claim_none() -> None:
-    """Three pairs with a seed each: their mean has three seeds, but nothing shows their spread."""
+def test_mean_of_pairs_with_one_seed_each_has_no_interval() -> None:
+    """Two pairs with one seed each: nothing shows the spread over seeds."""
     scored = cells(
         {
             "a": [0.40, None, None, None, None],
@@ -187,6 +189,6 @@ def test_the_same_scores_give_the_same_interval() -> None:
     assert one.judge([one.pair("new", "base")]) == two.judge([two.pair("new", "base")])
 
 
-def test_nothing_to_compare() -> None:
+def test_no_cells_give_no_comparisons() -> None:
     assert cells({}).judge([]) == []
     assert cells({}).means == {}

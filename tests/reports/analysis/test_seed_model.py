@@ -18,13 +18,13 @@ def half_width(scores: np.ndarray, weights: list[float], share: float = 0.95) ->
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("share", [0.683, 0.95])
 def test_two_cells_have_the_paired_t_interval(seeds: int, share: float) -> None:
-    """The prior is the same on every scale, and so is Student's."""
+    """The prior does not depend on the scale, and neither does Student's t."""
     scores = np.random.default_rng(seeds).normal(0.5, 0.02, (2, seeds))
-    paired = scores[1] - scores[0]
+    differences = scores[1] - scores[0]
 
     half = half_width(scores, [-1.0, 1.0], share)
 
-    expected = stats.sem(paired) * stats.t.ppf(0.5 + share / 2, seeds - 1)
+    expected = stats.sem(differences) * stats.t.ppf(0.5 + share / 2, seeds - 1)
     assert half == pytest.approx(expected, rel=0.05)
 
 
@@ -36,7 +36,7 @@ def test_interval_scales_with_the_scores_and_ignores_their_level() -> None:
     assert half_width(50 + 1e-3 * scores, [-1, 1, 0, 0]) == pytest.approx(1e-3 * half, rel=1e-6)
 
 
-def test_what_a_seed_does_to_all_cells_cancels() -> None:
+def test_effect_of_a_seed_on_all_cells_cancels() -> None:
     scores = np.random.default_rng(0).normal(size=(3, 4))
     shifted = scores + np.array([5.0, -3.0, 0.0, 8.0])
 
@@ -55,17 +55,17 @@ def test_many_cells_that_resemble_each_other_narrow_the_interval() -> None:
     assert halves[1] < 0.8 * halves[0]
 
 
-def test_noisy_cell_has_a_wider_interval_than_a_calm_one() -> None:
+def test_noisy_cell_has_a_wider_interval_than_a_quiet_one() -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(8, 10)) * np.array([1, 8, 1, 1, 1, 1, 1, 1])[:, None]
 
     noisy = half_width(scores, [-1, 1, 0, 0, 0, 0, 0, 0])
-    calm = half_width(scores, [-1, 0, 1, 0, 0, 0, 0, 0])
+    quiet = half_width(scores, [-1, 0, 1, 0, 0, 0, 0, 0])
 
-    assert noisy > 2.5 * calm
+    assert noisy > 2.5 * quiet
 
 
-def test_variance_of_a_training_is_estimated() -> None:
+def test_variance_of_one_training_run_is_estimated() -> None:
     deviations = np.array([1.0, 2.0, 2.0, 4.0])
     scores = np.random.default_rng(0).normal(size=(4, 400)) * deviations[:, None]
 
@@ -74,7 +74,7 @@ def test_variance_of_a_training_is_estimated() -> None:
     assert np.sqrt(fit.variances[0]) == pytest.approx(deviations, rel=0.15)
 
 
-def test_cells_that_differ_equally_at_all_seeds_have_no_error() -> None:
+def test_cells_with_the_same_difference_at_all_seeds_have_no_error() -> None:
     base = np.array([0.40, 0.42, 0.44])
 
     fit = sample_seed_errors(np.stack([base, base + 0.05])[None], 50, np.random.default_rng(0))
@@ -84,7 +84,7 @@ def test_cells_that_differ_equally_at_all_seeds_have_no_error() -> None:
     assert np.diff(fit.estimates[0]) == pytest.approx(0.05)
 
 
-def test_seeds_agree_even_where_trials_are_missing() -> None:
+def test_seeds_can_agree_even_if_trials_are_missing() -> None:
     scores = np.array([0.4, 0.45, 0.6])[:, None] + np.array([0.0, 0.02, -0.01, 0.05])
     scores[1, 0] = scores[2, 3] = math.nan
 
@@ -94,7 +94,7 @@ def test_seeds_agree_even_where_trials_are_missing() -> None:
     assert np.diff(fit.estimates[0]) == pytest.approx([0.05, 0.15])
 
 
-def test_study_among_others_has_the_means_that_it_has_alone() -> None:
+def test_means_of_a_study_do_not_depend_on_studies_drawn_with_it() -> None:
     scores = np.random.default_rng(0).normal(size=(3, 4, 5))
 
     fit = sample_seed_errors(scores, 10, np.random.default_rng(0))
@@ -109,7 +109,7 @@ def test_number_of_draws_is_rounded_up_to_the_chains() -> None:
     assert len(sample_seed_errors(scores, 10, np.random.default_rng(0), chains=4).errors) == 12
 
 
-def test_missing_trial_is_filled_by_what_its_seed_did_to_the_others() -> None:
+def test_missing_trial_is_replaced_by_the_effect_of_its_seed_on_the_others() -> None:
     """Seed 1 is 10 points better throughout; the second cell lacks it."""
     scores = np.array([[[0.4, 0.5], [0.6, math.nan]]])
 
@@ -126,7 +126,7 @@ def test_cell_that_lacks_no_seed_keeps_its_plain_mean() -> None:
     assert means[0] == pytest.approx(scores[0, 0].mean())
 
 
-def test_draws_centre_on_the_estimates_where_trials_are_missing() -> None:
+def test_draws_centre_on_the_estimates_if_trials_are_missing() -> None:
     scores = np.random.default_rng(0).normal(size=(1, 4, 6))
     scores[0, 1, :2] = scores[0, 3, 5] = math.nan
 

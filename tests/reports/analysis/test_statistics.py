@@ -28,7 +28,7 @@ def test_one_value_has_no_deviation() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [None], [math.nan, None]])
-def test_no_value_is_nan_not_zero(values: list[float | None]) -> None:
+def test_mean_of_no_values_is_nan_instead_of_zero(values: list[float | None]) -> None:
     summary = summarise(values)
 
     assert summary.n == 0
@@ -39,7 +39,7 @@ def test_missing_values_are_left_out() -> None:
     assert summarise([0.2, None, math.nan, math.inf, 0.4]).mean == pytest.approx(0.3)
 
 
-def test_relative_change() -> None:
+def test_relative_change_is_nan_without_a_baseline() -> None:
     assert relative_change(75.0, 60.0) == pytest.approx(0.25)
     assert math.isnan(relative_change(1.0, 0.0))
     assert math.isnan(relative_change(math.nan, 2.0))
@@ -73,7 +73,7 @@ def test_ratio_of_one_round_has_no_interval() -> None:
         (65728, 49911, 31.7),  # APNB with 3 frames and the current one against memory 4
     ],
 )
-def test_the_papers_own_numbers_come_out_as_printed(
+def test_relative_changes_equal_those_printed_in_the_paper(
     value: float, baseline: float, percent: float
 ) -> None:
     change = 100 * relative_change(value, baseline)
@@ -82,25 +82,25 @@ def test_the_papers_own_numbers_come_out_as_printed(
     assert round(change, digits) == percent
 
 
-def correlated_rounds(processes: int, rounds: int, of_processes: float) -> NDArray[np.float64]:
-    """Draw a drift with an autocorrelation of 0.6 at lag 1, and a latency of each process."""
+def correlated_rounds(processes: int, rounds: int, process_deviation: float) -> NDArray[np.float64]:
+    """Draw latencies with a drift (autocorrelation 0.6 at lag 1) and an offset of each process."""
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(2000, processes * rounds))
     drift = noise.copy()
     for place in range(1, processes * rounds):
         drift[:, place] = 0.6 * drift[:, place - 1] + 0.8 * noise[:, place]
-    offsets = rng.normal(scale=of_processes or 1e-9, size=(2000, processes))
+    offsets = rng.normal(scale=process_deviation or 1e-9, size=(2000, processes))
     return 10 * np.exp(0.02 * (drift + np.repeat(offsets, rounds, axis=1)))
 
 
 @pytest.mark.parametrize(
-    ("processes", "rounds", "of_processes"), [(3, 10, 0.0), (3, 10, 1.0), (1, 30, 0.0)]
+    ("processes", "rounds", "process_deviation"), [(3, 10, 0.0), (3, 10, 1.0), (1, 30, 0.0)]
 )
 def test_interval_of_correlated_rounds_covers_the_true_latency(
-    processes: int, rounds: int, of_processes: float
+    processes: int, rounds: int, process_deviation: float
 ) -> None:
-    """Nominal: 95 %. A bootstrap of the rounds covered 71, 57 and 71 % here."""
-    studies = correlated_rounds(processes, rounds, of_processes)
+    """The nominal coverage is 95 %. A bootstrap of the rounds covered 71, 57 and 71 %."""
+    studies = correlated_rounds(processes, rounds, process_deviation)
 
     ends = [median_interval(study)[1:] for study in studies]
 
@@ -109,9 +109,10 @@ def test_interval_of_correlated_rounds_covers_the_true_latency(
 
 
 def test_interval_does_not_shrink_with_rounds_that_repeat_each_other() -> None:
-    one_each, ten_each = [4.0, 4.4, 4.2], np.repeat([4.0, 4.4, 4.2], 10)
+    rounds = [4.0, 4.4, 4.2]
+    repeated_rounds = np.repeat(rounds, 10)
 
-    assert median_interval(ten_each) == pytest.approx(median_interval(one_each))
+    assert median_interval(repeated_rounds) == pytest.approx(median_interval(rounds))
 
 
 def test_median_of_rounds_has_an_interval() -> None:

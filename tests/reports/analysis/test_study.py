@@ -1,6 +1,5 @@
 """Contrasts of cells, on records with known answers."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,16 @@ from reports.analysis.study import (
     Study,
     compare_best_two,
     compare_classes,
-    compare_neighbours,
-    find_frontier,
 )
 from reports.analysis.verdict import BETTER, NO_VERDICT, NOT_SEPARABLE
 from reports.records import RunRecord
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 FRAMES = [f"{sequence}/{n:06d}" for sequence in "abcd" for n in range(10)]
 
 
-def scored(cell: str, seed: int, right: float, **changes: Any) -> RunRecord:
-    """Make a trial that gets about the share `right` of the pixels of both classes right."""
+def trial_with_accuracy(cell: str, seed: int, right: float, **changes: Any) -> RunRecord:
+    """Make a trial that gets about a share `right` of the pixels of both classes right."""
     rng = np.random.default_rng([seed, round(1000 * right)])
     shares = np.clip(right + rng.normal(0, 0.02, (40, 2)), 0, 1)
     counts = (100 * shares).round().astype(np.int64)
@@ -37,15 +34,17 @@ def scored(cell: str, seed: int, right: float, **changes: Any) -> RunRecord:
         "confusions": confusions,
         **changes,
     }
-    return finished(cell, seed, float(mean_over_classes(values)), **changes)
+    return finished_run(cell, seed, float(mean_over_classes(values)), **changes)
 
 
 def study(*runs: RunRecord) -> Study:
     return Study(record(runs), draws=200)
 
 
-def test_clear_difference_is_better_and_covers_both_sources() -> None:
-    runs = [scored(c, s, r) for c, r in (("base", 0.7), ("new", 0.8)) for s in range(3)]
+def test_clear_difference_is_better_and_its_interval_covers_both_sources() -> None:
+    runs = [
+        trial_with_accuracy(c, s, r) for c, r in (("base", 0.7), ("new", 0.8)) for s in range(3)
+    ]
 
     comparison = study(*runs).against_baseline["new"]
 
@@ -56,8 +55,8 @@ def test_clear_difference_is_better_and_covers_both_sources() -> None:
 
 
 def test_cell_compared_with_itself_is_not_separable() -> None:
-    base = [scored("base", seed, 0.7) for seed in range(3)]
-    twin = [scored("twin", seed, 0.7) for seed in range(3)]
+    base = [trial_with_accuracy("base", seed, 0.7) for seed in range(3)]
+    twin = [trial_with_accuracy("twin", seed, 0.7) for seed in range(3)]
 
     comparison = study(*base, *twin).against_baseline["twin"]
 
@@ -65,31 +64,38 @@ def test_cell_compared_with_itself_is_not_separable() -> None:
     assert comparison.verdict == NOT_SEPARABLE
 
 
-def test_one_seed_has_an_interval_of_the_test_set_and_no_verdict() -> None:
-    comparison = study(scored("base", 0, 0.7), scored("new", 0, 0.8)).against_baseline["new"]
+def test_one_seed_has_an_interval_over_test_sets_and_no_verdict() -> None:
+    comparison = study(
+        trial_with_accuracy("base", 0, 0.7), trial_with_accuracy("new", 0, 0.8)
+    ).against_baseline["new"]
 
     assert comparison.difference.covers == ("test set",)
     assert comparison.verdict == NO_VERDICT
 
 
 @pytest.mark.parametrize("changes", [{"confusions": None}, {"frames": FRAMES[::-1]}])
-def test_without_a_common_test_set_seeds_alone_are_covered(changes: dict[str, Any]) -> None:
-    base = [scored("base", seed, 0.7) for seed in range(3)]
-    new = [scored("new", seed, 0.8, **changes) for seed in range(3)]
+def test_without_a_common_test_set_intervals_cover_only_seeds(changes: dict[str, Any]) -> None:
+    base = [trial_with_accuracy("base", seed, 0.7) for seed in range(3)]
+    new = [trial_with_accuracy("new", seed, 0.8, **changes) for seed in range(3)]
 
     comparison = study(*base, *new).against_baseline["new"]
 
     assert comparison.difference.covers == ("seeds",)
 
 
-def test_cells_on_other_data_have_no_common_test_set() -> None:
-    runs = [scored("base", 0, 0.7), scored("new", 0, 0.8, data_fingerprint="e" * 64)]
+def test_cells_scored_on_different_data_have_no_common_test_set() -> None:
+    runs = [
+        trial_with_accuracy("base", 0, 0.7),
+        trial_with_accuracy("new", 0, 0.8, data_fingerprint="e" * 64),
+    ]
 
     assert study(*runs).test_sets is None
 
 
 def test_only_shared_seeds_are_compared() -> None:
-    runs = [scored("base", s, 0.7) for s in (0, 1)] + [scored("new", s, 0.8) for s in (1, 2)]
+    runs = [trial_with_accuracy("base", s, 0.7) for s in (0, 1)] + [
+        trial_with_accuracy("new", s, 0.8) for s in (1, 2)
+    ]
 
     assert study(*runs).against_baseline["new"].difference.seeds == 1
 
@@ -97,19 +103,19 @@ def test_only_shared_seeds_are_compared() -> None:
 def test_cell_without_a_result_is_not_compared() -> None:
     failed = RunRecord("new", 0, "x", "FAILED", settings={})
 
-    assert study(scored("base", 0, 0.7), failed).against_baseline == {}
+    assert study(trial_with_accuracy("base", 0, 0.7), failed).against_baseline == {}
 
 
-def test_without_a_result_of_the_baseline_nothing_is_compared() -> None:
+def test_nothing_is_compared_with_a_baseline_without_a_result() -> None:
     failed = RunRecord("base", 0, "x", "FAILED", settings={})
 
-    assert study(failed, scored("new", 0, 0.7)).against_baseline == {}
-    assert compare_classes(study(failed, scored("new", 0, 0.7))) == {}
+    assert study(failed, trial_with_accuracy("new", 0, 0.7)).against_baseline == {}
+    assert compare_classes(study(failed, trial_with_accuracy("new", 0, 0.7))) == {}
 
 
 def test_best_is_compared_with_the_runner_up() -> None:
     runs = [
-        scored(cell, seed, right)
+        trial_with_accuracy(cell, seed, right)
         for cell, right in (("base", 0.7), ("low", 0.6), ("high", 0.8))
         for seed in range(3)
     ]
@@ -121,12 +127,14 @@ def test_best_is_compared_with_the_runner_up() -> None:
     assert best_two[2].verdict == BETTER
 
 
-def test_one_cell_alone_has_no_runner_up() -> None:
-    assert compare_best_two(study(scored("base", 0, 0.7))) is None
+def test_single_cell_has_no_runner_up() -> None:
+    assert compare_best_two(study(trial_with_accuracy("base", 0, 0.7))) is None
 
 
 def test_classes_are_one_family_with_intervals_of_their_own() -> None:
-    runs = [scored(c, s, r) for c, r in (("base", 0.7), ("new", 0.8)) for s in range(3)]
+    runs = [
+        trial_with_accuracy(c, s, r) for c, r in (("base", 0.7), ("new", 0.8)) for s in range(3)
+    ]
 
     comparisons = compare_classes(study(*runs))["new"]
 
@@ -138,35 +146,7 @@ def test_classes_are_one_family_with_intervals_of_their_own() -> None:
 
 
 def test_class_without_an_iou_is_not_compared() -> None:
-    base = scored("base", 0, 0.7)
-    new = scored("new", 0, 0.8, iou={"road": 0.5})
+    base = trial_with_accuracy("base", 0, 0.7)
+    new = trial_with_accuracy("new", 0, 0.8, iou={"road": 0.5})
 
     assert list(compare_classes(study(base, new))["new"]) == ["road"]
-
-
-def test_frontier_holds_the_cells_that_nothing_beats_in_both() -> None:
-    latency = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 2.0, "e": math.nan}
-    score = {"a": 0.5, "b": 0.7, "c": 0.6, "d": 0.65, "e": 0.9, "f": 0.9}
-
-    assert find_frontier(latency, score) == ["a", "b"]
-
-
-def test_frontier_holds_twins_but_no_cell_that_leads_by_rounding() -> None:
-    latency = {"a": 1.0, "twin": 1.0, "slow": 2.0}
-    score = {"a": 0.3, "twin": 0.3, "slow": 0.1 + 0.2}
-
-    assert find_frontier(latency, score) == ["a", "twin"]
-
-
-def test_neighbours_on_the_frontier_are_compared_as_one_of_all_pairs() -> None:
-    runs = [
-        scored(cell, seed, right)
-        for cell, right in (("base", 0.7), ("low", 0.6), ("high", 0.8))
-        for seed in range(3)
-    ]
-
-    (lead,) = compare_neighbours(study(*runs), ["low", "high"])
-
-    assert lead[:2] == ("high", "low")
-    assert lead[2].family == 3
-    assert lead[2].difference.mean > 0

@@ -1,4 +1,4 @@
-"""Colours of a written figure."""
+"""The colours of a figure file."""
 
 from pathlib import Path
 

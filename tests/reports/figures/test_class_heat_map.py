@@ -10,10 +10,10 @@ from reports.figures.class_heat_map import draw_class_heat_map
 NAN = math.nan
 
 
-def test_heat_map_holds_gaps_and_marks(tmp_path: Path) -> None:
-    values, marked = [[5.0, NAN], [-0.2, -5.0]], [[True, False], [False, True]]
+def test_heat_map_with_gaps_and_marks_is_drawn(tmp_path: Path) -> None:
+    values, separable = [[5.0, NAN], [-0.2, -5.0]], [[True, False], [False, True]]
 
-    assert draw_class_heat_map(["a", "b"], ["sky", "road"], values, marked, tmp_path / "h.png")
+    assert draw_class_heat_map(["a", "b"], ["sky", "road"], values, separable, tmp_path / "h.png")
 
 
 def test_heat_map_without_values_is_not_drawn(tmp_path: Path) -> None:
@@ -25,5 +25,5 @@ def test_heat_map_without_values_is_not_drawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["$a_{b}$ |<", r"\frac{", "größe ∞", "x" * 70])
-def test_odd_names_are_drawn_as_they_are(name: str, tmp_path: Path) -> None:
+def test_awkward_names_are_drawn_unchanged(name: str, tmp_path: Path) -> None:
     assert draw_class_heat_map([name], [name], [[1.0]], [[False]], tmp_path / "h.png")

@@ -9,7 +9,7 @@ from reports.figures.style import SERIES
 from tests.reports.figures.conftest import colours_of, rgb
 
 
-def test_curves_of_many_cells_colour_the_named_ones(tmp_path: Path) -> None:
+def test_highlighted_cells_are_coloured_among_many(tmp_path: Path) -> None:
     path = tmp_path / "c.png"
     seeds = [[(1, 2.0), (2, 1.5)], [(1, 2.1), (2, 1.4), (3, 1.0)]]
 
@@ -17,15 +17,15 @@ def test_curves_of_many_cells_colour_the_named_ones(tmp_path: Path) -> None:
     assert rgb(SERIES[0]) in colours_of(path)
 
 
-def test_loss_that_diverged_is_drawn_on_a_logarithmic_axis() -> None:
-    fine, diverged = [[(1, 2.0), (2, 0.1)]], [[(1, 2.0), (2, 4000.0), (3, math.nan)]]
+def test_diverged_loss_is_drawn_on_a_logarithmic_axis() -> None:
+    converged, diverged = [[(1, 2.0), (2, 0.1)]], [[(1, 2.0), (2, 4000.0), (3, math.nan)]]
 
-    assert not curves._spans_orders({"a": fine})
-    assert curves._spans_orders({"a": fine, "b": diverged})
+    assert not curves._spans_orders({"a": converged})
+    assert curves._spans_orders({"a": converged, "b": diverged})
     assert not curves._spans_orders({"a": []})
 
 
-def test_curves_without_points_draw_nothing(tmp_path: Path) -> None:
+def test_curves_without_points_are_not_drawn(tmp_path: Path) -> None:
     path = tmp_path / "c.png"
 
     assert not draw_curves({"loss": {"a": [[]]}}, [], path)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from reports.figures.differences import Bar, draw_differences
-from reports.figures.style import BASELINE, GREY, OTHER
+from reports.figures.style import ACCENT, BASELINE, GREY
 from tests.reports.figures.conftest import colours_of, rgb
 
 NAN = math.nan
 
 
-def test_verdicts_have_colours_of_their_own(tmp_path: Path) -> None:
+def test_verdicts_differ_in_colour(tmp_path: Path) -> None:
     path = tmp_path / "d.png"
     bars = [
         Bar("up", 3, 2, 4, "better, by less than 5"),
@@ -22,10 +22,10 @@ def test_verdicts_have_colours_of_their_own(tmp_path: Path) -> None:
     ]
 
     assert draw_differences(bars, "base", path)
-    assert {rgb(OTHER), rgb(BASELINE), rgb(GREY)} <= colours_of(path)
+    assert {rgb(ACCENT), rgb(BASELINE), rgb(GREY)} <= colours_of(path)
 
 
-def test_no_bar_draws_nothing(tmp_path: Path) -> None:
+def test_figure_without_bars_is_not_drawn(tmp_path: Path) -> None:
     path = tmp_path / "d.png"
 
     assert not draw_differences([], "base", path)
@@ -33,5 +33,5 @@ def test_no_bar_draws_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["$a_{b}$ |<", r"\frac{", "größe ∞", "x" * 70])
-def test_odd_names_are_drawn_as_they_are(name: str, tmp_path: Path) -> None:
+def test_awkward_names_are_drawn_unchanged(name: str, tmp_path: Path) -> None:
     assert draw_differences([Bar(name, 1, 0, 2, "better")], name, tmp_path / "d.png")

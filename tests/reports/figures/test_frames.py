@@ -1,4 +1,4 @@
-"""The choice of frames, and their pictures."""
+"""The choice of frames, and the pictures of them."""
 
 import io
 from dataclasses import replace
@@ -12,22 +12,22 @@ from reports.figures.frames import (
     draw_frame,
 )
 from reports.records import ExperimentRecord, Sample
-from tests.reports.conftest import finished, record, with_samples
+from tests.reports.conftest import finished_run, record, with_samples
 
 
-def with_right_pixels(right: dict[str, tuple[int, int]]) -> ExperimentRecord:
-    """Make two cells: frame -> how many of its ten pixels each gets right (baseline, cell)."""
+def with_correct_pixels(correct: dict[str, tuple[int, int]]) -> ExperimentRecord:
+    """Make two cells from their numbers of correct pixels of ten: frame -> (baseline, cell)."""
     pixels = np.zeros((1, 10), dtype=np.uint8)
     sample = Sample(np.zeros((1, 10, 3), dtype=np.uint8), pixels, pixels)
     runs = []
-    for place, cell in enumerate(("base", "new")):
-        confusions = np.zeros((len(right), 2, 2), dtype=np.int64)
-        confusions[:, 0, 0] = [counts[place] for counts in right.values()]
+    for index, cell in enumerate(("base", "new")):
+        confusions = np.zeros((len(correct), 2, 2), dtype=np.int64)
+        confusions[:, 0, 0] = [counts[index] for counts in correct.values()]
         confusions[:, 0, 1] = 10 - confusions[:, 0, 0]
         runs += [
-            finished(
-                cell, seed, 0.5, frames=list(right), classes=["road", "sky"],
-                confusions=confusions, samples=dict.fromkeys(right, sample) if seed else {},
+            finished_run(
+                cell, seed, 0.5, frames=list(correct), classes=["road", "sky"],
+                confusions=confusions, samples=dict.fromkeys(correct, sample) if seed else {},
             )
             for seed in (0, 1, 2)
         ]  # fmt: skip
@@ -35,7 +35,9 @@ def with_right_pixels(right: dict[str, tuple[int, int]]) -> ExperimentRecord:
 
 
 def test_best_median_and_worst_frame_are_chosen() -> None:
-    frames = choose_frames(with_right_pixels({"s/1": (5, 5), "s/2": (5, 9), "s/3": (9, 5)}), "new")
+    frames = choose_frames(
+        with_correct_pixels({"s/1": (5, 5), "s/2": (5, 9), "s/3": (9, 5)}), "new"
+    )
 
     assert [(frame.name, frame.rank) for frame in frames] == [
         ("s/2", "best"),
@@ -45,21 +47,21 @@ def test_best_median_and_worst_frame_are_chosen() -> None:
     assert frames[0].difference > 0 > frames[2].difference
 
 
-def test_one_frame_is_shown_once() -> None:
-    frames = choose_frames(with_right_pixels({"s/1": (5, 6)}), "new")
+def test_only_frame_is_chosen_once() -> None:
+    frames = choose_frames(with_correct_pixels({"s/1": (5, 6)}), "new")
 
     assert [frame.rank for frame in frames] == ["best"]
 
 
-def test_without_samples_of_both_no_frame_is_chosen(study: ExperimentRecord) -> None:
+def test_no_frame_is_chosen_without_samples_of_both_cells(study: ExperimentRecord) -> None:
     assert choose_frames(study, "new") == []
 
 
 def test_picture_shows_where_predictions_differ(study: ExperimentRecord) -> None:
-    sampled = with_samples(study)
-    (frame,) = choose_frames(sampled, "new")
+    study_with_samples = with_samples(study)
+    (frame,) = choose_frames(study_with_samples, "new")
 
-    with Image.open(io.BytesIO(draw_frame(sampled, frame))) as image:
+    with Image.open(io.BytesIO(draw_frame(study_with_samples, frame))) as image:
         pixels = np.asarray(image.convert("RGB"))
 
     assert pixels.shape[1] == 5 * PANEL_WIDTH
@@ -71,7 +73,7 @@ def test_picture_shows_where_predictions_differ(study: ExperimentRecord) -> None
 
 
 def test_picture_is_the_same_every_time(study: ExperimentRecord) -> None:
-    sampled = with_samples(replace(study, name="a"))
-    (frame,) = choose_frames(sampled, "new")
+    study_with_samples = with_samples(replace(study, name="a"))
+    (frame,) = choose_frames(study_with_samples, "new")
 
-    assert draw_frame(sampled, frame) == draw_frame(sampled, frame)
+    assert draw_frame(study_with_samples, frame) == draw_frame(study_with_samples, frame)

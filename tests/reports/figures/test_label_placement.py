@@ -1,4 +1,4 @@
-"""Places of labels that cover nothing."""
+"""Positions of labels that cover nothing."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from reports.figures.label_placement import Obstacles, overlap, place_labels
 
 
 def obstacles(anchors: np.ndarray) -> Obstacles:
+    """Return the markers of points, 10 pixels wide."""
     return Obstacles(np.concatenate([anchors - 5, anchors + 5], axis=1), np.ones(len(anchors)))
 
 
@@ -21,7 +22,7 @@ def test_labels_of_crowded_points_overlap_neither_each_other_nor_points() -> Non
     assert overlap(boxes, obstacles(anchors).boxes).sum() == 0
 
 
-def test_label_stays_inside_and_beside_its_point() -> None:
+def test_label_stays_inside_the_axes_and_next_to_its_point() -> None:
     anchors = np.array([[395.0, 295.0]])
 
     (placement,) = place_labels(
@@ -33,7 +34,7 @@ def test_label_stays_inside_and_beside_its_point() -> None:
     assert placement.leader is None
 
 
-def test_same_input_gives_the_same_places() -> None:
+def test_same_input_gives_the_same_positions() -> None:
     anchors = np.random.default_rng(0).uniform(50, 350, (15, 2))
     sizes = np.tile([70.0, 11.0], (15, 1))
 

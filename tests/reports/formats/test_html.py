@@ -1,4 +1,4 @@
-"""The page of a report: its contents, and the values that tables are sorted by."""
+"""The HTML page of a report: its contents, and the values that tables are sorted by."""
 
 import base64
 import hashlib
@@ -19,6 +19,7 @@ TABLE = """
 
 
 def values(text: str, name: str) -> list[str]:
+    """Return all values of an attribute."""
     return re.findall(rf'{name}="([^"]*)"', text)
 
 
@@ -44,7 +45,7 @@ def values(text: str, name: str) -> list[str]:
         ("", None),
     ],
 )
-def test_cell_is_sorted_by_the_number_it_begins_with(text: str, number: float | None) -> None:
+def test_cell_is_sorted_by_the_number_at_its_start(text: str, number: float | None) -> None:
     assert sort_value(text) == number
 
 
@@ -55,7 +56,7 @@ def test_numbers_and_gaps_of_a_column_are_marked(tmp_path: Path) -> None:
     assert text.count("data-missing") == 2
 
 
-def test_column_with_one_word_is_sorted_as_words(tmp_path: Path) -> None:
+def test_column_with_one_word_is_sorted_as_text(tmp_path: Path) -> None:
     text = render_page(
         "t", "| a | b |\n| - | - |\n| x | 1 |\n| y | 2 of 3 |\n| z | many |", tmp_path
     )
@@ -63,13 +64,13 @@ def test_column_with_one_word_is_sorted_as_words(tmp_path: Path) -> None:
     assert "data-number" not in text
 
 
-def test_infinite_number_is_written_as_scripts_read_it(tmp_path: Path) -> None:
+def test_infinite_number_is_written_as_javascript_reads_it(tmp_path: Path) -> None:
     text = render_page("t", "| a |\n| - |\n| inf |\n| -inf |", tmp_path)
 
     assert values(text, "data-number") == ["Infinity", "-Infinity"]
 
 
-def test_contents_lead_to_every_section(tmp_path: Path) -> None:
+def test_contents_link_to_every_section(tmp_path: Path) -> None:
     markdown = "# title\n\nIntro.\n\n## One & two\n\n## Per class\n\n### Part\n\n## Per class\n"
 
     text = render_page("t", markdown, tmp_path)
@@ -99,7 +100,7 @@ def test_html_in_text_stays_text(tmp_path: Path) -> None:
     assert "alert(1)</script>" not in text
 
 
-def test_only_the_script_inside_may_run(tmp_path: Path) -> None:
+def test_only_the_embedded_script_may_run(tmp_path: Path) -> None:
     text = render_page("t", "x", tmp_path)
 
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
@@ -116,7 +117,7 @@ def test_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     assert "missing picture: x" in text
 
 
-def test_picture_is_part_of_the_page(tmp_path: Path, picture: bytes) -> None:
+def test_picture_is_embedded_in_the_page(tmp_path: Path, picture: bytes) -> None:
     (tmp_path / "größe 1.png").write_bytes(picture)
 
     text = render_page("t", "![a < b](<größe 1.png>)", tmp_path)
@@ -133,7 +134,9 @@ def test_strip_of_frames_scrolls_by_itself(tmp_path: Path, strip: bytes) -> None
 
 
 @pytest.mark.parametrize("source", ["gone.png", "../secret.png", "notes.txt", "pictures"])
-def test_file_that_is_not_a_picture_of_the_report_is_named(source: str, tmp_path: Path) -> None:
+def test_file_that_is_not_a_picture_of_the_report_is_reported_as_missing(
+    source: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "report"
     (folder / "pictures").mkdir(parents=True)
     (folder / "notes.txt").write_text("x")
@@ -145,7 +148,7 @@ def test_file_that_is_not_a_picture_of_the_report_is_named(source: str, tmp_path
     assert "<img" not in text
 
 
-def test_table_is_named_by_its_heading(tmp_path: Path) -> None:
+def test_table_is_named_after_its_heading(tmp_path: Path) -> None:
     text = render_page("t", f"{TABLE}\n## IoU by class\n{TABLE}", tmp_path)
 
     assert values(text, "aria-label") == ["table", "IoU by class"]

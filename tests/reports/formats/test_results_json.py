@@ -1,4 +1,4 @@
-"""The records of a report as files."""
+"""The records of a report, saved to files and read back."""
 
 import csv
 import json
@@ -14,23 +14,29 @@ import pytest
 from reports.formats.arrays import ReportError
 from reports.formats.results_json import load, normalise, save
 from reports.records import ExperimentRecord, RunRecord, Sample
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 ROOT = Path(__file__).parents[3]
 FILES = ("results.json", "confusions.npz", "curves.csv")
 ELSEWHERE = ("frames", "classes", "confusions", "curves", "samples")
 
 
-def odd() -> ExperimentRecord:
-    """Make an experiment with names, numbers and gaps that a careless writer loses."""
+def awkward_record() -> ExperimentRecord:
+    """Make an experiment with names, numbers and gaps that a careless serialiser would lose."""
     confusions = np.arange(2 * 3 * 3, dtype=np.int64).reshape(2, 3, 3)
-    kept = {"frames": ["s/1", "s/2"], "classes": ["a|b", "<c>", "größe"], "confusions": confusions}
+    counts = {
+        "frames": ["s/1", "s/2"],
+        "classes": ["a|b", "<c>", "größe"],
+        "confusions": confusions,
+    }
     values = {"miou": math.nan, "best": math.inf, "worst": -math.inf, "tenth": 0.1, "zero": -0.0}
     runs = [
-        finished("$5 | <b> & 记忆", 0, 0.4, **kept, metrics=values, iou={"größe": 5e-324}),
-        finished("plain", 0, 0.5, **kept, curves={"train/loss": [(1, 0.1), (2, math.nan)]}),
-        finished("plain", 1, 0.5, **(kept | {"frames": ["s/1", "s/3"]}), curves={"val/miou": []}),
-        finished("plain", 2, 0.5, confusions=None, frames=["s/1"], train_seconds=None),
+        finished_run("$5 | <b> & 记忆", 0, 0.4, **counts, metrics=values, iou={"größe": 5e-324}),
+        finished_run("plain", 0, 0.5, **counts, curves={"train/loss": [(1, 0.1), (2, math.nan)]}),
+        finished_run(
+            "plain", 1, 0.5, **(counts | {"frames": ["s/1", "s/3"]}), curves={"val/miou": []}
+        ),
+        finished_run("plain", 2, 0.5, confusions=None, frames=["s/1"], train_seconds=None),
         RunRecord(
             "lost", 0, "x,y\n", "FAILED", {"pooling": (1, 3), "teacher": None}, message="no\n"
         ),
@@ -46,8 +52,7 @@ def odd() -> ExperimentRecord:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Return whether two values are equal, including their types; NaN equals itself, -0.0 is not
-    0.0."""
+    """Return whether two values are equal, types included; NaN equals itself, -0.0 is not 0.0."""
     if isinstance(one, ExperimentRecord | RunRecord):
         names = [field.name for field in fields(one)]
         return all(same(getattr(one, name), getattr(other, name)) for name in names)
@@ -60,16 +65,14 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and repr(one) == repr(other)
 
 
-def test_odd_record_comes_back_as_it_was(tmp_path: Path) -> None:
-    before = normalise(odd())
+def test_awkward_record_survives_saving_and_loading(tmp_path: Path) -> None:
+    save(awkward_record(), tmp_path)
 
-    save(odd(), tmp_path)
-
-    assert same(before, load(tmp_path))
+    assert same(load(tmp_path), normalise(awkward_record()))
 
 
 def test_normalised_record_has_pythons_own_types() -> None:
-    run = finished("a", np.int64(3), 0.4, iou={"sky": np.float32(0.5)}, classes=["sky"])
+    run = finished_run("a", np.int64(3), 0.4, iou={"sky": np.float32(0.5)}, classes=["sky"])
     run = replace(run, settings={"bins": (1, 3)}, confusions=None, curves={"x": [(np.int64(1), 2)]})
 
     (normalised,) = normalise(record([run])).runs
@@ -83,7 +86,7 @@ def test_normalised_record_has_pythons_own_types() -> None:
 
 def test_normalised_record_keeps_samples() -> None:
     sample = Sample(*(np.zeros(shape, dtype=np.uint8) for shape in ((2, 2, 3), (2, 2), (2, 2))))
-    run = finished("a", 0, 0.4, samples={"s/1": sample})
+    run = finished_run("a", 0, 0.4, samples={"s/1": sample})
 
     (normalised,) = normalise(record([run])).runs
 
@@ -95,18 +98,18 @@ def test_saving_again_writes_the_same_bytes(tmp_path: Path) -> None:
     first.mkdir()
     second.mkdir()
 
-    save(odd(), first)
+    save(awkward_record(), first)
     save(load(first), second)
 
     for name in FILES:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
-def test_json_is_strict_json(tmp_path: Path) -> None:
+def test_results_are_strict_json(tmp_path: Path) -> None:
     def refuse(word: str) -> None:
         raise AssertionError(word)
 
-    save(odd(), tmp_path)
+    save(awkward_record(), tmp_path)
 
     text = (tmp_path / "results.json").read_text(encoding="utf-8")
     content = json.loads(text, parse_constant=refuse)
@@ -118,7 +121,7 @@ def test_json_is_strict_json(tmp_path: Path) -> None:
 
 
 def test_every_field_is_saved(tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+    save(awkward_record(), tmp_path)
 
     content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert set(content["experiment"]) == {f.name for f in fields(ExperimentRecord)} - {"runs"}
@@ -132,8 +135,8 @@ def test_every_field_is_documented() -> None:
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
-def test_frames_are_stored_once(tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+def test_equal_lists_of_frames_are_stored_once(tmp_path: Path) -> None:
+    save(awkward_record(), tmp_path)
 
     with np.load(tmp_path / "confusions.npz") as file:
         assert [name for name in file if name.startswith("frames_")] == [
@@ -145,7 +148,7 @@ def test_frames_are_stored_once(tmp_path: Path) -> None:
 
 def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
     many = np.full((1, 1, 1), 2**40, dtype=np.int64)
-    run = finished("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=many)
+    run = finished_run("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=many)
 
     save(record([run]), tmp_path)
 
@@ -154,8 +157,8 @@ def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
     assert loaded.confusions.item() == 2**40
 
 
-def test_curves_are_a_table(tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+def test_curves_are_saved_as_a_table(tmp_path: Path) -> None:
+    save(awkward_record(), tmp_path)
 
     with (tmp_path / "curves.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [
@@ -167,16 +170,16 @@ def test_curves_are_a_table(tmp_path: Path) -> None:
 
 
 def test_text_that_is_not_utf8_is_saved(tmp_path: Path) -> None:
-    run = finished("a", 0, 0.4, message="no file \udc80")
+    run = finished_run("a", 0, 0.4, message="no file \udc80")
 
     save(record([run]), tmp_path)
 
     assert load(tmp_path).runs[0].message == "no file \\udc80"
 
 
-def test_two_trials_with_one_id_are_refused(tmp_path: Path) -> None:
+def test_trials_that_share_an_id_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="2 trials of study share the id 'a-0'"):
-        save(record([finished("a", 0, 0.4), finished("a", 0, 0.5)]), tmp_path)
+        save(record([finished_run("a", 0, 0.4), finished_run("a", 0, 0.5)]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -190,12 +193,12 @@ def test_field_that_cannot_be_saved_is_named(
     settings: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ReportError, match=message):
-        save(record([finished("a", 0, 0.4, settings=settings)]), tmp_path)
+        save(record([finished_run("a", 0, 0.4, settings=settings)]), tmp_path)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_missing_file_is_named(name: str, tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+    save(awkward_record(), tmp_path)
     (tmp_path / name).unlink()
 
     with pytest.raises(ReportError, match=f"no {name} in {tmp_path}"):
@@ -205,7 +208,7 @@ def test_missing_file_is_named(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"half", b"{}", b"\x93NUMPY\x01\x00"])
 def test_damaged_file_is_named(name: str, content: bytes, tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+    save(awkward_record(), tmp_path)
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(ReportError, match=str(tmp_path / name)):
@@ -213,8 +216,8 @@ def test_damaged_file_is_named(name: str, content: bytes, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_file_that_was_cut_off_is_named(name: str, tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+def test_truncated_file_is_named(name: str, tmp_path: Path) -> None:
+    save(awkward_record(), tmp_path)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) - 5])
 
@@ -256,14 +259,14 @@ def _rename_trial(content: Any) -> None:
             "results.json is damaged: trial 1: seed: Input should be a valid integer",
         ),
         (_make_number_a_word, "results.json is damaged: trial 1: .*'many'"),
-        (_raise_format, "results.json has format 2 instead of 1: cannot read it"),
-        (_rename_trial, "confusions.npz does not list the trials of results.json"),
+        (_raise_format, "cannot read .*results.json: its format is 2, expected 1"),
+        (_rename_trial, "confusions.npz lists different trials from results.json"),
     ],
 )
-def test_results_that_were_changed_are_refused(
+def test_changed_results_are_refused(
     change: Callable[[Any], None], message: str, tmp_path: Path
 ) -> None:
-    save(odd(), tmp_path)
+    save(awkward_record(), tmp_path)
     path = tmp_path / "results.json"
     content = json.loads(path.read_text())
     change(content)
@@ -273,8 +276,8 @@ def test_results_that_were_changed_are_refused(
         load(tmp_path)
 
 
-def test_curves_that_lack_a_line_are_refused(tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+def test_curves_with_a_missing_line_are_refused(tmp_path: Path) -> None:
+    save(awkward_record(), tmp_path)
     path = tmp_path / "curves.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
 
@@ -283,7 +286,7 @@ def test_curves_that_lack_a_line_are_refused(tmp_path: Path) -> None:
 
 
 def test_curve_of_an_unknown_trial_is_refused(tmp_path: Path) -> None:
-    save(odd(), tmp_path)
+    save(awkward_record(), tmp_path)
     with (tmp_path / "curves.csv").open("a") as file:
         file.write("else,train/loss,1,0.5\n")
 
@@ -291,8 +294,10 @@ def test_curve_of_an_unknown_trial_is_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_confusions_of_another_shape_are_refused(tmp_path: Path) -> None:
-    run = finished("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=np.zeros((2, 1, 1), int))
+def test_confusions_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
+    run = finished_run(
+        "a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=np.zeros((2, 1, 1), int)
+    )
     save(record([run]), tmp_path)
 
     with pytest.raises(ReportError, match="confusions/a-0 has the shape"):

@@ -17,10 +17,11 @@ from reports.text.columns import (
     sort_rows,
     terminal_columns,
 )
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 
 def rows_of(experiment: ExperimentRecord) -> Sequence[CellRow]:
+    """Return the main table of an experiment."""
     return build_overview(Study(experiment))
 
 
@@ -37,10 +38,10 @@ def test_headings_and_orders_are_unique() -> None:
 def test_columns_that_would_be_empty_are_left_out(study: ExperimentRecord) -> None:
     clip_only = {cell: CellCost(Latency(4.0, 5.0)) for cell in study.cells}
 
-    whole = report_columns(rows_of(study))
-    few = report_columns(rows_of(record(study.runs, costs=clip_only)))
+    all_columns = report_columns(rows_of(study))
+    columns = report_columns(rows_of(record(study.runs, costs=clip_only)))
 
-    assert [heading for heading in whole if heading not in few] == [
+    assert [heading for heading in all_columns if heading not in columns] == [
         "streaming latency, ms (p95)", "streaming latency, ratio", "GFLOPs",
         "peak inference memory, MiB",
     ]  # fmt: skip
@@ -54,7 +55,7 @@ def test_columns_that_would_be_empty_are_left_out(study: ExperimentRecord) -> No
         (Latency(4.0, 5.0, process_p95_ms=[5.0, 5.0, 5.0]), "4.00 (5.00, 5.00 to 5.00)"),
     ],
 )
-def test_percentile_is_printed_as_far_as_it_was_measured(
+def test_percentile_and_its_range_are_printed_if_measured(
     study: ExperimentRecord, latency: Latency, text: str
 ) -> None:
     rows = rows_of(record(study.runs, costs={"base": CellCost(latency)}))
@@ -62,34 +63,34 @@ def test_percentile_is_printed_as_far_as_it_was_measured(
     assert report_columns(rows)["clip latency, ms (p95)"](rows[0]) == text
 
 
-def test_published_figures_have_columns_of_their_own(study: ExperimentRecord) -> None:
+def test_published_results_have_their_own_columns(study: ExperimentRecord) -> None:
     published = {"base": {"miou": 0.7541}}
 
     columns = report_columns(rows_of(record(study.runs, published=published)))
 
-    assert "published mIoU % (other protocol)" in columns
+    assert "published mIoU % (different protocol)" in columns
     assert "published training time" not in columns
 
 
 def test_paper_and_terminal_print_names_as_they_are() -> None:
-    rows = rows_of(record([finished("a|b", 0, 0.4)]))
+    rows = rows_of(record([finished_run("a|b", 0, 0.4)]))
 
     for columns in (paper_columns(rows), terminal_columns()):
         assert columns["cell"](rows[0]) == "a|b"
         assert columns["verdict"](rows[0]) == "baseline"
 
 
-def counted(cell: str, seed: int, right: int) -> RunRecord:
-    """Make a trial that gets this many of 100 pixels right, more or less, in each of 6 frames."""
+def trial_with_counts(cell: str, seed: int, right: int) -> RunRecord:
+    """Make a trial that gets about this many of 100 pixels right in each of 6 frames."""
     hits = right + 3 * np.arange(6) + (np.arange(6) * right) % 7
     counts = np.stack([np.stack([hits, 100 - hits], 1), np.stack([100 - hits, hits], 1)], 1)
     frames = [f"{sequence}/1" for sequence in "abcdef"]
-    kept = {"frames": frames, "classes": ["road", "sky"], "confusions": counts.astype(np.int64)}
-    return finished(cell, seed, hits.sum() / (1200 - hits.sum()), **kept)
+    fields = {"frames": frames, "classes": ["road", "sky"], "confusions": counts.astype(np.int64)}
+    return finished_run(cell, seed, hits.sum() / (1200 - hits.sum()), **fields)
 
 
-def test_intervals_of_one_seed_say_so_in_the_head_of_their_column() -> None:
-    rows = rows_of(record([counted("base", 0, 50), counted("new", 0, 61)]))
+def test_heading_says_that_intervals_of_one_seed_cover_the_test_set_only() -> None:
+    rows = rows_of(record([trial_with_counts("base", 0, 50), trial_with_counts("new", 0, 61)]))
 
     assert "difference, points (95 % interval, test set only)" in report_columns(rows)
     assert "difference, points (95 % interval)" not in report_columns(rows)
@@ -97,13 +98,13 @@ def test_intervals_of_one_seed_say_so_in_the_head_of_their_column() -> None:
     assert "95 % interval" not in paper_columns(rows)
 
 
-def test_interval_of_one_seed_among_others_is_marked() -> None:
+def test_interval_of_one_seed_is_marked_in_a_table_of_several() -> None:
     runs = [
-        counted(cell, seed, right + seed * (right % 5))
+        trial_with_counts(cell, seed, right + seed * (right % 5))
         for cell, right in (("base", 50), ("new", 61))
         for seed in range(3)
     ]
-    rows = rows_of(record([*runs, counted("few", 0, 55)]))
+    rows = rows_of(record([*runs, trial_with_counts("few", 0, 55)]))
 
     column = report_columns(rows)["difference, points (95 % interval)"]
 
@@ -111,42 +112,69 @@ def test_interval_of_one_seed_among_others_is_marked() -> None:
     assert "test set only" not in column(rows[1])
 
 
-def test_relative_difference_is_that_of_the_compared_means() -> None:
-    """The baseline has a better seed that the other cell lacks."""
-    runs = [finished("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.70])]
-    runs += [finished("new", seed, miou) for seed, miou in enumerate([0.45, 0.47])]
+def test_share_of_being_best_has_a_column_that_says_what_is_drawn() -> None:
+    few = [trial_with_counts("base", 0, 50), trial_with_counts("new", 0, 61)]
+    more = [
+        trial_with_counts(c, s, r + s * (r % 5))
+        for c, r in (("base", 50), ("new", 61))
+        for s in (0, 1)
+    ]
+    unknown = [finished_run("base", 0, 0.4), finished_run("new", 0, 0.5)]
+
+    headings = [
+        [heading for heading in report_columns(rows_of(record(runs))) if "best" in heading]
+        for runs in (more, few, unknown)
+    ]
+
+    assert headings == [["best, % of draws"], ["best, % of draws, test set only"], []]
+
+
+def test_share_of_being_best_is_a_dash_for_a_cell_without_a_score(study: ExperimentRecord) -> None:
+    rows = rows_of(record([*study.runs, RunRecord("lost", 0, "x", "FAILED", {})]))
+
+    column = report_columns(rows)["best, % of draws"]
+
+    first, second = float(column(rows[0])), float(column(rows[1]))
+    assert first + second == pytest.approx(100, abs=0.11)
+    assert column(rows[2]) == "-"
+
+
+def test_relative_difference_is_based_on_the_compared_means() -> None:
+    """The best seed of the baseline is one that the other cell lacks."""
+    runs = [finished_run("base", seed, miou) for seed, miou in enumerate([0.40, 0.42, 0.70])]
+    runs += [finished_run("new", seed, miou) for seed, miou in enumerate([0.45, 0.47])]
 
     row = rows_of(record(runs))[1]
 
-    assert row.score.mean < 0.4 + (0.02 + 0.70 - 0.40) / 3  # the plain mean is the lower one
+    assert row.score.mean < 0.4 + (0.02 + 0.70 - 0.40) / 3  # the plain mean is lower
     assert row.difference == pytest.approx(0.05)
-    assert row.relative_difference == pytest.approx(0.05 / row_score(runs))
+    assert row.relative_difference == pytest.approx(0.05 / mean_of_first_cell(runs))
 
 
-def row_score(runs: Sequence[RunRecord]) -> float:
+def mean_of_first_cell(runs: Sequence[RunRecord]) -> float:
     """Return the mean of the first cell, which lacks no seed."""
     scores = [run.metrics["miou"] for run in runs if run.cell == runs[0].cell]
     return sum(scores) / len(scores)
 
 
-def test_rows_without_a_value_come_last_whichever_way_they_are_sorted() -> None:
-    lost = RunRecord("lost", 0, "x", "FAILED", {})
-    rows = rows_of(record([lost, finished("a", 0, 0.4), finished("b", 0, 0.5)]))
+def test_rows_without_a_value_come_last_in_every_order() -> None:
+    failed = RunRecord("lost", 0, "x", "FAILED", {})
+    rows = rows_of(record([failed, finished_run("a", 0, 0.4), finished_run("b", 0, 0.5)]))
 
     for name in ("miou", "training-time"):
         assert [row.cell for row in sort_rows(rows, name)][-1] == "lost"
     assert [row.cell for row in sort_rows(rows, "cell")] == ["a", "b", "lost"]
 
 
-def test_equal_rows_stay_in_the_order_of_the_spec() -> None:
-    rows = rows_of(record([finished(cell, 0, 0.4) for cell in "cab"]))
+def test_equal_rows_keep_the_order_of_the_spec() -> None:
+    rows = rows_of(record([finished_run(cell, 0, 0.4) for cell in "cab"]))
 
     for name in set(orders()) - {"cell"}:
         assert [row.cell for row in sort_rows(rows, name)] == ["c", "a", "b"], name
     assert list(sort_rows(rows, None)) == list(rows)
 
 
-def test_every_order_finds_its_value_in_a_row(study: ExperimentRecord) -> None:
+def test_every_order_has_a_value_in_a_complete_row(study: ExperimentRecord) -> None:
     for name, order in orders().items():
         value = order.value(rows_of(study)[1])
         assert isinstance(value, str) or not math.isnan(value), name

@@ -31,17 +31,17 @@ from reports.text.format import (
         (math.nan, "-"),
     ],
 )
-def test_duration_is_written_as_in_the_paper(seconds: float, text: str) -> None:
+def test_duration_is_formatted_as_days_and_time(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_spread_gives_the_number_of_seeds() -> None:
+def test_spread_includes_the_number_of_seeds() -> None:
     assert spread(0.5123, 0.0045, 3) == "51.23 ± 0.45 (3)"
     assert spread(0.5123, math.nan, 1) == "51.23 (1)"
     assert spread(math.nan, math.nan, 0) == "-"
 
 
-def test_numbers_and_dashes() -> None:
+def test_numbers_are_formatted_and_missing_ones_become_dashes() -> None:
     assert percent(0.7541) == "75.41"
     assert signed(1.018) == "+1.02"
     assert signed(-0.166, 1, " %") == "-0.2 %"
@@ -57,23 +57,23 @@ def test_interval_has_both_signs_or_is_a_dash() -> None:
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "not set"), (True, "true"), (4, "4"), ([1, 2], "[1, 2]")]
 )
-def test_values_of_settings_read_as_in_a_spec(value: object, text: str) -> None:
+def test_setting_values_look_as_in_a_spec(value: object, text: str) -> None:
     assert setting_value(value) == text
 
 
-def test_long_lists_of_names_are_cut() -> None:
+def test_long_lists_of_names_are_shortened() -> None:
     assert first_names(["a", "b"], limit=2) == "a, b"
     assert first_names(["a", "b", "c", "d"], limit=2, separator="; ") == "a; b and 2 more"
 
 
-NASTY = [
+AWKWARD_NAMES = [
     "a|b", "a < b & c", "$x$", "*bold*", "_under_ snake_case", "[a](b)", "`tick`", "~~gone~~",
     "back\\slash", "<b>tag</b>", "two\nlines", "![p](q.png)", "ümläut ± 4",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NASTY)
-def test_any_name_survives_markdown_as_it_is(name: str) -> None:
+@pytest.mark.parametrize("name", AWKWARD_NAMES)
+def test_any_name_survives_markdown_unchanged(name: str) -> None:
     text = markdown_table([name], {"cell": escape, "length": lambda name: str(len(name))})
 
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)

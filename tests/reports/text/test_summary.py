@@ -11,12 +11,13 @@ from reports.analysis.factors.effects import estimate_effects, estimate_interact
 from reports.analysis.study import Study
 from reports.records import RunRecord
 from reports.text.summary import answer
-from tests.reports.conftest import SETTINGS, finished, record
+from tests.reports.conftest import SETTINGS, finished_run, record
 
 
 def cell(name: str, mious: list[float], **settings: Any) -> list[RunRecord]:
+    """Make the trials of a cell from its score at each seed."""
     return [
-        finished(name, seed, miou, settings={**SETTINGS, **settings, "seed": seed})
+        finished_run(name, seed, miou, settings={**SETTINGS, **settings, "seed": seed})
         for seed, miou in enumerate(mious)
     ]
 
@@ -24,6 +25,7 @@ def cell(name: str, mious: list[float], **settings: Any) -> list[RunRecord]:
 def answer_to(
     *runs: list[RunRecord], latency: dict[str, float] | None = None, **changes: Any
 ) -> str:
+    """Return the answer of an experiment with these cells, one sentence per line."""
     study = Study(record([run for trials in runs for run in trials], **changes))
     interactions = estimate_interactions(study)
     effects = estimate_effects(study, interactions)
@@ -33,34 +35,34 @@ def answer_to(
 BASE = [0.40, 0.42, 0.44]
 
 
-def test_a_clear_winner_is_separable_with_its_interval() -> None:
+def test_clear_winner_is_separable_and_its_interval_is_given() -> None:
     text = answer_to(cell("base", BASE), cell("new", [0.50, 0.521, 0.541]))
 
     assert "**new** scores highest with 52.07 % mIoU (3 seeds), and is separable from" in text
     ends = re.search(r"\*\*base\*\* \(\+10.07 points, 95 % interval (.+) to (.+)\)", text)
     assert ends is not None
     assert [float(end) for end in ends.groups()] == pytest.approx([9.92, 10.21], abs=0.02)
-    assert "Compared with the baseline" not in text  # the two are compared already
+    assert "Compared with the baseline" not in text  # the first sentence already compares the two
 
 
-def test_a_difference_within_the_noise_is_not_separable() -> None:
+def test_difference_within_the_noise_is_not_separable() -> None:
     text = answer_to(
         cell("base", BASE), cell("new", [0.42, 0.42, 0.434]), cell("also", [0.42, 0.41, 0.44])
     )
 
     assert "but is not separable from the runner-up" in text
-    assert "**base**: **new** and **also** are not separable from it." in text
+    assert "**base**: **new** and **also** are not separable." in text
 
 
 def test_one_seed_gives_no_verdict() -> None:
     text = answer_to(cell("base", [0.4]), cell("new", [0.9]), cell("also", [0.8]))
 
-    assert "there is no verdict: they share only 1 seed, and it takes 3." in text
-    assert "**new** and **also** have no verdict (only 1 shared seed; it takes 3)." in text
+    assert "there is no verdict: they share only 1 seed, and 3 are required." in text
+    assert "**new** and **also** have no verdict (only 1 shared seed; 3 are required)." in text
     assert "separable" not in text
 
 
-def test_better_and_worse_cells_are_named_apart() -> None:
+def test_better_and_worse_cells_are_in_separate_clauses() -> None:
     text = answer_to(
         cell("base", BASE), cell("up", [v + 0.1 for v in BASE]), cell("down", [0.3, 0.32, 0.341])
     )
@@ -70,18 +72,18 @@ def test_better_and_worse_cells_are_named_apart() -> None:
     assert "is worse." in text
 
 
-def test_a_setting_is_credited_if_nothing_else_changed() -> None:
+def test_effect_is_attributed_to_the_only_setting_that_changed() -> None:
     text = answer_to(
         cell("one", BASE, memory_length=1), cell("four", [v + 0.05 for v in BASE], memory_length=4)
     )
 
-    assert "memory_length 4 instead of 1 changes mIoU by +5.00 points" in text
+    assert "memory_length 4 instead of 1 changes mIoU by +5.00 points (95 % interval" in text
 
 
 def test_settings_without_a_separable_effect_are_named() -> None:
     text = answer_to(cell("one", BASE, code=False), cell("four", [0.43, 0.41, 0.44], code=True))
 
-    assert "No effect of code is separable from noise." in text
+    assert "The effect of code is not separable from noise." in text
 
 
 def test_interacting_settings_are_named_in_pairs() -> None:
@@ -96,7 +98,7 @@ def test_interacting_settings_are_named_in_pairs() -> None:
     assert "because settings interact: head with memory_length." in text
 
 
-def test_frontier_goes_from_fast_to_accurate() -> None:
+def test_frontier_is_listed_from_fast_to_accurate() -> None:
     runs = [cell("base", BASE), cell("slow", [v + 0.1 for v in BASE]), cell("bad", [0.1, 0.1, 0.1])]
 
     text = answer_to(*runs, latency={"base": 2.0, "slow": 5.0, "bad": 3.0})
@@ -110,10 +112,10 @@ def test_missing_trials_are_counted() -> None:
     text = answer_to([*cell("base", BASE), failed])
 
     assert "Only **base** has a score: 42.00 % mIoU (3 seeds)." in text
-    assert "1 of 4 trials is missing: **base**." in text
+    assert "1 of 4 trials has no result: **base**." in text
 
 
-def test_without_a_finished_trial_there_is_one_sentence() -> None:
+def test_experiment_without_a_finished_trial_has_one_sentence() -> None:
     failed = RunRecord("base", 0, "x", "FAILED", settings={})
 
     assert answer_to([failed]) == "No results yet: no trial has finished."
@@ -139,10 +141,10 @@ def test_cell_with_too_few_seeds_has_no_verdict() -> None:
     )
 
     assert "**up** (+10.00 points" in text
-    assert "; **few** has no verdict (only 2 shared seeds; it takes 3)." in text
+    assert "; **few** has no verdict (only 2 shared seeds; 3 are required)." in text
 
 
-def test_rank_and_comparison_rest_on_the_same_seeds() -> None:
+def test_rank_and_comparison_use_the_same_seeds() -> None:
     """The baseline has two more seeds, both 20 points better: its plain mean is the higher one."""
     base = cell("base", [0.40, 0.41, 0.42, 0.61, 0.62])
     new = cell("new", [0.45, 0.461, 0.47])
@@ -166,7 +168,7 @@ def test_equal_cells_without_a_common_seed_tie_too() -> None:
     text = answer_to(cell("base", BASE), twin)
 
     assert "**base** and **twin** tie for the highest score, 42.00 % mIoU; there is no" in text
-    assert "there is no verdict: they share no seed, and it takes 3." in text
+    assert "there is no verdict: they share no seed, and 3 are required." in text
 
 
 @pytest.mark.parametrize(
@@ -177,23 +179,25 @@ def test_equal_cells_without_a_common_seed_tie_too() -> None:
         (0.1, "and is separable from the runner-up"),
     ],
 )
-def test_margin_is_part_of_the_sentences(gain: float, sentence: str) -> None:
+def test_sentences_state_the_margin(gain: float, sentence: str) -> None:
     new = [0.40 + gain, 0.42 + gain + 0.0003, 0.44 + gain - 0.0003]
 
     assert sentence in answer_to(cell("base", BASE), cell("new", new), margin_points=0.5)
 
 
 def test_cells_are_equivalent_to_the_baseline_within_a_margin() -> None:
-    near = [[v + shift for v, shift in zip(BASE, s, strict=True)] for s in (
+    close_scores = [[v + shift for v, shift in zip(BASE, s, strict=True)] for s in (
         (0.0003, -0.0002, 0.0001), (-0.0002, 0.0, 0.0004), (0.003, 0.0031, 0.0029)
     )]  # fmt: skip
 
     text = answer_to(
-        cell("base", BASE), *(cell(f"c{n}", row) for n, row in enumerate(near)), margin_points=0.5
+        cell("base", BASE),
+        *(cell(f"c{n}", row) for n, row in enumerate(close_scores)),
+        margin_points=0.5,
     )
 
-    assert "is better, by less than 0.5 points; **c0** and **c1** are equivalent to it" in text
-    assert "equivalent to it within 0.5 points." in text
+    assert "is better, by less than 0.5 points; **c0** and **c1** are equivalent" in text
+    assert "are equivalent within 0.5 points." in text
 
 
 def test_cells_without_a_common_seed_are_ranked_but_not_compared() -> None:
@@ -233,14 +237,14 @@ def test_scores_that_are_not_numbers_are_named() -> None:
     )
 
 
-def test_settings_without_a_verdict_are_not_said_to_have_no_effect() -> None:
-    """Only the cell with option b has a single seed: b may do anything."""
+def test_setting_without_a_verdict_is_not_reported_as_without_effect() -> None:
+    """Only the cell with option b has a single seed, so the effect of b could be anything."""
     text = answer_to(
         cell("base", BASE, a=0, b=0), cell("a", [0.43, 0.41, 0.44], a=1, b=0),
         cell("b", [0.9], a=0, b=1),
     )  # fmt: skip
 
-    assert "No effect of a is separable from noise." in text
+    assert "The effect of a is not separable from noise." in text
     assert "There is no verdict on the effect of b." in text
 
 
@@ -267,7 +271,7 @@ def test_lead_on_the_frontier_that_is_not_separable_is_marked() -> None:
 
     assert "All cells are on the accuracy-latency frontier" in text
     assert "The lead of **slow** over **base** (+0.17 points, 95 % interval" in text
-    assert "is not separable." in text
+    assert "is not separable from noise." in text
 
 
 def test_lead_on_the_frontier_without_a_verdict_is_marked() -> None:
@@ -276,11 +280,11 @@ def test_lead_on_the_frontier_without_a_verdict_is_marked() -> None:
     assert "There is no verdict on the lead of **slow** over **base**." in text
 
 
-def test_cell_without_a_latency_is_named_beside_the_frontier() -> None:
+def test_cell_without_a_latency_is_named_after_the_frontier() -> None:
     runs = [cell("base", BASE), cell("slow", [0.3, 0.31, 0.35]), cell("best", [0.9, 0.91, 0.93])]
 
     text = answer_to(*runs, latency=LATENCY)
 
     assert "Of the 2 cells with a score and a latency, none is faster or scores higher" in text
-    assert "**best** has no latency, so its place on it cannot be told." in text
+    assert "**best** has no latency, so it cannot be compared by speed." in text
     assert "No other cell" not in text

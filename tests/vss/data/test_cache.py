@@ -35,7 +35,7 @@ def test_pixels_match_the_files(dataset: VideoDataset, tmp_path: Path) -> None:
     assert np.array_equal(video.labels[3], dataset.read_label(dataset.frames[3]))
 
 
-def test_second_trial_reuses_what_the_first_decoded(dataset: VideoDataset, tmp_path: Path) -> None:
+def test_second_trial_reuses_decoded_frames(dataset: VideoDataset, tmp_path: Path) -> None:
     decode(dataset, 24, 16, tmp_path / "cache")
 
     def refuse(frame: object) -> None:
@@ -55,7 +55,7 @@ def test_label_rows_skip_unlabelled_frames(dataset: VideoDataset, tmp_path: Path
     assert np.array_equal(video.labels[1], dataset.read_label(dataset.frames[2]))
 
 
-def test_label_of_another_size_is_named(camvid: Path, tmp_path: Path) -> None:
+def test_label_of_a_different_size_is_named(camvid: Path, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((10, 12), np.uint8)).save(camvid / "testannot" / "Seq05VD_f00960.png")
 
     with pytest.raises(UserError, match=r"testannot/Seq05VD_f00960.png is 12x10 pixels, .* 48x36"):
@@ -72,7 +72,7 @@ def test_failed_decoding_leaves_nothing_behind(camvid: Path, tmp_path: Path) -> 
     assert [p.suffix for p in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
-def test_other_frames_of_the_same_data_are_cached_separately(
+def test_different_frames_of_the_same_data_are_cached_separately(
     dataset: VideoDataset, tmp_path: Path
 ) -> None:
     decode(dataset, 24, 16, tmp_path / "cache")

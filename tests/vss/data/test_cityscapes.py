@@ -1,4 +1,4 @@
-"""Cityscapes video, painted small in the official format."""
+"""A tiny Cityscapes video dataset in the official format."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from vss.errors import UserError
 
 
 def paint(root: Path, snippets: int = 2) -> Path:
-    """Paint snippets of 30 frames, the 20th labelled with all ids from 0 to 33."""
+    """Write snippets of 30 frames, of which the 20th is labelled with all ids from 0 to 33."""
     rng = np.random.default_rng(0)
     for split, city in (("train", "aachen"), ("val", "frankfurt")):
         for snippet in range(snippets):
@@ -78,17 +78,17 @@ def test_label_without_its_image_is_named(root: Path) -> None:
         cityscapes.load(CONFIG, root)
 
 
-def test_empty_folder_is_told_what_to_contain(tmp_path: Path) -> None:
+def test_empty_folder_error_says_what_it_should_contain(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="leftImg8bit_sequence/train/CITY"):
         cityscapes.load(CONFIG, tmp_path)
 
 
 def test_changed_label_changes_the_fingerprint(root: Path) -> None:
-    before = cityscapes.load(CONFIG, root).fingerprint
+    original = cityscapes.load(CONFIG, root).fingerprint
     label = next((root / "gtFine" / "val").rglob("*.png"))
     Image.fromarray(np.zeros((16, 34), np.uint8)).save(label)
 
-    assert cityscapes.load(CONFIG, root).fingerprint != before
+    assert cityscapes.load(CONFIG, root).fingerprint != original
 
 
 def test_training_decodes_only_the_frames_it_needs(root: Path, tmp_path: Path) -> None:
@@ -105,8 +105,10 @@ def test_training_decodes_only_the_frames_it_needs(root: Path, tmp_path: Path) -
     assert len(np.load(images, mmap_mode="r")) == 4 * 3
 
 
-def test_split_without_labels_is_refused_by_name(root: Path, tmp_path: Path) -> None:
+def test_scored_split_without_labels_is_refused_by_name(root: Path, tmp_path: Path) -> None:
     config = tiny(dataset="cityscapes", clips=None)
 
-    with pytest.raises(UserError, match="split 'test' of cityscapes has no labelled frame"):
+    with pytest.raises(
+        UserError, match="split 'test' of cityscapes has no labelled frames: set scored_split"
+    ):
         run(config, tmp_path / "t", tmp_path / "cache", root)

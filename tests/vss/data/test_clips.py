@@ -1,4 +1,4 @@
-"""Which past frames go with each labelled frame."""
+"""The past frames that go with each labelled frame."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def memory_numbers(frames: list[Frame], target: int, length: int, stride: int) -
     return [frames[i].number for i in clip.memory]
 
 
-def test_memory_holds_the_frames_before_oldest_first() -> None:
+def test_memory_has_the_preceding_frames_oldest_first() -> None:
     assert memory_numbers(video(1, 2, 3, 4), target=4, length=2, stride=1) == [2, 3]
 
 
@@ -37,7 +37,7 @@ def test_first_frame_of_a_sequence_is_its_own_memory() -> None:
 
 
 def test_frame_one_number_off_is_a_match() -> None:
-    """CamVid labels frame 901 where 900 is due."""
+    """CamVid labels frame 901 where 900 is expected."""
     frames = video(870, 901, 930)
 
     assert memory_numbers(frames, target=901, length=1, stride=30) == [870]
@@ -100,12 +100,12 @@ def test_unneeded_frames_are_dropped_and_clips_stay_the_same() -> None:
         assert [[dataset.frames[i].number for i in c.memory] for c in clips] == [[1, 10], [40, 40]]
 
 
-def test_real_train_list_has_its_irregular_frames(real_camvid: Path) -> None:
+def test_real_train_list_has_the_documented_irregular_frames(real_camvid: Path) -> None:
     frames = camvid_dataset.load(tiny(), real_camvid).frames
 
     counts = count_matches(frames, list_clips(frames, "train", 1, 30), 30)
 
-    # Of 367: 901 and the frame after it are one off; 5 segments start without a past.
+    # Of 367 frames, 901 and the next one are one off; the first frames of 5 segments have no past.
     assert counts == {"exact": 360, "one_off": 2, "repeated": 5}
 
 
@@ -115,13 +115,13 @@ def test_real_train_list_has_its_irregular_frames(real_camvid: Path) -> None:
 def test_real_list_has_the_published_number_of_exact_predecessors(
     split: str, counts: tuple[int, ...], real_camvid: Path
 ) -> None:
-    """Counted independently of this code, at exact spacing."""
+    """The numbers were counted independently of this code, at exact spacing."""
     frames = camvid_dataset.load(tiny(), real_camvid).frames
 
     for length, count in enumerate(counts, start=1):
-        full = 0
+        exact = 0
         for clip in list_clips(frames, split, length, 30):
             target = frames[clip.target].number
             expected = [target - 30 * back for back in range(length, 0, -1)]
-            full += [frames[i].number for i in clip.memory] == expected
-        assert full == count
+            exact += [frames[i].number for i in clip.memory] == expected
+        assert exact == count

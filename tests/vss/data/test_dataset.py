@@ -1,4 +1,4 @@
-"""Datasets loaded by the name in the settings."""
+"""Datasets loaded by the names in the settings."""
 
 from pathlib import Path
 

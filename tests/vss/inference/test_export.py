@@ -40,7 +40,7 @@ def test_program_gives_the_logits_of_the_network_at_frame_size(
     assert program.file == tmp_path / "net.pt2"
     assert program.difference < 1e-5
     assert program.latency_ms > 0 < program.network_latency_ms
-    assert "largest difference from the network" in format_program(program)
+    assert "max logit difference" in format_program(program)
 
 
 def test_json_describes_how_to_use_the_program(trained: TrainedNetwork, tmp_path: Path) -> None:
@@ -64,35 +64,35 @@ def test_program_that_differs_is_refused_and_deleted(
     fault: str, trained: TrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "net.pt2").write_text("an earlier export")
-    read = export._read_program
+    read_program = export._read_program
     change = {"biased": 2e-3, "not finite": torch.nan}[fault]
 
-    def read_wrongly(file: Path) -> export.Program:
-        program = read(file)
+    def read_faulty_program(file: Path) -> export.Program:
+        program = read_program(file)
         return lambda clip: program(clip) + change
 
-    monkeypatch.setattr(export, "_read_program", read_wrongly)
+    monkeypatch.setattr(export, "_read_program", read_faulty_program)
 
-    with pytest.raises(UserError, match=r"net.pt2 is not written: .* by up to .*at most 1e-03"):
+    with pytest.raises(UserError, match=r"net.pt2 was not written: .* by up to .*limit 1e-03"):
         export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=False)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_programs_are_compared_on_noise_and_on_moving_pictures() -> None:
+def test_programs_are_compared_on_noise_and_on_moving_images() -> None:
     clips = export._make_clips(3, 32, 48)
 
     assert [tuple(x.shape) for x in clips] == [(1, 3, 3, 32, 48)] * 6
     noise, moving = clips[0], clips[-1]
     steps = [(x[..., 1:] - x[..., :-1]).abs().mean() for x in (noise, moving)]
-    assert steps[1] < 0.2 * steps[0]  # neighbours in a picture are alike
+    assert steps[1] < 0.2 * steps[0]  # neighbouring pixels of an image are alike
     assert torch.equal(moving[0, 0, ..., 4:], moving[0, 1, ..., :-4])  # and frames move
     assert not torch.equal(moving[0, 0], moving[0, 1])
 
 
 @pytest.mark.parametrize(
     ("out", "message"),
-    [("net.onnx", r"must end in .pt2"), ("none/net.pt2", "no folder .*none to write net.pt2 to")],
+    [("net.onnx", r"must end in .pt2"), ("none/net.pt2", "cannot write net.pt2: folder .*none")],
 )
 def test_path_that_cannot_be_written_is_refused(
     out: str, message: str, trained: TrainedNetwork, tmp_path: Path
@@ -104,7 +104,7 @@ def test_path_that_cannot_be_written_is_refused(
 def test_missing_onnx_is_reported_with_the_extra_to_install(
     trained: TrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "ONNX_PACKAGES", ("onnx", "not_there_at_all"))
+    monkeypatch.setattr(export, "ONNX_PACKAGES", ("onnx", "missing_package"))
 
     assert not export.onnx_is_installed()
     with pytest.raises(UserError, match=r"pip install 'vss-orch\[onnx\]'"):
@@ -112,7 +112,7 @@ def test_missing_onnx_is_reported_with_the_extra_to_install(
 
 
 def make_network(folder: Path, **settings: Any) -> TrainedNetwork:
-    """Make a network whose branches, which start as no-ops, have an effect."""
+    """Return a network whose branches, which start as no-ops, have an effect."""
     config = tiny(**settings)
     torch.manual_seed(0)
     model = build_inference_model(config)

@@ -1,4 +1,4 @@
-"""Streams, frame by frame, against whole clips."""
+"""Streams, compared frame by frame with whole clips."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,14 +17,14 @@ from vss.models.segmenter import VideoSegmenter, build_model
 
 
 def cases() -> Iterator[Any]:
-    """Yield every head, with every kind of memory and of slots that it takes."""
+    """Yield every head with every kind of memory and slots that it accepts."""
     for name, row in catalog.HEADS.items():
         if not row.uses_memory:
             yield pytest.param({"head": name}, id=name)
             continue
         for length in (0, 1, 3):
             for current in (False, True):
-                if (length == 0 and not current) or (row.holds_current_frame and not current):
+                if (length == 0 and not current) or (row.requires_current_frame and not current):
                     continue
                 for shared in (False, True) if "share_slots" in row.options else (None,):
                     settings = {
@@ -72,7 +72,7 @@ def test_stream_gives_the_logits_of_the_clip(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("head", ["tma", "cc3d"])
 def test_memory_follows_the_rule_of_clips_at_every_stride(head: str, stride: int) -> None:
     model, frames = build(head=head, memory_length=2, include_current_frame=True), video(9)
-    # Numbers in tens, so that no frame is one number off, which the rule accepts too.
+    # Frame numbers are multiples of 10, as the rule also accepts frames that are one number off.
     dataset_frames = [Frame("test", "video", 10 * number, "", "labelled") for number in range(9)]
     stream = Stream(model, frame_stride=stride)
 
@@ -83,7 +83,7 @@ def test_memory_follows_the_rule_of_clips_at_every_stride(head: str, stride: int
         assert (logits - expected).norm() / expected.norm() < 1e-10, clip
 
 
-def test_stream_keeps_as_many_frames_as_its_memory_reaches_back() -> None:
+def test_stream_keeps_as_many_frames_as_its_memory_spans() -> None:
     stream = Stream(build(head="tma", memory_length=2), frame_stride=3)
 
     for frame in video(9).unbind(dim=1):
@@ -93,34 +93,34 @@ def test_stream_keeps_as_many_frames_as_its_memory_reaches_back() -> None:
 
 
 def test_stride_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"frame_stride must be 1 or more \(it is 0\)"):
+    with pytest.raises(ValueError, match=r"frame_stride must be 1 or more \(got 0\)"):
         Stream(build(head="fcn"), frame_stride=0)
 
 
 def test_each_frame_is_encoded_once() -> None:
     model = build(head="tma", memory_length=3)
-    encoded: list[int] = []
-    model.backbone.register_forward_hook(lambda _, args, __: encoded.append(len(args[0])))
+    encoded_counts: list[int] = []
+    model.backbone.register_forward_hook(lambda _, args, __: encoded_counts.append(len(args[0])))
     stream = Stream(model)
 
     for frame in video(5).unbind(dim=1):
         stream.step(frame)
 
-    assert encoded == [2] * 5
+    assert encoded_counts == [2] * 5
 
 
 def test_shared_slots_project_each_frame_once() -> None:
     model = build(head="apnb_tma", memory_length=3, share_slots=True)
-    projected: list[int] = []
+    projected_counts: list[int] = []
     model.head.read.memory_key[0].register_forward_hook(  # type: ignore[union-attr,index,operator]
-        lambda _, args, __: projected.append(len(args[0]))
+        lambda _, args, __: projected_counts.append(len(args[0]))
     )
     stream = Stream(model)
 
     for frame in video(5).unbind(dim=1):
         stream.step(frame)
 
-    assert projected == [2] * 5
+    assert projected_counts == [2] * 5
 
 
 def test_memory_of_a_stream_does_not_grow() -> None:
@@ -136,11 +136,13 @@ def test_logits_have_the_requested_size() -> None:
     assert Stream(build(head="fcn")).predict(video(1)[:, 0], (7, 11)).shape == (2, 8, 7, 11)
 
 
-def test_frame_of_another_size_is_refused_with_both_shapes() -> None:
+def test_frame_of_a_different_size_is_refused_with_both_shapes() -> None:
     stream = Stream(build(head="tma", memory_length=1))
     stream.step(video(1)[:, 0])
 
-    with pytest.raises(ValueError, match=r"shape \(2, 3, 32, 48\), this one has \(2, 3, 16, 48\)"):
+    with pytest.raises(
+        ValueError, match=r"shape \(2, 3, 32, 48\), but this frame has shape \(2, 3, 16, 48\)"
+    ):
         stream.step(video(1, (16, 48))[:, 0])
 
 
@@ -152,18 +154,18 @@ def test_model_in_training_mode_is_refused() -> None:
 def test_model_put_into_training_mode_between_frames_is_refused() -> None:
     model, frame = build(head="tma", memory_length=1), video(1)[:, 0]
     stream = Stream(model)
-    before = stream.step(frame)
+    logits = stream.step(frame)
 
     model.train()
 
     with pytest.raises(ValueError, match=r"call model.eval\(\) first"):
         stream.step(frame)
     model.eval()
-    torch.testing.assert_close(stream.step(frame), before)
+    torch.testing.assert_close(stream.step(frame), logits)
 
 
 @pytest.mark.parametrize("head", ["fcn", "tma"])
-def test_stream_goes_on_after_a_failed_first_frame(head: str) -> None:
+def test_stream_continues_after_a_failed_first_frame(head: str) -> None:
     model, frame = build(head=head, memory_length=int(head == "tma")), video(1)[:, 0]
     stream, expected = Stream(model), Stream(model).step(frame)
 
@@ -176,7 +178,7 @@ def test_stream_goes_on_after_a_failed_first_frame(head: str) -> None:
 def test_frame_that_is_not_finite_is_refused_before_it_corrupts_the_memory() -> None:
     stream = Stream(build(head="tma", memory_length=1))
     frame = video(1)[:, 0]
-    before = stream.step(frame)
+    logits = stream.step(frame)
 
     corrupt = frame.clone()
     corrupt[0, 0, 0, 0] = torch.nan
@@ -184,7 +186,7 @@ def test_frame_that_is_not_finite_is_refused_before_it_corrupts_the_memory() -> 
     with pytest.raises(ValueError, match="1 of 9216 values of the frame are not finite"):
         stream.step(corrupt)
 
-    torch.testing.assert_close(stream.step(frame), before)
+    torch.testing.assert_close(stream.step(frame), logits)
 
 
 @pytest.mark.parametrize("head", ["tma", "apnb_tma", "cc3d", "da_asym_tma"])

@@ -15,7 +15,7 @@ from vss.models.segmenter import build_model
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The two relevant files of a trial directory; the weights include the auxiliary head."""
+    """Return a folder with the two files needed; the weights include the auxiliary head."""
     config = tiny(head="tma", memory_length=1)
     torch.manual_seed(0)
     save_weights(build_model(config).state_dict(), tmp_path / "weights.safetensors")
@@ -44,7 +44,7 @@ def test_weights_without_an_auxiliary_head_are_complete(folder: Path) -> None:
     assert load_trained_network(read_trained_network(folder)).auxiliary is None
 
 
-def test_initial_weights_of_the_training_are_not_read(folder: Path) -> None:
+def test_initial_weights_of_the_trial_are_not_read(folder: Path) -> None:
     config = tiny(head="tma", memory_length=1, weights=f"sha256:{'0' * 64}")
 
     model = load_trained_network(TrainedNetwork(config, folder / "weights.safetensors"))
@@ -52,11 +52,11 @@ def test_initial_weights_of_the_training_are_not_read(folder: Path) -> None:
     assert model.memory_length == 1
 
 
-def test_weights_of_another_network_are_refused_with_names_of_tensors(folder: Path) -> None:
+def test_weights_of_a_different_network_are_refused_naming_tensors(folder: Path) -> None:
     other = TrainedNetwork(tiny(head="fcn"), folder / "weights.safetensors")
 
     with pytest.raises(
-        UserError, match=r"do not fit: head.conv.0.weight is missing; .* and \d+ more"
+        UserError, match=r"do not fit the network: head.conv.0.weight is missing; .* and \d+ more"
     ):
         load_trained_network(other)
 

@@ -9,7 +9,7 @@ from vss.models.segmenter import VideoSegmenter, build_model
 
 
 class Echo(VideoSegmenter):
-    """A model that returns the first channel of the last frame plus the number of its call."""
+    """A network that returns the first channel of the last frame plus the number of the call."""
 
     def __init__(self) -> None:
         torch.nn.Module.__init__(self)
@@ -21,7 +21,7 @@ class Echo(VideoSegmenter):
 
 
 def test_last_window_is_moved_back_to_the_edge() -> None:
-    """TMANet's four windows on CamVid: 640 pixels every 512 on 720x960."""
+    """TMANet has four windows on CamVid: 640 pixels every 512, on 720x960."""
     assert [(w.start, w.stop) for w in window_slices(720, 640, 512)] == [(0, 640), (80, 720)]
     assert [(w.start, w.stop) for w in window_slices(960, 640, 512)] == [(0, 640), (320, 960)]
 
@@ -53,5 +53,5 @@ def test_window_that_covers_the_frame_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("window", "stride"), [(64, 0), (0, 32), (32, 64)])
 def test_window_without_a_fitting_stride_is_refused(window: int, stride: int) -> None:
-    with pytest.raises(Exception, match="go together"):
+    with pytest.raises(Exception, match="do not match: set the stride"):
         tiny(window=window, window_stride=stride)

@@ -15,18 +15,18 @@ from vss.inference.writers import (
     PredictionWriter,
     open_writers,
 )
-from vss.media.video import Picture, Source, open_source
+from vss.media.video import Source, VideoFrame, open_source
 
 CLASSES = {"Road": (200, 0, 0), "Sky": (0, 0, 200)}
 SIZE = (32, 48)  # height and width
 
 
-def picture(name: str = "000000", ticks: int = 0) -> Picture:
-    return Picture(np.full((*SIZE, 3), 100, dtype=np.uint8), name, ticks)
+def make_frame(name: str = "000000", ticks: int = 0) -> VideoFrame:
+    return VideoFrame(np.full((*SIZE, 3), 100, dtype=np.uint8), name, ticks)
 
 
-def halves() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Make classes with road on the left and sky on the right."""
+def left_and_right_classes() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return class indices with road on the left and sky on the right."""
     return np.repeat(np.array([[0, 1]], np.uint8), 24, axis=1).repeat(32, axis=0)
 
 
@@ -35,8 +35,8 @@ def source(tmp_path: Path) -> Source:
     return open_source(paint_video(tmp_path / "source.mp4"))
 
 
-def write_one(writer: PredictionWriter) -> Path:
-    writer.write(picture(), halves())
+def write_frame(writer: PredictionWriter) -> Path:
+    writer.write(make_frame(), left_and_right_classes())
     writer.finish()
     return writer.path
 
@@ -56,7 +56,7 @@ def test_colours_are_laid_over_the_frame(
     source: Source,
     tmp_path: Path,
 ) -> None:
-    path = write_one(
+    path = write_frame(
         OverlayVideoWriter(tmp_path / "out.mp4", source, CLASSES, alpha, with_legend=False)
     )
 
@@ -67,7 +67,7 @@ def test_colours_are_laid_over_the_frame(
 
 
 def test_legend_is_below_the_frame_and_hides_nothing(source: Source, tmp_path: Path) -> None:
-    path = write_one(
+    path = write_frame(
         OverlayVideoWriter(tmp_path / "out.mp4", source, CLASSES, 0.0, with_legend=True)
     )
 
@@ -81,7 +81,7 @@ def test_video_keeps_the_rate_and_times_of_its_source(tmp_path: Path, source: So
     slow = Source(source.path, Fraction(24000, 1001), Fraction(1, 24000), None)
     writer = OverlayVideoWriter(tmp_path / "out.mp4", slow, CLASSES, 0.5, with_legend=True)
     for number in range(5):
-        writer.write(picture(ticks=1001 * number), halves())
+        writer.write(make_frame(ticks=1001 * number), left_and_right_classes())
     writer.finish()
 
     video = open_source(writer.path)
@@ -92,25 +92,25 @@ def test_video_keeps_the_rate_and_times_of_its_source(tmp_path: Path, source: So
 
 
 def test_pngs_contain_indices_and_display_colours(tmp_path: Path) -> None:
-    folder = write_one(IndexPictureWriter(tmp_path / "masks", list(CLASSES.values())))
+    folder = write_frame(IndexPictureWriter(tmp_path / "masks", list(CLASSES.values())))
 
     with PillowImage.open(folder / "000000.png") as image:
-        assert np.array_equal(np.asarray(image), halves())
+        assert np.array_equal(np.asarray(image), left_and_right_classes())
         assert image.convert("RGB").getpixel((0, 0)) == (200, 0, 0)
         assert image.convert("RGB").getpixel((47, 31)) == (0, 0, 200)
 
 
 def test_two_frames_with_the_same_name_are_refused(tmp_path: Path) -> None:
     writer = IndexPictureWriter(tmp_path / "masks", list(CLASSES.values()))
-    writer.write(picture("a"), halves())
+    writer.write(make_frame("a"), left_and_right_classes())
 
     with pytest.raises(UserError, match="two frames are named 'a'"):
-        writer.write(picture("a"), halves())
+        writer.write(make_frame("a"), left_and_right_classes())
 
 
 def test_unfinished_folder_has_a_temporary_name_and_can_be_discarded(tmp_path: Path) -> None:
     writer = IndexPictureWriter(tmp_path / "masks", list(CLASSES.values()))
-    writer.write(picture(), halves())
+    writer.write(make_frame(), left_and_right_classes())
 
     assert not (tmp_path / "masks").exists()
     writer.discard()
@@ -142,9 +142,9 @@ def test_paths_that_cannot_be_written_are_refused(source: Source, tmp_path: Path
     (tmp_path / "full" / "precious.png").write_text("")
     messages = {
         tmp_path / "a.avi": r"must end in .mp4 or .mkv",
-        tmp_path / "none" / "a.mp4": r"no folder .*none to write a.mp4 to",
+        tmp_path / "none" / "a.mp4": r"cannot write a.mp4: folder .*none does not exist",
         source.path: r"source.mp4 is the input video",
-        tmp_path / "full": r"full already exists: name a new folder",
+        tmp_path / "full": r"full already exists .*: name a new folder",
     }
     for out, message in messages.items():
         with pytest.raises(UserError, match=message):

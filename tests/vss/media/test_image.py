@@ -10,7 +10,7 @@ from vss.errors import UserError
 from vss.media.image import read_image, resize_image
 
 
-def test_image_is_read_in_the_mode_asked_for(tmp_path: Path) -> None:
+def test_image_is_read_in_the_requested_mode(tmp_path: Path) -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     PillowImage.fromarray(pixels).save(tmp_path / "image.png")
 

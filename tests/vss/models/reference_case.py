@@ -13,7 +13,7 @@ from vss.models.backbones import Features
 from vss.models.published_checkpoints import rename_head_parameter
 
 FOLDER = Path(__file__).parents[2] / "reference_vectors"
-# Case -> our head; the module of the 3-D case is not a head and has a naming rule of its own.
+# Case -> our head. The module of the 3-D case is not a head and has its own naming rule.
 HEADS = {
     "fcn_auxiliary": "fcn", "nonlocal": "nonlocal", "psp": "psp", "danet": "danet",
     "ccnet": "ccnet", "asymmetric_nonlocal": "ann", "tma_T2": "tma",
@@ -21,7 +21,7 @@ HEADS = {
 
 
 class ReferenceCase:
-    """One case: inputs, parameters, outputs."""
+    """The inputs, parameters and outputs of one published head."""
 
     def __init__(self, case: str) -> None:
         self.case = case
@@ -38,15 +38,17 @@ class ReferenceCase:
             for name, _, kind in self.meta["params"]
             if not kind.startswith("alias:")
         }
-        own = head.double().to(DEVICE).state_dict()
-        counters = {n: v for n, v in own.items() if n.endswith("batches_tracked")}
+        expected = head.double().to(DEVICE).state_dict()
+        counters = {n: v for n, v in expected.items() if n.endswith("batches_tracked")}
         # A 1x1x1 convolution in three dimensions is a 1x1 convolution of each frame.
-        reshaped = {n: v.reshape(own[n].shape) if n in own else v for n, v in state.items()}
+        reshaped = {
+            n: v.reshape(expected[n].shape) if n in expected else v for n, v in state.items()
+        }
         head.load_state_dict({**reshaped, **counters})
         return head
 
     def features(self, requires_grad: bool = False) -> Features:
-        """Return stage 4 and 5 of the current frame."""
+        """Return stages 4 and 5 of the current frame."""
         if "input/current" in self._arrays:
             current = self.tensor("input/current").requires_grad_(requires_grad)
             return Features(current, current)
@@ -73,7 +75,7 @@ class ReferenceCase:
 
 
 def our_name(case: str, name: str) -> str:
-    """Translate the name of a parameter."""
+    """Return our name for a parameter."""
     if case == "criss_cross_3d":
         return name.replace("_conv.", ".")
     ours = rename_head_parameter(HEADS[case], name)

@@ -1,4 +1,4 @@
-"""Dilated ResNets against torchvision's."""
+"""Dilated ResNets, against torchvision's."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ NAMES = ("resnet18", "resnet34", "resnet50", "resnet101")
 
 def torchvision_state(name: str) -> dict[str, Tensor]:
     model = torchvision.models.get_model(name)
-    for module in model.modules():  # unlike those of a fresh network
+    for module in model.modules():  # the means of a fresh network are all 0
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)
     state: dict[str, Tensor] = model.state_dict()
@@ -63,7 +63,7 @@ def test_bottleneck_network_at_stride_8_equals_torchvisions_dilated_one() -> Non
 
 
 def test_dilated_bottleneck_network_contains_the_plain_one_at_every_4th_pixel() -> None:
-    """Dilation makes up for the removed strides: on the coarse grid nothing changes."""
+    """Dilation makes up for the removed strides, so nothing changes on the coarse grid."""
     plain, dilated = (backbones.resnet50(8, stride).double().eval() for stride in (32, 8))
     dilated.load_state_dict(plain.state_dict())
     image = torch.randn(1, 3, 128, 96, dtype=torch.float64)
@@ -74,8 +74,8 @@ def test_dilated_bottleneck_network_contains_the_plain_one_at_every_4th_pixel() 
     torch.testing.assert_close(fine[:, :, ::4, ::4], coarse)
 
 
-def by_hand(state: dict[str, Tensor], image: Tensor, deep_stem: bool) -> Tensor:
-    """Compute ResNet-18 at stride 8: only the first 3x3 of a block is dilated."""
+def compute_by_hand(state: dict[str, Tensor], image: Tensor, deep_stem: bool) -> Tensor:
+    """Compute ResNet-18 at stride 8, in which only the first 3x3 of a block is dilated."""
 
     def norm(x: Tensor, name: str) -> Tensor:
         return F.batch_norm(
@@ -113,7 +113,7 @@ def by_hand(state: dict[str, Tensor], image: Tensor, deep_stem: bool) -> Tensor:
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet18_v1c"])
-def test_basic_block_network_at_stride_8_equals_the_one_written_by_hand(name: str) -> None:
+def test_basic_block_network_at_stride_8_equals_one_computed_by_hand(name: str) -> None:
     net = getattr(backbones, name)(8, 8).double().eval()
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -122,7 +122,8 @@ def test_basic_block_network_at_stride_8_equals_the_one_written_by_hand(name: st
 
     stage5 = net(image).stage5
 
-    torch.testing.assert_close(stage5, by_hand(net.state_dict(), image, name.endswith("v1c")))
+    expected = compute_by_hand(net.state_dict(), image, name.endswith("v1c"))
+    torch.testing.assert_close(stage5, expected)
 
 
 def test_deep_stem_has_no_imagenet_weights() -> None:

@@ -16,7 +16,7 @@ def test_convolution_keeps_the_size_and_removes_negative_values() -> None:
 
 @pytest.mark.parametrize("block", [ConvNorm, ConvNormReLU])
 def test_convolutions_start_as_in_the_toolboxes(block: type[nn.Sequential]) -> None:
-    """Kaiming's normal distribution over the outgoing connections, with or without a ReLU."""
+    """Kaiming's normal initialisation uses the outgoing connections, with or without a ReLU."""
     torch.manual_seed(0)
 
     conv, norm, *_ = block(64, 32, 3)

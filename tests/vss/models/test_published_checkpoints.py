@@ -1,4 +1,4 @@
-"""Published checkpoints converted to our names."""
+"""Published checkpoints, converted to our names."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ TMA = tiny(head="tma", memory_length=2, backbone="resnet18_v1c")
 
 
 def as_published(model: VideoSegmenter, head: str) -> dict[str, Tensor]:
-    """Return the state of one of our networks under the names of its source."""
+    """Return the state of one of our networks under the names of the published code."""
     head_names = {ours: theirs for theirs, ours in HEAD_NAMES[head].items()}
     auxiliary_names = {ours: theirs for theirs, ours in HEAD_NAMES["fcn"].items()}
     published = {}
@@ -43,10 +43,10 @@ def test_tmanet_checkpoint_becomes_a_whole_network(tmp_path: Path) -> None:
     file = tmp_path / "tmanet.pth"
     torch.save({"state_dict": as_published(model, "tma"), "meta": {"epoch": 1}}, file)
 
-    converted, count = convert_file(file, "tmanet", head=None)
+    out, count = convert_file(file, "tmanet", head=None)
 
     fresh = build_model(TMA)
-    state = read_state(converted)
+    state = read_state(out)
     assert count == len(state) == len(model.state_dict())
     fresh.load_state_dict(state)
     clip = torch.randn(1, 3, 3, 32, 48)
@@ -65,10 +65,10 @@ def test_mmseg_checkpoint_becomes_a_whole_network(head: str) -> None:
 def test_backbone_of_a_converted_network_initialises_a_trial(tmp_path: Path) -> None:
     model = build_model(TMA)
     torch.save(as_published(model, "tma"), tmp_path / "t.pth")
-    converted, _ = convert_file(tmp_path / "t.pth", "tmanet", None, tmp_path / "ours.safetensors")
+    out, _ = convert_file(tmp_path / "t.pth", "tmanet", None, tmp_path / "ours.safetensors")
     net = backbones.resnet18_v1c(8, 8)
 
-    load_weights(net, "resnet18_v1c", "sha256:", converted)
+    load_weights(net, "resnet18_v1c", "sha256:", out)
 
     assert torch.equal(net.stem[0].weight, model.backbone.stem[0].weight)  # type: ignore[union-attr,index]
 
@@ -82,9 +82,9 @@ def test_torchvision_classifier_becomes_a_backbone() -> None:
 @pytest.mark.parametrize(
     ("source", "head", "message"),
     [
-        ("tmanett", None, "unknown source 'tmanett'; did you mean 'tmanet'"),
-        ("mmseg", "tam", "no published checkpoint has head 'tam'; did you mean 'tma'"),
-        ("mmseg", None, "--from mmseg needs --head, the decode head of the checkpoint: .*fcn"),
+        ("tmanett", None, "unknown source 'tmanett': did you mean 'tmanet'"),
+        ("mmseg", "tam", "unknown --head 'tam': did you mean 'tma'"),
+        ("mmseg", None, "--from mmseg needs --head, the decode head of the checkpoint .*fcn"),
         (
             "mmseg",
             "psp",
@@ -102,5 +102,5 @@ def test_wrong_source_or_head_is_named(
 
 
 def test_checkpoint_is_never_overwritten(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is the checkpoint itself: choose another --out"):
+    with pytest.raises(UserError, match="is the checkpoint itself: choose a different --out"):
         convert_file(tmp_path / "a.safetensors", "mmseg", "psp")

@@ -21,7 +21,7 @@ def test_prediction_has_a_logit_per_class_at_any_size() -> None:
     assert model.predict(clip(0), (36, 50)).shape == (2, 8, 36, 50)
 
 
-def test_auxiliary_output_exists_in_training_only() -> None:
+def test_auxiliary_output_exists_only_in_training() -> None:
     model = build_model(tiny())
 
     assert len(model.train()(clip(0))) == 2
@@ -53,7 +53,7 @@ def test_gradient_flows_into_the_memory_frames() -> None:
     assert all(frames.grad[:, t].any() for t in range(3))
 
 
-def test_included_current_frame_is_the_newest_of_the_memory() -> None:
+def test_included_current_frame_is_the_newest_in_the_memory() -> None:
     model = build_model(parse_settings({**TINY_MEMORY, "include_current_frame": True})).eval()
     frames = clip(2)
     memories: list[torch.Tensor] = []
@@ -66,7 +66,7 @@ def test_included_current_frame_is_the_newest_of_the_memory() -> None:
     torch.testing.assert_close(memories[0], stage5)
 
 
-def test_equal_seeds_give_equal_backbones_under_any_head() -> None:
+def test_equal_seeds_give_equal_backbones_whatever_the_head() -> None:
     weights = []
     for config in (tiny(), parse_settings(TINY_MEMORY)):
         torch.manual_seed(config.seed)
@@ -82,7 +82,7 @@ def test_parameters_are_counted_without_the_auxiliary_head() -> None:
 
 
 def test_published_tma_head_has_its_published_size() -> None:
-    """6.33 M at memory 4 and 4.74 M at memory 2, with 12 classes; ours has 8 here."""
+    """It has 6.33 M parameters at memory 4 and 4.74 M at memory 2; it has 12 classes, not 8."""
     for memory, millions in ((4, 6.33), (2, 4.74)):
         config = tiny(
             head="tma", memory_length=memory, width=64, head_channels=512, auxiliary_weight=0

@@ -28,7 +28,9 @@ def test_weights_of_the_wrong_shape_are_named_with_both_shapes(tmp_path: Path) -
     path = tmp_path / "w.safetensors"
     save_file(backbones.resnet18(32, 8).state_dict(), path)
 
-    with pytest.raises(UserError, match=r"has shape \(32,\), in the model \(64,\) and \d+ more"):
+    with pytest.raises(
+        UserError, match=r"has shape \(32,\), but the network expects \(64,\) and \d+ more"
+    ):
         load_weights(backbones.resnet18(64, 8), "resnet18", "sha256:", path)
 
 
@@ -39,7 +41,7 @@ def test_missing_and_unknown_weights_are_named(tmp_path: Path) -> None:
     save_file(state, path)
 
     with pytest.raises(
-        UserError, match="conv1.weight is missing; other.weight is not in the model"
+        UserError, match="conv1.weight is missing; other.weight is not in the network"
     ):
         load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
 

@@ -1,4 +1,4 @@
-"""Counted cost against figures counted by others on the published networks."""
+"""Counted costs, against independent counts for the published networks."""
 
 from typing import Any
 
@@ -15,34 +15,34 @@ from vss.runtime.peak_memory import PeakTensorMemory
 from vss.training.losses import segmentation_loss
 from vss.training.optimization import build_optimizer
 
-PAPER = {
+PAPER_SETTINGS = {
     "dataset": "camvid", "clips": None, "frame_width": 480, "frame_height": 360,
     "backbone": "resnet18_v1c", "width": 64, "head_channels": 512, "auxiliary_channels": 256,
 }  # fmt: skip
 
 
-def of(**settings: Any) -> Any:
-    return count_cost(tiny(**{**PAPER, **settings}))
+def count(**settings: Any) -> Any:
+    return count_cost(tiny(**{**PAPER_SETTINGS, **settings}))
 
 
 def test_tmanet_costs_as_much_as_the_published_code() -> None:
-    """378.3 GFLOP and 17.52 M parameters with 12 classes; a class more is 513 parameters."""
-    cost = of(head="tma", memory_length=4)
+    """That has 378.3 GFLOP and 17.52 M parameters with 12 classes of 513 parameters each."""
+    cost = count(head="tma", memory_length=4)
 
     assert cost.gflops == pytest.approx(378.3, rel=0.01)
     assert cost.parameters == pytest.approx(17.52e6 - 513, rel=0.001)
 
 
-def test_tmanet_at_640() -> None:
-    cost = of(head="tma", memory_length=4, frame_width=640, frame_height=640)
+def test_tmanet_at_640x640_costs_as_much_as_the_published_code() -> None:
+    cost = count(head="tma", memory_length=4, frame_width=640, frame_height=640)
 
     assert cost.gflops == pytest.approx(957, rel=0.01)
 
 
 @pytest.mark.parametrize(("size", "gflops"), [((480, 360), 361), ((640, 640), 856)])
 def test_pyramid_tokens_save_as_much_as_published(size: tuple[int, int], gflops: float) -> None:
-    """The reference figure counts all 756 tokens; ours are 500, which saves 0.1 % more."""
-    cost = of(head="apnb_tma", memory_length=4, frame_width=size[0], frame_height=size[1])
+    """The reference counts all 756 tokens; ours are 500, which saves another 0.1 %."""
+    cost = count(head="apnb_tma", memory_length=4, frame_width=size[0], frame_height=size[1])
 
     assert cost.gflops == pytest.approx(gflops, rel=0.01)
 
@@ -65,7 +65,7 @@ def test_a_past_frame_costs_one_encoding(
         "frame_width": size[0], "frame_height": size[1],
     }  # fmt: skip
 
-    cost = of(**settings, memory_length=2).gflops - of(**settings, memory_length=1).gflops
+    cost = count(**settings, memory_length=2).gflops - count(**settings, memory_length=1).gflops
 
     assert cost == pytest.approx(gflops, rel=0.02)
 
@@ -75,30 +75,29 @@ def test_a_past_frame_costs_one_encoding(
     [("psp", 12.86), ("danet", 9.79), ("ccnet", 9.77), ("ann", 4.21), ("nonlocal", 9.97)],
 )
 def test_image_heads_have_the_published_number_of_parameters(head: str, millions: float) -> None:
-    """Published counts of the heads with 12 classes; counting ANN's shared projection twice gives
-    4.34."""
-    fcn = of(head="fcn", batch_size=2).parameters
+    """Published counts are for 12 classes; counting ANN's shared projection twice gives 4.34."""
+    fcn = count(head="fcn", batch_size=2).parameters
     fcn_head = 512 * 512 * 9 + 2 * 512 + 512 * 11 + 11
 
-    cost = of(head=head, batch_size=2).parameters - (fcn - fcn_head)
+    cost = count(head=head, batch_size=2).parameters - (fcn - fcn_head)
 
     assert cost / 1e6 == pytest.approx(millions, rel=0.005)
 
 
 def test_tma_head_grows_with_its_slots_unless_they_are_shared() -> None:
-    own = [of(head="tma", memory_length=t).parameters for t in (2, 4)]
-    shared = [of(head="tma", memory_length=t, share_slots=True).parameters for t in (2, 4)]
+    separate = [count(head="tma", memory_length=t).parameters for t in (2, 4)]
+    shared = [count(head="tma", memory_length=t, share_slots=True).parameters for t in (2, 4)]
 
-    assert own[1] - own[0] == pytest.approx((6.33 - 4.74) * 1e6, rel=0.01)
+    assert separate[1] - separate[0] == pytest.approx((6.33 - 4.74) * 1e6, rel=0.01)
     assert shared[0] == shared[1]
 
 
 @pytest.mark.parametrize("head", catalog.HEADS)
-def test_every_head_can_be_counted(head: str) -> None:
+def test_cost_of_every_head_can_be_counted(head: str) -> None:
     row = catalog.HEADS[head]
     memory = {"memory_length": 2 * row.uses_memory, "include_current_frame": row.uses_memory}
 
-    cost = of(head=head, batch_size=2, **memory)
+    cost = count(head=head, batch_size=2, **memory)
 
     assert cost.gflops > 65
     assert cost.parameters > 11e6
@@ -111,10 +110,10 @@ def test_every_window_of_a_frame_is_counted(frame: tuple[int, int], windows: int
     width, height = frame
     sliding = {"window": 640, "window_stride": 512}
 
-    cost = of(head="tma", memory_length=1, frame_width=width, frame_height=height, **sliding)
+    cost = count(head="tma", memory_length=1, frame_width=width, frame_height=height, **sliding)
 
     part = {"frame_width": min(width, 640), "frame_height": min(height, 640)}
-    one_window = of(head="tma", memory_length=1, **part)
+    one_window = count(head="tma", memory_length=1, **part)
     assert cost.gflops == pytest.approx(windows * one_window.gflops)
     assert cost.parameters == one_window.parameters
 
@@ -134,9 +133,9 @@ def test_counted_windows_are_the_predicted_ones() -> None:
     [{}, {"precision": "bf16"}, {"head": "tma", "memory_length": 2}, {"optimizer": "sgd"}],
 )
 def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[str, Any]) -> None:
-    """Count the tensors of a run and of its estimate: they must agree."""
+    """Both count tensors: of real training steps, and of steps on fake tensors."""
     config = tiny(**{"width": 16, "batch_size": 4, **settings})
-    with PeakTensorMemory() as memory:
+    with PeakTensorMemory() as peak_memory:
         model = build_model(config)
         optimizer = build_optimizer(config, model)
         images = torch.randn(4, config.memory_length + 1, 3, 32, 48)
@@ -149,9 +148,9 @@ def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[s
             loss.backward()
             optimizer.step()
 
-    estimated = estimate_training_memory(config)
+    estimated_bytes = estimate_training_memory(config)
 
-    assert estimated == pytest.approx(memory.peak_bytes, rel=0.05)
+    assert estimated_bytes == pytest.approx(peak_memory.peak_bytes, rel=0.05)
 
 
 def test_batch_and_teacher_take_memory() -> None:
@@ -162,5 +161,5 @@ def test_batch_and_teacher_take_memory() -> None:
 
 
 def test_network_that_is_only_scored_costs_as_much_as_a_trained_one() -> None:
-    """No file is read for it: the weights are known by their digest alone."""
+    """No file is needed, as the settings contain only the digest of the weights."""
     assert count_cost(tiny(steps=0, weights=f"sha256:{'0' * 64}")) == count_cost(tiny())

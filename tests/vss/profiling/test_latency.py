@@ -1,4 +1,4 @@
-"""Latency of models side by side."""
+"""The latency of networks, measured side by side."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from vss.profiling.latency_measurement import (
     GroupTimes,
     LatencyMeasurement,
     ProcessTimes,
-    Timed,
+    TimedCell,
 )
 from vss.profiling.latency_process import Schedule, measure_in_process
 from vss.training.inputs import Compute
@@ -25,8 +25,8 @@ FACTS = {
 }  # fmt: skip
 
 
-def made_up(seconds: dict[Timed, list[list[float]]]) -> ProcessTimes:
-    facts = {timed.cell: FACTS for timed in seconds}
+def make_times(seconds: dict[TimedCell, list[list[float]]]) -> ProcessTimes:
+    facts = {timed_cell.cell: FACTS for timed_cell in seconds}
     return ProcessTimes({"device": "a CPU"}, [GroupTimes(facts, seconds)])
 
 
@@ -43,19 +43,19 @@ def test_every_cell_is_measured_in_both_forms() -> None:
     assert measurement.conditions["runs_per_round"] == 3
 
 
-def test_measurement_survives_its_json_form() -> None:
+def test_measurement_survives_a_round_trip_through_json() -> None:
     measurement = measure_latency({"image": tiny()}, "image", CPU, rounds=2, runs_per_round=1)
 
     assert LatencyMeasurement.model_validate_json(measurement.model_dump_json()) == measurement
 
 
-def test_form_without_the_newer_fields_is_read() -> None:
+def test_latency_without_the_newer_fields_is_still_readable() -> None:
     old = {"median_ms": 1.0, "p95_ms": 2.0, "rounds_ms": [1.0], "baseline_rounds_ms": [1.0]}
 
     assert FormLatency.model_validate(old).repeated_rounds_ms == []
 
 
-def test_rounds_of_the_baseline_stand_beside() -> None:
+def test_rounds_of_the_baseline_are_stored_with_every_cell() -> None:
     latencies = measure_latency(CELLS, "image", CPU, rounds=2, runs_per_round=1).cells
 
     baseline_rounds = latencies["image"].clip.rounds_ms
@@ -73,20 +73,20 @@ def test_baseline_is_measured_twice() -> None:
     assert memory.clip.repeated_rounds_ms == []
 
 
-def test_order_is_drawn_anew_in_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_round_has_a_new_random_order(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[int] = []
 
     def record(run: object, device: torch.device) -> float:
         turns.append(id(run))
-        return 100.0  # so slow that a turn is one run
+        return 100.0  # so slow that a turn consists of a single run
 
     monkeypatch.setattr(latency_process, "_time", record)
     orders = []
     for number in (0, 0, 1):
         turns.clear()
         measure_in_process(CELLS, "image", CPU, Schedule(rounds=8, runs_per_round=7, number=number))
-        things = list(dict.fromkeys(turns))
-        rounds = np.array([things.index(turn) for turn in turns[3 * 6 :]]).reshape(9, 6)
+        runs = list(dict.fromkeys(turns))
+        rounds = np.array([runs.index(turn) for turn in turns[3 * 6 :]]).reshape(9, 6)
         assert (np.sort(rounds) == np.arange(6)).all()
         orders.append(rounds.tolist())
 
@@ -94,12 +94,12 @@ def test_order_is_drawn_anew_in_every_round(monkeypatch: pytest.MonkeyPatch) -> 
     assert orders[0] == orders[1] != orders[2]
 
 
-def test_rounds_of_all_processes_are_put_together() -> None:
-    base, other = Timed("base", "clip"), Timed("other", "clip")
+def test_rounds_of_all_processes_are_combined() -> None:
+    base, other = TimedCell("base", "clip"), TimedCell("other", "clip")
     times = [
-        made_up({
+        make_times({
             base: [[0.010 + n / 1000] * 70], other: [[0.020] * 70],
-            base._replace(repeated=True): [[0.011] * 70],
+            base._replace(is_repetition=True): [[0.011] * 70],
         })
         for n in range(3)
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_rounds_of_all_processes_are_put_together() -> None:
 
 @pytest.mark.parametrize(("runs", "p95_ms"), [(199, None), (200, 10.0)])
 def test_percentile_needs_200_runs(runs: int, p95_ms: float | None) -> None:
-    times = made_up({Timed("a", "clip"): [[0.010] * runs]})
+    times = make_times({TimedCell("a", "clip"): [[0.010] * runs]})
 
     clip = measure_latency({"a": tiny()}, "a", CPU, lambda n: times, processes=1).cells["a"].clip
 
@@ -127,7 +127,7 @@ def test_percentile_needs_200_runs(runs: int, p95_ms: float | None) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "runs"), [(0.29, 7), (0.31, 1)])
-def test_model_whose_200_runs_take_over_a_minute_is_timed_once_a_turn(
+def test_network_whose_200_runs_take_over_a_minute_is_timed_once_per_turn(
     monkeypatch: pytest.MonkeyPatch, seconds: float, runs: int
 ) -> None:
     monkeypatch.setattr(latency_process, "_time", lambda run, device: seconds)
@@ -138,7 +138,7 @@ def test_model_whose_200_runs_take_over_a_minute_is_timed_once_a_turn(
 
 
 @pytest.mark.slow
-def test_every_process_is_a_new_one() -> None:
+def test_each_measurement_runs_in_a_new_process() -> None:
     measurement = measure_latency({"a": tiny()}, "a", CPU, processes=2, rounds=1, runs_per_round=1)
 
     assert len(measurement.cells["a"].clip.rounds_ms) == 2
@@ -152,7 +152,7 @@ def test_many_cells_are_measured_in_groups_with_the_baseline_in_each(
 
     def fake(cells, *arguments):  # type: ignore[no-untyped-def]
         groups.append(list(cells))
-        rounds = {Timed(name, "clip"): [[1.0 + len(groups)]] for name in cells}
+        rounds = {TimedCell(name, "clip"): [[1.0 + len(groups)]] for name in cells}
         return GroupTimes(dict.fromkeys(cells, FACTS), rounds)
 
     monkeypatch.setattr(latency_process, "_measure_group", fake)
@@ -161,20 +161,20 @@ def test_many_cells_are_measured_in_groups_with_the_baseline_in_each(
     measurement = measure_latency(cells, "c3", CPU)
 
     assert list(measurement.cells) == list(cells)
-    # One place is for the second measurement of the baseline.
-    assert all(group[0] == "c3" and len(group) < latency_process.GROUP for group in groups)
+    # One network in each group is the second measurement of the baseline.
+    assert all(group[0] == "c3" and len(group) < latency_process.GROUP_SIZE for group in groups)
     for cell in measurement.cells.values():
         assert cell.clip.baseline_rounds_ms == cell.clip.rounds_ms
 
 
-def test_baseline_without_a_result_leaves_the_others() -> None:
-    measurement = measure_latency({"image": tiny()}, "gone", CPU, rounds=1, runs_per_round=1)
+def test_cells_are_measured_even_without_the_baseline() -> None:
+    measurement = measure_latency({"image": tiny()}, "missing", CPU, rounds=1, runs_per_round=1)
 
     assert measurement.cells["image"].clip.baseline_rounds_ms == []
 
 
-def test_parameters_operations_and_memory_are_counted_beside() -> None:
-    size = {"frame_width": 96, "frame_height": 96}  # smaller, weights are most of the memory
+def test_parameters_operations_and_peak_memory_are_counted() -> None:
+    size = {"frame_width": 96, "frame_height": 96}  # in smaller frames, weights would dominate
     cells = {"image": tiny(**size), "memory": parse_settings({**TINY_MEMORY, **size})}
 
     latencies = measure_latency(cells, "image", CPU, rounds=1, runs_per_round=1).cells

@@ -1,4 +1,4 @@
-"""What is recorded about the machine and the code."""
+"""The recorded facts about the machine and the code."""
 
 import getpass
 import json

@@ -1,4 +1,4 @@
-"""Peak memory, of a fresh process: one with much free memory need not grow for an array."""
+"""Peak memory, in a fresh process: a process with free memory would not grow for an array."""
 
 import subprocess
 import sys
@@ -10,21 +10,21 @@ from vss.runtime.peak_memory import PeakTensorMemory
 CODE = """
 import numpy as np, torch
 from vss.runtime.peak_memory import PeakMemory
-before = PeakMemory(torch.device("cpu")).mib()
+start = PeakMemory(torch.device("cpu")).mib()
 peak = PeakMemory(torch.device("cpu"))
 np.ones(200 * 2**20 // 8).sum()
-print(before, peak.mib(), PeakMemory(torch.device("cpu")).mib())
+print(start, peak.mib(), PeakMemory(torch.device("cpu")).mib())
 """
 
 
-def test_freed_array_counts_until_a_new_count_starts() -> None:
+def test_freed_array_counts_until_the_peak_is_reset() -> None:
     process = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True
     )
 
-    before, peak, after = map(float, process.stdout.split())
-    assert peak > before + 150
-    assert after < peak - 100
+    start, peak, after_reset = map(float, process.stdout.split())
+    assert peak > start + 150
+    assert after_reset < peak - 100
 
 
 def test_tensors_count_while_they_are_alive() -> None:

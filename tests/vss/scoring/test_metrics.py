@@ -8,8 +8,8 @@ import torch
 
 from vss.scoring import metrics
 
-# Two classes: 3 pixels of class 0 (2 right), 5 of class 1 (4 right).
-HAND = np.array([[2, 1], [1, 4]])
+# Two classes: 3 pixels of class 0 (2 correct), 5 of class 1 (4 correct).
+CONFUSION = np.array([[2, 1], [1, 4]])
 
 
 def test_confusion_counts_label_rows_and_prediction_columns() -> None:
@@ -31,14 +31,14 @@ def test_each_frame_has_its_own_confusion_matrix() -> None:
 
 
 @pytest.mark.parametrize("value", [2, -1])
-def test_prediction_of_no_class_is_refused_with_its_value(value: int) -> None:
+def test_prediction_outside_the_classes_is_refused_with_its_value(value: int) -> None:
     labels = torch.tensor([[[0, 1, 1]]], dtype=torch.uint8)
 
     with pytest.raises(ValueError, match=f"class {value} is not one of the classes 0 to 1"):
         metrics.frame_confusions(torch.tensor([[[0, value, 1]]]), labels, num_classes=2)
 
 
-def test_prediction_of_no_class_on_an_unlabelled_pixel_does_not_count() -> None:
+def test_prediction_outside_the_classes_on_an_unlabelled_pixel_does_not_count() -> None:
     labels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
 
     confusions = metrics.frame_confusions(torch.tensor([[[0, 7]]]), labels, num_classes=2)
@@ -47,19 +47,19 @@ def test_prediction_of_no_class_on_an_unlabelled_pixel_does_not_count() -> None:
 
 
 def test_iou_is_intersection_over_union() -> None:
-    assert metrics.iou_per_class(HAND) == pytest.approx([2 / 4, 4 / 6])
+    assert metrics.iou_per_class(CONFUSION) == pytest.approx([2 / 4, 4 / 6])
 
 
 def test_miou_is_the_mean_over_classes() -> None:
-    assert metrics.miou(HAND) == pytest.approx((2 / 4 + 4 / 6) / 2)
+    assert metrics.miou(CONFUSION) == pytest.approx((2 / 4 + 4 / 6) / 2)
 
 
-def test_class_that_occurs_nowhere_is_not_averaged() -> None:
+def test_class_that_never_occurs_is_left_out_of_the_mean() -> None:
     padded = np.zeros((3, 3), dtype=np.int64)
-    padded[:2, :2] = HAND
+    padded[:2, :2] = CONFUSION
 
     assert math.isnan(metrics.iou_per_class(padded)[2])
-    assert metrics.miou(padded) == pytest.approx(metrics.miou(HAND))
+    assert metrics.miou(padded) == pytest.approx(metrics.miou(CONFUSION))
 
 
 def test_class_that_is_only_predicted_counts_as_zero() -> None:
@@ -69,16 +69,16 @@ def test_class_that_is_only_predicted_counts_as_zero() -> None:
 
 
 def test_accuracies_are_over_pixels_and_over_classes() -> None:
-    assert metrics.pixel_accuracy(HAND) == pytest.approx(6 / 8)
-    assert metrics.class_accuracy(HAND) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert metrics.pixel_accuracy(CONFUSION) == pytest.approx(6 / 8)
+    assert metrics.class_accuracy(CONFUSION) == pytest.approx((2 / 3 + 4 / 5) / 2)
 
 
-def test_metric_without_labels_is_not_a_number() -> None:
+def test_metric_without_any_pixels_is_not_a_number() -> None:
     assert math.isnan(metrics.miou(np.zeros((2, 2), dtype=np.int64)))
 
 
 def test_every_metric_is_computed() -> None:
-    assert set(metrics.compute_metrics(HAND)) == set(metrics.METRICS)
+    assert set(metrics.compute_metrics(CONFUSION)) == set(metrics.METRICS)
 
 
 def test_rule_of_labelled_classes_ignores_classes_that_are_only_predicted() -> None:
@@ -90,7 +90,7 @@ def test_rule_of_labelled_classes_ignores_classes_that_are_only_predicted() -> N
 
 
 def test_miou_without_void_ignores_void_pixels_and_counts_predictions_of_void_as_wrong() -> None:
-    """5 void pixels (2 predicted as class 1), 10 of class 1 (1 predicted as void), 4 of class 2."""
+    """There are 5 void pixels (2 predicted as class 1), 10 of class 1 (1 as void), 4 of class 2."""
     confusion = np.array([[3, 2, 0], [1, 8, 1], [0, 0, 4]])
 
     values = metrics.compute_metrics(confusion, void_index=0)
@@ -105,7 +105,7 @@ def test_undefined_metrics_are_omitted() -> None:
 
 
 def half_planes(edge: int, size: int = 16) -> torch.Tensor:
-    """Make a label of class 0 left of a column and class 1 from there on."""
+    """Return a label of class 0 to the left of a column, and of class 1 from that column on."""
     return (torch.arange(size) >= edge).long().expand(1, size, size)
 
 
@@ -132,7 +132,7 @@ def test_unlabelled_pixels_form_no_boundary_and_belong_to_no_band() -> None:
 
     counts = metrics.boundary_counts(half_planes(8), label, num_classes=2)
 
-    # The label has no boundary; the prediction's band counts where pixels are labelled.
+    # The label has no boundary; the labelled pixels of the prediction's band count.
     assert counts.tolist() == [[[0, 3 * 16], [0, 0]]]
 
 

@@ -1,4 +1,4 @@
-"""Scoring of whole splits."""
+"""The scores of whole splits."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Consistency over time, on videos of a few pixels counted by hand."""
+"""Temporal consistency, on videos of a few pixels, counted by hand."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ def video_metrics(
     labels: Sequence[Sequence[int]],
     numbers: Sequence[int] | None = None,
 ) -> dict[str, float]:
-    """Compute the metrics of a video of single rows of pixels."""
+    """Compute the metrics of a video whose frames are one row of pixels each."""
     consistency = Consistency(num_classes=3)
     for number, prediction, label in zip(
         numbers or range(len(labels)), predictions, labels, strict=True
@@ -37,7 +37,7 @@ def test_constant_prediction_of_a_constant_label_is_consistent() -> None:
     assert metrics == {"flicker": 0.0, "vc8": 1.0, "vc8_correct": 1.0}
 
 
-def test_prediction_must_be_constant_but_need_not_be_right() -> None:
+def test_prediction_must_be_constant_but_need_not_be_correct() -> None:
     metrics = video_metrics([[0, 0]] * 8, [[0, 1]] * 8)
 
     assert (metrics["vc8"], metrics["vc8_correct"]) == (1.0, 0.5)
@@ -85,7 +85,7 @@ def test_every_second_frame_is_dense_enough() -> None:
     assert video_metrics([[0]] * 8, [[0]] * 8, range(0, 16, 2))["vc8"] == 1.0
 
 
-def test_another_sequence_starts_over() -> None:
+def test_new_sequence_starts_over() -> None:
     consistency = Consistency(num_classes=2)
     for sequence in "ab":
         for number in range(4):

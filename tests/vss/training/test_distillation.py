@@ -29,14 +29,14 @@ def test_loss_of_equal_predictions_is_their_entropy() -> None:
     assert loss.item() == pytest.approx(math.log(4))
 
 
-def test_temperature_softens_and_scales_back() -> None:
+def test_temperature_softens_predictions_and_rescales_the_loss() -> None:
     logits, target = torch.tensor([[[[2.0]], [[0.0]]]]), torch.tensor([[[[4.0]], [[0.0]]]])
 
     loss = distillation_loss(logits, target, torch.zeros(1, 1, 1, dtype=torch.int64), 2.0)
 
-    share = 1 / (1 + math.exp(-2.0))
+    probability = 1 / (1 + math.exp(-2.0))
     first, second = math.log(1 + math.exp(-1.0)), math.log(1 + math.exp(1.0))
-    assert loss.item() == pytest.approx(4 * (share * first + (1 - share) * second))
+    assert loss.item() == pytest.approx(4 * (probability * first + (1 - probability) * second))
 
 
 def test_loss_is_exact_in_double_precision() -> None:
@@ -126,7 +126,7 @@ def test_initial_weights_of_a_teacher_are_not_read_again(tmp_path: Path) -> None
     )
 
 
-def test_image_teacher_sees_the_current_frame_of_a_clip() -> None:
+def test_image_teacher_reads_the_current_frame_of_a_clip() -> None:
     teacher = load_teacher(TEACHER, parse_settings(TINY_MEMORY), None)
     clip = torch.randn(1, 3, 3, 32, 48)
 
@@ -138,19 +138,19 @@ def test_teacher_changes_the_student_and_stays_unchanged(
 ) -> None:
     run(TEACHER, tmp_path, synthetic_cache)
     weights = tmp_path / TEACHER.trial_id / "weights.safetensors"
-    before = weights.read_bytes()
+    teacher_bytes = weights.read_bytes()
 
-    alone = run(tiny(), tmp_path, synthetic_cache)
+    plain = run(tiny(), tmp_path, synthetic_cache)
     distilled = run(STUDENT, tmp_path, synthetic_cache, teacher=TEACHER, teacher_weights=weights)
 
-    assert alone is not None
+    assert plain is not None
     assert distilled is not None
-    assert alone.parameters == distilled.parameters
-    assert weights.read_bytes() == before
-    one, other = (
+    assert plain.parameters == distilled.parameters
+    assert weights.read_bytes() == teacher_bytes
+    plain_weights, distilled_weights = (
         (tmp_path / c.trial_id / "weights.safetensors").read_bytes() for c in (tiny(), STUDENT)
     )
-    assert one != other
+    assert plain_weights != distilled_weights
 
 
 @pytest.mark.parametrize(
@@ -158,19 +158,22 @@ def test_teacher_changes_the_student_and_stays_unchanged(
     [
         (
             tiny(dataset="camvid", clips=None),
-            "trained on 'camvid', the student is trained on 'synthetic'",
+            "trained on 'camvid', but the student is trained on 'synthetic'",
         ),
-        (tiny(head="tma", memory_length=2), "reads 2 past frames at frame_stride 1, the student 0"),
+        (
+            tiny(head="tma", memory_length=2),
+            "reads 2 past frames at frame_stride 1, but the student reads 0",
+        ),
     ],
 )
-def test_teacher_that_does_not_suit_is_refused(teacher: TrialConfig, message: str) -> None:
+def test_incompatible_teacher_is_refused(teacher: TrialConfig, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_teacher(teacher, tiny(), None)
 
 
 def test_missing_weights_of_a_teacher_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"weights of teacher \w+ are not at .*gone.safetensors"):
-        load_teacher(TEACHER, tiny(), tmp_path / "gone.safetensors")
+    with pytest.raises(UserError, match=r"teacher \w+ has no weights at .*absent.safetensors"):
+        load_teacher(TEACHER, tiny(), tmp_path / "absent.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -181,6 +184,8 @@ def test_missing_weights_of_a_teacher_are_named(tmp_path: Path) -> None:
         ({"teacher": "x"}, "teacher 'x' has no effect: set distillation_weight above 0"),
     ],
 )
-def test_half_a_distillation_is_refused(settings: dict[str, object], message: str) -> None:
+def test_incomplete_distillation_settings_are_refused(
+    settings: dict[str, object], message: str
+) -> None:
     with pytest.raises(UserError, match=message):
         tiny(**settings)

@@ -32,28 +32,30 @@ def run(
 
 
 class Crash(Exception):
-    """An exception that stands for a kill: nothing after it runs."""
+    """Raised to simulate a kill, as no code handles it."""
 
 
 def crash_at(step: int) -> Callable[[], bool]:
-    """Return a `should_stop` that crashes at the n-th call."""
+    """Return a `should_stop` that crashes after `step` steps."""
     calls = 0
 
-    def ask() -> bool:
+    def should_stop() -> bool:
         nonlocal calls
         calls += 1
         if calls > step:
             raise Crash
         return False
 
-    return ask
+    return should_stop
 
 
 def outcome(folder: Path, config: TrialConfig) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     path = folder / config.trial_id
     result = json.loads((path / "result.json").read_text())
-    timeless = {k: v for k, v in result.items() if not k.startswith(("train_", "step_ms", "peak"))}
-    return timeless, load_file(path / "weights.safetensors")
+    reproducible_fields = {
+        k: v for k, v in result.items() if not k.startswith(("train_", "step_ms", "peak"))
+    }
+    return reproducible_fields, load_file(path / "weights.safetensors")
 
 
 def assert_same(left: Path, right: Path, config: TrialConfig) -> None:
@@ -77,7 +79,7 @@ def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> N
     assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
 
 
-def test_result_follows_from_the_stored_confusions(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_miou_is_that_of_the_stored_confusions(tmp_path: Path, synthetic_cache: Path) -> None:
     from vss.scoring.metrics import miou
 
     config = tiny()
@@ -95,13 +97,13 @@ def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) ->
     config = parse_settings(TINY_MEMORY)
 
     run(config, tmp_path / "a", synthetic_cache)
-    torch.rand(7)  # what the process did before must not matter
+    torch.rand(7)  # earlier random draws of the process must not matter
     run(config, tmp_path / "b", synthetic_cache)
 
     assert_same(tmp_path / "a", tmp_path / "b", config)
 
 
-def test_another_seed_gives_other_weights(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_a_different_seed_gives_different_weights(tmp_path: Path, synthetic_cache: Path) -> None:
     weights = []
     for seed in (0, 1):
         run(tiny(seed=seed), tmp_path, synthetic_cache)
@@ -112,7 +114,7 @@ def test_another_seed_gives_other_weights(tmp_path: Path, synthetic_cache: Path)
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("step", [1, 2, 4])
-def test_crashed_training_ends_with_the_same_bits(
+def test_crashed_run_ends_with_the_same_bits(
     optimizer: str, step: int, tmp_path: Path, synthetic_cache: Path
 ) -> None:
     config = parse_settings({**TINY_MEMORY, "optimizer": optimizer, "eval_every": 2, "steps": 5})
@@ -125,15 +127,15 @@ def test_crashed_training_ends_with_the_same_bits(
         )  # fmt: skip
     run(config, tmp_path / "broken", synthetic_cache)
 
-    assert "starts at step 0" not in last_start(tmp_path / "broken" / config.trial_id)
+    assert "starting at step 0" not in last_start(tmp_path / "broken" / config.trial_id)
     assert_same(tmp_path / "whole", tmp_path / "broken", config)
 
 
 def last_start(directory: Path) -> str:
-    return [x for x in (directory / "log.txt").read_text().splitlines() if "starts at" in x][-1]
+    return [x for x in (directory / "log.txt").read_text().splitlines() if "starting at" in x][-1]
 
 
-def test_scoring_in_between_changes_nothing(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_evaluations_do_not_change_the_weights(tmp_path: Path, synthetic_cache: Path) -> None:
     weights = []
     for eval_every in (0, 1):
         config = tiny(eval_every=eval_every)
@@ -143,9 +145,7 @@ def test_scoring_in_between_changes_nothing(tmp_path: Path, synthetic_cache: Pat
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_stopped_training_resumes_from_its_checkpoint(
-    tmp_path: Path, synthetic_cache: Path
-) -> None:
+def test_stopped_run_resumes_from_its_checkpoint(tmp_path: Path, synthetic_cache: Path) -> None:
     config = tiny()
     answers = iter([False, False, True])
 
@@ -154,7 +154,7 @@ def test_stopped_training_resumes_from_its_checkpoint(
 
     assert stopped is None
     assert finished is not None
-    assert "starts at step 2 of 4" in last_start(tmp_path / config.trial_id)
+    assert "starting at step 2 of 4" in last_start(tmp_path / config.trial_id)
 
 
 def test_finished_trial_is_not_trained_again(tmp_path: Path, synthetic_cache: Path) -> None:
@@ -171,14 +171,14 @@ def test_progress_reports_steps_and_scores(tmp_path: Path, synthetic_cache: Path
 
     run(tiny(eval_every=2), tmp_path, synthetic_cache, report=reports.append)
 
-    scored = [report for report in reports if report.scores]
+    evaluations = [report for report in reports if report.scores]
     assert reports[0].step == 0
-    assert [report.step for report in scored] == [2, 4]
-    assert [[step for step, _, _ in report.curve] for report in scored] == [[1, 2], [3, 4]]
-    assert scored[-1].miou == scored[-1].scores["miou"]
+    assert [report.step for report in evaluations] == [2, 4]
+    assert [[step for step, _, _ in report.curve] for report in evaluations] == [[1, 2], [3, 4]]
+    assert evaluations[-1].miou == evaluations[-1].scores["miou"]
 
 
-def test_loss_curve_reaches_the_end_without_any_scoring(
+def test_loss_curve_reaches_the_end_without_any_evaluation(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     reports: list[Progress] = []
@@ -200,7 +200,7 @@ def test_long_curves_are_means_over_windows() -> None:
     assert {loss for _, loss, _ in state.curve} == {1.5}
 
 
-def test_scoring_before_the_first_point_of_the_curve_reports_a_loss(
+def test_evaluation_before_the_first_point_of_the_curve_reports_a_loss(
     tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vss.training.loop.CURVE_POINTS", 1)
@@ -236,14 +236,14 @@ def test_non_finite_loss_names_step_and_rate(tmp_path: Path, synthetic_cache: Pa
         run(config, tmp_path, synthetic_cache)
 
 
-def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
+def test_resuming_on_different_data_is_refused(tmp_path: Path) -> None:
     config = tiny(dataset="camvid", clips=None)
     data = paint_camvid(tmp_path / "camvid")
     answers = iter([False, True])
     run(config, tmp_path, tmp_path / "cache", data, should_stop=lambda: next(answers))
     changed = paint_camvid(tmp_path / "other", frames=5)
 
-    with pytest.raises(UserError, match=r"started on data with fingerprint \w+, this data has"):
+    with pytest.raises(UserError, match=r"started on data with fingerprint \w+, but this data has"):
         run(config, tmp_path, tmp_path / "cache", changed)
 
 
@@ -261,41 +261,41 @@ def test_camvid_trains_with_class_weights_and_zoom(camvid: Path, tmp_path: Path)
 
 
 def test_gradient_clipping_bounds_the_update(tmp_path: Path, synthetic_cache: Path) -> None:
-    moved = []
+    trained_weights = []
     for clip in (0.0, 1e-6):
         config = tiny(
             optimizer="sgd", momentum=0.0, weight_decay=0.0, gradient_clip=clip, steps=1,
             schedule="poly", learning_rate=1.0,
         )  # fmt: skip
         run(config, tmp_path, synthetic_cache)
-        moved.append(outcome(tmp_path, config)[1]["head.classifier.1.weight"])
+        trained_weights.append(outcome(tmp_path, config)[1]["head.classifier.1.weight"])
     torch.manual_seed(0)
     from vss.models.segmenter import build_model
 
     start = build_model(tiny()).state_dict()["head.classifier.1.weight"]
 
-    assert (moved[0] - start).abs().max() > 1e-3
-    assert (moved[1] - start).abs().max() < 2e-6
+    assert (trained_weights[0] - start).abs().max() > 1e-3
+    assert (trained_weights[1] - start).abs().max() < 2e-6
 
 
-def test_smoke_scores_few_frames(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_smoke_test_scores_only_a_few_frames(tmp_path: Path, synthetic_cache: Path) -> None:
     result = run(tiny(), tmp_path, synthetic_cache, max_scored_frames=3)
 
     assert result is not None
     assert result.scored_frames == 3
 
 
-KILLED = """
+KILL_SCRIPT = """
 import json, os, random, signal, sys, threading
 from pathlib import Path
 from tests.vss.training.test_loop import run
 from vss.trial_config import parse_settings
 
 config = parse_settings(json.loads(sys.argv[1]))
-chance = random.Random(0)
+rng = random.Random(0)
 for _ in range(20):
-    delay = chance.uniform(0.1, 0.5)
-    child = os.fork()  # importing torch anew would take seconds each time
+    delay = rng.uniform(0.1, 0.5)
+    child = os.fork()  # importing torch again would take seconds each time
     if child == 0:
         threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
         run(config, Path(sys.argv[2]), Path(sys.argv[3]), checkpoint_seconds=0)
@@ -305,13 +305,13 @@ for _ in range(20):
 
 
 @pytest.mark.slow
-def test_killed_twenty_times_at_any_moment_the_end_is_the_same_bits(
+def test_run_killed_twenty_times_ends_with_the_same_bits(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     config = parse_settings({**TINY_MEMORY, "precision": "bf16", "steps": 300, "eval_every": 30})
     run(config, tmp_path / "whole", synthetic_cache)
     command = [
-        sys.executable, "-c", KILLED, json.dumps(config.settings()),
+        sys.executable, "-c", KILL_SCRIPT, json.dumps(config.settings()),
         str(tmp_path / "killed"), str(synthetic_cache),
     ]  # fmt: skip
 
@@ -319,13 +319,13 @@ def test_killed_twenty_times_at_any_moment_the_end_is_the_same_bits(
     run(config, tmp_path / "killed", synthetic_cache)
 
     assert process.stdout.split() == [str(-signal.SIGKILL)] * 20
-    assert "starts at step 0 " not in last_start(tmp_path / "killed" / config.trial_id)
+    assert "starting at step 0 " not in last_start(tmp_path / "killed" / config.trial_id)
     assert_same(tmp_path / "whole", tmp_path / "killed", config)
 
 
 @pytest.mark.slow
 def test_compiled_steps_leave_the_same_weights(tmp_path: Path, synthetic_cache: Path) -> None:
-    # compiled code draws dropout's masks from its own generator: no dropout in this test
+    # Compiled code draws dropout masks from its own generator, so this test has no dropout.
     compiled, eager = tiny(compile=True, dropout=0.0), tiny(dropout=0.0)
 
     run(compiled, tmp_path, synthetic_cache)
@@ -355,13 +355,13 @@ def test_non_finite_loss_names_the_last_good_checkpoint(
 ) -> None:
     config = tiny(learning_rate=1e30, optimizer="sgd", steps=20)
 
-    with pytest.raises(UserError, match=r"last good checkpoint: (step \d+|none yet)"):
+    with pytest.raises(UserError, match=r"last good checkpoint: (step \d+|none)\)"):
         run(config, tmp_path, synthetic_cache, checkpoint_seconds=0)
 
 
 @pytest.mark.slow
-def test_memory_helps_where_frames_are_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
-    """The quickstart in small: 60 clips, 250 steps; margins of 0.04 with seeds 0 and 1."""
+def test_memory_helps_if_frames_are_often_unreadable(tmp_path: Path, synthetic_cache: Path) -> None:
+    """Train a scaled-down quickstart; with seeds 0 and 1, the difference is 0.04."""
     recipe = {
         "clips": 60, "frame_width": 64, "frame_height": 48, "width": 16, "head_channels": 64,
         "auxiliary_channels": 32, "batch_size": 8, "learning_rate": 4e-3, "weight_decay": 0.01,
@@ -384,7 +384,7 @@ def digest(file: Path) -> str:
 
 
 @pytest.mark.parametrize("auxiliary", [True, False])
-def test_no_steps_score_the_weights_of_a_trained_network(
+def test_trial_without_steps_scores_a_trained_network(
     auxiliary: bool, tmp_path: Path, synthetic_cache: Path
 ) -> None:
     trained = tiny()
@@ -403,14 +403,14 @@ def test_no_steps_score_the_weights_of_a_trained_network(
     assert scored.parameters == expected.parameters
 
 
-def test_no_steps_with_weights_of_a_backbone_alone_are_refused(
+def test_trial_without_steps_refuses_the_weights_of_a_backbone(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
     file = tmp_path / "backbone.safetensors"
     weights = build_model(tiny()).state_dict()
     save_weights({k: v for k, v in weights.items() if k.startswith("backbone.")}, file)
 
-    with pytest.raises(UserError, match=r"do not fit: head\..* is missing"):
+    with pytest.raises(UserError, match=r"do not fit the network: head\..* is missing"):
         run(tiny(steps=0, weights=digest(file)), tmp_path, synthetic_cache, weights=file)
 
 

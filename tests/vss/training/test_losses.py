@@ -40,7 +40,7 @@ def test_batch_without_a_label_costs_nothing() -> None:
         assert losses.cross_entropy(uniform_logits(4, 2, 2), labels, weights).item() == 0.0
 
 
-def test_class_weights_weigh_sum_and_mean_alike() -> None:
+def test_class_weights_apply_to_the_sum_and_to_its_divisor() -> None:
     logits = torch.tensor([[[[1.0, 0.0]], [[0.0, 3.0]]]])
     labels = torch.tensor([[[0, 1]]])
     weights = torch.tensor([1.0, 3.0])
@@ -61,7 +61,7 @@ def test_outputs_are_scaled_to_the_labels_and_weighted() -> None:
 
 
 def test_median_frequency_counts_only_images_with_the_class() -> None:
-    # Class 0: 3 of 4 and 4 of 4 pixels = 7/8. Class 1: 1 of 4 = 1/4. Class 2 never.
+    # Class 0 has 3 of 4 and 4 of 4 pixels = 7/8, class 1 has 1 of 4 = 1/4, class 2 never occurs.
     frames = tuple(Frame("train", "s", n, "i", "l") for n in range(2))
     labels = np.array([[[0, 0], [0, 1]], [[0, 0], [0, 0]]], dtype=np.uint8)
     video = DecodedVideo(frames, np.zeros((2, 2, 2, 3), np.uint8), labels, np.arange(2))
@@ -73,23 +73,23 @@ def test_median_frequency_counts_only_images_with_the_class() -> None:
     assert weights.tolist() == pytest.approx([median / (7 / 8), median / (1 / 4), 0.0])
 
 
-def two_easy_one_hard() -> tuple[torch.Tensor, torch.Tensor]:
-    """Pixels whose true class has a probability of 0.98, 0.88 and 0.05, and one unlabelled."""
+def easy_and_hard_pixels() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return pixels with true-class probabilities 0.98, 0.88 and 0.05, and an unlabelled one."""
     margins = torch.tensor([4.0, 2.0, -3.0, -9.0])
     logits = torch.stack([margins, torch.zeros(4)])[None, :, None, :]
     return logits, torch.tensor([[[0, 0, 0, IGNORE_LABEL]]])
 
 
 def test_only_hard_pixels_count() -> None:
-    logits, labels = two_easy_one_hard()
+    logits, labels = easy_and_hard_pixels()
 
     loss = losses.cross_entropy(logits, labels, None, losses.HardPixels(0.7, 0.01))
 
     assert loss.item() == pytest.approx(math.log(1 + math.exp(3.0)))
 
 
-def test_the_hardest_count_where_too_few_are_hard() -> None:
-    logits, labels = two_easy_one_hard()
+def test_hardest_pixels_count_if_too_few_are_hard() -> None:
+    logits, labels = easy_and_hard_pixels()
 
     loss = losses.cross_entropy(logits, labels, None, losses.HardPixels(0.7, 0.67))
 

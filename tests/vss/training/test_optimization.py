@@ -27,7 +27,7 @@ def test_poly_schedule_is_the_published_one() -> None:
     assert learning_rate(config, 40_000) == pytest.approx((0.01 - 1e-4) * 0.5**0.9 + 1e-4)
 
 
-def test_one_cycle_is_torchs() -> None:
+def test_one_cycle_has_the_shape_of_pytorchs_schedule() -> None:
     config = tiny(schedule="one_cycle", steps=50, learning_rate=0.1)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=51)
@@ -37,7 +37,7 @@ def test_one_cycle_is_torchs() -> None:
         optimizer.step()
         theirs.step()
 
-    # Theirs turns one step before 0.3 * total: compare the shape, not the phase.
+    # PyTorch's schedule peaks one step earlier, so the shape is compared, not the phase.
     ours = [learning_rate(config, step) for step in range(50)]
     assert ours[0] == pytest.approx(rates[0])
     assert np.abs(np.array(ours) - np.array(rates)).max() < 0.012

@@ -13,7 +13,9 @@ from vss.trial import run
 from vss.trial.run import run_trial
 
 
-def test_finished_trial_returns_its_result_again(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_finished_trial_returns_the_same_result_again(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
     inputs = TrialInputs(tiny(), tmp_path, synthetic_cache)
 
     first, second = run_trial(inputs), run_trial(inputs)
@@ -22,10 +24,12 @@ def test_finished_trial_returns_its_result_again(tmp_path: Path, synthetic_cache
     assert first == second
 
 
-def test_data_with_another_fingerprint_is_refused(tmp_path: Path, synthetic_cache: Path) -> None:
+def test_data_with_a_different_fingerprint_is_refused(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
     inputs = TrialInputs(tiny(), tmp_path, synthetic_cache, data_fingerprint="0" * 64)
 
-    with pytest.raises(UserError, match="all machines must hold the same files"):
+    with pytest.raises(UserError, match="all machines must have the same files"):
         run_trial(inputs)
 
 

@@ -1,8 +1,8 @@
 """Distort brightness, contrast, saturation and hue, for each frame of a clip or once for all.
 
-Source: SSD's photometric distortion in the form of the OpenMMLab toolboxes and of TMANet, which
-draws it for each frame independently. Differs: values stay real numbers between the steps; there
-they are rounded to bytes.
+Source: SSD's photometric distortion as implemented in the OpenMMLab toolboxes and in TMANet, which
+draws it for each frame independently. Differences: values stay real numbers between the steps,
+where the toolboxes round them to bytes.
 Shapes: N images, h w their size; RGB values from 0 to 255.
 """
 
@@ -14,21 +14,21 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-BRIGHTNESS, HUE_DEGREES = 32.0, 36.0
-FACTORS = (0.5, 1.5)  # of contrast and saturation
-PROBABILITY = 0.5  # of each of the four
+BRIGHTNESS, HUE_DEGREES = 32.0, 36.0  # largest change, in either direction
+FACTORS = (0.5, 1.5)  # range of the contrast and saturation factors
+PROBABILITY = 0.5  # probability of each of the four distortions
 
 
 @dataclass(frozen=True)
 class Distortion:
-    """A random distortion for each of N images; neutral where nothing is to change.
+    """A random distortion for each of N images, with neutral values for what stays unchanged.
 
     Attributes:
-        brightness: added to all values.
-        contrast: factor on all values.
-        contrast_first: apply contrast before saturation and hue, not after them.
-        saturation: factor.
-        hue: added, in degrees.
+        brightness: the amount added to all values.
+        contrast: the factor on all values.
+        contrast_first: whether contrast comes before saturation and hue, not after them.
+        saturation: the factor on the saturation.
+        hue: the degrees added to the hue.
     """
 
     brightness: Tensor
@@ -59,27 +59,28 @@ def distort(pixels: Tensor, distortion: Distortion) -> Tensor:
 
     Args:
         pixels: (N, 3, h, w) RGB values from 0 to 255.
-        distortion: for N images.
+        distortion: the distortion of these N images.
     """
     values = pixels.clone()
-    late = ~distortion.contrast_first & (distortion.contrast != 1)
-    early = distortion.contrast_first & (distortion.contrast != 1)
+    changes_contrast = distortion.contrast != 1
+    contrast_first = distortion.contrast_first & changes_contrast
+    contrast_last = ~distortion.contrast_first & changes_contrast
     _change(values, distortion.brightness != 0, distortion.brightness, _brighten)
-    _change(values, early, distortion.contrast, _stretch)
+    _change(values, contrast_first, distortion.contrast, _stretch)
     _change(values, distortion.saturation != 1, distortion.saturation, _saturate)
     _change(values, distortion.hue != 0, distortion.hue, _rotate_hue)
-    _change(values, late, distortion.contrast, _stretch)
+    _change(values, contrast_last, distortion.contrast, _stretch)
     return values
 
 
 def _change(
-    values: Tensor, where: Tensor, amounts: Tensor, change: Callable[[Tensor, Tensor], Tensor]
+    values: Tensor, mask: Tensor, amounts: Tensor, change: Callable[[Tensor, Tensor], Tensor]
 ) -> None:
-    """Change some images in place; on average half of them stay as they are."""
-    chosen = where.flatten().nonzero().flatten()
-    if len(chosen):
-        rows = chosen.to(values.device)
-        values[rows] = change(values[rows], amounts[chosen].to(values))
+    """Change the masked images in place, on average half of them."""
+    indices = mask.flatten().nonzero().flatten()
+    if len(indices):
+        rows = indices.to(values.device)
+        values[rows] = change(values[rows], amounts[indices].to(values))
 
 
 def _brighten(values: Tensor, amount: Tensor) -> Tensor:
@@ -91,7 +92,7 @@ def _stretch(values: Tensor, factor: Tensor) -> Tensor:
 
 
 def _saturate(values: Tensor, factor: Tensor) -> Tensor:
-    """Scale the saturation and keep hue and value: scale distances from the largest channel."""
+    """Scale the saturation by scaling distances from the largest channel: hue and value stay."""
     highest, lowest = values.amax(1, keepdim=True), values.amin(1, keepdim=True)
     # Saturation is at most 1, where the smallest channel reaches 0.
     largest_factor = highest / (highest - lowest).clamp(min=1e-6)
@@ -99,7 +100,7 @@ def _saturate(values: Tensor, factor: Tensor) -> Tensor:
 
 
 def _rotate_hue(values: Tensor, degrees: Tensor) -> Tensor:
-    """Shift the hue and keep saturation and value."""
+    """Shift the hue, keeping saturation and value."""
     red, green, blue = values.unbind(1)
     highest, lowest = values.amax(1), values.amin(1)
     chroma = (highest - lowest).clamp(min=1e-6)
@@ -110,8 +111,8 @@ def _rotate_hue(values: Tensor, degrees: Tensor) -> Tensor:
     )
     hue = hue + degrees.view(-1, 1, 1) / 60
     channels = []
-    for place in (5, 3, 1):  # red, green, blue
-        corner = (place + hue) % 6
+    for shift in (5, 3, 1):  # red, green, blue
+        corner = (shift + hue) % 6
         weight = torch.minimum(corner, 4 - corner).clamp(0, 1)
         channels.append(highest - (highest - lowest) * weight)
     return torch.stack(channels, dim=1)

@@ -1,8 +1,8 @@
 """CamVid, in the layouts that `layouts.py` recognises. Imports no torch.
 
 Source: Brostow et al. 2008 and 2009; 11 classes, void is not scored. The numbers in file names
-count video frames at 30 Hz. Labelled frames are 30 apart in train and test and 2 apart in val,
-which lies within a sequence of train and is therefore optimistic.
+count video frames at 30 Hz. Labelled frames are 30 apart in train and test, and 2 apart in val,
+which is part of a training sequence: scores on it are optimistic.
 With `void_class` there are 12 classes in TMANet's order: void comes first.
 """
 
@@ -24,8 +24,8 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """List the frames of the three splits and fingerprint every file.
 
     Args:
-        config: sets whether void is a class.
-        root: the folder that holds lists, or images and labels.
+        config: the trial, which sets whether void is a class.
+        root: the folder that contains lists, or images and labels.
 
     Raises:
         UserError: naming the first list, image or label that is missing.
@@ -34,24 +34,24 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     row = catalog.DATASETS["camvid"]
     classes = row.with_void() if config.void_class else row.classes
     listing = list_frames(root)
-    values = _label_values(list(classes))
+    table = _class_table(list(classes))
     return VideoDataset(
         listing.frames,
         _fingerprint(root, listing, bool(config.void_class)),
         read_image=lambda frame: read_image(root / frame.image, "RGB"),
-        read_label=lambda frame: values[listing.read_label(root / frame.label)],
+        read_label=lambda frame: table[listing.read_label(root / frame.label)],
         classes=classes,
     )
 
 
-def _label_values(names: Sequence[str]) -> Image:
+def _class_table(names: Sequence[str]) -> Image:
     """Return a lookup table from stored label values to positions in `names`."""
-    values = np.full(256, IGNORE_LABEL, dtype=np.uint8)
+    table = np.full(256, IGNORE_LABEL, dtype=np.uint8)
     for value, name in enumerate(catalog.DATASETS["camvid"].classes):
-        values[value] = names.index(name)
+        table[value] = names.index(name)
     if catalog.VOID in names:
-        values[IGNORE_LABEL] = names.index(catalog.VOID)
-    return values
+        table[IGNORE_LABEL] = names.index(catalog.VOID)
+    return table
 
 
 def _fingerprint(root: Path, listing: Listing, void_class: bool) -> str:

@@ -2,9 +2,9 @@
 
 Colours: label_colors.txt of the official release (Brostow et al. 2009). Groups: MathWorks'
 camvidPixelLabelIDs, "following the original SegNet training methodology"; TMANet's table is the
-same. There is no single official grouping: others make Archway, Bridge, Tunnel, Child, Animal,
-CartLuggagePram, Train, OtherMoving and TrafficCone void, and RoadShoulder road.
-Readers return 0 Sky to 10 Bicyclist, and IGNORE_LABEL for void.
+same. There is no single official grouping: others count Archway, Bridge, Tunnel, Child, Animal,
+CartLuggagePram, Train, OtherMoving and TrafficCone as void, and RoadShoulder as road.
+The readers return 0 (Sky) to 10 (Bicyclist), and IGNORE_LABEL for void.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
 from vss.media.image import Image, read_image
 
-# Pixels of other colours are void; above this share of them, it is not a CamVid label.
+# Pixels of any other colour are void; above this fraction of them, it is not a CamVid label.
 STRAY_SHARE = 0.001
 _CLASSES = len(catalog.DATASETS["camvid"].classes)
 
@@ -61,7 +61,7 @@ GROUPS_DIGEST = hashlib.sha256(repr(GROUPS).encode()).digest()  # part of finger
 
 
 def _lookup() -> tuple[NDArray[np.int64], Image]:
-    """Return the codes of the official colours in ascending order, and the label value of each."""
+    """Return the codes of the official colours in ascending order, and their label values."""
     values = {name: value for value, name in enumerate(catalog.DATASETS["camvid"].classes)}
     values[catalog.VOID] = IGNORE_LABEL
     codes = _colour_codes(np.array([colour for colour, _ in GROUPS.values()], np.uint8))
@@ -71,7 +71,7 @@ def _lookup() -> tuple[NDArray[np.int64], Image]:
 
 
 def _colour_codes(colours: Image) -> NDArray[np.int64]:
-    """(..., 3) RGB -> (...) one number for each colour."""
+    """Return one number for each colour: (..., 3) RGB -> (...)."""
     red, green, blue = np.moveaxis(colours.astype(np.int64), -1, 0)
     codes: NDArray[np.int64] = red << 16 | green << 8 | blue
     return codes
@@ -82,21 +82,21 @@ _CODES, _VALUES = _lookup()
 
 # The names of these two readers are part of fingerprints: a new name invalidates finished trials.
 def read_void_first(path: Path) -> Image:
-    """Read the (H, W) values of a TMANet label, where void is 0 and the classes follow."""
+    """Read the (H, W) values of a TMANet label, in which void comes before the classes."""
     label = _read_checked(path)
     return np.where(label == 0, IGNORE_LABEL, label - 1).astype(np.uint8)
 
 
 def read_colours(path: Path) -> Image:
-    """Read the (H, W) values of a label painted in the official colours.
+    """Read the (H, W) values of a label in the official colours.
 
     Raises:
-        UserError: naming an unknown colour, if more than a thousandth of the pixels have one.
+        UserError: if the colours of more than a thousandth of the pixels are unknown, naming one.
     """
     pixels = read_image(path, "RGB")
     codes = _colour_codes(pixels)
-    places = np.searchsorted(_CODES, codes).clip(max=len(_CODES) - 1)
-    official = _CODES[places] == codes
+    indices = np.searchsorted(_CODES, codes).clip(max=len(_CODES) - 1)
+    official = _CODES[indices] == codes
     stray_share = (~official).mean()
     if stray_share > STRAY_SHARE:
         colour = tuple(int(value) for value in pixels[~official][0])
@@ -104,20 +104,21 @@ def read_colours(path: Path) -> Image:
             f"{stray_share:.1%} of the pixels of label {path.name} have none of CamVid's 32 "
             f"colours, for example {colour}: use the official labels"
         )
-    return np.where(official, _VALUES[places], IGNORE_LABEL).astype(np.uint8)
+    return np.where(official, _VALUES[indices], IGNORE_LABEL).astype(np.uint8)
 
 
 def read_index(path: Path) -> Image:
-    """Read the (H, W) values of a 480x360 label, where void follows the classes."""
+    """Read the (H, W) values of a 480x360 label, in which void comes after the classes."""
     label = _read_checked(path)
     return np.where(label == _CLASSES, IGNORE_LABEL, label).astype(np.uint8)
 
 
 def _read_checked(path: Path) -> Image:
-    """Read a one-byte label that holds the classes and void, wherever void comes."""
+    """Read a one-byte label and check that its values are those of the classes and void."""
     label = read_image(path, "L")
     if label.max() > _CLASSES:
         raise UserError(
-            f"label {path.name} holds the value {label.max()}; CamVid has 0 to {_CLASSES}"
+            f"label {path.name} contains the value {label.max()} (expected 0 to {_CLASSES}): "
+            "use the labels of the 480x360 or of TMANet's layout"
         )
     return label

@@ -1,12 +1,12 @@
-"""The layouts in which CamVid circulates, recognised by looking at the folder. Imports no torch.
+"""The layouts in which CamVid circulates, recognised by the contents of a folder. Imports no torch.
 
-- index: the 480x360 version of the SegNet tutorial, one list of images and labels per split;
-- tmanet: `images/ labels/ image_sequence/ annotations/` of TMANet's code, one list of names per
-  split (its test list omits Seq05VD_f00000, leaving 232 frames), void is label value 0;
-- official: stills and labels `*_L.png` in 32 colours in folders of any name, no lists.
+- index: the 480x360 layout of the SegNet tutorial, with one list of images and labels per split;
+- tmanet: `images/ labels/ image_sequence/ annotations/` of TMANet's code, with one list of names
+  per split (its test list omits Seq05VD_f00000, leaving 232 frames); void is label value 0;
+- official: stills and labels `*_L.png` in 32 colours, in folders of any name, without lists.
 
-In the last two, frames of the videos may lie next to the stills. They have no label and join the
-split of the labelled frame that follows them, whose memory they are. Files are found by name.
+In the last two, video frames may be stored next to the stills. They have no label and belong to the
+split of the next labelled frame, as part of its memory. Files are found by name.
 """
 
 import os
@@ -26,7 +26,7 @@ from vss.media.image import Image
 SPLITS = ("train", "val", "test")
 NAME = re.compile(r"^(?P<sequence>.+)_f?(?P<number>\d+)$")
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
-_LABEL_END = "_L"
+_LABEL_SUFFIX = "_L"
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Listing:
 
     Attributes:
         layout: index, tmanet or official.
-        frames: in time order within each sequence and split.
-        read_label: file -> (H, W) values 0 to 10, IGNORE_LABEL for void.
+        frames: the frames, in time order within each sequence and split.
+        read_label: file -> (H, W) values 0 to 10, and IGNORE_LABEL for void.
     """
 
     layout: str
@@ -48,7 +48,7 @@ def list_frames(root: Path) -> Listing:
     """Recognise the layout of a folder and list its frames.
 
     Raises:
-        UserError: naming what is missing.
+        UserError: naming the missing file.
     """
     if (root / "annotations").is_dir() and (root / "labels").is_dir():
         return _list_tmanet(root)
@@ -60,8 +60,8 @@ def list_frames(root: Path) -> Listing:
     return Listing("index", frames, read_index)
 
 
-def split_of(sequence: str, number: int) -> str:
-    """Return the usual split of a frame; the official release comes without lists.
+def find_split(sequence: str, number: int) -> str:
+    """Return the usual split of a frame, as the official release comes without lists.
 
     The rule agrees with the lists of the SegNet tutorial: 367, 101 and 233 frames.
 
@@ -77,9 +77,7 @@ def split_of(sequence: str, number: int) -> str:
             return "val" if 7920 < number <= 8159 else "train"
         case "Seq05VD":
             return "test"
-    raise UserError(
-        f"'{sequence}' is not a sequence of CamVid; known: 0001TP, 0006R0, 0016E5, Seq05VD"
-    )
+    raise UserError(f"'{sequence}' is not a sequence of CamVid (0001TP, 0006R0, 0016E5 or Seq05VD)")
 
 
 def parse_name(stem: str, source: object) -> tuple[str, int]:
@@ -87,14 +85,14 @@ def parse_name(stem: str, source: object) -> tuple[str, int]:
 
     Args:
         stem: the name without its extension.
-        source: where the name comes from, for the message.
+        source: the file or line that contains the name, for the message.
 
     Raises:
         UserError: if the name has no number.
     """
     name = NAME.match(stem)
     if name is None:
-        raise UserError(f"{source}: no frame number in '{stem}', expected e.g. 0001TP_006690")
+        raise UserError(f"{source}: '{stem}' has no frame number, expected e.g. 0001TP_006690")
     return name["sequence"], int(name["number"])
 
 
@@ -106,7 +104,7 @@ def _list_official(root: Path, labels: dict[str, Path], images: dict[str, Path])
             f"{missing[0]}.png ({len(missing)} of {len(labels)} labels have none)"
         )
     names = {stem: parse_name(stem, labels[stem]) for stem in labels}
-    splits = {stem: split_of(*name) for stem, name in names.items()}
+    splits = {stem: find_split(*name) for stem, name in names.items()}
     return Listing("official", _frames(root, splits, labels, images), read_colours)
 
 
@@ -119,15 +117,15 @@ def _list_tmanet(root: Path) -> Listing:
                 if stem not in files:
                     raise UserError(f"camvid at {root} is incomplete: {name} is missing ({line})")
             if splits.setdefault(stem, split) != split:
-                raise UserError(f"{line}: {stem} is in {splits[stem]} too")
+                raise UserError(f"{line}: {stem} is also in the list of {splits[stem]}")
     if not splits:
-        raise UserError(f"camvid at {root} is empty: the lists in annotations/ name no frame")
+        raise UserError(f"camvid at {root} is empty: the lists in annotations/ name no frames")
     first = labels[next(iter(splits))]
     return Listing("tmanet", _frames(root, splits, labels, images), _label_reader(first))
 
 
 def _label_reader(label: Path) -> Callable[[Path], Image]:
-    """Choose the reader: TMANet's script writes class indices, some keep the official colours."""
+    """Choose the reader: TMANet's script writes class indices; some keep the official colours."""
     try:
         with PillowImage.open(label) as image:
             return read_colours if image.mode == "RGB" else read_void_first
@@ -151,11 +149,11 @@ def _frames(
 
 
 def _unlabelled_frames(
-    root: Path, labelled: Iterable[Frame], images: dict[str, Path]
+    root: Path, labelled_frames: Iterable[Frame], images: dict[str, Path]
 ) -> Iterator[Frame]:
-    """List the images that precede a labelled frame, in the split of the next one."""
+    """Yield the images that precede a labelled frame, in the split of the next labelled one."""
     by_sequence: dict[str, list[tuple[int, str]]] = {}
-    for frame in labelled:
+    for frame in labelled_frames:
         by_sequence.setdefault(frame.sequence, []).append((frame.number, frame.split))
     for targets in by_sequence.values():
         targets.sort()
@@ -171,7 +169,7 @@ def _unlabelled_frames(
 
 
 def _collect_files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Map the stem of each image to its label and to itself; stills win over video frames."""
+    """Map each stem to its label and to its image; stills take precedence over video frames."""
     labels: dict[str, Path] = {}
     images: dict[str, Path] = {}
     for folder, folders, names in os.walk(root):
@@ -179,8 +177,8 @@ def _collect_files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
         for path in (Path(folder, name) for name in sorted(names)):
             if path.suffix.lower() not in _IMAGE_SUFFIXES:
                 continue
-            if path.stem.endswith(_LABEL_END):
-                labels.setdefault(path.stem.removesuffix(_LABEL_END), path)
+            if path.stem.endswith(_LABEL_SUFFIX):
+                labels.setdefault(path.stem.removesuffix(_LABEL_SUFFIX), path)
             else:
                 images.setdefault(path.stem, path)
     return labels, images
@@ -188,26 +186,26 @@ def _collect_files(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
 
 def _read_list(root: Path, split: str) -> Iterator[Frame]:
     for entry, line in _read_lines(root, root / f"{split}.txt"):
-        yield _listed_frame(root, split, entry.split(), line)
+        yield _parse_entry(root, split, entry.split(), line)
 
 
 def _read_lines(root: Path, path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the lines that are not empty, each with its file and number for messages."""
+    """Yield the non-empty lines, each with its file and line number for messages."""
     if not path.is_file():
         raise UserError(
-            f"camvid at {root} is incomplete: {path.name} is missing; expected "
-            "train.txt, val.txt and test.txt with the folders that they list, TMANet's "
-            "annotations/, images/ and labels/, or the official stills with their *_L.png"
+            f"camvid at {root} is incomplete: {path.name} is missing; expected one of three "
+            "layouts: train.txt, val.txt and test.txt with the folders that they list; TMANet's "
+            "annotations/, images/ and labels/; or the official stills with their *_L.png labels"
         )
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if line.strip():
             yield line.strip(), f"{path}, line {number}"
 
 
-def _listed_frame(root: Path, split: str, entry: list[str], line: str) -> Frame:
+def _parse_entry(root: Path, split: str, entry: list[str], line: str) -> Frame:
     if len(entry) != 2:
         raise UserError(f"{line}: expected an image and a label, got {len(entry)} words")
-    # Lists in circulation hold absolute paths of another machine: folder and file name suffice.
+    # Lists in circulation contain another machine's absolute paths: folder and file name suffice.
     image, label = ("/".join(Path(path).parts[-2:]) for path in entry)
     for path in (image, label):
         if not (root / path).is_file():

@@ -1,4 +1,4 @@
-"""CamVid's labelled stills and raw videos: which past frames are missing. Imports no torch.
+"""CamVid's labelled stills and raw videos, and which past frames are missing. Imports no torch.
 
 The official release has stills such as `0016E5_07959.png`, labels `0016E5_07959_L.png` and one
 video per sequence.
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from vss.errors import UserError
 
-LARGEST_OFFSET = 5  # video frames, either way, by which numbers in names may be off
+LARGEST_OFFSET = 5  # video frames by which the numbers in names may be off, in either direction
 _VIDEO_SUFFIXES = (".mxf", ".avi", ".mp4", ".mov", ".mkv")
 _STILL_SUFFIXES = (".png", ".jpg", ".jpeg")
 # The official release names two videos differently, and one starts in the middle of its sequence:
-# sequence -> start of the video's name, and its index minus the number (from TMANet's script; the
-# frames around it are searched too).
+# sequence -> start of the video's name, and index minus number (from TMANet's script; the frames
+# around it are searched, too).
 _OFFICIAL = {"0001TP": ("01TP_extract", -6660), "Seq05VD": ("0005VD", 0)}
 _NAME = re.compile(r"^(?P<prefix>(?P<sequence>.+)_f?)(?P<number>\d+)$")
 
@@ -31,8 +31,8 @@ class Still:
     number: int
     digits: int
 
-    def name_of(self, number: int) -> str:
-        """Return the file name of another frame of the same video."""
+    def file_name(self, number: int) -> str:
+        """Return the file name of the frame with this number in the same video."""
         return f"{self.prefix}{number:0{self.digits}d}.png"
 
 
@@ -41,52 +41,57 @@ class ExtractionTask:
     """The frames to extract from one video.
 
     Attributes:
-        stills: the labelled pictures, in time order.
+        sequence: the name of the sequence.
+        video: path of its video.
+        stills: the labelled images, in time order.
         missing: number -> file to write, for frames that are not yet on disk.
-        before: frames before each still.
-        expected_offset: index in the video minus the number in a name, give or take a few frames.
+        frames_before: the number of frames to extract before each still.
+        expected_offset: the index in the video minus the number in a name, within a few frames.
     """
 
     sequence: str
     video: Path
     stills: tuple[Still, ...]
     missing: Mapping[int, Path]
-    before: int
+    frames_before: int
     expected_offset: int = 0
 
     @property
     def video_frames(self) -> int:
-        """The largest number of frames that may be decoded."""
+        """The largest number of frames that may have to be decoded."""
         return self.stills[-1].number + self.expected_offset + LARGEST_OFFSET + 1
 
 
-def plan_extraction(root: Path, out: Path, before: int) -> list[ExtractionTask]:
-    """Find labelled stills and their videos, and what is still to be extracted.
+def plan_extraction(root: Path, out: Path, frames_before: int) -> list[ExtractionTask]:
+    """Find the labelled stills and their videos, and the frames that are still missing.
 
     Args:
-        root: the official release, in folders of any name; it is only read.
-        out: where the frames go; may lie within `root`, existing files are never overwritten.
-        before: frames before each still.
+        root: the folder of the official release, with subfolders of any name; it is only read.
+        out: the folder for the frames, which may be inside `root`: no file is ever overwritten.
+        frames_before: the number of frames to extract before each still.
 
     Raises:
         UserError: if there is no labelled still, or a sequence has no video or several.
     """
     if not root.is_dir():
-        raise UserError(f"no folder {root}: name the one that holds CamVid's stills and videos")
+        raise UserError(
+            f"folder {root} does not exist: pass the one with CamVid's stills and videos"
+        )
     files = sorted(path for path in root.rglob("*") if path.is_file())
     sequences = _labelled_stills(files)
     if not sequences:
         raise UserError(
-            f"{root} holds no labelled still: expected e.g. 0016E5_07959.png and 0016E5_07959_L.png"
+            f"{root} contains no labelled stills: expected e.g. 0016E5_07959.png and "
+            "0016E5_07959_L.png"
         )
     tasks = []
     for name, stills in sequences.items():
-        video = _video_of(name, files, root)
+        video = _find_video(name, files, root)
         alias, shift = _OFFICIAL.get(name, ("", 0))
         has_alias = bool(alias) and video.stem.lower().startswith(alias.lower())
-        missing = _missing_frames(stills, out, before)
+        missing = _missing_frames(stills, out, frames_before)
         tasks.append(
-            ExtractionTask(name, video, stills, missing, before, shift if has_alias else 0)
+            ExtractionTask(name, video, stills, missing, frames_before, shift if has_alias else 0)
         )
     return tasks
 
@@ -103,7 +108,7 @@ def _labelled_stills(files: Sequence[Path]) -> dict[str, tuple[Still, ...]]:
     return {name: tuple(stills[n] for n in sorted(stills)) for name, stills in by_sequence.items()}
 
 
-def _video_of(sequence: str, files: Sequence[Path], root: Path) -> Path:
+def _find_video(sequence: str, files: Sequence[Path], root: Path) -> Path:
     prefixes = [sequence, *([_OFFICIAL[sequence][0]] if sequence in _OFFICIAL else [])]
     videos = [
         path
@@ -115,17 +120,17 @@ def _video_of(sequence: str, files: Sequence[Path], root: Path) -> Path:
         names = ", ".join(path.name for path in videos) or "none"
         raise UserError(
             f"sequence {sequence} needs one video under {root} whose name starts with "
-            f"{' or '.join(prefixes)} ({', '.join(_VIDEO_SUFFIXES)}), found {names}"
+            f"{' or '.join(prefixes)} ({', '.join(_VIDEO_SUFFIXES)}); found {names}"
         )
     return videos[0]
 
 
-def _missing_frames(stills: Sequence[Still], out: Path, before: int) -> dict[int, Path]:
-    labelled = {still.number for still in stills}
+def _missing_frames(stills: Sequence[Still], out: Path, frames_before: int) -> dict[int, Path]:
+    still_numbers = {still.number for still in stills}
     files = {
-        number: out / still.name_of(number)
+        number: out / still.file_name(number)
         for still in stills
-        for number in range(max(0, still.number - before), still.number)
-        if number not in labelled
+        for number in range(max(0, still.number - frames_before), still.number)
+        if number not in still_numbers
     }
     return {number: path for number, path in files.items() if not path.exists()}

@@ -9,33 +9,33 @@ from PIL import ImageDraw
 from vss.data.dataset import Frame, VideoDataset
 from vss.errors import UserError
 from vss.media.image import Image
-from vss.media.render import colourise, legend
+from vss.media.render import colourise, draw_legend
 
 _PANEL_WIDTH, _CAPTION_HEIGHT, _GAP = 240, 14, 4  # pixels
 
 
-def contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
-    """Draw one row per split: frames next to their coloured labels, with a legend below.
+def draw_contact_sheet(dataset: VideoDataset, columns: int = 3) -> PillowImage.Image:
+    """Draw one row per split: frames next to their coloured labels, above a legend.
 
     Args:
-        dataset: whose labelled frames are drawn.
-        columns: frames of each split, spread evenly over it.
+        dataset: the dataset whose labelled frames are drawn.
+        columns: the number of frames per split, spread evenly over it.
 
     Raises:
         UserError: if no frame has a label, or a frame cannot be read.
     """
     rows = [_spread(frames, columns) for frames in _labelled_frames(dataset).values()]
     if not rows:
-        raise UserError("no frame has a label: there is nothing to draw")
+        raise UserError("no frame has a label, so there is nothing to draw")
     blocks = [np.concatenate([_cell(dataset, frame) for frame in row], axis=1) for row in rows]
     width = max(block.shape[1] for block in blocks)
-    blocks.append(legend(dataset.classes, width))
+    blocks.append(draw_legend(dataset.classes, width))
     padded = [_pad(block, block.shape[0], width) for block in blocks]
     return PillowImage.fromarray(np.concatenate(padded, axis=0))
 
 
 def _labelled_frames(dataset: VideoDataset) -> dict[str, list[Frame]]:
-    """Group the labelled frames by split; a split without any has no entry."""
+    """Group the labelled frames by split; a split that has none has no entry."""
     by_split: dict[str, list[Frame]] = {}
     for frame in dataset.frames:
         if frame.label:

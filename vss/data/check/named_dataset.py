@@ -10,7 +10,7 @@ from vss.errors import UserError
 from vss.suggestions import require_known
 from vss.trial_config import parse_settings
 
-# Settings that a trial must have but that do not affect which frames are listed.
+# Settings that every trial needs but that do not affect which frames are listed.
 _ANY_TRIAL = {
     "frame_width": 64,
     "frame_height": 64,
@@ -28,11 +28,11 @@ _ANY_TRIAL = {
 
 
 def open_dataset(name: str, path: Path | None) -> VideoDataset:
-    """List the frames of a dataset, its options at their defaults.
+    """List the frames of a dataset, with its options at their defaults.
 
     Args:
-        name: as in the catalog.
-        path: its folder; for `folder` the YAML file that describes it.
+        name: its name in the catalog.
+        path: its folder or, for `folder`, the YAML file that describes it.
 
     Raises:
         UserError: if the name is unknown, or the path is missing or not needed.
@@ -45,17 +45,20 @@ def open_dataset(name: str, path: Path | None) -> VideoDataset:
     options = dict(row.options)
     if name == "folder":
         options |= _described_options(path)
-    elif row.needs_path and (path is None or not path.is_dir()):
-        raise UserError(f"{name} needs the path of its folder, got '{path or ''}'")
+    elif row.needs_path and path is None:
+        raise UserError(f"dataset '{name}' needs the path of its folder: add it after the name")
+    elif row.needs_path and path is not None and not path.is_dir():
+        raise UserError(f"dataset '{name}' needs the path of its folder (got '{path}')")
     elif not row.needs_path and path is not None:
-        raise UserError(f"{name} takes no path, got '{path}': remove it")
+        raise UserError(f"dataset '{name}' takes no path: remove '{path}'")
     return load_dataset(parse_settings({**_ANY_TRIAL, **options, "dataset": name}), path)
 
 
 def _described_options(file: Path | None) -> dict[str, object]:
-    if file is None or not file.is_file():
-        raise UserError(
-            f"folder needs the path of the YAML file that describes it, got '{file or ''}'"
-        )
+    needs = "dataset 'folder' needs the path of the YAML file that describes the data"
+    if file is None:
+        raise UserError(f"{needs}: add it after the name")
+    if not file.is_file():
+        raise UserError(f"{needs} (got '{file}')")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return {"dataset_file": f"sha256:{digest}", "classes": list(read_description(file).classes)}

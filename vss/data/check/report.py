@@ -1,21 +1,22 @@
-"""The report on a dataset: what each split holds, and what is broken."""
+"""The report on a dataset: the contents of each split, and what is broken."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vss.data.dataset import IGNORE_LABEL
 
-LONGEST_MEMORY = 4  # predecessors that are counted
+LONGEST_MEMORY = 4  # the largest number of predecessors to count
 
 
 @dataclass(frozen=True)
 class SequenceReport:
-    """One video, or the part of it that a split holds.
+    """The frames of one video in one split.
 
     Attributes:
-        frames: labelled or not.
+        name: the name of the video.
+        frames: the number of frames, labelled or not.
         first, last: the smallest and the largest frame number.
-        spacing: the most frequent difference of neighbouring numbers; 0 for a single frame.
+        spacing: the most frequent difference of neighbouring numbers; 0 if there is one frame.
         irregular: pairs of neighbouring numbers that are not `spacing` apart.
     """
 
@@ -32,12 +33,14 @@ class SplitReport:
     """The contents of one split.
 
     Attributes:
-        image_sizes, label_sizes: "WIDTHxHEIGHT" -> files.
-        label_values: value -> pixels; IGNORE_LABEL for those that are unlabelled.
-        class_shares: class -> share of the labelled pixels.
-        class_frames: class -> frames that show it.
+        frames, labelled: the number of frames, and of labelled ones.
+        image_sizes, label_sizes: "WIDTHxHEIGHT" -> number of files.
+        label_values: value -> number of pixels; unlabelled ones have the value IGNORE_LABEL.
+        class_shares: class -> fraction of the labelled pixels.
+        class_frames: class -> number of frames that show it.
         predecessors: k -> labelled frames with k predecessors at the exact numbers.
         predecessors_near: k -> labelled frames with k predecessors, some of them one number off.
+        sequences: its videos.
     """
 
     frames: int
@@ -53,7 +56,7 @@ class SplitReport:
 
     @property
     def unlabelled_share(self) -> float:
-        """The share of the label pixels that are neither trained nor scored."""
+        """The fraction of label pixels that are ignored in training and scoring."""
         return self.label_values.get(IGNORE_LABEL, 0) / max(1, sum(self.label_values.values()))
 
 
@@ -63,9 +66,9 @@ class DatasetReport:
 
     Attributes:
         stride: video frames between a frame and its predecessor.
-        splits: name -> its contents.
-        broken: a line for each broken file, and for each labelled frame that is in two splits.
-        remarks: what is unusual but not an error.
+        splits: name of a split -> its contents.
+        broken: a line for each broken file, and for each frame that is labelled in two splits.
+        remarks: a line for everything that is unusual but not an error.
     """
 
     stride: int

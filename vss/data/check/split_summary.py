@@ -15,13 +15,14 @@ from vss.data.dataset import Frame
 
 @dataclass(frozen=True)
 class FrameContents:
-    """The contents of one frame, as read.
+    """The contents of one frame's files.
 
     Attributes:
-        image_size: (width, height), None if the image is broken.
-        label_size: (width, height), None if there is no label or it is broken.
-        counts: (256,) pixels of each label value, None without a label size.
-        problems: a line for each.
+        frame: the frame.
+        image_size: (width, height), or None if the image is broken.
+        label_size: (width, height), or None if there is no label or it is broken.
+        counts: (256,) number of pixels of each label value, or None if there is no label size.
+        problems: a line for each problem.
     """
 
     frame: Frame
@@ -37,17 +38,17 @@ def summarise_split(
     """Summarise the frames of one split.
 
     Args:
-        contents: its frames, in time order within each sequence.
-        classes: their names, in the order of the label values.
+        contents: the frames of the split, in time order within each sequence.
+        classes: the names of the classes, in the order of the label values.
         stride: video frames between a frame and its predecessor.
     """
-    frames = [one.frame for one in contents]
-    counts = [one.counts for one in contents if one.counts is not None]
+    frames = [frame_contents.frame for frame_contents in contents]
+    counts = [frame.counts for frame in contents if frame.counts is not None]
     total = np.sum(counts, axis=0) if counts else np.zeros(256, dtype=np.int64)
     labelled_pixels = max(1, int(total[: len(classes)].sum()))
-    exact, near = _count_predecessors(frames, stride)
-    image_sizes = Counter(format_size(one.image_size) for one in contents if one.image_size)
-    label_sizes = Counter(format_size(one.label_size) for one in contents if one.label_size)
+    exact_counts, near_counts = _count_predecessors(frames, stride)
+    image_sizes = Counter(format_size(frame.image_size) for frame in contents if frame.image_size)
+    label_sizes = Counter(format_size(frame.label_size) for frame in contents if frame.label_size)
     return SplitReport(
         frames=len(frames),
         labelled=sum(1 for frame in frames if frame.label),
@@ -56,8 +57,8 @@ def summarise_split(
         label_values={int(value): int(total[value]) for value in np.flatnonzero(total)},
         class_shares={c: int(total[i]) / labelled_pixels for i, c in enumerate(classes)},
         class_frames={c: sum(1 for n in counts if n[i]) for i, c in enumerate(classes)},
-        predecessors=exact,
-        predecessors_near=near,
+        predecessors=exact_counts,
+        predecessors_near=near_counts,
         sequences=_sequences(frames),
     )
 
@@ -70,31 +71,31 @@ def format_size(size: tuple[int, int]) -> str:
 def _count_predecessors(
     frames: Sequence[Frame], stride: int
 ) -> tuple[dict[int, int], dict[int, int]]:
-    """Count labelled frames with k predecessors: all at the exact numbers, or some one off."""
+    """Count labelled frames with k predecessors: all at exact numbers, or some one number off."""
     index = {(frame.sequence, frame.number): i for i, frame in enumerate(frames)}
-    exact = dict.fromkeys(range(1, LONGEST_MEMORY + 1), 0)
-    near = exact.copy()
+    exact_counts = dict.fromkeys(range(1, LONGEST_MEMORY + 1), 0)
+    near_counts = exact_counts.copy()
     for target in (frame for frame in frames if frame.label):
-        counter = exact
-        for back in range(1, LONGEST_MEMORY + 1):
-            match = find_predecessor(index, target, back, stride)
+        counts = exact_counts
+        for strides in range(1, LONGEST_MEMORY + 1):
+            match = find_predecessor(index, target, strides, stride)
             if match is None:
                 break
-            if frames[match].number != target.number - back * stride:
-                counter = near
-            counter[back] += 1
-    return exact, near
+            if frames[match].number != target.number - strides * stride:
+                counts = near_counts
+            counts[strides] += 1
+    return exact_counts, near_counts
 
 
 def _sequences(frames: Sequence[Frame]) -> tuple[SequenceReport, ...]:
     numbers: dict[str, list[int]] = {}
     for frame in frames:
         numbers.setdefault(frame.sequence, []).append(frame.number)
-    return tuple(_sequence(name, sorted(unsorted)) for name, unsorted in numbers.items())
+    return tuple(_sequence(name, sorted(in_sequence)) for name, in_sequence in numbers.items())
 
 
 def _sequence(name: str, numbers: Sequence[int]) -> SequenceReport:
-    gaps = Counter(after - before for before, after in pairwise(numbers))
+    gaps = Counter(second - first for first, second in pairwise(numbers))
     spacing = gaps.most_common(1)[0][0] if gaps else 0
-    irregular = tuple(pair for pair in pairwise(numbers) if pair[1] - pair[0] != spacing)
+    irregular = tuple((a, b) for a, b in pairwise(numbers) if b - a != spacing)
     return SequenceReport(name, len(numbers), numbers[0], numbers[-1], spacing, irregular)

@@ -1,5 +1,5 @@
 """Your own data: any video dataset that a YAML file describes.
 
-`description` reads and checks that file without loading anything heavy, so that specs can be
-checked; `dataset` lists and reads the frames.
+`description` reads and checks that file, and loads nothing heavy, as specs are checked with it;
+`dataset` lists and reads the frames.
 """

@@ -19,8 +19,8 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """List the frames and fingerprint every file.
 
     Args:
-        config: its `classes` must be those of the description.
-        root: the YAML file.
+        config: the trial, whose `classes` must be those of the description.
+        root: the path of the YAML file.
 
     Raises:
         UserError: if the description does not suit the trial, or matches no frame.
@@ -29,8 +29,8 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     description = read_description(root)
     if config.classes is not None and list(description.classes) != list(config.classes):
         raise UserError(
-            f"{root} has the classes {', '.join(description.classes)}, "
-            f"the trial {', '.join(config.classes)}"
+            f"{root} lists the classes {', '.join(description.classes)}, but the trial was planned "
+            f"with {', '.join(config.classes)}: submit the spec again"
         )
     folder = (root.parent / description.root).resolve()
     frames = tuple(f for split in description.splits for f in _frames(folder, description, split))
@@ -63,12 +63,12 @@ def _frames(folder: Path, description: DatasetDescription, split: str) -> Iterat
             label = description.labels.format(
                 split=split_name, sequence=name["sequence"], number=name["number"]
             )
-            # The same name in two splits is two videos.
+            # A name that occurs in two splits denotes two videos.
             sequence = f"{split}/{name['sequence']}"
             has_label = (folder / label).is_file()
             number = int(name["number"])
             frames.append(Frame(split, sequence, number, image, label if has_label else ""))
-    labels = {frame.label for frame in frames}  # the pattern of the images may match them too
+    labels = {frame.label for frame in frames}  # the pattern of the images may match labels, too
     images = [frame for frame in frames if frame.image not in labels]
     yield from sorted(images, key=lambda frame: (frame.sequence, frame.number))
 

@@ -1,15 +1,15 @@
 """The YAML file that describes a user's own video dataset. Imports nothing heavy.
 
 ```yaml
-root: frames                       # relative to this file; by default the folder of this file
+root: frames                       # relative to this file; default: the folder of this file
 images: "{split}/{sequence}/{number}.jpg"
 labels: "{split}_labels/{sequence}/{number}.png"
 classes: {road: [128, 64, 128], car: [0, 0, 142]}
 form: index                        # label values 0, 1, ... in the order of the classes; or palette
-ignored: [255]                     # further values (index) or colours (palette) that are not scored
+ignored: [255]                     # further values (index) or colours (palette), not scored
 splits: {train: training, val: validation, test: testing}   # our names: the names in the paths
 ```
-Frames without a label serve as memory of others.
+Frames without a label serve as memory of labelled ones.
 """
 
 import re
@@ -46,8 +46,8 @@ class DatasetDescription(BaseModel):
         placeholders = re.findall(r"\{(\w*)\}", pattern)
         if sorted(placeholders) != sorted(_PLACEHOLDERS):
             raise ValueError(
-                f"'{pattern}' must contain {{split}}, {{sequence}} and {{number}} once each, "
-                f"it has {', '.join(placeholders) or 'none'}"
+                f"'{pattern}' must contain {{split}}, {{sequence}} and {{number}} exactly once "
+                f"each (got {', '.join(placeholders) or 'none'})"
             )
         return pattern
 

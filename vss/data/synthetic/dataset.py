@@ -1,10 +1,10 @@
 """A drive through a street, rendered on the fly. Imports no torch.
 
-Each frame is degraded on its own: sensor noise, flicker, a colour cast, smears over 40 % of it; and
-with probability 0.3 the whole frame is lost in glare or darkness. A single frame is often
-unreadable while the frames before it hold the answer: the chance that T + 1 frames are all lost
-falls as 0.3^(T + 1). Objects are near and large and classes have distinct colours, so that what a
-network lacks is the frame, not the skill to read it.
+Each frame is degraded independently: by sensor noise, flicker, a colour cast and smears over 40 %
+of it; with probability 0.3 the whole frame is lost in glare or darkness. So an individual frame is
+often unreadable, but earlier frames show the same scene: the probability that T + 1 frames are all
+lost falls as 0.3^(T + 1). Objects are near and large, and classes have distinct colours, so
+that networks fail for want of a readable frame, not of capacity.
 
 A clip is a pure function of its name.
 """
@@ -31,7 +31,8 @@ def load(config: TrialConfig, root: Path | None) -> VideoDataset:
     """List the frames of `config.clips` training clips and of the held-out clips.
 
     Args:
-        config: sets the number of training clips; val has a 30th as many, test two 15ths.
+        config: the trial, which sets the number of training clips; val has a 30th as many, test
+            two 15ths.
         root: unused, as nothing is read from disk.
     """
     clips = config.clips or 1
@@ -65,6 +66,6 @@ def render_clip(sequence: str) -> tuple[Image, Image]:
     rng = np.random.default_rng(list(digest))
     frames = HISTORY + TARGETS
     street = Street(rng, frames)
-    drawn = [draw_frame(street, number) for number in range(frames)]
-    images = np.stack([degrade(image, rng) for image, _ in drawn])
-    return images, np.stack([label for _, label in drawn])
+    clear_frames = [draw_frame(street, number) for number in range(frames)]
+    images = np.stack([degrade(image, rng) for image, _ in clear_frames])
+    return images, np.stack([label for _, label in clear_frames])

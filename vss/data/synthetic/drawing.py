@@ -30,14 +30,14 @@ _NEAREST, _FARTHEST = 2.0, 60.0
 
 @dataclass(frozen=True)
 class _Canvas:
-    """The frame being drawn, and where the camera points.
+    """The frame being drawn, with the position and direction of the camera.
 
     Attributes:
         image: (H, W, 3) RGB.
         label: (H, W) class indices.
         centre: the column straight ahead.
         horizon: the row of the horizon.
-        x, z: where the camera is.
+        x, z: the position of the camera.
     """
 
     image: NDArray[np.float32]
@@ -61,8 +61,8 @@ def draw_frame(street: Street, number: int) -> tuple[NDArray[np.float32], Image]
     _draw_ground(canvas, street)
     for facade in street.facades:
         _draw_facade(canvas, facade)
-    placed = [(thing.z + thing.speed_z * number - canvas.z, thing) for thing in street.things]
-    for z, thing in sorted(placed, key=lambda pair: -pair[0]):
+    distances = [(thing.z + thing.speed_z * number - canvas.z, thing) for thing in street.things]
+    for z, thing in sorted(distances, key=lambda pair: -pair[0]):
         if _NEAREST < z < _FARTHEST:
             x = thing.x + thing.speed_x * number - canvas.x
             _draw_thing(canvas, thing, x, z)
@@ -70,14 +70,16 @@ def draw_frame(street: Street, number: int) -> tuple[NDArray[np.float32], Image]
 
 
 def _draw_ground(canvas: _Canvas, street: Street) -> None:
-    """Draw sky, road, pavement and verge, with lane marks and tiles that show the motion."""
+    """Draw sky, road, pavement and verge, with lane markings and tiles that show the motion."""
     image, label = canvas.image, canvas.label
-    below = np.arange(HEIGHT) + 0.5 - canvas.horizon
-    z = np.where(below > 0.5, _FOCAL * _CAMERA_HEIGHT / np.maximum(below, 0.5), 0.0)[:, None]
+    rows_below = np.arange(HEIGHT) + 0.5 - canvas.horizon
+    z = np.where(rows_below > 0.5, _FOCAL * _CAMERA_HEIGHT / np.maximum(rows_below, 0.5), 0.0)[
+        :, None
+    ]
     x = (np.arange(WIDTH) + 0.5 - canvas.centre)[None, :] * z / _FOCAL + canvas.x
     side = np.abs(x)
     label[:] = np.where(side < _ROAD_EDGE, ROAD, np.where(side < _PAVEMENT_EDGE, PAVEMENT, VERGE))
-    label[below <= 0.5] = SKY
+    label[rows_below <= 0.5] = SKY
     ground = (street.ground[value] for value in (ROAD, PAVEMENT, VERGE))
     palette = np.stack([street.sky, street.sky, *ground])
     image[:] = palette[label]
@@ -93,8 +95,8 @@ def _draw_facade(canvas: _Canvas, facade: Facade) -> None:
         return
     side = facade.x - canvas.x
     columns = np.arange(WIDTH) + 0.5 - canvas.centre
-    ahead = columns * side > 0
-    depth = np.where(ahead, _FOCAL * side / np.where(ahead, columns, 1.0), np.inf)  # (W,)
+    is_ahead = columns * side > 0
+    depth = np.where(is_ahead, _FOCAL * side / np.where(is_ahead, columns, 1.0), np.inf)  # (W,)
     visible = np.flatnonzero((depth >= start) & (depth <= end))
     if len(visible) == 0:
         return
@@ -103,45 +105,52 @@ def _draw_facade(canvas: _Canvas, facade: Facade) -> None:
     rows = np.arange(HEIGHT)[:, None] + 0.5
     bottom = canvas.horizon + _FOCAL * _CAMERA_HEIGHT / z
     above = (bottom - rows) * z / _FOCAL  # metres above the ground
-    inside = (above > 0) & (above <= facade.height)
+    is_inside = (above > 0) & (above <= facade.height)
     window = (above % 3 > 1.2) & (above % 3 < 2.4) & ((z % 3 > 1) & (z % 3 < 2.2))
     shade = np.where(window, 0.55, 1.0)[..., None]
-    _paint(canvas, box, inside, facade.colour * shade, BUILDING)
+    _paint(canvas, box, is_inside, facade.colour * shade, BUILDING)
 
 
 def _draw_thing(canvas: _Canvas, thing: Thing, x: float, z: float) -> None:
-    """Draw an upright rectangle; a tree is a trunk and a round crown, a car has windows."""
+    """Draw an upright rectangle; a tree has a trunk and a round crown, a car has windows."""
     scale = _FOCAL / z
     middle = canvas.centre + x * scale
     foot = canvas.horizon + _CAMERA_HEIGHT * scale
-    half, tall = thing.width * scale / 2, thing.height * scale
-    box = (_span(foot - tall, foot, HEIGHT), _span(middle - half, middle + half, WIDTH))
-    up = (foot - np.arange(HEIGHT)[box[0], None] - 0.5) / tall  # 0 at the foot, 1 at the top
-    across = (np.arange(WIDTH)[None, box[1]] + 0.5 - middle) / half  # -1 left edge, 1 right edge
-    inside = (np.abs(across) < 1) & (up >= 0) & (up < 1)
-    shade: NDArray[np.float64] = np.ones(inside.shape)
+    half_width, height = thing.width * scale / 2, thing.height * scale
+    box = (
+        _span(foot - height, foot, HEIGHT),
+        _span(middle - half_width, middle + half_width, WIDTH),
+    )
+    v = (foot - np.arange(HEIGHT)[box[0], None] - 0.5) / height  # 0 at the foot, 1 at the top
+    u = (np.arange(WIDTH)[None, box[1]] + 0.5 - middle) / half_width  # -1 left edge, 1 right edge
+    is_inside = (np.abs(u) < 1) & (v >= 0) & (v < 1)
+    shade: NDArray[np.float64] = np.ones(is_inside.shape)
     if thing.label == TREE:
-        crown = (across**2 + ((up - 0.62) / 0.38) ** 2) < 1
-        inside = crown | ((np.abs(across) < 0.18) & (up >= 0) & (up < 0.5))
+        crown = (u**2 + ((v - 0.62) / 0.38) ** 2) < 1
+        is_inside = crown | ((np.abs(u) < 0.18) & (v >= 0) & (v < 0.5))
         shade = np.where(crown, 1.0, 0.6)
     if thing.label == CAR:
-        inside &= (up < 0.55) | (np.abs(across) < 0.75)
-        shade = np.where((up > 0.55) & (up < 0.9) & (np.abs(across) < 0.62), 0.35, 1.0)
-    _paint(canvas, box, inside, thing.colour * shade[..., None], thing.label)
+        is_inside &= (v < 0.55) | (np.abs(u) < 0.75)
+        shade = np.where(
+            (v > 0.55) & (v < 0.9) & (np.abs(u) < 0.62),
+            0.35,
+            1.0,
+        )
+    _paint(canvas, box, is_inside, thing.colour * shade[..., None], thing.label)
 
 
 def _paint(
     canvas: _Canvas,
     box: tuple[slice, slice],
-    inside: NDArray[np.bool_],
+    is_inside: NDArray[np.bool_],
     colour: NDArray[np.floating],
     value: int,
 ) -> None:
-    """Paint the pixels of a box that lie inside a shape, and label them."""
-    np.copyto(canvas.image[box], colour.astype(np.float32), where=inside[..., None])
-    canvas.label[box][inside] = value
+    """Colour and label the pixels of a box that lie inside a shape."""
+    np.copyto(canvas.image[box], colour.astype(np.float32), where=is_inside[..., None])
+    canvas.label[box][is_inside] = value
 
 
 def _span(low: float, high: float, size: int) -> slice:
-    """Return the pixels between two coordinates, cut at the edges of the image."""
+    """Return the pixels between two coordinates, clipped to the image."""
     return slice(int(min(max(low, 0), size)), int(min(max(high + 1, 0), size)))

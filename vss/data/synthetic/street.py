@@ -1,6 +1,6 @@
-"""A street and the drive through it, drawn at random.
+"""A random street, and a drive through it.
 
-Units: metres, X to the right, Z forward from where the camera starts; colours are RGB.
+Units: metres, X to the right, Z forward from the camera's starting point; colours are RGB.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 SKY, BUILDING, ROAD, PAVEMENT, VERGE, TREE, CAR, PEDESTRIAN = range(8)  # label values
-_FACADE_X = 8.5  # of the houses on the right
+_FACADE_X = 8.5  # distance of the houses from the middle of the road
 
 
 @dataclass(frozen=True)
 class Thing:
-    """An upright rectangle facing the camera; speeds are metres a frame."""
+    """An upright rectangle facing the camera; speeds are in metres per frame."""
 
     label: int
     x: float
@@ -39,20 +39,20 @@ class Facade:
 
 
 class Street:
-    """The world of one clip: what stands where, and how the camera moves.
+    """The world of one clip: the things in it, and the motion of the camera.
 
     Attributes:
-        camera_speed: metres a frame.
-        camera_x: where the camera drives.
+        camera_speed: the speed of the camera in metres per frame.
+        camera_x: the position of the camera across the road, 0 in the middle.
         shake: (L, 2) pixels by which each of L frames is shifted, across and down.
-        sky: its colour.
-        ground: label value -> colour of the ground.
+        sky: the colour of the sky.
+        ground: label value -> colour of that part of the ground.
         facades: the houses, the farthest first.
         things: trees, cars and pedestrians.
     """
 
     def __init__(self, rng: Generator, frames: int) -> None:
-        # The order of the draws decides every pixel: see VERSION in `dataset`.
+        # The order of the random draws determines every pixel: see VERSION in `dataset`.
         self.camera_speed = rng.uniform(0.15, 0.45)
         self.camera_x = rng.uniform(-1.2, 1.2)
         self.shake = rng.normal(0.0, 0.7, size=(frames, 2)).cumsum(axis=0) * 0.5
@@ -89,16 +89,16 @@ def _trees(rng: Generator) -> list[Thing]:
 
 
 def _cars(rng: Generator) -> list[Thing]:
-    parked = [
+    parked_cars = [
         _car(rng, side * rng.uniform(2.5, 2.9), z, 0.0)
         for side in (-1, 1)
         for z in _distances(rng, 11.0)
     ]
-    moving = [
+    moving_cars = [
         _car(rng, 1.5, rng.uniform(7, 14), rng.uniform(0.1, 0.5)),
         _car(rng, -1.5, rng.uniform(15, 40), -rng.uniform(0.2, 0.5)),
     ]
-    return parked + moving
+    return parked_cars + moving_cars
 
 
 def _car(rng: Generator, x: float, z: float, speed: float) -> Thing:

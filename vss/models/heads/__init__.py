@@ -1,4 +1,4 @@
-"""Decode heads, one file per published idea; each is a row of `vss/catalog.py`.
+"""Decode heads, one file per published idea; each has a row in `vss/catalog.py`.
 
 `vss.models.segmenter` builds them through the catalog; nothing else imports them, except for
 `image.FCNHead`, its auxiliary head. All share one contract, tested in
@@ -7,9 +7,9 @@ num_classes, head_channels, dropout) and its own options. An image head is calle
 frame's features. A memory head is also built with `memory_slots`, and splits its work so that
 training and streaming run the same code:
 
-    remember(features) -> what it keeps of each frame, a tuple of tensors (N, ...)
-    forward(current, memory) -> logits; memory holds the same tensors as (B, T, ...), oldest first
+    remember(features) -> what to remember of each of N frames, a tuple of tensors (N, ...)
+    forward(current, memory) -> logits; memory has the same tensors as (B, T, ...), oldest first
 
-A head with supervised branches returns a tuple in training mode, the prediction first, and states
-its length in `outputs`.
+A head with supervised branches returns a tuple in training mode, with the prediction first; its
+attribute `outputs` is the length of that tuple.
 """

@@ -1,9 +1,9 @@
 """Criss-cross attention, in the current frame and over a memory.
 
-Source: Huang et al., ICCV 2019 (CCNet), in the form of the OpenMMLab segmentation toolbox 1.2, and
-the three-dimensional form of the pure PyTorch port; tests compare with the outputs of both. Chen et
-al. 2021, 2.3, for space and time separated; its text settles only that the current frame has more
-weight and that the memory is "supporting data".
+Source: Huang et al., ICCV 2019 (CCNet), as implemented in the OpenMMLab segmentation toolbox 1.2,
+and the three-dimensional version of the pure PyTorch port; tests compare with the outputs of both.
+For separate space and time: Chen et al. 2021, 2.3, which specifies only that the current frame has
+more weight and that the memory is "supporting data".
 Shapes: B batch, T frames, S query frames, C5 channels of stage 5, C head channels, K key channels
 (C/8), H W feature map.
 """
@@ -13,20 +13,26 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vss.models.attention import criss_cross_read
+from vss.models.attention import criss_cross_attention
 from vss.models.backbones import Features
-from vss.models.layers import Classifier, ConvNormReLU, Projection, check_memory, project
+from vss.models.layers import (
+    Classifier,
+    ConvNormReLU,
+    Projection,
+    build_norm_projection,
+    check_memory,
+)
 
 
 class CrissCross(nn.Module):
-    """An attention that adds to each place what it reads along the axes.
+    """Criss-cross attention: adds to each position the context along the axes.
 
-    The weight of what is added starts at zero.
+    The weight of the context starts at zero.
 
     Args:
-        channels: C.
+        channels: channels C of the feature maps.
         axes: some of "row", "column", "time".
-        projection: 1x1 for plain convolutions, as published.
+        projection: "1x1" for plain convolutions, as published.
         attention_scale: divide the logits by the square root of K.
     """
 
@@ -43,11 +49,11 @@ class CrissCross(nn.Module):
         self.scale = inner**-0.5 if attention_scale else 1.0
 
     def forward(self, clip: Tensor, last_only: bool = False) -> Tensor:
-        """(B, T, C, H, W) -> (B, S, C, H, W): all frames, or only the last one."""
+        """Add context to all frames, or only the last: (B, T, C, H, W) -> (B, S, C, H, W)."""
         queries = clip[:, -1:] if last_only else clip
-        # Frames without queries are read along time only.
+        # Frames without queries are attended to only along time.
         entries = clip if "time" in self.axes else queries
-        context = criss_cross_read(
+        context = criss_cross_attention(
             apply_to_frames(self.query, queries),
             apply_to_frames(self.key, entries),
             apply_to_frames(self.value, entries),
@@ -58,7 +64,7 @@ class CrissCross(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A 3x3 convolution, whose output is joined to stage 5, another 3x3 and a classifier."""
+    """A 3x3 convolution, concatenation with stage 5, another 3x3 convolution and a classifier."""
 
     def __init__(self, channels: int, num_classes: int, head_channels: int, dropout: float) -> None:
         super().__init__()
@@ -67,12 +73,15 @@ class Decoder(nn.Module):
         self.classifier = Classifier(head_channels, num_classes, dropout)
 
     def forward(self, stage5: Tensor, x: Tensor) -> Tensor:
-        """(B, C5, H, W) and (B, C, H, W) -> (B, classes, H, W) logits."""
+        """Classify pixels: (B, C5, H, W) and (B, C, H, W) -> (B, classes, H, W) logits."""
         return self.classifier(self.bottleneck(torch.cat([stage5, self.conv_out(x)], dim=1)))
 
 
 class CCNetHead(nn.Module):
-    """The head `ccnet`: criss-cross attention in the current frame, repeated with equal weights."""
+    """The head `ccnet`: repeated criss-cross attention in the current frame.
+
+    All rounds share their weights.
+    """
 
     def __init__(
         self,
@@ -101,9 +110,9 @@ class CCNetHead(nn.Module):
 
 
 class CC3DHead(nn.Module):
-    """The head `cc3d`: criss-cross attention of all frames, the current one among them.
+    """The head `cc3d`: criss-cross attention in all frames, including the current one.
 
-    The last recurrence computes the current frame only, as the others are not used.
+    The last recurrence computes only the current frame, as the others are not used.
     """
 
     def __init__(
@@ -127,11 +136,11 @@ class CC3DHead(nn.Module):
         self.decoder = Decoder(channels[1], num_classes, head_channels, dropout)
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:
-        """Return what is kept of each of N frames: (N, C, H, W)."""
+        """Return what to remember of each of N frames: (N, C, H, W)."""
         return (self.conv_in(features.stage5),)
 
     def forward(self, current: Features, memory: tuple[Tensor, ...]) -> Tensor:
-        """Return (B, classes, H, W) logits, given what was kept of T frames."""
+        """Return (B, classes, H, W) logits, given what was remembered of T frames."""
         check_memory(memory[0], self.memory_slots, current.stage5)
         (clip,) = memory
         for remaining in reversed(range(self.recurrence)):
@@ -142,8 +151,8 @@ class CC3DHead(nn.Module):
 class CCTMAHead(nn.Module):
     """The head `cc_tma`: criss-cross attention in the current frame, the memory read separately.
 
-    Space: as in `ccnet`. Time: each place reads the same place of the memory frames, with a softmax
-    and projections of its own; the weight of what it reads starts at zero.
+    Space: as in `ccnet`. Time: each position attends to the same position in the memory frames,
+    with a separate softmax and separate projections; the weight of this context starts at zero.
     """
 
     def __init__(
@@ -175,25 +184,25 @@ class CCTMAHead(nn.Module):
         self.decoder = Decoder(channels[1], num_classes, head_channels, dropout)
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:
-        """Return what is kept of each of N frames: keys (N, K, H, W) and values (N, C, H, W)."""
+        """Return what to remember of N frames: keys (N, K, H, W) and values (N, C, H, W)."""
         x = self.conv_in(features.stage5)
         return self.time_key(x), self.time_value(x)
 
     def forward(self, current: Features, memory: tuple[Tensor, ...]) -> Tensor:
-        """Return (B, classes, H, W) logits, given what was kept of T frames."""
+        """Return (B, classes, H, W) logits, given what was remembered of T frames."""
         check_memory(memory[0], self.memory_slots, current.stage5)
         x = self.conv_in(current.stage5)
-        context = self.time_gamma * self._read_time(x, *memory)
+        context = self.time_gamma * self._attend_to_past(x, *memory)
         if self.attention is not None:
             for _ in range(self.recurrence):
                 x = self.attention(x.unsqueeze(1))[:, 0]
         return self.decoder(current.stage5, x + context)
 
-    def _read_time(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """(B, C, H, W), (B, T, K, H, W), (B, T, C, H, W) -> (B, C, H, W)."""
-        exact = torch.promote_types(key.dtype, torch.float32)
-        query = self.time_query(x).to(exact) * self.scale
-        logits = (query.unsqueeze(1) * key.to(exact)).sum(dim=2)  # (B, T, H, W)
+    def _attend_to_past(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend along time: (B, C, H, W), (B, T, K, H, W), (B, T, C, H, W) -> (B, C, H, W)."""
+        dtype = torch.promote_types(key.dtype, torch.float32)
+        query = self.time_query(x).to(dtype) * self.scale
+        logits = (query.unsqueeze(1) * key.to(dtype)).sum(dim=2)  # (B, T, H, W)
         weights = torch.softmax(logits, dim=1).to(value.dtype)
         return (weights.unsqueeze(2) * value).sum(dim=1)
 
@@ -202,7 +211,7 @@ def build_projection(in_channels: int, out_channels: int, kind: Projection) -> n
     """Build a plain 1x1 convolution, as published, or TMANet's two convolutions with norms."""
     if kind == "1x1":
         return nn.Conv2d(in_channels, out_channels, kernel_size=1)
-    return project(in_channels, out_channels, kind)
+    return build_norm_projection(in_channels, out_channels, kind)
 
 
 def apply_to_frames(layer: nn.Module, clip: Tensor) -> Tensor:

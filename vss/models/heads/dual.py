@@ -1,8 +1,8 @@
-"""Dual attention: one branch over positions, one over channels, their outputs added.
+"""Dual attention: one branch over positions and one over channels, whose outputs are added.
 
 Source: Fu et al., CVPR 2019 (DANet), and the OpenMMLab segmentation toolbox 1.2, whose outputs the
-tests compare with; Chen et al. 2021, 2.5, for the heads with a memory, whose position branch is the
-temporal read.
+tests compare with; Chen et al. 2021 for the heads with a memory, whose position branch is temporal
+attention.
 Shapes: B batch, T memory slots, C4 C5 channels of stage 4 and 5, C head channels, K classes, H W
 feature map.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vss.models.attention import channel_read, full_read
+from vss.models.attention import channel_attention, full_attention
 from vss.models.backbones import Features
 from vss.models.heads.asymmetric import StageFusion
 from vss.models.heads.tma import TemporalMemory
@@ -23,7 +23,7 @@ Logits = Tensor | tuple[Tensor, ...]
 
 
 class PositionBranch(nn.Module):
-    """A branch in which every pixel reads all others; a residual whose weight starts at zero."""
+    """The branch in which every pixel attends to all others; its weight starts at zero."""
 
     def __init__(self, in_channels: int, channels: int, attention_scale: bool) -> None:
         super().__init__()
@@ -37,15 +37,15 @@ class PositionBranch(nn.Module):
         self.scale = inner**-0.5 if attention_scale else 1.0
 
     def forward(self, stage5: Tensor) -> Tensor:
-        """(B, C5, H, W) -> (B, C, H, W)."""
+        """Compute the branch: (B, C5, H, W) -> (B, C, H, W)."""
         x = self.conv_in(stage5)
         query, key, value = (p(x).flatten(2) for p in (self.query, self.key, self.value))
-        context = full_read(query, key, value, self.scale).view_as(x)
+        context = full_attention(query, key, value, self.scale).view_as(x)
         return self.conv_out(self.gamma * context + x)
 
 
 class ChannelBranch(nn.Module):
-    """A branch in which every channel reads all others; a residual whose weight starts at zero."""
+    """The branch in which every channel attends to all others; its weight starts at zero."""
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -54,18 +54,18 @@ class ChannelBranch(nn.Module):
         self.conv_out = ConvNormReLU(channels, channels, 3)
 
     def forward(self, stage5: Tensor) -> Tensor:
-        """(B, C5, H, W) -> (B, C, H, W)."""
+        """Compute the branch: (B, C5, H, W) -> (B, C, H, W)."""
         x = self.conv_in(stage5)
-        return self.conv_out(self.gamma * channel_read(x) + x)
+        return self.conv_out(self.gamma * channel_attention(x) + x)
 
 
 class DualClassifiers(nn.Module):
     """The classifiers of the sum of both branches and, while training, of each branch.
 
     Args:
-        channels: C.
-        num_classes: K.
-        dropout: before each classifier.
+        channels: channels C of the branches.
+        num_classes: the number of classes K.
+        dropout: dropout probability before each classifier.
         deep_supervision: give each branch a classifier and a loss of its own.
     """
 
@@ -79,7 +79,7 @@ class DualClassifiers(nn.Module):
         )
 
     def forward(self, position: Tensor, channel: Tensor, all_outputs: bool) -> Logits:
-        """Two maps (B, C, H, W) -> logits (B, K, H, W), or a tuple of three of them."""
+        """Classify two maps (B, C, H, W): logits (B, K, H, W), or a tuple of three of them."""
         fused = self.fused(position + channel)
         if not (all_outputs and self.branches):
             return fused
@@ -105,7 +105,7 @@ class DANetHead(nn.Module):
         self.outputs = 3
 
     def forward(self, current: Features) -> Logits:
-        """Return (B, K, H, W) logits from the features of the frame, three while training."""
+        """Return (B, K, H, W) logits from the features of the frame, or three while training."""
         x = current.stage5
         return self.classifiers(self.position(x), self.channel(x), self.training)
 
@@ -114,13 +114,14 @@ class DualMemoryHead(nn.Module):
     """The heads `da_tma` and `da_asym_tma`, whose position branch reads the memory.
 
     Args:
-        channels: of stage 4 and stage 5.
-        num_classes: K.
-        head_channels: C.
-        dropout: before the classifiers.
+        channels: channels C4 and C5 of stage 4 and stage 5.
+        num_classes: the number of classes K.
+        head_channels: channels C of the branches.
+        dropout: dropout probability before the classifiers.
         deep_supervision: give each branch a loss of its own, as in DANet.
-        afnb_into_dual: AFNB fuses stage 4 into stage 5 of the current frame before both branches.
-        pyramid_position: read pyramid tokens of the memory.
+        afnb_into_dual: let AFNB fuse stage 4 into stage 5 of the current frame before both
+            branches.
+        pyramid_position: let the position branch attend to pyramid tokens of the memory.
         pooling: how to pool these tokens over time.
         memory: further arguments of `TemporalMemory`.
     """
@@ -147,10 +148,10 @@ class DualMemoryHead(nn.Module):
         self.outputs = 3 if deep_supervision else 1
 
     def remember(self, features: Features) -> tuple[Tensor, ...]:
-        """Return what is kept of each of N frames."""
+        """Return what to remember of each of N frames."""
         return self.position.remember(features)
 
     def forward(self, current: Features, memory: tuple[Tensor, ...]) -> Logits:
-        """Return (B, K, H, W) logits, given what was kept of T frames."""
+        """Return (B, K, H, W) logits, given what was remembered of T frames."""
         x = current.stage5 if self.fusion is None else self.fusion(current)
         return self.classifiers(self.position(x, memory), self.channel(x), self.training)

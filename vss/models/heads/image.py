@@ -1,4 +1,4 @@
-"""Heads that read the current frame only.
+"""Heads that read only the current frame.
 
 Source: named by each class; projections, order and initialisation are those of the OpenMMLab
 segmentation toolbox 1.2, whose outputs the tests compare with.
@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vss.models.attention import full_read
+from vss.models.attention import full_attention
 from vss.models.backbones import Features
 from vss.models.layers import Classifier, ConvNorm, ConvNormReLU, PyramidPooling
 
@@ -18,8 +18,8 @@ from vss.models.layers import Classifier, ConvNorm, ConvNormReLU, PyramidPooling
 class FCNHead(nn.Module):
     """A 3x3 convolution and a classifier (Long et al., CVPR 2015).
 
-    On stage 5 it is a head; on stage 4 it is the auxiliary head, whose loss trains the layers below
-    it faster.
+    On stage 5 it is a head; on stage 4 it is the auxiliary head, whose loss speeds up the training
+    of the layers below it.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class PSPHead(nn.Module):
 class NonLocalHead(nn.Module):
     """The non-local head: every pixel attends to the whole current frame (Wang et al., CVPR 2018).
 
-    Embedded Gaussian: logits are scaled by 1/sqrt(C/2) unless `attention_scale` is false; the
-    attention is added as a residual whose norm starts at zero.
+    It is the embedded Gaussian version: logits are scaled by 1/sqrt(C/2) unless `attention_scale`
+    is false, and the context is added as a residual whose norm starts at zero.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class NonLocalHead(nn.Module):
 
 
 class NonLocalAttention(nn.Module):
-    """An attention that adds to each pixel what it reads from all others."""
+    """Non-local attention: adds to each pixel the context of the whole frame."""
 
     def __init__(self, channels: int, attention_scale: bool) -> None:
         super().__init__()
@@ -102,8 +102,8 @@ class NonLocalAttention(nn.Module):
         nn.init.zeros_(self.output[1].weight)  # type: ignore[arg-type]  # the branch starts as a no-op
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
-        context = full_read(
+        """Add context to a feature map: (B, C, H, W) -> (B, C, H, W)."""
+        context = full_attention(
             self.query(x).flatten(2), self.key(x).flatten(2), self.value(x).flatten(2), self.scale
         )
         return x + self.output(context.unflatten(2, x.shape[-2:]))

@@ -1,1 +1,1 @@
-"""One module per migration, in order. `orchestrator.ledger.tables` holds the result."""
+"""One module per migration, in order. `orchestrator.ledger.tables` describes the result."""

@@ -1,4 +1,4 @@
-"""Seeds needed, and differences that a design can separate."""
+"""The seeds that a comparison needs, and the differences that a design can separate."""
 
 import math
 
@@ -8,26 +8,27 @@ import pytest
 from reports.analysis.planning.power import (
     Variation,
     count_more_seeds,
-    separable_difference,
-    typical_variation,
+    estimate_typical_variation,
+    find_separable_difference,
 )
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from tests.reports.conftest import finished, record
+from tests.reports.conftest import finished_run, record
 
 
 def study(difference: float, seeds: int = 5, deviation: float = 0.01) -> ExperimentRecord:
-    """Two cells whose residuals are the same numbers at every difference."""
+    """Make two cells whose residuals are the same at every difference."""
     rng = np.random.default_rng(3)
     noise = rng.normal(size=(2, seeds)) * deviation
     noise -= noise.mean(axis=1, keepdims=True)
     return record(
-        [finished("base", seed, 0.5 + noise[0, seed]) for seed in range(seeds)]
-        + [finished("new", seed, 0.5 + difference + noise[1, seed]) for seed in range(seeds)]
+        [finished_run("base", seed, 0.5 + noise[0, seed]) for seed in range(seeds)]
+        + [finished_run("new", seed, 0.5 + difference + noise[1, seed]) for seed in range(seeds)]
     )
 
 
 def more_seeds(difference: float, **changes: int) -> float:
+    """Return how many more seeds the second cell of such a study needs."""
     return count_more_seeds(Study(study(difference, **changes)))["new"]
 
 
@@ -43,28 +44,24 @@ def test_smaller_differences_need_more_seeds() -> None:
 
 
 def test_number_of_seeds_agrees_with_a_larger_study() -> None:
-    """Of the same deviations, a study of that size separates a difference of this one."""
+    """With equal deviations, a study with that many seeds just separates the difference."""
     difference, seeds = 0.008, 5
     larger = seeds + int(more_seeds(difference))
 
-    half = [
-        (c.high - c.low) / 2
-        for n in (larger,)
-        for c in [Study(study(difference, seeds=n)).against_baseline["new"].difference]
-    ]
+    estimate = Study(study(difference, seeds=larger)).against_baseline["new"].difference
 
-    assert half[0] == pytest.approx(difference, rel=0.35)
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(difference, rel=0.35)
 
 
-def test_single_seed_tells_nothing() -> None:
+def test_number_of_seeds_is_unknown_from_a_single_seed() -> None:
     assert math.isnan(more_seeds(0.1, seeds=1))
 
 
-def test_no_difference_is_beyond_any_number_of_seeds() -> None:
+def test_no_number_of_seeds_separates_equal_cells() -> None:
     assert more_seeds(0.0) == math.inf
 
 
-def test_equivalent_cell_is_settled() -> None:
+def test_equivalent_cell_needs_no_more_seeds() -> None:
     from dataclasses import replace
 
     equal = replace(study(0.0), margin_points=20.0)
@@ -72,23 +69,23 @@ def test_equivalent_cell_is_settled() -> None:
     assert count_more_seeds(Study(equal)) == {"new": 0}
 
 
-def test_variance_is_that_of_a_training() -> None:
-    variation = typical_variation(Study(study(0.1, seeds=20)))
+def test_typical_variance_is_that_of_one_training_run() -> None:
+    variation = estimate_typical_variation(Study(study(0.1, seeds=20)))
 
     assert variation is not None
     assert math.sqrt(variation.over_seeds) == pytest.approx(0.01, rel=0.4)
     assert variation.over_test_sets == 0
 
 
-def test_one_pair_is_separated_as_a_t_test_would() -> None:
-    """Known without the code: power of a paired t-test at 10 seeds is 80 % at 1.0 deviations."""
-    difference = separable_difference(Variation(0.5), cells=2, seeds=10)
+def test_separable_difference_of_one_pair_is_that_of_a_t_test() -> None:
+    """Independent check: a paired t-test of 10 seeds has 80 % power at 1.0 deviations."""
+    difference = find_separable_difference(Variation(0.5), cells=2, seeds=10)
 
     assert difference == pytest.approx(1.0, rel=0.15)
 
 
-def test_more_seeds_separate_less_until_the_test_set_stops_it() -> None:
+def test_more_seeds_separate_smaller_differences_until_the_test_set_dominates() -> None:
     variation = Variation(over_seeds=1.0, over_test_sets=1.0, freedom=30)
-    differences = [separable_difference(variation, 3, seeds) for seeds in (3, 10, 40)]
+    differences = [find_separable_difference(variation, 3, seeds) for seeds in (3, 10, 40)]
 
     assert differences[0] > differences[1] > differences[2] > 2.5

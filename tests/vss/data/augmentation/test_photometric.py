@@ -1,4 +1,4 @@
-"""Distortions, against a reference that computes single pixels."""
+"""Distortions, against a reference that computes individual pixels."""
 
 import colorsys
 
@@ -10,7 +10,7 @@ from vss.data.augmentation.photometric import Distortion, distort, draw_distorti
 
 
 def neutral(**changes: float) -> Distortion:
-    """Make a distortion of one image that changes only what is stated."""
+    """Return a distortion of one image that changes only the named values."""
     values = {
         "brightness": 0.0,
         "contrast": 1.0,
@@ -24,7 +24,7 @@ def neutral(**changes: float) -> Distortion:
 
 
 def pixels() -> torch.Tensor:
-    """Make (1, 3, 8, 8) greys, pure colours and noise."""
+    """Return (1, 3, 8, 8) greys, pure colours and noise."""
     rng = np.random.default_rng(0)
     values = rng.uniform(0, 255, (8, 8, 3))
     values[0] = np.linspace(0, 255, 8)[:, None]
@@ -47,7 +47,7 @@ def reference(
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("saturation", [0.5, 1.5])
 @pytest.mark.parametrize("hue", [-36.0, 30.0])
-def test_distortion_agrees_with_that_of_single_pixels(
+def test_distortion_agrees_with_the_reference_for_every_pixel(
     first: bool, saturation: float, hue: float
 ) -> None:
     image = pixels()
@@ -67,7 +67,7 @@ def test_neutral_distortion_changes_nothing() -> None:
     torch.testing.assert_close(distort(pixels(), neutral()), pixels(), atol=1e-4, rtol=0)
 
 
-def test_each_of_the_four_is_drawn_half_of_the_time_within_its_range() -> None:
+def test_each_distortion_is_drawn_half_of_the_time_within_its_range() -> None:
     distortion = draw_distortion(4000, np.random.default_rng(0))
 
     for name, low, high, unchanged in (

@@ -11,7 +11,7 @@ from vss.trial_config import TrialConfig
 
 
 def ramp_batch(clips: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
-    """Make clips of two frames whose pixels and labels are the number of their column."""
+    """Return clips of two frames whose pixels and labels are the number of their column."""
     columns = torch.arange(16).byte().expand(8, 16)
     pixels = columns[:, :, None].expand(clips, 2, 8, 16, 3).clone()
     return pixels, columns.expand(clips, 8, 16).clone()
@@ -20,7 +20,7 @@ def ramp_batch(clips: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
 def augment_batch(
     pixels: torch.Tensor, labels: torch.Tensor, config: TrialConfig, seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Augment; return images without normalisation, (B, T + 1, 3, c, d), and labels."""
+    """Augment a batch; return unnormalised images, (B, T + 1, 3, c, d), and labels."""
     draws = draw_augmentation(config, len(pixels), np.random.default_rng(seed))
     images, crops = augment(pixels, labels, config, draws)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
@@ -65,7 +65,7 @@ def test_clips_move_differently() -> None:
     assert not torch.equal(images[0], images[1])
 
 
-def test_zooming_in_shows_a_part_of_the_frame_without_a_margin() -> None:
+def test_zooming_in_shows_part_of_the_frame_without_a_margin() -> None:
     pixels, labels = ramp_batch(clips=20)
     config = tiny(scale_min=2.0, scale_max=2.0, flip=False)
 
@@ -105,7 +105,7 @@ def test_labels_are_resized_to_the_image() -> None:
     assert (crops[0, 0] // 2).tolist() == list(range(16))
 
 
-def test_crop_shows_a_part_of_the_frame_at_full_scale() -> None:
+def test_crop_shows_part_of_the_frame_at_full_scale() -> None:
     pixels, labels = ramp_batch(clips=20)
     config = tiny(crop_width=8, crop_height=4, flip=False)
 
@@ -130,12 +130,12 @@ def test_crop_larger_than_the_frame_has_an_ignored_margin() -> None:
     assert outside.float().mean() == 0.5
     mean_colour = torch.tensor(MEAN).view(3, 1).expand(3, 1)
     margin = images[0, 0][:, outside[0]]
-    # All of the margin, except for an interpolated row.
+    # The whole margin, except for an interpolated row.
     assert torch.isclose(margin, mean_colour, atol=1e-3).float().mean() > 0.8
 
 
 def test_crop_that_one_class_fills_is_redrawn() -> None:
-    """Half of the frame is class 0; many crops of a quarter of its width show nothing else."""
+    """Half of the frame is class 0, so many crops of a quarter of its width show nothing else."""
     pixels, labels = ramp_batch(clips=60)
     labels = (labels >= 8).byte()
     plain = tiny(crop_width=4, crop_height=4, flip=False)
@@ -150,7 +150,7 @@ def test_crop_that_one_class_fills_is_redrawn() -> None:
     assert filled_share(redrawn) < 0.15
 
 
-def test_frames_of_a_clip_are_distorted_separately_or_alike() -> None:
+def test_frames_of_a_clip_are_distorted_separately_or_all_alike() -> None:
     pixels, labels = ramp_batch(clips=8)
     pixels += 100
 
@@ -163,7 +163,7 @@ def test_frames_of_a_clip_are_distorted_separately_or_alike() -> None:
     assert not frames_differ("per_clip")
 
 
-def test_share_of_a_batch_is_augmented_as_in_the_whole() -> None:
+def test_share_of_a_batch_is_augmented_as_in_the_whole_batch() -> None:
     pixels, labels = ramp_batch(clips=4)
     config = tiny(memory_length=1, head="tma", photometric="per_frame", scale_max=2.0)
     draws = draw_augmentation(config, 4, np.random.default_rng(0))

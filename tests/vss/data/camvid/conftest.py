@@ -1,4 +1,4 @@
-"""An official release of one sequence, painted small."""
+"""A tiny official release of one sequence."""
 
 from pathlib import Path
 
@@ -12,13 +12,14 @@ STILLS = (10, 20, 22, 35)
 
 
 def noise(number: int, seed: int = 0) -> np.ndarray:
-    """Coarse noise, different for every frame: it survives compression, and neighbours differ."""
+    """Return coarse noise, which survives compression and differs from frame to frame."""
     rng = np.random.default_rng([seed, number])
     coarse = rng.integers(0, 256, (SIZE[1] // 16, SIZE[0] // 16, 3), dtype=np.uint8)
     return np.kron(coarse, np.ones((16, 16, 1), dtype=np.uint8))
 
 
 def write_video(path: Path, seed: int = 0, first: int = 0) -> None:
+    """Write a video of the frames from `first` on."""
     with av.open(path, "w") as container:
         stream = container.add_stream("mpeg4", rate=30, bit_rate=4_000_000)
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
@@ -30,7 +31,7 @@ def write_video(path: Path, seed: int = 0, first: int = 0) -> None:
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    """Stills, labels and a video of one sequence, in folders of their own."""
+    """Return a folder with the stills, labels and video of one sequence, in separate folders."""
     root = tmp_path / "release"
     for folder in ("stills", "labels", "videos"):
         (root / folder).mkdir(parents=True)

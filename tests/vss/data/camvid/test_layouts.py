@@ -1,4 +1,4 @@
-"""The layouts in which CamVid circulates, painted small."""
+"""Tiny datasets in the layouts in which CamVid circulates."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ from tests.conftest import tiny
 from tests.vss.training.test_loop import run
 from vss.data.camvid import dataset as camvid_dataset
 from vss.data.camvid.labels import GROUPS
-from vss.data.camvid.layouts import list_frames, split_of
+from vss.data.camvid.layouts import find_split, list_frames
 from vss.data.dataset import IGNORE_LABEL, VideoDataset
 from vss.errors import UserError
 
 COLOURS = np.array([colour for colour, _ in GROUPS.values()], np.uint8)
-LABELLED = ("0006R0_f00930", "0006R0_f00960", "0016E5_07959", "0016E5_07961", "0001TP_008550",
+LABELLED_STEMS = ("0006R0_f00930", "0006R0_f00960", "0016E5_07959", "0016E5_07961", "0001TP_008550",
             "Seq05VD_f00030")  # fmt: skip
 
 
@@ -30,14 +30,14 @@ def still(seed: int) -> np.ndarray:
 
 
 def colour_label() -> np.ndarray:
-    """All 32 colours, one per column: (36, 48, 3)."""
+    """Return all 32 colours, one per column: (36, 48, 3)."""
     return np.broadcast_to(COLOURS[np.arange(48) % 32], (36, 48, 3)).copy()
 
 
 @pytest.fixture
 def official(tmp_path: Path) -> Path:
     root = tmp_path / "official"
-    for seed, name in enumerate(LABELLED):
+    for seed, name in enumerate(LABELLED_STEMS):
         paint(root / "701_StillsRaw_full" / f"{name}.png", still(seed))
         paint(root / "LabeledApproved_full" / f"{name}_L.png", colour_label())
     return root
@@ -47,12 +47,12 @@ def official(tmp_path: Path) -> Path:
 def tmanet(tmp_path: Path) -> Path:
     root = tmp_path / "tmanet"
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for seed, name in enumerate(LABELLED):
+    for seed, name in enumerate(LABELLED_STEMS):
         paint(root / "images" / f"{name}.png", still(seed))
         label = np.broadcast_to((np.arange(48) % 12).astype(np.uint8), (36, 48))
         paint(root / "labels" / f"{name}_L.png", label.copy())
         sequence, number = name.split("_")
-        lists[split_of(sequence, int(number.removeprefix("f")))].append(name)
+        lists[find_split(sequence, int(number.removeprefix("f")))].append(name)
     (root / "annotations").mkdir()
     for split, names in lists.items():
         (root / "annotations" / f"{split}.txt").write_text("\n".join(names) + "\n")
@@ -78,10 +78,10 @@ def test_split_rule_agrees_with_the_lists(real_camvid: Path) -> None:
     frames = list_frames(real_camvid).frames
 
     assert len(frames) == 701
-    assert [split_of(f.sequence, f.number) for f in frames] == [f.split for f in frames]
+    assert [find_split(f.sequence, f.number) for f in frames] == [f.split for f in frames]
 
 
-def test_all_32_colours_map_to_their_class(official: Path) -> None:
+def test_all_32_colours_map_to_their_classes(official: Path) -> None:
     dataset = load(official)
 
     label = dataset.read_label(dataset.frames[0])
@@ -95,7 +95,7 @@ def test_all_32_colours_map_to_their_class(official: Path) -> None:
 
 
 def test_class_has_the_colour_of_its_official_namesake() -> None:
-    """Building and the others are drawn as in the official labels."""
+    """Classes such as Building are drawn as in the official labels."""
     from vss.catalog import DATASETS
 
     classes = DATASETS["camvid"].classes
@@ -104,7 +104,7 @@ def test_class_has_the_colour_of_its_official_namesake() -> None:
     }
 
 
-def test_few_stray_pixels_are_void_and_many_are_refused(official: Path) -> None:
+def test_a_few_stray_pixels_are_void_and_many_are_refused(official: Path) -> None:
     path = official / "LabeledApproved_full" / "0006R0_f00930_L.png"
     label = colour_label()
     label[0, 0] = (1, 2, 3)
@@ -137,7 +137,7 @@ def test_tmanet_layout_is_read_with_its_lists(tmanet: Path) -> None:
     listing = list_frames(tmanet)
 
     assert listing.layout == "tmanet"
-    assert sum(bool(f.label) for f in listing.frames) == len(LABELLED)
+    assert sum(bool(f.label) for f in listing.frames) == len(LABELLED_STEMS)
 
 
 def test_unlabelled_frames_join_the_split_of_the_next_labelled_one(tmanet: Path) -> None:
@@ -150,11 +150,11 @@ def test_unlabelled_frames_join_the_split_of_the_next_labelled_one(tmanet: Path)
 
 
 def test_tmanet_labels_have_void_first(tmanet: Path) -> None:
-    eleven, twelve = load(tmanet), load(tmanet, void_class=True)
-    labelled = next(frame for frame in eleven.frames if frame.label)
+    without_void, with_void = load(tmanet), load(tmanet, void_class=True)
+    labelled = next(frame for frame in without_void.frames if frame.label)
 
-    assert twelve.read_label(labelled)[0, :12].tolist() == list(range(12))
-    assert eleven.read_label(labelled)[0, :12].tolist() == [IGNORE_LABEL, *range(11)]
+    assert with_void.read_label(labelled)[0, :12].tolist() == list(range(12))
+    assert without_void.read_label(labelled)[0, :12].tolist() == [IGNORE_LABEL, *range(11)]
 
 
 def test_tmanet_test_list_may_omit_the_first_frame(tmanet: Path) -> None:
@@ -168,15 +168,17 @@ def test_tmanet_test_list_may_omit_the_first_frame(tmanet: Path) -> None:
 def test_frame_in_two_tmanet_lists_is_refused(tmanet: Path) -> None:
     (tmanet / "annotations" / "val.txt").write_text("0006R0_f00930\n")
 
-    with pytest.raises(UserError, match="val.txt, line 1: 0006R0_f00930 is in train too"):
+    with pytest.raises(
+        UserError, match="val.txt, line 1: 0006R0_f00930 is also in the list of train"
+    ):
         list_frames(tmanet)
 
 
 def test_fingerprint_depends_on_unlabelled_frames(tmanet: Path) -> None:
-    before = load(tmanet).fingerprint
+    original = load(tmanet).fingerprint
     paint(tmanet / "image_sequence" / "0006R0_f00929.png", still(1))
 
-    assert load(tmanet).fingerprint != before
+    assert load(tmanet).fingerprint != original
 
 
 def test_official_layout_trains(official: Path, tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ def test_official_layout_trains(official: Path, tmp_path: Path) -> None:
     assert "miou_without_void" not in result.metrics
 
 
-def test_tmanet_layout_trains_void_and_scores_both_ways(tmanet: Path, tmp_path: Path) -> None:
+def test_tmanet_layout_trains_on_void_and_scores_both_ways(tmanet: Path, tmp_path: Path) -> None:
     config = tiny(
         dataset="camvid", clips=None, void_class=True, head="tma", memory_length=1, steps=2,
         batch_size=1,
@@ -199,5 +201,5 @@ def test_tmanet_layout_trains_void_and_scores_both_ways(tmanet: Path, tmp_path: 
     assert result is not None
     assert list(result.iou)[:2] == ["Void", "Sky"]
     assert {"miou", "miou_without_void"} <= set(result.metrics)
-    described = json.loads((tmp_path / "t" / config.trial_id / "data.json").read_text())
-    assert described["memory_frames"]["train"]["exact"] > 0
+    description = json.loads((tmp_path / "t" / config.trial_id / "data.json").read_text())
+    assert description["memory_frames"]["train"]["exact"] > 0

@@ -4,11 +4,14 @@ import numpy as np
 
 from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 
-CLASSES = {"road": (1, 1, 1), "sky": (2, 2, 2), "never": (3, 3, 3)}
+CLASSES = {"road": (1, 1, 1), "sky": (2, 2, 2), "tram": (3, 3, 3)}
 
 
 def make_dataset(*frames: tuple[str, str, int]) -> VideoDataset:
-    """Make labelled frames (split, sequence, number): 6 pixels road, 3 sky, 3 unlabelled."""
+    """Return a dataset of labelled frames (split, sequence, number).
+
+    Every label has 6 pixels of road, 3 of sky and 3 that are unlabelled.
+    """
     label = np.array([[0] * 4, [0, 0, 1, 1], [1] + [IGNORE_LABEL] * 3], dtype=np.uint8)
     return VideoDataset(
         tuple(Frame(*frame, image=f"i{frame[2]}", label=f"l{frame[2]}") for frame in frames),

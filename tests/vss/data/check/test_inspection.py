@@ -1,4 +1,4 @@
-"""What is broken in a dataset."""
+"""Broken files of a dataset, and remarks on it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_progress_counts_every_frame() -> None:
 def test_labelled_frame_in_two_splits_is_broken() -> None:
     dataset = make_dataset(("train", "a", 7), ("test", "a", 7), ("test", "a", 8))
 
-    assert inspect_dataset(dataset, 1).broken == ("a/000007: is in train and test",)
+    assert inspect_dataset(dataset, 1).broken == ("a/000007: labelled in both train and test",)
 
 
 def test_unlabelled_frame_in_two_splits_is_fine() -> None:
@@ -38,17 +38,17 @@ def test_unlabelled_frame_in_two_splits_is_fine() -> None:
     assert report.broken == ()
 
 
-def test_intact_camvid_has_nothing_broken_and_a_remark_on_its_counts(camvid: Path) -> None:
+def test_intact_camvid_has_no_broken_files_and_a_remark_on_its_counts(camvid: Path) -> None:
     report = inspect_dataset(open_dataset("camvid", camvid), 30, "camvid")
 
     assert report.broken == ()
-    assert "labelled frames 4/4/4: published are 367/101/233 or 232" in report.remarks
+    assert "labelled frames 4/4/4: 367/101/233 or 232 are published" in report.remarks
 
 
-def test_class_that_a_split_does_not_show_is_a_remark() -> None:
+def test_class_that_a_split_lacks_is_a_remark() -> None:
     report = inspect_dataset(make_dataset(("train", "a", 7)), 1)
 
-    assert report.remarks == ("train does not show never",)
+    assert report.remarks == ("train contains no tram",)
 
 
 def test_broken_files_are_named(tmp_path: Path) -> None:
@@ -70,17 +70,20 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         "valannot/0016E5_00960.png",
         "valannot/0016E5_00990.png",
     ]
-    assert "valannot/0016E5_00960.png: 48x30 does not fit its image, 48x36" in broken
-    assert "valannot/0016E5_00990.png: 24x18, most labels are 48x36" in broken
+    assert (
+        "valannot/0016E5_00960.png: 48x30 has a different aspect ratio from its image (48x36)"
+        in broken
+    )
+    assert "valannot/0016E5_00990.png: 24x18, but most labels are 48x36" in broken
     assert any("77" in line for line in broken)
 
 
-def test_unknown_label_values_are_broken() -> None:
+def test_unexpected_label_values_are_broken() -> None:
     dataset = make_dataset(("train", "a", 0))
     label = np.array([[0, 3], [200, IGNORE_LABEL]], dtype=np.uint8)
     image = np.zeros((6, 6, 3), dtype=np.uint8)
     odd = replace(dataset, read_label=lambda frame: label, read_image=lambda frame: image)
 
     assert inspect_dataset(odd, 1).broken == (
-        "l0: unknown values 3, 200; known are 0 to 2 and 255",
+        "l0: unexpected label values 3, 200 (expected 0 to 2, or 255)",
     )

@@ -1,4 +1,4 @@
-"""Datasets opened by name."""
+"""Datasets opened by their names."""
 
 from pathlib import Path
 
@@ -18,12 +18,17 @@ def test_synthetic_dataset_opens_without_a_path() -> None:
     ("name", "path", "culprit"),
     [
         ("camvit", None, "camvit"),
-        ("camvid", None, "camvid needs the path of its folder"),
-        ("camvid", Path("/not/there"), "/not/there"),
+        ("camvid", None, "'camvid' needs the path of its folder: add it"),
+        ("camvid", Path("/missing"), "/missing"),
         ("synthetic", Path("somewhere"), "somewhere"),
-        ("folder", None, "folder needs the path of the YAML file"),
+        (
+            "folder",
+            None,
+            "'folder' needs the path of the YAML file that describes the data: add it",
+        ),
+        ("folder", Path("no.yaml"), "'folder' needs the path of the YAML file .*got 'no.yaml'"),
     ],
 )
-def test_user_mistake_is_named(name: str, path: Path | None, culprit: str) -> None:
+def test_wrong_name_or_path_is_reported(name: str, path: Path | None, culprit: str) -> None:
     with pytest.raises(UserError, match=culprit):
         open_dataset(name, path)

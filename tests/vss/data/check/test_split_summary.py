@@ -1,4 +1,4 @@
-"""What each split holds."""
+"""The summary of each split."""
 
 import pytest
 
@@ -22,8 +22,8 @@ def test_classes_are_counted_in_pixels_and_frames() -> None:
     assert (train.image_sizes, train.label_sizes) == ({"8x6": 2}, {"4x3": 2})
     assert train.label_values == {0: 12, 1: 6, IGNORE_LABEL: 6}
     assert train.unlabelled_share == 0.25
-    assert train.class_shares == pytest.approx({"road": 2 / 3, "sky": 1 / 3, "never": 0})
-    assert train.class_frames == {"road": 2, "sky": 2, "never": 0}
+    assert train.class_shares == pytest.approx({"road": 2 / 3, "sky": 1 / 3, "tram": 0})
+    assert train.class_frames == {"road": 2, "sky": 2, "tram": 0}
 
 
 def test_irregular_spacings_are_listed() -> None:
@@ -42,8 +42,8 @@ def test_predecessors_agree_with_the_memory_of_clips() -> None:
 
     train = train_split(dataset, 30)
 
-    assert train.predecessors == {1: 2, 2: 1, 3: 0, 4: 0}  # of 30 and 60
-    assert train.predecessors_near == {1: 2, 2: 2, 3: 2, 4: 1}  # of 91 and 120
+    assert train.predecessors == {1: 2, 2: 1, 3: 0, 4: 0}  # those of frames 30 and 60
+    assert train.predecessors_near == {1: 2, 2: 2, 3: 2, 4: 1}  # those of frames 91 and 120
     for k in (1, 2, 3, 4):
         memories = [
             set(clip.memory) - {clip.target} for clip in list_clips(dataset.frames, "train", k, 30)

@@ -25,7 +25,7 @@ PALETTE = np.array([[128, 64, 128], [0, 0, 142], [1, 2, 3], [9, 9, 9]], dtype=np
 
 
 def paint(folder: Path, text: str = YAML) -> Path:
-    """Paint three frames per split, the last two labelled: values 0 to 2 and 255, or colours."""
+    """Write three frames per split; the last two have labels of indices or of palette colours."""
     rng = np.random.default_rng(0)
     for split in ("training", "validation", "testing"):
         for kind in ("drive", "drive_labels"):
@@ -102,7 +102,7 @@ def test_mistake_in_the_description_is_named(
 def test_classes_that_differ_from_the_trial_are_refused(tmp_path: Path) -> None:
     file = paint(tmp_path)
 
-    with pytest.raises(UserError, match="the trial road, truck, größe"):
+    with pytest.raises(UserError, match="the trial was planned with road, truck, größe"):
         custom.load(config().model_copy(update={"classes": ["road", "truck", "größe"]}), file)
 
 

@@ -1,4 +1,4 @@
-"""The rendered drive."""
+"""The synthetic drive."""
 
 import numpy as np
 
@@ -18,15 +18,14 @@ def test_clip_is_the_same_every_time() -> None:
     assert np.array_equal(first[1], again[1])
 
 
-PINNED = (1, 258142, 125.3)
+PINNED_SUMMARY = (1, 258142, 125.3)
 
 
 def test_pixels_are_those_of_this_version() -> None:
-    """Any change to the rendering must raise VERSION, so that trials on the old pixels are not
-    reused."""
+    """A change to the rendering must raise VERSION, so that no trial on old pixels is reused."""
     images, labels = synthetic.render_clip("train0000")
 
-    assert (synthetic.VERSION, int(labels.sum()), round(float(images.mean()), 1)) == PINNED
+    assert (synthetic.VERSION, int(labels.sum()), round(float(images.mean()), 1)) == PINNED_SUMMARY
 
 
 def test_every_class_occurs() -> None:
@@ -35,7 +34,7 @@ def test_every_class_occurs() -> None:
     assert set(np.unique(labels)) == set(range(len(catalog.DATASETS["synthetic"].classes)))
 
 
-def test_splits_hold_different_clips() -> None:
+def test_splits_have_different_clips() -> None:
     train, test = (synthetic.render_clip(f"{split}0000")[1] for split in ("train", "test"))
 
     assert not np.array_equal(train, test)
@@ -52,7 +51,7 @@ def test_targets_do_not_depend_on_the_memory() -> None:
     assert len(targets[0]) == 3 * synthetic.TARGETS
 
 
-def test_every_target_has_a_past() -> None:
+def test_every_target_has_a_complete_memory() -> None:
     frames = synthetic.load(tiny(clips=2), None).frames
 
     for clip in list_clips(frames, "test", synthetic.HISTORY, 1):
@@ -60,7 +59,7 @@ def test_every_target_has_a_past() -> None:
 
 
 def test_frames_are_degraded_independently() -> None:
-    """About a third of the frames is lost whole: almost black or almost white all over."""
+    """About a third of the frames are lost altogether: almost black or almost white."""
     images = np.concatenate([synthetic.render_clip(f"train{n:04d}")[0] for n in range(12)])
 
     brightness = np.median(images, axis=(1, 2, 3))

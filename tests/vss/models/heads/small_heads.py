@@ -1,4 +1,4 @@
-"""Every head, built small, and inputs for it."""
+"""Small versions of all heads, and inputs for them."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ CLASSES = 5
 
 
 def build(name: str, slots: int, **options: Any) -> nn.Module:
-    """Build a head with the options of its row in the catalog, except for those stated."""
+    """Build a head with the options in its catalog row, overridden by `options`."""
     torch.manual_seed(0)
     row = catalog.HEADS[name]
     memory = {"memory_slots": slots} if row.uses_memory else {}
     head: nn.Module = catalog.resolve(row.build)(
         channels=(12, 16), num_classes=CLASSES, head_channels=16, dropout=0.1,
-        **memory, **row.fixed, **{**row.options, **options},
+        **memory, **row.fixed_arguments, **{**row.options, **options},
     )  # fmt: skip
     # Branches that start as a no-op must have an effect in tests.
     for parameter in head.parameters():
@@ -29,7 +29,7 @@ def build(name: str, slots: int, **options: Any) -> nn.Module:
 
 
 def inputs(slots: int, size: tuple[int, int], batch: int) -> tuple[Features, Features | None]:
-    """Make features of the current frame, and of batch * slots memory frames."""
+    """Return features of the current frame, and of batch * slots memory frames."""
     generator = torch.Generator().manual_seed(1)
 
     def features(count: int) -> Features:
@@ -51,5 +51,5 @@ def run_all(head: nn.Module, current: Features, memory: Features | None, slots: 
     """Return the prediction, or all supervised outputs in training mode."""
     if memory is None:
         return head(current)
-    kept = head.remember(memory)  # type: ignore[operator]
-    return head(current, tuple(x.unflatten(0, (-1, slots)) for x in kept))
+    memory_tensors = head.remember(memory)  # type: ignore[operator]
+    return head(current, tuple(x.unflatten(0, (-1, slots)) for x in memory_tensors))

@@ -15,10 +15,10 @@ from vss.models.backbones import Features
 
 
 def contract_cases() -> Iterator[Any]:
-    """Yield head, memory slots, map size and batch, for every memory that the head takes."""
+    """Yield head, memory slots, map size and batch, for every memory that the head accepts."""
     for name, row in catalog.HEADS.items():
         memories = [(length, current) for length in (1, 2, 4) for current in (False, True)]
-        if row.holds_current_frame:
+        if row.requires_current_frame:
             memories = [(length, True) for length in (0, 1, 2, 4)]
         elif row.uses_memory:
             memories.append((0, True))
@@ -38,7 +38,7 @@ def freeze_normalisation(head: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(("name", "slots", "size", "batch"), list(contract_cases()))
-def test_head_keeps_the_contract(name: str, slots: int, size: tuple[int, int], batch: int) -> None:
+def test_head_obeys_the_contract(name: str, slots: int, size: tuple[int, int], batch: int) -> None:
     head = build(name, slots)
     current, memory = inputs(slots, size, batch)
 
@@ -59,7 +59,7 @@ def test_head_keeps_the_contract(name: str, slots: int, size: tuple[int, int], b
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.isfinite().all(), parameter_name
         # Softmax cancels what a key's bias adds to all logits of a query, and ignores keys and
-        # queries where the memory has a single entry.
+        # queries if the memory has a single entry.
         single_entry = slots == 1 and parameter_name.startswith(("time_query", "time_key"))
         if not parameter_name.endswith("key.bias") and not single_entry:
             assert parameter.grad.any(), parameter_name
@@ -71,15 +71,15 @@ def test_float32_agrees_with_float64(name: str) -> None:
     head = build(name, slots).eval()
     current, memory = inputs(slots, (7, 9), 2)
 
-    single = run(head, current, memory, slots)
-    double = run(
+    logits = run(head, current, memory, slots)
+    exact_logits = run(
         head.double(),
         Features(*(x.double() for x in current)),
         memory and Features(*(x.double() for x in memory)),
         slots,
     )
 
-    assert relative_error(single.double(), double) < 1e-4
+    assert relative_error(logits.double(), exact_logits) < 1e-4
 
 
 @pytest.mark.parametrize("name", [n for n, row in catalog.HEADS.items() if row.uses_memory])
@@ -103,10 +103,10 @@ def test_memory_of_the_wrong_length_or_size_is_refused() -> None:
     for name in ("tma", "cc3d", "cc_tma"):
         head = build(name, 2).eval()
         current, memory = inputs(3, (7, 9), 1)
-        with pytest.raises(ValueError, match="the memory holds 3 frames, the head has 2 slots"):
+        with pytest.raises(ValueError, match="the memory has 3 frames, but the head has 2 slots"):
             run(head, current, memory, 3)
         _, other = inputs(2, (5, 9), 1)
-        with pytest.raises(ValueError, match="memory frames are 5x9, the current frame is 7x9"):
+        with pytest.raises(ValueError, match="memory frames are 5x9, but the current frame is 7x9"):
             run(head, current, other, 2)
 
 
@@ -114,14 +114,14 @@ def test_memory_of_the_wrong_length_or_size_is_refused() -> None:
     "name", [name for name, row in catalog.HEADS.items() if "share_slots" in row.options]
 )
 @pytest.mark.parametrize("size", [(5, 9), (9, 7)])
-def test_shared_slots_refuse_a_memory_of_another_size(name: str, size: tuple[int, int]) -> None:
-    """Even as many pixels, or as many tokens, of another map are no memory of this one."""
+def test_shared_slots_refuse_a_memory_of_a_different_size(name: str, size: tuple[int, int]) -> None:
+    """A map of a different size is refused even if it has as many pixels or tokens."""
     head = build(name, 2, share_slots=True).eval()
     current, _ = inputs(2, (7, 9), 1)
     _, other = inputs(2, size, 1)
-    past = f"{size[0]}x{size[1]}"
+    message = f"memory frames are {size[0]}x{size[1]}, but the current frame is 7x9"
 
-    with pytest.raises(ValueError, match=f"memory frames are {past}, the current frame is 7x9"):
+    with pytest.raises(ValueError, match=message):
         run(head, current, other, 2)
 
 
@@ -130,9 +130,9 @@ def test_shared_slots_ignore_the_order_of_frames() -> None:
     current, memory = inputs(2, (7, 9), 1)
     assert memory is not None
 
-    swapped = Features(*(x.flip(0) for x in memory))
+    swapped_memory = Features(*(x.flip(0) for x in memory))
 
-    torch.testing.assert_close(run(head, current, memory, 2), run(head, current, swapped, 2))
+    torch.testing.assert_close(run(head, current, memory, 2), run(head, current, swapped_memory, 2))
 
 
 def test_separate_slots_depend_on_the_order_of_frames() -> None:
@@ -140,9 +140,9 @@ def test_separate_slots_depend_on_the_order_of_frames() -> None:
     current, memory = inputs(2, (7, 9), 1)
     assert memory is not None
 
-    swapped = Features(*(x.flip(0) for x in memory))
+    swapped_memory = Features(*(x.flip(0) for x in memory))
 
-    assert not torch.allclose(run(head, current, memory, 2), run(head, current, swapped, 2))
+    assert not torch.allclose(run(head, current, memory, 2), run(head, current, swapped_memory, 2))
 
 
 def test_shared_slots_do_not_grow_with_the_memory() -> None:
@@ -154,15 +154,15 @@ def test_shared_slots_do_not_grow_with_the_memory() -> None:
     assert sizes[0] == sizes[1]
 
 
-def test_position_code_lets_an_unreadable_pixel_read_its_own_place() -> None:
-    """Without any content and with a strong code, each pixel reads its own place."""
+def test_position_code_lets_a_blank_pixel_attend_to_its_own_position() -> None:
+    """Without any content and with a strong code, each pixel attends to its own position."""
     head = build("tma", 1, share_slots=True, position_code=8.0).eval()
-    read_maps: list[Tensor] = []
-    head.read.bottleneck.register_forward_pre_hook(lambda _, args: read_maps.append(args[0]))  # type: ignore[union-attr,operator]
+    contexts: list[Tensor] = []
+    head.read.bottleneck.register_forward_pre_hook(lambda _, args: contexts.append(args[0]))  # type: ignore[union-attr,operator]
     blank = Features(*(torch.zeros(1, width, 7, 9, device=DEVICE) for width in (12, 16)))
     value = torch.randn(1, 1, 8, 7 * 9, device=DEVICE)
-    key, _, size = (kept[:, None] for kept in head.remember(blank))  # type: ignore[operator]
+    key, _, size = (tensor[:, None] for tensor in head.remember(blank))  # type: ignore[operator]
 
     head(blank, (key, value, size))
 
-    torch.testing.assert_close(read_maps[0][:, 8:].flatten(2), value[:, 0], atol=1e-3, rtol=0)
+    torch.testing.assert_close(contexts[0][:, 8:].flatten(2), value[:, 0], atol=1e-3, rtol=0)

@@ -1,4 +1,4 @@
-"""Heads against the outputs of their published reference code."""
+"""Heads, against the outputs of their published reference code."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ from vss.models.heads.criss_cross import CCNetHead, CrissCross
 from vss.models.heads.dual import DANetHead
 from vss.models.heads.image import FCNHead, NonLocalAttention, NonLocalHead, PSPHead
 from vss.models.heads.tma import TMAHead
-from vss.models.layers import project
+from vss.models.layers import build_norm_projection
 
 
 def reference_head(case: str) -> nn.Module:
-    """Build our head of a case."""
+    """Build our head for a case."""
     common: dict[str, Any] = {"num_classes": CLASSES, "head_channels": 16, "dropout": 0.0}
     match case:
         case "fcn_auxiliary":
@@ -37,9 +37,11 @@ def reference_head(case: str) -> nn.Module:
             return ANNHead((16, 24), **common)
         case "tma_T2":
             head = TMAHead((24, 24), **common, memory_slots=2, **catalog.HEADS["tma"].options)
-            # The reference case has keys of a quarter of the width, not an eighth.
-            head.read.memory_key = nn.ModuleList(project(24, 4, "1x1+3x3") for _ in range(2))
-            head.read.query_key = project(24, 4, "1x1+3x3")
+            # In the reference case, keys have a quarter of the channels, not an eighth.
+            head.read.memory_key = nn.ModuleList(
+                build_norm_projection(24, 4, "1x1+3x3") for _ in range(2)
+            )
+            head.read.query_key = build_norm_projection(24, 4, "1x1+3x3")
             return head
     raise AssertionError(case)
 
@@ -48,7 +50,7 @@ CASES = ("fcn_auxiliary", "nonlocal", "psp", "danet", "ccnet", "asymmetric_nonlo
 
 
 def outputs(head: nn.Module, reference: ReferenceCase, features: Features) -> tuple[Tensor, ...]:
-    """Return everything that a head computes, also in eval mode."""
+    """Return all outputs of a head, even in eval mode."""
     if isinstance(head, DANetHead):
         x = features.stage5
         logits = head.classifiers(head.position(x), head.channel(x), all_outputs=True)
@@ -58,7 +60,7 @@ def outputs(head: nn.Module, reference: ReferenceCase, features: Features) -> tu
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_eval_output_equals_the_published_one(case: str) -> None:
+def test_eval_output_equals_the_published_output(case: str) -> None:
     reference = ReferenceCase(case)
     head = reference.load_into(reference_head(case)).eval()
 
@@ -89,11 +91,11 @@ def assert_published(logits: tuple[Tensor, ...], reference: ReferenceCase, name:
         assert relative_error(output, reference.tensor(f"{name}_{number}")) < 1e-10
 
 
-def test_criss_cross_over_a_clip_equals_the_published_one() -> None:
+def test_criss_cross_attention_in_a_clip_equals_the_published_one() -> None:
     reference = ReferenceCase("criss_cross_3d")
     module = CrissCross(16, ("time", "column", "row"), "1x1", attention_scale=False)
     reference.load_into(module)
-    clip = reference.tensor("input/clip").permute(0, 4, 1, 2, 3)  # there, time is last
+    clip = reference.tensor("input/clip").permute(0, 4, 1, 2, 3)  # time is last in the reference
 
     context = module(clip)
 
@@ -103,8 +105,8 @@ def test_criss_cross_over_a_clip_equals_the_published_one() -> None:
 
 
 @pytest.mark.parametrize("branch", ["nonlocal", "afnb"])
-def test_convolutions_around_an_attention_start_as_in_the_toolbox(branch: str) -> None:
-    """Both are a ConvModule without activation there; the non-local norm then starts at zero."""
+def test_convolutions_around_attention_start_as_in_the_toolbox(branch: str) -> None:
+    """The toolbox has ConvModules without activation there; the non-local norm starts at zero."""
     torch.manual_seed(0)
     if branch == "nonlocal":
         conv, norm = NonLocalAttention(256, attention_scale=True).output

@@ -20,8 +20,8 @@ from vss.profiling import latency
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three of the four trials of the tiny experiment, one with its latency."""
+def trained_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train three of the tiny experiment's four trials, and measure the latency of one."""
     folder = tmp_path_factory.mktemp("offline")
     (folder / "spec.yaml").write_text(TINY_SPEC)
     files = export(load_spec(folder / "spec.yaml"), folder / "exported")
@@ -34,9 +34,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def results(trained: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
-    shutil.copytree(trained, tmp_path / "results")
+def results(trained_trials: Path, tmp_path: Path) -> Path:
+    """Return a copy of the results that a test may damage."""
+    shutil.copytree(trained_trials, tmp_path / "results")
     return tmp_path / "results"
 
 
@@ -45,15 +45,15 @@ def directories(results: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_imported_trials_look_as_if_trained_here_and_appear_once(
+def test_imported_trials_look_like_local_ones_and_appear_once(
     run: Any, results: Path, settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:
     result = run("import", results)
-    again = run("import", results)
+    second_result = run("import", results)
 
-    assert (result.code, again.code) == (0, 0)
+    assert (result.code, second_result.code) == (0, 0)
     assert result.out.count(": imported: tiny, ") == 3
-    assert again.out.count(": already in the ledger: tiny, ") == 3
+    assert second_result.out.count(": already in the ledger: tiny, ") == 3
     trials = Ledger(settings.ledger_url).trials("tiny")
     assert [trial.state for trial in trials] == [State.FINISHED] * 3
     client = MlflowClient(tracking_uri=tracker.uri)
@@ -67,11 +67,10 @@ def test_imported_trials_look_as_if_trained_here_and_appear_once(
 
     # The same spec then trains only what is missing.
     (tmp_path / "spec.yaml").write_text(TINY_SPEC)
-    submitted = run("submit", tmp_path / "spec.yaml", "--in-process")
-    assert submitted.code == 0
-    now = Ledger(settings.ledger_url).trials("tiny")
-    assert [trial.state for trial in now] == [State.FINISHED] * 4
-    assert [(t.trial_id, t.run_id, t.attempts) for t in now[:3]] == [
+    assert run("submit", tmp_path / "spec.yaml", "--in-process").code == 0
+    all_trials = Ledger(settings.ledger_url).trials("tiny")
+    assert [trial.state for trial in all_trials] == [State.FINISHED] * 4
+    assert [(t.trial_id, t.run_id, t.attempts) for t in all_trials[:3]] == [
         (t.trial_id, t.run_id, t.attempts) for t in trials
     ]
 
@@ -116,7 +115,7 @@ def leave_unfinished(folder: Path) -> None:
         (damage_json, "cannot read result.json"),
         (damage_weights, "cannot read weights.safetensors"),
         (damage_score, "result.json has mIoU"),
-        (damage_settings, "config.json holds the settings of trial"),
+        (damage_settings, "config.json belongs to trial"),
         (drop_curves, "cannot read curves.csv"),
         (break_spec, "cannot read trial.json"),
         (leave_unfinished, "not finished: it has no result.json"),
@@ -125,19 +124,19 @@ def leave_unfinished(folder: Path) -> None:
 def test_damaged_directory_is_named_and_skipped(
     damage: Any, reason: str, run: Any, results: Path, settings: Settings, tracker: Tracker
 ) -> None:
-    broken = directories(results)[0]
-    damage(broken)
+    damaged_directory = directories(results)[0]
+    damage(damaged_directory)
 
     result = run("import", results, "--no-pictures")
 
     assert result.code == 1
-    assert f"{broken.name}: skipped: " in result.out
+    assert f"{damaged_directory.name}: skipped: " in result.out
     assert reason in result.out
     assert result.out.count(": imported: ") == 2
-    assert not (settings.storage / broken.name).exists()
+    assert not (settings.storage / damaged_directory.name).exists()
 
 
-def test_other_numbers_for_a_finished_trial_are_refused(
+def test_different_results_for_a_finished_trial_are_refused(
     run: Any, results: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("import", results, "--no-pictures")
@@ -147,7 +146,7 @@ def test_other_numbers_for_a_finished_trial_are_refused(
     result = run("import", results, "--no-pictures")
 
     assert result.code == 1
-    assert "but MLflow holds" in result.out
+    assert "already in MLflow with different results (there: mIoU " in result.out
 
 
 def test_directory_without_a_trial_file_needs_the_spec(
@@ -161,7 +160,7 @@ def test_directory_without_a_trial_file_needs_the_spec(
     with_spec = run("import", folder, "--spec", tmp_path / "spec.yaml")
 
     assert without_spec.code == 1
-    assert "it has no trial.json: give the --spec that lists this trial" in without_spec.out
+    assert "it has no trial.json: add --spec with the spec of this trial" in without_spec.out
     assert with_spec.code == 0
 
 

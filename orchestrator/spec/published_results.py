@@ -13,7 +13,7 @@ _TIME = re.compile(
 )
 
 
-class PublishedFigures(BaseModel):
+class PublishedResults(BaseModel):
     """The published results of one cell, measured under a different protocol from ours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -25,30 +25,32 @@ class PublishedFigures(BaseModel):
     @classmethod
     def _is_a_time(cls, text: str | None) -> str | None:
         if text is not None and _TIME.fullmatch(text) is None:
-            raise ValueError(f"'{text}' is not D-HH:MM:SS or HH:MM:SS, for example 1-03:20:40")
+            raise ValueError(
+                f"write a time as D-HH:MM:SS or HH:MM:SS, for example 1-03:20:40 (got '{text}')"
+            )
         return text
 
     def numbers(self) -> dict[str, float]:
-        """Return the stated figures: `miou` (a fraction) and `train_seconds`."""
-        figures = {"miou": self.miou, "train_seconds": _seconds(self.train_time)}
-        return {name: value for name, value in figures.items() if value is not None}
+        """Return the stated numbers: `miou` (a fraction) and `train_seconds`."""
+        numbers = {"miou": self.miou, "train_seconds": _seconds(self.train_time)}
+        return {name: value for name, value in numbers.items() if value is not None}
 
 
-def parse_figures(cell: str, stated: Any) -> dict[str, float]:
-    """Check what a spec states under `published`, and return its numbers.
+def parse_published_results(cell: str, content: Any) -> dict[str, float]:
+    """Parse what a spec states under `published`, and return its numbers.
 
     Raises:
-        UserError: naming the cell and what is wrong with its figures.
+        UserError: if the content is invalid; the message names the cell.
     """
-    if not isinstance(stated, dict):
+    if not isinstance(content, dict):
         raise UserError(
-            f"cell '{cell}': published is {stated!r}; "
-            'write for example {miou: 0.7541, train_time: "14:42:33"}'
+            f"cell '{cell}': published must be a mapping such as "
+            f'{{miou: 0.7541, train_time: "14:42:33"}} (got {content!r})'
         )
     try:
-        return PublishedFigures(**stated).numbers()
+        return PublishedResults(**content).numbers()
     except ValidationError as error:
-        problems = describe_validation_error(error, PublishedFigures)
+        problems = describe_validation_error(error, PublishedResults)
         raise UserError(f"cell '{cell}': published: {problems}") from None
 
 

@@ -1,4 +1,4 @@
-"""The published figures of an experiment."""
+"""The published results of an experiment."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; existing experiments get their figures at their next submit."""
+    """Add the column; existing experiments get their results at their next submit."""
     op.add_column(
         "experiments", sa.Column("published", sa.JSON, nullable=False, server_default="{}")
     )

@@ -1,0 +1,1 @@
+"""The simulations for `benchmarks/verdicts.py`: studies, procedures, and the real bootstrap."""
