@@ -57,16 +57,16 @@ class ExperimentData:
         self._files = experiment.files_by_digest
         self._fingerprints: dict[str, str] = {}
 
-    def has_all(self, config: TrialConfig) -> bool:
-        """Return whether the data and the files of any trial are here."""
+    def has_all(self, config: TrialConfig, data_fingerprint: str) -> bool:
+        """Return whether this machine has the files of a trial, and its data with a fingerprint."""
         digests = {name for name in (config.weights, config.dataset_file or "") if ":" in name}
         if not digests <= self._files.keys():
             return False
         try:
             self._paths.setdefault(config.dataset, self._find(config.dataset))
+            return self.fingerprint(config) == data_fingerprint
         except UserError:
             return False
-        return True
 
     def path(self, config: TrialConfig) -> Path | None:
         """Return the folder of a trial's dataset, the file that describes it, or None."""
@@ -131,11 +131,14 @@ class JobFactory:
             data_fingerprint: fingerprint that its data must have.
 
         Returns:
-            whether its dataset and its files are here: if not, only the submit that added it can
-            run it.
+            whether this driver can run it: if it lacks a file, has different data or does not know
+            a setting, only the submit that added the trial can.
         """
-        config = parse_settings(dict(settings))
-        if not self._data.has_all(config):
+        try:
+            config = parse_settings(dict(settings))
+        except UserError:  # a newer version of the program has added it
+            config = None
+        if config is None or not self._data.has_all(config, data_fingerprint):
             self._unknown.add(trial_id)
             return False
         self._configs[trial_id] = config

@@ -65,7 +65,8 @@ class Driver:
         with self._engine.begin() as db:
             other_drivers = find_live_drivers(db) - {self.driver_id}
             rows = read_trials(db, trial_ids)
-            for row in (rows[trial_id] for trial_id in trial_ids):
+            # A trial may have been deleted since the caller read its id.
+            for row in (rows[trial_id] for trial_id in trial_ids if trial_id in rows):
                 if row.state == State.FINISHED or row.driver in other_drivers:
                     continue
                 # Two drivers may read the same row, but only the first update finds it unchanged.

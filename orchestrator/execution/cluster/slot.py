@@ -18,6 +18,13 @@ import ray
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, SlotSize
 from orchestrator.ledger.entries import State
 
+_NO_RESULT = Outcome(
+    State.FAILED,
+    "the worker exited without reporting a result",
+    failure=Failure.TRANSIENT,
+    process_is_broken=True,
+)
+
 
 class Worker:
     """The process of a slot."""
@@ -32,16 +39,14 @@ class Worker:
         It runs in a thread of its own: a heartbeat is put into a queue and never blocks a step,
         even while the driver is paused.
         """
-        items: queue.SimpleQueue[Heartbeat | Outcome] = queue.SimpleQueue()
+        items: queue.SimpleQueue[Heartbeat | Outcome | None] = queue.SimpleQueue()
         threading.Thread(target=_run_job, args=(job, items), daemon=True).start()
-        while True:
-            item = items.get()
+        while (item := items.get()) is not None:
             yield item
-            if isinstance(item, Outcome):
-                return
 
 
-def _run_job(job: Job, items: "queue.SimpleQueue[Heartbeat | Outcome]") -> None:
+def _run_job(job: Job, items: "queue.SimpleQueue[Heartbeat | Outcome | None]") -> None:
+    """Run a job, and put its heartbeats, its outcome and a final None into a queue."""
     from orchestrator.execution.worker import run_job
 
     try:
@@ -56,6 +61,8 @@ def _run_job(job: Job, items: "queue.SimpleQueue[Heartbeat | Outcome]") -> None:
                 process_is_broken=True,
             )
         )
+    finally:
+        items.put(None)  # also if a library calls sys.exit(), which ends only this thread
 
 
 class Slot:
@@ -100,6 +107,8 @@ class Slot:
     def receive(self) -> Heartbeat | Outcome | None:
         """Return what has arrived; None at the end of the warm-up.
 
+        A worker whose items end without an outcome counts as lost.
+
         Raises:
             RayError: if the worker was lost.
         """
@@ -108,7 +117,8 @@ class Slot:
             self._opened_at = time.monotonic()
             self._become_free()
             return None
-        item: Heartbeat | Outcome = ray.get(next(self.waits_for))
+        reference = next(self.waits_for, None)
+        item: Heartbeat | Outcome = _NO_RESULT if reference is None else ray.get(reference)
         if isinstance(item, Outcome):
             self._become_free()
         return item

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from mlflow import MlflowClient
 from rich.console import Console
 
@@ -25,6 +26,7 @@ from orchestrator.execution.job import (
 )
 from orchestrator.execution.job_factory import ExperimentData
 from orchestrator.execution.smoke import smoke
+from orchestrator.ledger import tables
 from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.records import read_record
@@ -375,10 +377,15 @@ def test_trial_out_of_memory_is_tried_once_more_with_a_device_of_its_own(
     assert submission.trials[0].message == "needs 9 GiB"
 
 
-def record(experiment: Experiment, target: RunTarget) -> None:
-    """Record an experiment as another submit does."""
+def record(
+    experiment: Experiment, target: RunTarget, fingerprints: Mapping[str, str] | None = None
+) -> None:
+    """Record an experiment as another submit does, for some cells with its own data."""
     data = ExperimentData(experiment, target.data, target.settings)
-    members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
+    members = [
+        Member(trial, (fingerprints or {}).get(trial.cell) or data.fingerprint(trial.config))
+        for trial in experiment.trials
+    ]
     ledger = Ledger(target.settings.ledger_url)
     ledger.add(ExperimentEntry.from_experiment(experiment), members)
 
@@ -423,6 +430,48 @@ def test_trial_that_joined_without_its_files_is_left_to_its_own_submit(
 
     assert {t.cell: t.state for t in submission.trials} == {
         "image": State.FINISHED, "tuned": State.PENDING, "memory": State.FINISHED,
+    }  # fmt: skip
+
+
+def test_trial_that_joined_with_unknown_settings_is_left_to_its_own_submit(
+    experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    """A newer version of the program may know more settings."""
+    wide = "  wide: {head: fcn, width: 16}\n  memory:"
+    larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", wide)))
+
+    def script(job: Job, n: int) -> Outcome:
+        record(larger, target)
+        with sa.create_engine(target.settings.ledger_url).begin() as db:
+            db.execute(
+                sa.update(tables.trials)
+                .where(tables.trials.c.settings.contains('"width": 16'))
+                .values(settings='{"wit": 3}')
+            )
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script) as fake:
+        run(experiment, target)
+
+    assert set(fake.starts) == {trial.trial_id for trial in experiment.trials}
+
+
+def test_trial_that_joined_with_different_data_is_left_to_its_own_submit(
+    experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    """A worker would refuse the data of this submit, and the trial would fail for good."""
+    wide = "  wide: {head: fcn, width: 16}\n  memory:"
+    larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", wide)))
+
+    def script(job: Job, n: int) -> Outcome:
+        record(larger, target, {"wide": "f" * 64})
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script):
+        submission = run(experiment, target)
+
+    assert {t.cell: t.state for t in submission.trials} == {
+        "image": State.FINISHED, "wide": State.PENDING, "memory": State.FINISHED,
     }  # fmt: skip
 
 

@@ -87,6 +87,13 @@ def test_two_processes_that_claim_at_once_share_no_trial(ledger: Ledger, url: st
     assert sorted(trial_ids) == sorted(ids(*range(40)))
 
 
+def test_deleted_trial_is_not_claimed(ledger: Ledger) -> None:
+    ledger.add(STUDY, members(0))
+
+    with ledger.driver() as driver:
+        assert [claim.trial_id for claim in driver.claim(ids(7, 0))] == ids(0)
+
+
 def test_claims_end_with_the_driver(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -121,6 +122,47 @@ def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) ->
     lost = events.outcomes[long.trial_id]
     assert (lost.state, lost.failure) == ("FAILED", Failure.TRANSIENT)
     assert str(lost.message).startswith("the worker was lost")
+
+
+@slow
+def test_worker_that_ends_without_a_result_is_lost(
+    executor: "RayExecutor", job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.execution.cluster import slot
+
+    class SilentWorker:
+        def warm_up(self) -> None:
+            pass
+
+        def run(self, job: Job) -> Iterator[Heartbeat]:
+            yield Heartbeat(step=7)
+
+    monkeypatch.setattr(slot, "Worker", SilentWorker)
+    events = Recorder()
+
+    run_jobs(JobList([job]), executor, events, never)
+
+    lost = events.outcomes[job.trial_id]
+    assert (lost.state, lost.failure) == ("FAILED", Failure.TRANSIENT)
+    assert lost.message == "the worker exited without reporting a result"
+    assert executor.free_slots(ONE_CPU, 0) == 0  # its process is gone
+
+
+@slow
+def test_trial_that_exits_the_interpreter_ends_its_items(
+    executor: "RayExecutor", job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such an exit ends only the thread of the trial, not the process that is waited for."""
+    from orchestrator.execution import worker
+    from orchestrator.execution.cluster.slot import Worker
+
+    def exit_at_once(job: Job, report: Callable[[Heartbeat], None]) -> Outcome:
+        report(Heartbeat(step=3))
+        sys.exit(1)
+
+    monkeypatch.setattr(worker, "run_job", exit_at_once)
+
+    assert list(Worker().run(job)) == [Heartbeat(step=3)]
 
 
 @slow
