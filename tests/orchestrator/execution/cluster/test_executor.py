@@ -125,30 +125,39 @@ def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) ->
 
 
 @slow
-def test_worker_that_ends_without_a_result_is_lost(
+def test_trial_whose_worker_reports_no_result_resumes_from_its_checkpoint(
     executor: "RayExecutor", job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from orchestrator.execution.cluster import slot
+    from orchestrator.execution.cluster.slot import Worker
 
     class SilentWorker:
         def warm_up(self) -> None:
             pass
 
-        def run(self, job: Job) -> Iterator[Heartbeat]:
-            yield Heartbeat(step=7)
+        def run(self, job: Job) -> Iterator[Heartbeat | Outcome]:
+            for item in Worker().run(job):
+                yield item
+                if isinstance(item, Heartbeat) and item.miou is not None:
+                    return
 
-    monkeypatch.setattr(slot, "Worker", SilentWorker)
-    events = Recorder()
+    long = with_inputs(variant(job, steps=100_000, eval_every=2), checkpoint_seconds=0.0)
+    lost, resumed = Recorder(), Recorder(lambda trial_id: job.stop_file.touch())
 
-    run_jobs(JobList([job]), executor, events, never)
+    with monkeypatch.context() as patch:
+        patch.setattr(slot, "Worker", SilentWorker)
+        run_jobs(JobList([long]), executor, lost, never)
+    run_jobs(JobList([with_inputs(long, attempt=2)]), executor, resumed, never)
 
-    lost = events.outcomes[job.trial_id]
-    assert (lost.state, lost.failure) == ("FAILED", Failure.TRANSIENT)
-    assert lost.message == "the worker exited without reporting a result"
-    assert executor.free_slots(ONE_CPU, 0) == 0  # its process is gone
+    outcome = lost.outcomes[long.trial_id]
+    assert (outcome.state, outcome.failure) == ("FAILED", Failure.TRANSIENT)
+    assert outcome.message == "the worker exited without reporting a result"
+    assert resumed.heartbeats[long.trial_id][0].step > 0
+    assert resumed.outcomes[long.trial_id].state == "CANCELLED"
 
 
 @slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_trial_that_exits_the_interpreter_ends_its_items(
     executor: "RayExecutor", job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
