@@ -27,6 +27,7 @@ from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
+from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.live_view import LiveView
 from vss.trial_config import TrialConfig, parse_settings
 
@@ -211,8 +212,8 @@ def _measure_latency(
     cells = _trained_cells(stores.ledger.trials(experiment.name))
     measured_ids = stores.tracker.read_latency(parent).trial_ids()
     if cells and measured_ids != {name: config.trial_id for name, config in cells.items()}:
-        plural = "s, one at a time" if len(cells) > 1 else ""
-        console.print(f"measuring the latency of {len(cells)} cell{plural}")
+        one_at_a_time = ", one at a time" if len(cells) > 1 else ""
+        console.print(f"measuring the latency of {count_of(len(cells), 'cell')}{one_at_a_time}")
         baseline = experiment.baseline
         measurement = executor().measure_latency(cells, baseline, _slot_size(experiment))
         stores.tracker.log_latency(parent, measurement)

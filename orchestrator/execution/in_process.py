@@ -35,7 +35,7 @@ class InProcess:
         """Return 1: jobs run one by one."""
         return 1
 
-    def free_slots(self, size: SlotSize, wanted: int) -> int:
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
         """Return 1, or 0 while a job waits for `poll` to run it."""
         return int(self.is_idle)
 

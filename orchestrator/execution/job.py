@@ -149,12 +149,12 @@ class Executor(Protocol):
     def trials_on_device(self, size: SlotSize) -> int:
         """Return how many trials of this size can share a GPU, or a machine's cores."""
 
-    def free_slots(self, size: SlotSize, wanted: int) -> int:
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
         """Return how many jobs can start at once, and make room for more without waiting.
 
         Args:
             size: the share of a machine that each of them needs.
-            wanted: the number of jobs that could start; slots beyond it are given back.
+            job_count: the number of jobs that could start; slots beyond it are given back.
         """
 
     def start(self, job: Job) -> None:

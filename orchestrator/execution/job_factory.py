@@ -106,7 +106,7 @@ class JobFactory:
         self._stop_file = stop_file
         self._configs = {trial.trial_id: trial.config for trial in experiment.trials}
         self._fingerprints: dict[str, str] = {}  # of trials that joined later
-        self._unknown: set[str] = set()
+        self._unrunnable: set[str] = set()
 
     def slot_size(self, alone: bool) -> SlotSize:
         """Return the share of a machine that a trial needs.
@@ -120,7 +120,7 @@ class JobFactory:
         """Return whether all that a trial needs is here; None if the trial has yet to be added."""
         if trial_id in self._configs:
             return True
-        return False if trial_id in self._unknown else None
+        return False if trial_id in self._unrunnable else None
 
     def add(self, trial_id: str, settings: Mapping[str, Any], data_fingerprint: str) -> bool:
         """Add a trial that joined the experiment after this driver started.
@@ -139,7 +139,7 @@ class JobFactory:
         except UserError:  # a newer version of the program has added it
             config = None
         if config is None or not self._data.has_all(config, data_fingerprint):
-            self._unknown.add(trial_id)
+            self._unrunnable.add(trial_id)
             return False
         self._configs[trial_id] = config
         self._fingerprints[trial_id] = data_fingerprint

@@ -16,13 +16,13 @@ class Jobs(Protocol):
         """The share of a machine that the next job needs."""
 
     def count_ready(self) -> int:
-        """Look again, and return how many jobs could start now."""
+        """Update the source, and return how many jobs could start now."""
 
     def take(self) -> Job | None:
         """Return the next job, or None if another submit was faster."""
 
     def is_over(self) -> bool:
-        """Return whether no job is left to wait for, as far as the last look showed."""
+        """Return whether no job is left to wait for, as of the last `count_ready`."""
 
 
 def run_jobs(

@@ -33,8 +33,8 @@ class Recorder:
         self._started: set[Claim] = set()
         self._heartbeats: dict[Claim, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._flusher = threading.Thread(target=self._flush_until_over, daemon=True)
+        self._stop_requested = threading.Event()
+        self._flusher = threading.Thread(target=self._flush_until_stopped, daemon=True)
 
     def __enter__(self) -> Self:
         self._flusher.start()
@@ -46,7 +46,7 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._stop_requested.set()
         self._flusher.join()
 
     def follow(self, claim: Claim) -> None:
@@ -79,9 +79,9 @@ class Recorder:
         self.retries.note_start(claim.trial_id, first_step)
         self._driver.start(claim, first_step, run_id)
 
-    def _flush_until_over(self) -> None:
+    def _flush_until_stopped(self) -> None:
         touched_at = 0.0
-        while not self._over.wait(_FLUSH_SECONDS):
+        while not self._stop_requested.wait(_FLUSH_SECONDS):
             self._flush()
             if time.monotonic() - touched_at > _TOUCH_SECONDS:
                 self._driver.touch()

@@ -45,23 +45,23 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
 
 
 class _JobList:
-    """Jobs that are known from the start; equal cells are one job."""
+    """A fixed list of jobs; equal cells are one job."""
 
     def __init__(self, jobs: Iterable[Job], size: SlotSize) -> None:
-        self._left = list({job.trial_id: job for job in jobs}.values())
+        self._remaining = list({job.trial_id: job for job in jobs}.values())
         self.size = size
 
     def count_ready(self) -> int:
         """Return the number of jobs that have not been taken."""
-        return len(self._left)
+        return len(self._remaining)
 
     def take(self) -> Job:
         """Return the next job."""
-        return self._left.pop(0)
+        return self._remaining.pop(0)
 
     def is_over(self) -> bool:
         """Return whether all jobs have been taken."""
-        return not self._left
+        return not self._remaining
 
 
 class _Outcomes:

@@ -10,12 +10,13 @@ from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import OpenTrial, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
+from orchestrator.terminal.counts import count_of
 
 
 class TrialQueue:
     """The open trials of an experiment, as one driver sees them.
 
-    Every look reads the ledger again: trials that join the experiment meanwhile are run too, and
+    `count_ready` reads the ledger again: trials that join the experiment meanwhile are run too, and
     those that another submit has claimed are left to it.
 
     Args:
@@ -80,7 +81,7 @@ class TrialQueue:
     def is_over(self) -> bool:
         """Return whether no trial is left to start or to wait for."""
         if not self._ready and self._elsewhere:
-            trials = "1 trial" if self._elsewhere == 1 else f"{self._elsewhere} trials"
+            trials = count_of(self._elsewhere, "trial")
             self._note(f"waiting for {trials} that another submit is running")
         return not self._ready and not self._elsewhere
 

@@ -43,19 +43,19 @@ class Driver:
 
     def reopen(self, experiment: str) -> None:
         """Make the trials of an experiment that failed or were cancelled pending again."""
-        listed = sa.select(members.c.trial_id).where(members.c.experiment == experiment)
-        ended = trials.c.state.in_([State.FAILED, State.CANCELLED])
+        member_ids = sa.select(members.c.trial_id).where(members.c.experiment == experiment)
+        has_ended = trials.c.state.in_([State.FAILED, State.CANCELLED])
         with self._engine.begin() as db:
-            update = sa.update(trials).where(trials.c.trial_id.in_(listed), ended)
+            update = sa.update(trials).where(trials.c.trial_id.in_(member_ids), has_ended)
             db.execute(update.values(state=State.PENDING, message=None))
 
     def open_trials(self, experiment: str) -> list[OpenTrial]:
         """Return the trials of an experiment that have not ended, the next one to start first."""
         with self._engine.connect() as db:
-            others = find_live_drivers(db) - {self.driver_id}
+            other_drivers = find_live_drivers(db) - {self.driver_id}
             return [
                 trial
-                for trial in read_open_trials(db, experiment, others)
+                for trial in read_open_trials(db, experiment, other_drivers)
                 if trial.driver != self.driver_id
             ]
 
@@ -129,12 +129,12 @@ class Driver:
 
     def _update_attempt(self, db: Connection, claim: Claim, **values: Any) -> None:
         """Write an attempt that is open, unless another driver has claimed its trial."""
-        mine = sa.exists().where(
+        still_claimed = sa.exists().where(
             trials.c.trial_id == claim.trial_id, trials.c.driver == self.driver_id
         )
         row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
         is_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
-        db.execute(sa.update(attempts).where(row, is_open, mine).values(values))
+        db.execute(sa.update(attempts).where(row, is_open, still_claimed).values(values))
 
 
 def find_live_drivers(db: Connection) -> set[str]:

@@ -64,10 +64,10 @@ class RayExecutor:
             return max(1, int(1 / size.gpus))
         return max(1, int(max(node.get("CPU", 0) for node in _nodes()) / size.cpus))
 
-    def free_slots(self, size: SlotSize, wanted: int) -> int:
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
         """Return how many slots of a size are free; ask Ray for more, and give back the others."""
-        self._give_back(size, wanted)
-        missing = wanted - sum(slot.trial_id is None for slot in self._slots)
+        self._give_back(size, job_count)
+        missing = job_count - sum(slot.trial_id is None for slot in self._slots)
         if missing > 0:
             nodes = _nodes()
             if not nodes:
@@ -127,9 +127,9 @@ class RayExecutor:
 
         return measure_latency(cells, baseline, compute, measure)
 
-    def _give_back(self, size: SlotSize, wanted: int) -> None:
+    def _give_back(self, size: SlotSize, job_count: int) -> None:
         """Close slots that nothing is left for, or that have been held for long."""
-        spare = sum(s.trial_id is None and s.size == size for s in self._slots) - wanted
+        spare = sum(s.trial_id is None and s.size == size for s in self._slots) - job_count
         for slot in [s for s in self._slots if s.trial_id is None]:
             is_spare = spare > 0 and slot.idle_seconds() >= _IDLE_SECONDS
             is_over = slot.is_free and slot.held_seconds() > _HOLD_SECONDS

@@ -94,13 +94,13 @@ def test_second_submit_trains_nothing_and_measures_nothing(
     experiment: Experiment, target: RunTarget, tracker: Tracker
 ) -> None:
     run(experiment, target)
-    before = runs(tracker)
+    first_runs = runs(tracker)
     console = quiet()
 
     submission = run(experiment, target, console)
 
     assert states(submission) == ["FINISHED"] * 4
-    assert [r.info.end_time for r in runs(tracker)] == [r.info.end_time for r in before]
+    assert [r.info.end_time for r in runs(tracker)] == [r.info.end_time for r in first_runs]
     assert "measuring" not in console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -223,7 +223,7 @@ class FakeExecutor:
     def trials_on_device(self, size: SlotSize) -> int:
         return 2
 
-    def free_slots(self, size: SlotSize, wanted: int) -> int:
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
         return 1 - len(self.jobs)
 
     def start(self, job: Job) -> None:
@@ -511,10 +511,10 @@ def test_trial_that_another_submit_claims_first_is_waited_for(
         free_slots, poll = fake.free_slots, fake.poll
         claims: list[Claim] = []
 
-        def claim_the_last_one(size: SlotSize, wanted: int) -> int:
-            if wanted == 1 and not claims:
+        def claim_the_last_one(size: SlotSize, job_count: int) -> int:
+            if job_count == 1 and not claims:
                 claims.extend(other.claim([last]))
-            return free_slots(size, wanted)
+            return free_slots(size, job_count)
 
         def poll_while_the_other_ends(events: Events, seconds: float) -> None:
             if fake.is_idle:

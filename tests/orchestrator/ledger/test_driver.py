@@ -162,12 +162,12 @@ def test_lost_driver_cannot_write_an_attempt_that_is_over(ledger: Ledger, url: s
     change_driver(url, pid=2**22 - 3)
     with ledger.driver() as driver:
         driver.claim(ids(0))
-        before = attempt_rows(url)
+        rows = attempt_rows(url)
 
         lost.start(old, 5, "late run")
         lost.end(old, State.FINISHED, None, "late")
 
-        assert attempt_rows(url) == before
+        assert attempt_rows(url) == rows
 
 
 def test_earlier_attempt_of_the_same_driver_cannot_write(ledger: Ledger, url: str) -> None:
@@ -177,13 +177,13 @@ def test_earlier_attempt_of_the_same_driver_cannot_write(ledger: Ledger, url: st
         driver.end(first, State.PENDING, None, "lost")
         (second,) = driver.claim(ids(0))
         driver.start(second, 0, "run")
-        before = attempt_rows(url)
+        rows = attempt_rows(url)
 
         driver.start(first, 9, "late run")
         driver.beat({first: {"step": 99, "loss": 0.0, "miou": 0.0}})
         driver.end(first, State.FINISHED, None, None)
 
-        assert attempt_rows(url) == before
+        assert attempt_rows(url) == rows
         assert (only_trial(ledger).state, only_trial(ledger).step) == (State.RUNNING, 0)
 
 

@@ -190,10 +190,10 @@ def test_stop_ends_everything_and_leaves_checkpoints(executor: "RayExecutor", jo
     assert all((job.inputs.storage / trial_id / "resume.pt").exists() for trial_id in trained)
 
 
-def wait_for_slot(executor: "RayExecutor", size: SlotSize, wanted: int = 1) -> None:
+def wait_for_slot(executor: "RayExecutor", size: SlotSize, job_count: int = 1) -> None:
     """Ask for slots until one is free."""
     deadline = time.monotonic() + 60
-    while not executor.free_slots(size, wanted):
+    while not executor.free_slots(size, job_count):
         assert time.monotonic() < deadline
         executor.poll(Recorder(), 0.2)
 
@@ -268,11 +268,11 @@ def test_idle_slots_are_given_back(
     from orchestrator.execution.cluster import executor as module
 
     wait_for_slot(executor, ONE_CPU)
-    kept = executor.free_slots(ONE_CPU, 0)
+    idle_slots = executor.free_slots(ONE_CPU, 0)
 
     monkeypatch.setattr(module, "_IDLE_SECONDS", 0.0)
 
-    assert kept == 1
+    assert idle_slots == 1
     assert executor.free_slots(ONE_CPU, 0) == 0
 
 
