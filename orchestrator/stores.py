@@ -3,7 +3,8 @@
 Opening them imports SQLAlchemy and MLflow; importing this module imports neither.
 """
 
-from dataclasses import dataclass
+import functools
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from orchestrator.settings import Settings
@@ -13,21 +14,41 @@ if TYPE_CHECKING:
     from orchestrator.tracking.tracker import Tracker
 
 
-@dataclass(frozen=True)
 class Stores:
-    """The ledger (what was requested) and the tracking store (what was measured)."""
+    """The ledger (what was requested) and the tracking store (what was measured).
 
-    ledger: "Ledger"
-    tracker: "Tracker"
-
-
-def open_stores(settings: Settings) -> Stores:
-    """Open both stores.
-
-    Raises:
-        UserError: if one cannot be reached.
+    Each is opened once, when it is first needed.
     """
-    return Stores(open_ledger(settings), open_tracker(settings))
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._tracker: Future[Tracker] | None = None
+
+    @functools.cached_property
+    def ledger(self) -> "Ledger":
+        """The ledger.
+
+        Raises:
+            UserError: if it cannot be reached.
+        """
+        return open_ledger(self.settings)
+
+    @property
+    def tracker(self) -> "Tracker":
+        """The tracking store.
+
+        Raises:
+            UserError: if it cannot be reached.
+        """
+        return self.prepare_tracker().result()
+
+    def prepare_tracker(self) -> "Future[Tracker]":
+        """Start to open the tracking store, which takes seconds, and return at once."""
+        if self._tracker is None:
+            pool = ThreadPoolExecutor(1)
+            self._tracker = pool.submit(open_tracker, self.settings)
+            pool.shutdown(wait=False)
+        return self._tracker
 
 
 def open_ledger(settings: Settings) -> "Ledger":

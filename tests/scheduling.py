@@ -5,7 +5,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Tests whose names contain one of these texts run in the same worker, so that their shared server
 # or fixture is made only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
 GROUPS = (
-    "tests/orchestrator/execution/test_ray_cluster.py",
+    "tests/orchestrator/execution/cluster/",
     "tests/orchestrator/offline/test_trial_import.py",
     "postgresql",
 )

@@ -18,7 +18,7 @@ FORBIDDEN_LIBRARIES = {
 }
 # The only folder that may import each of these libraries.
 LIBRARY_FOLDERS = {
-    "ray": "orchestrator/execution",
+    "ray": "orchestrator/execution/cluster",
     "mlflow": "orchestrator/tracking",
     "sqlalchemy": "orchestrator/ledger",
     "alembic": "orchestrator/ledger",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from orchestrator.execution import ray_head
+from orchestrator.execution.cluster import head as ray_head
 from orchestrator.ledger.entries import TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
@@ -140,10 +140,33 @@ def test_killed_worker_is_replaced(
     submit = command("submit", write_spec(SPEC))
     wait_until(lambda: is_training(settings), submit)
 
-    os.kill(descendants(submit.process.pid, "ray::ImplicitFunc")[0], signal.SIGKILL)
+    os.kill(descendants(submit.process.pid, "ray::memory, seed 0")[0], signal.SIGKILL)
 
     assert_complete(settings, submit)
     assert sorted(t.attempts for t in trials(settings)) == [1, 2]
+    assert "raylet" not in submit.output
+
+
+def test_trials_train_on_while_the_driver_is_paused(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    submit = command("submit", write_spec(SPEC))
+    wait_until(lambda: is_training(settings), submit)
+
+    submit.process.send_signal(signal.SIGSTOP)
+    try:
+        scored = count_evaluations(settings)
+        wait_until(lambda: count_evaluations(settings) >= scored + 5, submit)
+    finally:
+        submit.process.send_signal(signal.SIGCONT)
+
+    assert_complete(settings, submit)
+    assert [t.attempts for t in trials(settings)] == [1, 1]
+
+
+def count_evaluations(settings: Settings) -> int:
+    """Return how often the trials have been evaluated on val, from their logs."""
+    return sum(log.read_text().count("val mIoU") for log in settings.storage.glob("*/log.txt"))
 
 
 def test_persistent_head_runs_submits_until_it_is_stopped(
@@ -152,7 +175,7 @@ def test_persistent_head_runs_submits_until_it_is_stopped(
     start = command("dashboard")
     try:
         assert start.wait() == 0, start.output
-        head = ray_head.running(settings)
+        head = ray_head.find_running_head(settings)
         assert head is not None
         assert head.dashboard_url in start.output
 
@@ -160,12 +183,12 @@ def test_persistent_head_runs_submits_until_it_is_stopped(
         submit = command("submit", short)
         assert_complete(settings, submit)
         assert head.dashboard_url in submit.output
-        assert ray_head.running(settings) == head  # a submit leaves it running
+        assert ray_head.find_running_head(settings) == head  # a submit leaves it running
     finally:
         stop = command("dashboard", "--stop")
         assert stop.wait() == 0, stop.output
     assert "stopped the Ray head" in stop.output
-    assert ray_head.running(settings) is None
+    assert ray_head.find_running_head(settings) is None
 
 
 def test_ui_shows_the_runs_of_an_experiment(

@@ -64,20 +64,22 @@ def submit(
     from orchestrator.execution import driver
     from orchestrator.execution.planned_look import choose_look
     from orchestrator.execution.smoke import smoke as smoke_test
-    from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
 
     settings, screen = load_settings(), console()
     experiment = load_spec(spec, overrides or ())
     ray_address = None if in_process else _ray_address(address, settings)
-    run_target = driver.Where(settings, parse_data_paths(data or []), ray_address, in_process)
+    run_target = driver.RunTarget(settings, parse_data_paths(data or []), ray_address, in_process)
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, run_target, screen)))
-    experiment = choose_look(experiment, look, settings)
-    submission = driver.submit(experiment, run_target, screen)
-    print_report(experiment.name, open_stores(settings), settings, pictures, screen)
+    stores = Stores(settings)
+    experiment = choose_look(experiment, look, stores)
+    submission = driver.submit(experiment, run_target, stores, screen)
+    from orchestrator.results.report import print_report_of_submit  # takes a second
+
+    print_report_of_submit(experiment.name, stores, settings, pictures, screen)
     raise typer.Exit(submission.exit_code)
 
 
@@ -136,10 +138,10 @@ def import_directories(
     from orchestrator.offline.trial_import import import_trials
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
 
     settings, screen = load_settings(), console()
-    stores = open_stores(settings)
+    stores = Stores(settings)
     result = import_trials(folders, spec, stores, settings.storage, say=typer.echo)
     for name in result.experiments:
         print_report(name, stores, settings, pictures, screen)
@@ -157,9 +159,9 @@ def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:
 
 def _ray_address(option: str | None, settings: "Settings") -> str | None:
     """Return --address, else RAY_ADDRESS, else the persistent head's address, else None."""
-    from orchestrator.execution import ray_head
+    from orchestrator.execution.cluster import head as ray_head
 
     if option or settings.ray_address:
         return option or settings.ray_address
-    head = ray_head.running(settings)
+    head = ray_head.find_running_head(settings)
     return head.address if head else None

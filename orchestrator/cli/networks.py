@@ -127,19 +127,20 @@ def evaluate(
     With --name EXPERIMENT, they are added to the table of that finished experiment until its spec
     is next submitted. To keep them, add a cell with `steps: 0` and `weights: FILE` to the spec.
     """
-    from orchestrator.execution.driver import Where, submit
+    from orchestrator.execution.driver import RunTarget, submit
     from orchestrator.networks.evaluation import build_evaluation
     from orchestrator.networks.lookup import find_networks
     from orchestrator.results.report import print_report
     from orchestrator.settings import load_settings, parse_data_paths
-    from orchestrator.stores import open_ledger, open_stores
+    from orchestrator.stores import Stores
 
     settings, screen = load_settings(), console()
     networks = find_networks(targets, like, settings)
-    experiment = build_evaluation(networks, dataset, split, name, open_ledger(settings))
-    run_target = Where(settings, parse_data_paths(data or []), in_process=True)
-    submission = submit(experiment, run_target, screen)
-    print_report(experiment.name, open_stores(settings), settings, pictures, screen)
+    stores = Stores(settings)
+    experiment = build_evaluation(networks, dataset, split, name, stores.ledger)
+    run_target = RunTarget(settings, parse_data_paths(data or []), in_process=True)
+    submission = submit(experiment, run_target, stores, screen)
+    print_report(experiment.name, stores, settings, pictures, screen)
     raise typer.Exit(submission.exit_code)
 
 

@@ -88,10 +88,10 @@ def compare(
     """Compare two cells, or the cells with the same name in two experiments."""
     from orchestrator.results import comparison
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
     from orchestrator.terminal.result_tables import build_comparison_table
 
-    pairs = comparison.compare(first, second, open_stores(load_settings()), metric)
+    pairs = comparison.compare(first, second, Stores(load_settings()), metric)
     if as_json:
         print_json(comparison.build_json(pairs, metric))
         return
@@ -115,10 +115,10 @@ def _report(
     """Write a report once, or keep it up to date until Ctrl-C or the end of the experiment."""
     from orchestrator.results.report import build, watch
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_stores
+    from orchestrator.stores import Stores
 
     settings = load_settings()
-    stores, folder = open_stores(settings), out or settings.report_folder(name)
+    stores, folder = Stores(settings), out or settings.report_folder(name)
 
     def write() -> Path:
         return build(name, stores, settings, folder, pictures, sort)[1]

@@ -40,7 +40,7 @@ def dashboard(
     stop: Annotated[bool, typer.Option("--stop", help="Stop the running head.")] = False,
 ) -> None:
     """Start a Ray head that keeps running on this machine; later submits use it."""
-    from orchestrator.execution import ray_head
+    from orchestrator.execution.cluster import head as ray_head
     from orchestrator.settings import command, load_settings
 
     settings = load_settings()

@@ -42,17 +42,17 @@ def delete(name: ExperimentName, yes: Yes = False) -> None:
     until you run `mlflow gc`.
     """
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger, open_stores
+    from orchestrator.stores import Stores
     from orchestrator.upkeep.deletion import delete_experiment
 
     settings = load_settings()
-    ledger = open_ledger(settings)
-    ledger.experiment(name)
-    planned = ledger.upkeep.plan_deletion(name)
+    stores = Stores(settings)
+    stores.ledger.experiment(name)
+    planned = stores.ledger.upkeep.plan_deletion(name)
     trials, stay = count_of(len(planned.own), "trial"), len(planned.shared)
     shared = f" ({stay} more that other experiments share will stay)" if stay else ""
     confirm(f"Delete experiment '{name}' with {trials}{shared}?", yes)
-    deletion = delete_experiment(name, open_stores(settings), settings)
+    deletion = delete_experiment(name, stores, settings)
     typer.echo(f"deleted experiment '{name}' with {count_of(len(deletion.own), 'trial')}")
     if settings.report_folder(name).is_dir():
         typer.echo(f"its report stays in {settings.report_folder(name)}")
@@ -70,13 +70,14 @@ def clean(
     Their trials leave the ledger, and their MLflow runs are marked as deleted.
     """
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger, open_stores
+    from orchestrator.stores import Stores
     from orchestrator.terminal.leftover_table import build_leftover_table, format_megabytes
     from orchestrator.upkeep.cleaning import check_ledger_exists, find_leftovers, remove_leftovers
 
     settings = load_settings()
     check_ledger_exists(settings)
-    leftovers = find_leftovers(open_ledger(settings), settings)
+    stores = Stores(settings)
+    leftovers = find_leftovers(stores.ledger, settings)
     if not leftovers:
         typer.echo(f"nothing to remove in {settings.storage}")
         return
@@ -87,5 +88,5 @@ def clean(
         typer.echo(f"{len(leftovers)} {directories}, {size}; nothing was removed")
         return
     confirm(f"Remove {len(leftovers)} {directories} ({size}) from {settings.storage}?", yes)
-    removed_leftovers = remove_leftovers(leftovers, open_stores(settings))
+    removed_leftovers = remove_leftovers(leftovers, stores)
     typer.echo(f"removed {len(removed_leftovers)} of {len(leftovers)} {directories}")

@@ -1,41 +1,48 @@
 """The driver: takes a checked experiment through all its trials.
 
-Rounds: claim the unfinished trials, run them, look again. A trial whose worker was lost is claimed
-again as a new attempt; the driver waits for trials that another submit is running.
+Whenever a slot is free, the ledger hands out the next trial. A trial whose worker was lost goes
+back to the ledger, and the driver waits for trials that another submit is running.
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import functools
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.execution.job import Executor
-from orchestrator.execution.job_factory import ExperimentData, JobFactory
-from orchestrator.execution.round import Retries, Round
+from orchestrator.execution.job import Executor, SlotSize
+from orchestrator.execution.job_factory import ExperimentData, JobFactory, Slots
+from orchestrator.execution.loop import run_jobs
+from orchestrator.execution.recorder import Recorder
+from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
-from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import ExperimentEntry, Member, State, TrialStatus
+from orchestrator.execution.trial_queue import TrialQueue
+from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.spec.experiment import Experiment
-from orchestrator.stores import Stores, open_ledger, open_tracker
+from orchestrator.stores import Stores
+from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.live_view import LiveView
+from vss.trial_config import TrialConfig, parse_settings
 
-_WAIT_SECONDS = 2.0
+# Takes a second to import: done while the workers start.
+_REPORT = "orchestrator.results.report"
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where an experiment runs.
+class RunTarget:
+    """The place where an experiment runs.
 
     Attributes:
         settings: addresses and folders.
         data: dataset -> folder, as given on the command line.
-        address: of a Ray cluster, or None to start one on this machine.
+        address: address of a Ray cluster, or None to start Ray on this machine.
         in_process: run one trial after the other in this process, without Ray.
     """
 
@@ -46,12 +53,12 @@ class Where:
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Submission:
     """The state of an experiment at the end of a submit.
 
     Attributes:
         trials: all of its trials, in its order.
-        interrupted: the user stopped it.
+        interrupted: whether the user stopped it.
     """
 
     trials: Sequence[TrialStatus]
@@ -65,150 +72,161 @@ class Submitted:
         return int(any(trial.state != State.FINISHED for trial in self.trials))
 
 
-def submit(experiment: Experiment, where: Where, console: Console) -> Submitted:
+def submit(
+    experiment: Experiment, target: RunTarget, stores: Stores, console: Console
+) -> Submission:
     """Run all unfinished trials of an experiment, then measure latency.
 
+    Ray is started only if there is something to run.
+
     Raises:
-        UserError: before anything is entered or started.
+        UserError: if something is wrong, before anything is recorded or started.
     """
-    settings, resources = where.settings, experiment.resources
-    data = ExperimentData(experiment, where.data, settings)
-    make_folder(settings.storage)
-    ledger = open_ledger(settings)
-    with ThreadPoolExecutor(1) as pool:
-        # MLflow takes seconds to import and to make its tables, Ray takes seconds to start.
-        opening = pool.submit(open_tracker, settings)
-        with open_executor(where) as executor:
-            executor.check_fits(resources.cpus, resources.gpus)
-            stores = Stores(ledger, opening.result())
-            parent = _enter(experiment, data, stores)
-            interrupted = _run_trials(experiment, data, where, ledger, executor, console)
-            if not interrupted:
-                _measure_latency(experiment, stores, parent, executor, console)
+    data = ExperimentData(experiment, target.data, target.settings)
+    make_folder(target.settings.storage)
+    ledger = stores.ledger
+    unfinished = ledger.unfinished([trial.trial_id for trial in experiment.trials])
+    interrupted = False
+    with ExitStack() as stack:
+        executor = functools.cache(lambda: stack.enter_context(_prepare(experiment, target)))
+        if unfinished:
+            stores.prepare_tracker()  # MLflow takes seconds to open, as does Ray
+            executor().free_slots(_slot_size(experiment), len(unfinished))
+            stores.tracker  # noqa: B018  # raises an error before anything is recorded
+            threading.Thread(target=import_module, args=[_REPORT]).start()
+        members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
+        changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
+        if (
+            not unfinished
+            and not any((changes.joined, changes.left))
+            and _is_reported(experiment.name, ledger)
+        ):
+            return Submission(ledger.trials(experiment.name), interrupted=False)
+        parent = _open_runs(experiment.name, changes, stores)
+        if unfinished:
+            interrupted = _run_trials(experiment, data, target, stores, executor(), console)
+        if not interrupted:
+            _measure_latency(experiment, stores, parent, executor, console)
     trials = ledger.trials(experiment.name)
     stores.tracker.close_experiment_run(parent, all(t.state == State.FINISHED for t in trials))
-    return Submitted(trials, interrupted)
+    return Submission(trials, interrupted)
+
+
+def _is_reported(name: str, ledger: Ledger) -> bool:
+    """Return whether an earlier submit has done all that this one could do."""
+    experiment, trials = ledger.experiment(name), ledger.trials(name)
+    states = {report_state(experiment, trials, pictures) for pictures in (True, False)}
+    return experiment.report_state is not None and experiment.report_state in states
 
 
 @contextmanager
-def open_executor(where: Where) -> Iterator[Executor]:
+def open_executor(target: RunTarget) -> Iterator[Executor]:
     """Connect to Ray, or run in process, until the block ends."""
-    if where.in_process:
+    if target.in_process:
         from orchestrator.execution.in_process import InProcess
 
         yield InProcess()
         return
-    from orchestrator.execution.ray_cluster import connect, disconnect
+    from orchestrator.execution.cluster.connection import connect, disconnect_in_background
 
+    connection = connect(target.address)
     try:
-        yield connect(where.address)
+        # Ray may be imported only after `connect` has set its environment.
+        from orchestrator.execution.cluster.executor import RayExecutor
+
+        yield RayExecutor(connection.dashboard_url)
     finally:
-        disconnect()
+        disconnect_in_background()  # takes a second, in which the report can be written
 
 
-def _enter(experiment: Experiment, data: ExperimentData, stores: Stores) -> str:
-    """Enter an experiment into ledger and MLflow; returns its parent run."""
-    ledger, tracker = stores.ledger, stores.tracker
-    name = experiment.name
-    members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
-    changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
+@contextmanager
+def _prepare(experiment: Experiment, target: RunTarget) -> Iterator[Executor]:
+    with open_executor(target) as executor:
+        executor.check_fits(_slot_size(experiment))
+        yield executor
+
+
+def _open_runs(name: str, changes: Changes, stores: Stores) -> str:
+    """Tag the runs of trials that joined or left an experiment, and open its parent run.
+
+    Returns:
+        the id of the parent run.
+    """
+    tracker = stores.tracker
     for run_id, cell in changes.joined.items():
         tracker.tag(run_id, f"experiment/{name}", cell)
     for run_id in changes.left:
         tracker.untag(run_id, f"experiment/{name}")
-    parent = tracker.open_experiment_run(ledger.experiment(name))
-    ledger.set_experiment_run(name, parent)
+    parent = tracker.open_experiment_run(stores.ledger.experiment(name))
+    stores.ledger.set_experiment_run(name, parent)
     return parent
 
 
 def _run_trials(
     experiment: Experiment,
     data: ExperimentData,
-    where: Where,
-    ledger: Ledger,
+    target: RunTarget,
+    stores: Stores,
     executor: Executor,
     console: Console,
 ) -> bool:
-    """Run rounds until every trial has ended; True if the user stopped them."""
-    settings, resources = where.settings, experiment.resources
+    """Run trials until every one has ended; return whether the user stopped them."""
+    settings, ledger, size = target.settings, stores.ledger, _slot_size(experiment)
     stop_file = new_stop_file(settings.storage)
-    on_device = executor.trials_on_device(resources.cpus, resources.gpus)
-    factory = JobFactory(experiment, data, settings, on_device, stop_file)
-    retries = Retries(resources.retries)
+    slots = Slots(size, executor.whole_device(size), executor.trials_on_device(size))
+    factory = JobFactory(experiment, data, settings, slots, stop_file)
     with (
         ledger.driver() as driver,
         LiveView(ledger, experiment.name, console, _notes(executor)) as view,
         stop_on_signal(stop_file, view.note) as should_stop,
+        Recorder(driver, Retries(experiment.resources.retries), should_stop) as recorder,
     ):
-        while not should_stop():
-            trials = ledger.trials(experiment.name)
-            unfinished = [
-                trial
-                for trial in trials
-                if trial.state != State.FINISHED and trial.trial_id not in retries.given_up
-            ]
-            if not unfinished:
-                break
-            ready = _ready_trials(unfinished, trials, driver, retries)
-            if not ready:
-                continue  # only students of failed teachers were left
-            claims = driver.claim([trial.trial_id for trial in ready])
-            if claims:
-                jobs = [factory.job(claim, ledger.membership(claim.trial_id)) for claim in claims]
-                with Round(driver, claims, retries, should_stop) as events:
-                    executor.run(jobs, events, should_stop, settings.storage)
-            else:
-                view.note_once(
-                    f"waiting for trials that another submit is running: {len(unfinished)}"
-                )
-                driver.touch()
-                time.sleep(_WAIT_SECONDS)
+        driver.reopen(experiment.name)
+        queue = TrialQueue(experiment, ledger, driver, factory, recorder, view.note_once)
+        run_jobs(queue, executor, recorder, should_stop)
         return should_stop()
 
 
 def _notes(executor: Executor) -> list[str]:
     url = executor.dashboard_url
-    return [f"Ray dashboard: {url} (its token: {command('ray')} get-auth-token)"] if url else []
+    return (
+        [f"Ray dashboard: {url} (for its token, run {command('ray')} get-auth-token)"]
+        if url
+        else []
+    )
 
 
-def _ready_trials(
-    unfinished: Sequence[TrialStatus],
-    trials: Sequence[TrialStatus],
-    driver: Driver,
-    retries: Retries,
-) -> list[TrialStatus]:
-    """Return the trials that can start: students wait for their teacher, or fail with it."""
-    by_id = {trial.trial_id: trial for trial in trials}
-    ready = []
-    for trial in unfinished:
-        teacher = by_id.get(trial.settings.get("teacher", "none"))
-        if teacher is None or teacher.state == State.FINISHED:
-            ready.append(trial)
-        elif teacher.trial_id in retries.given_up:
-            retries.given_up.add(trial.trial_id)
-            message = f"its teacher failed: {teacher.cell}, seed {teacher.seed}"
-            for claim in driver.claim([trial.trial_id]):
-                driver.end(claim, State.FAILED, message, message)
-    return ready
+def _slot_size(experiment: Experiment) -> SlotSize:
+    return SlotSize(experiment.resources.cpus, experiment.resources.gpus)
 
 
 def _measure_latency(
     experiment: Experiment,
     stores: Stores,
     parent: str,
-    executor: Executor,
+    executor: Callable[[], Executor],
     console: Console,
 ) -> None:
     """Measure all cells that have a result, unless exactly these networks have been measured
     already."""
-    trials = stores.ledger.trials(experiment.name)
-    trained = {t.cell for t in trials if t.state == State.FINISHED}
-    cells = {name: config for name, config in experiment.cells.items() if name in trained}
+    cells = _trained_cells(stores.ledger.trials(experiment.name))
     measured_ids = stores.tracker.read_latency(parent).trial_ids()
     if cells and measured_ids != {name: config.trial_id for name, config in cells.items()}:
-        console.print(f"measuring the latency of {len(cells)} cells, one at a time")
-        resources = experiment.resources
-        measurement = executor.measure_latency(
-            cells, experiment.baseline, resources.cpus, resources.gpus
-        )
+        one_at_a_time = ", one at a time" if len(cells) > 1 else ""
+        console.print(f"measuring the latency of {count_of(len(cells), 'cell')}{one_at_a_time}")
+        baseline = experiment.baseline
+        measurement = executor().measure_latency(cells, baseline, _slot_size(experiment))
         stores.tracker.log_latency(parent, measurement)
+
+
+def _trained_cells(trials: Sequence[TrialStatus]) -> dict[str, TrialConfig]:
+    """Return the first trial of each cell that has a result, also of cells that joined later."""
+    trained = {trial.cell for trial in trials if trial.state == State.FINISHED}
+    firsts: dict[str, TrialStatus] = {}
+    for trial in trials:
+        firsts.setdefault(trial.cell, trial)
+    return {
+        cell: parse_settings(dict(trial.settings))
+        for cell, trial in firsts.items()
+        if cell in trained
+    }

@@ -1,11 +1,9 @@
 """The executor without Ray: one job after the other in this process, for debugging."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
-from orchestrator.execution.job import Events, Job
-from orchestrator.execution.worker import run_job
+from orchestrator.execution.job import Events, Job, SlotSize
 from vss.profiling.latency import measure_latency
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import Compute
@@ -17,25 +15,45 @@ class InProcess:
 
     dashboard_url: str | None = None
 
-    def check_fits(self, cpus: float, gpus: float) -> None:
+    def __init__(self) -> None:
+        self._job: Job | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job runs."""
+        return self._job is None
+
+    def check_fits(self, size: SlotSize) -> None:
         """Check that PyTorch sees the GPUs that a trial needs, or raise a UserError."""
-        Compute.from_resources(cpus, gpus).require_available()
+        Compute.from_resources(size.cpus, size.gpus).require_available()
 
-    def run(
-        self, jobs: Sequence[Job], events: Events, should_stop: Callable[[], bool], folder: Path
-    ) -> None:
-        """Run jobs one by one until none is left, or `should_stop`."""
-        for job in jobs:
-            if not should_stop():
-                report = functools.partial(events.reported, job.trial_id)
-                events.ended(job.trial_id, run_job(job, report))
+    def whole_device(self, size: SlotSize) -> SlotSize:
+        """Return the size itself: jobs run one by one."""
+        return size
 
-    def trials_on_device(self, cpus: float, gpus: float) -> int:
+    def trials_on_device(self, size: SlotSize) -> int:
         """Return 1: jobs run one by one."""
         return 1
 
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
+        """Return 1, or 0 while a job waits for `poll` to run it."""
+        return int(self.is_idle)
+
+    def start(self, job: Job) -> None:
+        """Note the job that the next `poll` runs."""
+        self._job = job
+
+    def poll(self, events: Events, seconds: float) -> None:
+        """Run the job to its end."""
+        from orchestrator.execution.worker import run_job  # torch: only where trials run
+
+        if self._job is not None:
+            job, self._job = self._job, None
+            report = functools.partial(events.on_heartbeat, job.trial_id)
+            events.on_end(job.trial_id, run_job(job, report))
+
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
+        self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize
     ) -> LatencyMeasurement:
         """Measure the latency of cells, in new processes on this machine."""
-        return measure_latency(cells, baseline, Compute.from_resources(cpus, gpus))
+        return measure_latency(cells, baseline, Compute.from_resources(size.cpus, size.gpus))

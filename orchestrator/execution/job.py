@@ -1,7 +1,8 @@
 """The values that the driver and its workers exchange. Imports no torch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -11,12 +12,25 @@ from vss.trial_config import TrialConfig
 
 
 @dataclass(frozen=True)
+class SlotSize:
+    """The share of a machine that is reserved for a trial.
+
+    Attributes:
+        cpus: number of CPU cores.
+        gpus: number of GPUs; trials with a fraction share one.
+    """
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True)
 class Tracking:
     """The MLflow store and run that a job is tracked in.
 
     Attributes:
         uri: address of the tracking store.
-        artifacts: where artifacts go if the store is a local database.
+        artifacts: folder for artifacts if the store is a local database.
         run_id: the trial's MLflow run, if there is one already.
         run_name: name of a new run.
         tags: tags that the run gets.
@@ -35,15 +49,13 @@ class Job:
 
     Attributes:
         inputs: the trial, its files, and the compute that it runs on.
-        cpus: CPU cores to reserve.
-        gpus: GPUs to reserve; fractions share one.
+        size: the share of a machine to reserve.
         stop_file: the worker stops as soon as this file exists.
-        tracking: where to track it, or None to track nothing (smoke test).
+        tracking: the store and run to track it in, or None to track nothing (smoke test).
     """
 
     inputs: TrialInputs
-    cpus: float
-    gpus: float
+    size: SlotSize
     stop_file: Path
     tracking: Tracking | None = None
 
@@ -73,6 +85,19 @@ class Heartbeat:
 Report = Callable[[Heartbeat], None]
 
 
+class Failure(StrEnum):
+    """The kind of a failure, which decides whether the trial is tried again.
+
+    FINAL: bad data, a loss that is not finite, or a bug: another attempt would fail too.
+    TRANSIENT: a lost worker, or a service that did not answer.
+    OUT_OF_MEMORY: other processes hold memory that the trial needs.
+    """
+
+    FINAL = "FINAL"
+    TRANSIENT = "TRANSIENT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How an attempt ended.
@@ -81,53 +106,64 @@ class Outcome:
         state: FINISHED, FAILED, or CANCELLED if it was stopped.
         message: one line for the user.
         details: the traceback.
-        retry: whether another attempt may succeed.
+        failure: the kind of failure, or None if the attempt did not fail.
         run_id: the MLflow run, if the attempt opened one.
+        process_is_broken: whether the worker process cannot run another trial.
     """
 
     state: str
     message: str | None = None
     details: str | None = None
-    retry: bool = False
+    failure: Failure | None = None
     run_id: str | None = None
+    process_is_broken: bool = False
 
 
 class Events(Protocol):
     """A receiver of an executor's events."""
 
-    def reported(self, trial_id: str, heartbeat: Heartbeat) -> None:
+    def on_heartbeat(self, trial_id: str, heartbeat: Heartbeat) -> None:
         """Handle a heartbeat; the first one says that the job has started."""
 
-    def ended(self, trial_id: str, outcome: Outcome) -> None:
+    def on_end(self, trial_id: str, outcome: Outcome) -> None:
         """Handle the end of an attempt."""
 
 
 class Executor(Protocol):
-    """A place where jobs run: a Ray cluster (`ray_cluster`) or this process (`in_process`)."""
+    """A place where jobs run: a Ray cluster (`cluster.executor`) or this process (`in_process`)."""
 
     @property
     def dashboard_url(self) -> str | None:
-        """Address of the Ray dashboard, or None without one."""
+        """Address of the Ray dashboard, or None if there is none."""
 
-    def check_fits(self, cpus: float, gpus: float) -> None:
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job runs."""
+
+    def check_fits(self, size: SlotSize) -> None:
         """Check that a trial can run at all, or raise a UserError."""
 
-    def run(
-        self, jobs: Sequence[Job], events: Events, should_stop: Callable[[], bool], folder: Path
-    ) -> None:
-        """Run jobs until all have ended.
+    def whole_device(self, size: SlotSize) -> SlotSize:
+        """Return the size of a slot that shares its GPU, or its machine's cores, with no other."""
+
+    def trials_on_device(self, size: SlotSize) -> int:
+        """Return how many trials of this size can share a GPU, or a machine's cores."""
+
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
+        """Return how many jobs can start at once, and make room for more without waiting.
 
         Args:
-            jobs: each gets the resources that it names.
-            events: called with heartbeats and outcomes.
-            should_stop: called all the time; once true, no further job starts.
-            folder: for the executor's own files, seen by all machines.
+            size: the share of a machine that each of them needs.
+            job_count: the number of jobs that could start; slots beyond it are given back.
         """
 
-    def trials_on_device(self, cpus: float, gpus: float) -> int:
-        """Return how many trials with these resources can share a GPU, or a machine's cores."""
+    def start(self, job: Job) -> None:
+        """Start a job in a free slot."""
+
+    def poll(self, events: Events, seconds: float) -> None:
+        """Pass on events until a job ends, a slot becomes free, or `seconds` have passed."""
 
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], baseline: str, cpus: float, gpus: float
+        self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize
     ) -> LatencyMeasurement:
         """Measure the latency of cells on an idle device."""

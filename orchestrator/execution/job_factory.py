@@ -1,15 +1,19 @@
 """Build jobs from claimed trials: find data, weights and teachers, and tag the runs."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from orchestrator.execution.job import Job, Tracking
+from orchestrator.execution.job import Job, SlotSize, Tracking
 from orchestrator.ledger.entries import Claim
 from orchestrator.settings import Settings, find_data
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment
 from vss.data.dataset import load_dataset
+from vss.errors import UserError
 from vss.training.inputs import Compute, TrialInputs
 from vss.trial_config import TrialConfig, parse_settings
 
@@ -17,13 +21,28 @@ _SMOKE_STEPS = 2
 _SMOKE_FRAMES = 4
 
 
+@dataclass(frozen=True)
+class Slots:
+    """The slots that the trials of an experiment run in.
+
+    Attributes:
+        regular: the size that the spec asks for.
+        alone: the size that leaves no room for another trial on the same device.
+        on_device: number of regular slots that may share a GPU, or the cores of a machine.
+    """
+
+    regular: SlotSize
+    alone: SlotSize
+    on_device: int
+
+
 class ExperimentData:
     """The data of an experiment on this machine.
 
     Args:
-        experiment: its trials name the datasets.
+        experiment: the experiment, whose trials name the datasets.
         paths: dataset -> folder, from the command line.
-        settings: their `data` is the second place to look.
+        settings: the settings, whose `data` is the second place to look.
 
     Raises:
         UserError: if a dataset has no folder.
@@ -33,13 +52,25 @@ class ExperimentData:
         self, experiment: Experiment, paths: Mapping[str, Path], settings: Settings
     ) -> None:
         names = {trial.config.dataset for trial in experiment.trials}
-        self._paths = {name: find_data(name, paths, settings) for name in sorted(names)}
-        self._descriptions = experiment.files_by_digest
+        self._find = functools.partial(find_data, paths=paths, settings=settings)
+        self._paths = {name: self._find(name) for name in sorted(names)}
+        self._files = experiment.files_by_digest
         self._fingerprints: dict[str, str] = {}
+
+    def has_all(self, config: TrialConfig, data_fingerprint: str) -> bool:
+        """Return whether this machine has the files of a trial, and its data with a fingerprint."""
+        digests = {name for name in (config.weights, config.dataset_file or "") if ":" in name}
+        if not digests <= self._files.keys():
+            return False
+        try:
+            self._paths.setdefault(config.dataset, self._find(config.dataset))
+            return self.fingerprint(config) == data_fingerprint
+        except UserError:
+            return False
 
     def path(self, config: TrialConfig) -> Path | None:
         """Return the folder of a trial's dataset, the file that describes it, or None."""
-        return self._descriptions.get(config.dataset_file or "") or self._paths[config.dataset]
+        return self._files.get(config.dataset_file or "") or self._paths[config.dataset]
 
     def fingerprint(self, config: TrialConfig) -> str:
         """Return the fingerprint of a trial's data, which is read once for all that share it."""
@@ -54,10 +85,10 @@ class JobFactory:
 
     Args:
         experiment: the trials, their resources and files.
-        data: where the datasets are.
+        data: the experiment's data on this machine.
         settings: folders and addresses.
-        trials_on_device: trials that may share a GPU, or the cores of a machine.
-        stop_file: tells the workers to stop.
+        slots: the slots that its trials run in.
+        stop_file: a file that tells the workers to stop.
     """
 
     def __init__(
@@ -65,65 +96,106 @@ class JobFactory:
         experiment: Experiment,
         data: ExperimentData,
         settings: Settings,
-        trials_on_device: int,
+        slots: Slots,
         stop_file: Path,
     ) -> None:
         self._experiment = experiment
         self._data = data
         self._settings = settings
-        self._trials_on_device = trials_on_device
+        self._slots = slots
         self._stop_file = stop_file
-        self._trials = experiment.trial_by_id
+        self._configs = {trial.trial_id: trial.config for trial in experiment.trials}
+        self._fingerprints: dict[str, str] = {}  # of trials that joined later
+        self._unrunnable: set[str] = set()
 
-    def job(self, claim: Claim, membership: Mapping[str, str]) -> Job:
+    def slot_size(self, alone: bool) -> SlotSize:
+        """Return the share of a machine that a trial needs.
+
+        Args:
+            alone: whether it may share its device with no other trial.
+        """
+        return self._slots.alone if alone else self._slots.regular
+
+    def can_run(self, trial_id: str) -> bool | None:
+        """Return whether all that a trial needs is here; None if the trial has yet to be added."""
+        if trial_id in self._configs:
+            return True
+        return False if trial_id in self._unrunnable else None
+
+    def add(self, trial_id: str, settings: Mapping[str, Any], data_fingerprint: str) -> bool:
+        """Add a trial that joined the experiment after this driver started.
+
+        Args:
+            trial_id: the trial.
+            settings: its settings, from the ledger.
+            data_fingerprint: fingerprint that its data must have.
+
+        Returns:
+            whether this driver can run it: if it lacks a file, has different data or does not know
+            a setting, only the submit that added the trial can.
+        """
+        try:
+            config = parse_settings(dict(settings))
+        except UserError:  # a newer version of the program has added it
+            config = None
+        if config is None or not self._data.has_all(config, data_fingerprint):
+            self._unrunnable.add(trial_id)
+            return False
+        self._configs[trial_id] = config
+        self._fingerprints[trial_id] = data_fingerprint
+        return True
+
+    def job(
+        self, claim: Claim, cell: str, membership: Mapping[str, str], alone: bool = False
+    ) -> Job:
         """Make the job of a claimed trial.
 
         Args:
             claim: the right to run it.
+            cell: its cell in this experiment.
             membership: experiment -> cell, for all experiments that the trial belongs to.
+            alone: whether it may share its device with no other trial.
         """
-        trial, settings = self._trials[claim.trial_id], self._settings
+        config, settings = self._configs[claim.trial_id], self._settings
         tracking = Tracking(
             uri=settings.tracking_uri,
             artifacts=settings.artifacts,
             run_id=claim.run_id,
-            run_name=f"{trial.cell}, seed {trial.config.seed}",
+            run_name=f"{cell}, seed {config.seed}",
             tags={f"experiment/{name}": cell for name, cell in membership.items()},
         )
-        return self._job(self._inputs(trial, claim.attempt), tracking)
+        inputs = self._inputs(config, claim.attempt, alone)
+        return Job(inputs, self.slot_size(alone), self._stop_file, tracking)
 
     def smoke_job(self, cell: str, folder: Path) -> Job:
         """Make a job of two steps of a cell, tracked nowhere, that writes into `folder`."""
         config = self._experiment.cells[cell]
         steps = min(_SMOKE_STEPS, config.steps)  # 0 stays 0: such a cell is only scored
         inputs = dataclasses.replace(
-            self._inputs(self._trials[config.trial_id], attempt=1),
+            self._inputs(config, attempt=1),
             config=parse_settings({**config.settings(), "steps": steps, "eval_every": 1}),
             storage=folder,
             teacher_weights=None,
             max_scored_frames=_SMOKE_FRAMES,
         )
-        return self._job(inputs, tracking=None)
+        return Job(inputs, self._slots.regular, self._stop_file)
 
-    def _job(self, inputs: TrialInputs, tracking: Tracking | None) -> Job:
-        resources = self._experiment.resources
-        return Job(inputs, resources.cpus, resources.gpus, self._stop_file, tracking)
-
-    def _inputs(self, trial: PlannedTrial, attempt: int) -> TrialInputs:
-        config, settings, resources = trial.config, self._settings, self._experiment.resources
+    def _inputs(self, config: TrialConfig, attempt: int, alone: bool = False) -> TrialInputs:
+        settings, size = self._settings, self._slots.regular
+        fingerprint = self._fingerprints.get(config.trial_id) or self._data.fingerprint(config)
         is_student = config.teacher != "none"
         return TrialInputs(
             config=config,
             storage=settings.storage,
             cache=settings.cache,
             data=self._data.path(config),
-            data_fingerprint=self._data.fingerprint(config),
+            data_fingerprint=fingerprint,
             weights=self._experiment.files_by_digest.get(config.weights),
-            teacher=self._trials[config.teacher].config if is_student else None,
+            teacher=self._configs[config.teacher] if is_student else None,
             teacher_weights=(
                 settings.storage / config.teacher / "weights.safetensors" if is_student else None
             ),
             attempt=attempt,
-            compute=Compute.from_resources(resources.cpus, resources.gpus),
-            trials_on_device=self._trials_on_device,
+            compute=Compute.from_resources(size.cpus, size.gpus),
+            trials_on_device=1 if alone else self._slots.on_device,
         )

@@ -1,26 +1,25 @@
 """The look that a submit trains up to: the first one, the one it has reached, or a later one."""
 
-from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.looks import find_look
-from orchestrator.stores import open_ledger
+from orchestrator.stores import Stores
 from vss.errors import UserError
 
 
-def choose_look(experiment: Experiment, look: int | None, settings: Settings) -> Experiment:
+def choose_look(experiment: Experiment, look: int | None, stores: Stores) -> Experiment:
     """Return the experiment with the trials up to a look; unchanged if it plans none.
 
     Args:
-        experiment: with the trials of all looks.
-        look: numbered from 1; None for the first, or the one that the ledger holds already.
-        settings: the address of the ledger, which holds the trials so far.
+        experiment: the experiment with the trials of all looks.
+        look: number of the look, from 1; None for the first, or the one reached so far.
+        stores: the stores, whose ledger has the trials so far.
 
     Raises:
         UserError: if no such look is planned, or a later one was submitted before.
     """
     if not experiment.looks and look is None:
         return experiment
-    reached = _reached_look(experiment, settings)
+    reached = _reached_look(experiment, stores)
     if look is not None and look < reached:
         raise UserError(
             f"--look {look}: look {reached} of '{experiment.name}' was submitted before, and a "
@@ -29,11 +28,11 @@ def choose_look(experiment: Experiment, look: int | None, settings: Settings) ->
     return experiment.at_look(look or reached)
 
 
-def _reached_look(experiment: Experiment, settings: Settings) -> int:
+def _reached_look(experiment: Experiment, stores: Stores) -> int:
     """Return the last look that was submitted; 1 before the first, or under another plan."""
-    if not experiment.looks or not settings.has_ledger:
+    if not experiment.looks or not stores.settings.has_ledger:
         return 1
-    ledger = open_ledger(settings)
+    ledger = stores.ledger
     status = {entry.name: entry for entry in ledger.experiments()}.get(experiment.name)
     if status is None or tuple(status.looks) != experiment.looks:
         return 1

@@ -2,45 +2,66 @@
 
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 
-from orchestrator.execution.driver import Where, open_executor
-from orchestrator.execution.job import Heartbeat, Outcome
-from orchestrator.execution.job_factory import ExperimentData, JobFactory
+from orchestrator.execution.driver import RunTarget, open_executor
+from orchestrator.execution.job import Heartbeat, Job, Outcome, SlotSize
+from orchestrator.execution.job_factory import ExperimentData, JobFactory, Slots
+from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
 from orchestrator.ledger.entries import State
 from orchestrator.settings import make_folder
 from orchestrator.spec.experiment import Experiment
 
 
-def smoke(experiment: Experiment, where: Where, console: Console) -> Mapping[str, Outcome]:
+def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mapping[str, Outcome]:
     """Run two steps of every cell and keep nothing, to check that every cell can be built, fits
     into memory and runs.
 
     Returns:
         cell -> how its attempt ended.
     """
-    settings, resources = where.settings, experiment.resources
-    data = ExperimentData(experiment, where.data, settings)
+    settings, resources = target.settings, experiment.resources
+    data = ExperimentData(experiment, target.data, settings)
     stop_file = new_stop_file(make_folder(settings.storage))
     folder = make_folder(settings.storage / f".smoke-{uuid.uuid4().hex[:8]}")
+    size = SlotSize(resources.cpus, resources.gpus)
+    factory = JobFactory(experiment, data, settings, Slots(size, size, 1), stop_file)
+    jobs = {cell: factory.smoke_job(cell, folder) for cell in experiment.cells}
     events = _Outcomes()
     try:
         with (
             stop_on_signal(stop_file, console.print, keeps_checkpoints=False) as should_stop,
-            open_executor(where) as executor,
+            open_executor(target) as executor,
         ):
-            executor.check_fits(resources.cpus, resources.gpus)
-            factory = JobFactory(experiment, data, settings, 1, stop_file)
-            jobs = {cell: factory.smoke_job(cell, folder) for cell in experiment.cells}
-            distinct_jobs = {job.trial_id: job for job in jobs.values()}
-            executor.run(list(distinct_jobs.values()), events, should_stop, folder)
+            executor.check_fits(size)
+            run_jobs(_JobList(jobs.values(), size), executor, events, should_stop)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     cancelled = Outcome(State.CANCELLED)
     return {cell: events.by_trial.get(job.trial_id, cancelled) for cell, job in jobs.items()}
+
+
+class _JobList:
+    """A fixed list of jobs; equal cells are one job."""
+
+    def __init__(self, jobs: Iterable[Job], size: SlotSize) -> None:
+        self._remaining = list({job.trial_id: job for job in jobs}.values())
+        self.size = size
+
+    def count_ready(self) -> int:
+        """Return the number of jobs that have not been taken."""
+        return len(self._remaining)
+
+    def take(self) -> Job:
+        """Return the next job."""
+        return self._remaining.pop(0)
+
+    def is_over(self) -> bool:
+        """Return whether all jobs have been taken."""
+        return not self._remaining
 
 
 class _Outcomes:
@@ -49,9 +70,9 @@ class _Outcomes:
     def __init__(self) -> None:
         self.by_trial: dict[str, Outcome] = {}
 
-    def reported(self, trial_id: str, heartbeat: Heartbeat) -> None:
+    def on_heartbeat(self, trial_id: str, heartbeat: Heartbeat) -> None:
         """Ignore heartbeats."""
 
-    def ended(self, trial_id: str, outcome: Outcome) -> None:
+    def on_end(self, trial_id: str, outcome: Outcome) -> None:
         """Keep the outcome."""
         self.by_trial[trial_id] = outcome

@@ -20,12 +20,12 @@ def stop_on_signal(
     """Create the stop file at the first SIGINT or SIGTERM; the second one interrupts at once.
 
     Args:
-        stop_file: removed at the end.
-        say: prints a line.
+        stop_file: the file to create; it is removed at the end.
+        say: a function that prints a line.
         keeps_checkpoints: whether stopped trials can be resumed; a smoke test keeps nothing.
 
     Yields:
-        a function that tells whether the user wants to stop.
+        a function that returns whether the user wants to stop.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -37,10 +37,11 @@ def stop_on_signal(
         else:
             say("stopping after the current step")
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier_handlers = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield stop_file.exists
     finally:
         stop_file.unlink(missing_ok=True)
-        for number, handler in before.items():
+        for number, handler in earlier_handlers.items():
             signal.signal(number, handler)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import torch
 
-from orchestrator.execution.job import Heartbeat, Job, Outcome, Report
+from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, Report
 from orchestrator.ledger.entries import State
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
@@ -22,13 +22,13 @@ def run_job(job: Job, report: Report) -> Outcome:
 
     Args:
         job: the attempt to make.
-        report: called at the start and about once a second.
+        report: called at the start and about once per second.
 
     Returns:
-        how the attempt ended; errors are described there.
+        how the attempt ended; errors are returned, not raised.
 
     Raises:
-        Exception: after a CUDA error only, because the process cannot go on.
+        Exception: only after a CUDA error, which must end the process.
     """
     run: TrialRun | None = None
     try:
@@ -47,7 +47,7 @@ def run_job(job: Job, report: Report) -> Outcome:
             State.FAILED,
             _first_line(error),
             details,
-            retry=_may_pass(error),
+            _kind(error),
             run_id=run.run_id if run else None,
         )
     finally:
@@ -86,15 +86,15 @@ def _first_line(error: Exception) -> str:
     return message.strip().splitlines()[0]
 
 
-def _may_pass(error: Exception) -> bool:
-    """Return whether another attempt may succeed."""
+def _kind(error: Exception) -> Failure:
     if isinstance(error, OutOfMemoryError):
-        return error.is_transient
-    return isinstance(error, (OSError, *TRACKING_ERRORS))
+        return Failure.OUT_OF_MEMORY if error.is_transient else Failure.FINAL
+    is_transient = isinstance(error, (OSError, *TRACKING_ERRORS))
+    return Failure.TRANSIENT if is_transient else Failure.FINAL
 
 
 def _poisons_the_process(error: Exception) -> bool:
-    """Tell whether the process must die: after a CUDA error nothing in it runs any more."""
+    """Return whether the process must end: after a CUDA error, nothing in it runs any more."""
     return isinstance(error, torch.AcceleratorError) or "CUDA error" in str(error)
 
 

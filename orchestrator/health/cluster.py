@@ -7,7 +7,7 @@ import stat
 from importlib import metadata
 from pathlib import Path
 
-from orchestrator.execution import ray_head
+from orchestrator.execution.cluster import head as ray_head
 from orchestrator.health import http_request
 from orchestrator.health.finding import Finding, Level
 from orchestrator.settings import Settings
@@ -22,7 +22,7 @@ def check_ray(settings: Settings) -> Finding:
     """Check that the cluster answers, accepts the user's token and runs the same version."""
     if settings.ray_address is not None:
         return _check_address(settings.ray_address)
-    head = ray_head.running(settings)
+    head = ray_head.find_running_head(settings)
     if head is None:
         return _check_token_file() or Finding("Ray", Level.OK, "each submit starts its own")
     return _check_dashboard(head.address, head.dashboard_url)

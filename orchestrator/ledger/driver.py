@@ -10,9 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from orchestrator.ledger.entries import Claim, State
+from orchestrator.ledger.entries import Claim, OpenTrial, State
+from orchestrator.ledger.open_trials import read_open_trials
 from orchestrator.ledger.rows import read_trials, update_unfinished
-from orchestrator.ledger.tables import attempts, drivers, now, trials
+from orchestrator.ledger.tables import attempts, drivers, members, now, trials
 
 # A driver that has been silent for this long counts as dead.
 DRIVER_TIMEOUT = timedelta(seconds=60)
@@ -40,13 +41,32 @@ class Driver:
             row = drivers.c.driver == self.driver_id
             db.execute(sa.update(drivers).where(row).values(seen_at=now()))
 
+    def reopen(self, experiment: str) -> None:
+        """Make the trials of an experiment that failed or were cancelled pending again."""
+        member_ids = sa.select(members.c.trial_id).where(members.c.experiment == experiment)
+        has_ended = trials.c.state.in_([State.FAILED, State.CANCELLED])
+        with self._engine.begin() as db:
+            update = sa.update(trials).where(trials.c.trial_id.in_(member_ids), has_ended)
+            db.execute(update.values(state=State.PENDING, message=None))
+
+    def open_trials(self, experiment: str) -> list[OpenTrial]:
+        """Return the trials of an experiment that have not ended, the next one to start first."""
+        with self._engine.connect() as db:
+            other_drivers = find_live_drivers(db) - {self.driver_id}
+            return [
+                trial
+                for trial in read_open_trials(db, experiment, other_drivers)
+                if trial.driver != self.driver_id
+            ]
+
     def claim(self, trial_ids: Sequence[str]) -> list[Claim]:
         """Claim the trials that have not finished and that no other live driver has claimed."""
         claims = []
         with self._engine.begin() as db:
             other_drivers = find_live_drivers(db) - {self.driver_id}
             rows = read_trials(db, trial_ids)
-            for row in (rows[trial_id] for trial_id in trial_ids):
+            # A trial may have been deleted since the caller read its id.
+            for row in (rows[trial_id] for trial_id in trial_ids if trial_id in rows):
                 if row.state == State.FINISHED or row.driver in other_drivers:
                     continue
                 # Two drivers may read the same row, but only the first update finds it unchanged.
@@ -62,17 +82,17 @@ class Driver:
 
     def start(self, claim: Claim, first_step: int, run_id: str | None) -> None:
         """Record that a worker has started an attempt."""
+        attempt = {"state": State.RUNNING, "first_step": first_step, "started_at": now()}
+        values = {"state": State.RUNNING, "step": first_step, "heartbeat_at": now()}
         with self._engine.begin() as db:
-            values = {"state": State.RUNNING, "step": first_step, "heartbeat_at": now()}
-            self._update(db, claim, **values, loss=None, miou=None, run_id=run_id)
-            attempt = {"state": State.RUNNING, "first_step": first_step, "started_at": now()}
-            db.execute(_attempt(claim).values(attempt))
+            self._update_attempt(db, claim, **attempt)
+            self._update_trial(db, claim, **values, loss=None, miou=None, run_id=run_id)
 
     def beat(self, beats: Mapping[Claim, Mapping[str, Any]]) -> None:
         """Write the latest step, loss and mIoU of running trials."""
         with self._engine.begin() as db:
             for claim, values in beats.items():
-                self._update(db, claim, **values, heartbeat_at=now())
+                self._update_trial(db, claim, **values, heartbeat_at=now())
 
     def end(self, claim: Claim, state: State, message: str | None, details: str | None) -> None:
         """Record the end of an attempt.
@@ -83,13 +103,13 @@ class Driver:
             message: one line for the user; only for FAILED.
             details: the worker's error with its traceback; stored with the attempt.
         """
+        attempt_state = State.FAILED if state == State.PENDING else state
+        finished_at = now() if state == State.FINISHED else None
+        values = {"state": state, "message": message, "finished_at": finished_at, "driver": None}
         with self._engine.begin() as db:
-            finished_at = now() if state == State.FINISHED else None
-            self._update(
-                db, claim, state=state, message=message, finished_at=finished_at, driver=None
-            )
-            attempt_state = State.FAILED if state == State.PENDING else state
-            db.execute(_attempt(claim).values(state=attempt_state, ended_at=now(), message=details))
+            # The attempt first: what ends the claim on the trial also ends the right to write.
+            self._update_attempt(db, claim, state=attempt_state, ended_at=now(), message=details)
+            self._update_trial(db, claim, **values)
 
     def release_claims(self) -> None:
         """Release all claims and unregister the driver."""
@@ -98,9 +118,23 @@ class Driver:
             db.execute(sa.update(trials).where(claimed_trials).values(driver=None))
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
 
-    def _update(self, db: Connection, claim: Claim, **values: Any) -> None:
+    def _update_trial(self, db: Connection, claim: Claim, **values: Any) -> None:
+        newest = sa.select(sa.func.max(attempts.c.number)).where(
+            attempts.c.trial_id == claim.trial_id
+        )
         still_claimed = trials.c.driver == self.driver_id
-        db.execute(update_unfinished(claim.trial_id).where(still_claimed).values(values))
+        is_newest = newest.scalar_subquery() == claim.attempt
+        update = update_unfinished(claim.trial_id).where(still_claimed, is_newest)
+        db.execute(update.values(values))
+
+    def _update_attempt(self, db: Connection, claim: Claim, **values: Any) -> None:
+        """Write an attempt that is open, unless another driver has claimed its trial."""
+        still_claimed = sa.exists().where(
+            trials.c.trial_id == claim.trial_id, trials.c.driver == self.driver_id
+        )
+        row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
+        is_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
+        db.execute(sa.update(attempts).where(row, is_open, still_claimed).values(values))
 
 
 def find_live_drivers(db: Connection) -> set[str]:
@@ -120,11 +154,6 @@ def _is_alive(driver: Any) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _attempt(claim: Claim) -> sa.Update:
-    row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
-    return sa.update(attempts).where(row)
 
 
 def _next_attempt(db: Connection, row: Any) -> Claim:

@@ -125,6 +125,30 @@ class TrialStatus:
 
 
 @dataclass(frozen=True)
+class OpenTrial:
+    """A trial of an experiment that has not ended.
+
+    Attributes:
+        driver: the id of the driver that claimed it last, or None.
+        is_elsewhere: whether another live driver has claimed it.
+        teacher: the trial that it learns from, or None.
+        teacher_state: the state of that trial; None if the ledger lacks it.
+    """
+
+    trial_id: str
+    cell: str
+    seed: int
+    driver: str | None
+    is_elsewhere: bool
+    teacher: str | None
+    teacher_state: State | None
+
+    def can_start(self) -> bool:
+        """Return whether nothing has to happen before it starts."""
+        return not self.is_elsewhere and self.teacher_state in (None, State.FINISHED)
+
+
+@dataclass(frozen=True)
 class ExperimentStatus:
     """An experiment in the ledger, with the number of its trials in each state.
 
@@ -132,6 +156,7 @@ class ExperimentStatus:
         margin_points, seeds, looks: as in `ExperimentEntry`.
         earlier_seeds: the seeds that were planned before the plan changed for the first time after
             a trial had finished; empty if it never did.
+        report_state: digest of what the last submit's report shows; None if it was incomplete.
     """
 
     name: str
@@ -146,6 +171,7 @@ class ExperimentStatus:
     seeds: Sequence[int] = ()
     looks: Sequence[int] = ()
     earlier_seeds: Sequence[int] = ()
+    report_state: str | None = None
 
 
 @dataclass(frozen=True)

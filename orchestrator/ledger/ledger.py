@@ -27,6 +27,7 @@ from orchestrator.ledger.entries import (
 from orchestrator.ledger.rows import (
     cancel_orphans,
     read_cells_of_runs,
+    read_trials,
     record_changed_plan,
     write_experiment,
     write_finished,
@@ -98,25 +99,27 @@ class Ledger:
             row = db.execute(query).first()
         return None if row is None else str(row.run_id)
 
+    def unfinished(self, trial_ids: Sequence[str]) -> list[str]:
+        """Return those of the trials that have not finished; the ledger may not know them yet."""
+        with self._engine.connect() as db:
+            rows = read_trials(db, trial_ids)
+        return [t for t in trial_ids if t not in rows or rows[t].state != State.FINISHED]
+
     def set_experiment_run(self, name: str, run_id: str) -> None:
         """Record the id of an experiment's parent run."""
         with self._engine.begin() as db:
             row = experiments.c.name == name
             db.execute(sa.update(experiments).where(row).values(run_id=run_id))
 
+    def set_report_state(self, name: str, state: str | None) -> None:
+        """Record what an experiment's report shows; None if it is to be built again."""
+        with self._engine.begin() as db:
+            row = experiments.c.name == name
+            db.execute(sa.update(experiments).where(row).values(report_state=state))
+
     def experiments(self) -> list[ExperimentStatus]:
         """Return all experiments, newest last."""
-        with self._engine.connect() as db:
-            rows = db.execute(sa.select(experiments).order_by(experiments.c.created_at)).all()
-            count_rows = db.execute(
-                sa.select(members.c.experiment, trials.c.state, sa.func.count())
-                .join(trials, trials.c.trial_id == members.c.trial_id)
-                .group_by(members.c.experiment, trials.c.state)
-            ).all()
-        counts: dict[str, dict[State, int]] = {}
-        for name, state, count in count_rows:
-            counts.setdefault(name, {})[State(state)] = count
-        return [ExperimentStatus(**row._mapping, counts=counts.get(row.name, {})) for row in rows]
+        return self._experiments(sa.true(), sa.true())
 
     def experiment(self, name: str) -> ExperimentStatus:
         """Return one experiment.
@@ -124,29 +127,41 @@ class Ledger:
         Raises:
             UserError: if the ledger has no experiment of that name.
         """
-        query = (
-            sa.select(trials.c.state, sa.func.count())
-            .join(members, members.c.trial_id == trials.c.trial_id)
-            .where(members.c.experiment == name)
-            .group_by(trials.c.state)
+        statuses = self._experiments(experiments.c.name == name, members.c.experiment == name)
+        if not statuses:
+            with self._engine.connect() as db:
+                names = list(db.scalars(sa.select(experiments.c.name)))
+            raise UserError(_explain_missing(name, names))
+        return statuses[0]
+
+    def _experiments(
+        self, rows: sa.ColumnElement[bool], rows_of_members: sa.ColumnElement[bool]
+    ) -> list[ExperimentStatus]:
+        """Return experiments with the number of their trials in each state."""
+        query = sa.select(experiments).where(rows).order_by(experiments.c.created_at)
+        count_query = (
+            sa.select(members.c.experiment, trials.c.state, sa.func.count())
+            .join(trials, trials.c.trial_id == members.c.trial_id)
+            .where(rows_of_members)
+            .group_by(members.c.experiment, trials.c.state)
         )
+        counts: dict[str, dict[State, int]] = {}
         with self._engine.connect() as db:
-            row = db.execute(sa.select(experiments).where(experiments.c.name == name)).first()
-            if row is None:
-                raise UserError(
-                    _explain_missing(name, list(db.scalars(sa.select(experiments.c.name))))
-                )
-            counts = {State(state): count for state, count in db.execute(query)}
-        return ExperimentStatus(**row._mapping, counts=counts)
+            for name, state, count in db.execute(count_query):
+                counts.setdefault(name, {})[State(state)] = count
+            return [
+                ExperimentStatus(**row._mapping, counts=counts.get(row.name, {}))
+                for row in db.execute(query)
+            ]
 
     def trials(self, experiment: str) -> list[TrialStatus]:
         """Return the trials of an experiment, in the order of its spec."""
-        started = attempts.c.started_at.is_not(None)
+        has_started = attempts.c.started_at.is_not(None)
         starts = (
             sa.select(
                 attempts.c.trial_id,
-                sa.func.count().filter(started).label("count"),
-                sa.func.max(attempts.c.number).filter(started).label("newest"),
+                sa.func.count().filter(has_started).label("count"),
+                sa.func.max(attempts.c.number).filter(has_started).label("newest"),
             )
             .group_by(attempts.c.trial_id)
             .subquery()
@@ -177,6 +192,15 @@ class Ledger:
     def upkeep(self) -> Upkeep:
         """What a user can do to trials while no driver runs them."""
         return Upkeep(self._engine)
+
+    def settings_and_data(self, trial_id: str) -> tuple[dict[str, Any], str]:
+        """Return the settings of a trial and the fingerprint of its data."""
+        query = sa.select(trials.c.settings, trials.c.data_fingerprint).where(
+            trials.c.trial_id == trial_id
+        )
+        with self._engine.connect() as db:
+            row = db.execute(query).one()
+        return json.loads(row.settings), row.data_fingerprint
 
     @contextmanager
     def driver(self) -> Iterator[Driver]:

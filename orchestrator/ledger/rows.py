@@ -90,12 +90,14 @@ def write_trials(db: Connection, trials_of_entry: Sequence[Member]) -> None:
 
 
 def _insert_trial(db: Connection, member: Member) -> None:
+    config = member.trial.config
     db.execute(
         sa.insert(trials).values(
             trial_id=member.trial.trial_id,
-            settings=json.dumps(member.trial.config.settings()),
+            settings=json.dumps(config.settings()),
             state=State.PENDING,
             data_fingerprint=member.data_fingerprint,
+            teacher=None if config.teacher == "none" else config.teacher,
         )
     )
 
@@ -132,6 +134,7 @@ def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any
         "position": position,
         "cell": member.trial.cell,
         "seed": member.trial.config.seed,
+        "priority": member.trial.priority,
     }
 
 

@@ -34,6 +34,7 @@ experiments = sa.Table(
     sa.Column("seeds", sa.JSON, nullable=False),  # all planned seeds; [] if unknown
     sa.Column("looks", sa.JSON, nullable=False),  # number of seeds at each planned look
     sa.Column("earlier_seeds", sa.JSON, nullable=False),  # seeds planned before a change
+    sa.Column("report_state", sa.String(64)),  # digest of what its last report shows
 )
 trials = sa.Table(
     "trials",
@@ -44,6 +45,7 @@ trials = sa.Table(
     sa.Column("message", sa.Text),  # the reason if it failed
     sa.Column("run_id", sa.String(64)),
     sa.Column("data_fingerprint", sa.String(64), nullable=False),
+    sa.Column("teacher", sa.String(12)),  # the trial that must finish first
     sa.Column("driver", sa.String(36)),  # the driver that has claimed it
     # The heartbeat of a running trial, read only by the live view.
     sa.Column("step", sa.Integer, nullable=False, default=0),
@@ -60,6 +62,7 @@ members = sa.Table(  # which trials belong to which experiments
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("cell", sa.Text, nullable=False),
     sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),  # higher ones start first
 )
 attempts = sa.Table(  # starts of trials; PENDING until the worker reports
     "attempts",

@@ -5,6 +5,7 @@ Rebuilding a report needs only its own files, so this module does not import the
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ from rich.console import Console
 
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.anonymisation import anonymise
+from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.stores import Stores
 from orchestrator.terminal.result_tables import build_result_table
 from orchestrator.terminal.trial_tables import count_by_state
 from reports import report
+from reports.formats import results_json
 from reports.formats.arrays import ReportError
 from reports.records import ExperimentRecord
 from vss.errors import UserError
@@ -58,6 +61,7 @@ def build(
     with pause_garbage_collection():
         record = anonymise(read_record(experiment, trials, stores.tracker, pictures), settings)
         path = report.build_report(record, make_folder(out), pictures, sort)
+    stores.ledger.set_report_state(name, None)
     if experiment.run_id is not None:
         stores.tracker.log_report(experiment.run_id, out)
     return record, path
@@ -68,9 +72,30 @@ def print_report(
 ) -> None:
     """Build the report of an experiment; print its table, its path and the command for the UI."""
     record, path = build(name, stores, settings, settings.report_folder(name), pictures)
+    _print(record, path, console)
+
+
+def print_report_of_submit(
+    name: str, stores: Stores, settings: Settings, pictures: bool, console: Console
+) -> None:
+    """Print the report of an experiment, which is built only if an earlier submit's is outdated."""
+    ledger, folder = stores.ledger, settings.report_folder(name)
+    experiment, trials = ledger.experiment(name), ledger.trials(name)
+    state = report_state(experiment, trials, pictures)
+    if state is not None and state == experiment.report_state:
+        with suppress(ReportError):  # a file was deleted or damaged
+            _print(results_json.load(folder), folder / "report.md", console)
+            return
+    print_report(name, stores, settings, pictures, console)
+    ledger.set_report_state(name, state)
+
+
+def _print(record: ExperimentRecord, path: Path, console: Console) -> None:
     console.print(build_result_table(record))
     console.print(f"report:    {path}", soft_wrap=True, highlight=False)
-    console.print(f"MLflow UI: {command('vss-orch')} ui {name}", soft_wrap=True, highlight=False)
+    console.print(
+        f"MLflow UI: {command('vss-orch')} ui {record.name}", soft_wrap=True, highlight=False
+    )
 
 
 def watch(

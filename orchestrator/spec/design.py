@@ -86,7 +86,7 @@ def _cell_name(settings: CellSettings) -> str:
     return " ".join(
         str(value) if name in _UNLABELLED_SETTINGS else f"{name}={_as_yaml(value)}"
         for name, value in settings.items()
-        if name != "published"
+        if name not in ("published", "priority")
     )
 
 

@@ -13,15 +13,20 @@ from vss.errors import UserError
 from vss.suggestions import did_you_mean
 from vss.trial_config import TrialConfig, parse_settings
 
-_SPEC_ONLY_SETTINGS = ("published", "teacher_seed")
+_SPEC_ONLY_SETTINGS = ("published", "teacher_seed", "priority")
 
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One planned run of an experiment: a cell and a seed."""
+    """One planned run of an experiment: a cell and a seed.
+
+    Attributes:
+        priority: trials with a higher one start first.
+    """
 
     cell: str
     config: TrialConfig
+    priority: int = 0
 
     @cached_property
     def trial_id(self) -> str:
@@ -159,9 +164,17 @@ def _build_trial(
         trial = _build_trial(teacher_point, teacher.seed(seed), teachers, settings_by_cell)
         settings["teacher"] = trial.trial_id
     try:
-        return PlannedTrial(point.cell, parse_settings({**settings, "seed": seed}))
+        config = parse_settings({**settings, "seed": seed})
+        return PlannedTrial(point.cell, config, _priority(point))
     except UserError as error:
         raise UserError(f"cell '{point.cell}': {error}") from None
+
+
+def _priority(point: Point) -> int:
+    priority = point.settings.get("priority", 0)
+    if not isinstance(priority, int):
+        raise UserError(f"'priority' must be a whole number (got {priority!r})")
+    return priority
 
 
 def _merge_equal(

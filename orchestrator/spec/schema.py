@@ -1,6 +1,6 @@
 """The spec as written: its fields, and the JSON schema that editors use."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -30,7 +30,12 @@ class Resources(BaseModel):
     gpus: float = Field(
         0.0, ge=0, description="GPUs per trial; with a fraction, trials share a GPU"
     )
-    retries: int = Field(1, ge=0, description="restarts after a lost worker")
+    retries: int = Field(
+        1, ge=0, description="restarts after lost workers; progress resets the count"
+    )
+    on_failure: Literal["continue", "stop"] = Field(
+        "continue", description="whether to start more trials after one has failed for good"
+    )
 
     @field_validator("gpus")
     @classmethod
@@ -134,6 +139,10 @@ def _cell_settings_schemas() -> dict[str, Any]:
     settings["teacher_seed"] = {
         "type": "integer",
         "description": "seed of the teacher's trial (default: that of the student)",
+    }
+    settings["priority"] = {
+        "type": "integer",
+        "description": "cells with a higher priority are trained first (default: 0)",
     }
     settings["published"] = PublishedResults.model_json_schema()
     return settings

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.app import main
-from orchestrator.execution.job import Job, Tracking
+from orchestrator.execution.job import Job, SlotSize, Tracking
 from orchestrator.settings import Settings
 from tests.conftest import free_port, tiny
 from vss.data.dataset import load_dataset
@@ -37,7 +37,7 @@ def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
     inputs = TrialInputs(
         config, settings.storage, synthetic_cache, data_fingerprint=fingerprint, attempt=1
     )
-    return Job(inputs, cpus=1.0, gpus=0.0, stop_file=tmp_path / "stop")
+    return Job(inputs, SlotSize(1.0, 0.0), stop_file=tmp_path / "stop")
 
 
 def with_inputs(job: Job, **changes: Any) -> Job:

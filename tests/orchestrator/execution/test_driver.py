@@ -9,20 +9,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from mlflow import MlflowClient
 from rich.console import Console
 
 from orchestrator.execution import driver
-from orchestrator.execution.driver import Submitted, Where, submit
-from orchestrator.execution.job import Events, Executor, Heartbeat, Job, Outcome
+from orchestrator.execution.driver import RunTarget, Submission, submit
+from orchestrator.execution.job import (
+    Events,
+    Executor,
+    Failure,
+    Heartbeat,
+    Job,
+    Outcome,
+    SlotSize,
+)
 from orchestrator.execution.job_factory import ExperimentData
 from orchestrator.execution.smoke import smoke
-from orchestrator.ledger.entries import ExperimentEntry, Member, State
+from orchestrator.ledger import tables
+from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.records import read_record
+from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, load_settings
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.spec.file import load_spec
+from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from tests.vss.data.custom.test_dataset import paint as paint_folder
@@ -38,17 +50,21 @@ def experiment(write_spec: SpecWriter) -> Experiment:
 
 
 @pytest.fixture
-def where(settings: Settings, synthetic_cache: Path) -> Where:
+def target(settings: Settings, synthetic_cache: Path) -> RunTarget:
     settings.cache.symlink_to(synthetic_cache)
-    return Where(settings, {}, in_process=True)
+    return RunTarget(settings, {}, in_process=True)
 
 
 def quiet() -> Console:
     return Console(file=io.StringIO())
 
 
-def states(submitted: Submitted) -> list[str]:
-    return [trial.state.value for trial in submitted.trials]
+def run(experiment: Experiment, target: RunTarget, console: Console | None = None) -> Submission:
+    return submit(experiment, target, Stores(target.settings), console or quiet())
+
+
+def states(submission: Submission) -> list[str]:
+    return [trial.state.value for trial in submission.trials]
 
 
 def runs(tracker: Tracker) -> Sequence[Any]:
@@ -58,14 +74,14 @@ def runs(tracker: Tracker) -> Sequence[Any]:
 
 
 def test_experiment_goes_from_spec_to_results(
-    experiment: Experiment, where: Where, tracker: Tracker
+    experiment: Experiment, target: RunTarget, tracker: Tracker
 ) -> None:
-    submitted = submit(experiment, where, quiet())
+    submission = run(experiment, target)
 
-    ledger = Ledger(where.settings.ledger_url)
+    ledger = Ledger(target.settings.ledger_url)
     record = read_record(ledger.experiment("tiny"), ledger.trials("tiny"), tracker)
-    assert states(submitted) == ["FINISHED"] * 4
-    assert not submitted.interrupted
+    assert states(submission) == ["FINISHED"] * 4
+    assert not submission.interrupted
     assert [(r.cell, r.seed) for r in record.runs] == [
         ("image", 0), ("image", 1), ("memory", 0), ("memory", 1),
     ]  # fmt: skip
@@ -75,47 +91,47 @@ def test_experiment_goes_from_spec_to_results(
 
 
 def test_second_submit_trains_nothing_and_measures_nothing(
-    experiment: Experiment, where: Where, tracker: Tracker
+    experiment: Experiment, target: RunTarget, tracker: Tracker
 ) -> None:
-    submit(experiment, where, quiet())
-    before = runs(tracker)
+    run(experiment, target)
+    first_runs = runs(tracker)
     console = quiet()
 
-    submitted = submit(experiment, where, console)
+    submission = run(experiment, target, console)
 
-    assert states(submitted) == ["FINISHED"] * 4
-    assert [r.info.end_time for r in runs(tracker)] == [r.info.end_time for r in before]
+    assert states(submission) == ["FINISHED"] * 4
+    assert [r.info.end_time for r in runs(tracker)] == [r.info.end_time for r in first_runs]
     assert "measuring" not in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_trial_of_two_experiments_is_trained_once_and_tagged_with_both(
-    experiment: Experiment, where: Where, tracker: Tracker, write_spec: SpecWriter
+    experiment: Experiment, target: RunTarget, tracker: Tracker, write_spec: SpecWriter
 ) -> None:
-    submit(experiment, where, quiet())
+    run(experiment, target)
     other = load_spec(write_spec(TINY_SPEC.replace("name: tiny", "name: other")))
 
-    submitted = submit(other, where, quiet())
+    submission = run(other, target)
 
-    assert states(submitted) == ["FINISHED"] * 4
+    assert states(submission) == ["FINISHED"] * 4
     assert len(runs(tracker)) == 4
     tags = runs(tracker)[0].data.tags
     assert (tags["experiment/tiny"], tags["experiment/other"]) == ("image", "image")
 
 
 def test_run_of_a_cell_that_left_the_spec_loses_its_tag(
-    experiment: Experiment, where: Where, tracker: Tracker, write_spec: SpecWriter
+    experiment: Experiment, target: RunTarget, tracker: Tracker, write_spec: SpecWriter
 ) -> None:
-    submit(experiment, where, quiet())
+    run(experiment, target)
     smaller = load_spec(write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]")))
 
-    submitted = submit(smaller, where, quiet())
+    submission = run(smaller, target)
 
-    assert len(submitted.trials) == 2
+    assert len(submission.trials) == 2
     assert sum("experiment/tiny" in run.data.tags for run in runs(tracker)) == 2
 
 
 def test_failed_trial_says_why_and_the_others_continue(
-    where: Where, write_spec: SpecWriter, tmp_path: Path
+    target: RunTarget, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
     """A label with an unknown value is noticed only when it is decoded."""
     text = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
@@ -126,30 +142,30 @@ def test_failed_trial_says_why_and_the_others_continue(
         write_spec(text.replace("  memory:", "  wide: {head: fcn, width: 16}\n  memory:"))
     )
 
-    submitted = submit(spec, Where(where.settings, {"camvid": broken}, in_process=True), quiet())
+    submission = run(spec, RunTarget(target.settings, {"camvid": broken}, in_process=True))
 
-    assert states(submitted) == ["FAILED"] * 6
-    assert all("cannot read image Seq05VD_f00930.png" in str(t.message) for t in submitted.trials)
-    assert [t.attempts for t in submitted.trials] == [1] * 6
+    assert states(submission) == ["FAILED"] * 6
+    assert all("cannot read image Seq05VD_f00930.png" in str(t.message) for t in submission.trials)
+    assert [t.attempts for t in submission.trials] == [1] * 6
 
 
-def test_bad_recipe_fails_its_cell_alone(where: Where, write_spec: SpecWriter) -> None:
+def test_bad_recipe_fails_only_its_own_cell(target: RunTarget, write_spec: SpecWriter) -> None:
     wild = "  wild: {head: fcn, optimizer: sgd, learning_rate: 1e30, steps: 20}\n  memory:"
     spec = load_spec(write_spec(TINY_SPEC.replace("  memory:", wild)))
 
-    submitted = submit(spec, where, quiet())
+    submission = run(spec, target)
 
-    assert states(submitted) == ["FINISHED"] * 2 + ["FAILED"] * 2 + ["FINISHED"] * 2
-    assert "the loss is" in str(submitted.trials[2].message)
+    assert states(submission) == ["FINISHED"] * 2 + ["FAILED"] * 2 + ["FINISHED"] * 2
+    assert "the loss is" in str(submission.trials[2].message)
 
 
 def test_next_submit_retries_a_failed_trial(
-    experiment: Experiment, where: Where, play: "Play"
+    experiment: Experiment, target: RunTarget, fake_ray: "FakeRay"
 ) -> None:
-    with play(lambda job, n: Outcome(State.FAILED, "bad luck")):
-        first = submit(experiment, where, quiet())
+    with fake_ray(lambda job, n: Outcome(State.FAILED, "bad luck")):
+        first = run(experiment, target)
 
-    second = submit(experiment, where, quiet())
+    second = run(experiment, target)
 
     assert states(first) == ["FAILED"] * 4
     assert states(second) == ["FINISHED"] * 4
@@ -157,60 +173,71 @@ def test_next_submit_retries_a_failed_trial(
 
 
 def test_missing_data_is_an_error_before_anything_is_entered(
-    where: Where, write_spec: SpecWriter
+    target: RunTarget, write_spec: SpecWriter
 ) -> None:
     text = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
 
     with pytest.raises(UserError, match="'camvid' needs a folder"):
-        submit(load_spec(write_spec(text)), where, quiet())
+        run(load_spec(write_spec(text)), target)
 
-    assert Ledger(where.settings.ledger_url).experiments() == []
+    assert Ledger(target.settings.ledger_url).experiments() == []
 
 
 def test_finished_trial_is_not_reused_for_other_data(
-    where: Where, write_spec: SpecWriter, tmp_path: Path
+    target: RunTarget, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
     spec = load_spec(
         write_spec(TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid"))
     )
     first, second = paint_camvid(tmp_path / "one"), paint_camvid(tmp_path / "two", frames=5)
-    submit(spec, Where(where.settings, {"camvid": first}, in_process=True), quiet())
+    run(spec, RunTarget(target.settings, {"camvid": first}, in_process=True))
 
     with pytest.raises(UserError, match=r"was trained on different camvid data \(fingerprint"):
-        submit(spec, Where(where.settings, {"camvid": second}, in_process=True), quiet())
+        run(spec, RunTarget(target.settings, {"camvid": second}, in_process=True))
 
 
-Part = Callable[[Job, int], Outcome]
-Play = Callable[[Part], Any]
+Script = Callable[[Job, int], Outcome]
+FakeRay = Callable[[Script], Any]
 
 
-class Player:
-    """An executor whose jobs end as a test says; it counts the starts of each trial."""
+class FakeExecutor:
+    """An executor whose jobs end as a test says, one per poll; it counts each trial's starts."""
 
     dashboard_url = None
 
-    def __init__(self, part: Part) -> None:
-        self.part = part
+    def __init__(self, script: Script) -> None:
+        self.script = script
         self.starts: dict[str, int] = {}
+        self.jobs: list[Job] = []
 
-    def check_fits(self, cpus: float, gpus: float) -> None:
+    @property
+    def is_idle(self) -> bool:
+        return not self.jobs
+
+    def check_fits(self, size: SlotSize) -> None:
         pass
 
-    def run(
-        self, jobs: Sequence[Job], events: Events, should_stop: Callable[[], bool], folder: Path
-    ) -> None:
-        for job in jobs:
-            if should_stop():
-                return
-            self.starts[job.trial_id] = self.starts.get(job.trial_id, 0) + 1
-            events.reported(job.trial_id, Heartbeat(step=0))
-            events.ended(job.trial_id, self.part(job, self.starts[job.trial_id]))
+    def whole_device(self, size: SlotSize) -> SlotSize:
+        return SlotSize(8, 0)
 
-    def trials_on_device(self, cpus: float, gpus: float) -> int:
+    def trials_on_device(self, size: SlotSize) -> int:
         return 2
 
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
+        return 1 - len(self.jobs)
+
+    def start(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def poll(self, events: Events, seconds: float) -> None:
+        if self.jobs:
+            job = self.jobs.pop()
+            self.starts[job.trial_id] = self.starts.get(job.trial_id, 0) + 1
+            events.on_heartbeat(job.trial_id, Heartbeat(step=0))
+            events.on_end(job.trial_id, self.script(job, self.starts[job.trial_id]))
+
     def measure_latency(
-        self, cells: Mapping[str, Any], baseline: str, cpus: float, gpus: float
+        self, cells: Mapping[str, Any], baseline: str, size: SlotSize
     ) -> LatencyMeasurement:
         form = FormLatency(median_ms=1.0, p95_ms=1.0, rounds_ms=[1.0], baseline_rounds_ms=[1.0])
         return LatencyMeasurement(
@@ -225,56 +252,47 @@ class Player:
 
 
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     @contextmanager
-    def playing(part: Part) -> Iterator[Player]:
-        player = Player(part)
+    def run_with(script: Script) -> Iterator[FakeExecutor]:
+        fake = FakeExecutor(script)
 
         @contextmanager
-        def executor(where: Where) -> Iterator[Executor]:
-            yield player
+        def executor(target: RunTarget) -> Iterator[Executor]:
+            yield fake
 
         with monkeypatch.context() as patch:
             patch.setattr(driver, "open_executor", executor)
-            yield player
+            yield fake
 
-    return playing
+    return run_with
 
 
-LOST = Outcome(State.FAILED, "the worker was lost", "Traceback", retry=True)
+LOST = Outcome(State.FAILED, "the worker was lost", "Traceback", Failure.TRANSIENT)
 
 
 def test_lost_worker_is_replaced_once_by_default(
-    experiment: Experiment, where: Where, play: Play
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
-    with play(lambda job, n: LOST if n == 1 else Outcome(State.FINISHED)) as player:
-        submitted = submit(experiment, where, quiet())
+    with fake_ray(lambda job, n: LOST if n == 1 else Outcome(State.FINISHED)) as fake:
+        submission = run(experiment, target)
 
-    assert states(submitted) == ["FINISHED"] * 4
-    assert set(player.starts.values()) == {2}
-    assert [t.attempts for t in submitted.trials] == [2] * 4
+    assert states(submission) == ["FINISHED"] * 4
+    assert set(fake.starts.values()) == {2}
+    assert [t.attempts for t in submission.trials] == [2] * 4
 
 
-def test_spec_limits_the_retries(where: Where, play: Play, write_spec: SpecWriter) -> None:
+def test_spec_limits_the_retries(
+    target: RunTarget, fake_ray: FakeRay, write_spec: SpecWriter
+) -> None:
     spec = load_spec(write_spec(TINY_SPEC + "resources: {retries: 2}\n"))
 
-    with play(lambda job, n: LOST) as player:
-        submitted = submit(spec, where, quiet())
+    with fake_ray(lambda job, n: LOST) as fake:
+        submission = run(spec, target)
 
-    assert states(submitted) == ["FAILED"] * 4
-    assert set(player.starts.values()) == {3}
-    assert submitted.trials[0].message == "the worker was lost"
-
-
-def test_worker_that_exits_silently_counts_as_lost(
-    experiment: Experiment, where: Where, play: Play
-) -> None:
-    with play(lambda job, n: Outcome(State.FINISHED)) as player:
-        player.run = lambda *_: None  # type: ignore[method-assign]
-        submitted = submit(experiment, where, quiet())
-
-    assert states(submitted) == ["FAILED"] * 4
-    assert submitted.trials[0].message == "the worker exited without reporting a result"
+    assert states(submission) == ["FAILED"] * 4
+    assert set(fake.starts.values()) == {3}
+    assert submission.trials[0].message == "the worker was lost"
 
 
 def run_name(job: Job) -> str:
@@ -288,8 +306,8 @@ STUDENT_SPEC = TINY_SPEC.replace(
 )
 
 
-def test_teachers_come_first_and_their_students_after_them(
-    where: Where, write_spec: SpecWriter, play: Play
+def test_teachers_come_first_then_the_first_seed_of_every_cell(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
     order: list[str] = []
 
@@ -297,57 +315,288 @@ def test_teachers_come_first_and_their_students_after_them(
         order.append(run_name(job))
         return Outcome(State.FINISHED)
 
-    with play(note):
-        submitted = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+    with fake_ray(note):
+        submission = run(load_spec(write_spec(STUDENT_SPEC)), target)
 
-    assert states(submitted) == ["FINISHED"] * 6
-    assert set(order[-2:]) == {"student, seed 0", "student, seed 1"}
+    assert states(submission) == ["FINISHED"] * 6
+    assert order == [
+        "big, seed 0", "big, seed 1",
+        "student, seed 0", "memory, seed 0",
+        "student, seed 1", "memory, seed 1",
+    ]  # fmt: skip
 
 
 def test_failed_teacher_fails_its_student_by_name(
-    where: Where, write_spec: SpecWriter, play: Play
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
     def unlucky(job: Job, n: int) -> Outcome:
         bad = run_name(job) == "big, seed 1"
         return Outcome(State.FAILED, "bad luck") if bad else Outcome(State.FINISHED)
 
-    with play(unlucky) as player:
-        submitted = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+    with fake_ray(unlucky) as fake:
+        submission = run(load_spec(write_spec(STUDENT_SPEC)), target)
 
-    by_name = {f"{t.cell}, seed {t.seed}": t for t in submitted.trials}
+    by_name = {f"{t.cell}, seed {t.seed}": t for t in submission.trials}
     assert by_name["student, seed 0"].state == "FINISHED"
     assert by_name["student, seed 1"].state == "FAILED"
     assert by_name["student, seed 1"].message == "its teacher failed: big, seed 1"
-    assert len(player.starts) == 5
+    assert len(fake.starts) == 5
+
+
+def test_failure_stops_the_experiment_if_the_spec_says_so(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    spec = load_spec(write_spec(TINY_SPEC + "resources: {on_failure: stop}\n"))
+
+    with fake_ray(lambda job, n: Outcome(State.FAILED, "bad luck", failure=Failure.FINAL)) as fake:
+        submission = run(spec, target)
+
+    assert len(fake.starts) == 1
+    assert states(submission) == ["FAILED", "PENDING", "PENDING", "PENDING"]
+    assert submission.exit_code == 1
+
+
+def test_trial_out_of_memory_is_tried_once_more_with_a_device_of_its_own(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    full = Outcome(State.FAILED, "needs 9 GiB", failure=Failure.OUT_OF_MEMORY)
+    first = experiment.trials[0].trial_id
+    sizes: list[SlotSize] = []
+
+    def script(job: Job, n: int) -> Outcome:
+        if job.trial_id != first:
+            return Outcome(State.FINISHED)
+        sizes.append(job.size)
+        return full
+
+    with fake_ray(script):
+        submission = run(experiment, target)
+
+    assert sizes == [SlotSize(1, 0), SlotSize(8, 0)]
+    assert states(submission) == ["FAILED", "FINISHED", "FINISHED", "FINISHED"]
+    assert submission.trials[0].message == "needs 9 GiB"
+
+
+def record(
+    experiment: Experiment, target: RunTarget, fingerprints: Mapping[str, str] | None = None
+) -> None:
+    """Record an experiment as another submit does, for some cells with its own data."""
+    data = ExperimentData(experiment, target.data, target.settings)
+    members = [
+        Member(trial, (fingerprints or {}).get(trial.cell) or data.fingerprint(trial.config))
+        for trial in experiment.trials
+    ]
+    ledger = Ledger(target.settings.ledger_url)
+    ledger.add(ExperimentEntry.from_experiment(experiment), members)
+
+
+def test_cells_and_seeds_that_are_added_meanwhile_join(
+    experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    wider = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2]").replace(
+        "  memory:", "  wide: {head: fcn, width: 16}\n  memory:"
+    )
+    larger = load_spec(write_spec(wider))
+
+    def script(job: Job, n: int) -> Outcome:
+        record(larger, target)
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script) as fake:
+        submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 9
+    assert set(fake.starts) == {trial.trial_id for trial in larger.trials}
+
+
+def test_trial_that_joined_without_its_files_is_left_to_its_own_submit(
+    experiment: Experiment,
+    target: RunTarget,
+    write_spec: SpecWriter,
+    fake_ray: FakeRay,
+    tmp_path: Path,
+) -> None:
+    """The ledger knows the digest of a weights file, not its path."""
+    (tmp_path / "start.safetensors").write_bytes(b"weights")
+    tuned = "  tuned: {head: fcn, weights: start.safetensors}\n  memory:"
+    larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", tuned)))
+
+    def script(job: Job, n: int) -> Outcome:
+        record(larger, target)
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script):
+        submission = run(experiment, target)
+
+    assert {t.cell: t.state for t in submission.trials} == {
+        "image": State.FINISHED, "tuned": State.PENDING, "memory": State.FINISHED,
+    }  # fmt: skip
+
+
+def test_trial_that_joined_with_unknown_settings_is_left_to_its_own_submit(
+    experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    """A newer version of the program may know more settings."""
+    wide = "  wide: {head: fcn, width: 16}\n  memory:"
+    larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", wide)))
+
+    def script(job: Job, n: int) -> Outcome:
+        record(larger, target)
+        with sa.create_engine(target.settings.ledger_url).begin() as db:
+            db.execute(
+                sa.update(tables.trials)
+                .where(tables.trials.c.settings.contains('"width": 16'))
+                .values(settings='{"wit": 3}')
+            )
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script) as fake:
+        run(experiment, target)
+
+    assert set(fake.starts) == {trial.trial_id for trial in experiment.trials}
+
+
+def test_trial_that_joined_with_different_data_is_left_to_its_own_submit(
+    experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    """A worker would refuse the data of this submit, and the trial would fail for good."""
+    wide = "  wide: {head: fcn, width: 16}\n  memory:"
+    larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", wide)))
+
+    def script(job: Job, n: int) -> Outcome:
+        record(larger, target, {"wide": "f" * 64})
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script):
+        submission = run(experiment, target)
+
+    assert {t.cell: t.state for t in submission.trials} == {
+        "image": State.FINISHED, "wide": State.PENDING, "memory": State.FINISHED,
+    }  # fmt: skip
+
+
+def test_two_submits_share_what_is_left(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    """The other submit takes a trial whenever this one has started one."""
+    ledger = Ledger(target.settings.ledger_url)
+    record(experiment, target)
+    theirs: list[str] = []
+
+    with ledger.driver() as other:
+
+        def script(job: Job, n: int) -> Outcome:
+            ready = [trial for trial in other.open_trials("tiny") if trial.can_start()]
+            for claim in other.claim([trial.trial_id for trial in ready[:1]]):
+                theirs.append(claim.trial_id)
+                other.end(claim, State.FINISHED, None, None)
+            return Outcome(State.FINISHED)
+
+        with fake_ray(script) as fake:
+            submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert len(theirs) == len(fake.starts) == 2
+    assert not set(theirs) & set(fake.starts)
+
+
+def test_trial_that_another_submit_claims_first_is_waited_for(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    record(experiment, target)
+    last = experiment.trials[-1].trial_id
+
+    with ledger.driver() as other, fake_ray(lambda job, n: Outcome(State.FINISHED)) as fake:
+        free_slots, poll = fake.free_slots, fake.poll
+        claims: list[Claim] = []
+
+        def claim_the_last_one(size: SlotSize, job_count: int) -> int:
+            if job_count == 1 and not claims:
+                claims.extend(other.claim([last]))
+            return free_slots(size, job_count)
+
+        def poll_while_the_other_ends(events: Events, seconds: float) -> None:
+            if fake.is_idle:
+                other.end(claims[0], State.FINISHED, None, None)
+            poll(events, seconds)
+
+        monkeypatch.setattr(fake, "free_slots", claim_the_last_one)
+        monkeypatch.setattr(fake, "poll", poll_while_the_other_ends)
+        submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert last not in fake.starts
+
+
+def test_trial_of_a_submit_that_dies_is_taken_over(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    record(experiment, target)
+
+    with ledger.driver() as other:
+        (claim,) = other.claim([experiment.trials[-1].trial_id])
+
+        def script(job: Job, n: int) -> Outcome:
+            if len(fake.starts) == 3:
+                other.release_claims()
+            return Outcome(State.FINISHED)
+
+        with fake_ray(script) as fake:
+            submission = run(experiment, target)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert claim.trial_id in fake.starts
+
+
+def test_finished_experiment_starts_no_ray_and_opens_no_mlflow(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = Stores(target.settings)
+    with fake_ray(lambda job, n: Outcome(State.FINISHED)):
+        submit(experiment, target, stores, quiet())
+    trials = stores.ledger.trials("tiny")
+    state = report_state(stores.ledger.experiment("tiny"), trials, pictures=True)
+    stores.ledger.set_report_state("tiny", state)
+    again = Stores(target.settings)
+
+    def fail(*_: Any) -> None:
+        raise AssertionError("not needed")
+
+    monkeypatch.setattr(driver, "open_executor", fail)
+    monkeypatch.setattr(again, "prepare_tracker", fail)
+
+    assert states(submit(experiment, target, again, quiet())) == ["FINISHED"] * 4
 
 
 def test_student_learns_from_what_its_teacher_left(
-    where: Where, write_spec: SpecWriter, tracker: Tracker
+    target: RunTarget, write_spec: SpecWriter, tracker: Tracker
 ) -> None:
-    submitted = submit(load_spec(write_spec(STUDENT_SPEC)), where, quiet())
+    submission = run(load_spec(write_spec(STUDENT_SPEC)), target)
 
-    assert states(submitted) == ["FINISHED"] * 6
-    big, student = submitted.trials[2], submitted.trials[0]
+    assert states(submission) == ["FINISHED"] * 6
+    big, student = submission.trials[2], submission.trials[0]
     assert student.settings["teacher"] == big.trial_id
 
 
 def test_first_signal_stops_and_the_same_command_resumes(
-    experiment: Experiment, where: Where, play: Play
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
     def interrupted(job: Job, n: int) -> Outcome:
         os.kill(os.getpid(), signal.SIGINT)
         assert job.stop_file.exists()  # what workers look for
         return Outcome(State.CANCELLED)
 
-    with play(interrupted) as player:
-        stopped = submit(experiment, where, quiet())
-    resumed = submit(experiment, where, quiet())
+    with fake_ray(interrupted) as fake:
+        stopped = run(experiment, target)
+    resumed = run(experiment, target)
 
     assert stopped.interrupted
     assert states(stopped) == ["CANCELLED", "PENDING", "PENDING", "PENDING"]
-    assert len(player.starts) == 1
+    assert len(fake.starts) == 1
     assert states(resumed) == ["FINISHED"] * 4
-    assert not list(where.settings.storage.glob(".stop-*"))
+    assert not list(target.settings.storage.glob(".stop-*"))
 
 
 @pytest.fixture
@@ -359,108 +608,119 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_second_signal_is_final(experiment: Experiment, where: Where, play: Play) -> None:
+def test_second_signal_interrupts_at_once(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
     def interrupted_twice(job: Job, n: int) -> Outcome:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("not reached")
 
-    with play(interrupted_twice), pytest.raises(KeyboardInterrupt):
-        submit(experiment, where, quiet())
+    with fake_ray(interrupted_twice), pytest.raises(KeyboardInterrupt):
+        run(experiment, target)
 
-    trials = Ledger(where.settings.ledger_url).trials("tiny")
+    trials = Ledger(target.settings.ledger_url).trials("tiny")
     assert trials[0].state == State.PENDING  # nobody runs it any more
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_trial_that_another_driver_runs_is_waited_for(
-    experiment: Experiment, where: Where, play: Play, monkeypatch: pytest.MonkeyPatch
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Ledger(where.settings.ledger_url)
+    ledger = Ledger(target.settings.ledger_url)
     shared = experiment.trials[0].config
-    data = ExperimentData(experiment, where.data, where.settings)
+    data = ExperimentData(experiment, target.data, target.settings)
     member = Member(PlannedTrial("a", shared), data.fingerprint(shared))
     ledger.add(ExperimentEntry("first"), [member])
     console = quiet()
 
-    with ledger.driver() as other, play(lambda job, n: Outcome(State.FINISHED)) as player:
+    with ledger.driver() as other, fake_ray(lambda job, n: Outcome(State.FINISHED)) as fake:
         (claim,) = other.claim([shared.trial_id])
         other.start(claim, 0, None)
-        monkeypatch.setattr(
-            driver.time, "sleep", lambda _: other.end(claim, State.FINISHED, None, None)
-        )
-        submitted = submit(experiment, where, console)
+        poll = fake.poll
 
-    assert states(submitted) == ["FINISHED"] * 4
-    assert shared.trial_id not in player.starts
-    assert "waiting for trials that another submit is running: 1" in console.file.getvalue()  # type: ignore[attr-defined]
+        def poll_while_the_other_ends(events: Events, seconds: float) -> None:
+            if fake.is_idle:
+                other.end(claim, State.FINISHED, None, None)
+            poll(events, seconds)
+
+        monkeypatch.setattr(fake, "poll", poll_while_the_other_ends)
+        submission = run(experiment, target, console)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert shared.trial_id not in fake.starts
+    assert "waiting for 1 trial that another submit is running" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_latency_is_measured_again_if_a_cell_changed(
-    experiment: Experiment, where: Where, play: Play, tracker: Tracker, write_spec: SpecWriter
+    experiment: Experiment,
+    target: RunTarget,
+    fake_ray: FakeRay,
+    tracker: Tracker,
+    write_spec: SpecWriter,
 ) -> None:
     wider = load_spec(write_spec(TINY_SPEC.replace("{head: fcn}", "{head: fcn, width: 16}")))
     consoles = [quiet(), quiet()]
 
-    with play(lambda job, n: Outcome(State.FINISHED)):
+    with fake_ray(lambda job, n: Outcome(State.FINISHED)):
         for spec, console in zip((experiment, wider), consoles, strict=True):
-            submit(spec, where, console)
+            run(spec, target, console)
 
     assert all("measuring" in c.file.getvalue() for c in consoles)  # type: ignore[attr-defined]
-    parent = Ledger(where.settings.ledger_url).experiment("tiny").run_id
+    parent = Ledger(target.settings.ledger_url).experiment("tiny").run_id
     measured_id = tracker.read_latency(parent).cells["image"].trial_id
     assert measured_id == wider.cells["image"].trial_id
 
 
 def test_parent_run_says_whether_all_trials_finished(
-    experiment: Experiment, where: Where, play: Play, tracker: Tracker
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, tracker: Tracker
 ) -> None:
     client = MlflowClient(tracking_uri=tracker.uri)
     statuses = []
     for outcome in (Outcome(State.FAILED, "no"), Outcome(State.FINISHED)):
-        with play(lambda job, n, outcome=outcome: outcome):  # type: ignore[misc]
-            submit(experiment, where, quiet())
-        parent = Ledger(where.settings.ledger_url).experiment("tiny").run_id
+        with fake_ray(lambda job, n, outcome=outcome: outcome):  # type: ignore[misc]
+            run(experiment, target)
+        parent = Ledger(target.settings.ledger_url).experiment("tiny").run_id
         statuses.append(client.get_run(str(parent)).info.status)
 
     assert statuses == ["KILLED", "FINISHED"]
 
 
 def test_smoke_runs_every_cell_and_leaves_nothing(
-    experiment: Experiment, where: Where, tracker: Tracker
+    experiment: Experiment, target: RunTarget, tracker: Tracker
 ) -> None:
-    outcomes = smoke(experiment, where, quiet())
+    outcomes = smoke(experiment, target, quiet())
 
     assert {cell: outcome.state for cell, outcome in outcomes.items()} == {
         "image": "FINISHED", "memory": "FINISHED",
     }  # fmt: skip
-    assert list(where.settings.storage.iterdir()) == []
+    assert list(target.settings.storage.iterdir()) == []
     assert runs(tracker) == []
-    assert Ledger(where.settings.ledger_url).experiments() == []
+    assert Ledger(target.settings.ledger_url).experiments() == []
 
 
-def test_smoke_names_cells_that_do_not_run(where: Where, write_spec: SpecWriter) -> None:
+def test_smoke_names_cells_that_do_not_run(target: RunTarget, write_spec: SpecWriter) -> None:
     wild = "  wild: {head: fcn, optimizer: sgd, learning_rate: 1e30}\n  memory:"
     spec = load_spec(write_spec(TINY_SPEC.replace("  memory:", wild)))
 
-    outcomes = smoke(spec, where, quiet())
+    outcomes = smoke(spec, target, quiet())
 
     assert outcomes["image"].state == "FINISHED"
     assert "is not finite" in str(outcomes["wild"].message)
 
 
 def test_storage_may_be_elsewhere(
-    experiment: Experiment, where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    experiment: Experiment, target: RunTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VSS_STORAGE", str(tmp_path / "shared"))
 
-    submit(experiment, Where(load_settings(), {}, in_process=True), quiet())
+    run(experiment, RunTarget(load_settings(), {}, in_process=True))
 
     kept = {path.name for path in (tmp_path / "shared").iterdir()}
     assert kept == {trial.config.trial_id for trial in experiment.trials}
 
 
-def test_a_users_own_data_needs_its_description_alone(
+def test_custom_dataset_needs_only_its_description(
     write_spec: SpecWriter, tmp_path: Path, settings: Settings, tracker: Tracker
 ) -> None:
     file = paint_folder(tmp_path / "data")
@@ -468,7 +728,7 @@ def test_a_users_own_data_needs_its_description_alone(
         "dataset: synthetic\n  clips: 2", f"dataset: folder\n  dataset_file: {file}"
     )
 
-    submitted = submit(load_spec(write_spec(spec)), Where(settings, {}, in_process=True), quiet())
+    submission = run(load_spec(write_spec(spec)), RunTarget(settings, {}, in_process=True))
 
-    assert states(submitted) == ["FINISHED"] * 4
-    assert submitted.trials[0].settings["dataset_file"].startswith("sha256:")
+    assert states(submission) == ["FINISHED"] * 4
+    assert submission.trials[0].settings["dataset_file"].startswith("sha256:")

@@ -7,7 +7,7 @@ from orchestrator.ledger.entries import ExperimentEntry, Member
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
-from orchestrator.stores import open_ledger
+from orchestrator.stores import Stores, open_ledger
 from tests.conftest import TINY_SPEC, SpecWriter
 from vss.errors import UserError
 
@@ -29,12 +29,12 @@ def enter(experiment: Experiment, settings: Settings) -> None:
 
 
 def test_first_submit_trains_the_first_look(experiment: Experiment, settings: Settings) -> None:
-    assert number_of_seeds(choose_look(experiment, None, settings)) == 3
+    assert number_of_seeds(choose_look(experiment, None, Stores(settings))) == 3
     assert not settings.has_ledger
 
 
 def test_look_can_be_named(experiment: Experiment, settings: Settings) -> None:
-    assert number_of_seeds(choose_look(experiment, 3, settings)) == 7
+    assert number_of_seeds(choose_look(experiment, 3, Stores(settings))) == 7
 
 
 def test_submit_without_a_look_resumes_the_last_one(
@@ -42,19 +42,19 @@ def test_submit_without_a_look_resumes_the_last_one(
 ) -> None:
     enter(experiment.at_look(2), settings)
 
-    assert number_of_seeds(choose_look(experiment, None, settings)) == 5
+    assert number_of_seeds(choose_look(experiment, None, Stores(settings))) == 5
 
 
 def test_look_cannot_be_undone(experiment: Experiment, settings: Settings) -> None:
     enter(experiment.at_look(2), settings)
 
     with pytest.raises(UserError, match="--look 1: look 2 of 'tiny' was submitted before"):
-        choose_look(experiment, 1, settings)
+        choose_look(experiment, 1, Stores(settings))
 
 
 def test_list_of_seeds_has_no_looks(write_spec: SpecWriter, settings: Settings) -> None:
     experiment = load_spec(write_spec(TINY_SPEC))
 
-    assert choose_look(experiment, None, settings) is experiment
+    assert choose_look(experiment, None, Stores(settings)) is experiment
     with pytest.raises(UserError, match="plans no looks"):
-        choose_look(experiment, 2, settings)
+        choose_look(experiment, 2, Stores(settings))

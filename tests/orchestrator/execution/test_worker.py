@@ -7,7 +7,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from orchestrator.execution.job import Heartbeat, Job, Outcome
+from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome
 from orchestrator.execution.worker import run_job
 from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import Tracker
@@ -61,7 +61,7 @@ def test_user_error_fails_with_its_message_and_no_retry(job: Job) -> None:
 
     outcome = run_job(other_data, ignore)
 
-    assert (outcome.state, outcome.retry) == ("FAILED", False)
+    assert (outcome.state, outcome.failure) == ("FAILED", Failure.FINAL)
     assert "all machines must have the same files" in str(outcome.message)
     assert "Traceback" in str(outcome.details)
 
@@ -77,15 +77,19 @@ def test_failure_is_written_to_the_run(job: Job, tracker: Tracker, settings: Set
 
 
 @pytest.mark.parametrize(
-    ("error", "retry", "message"),
+    ("error", "failure", "message"),
     [
-        (OSError("disk full"), True, "OSError: disk full"),
-        (torch.OutOfMemoryError("too large"), True, "other processes use the rest"),
-        (KeyError("x"), False, "KeyError"),
+        (OSError("disk full"), Failure.TRANSIENT, "OSError: disk full"),
+        (
+            torch.OutOfMemoryError("too large"),
+            Failure.OUT_OF_MEMORY,
+            "other processes use the rest",
+        ),
+        (KeyError("x"), Failure.FINAL, "KeyError"),
     ],
 )
-def test_only_errors_that_may_pass_are_retried(
-    error: Exception, retry: bool, message: str, job: Job, monkeypatch: pytest.MonkeyPatch
+def test_only_transient_errors_are_retried(
+    error: Exception, failure: Failure, message: str, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise error
@@ -94,16 +98,18 @@ def test_only_errors_that_may_pass_are_retried(
 
     outcome = run_job(job, ignore)
 
-    assert (outcome.state, outcome.retry) == ("FAILED", retry)
+    assert (outcome.state, outcome.failure) == ("FAILED", failure)
     assert message in str(outcome.message)
 
 
-def test_tracking_out_of_reach_may_pass(job: Job, tmp_path: Path, settings: Settings) -> None:
+def test_unreachable_tracking_store_is_retried(
+    job: Job, tmp_path: Path, settings: Settings
+) -> None:
     (tmp_path / "broken.db").write_bytes(b"no database, but long enough to look like one" * 9)
 
     outcome = run_job(tracked(job, f"sqlite:///{tmp_path / 'broken.db'}", settings), ignore)
 
-    assert (outcome.state, outcome.retry) == ("FAILED", True)
+    assert (outcome.state, outcome.failure) == ("FAILED", Failure.TRANSIENT)
 
 
 def test_cuda_error_ends_the_process(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

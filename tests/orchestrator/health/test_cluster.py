@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.execution.ray_head import Head
+from orchestrator.execution.cluster.head import Head
 from orchestrator.health.cluster import check_ray
 from orchestrator.health.finding import Finding, Level
 from orchestrator.settings import Settings

@@ -87,6 +87,13 @@ def test_two_processes_that_claim_at_once_share_no_trial(ledger: Ledger, url: st
     assert sorted(trial_ids) == sorted(ids(*range(40)))
 
 
+def test_deleted_trial_is_not_claimed(ledger: Ledger) -> None:
+    ledger.add(STUDY, members(0))
+
+    with ledger.driver() as driver:
+        assert [claim.trial_id for claim in driver.claim(ids(7, 0))] == ids(0)
+
+
 def test_claims_end_with_the_driver(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:
@@ -146,6 +153,43 @@ def test_lost_driver_cannot_overwrite_its_successor(ledger: Ledger, url: str) ->
         old_driver.end(old_claim, State.FAILED, "late", None)
 
         assert (only_trial(ledger).state, only_trial(ledger).step) == (State.RUNNING, 0)
+
+
+def test_lost_driver_cannot_write_an_attempt_that_is_over(ledger: Ledger, url: str) -> None:
+    ledger.add(STUDY, members(0))
+    lost = make_lost_driver(ledger)
+    (old,) = lost.claim(ids(0))
+    change_driver(url, pid=2**22 - 3)
+    with ledger.driver() as driver:
+        driver.claim(ids(0))
+        rows = attempt_rows(url)
+
+        lost.start(old, 5, "late run")
+        lost.end(old, State.FINISHED, None, "late")
+
+        assert attempt_rows(url) == rows
+
+
+def test_earlier_attempt_of_the_same_driver_cannot_write(ledger: Ledger, url: str) -> None:
+    ledger.add(STUDY, members(0))
+    with ledger.driver() as driver:
+        (first,) = driver.claim(ids(0))
+        driver.end(first, State.PENDING, None, "lost")
+        (second,) = driver.claim(ids(0))
+        driver.start(second, 0, "run")
+        rows = attempt_rows(url)
+
+        driver.start(first, 9, "late run")
+        driver.beat({first: {"step": 99, "loss": 0.0, "miou": 0.0}})
+        driver.end(first, State.FINISHED, None, None)
+
+        assert attempt_rows(url) == rows
+        assert (only_trial(ledger).state, only_trial(ledger).step) == (State.RUNNING, 0)
+
+
+def attempt_rows(url: str) -> list[Any]:
+    with sa.create_engine(url).connect() as db:
+        return list(db.execute(sa.select(tables.attempts).order_by(tables.attempts.c.number)))
 
 
 def test_failed_trial_has_a_message_and_can_be_claimed_again(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ import pytest
 import reports
 from orchestrator.results.comparison import build_json, compare
 from orchestrator.settings import Settings
-from orchestrator.stores import open_stores
+from orchestrator.stores import Stores
 from reports.records import ExperimentRecord, RunRecord
 from tests.conftest import TINY_SPEC, SpecWriter
 
@@ -45,7 +45,7 @@ def test_cells_and_experiments_are_compared_and_mistakes_are_named(
     assert [row["verdict"] for row in memory["cells"]] == ["baseline", "no verdict"]
     assert memory["cells"][0]["low"] is None
 
-    pairs = compare("tiny", "other", open_stores(settings))
+    pairs = compare("tiny", "other", Stores(settings))
     assert [pair.cells for pair in pairs] == [
         ["tiny: image", "other: image"], ["tiny: memory", "other: memory"],
     ]  # fmt: skip

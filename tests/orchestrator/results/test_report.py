@@ -12,7 +12,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report import build, watch
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import PlannedTrial
-from orchestrator.stores import open_stores
+from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import tiny
 from vss.errors import UserError
@@ -23,7 +23,7 @@ CONFIGS = [tiny(seed=0), tiny(seed=1)]
 def test_report_is_attached_to_the_parent_run(
     settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:
-    stores = open_stores(settings)
+    stores = Stores(settings)
     entry = ExperimentEntry("study", "why", "name: study", "a", {"a": {"miou": 0.75}})
     stores.ledger.add(entry, [Member(PlannedTrial("a", CONFIGS[0]), "f" * 64)])
     parent = tracker.open_experiment_run(stores.ledger.experiment("study"))
@@ -43,7 +43,7 @@ def test_report_is_attached_to_the_parent_run(
 
 def test_report_of_an_unknown_experiment_is_refused(settings: Settings, tracker: Tracker) -> None:
     with pytest.raises(UserError, match="'stduy'"):
-        build("stduy", open_stores(settings), settings, settings.home / "out", pictures=True)
+        build("stduy", Stores(settings), settings, settings.home / "out", pictures=True)
 
 
 @pytest.fixture

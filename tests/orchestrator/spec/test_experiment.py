@@ -1,6 +1,9 @@
 """The checked experiment that is built from a spec."""
 
+import pytest
+
 from tests.orchestrator.spec.conftest import SpecLoader
+from vss.errors import UserError
 
 
 def test_every_cell_is_trained_with_every_seed(load: SpecLoader) -> None:
@@ -68,3 +71,22 @@ def test_published_results_follow_a_cell_that_is_merged(load: SpecLoader) -> Non
 
     assert list(experiment.cells) == ["base", "narrow"]
     assert experiment.published == {"narrow": {"miou": 0.5}}
+
+
+def test_priority_is_no_part_of_a_trial(load: SpecLoader) -> None:
+    plain = load("cells: {a: {memory_length: 1}, b: {memory_length: 2}}")
+    urgent = load("cells: {a: {memory_length: 1, priority: 2}, b: {memory_length: 2}}")
+
+    assert [t.trial_id for t in urgent.trials] == [t.trial_id for t in plain.trials]
+    assert [t.priority for t in urgent.trials] == [2, 2, 0, 0]
+
+
+def test_priority_is_no_part_of_a_cells_name(load: SpecLoader) -> None:
+    experiment = load("ablate: {memory_length: [{memory_length: 2, priority: 1}]}")
+
+    assert list(experiment.cells) == ["base", "memory_length=2"]
+
+
+def test_priority_must_be_a_whole_number(load: SpecLoader) -> None:
+    with pytest.raises(UserError, match=r"'priority' must be a whole number \(got 'high'\)"):
+        load("cells: {a: {memory_length: 1, priority: high}}")

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.ledger.entries import State
 from orchestrator.settings import Settings
-from orchestrator.stores import Stores, open_ledger
+from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import Tracker
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members
 
@@ -23,7 +23,8 @@ def make_directory(settings: Settings, trial_id: str) -> Path:
 @pytest.fixture
 def stores(tracker: Tracker, settings: Settings) -> Stores:
     """Return stores in which trial 0 is shared, 1 and 2 belong to `study`, and 3 to `another`."""
-    ledger = open_ledger(settings)
+    stores = Stores(settings)
+    ledger = stores.ledger
     ledger.add(STUDY, members(0, 1, 2))
     ledger.add(ANOTHER, members(0, 3))
     with ledger.driver() as driver:
@@ -36,4 +37,4 @@ def stores(tracker: Tracker, settings: Settings) -> Stores:
             make_directory(settings, claim.trial_id)
     for name in ("study", "another"):
         ledger.set_experiment_run(name, tracker.open_experiment_run(ledger.experiment(name)))
-    return Stores(ledger, tracker)
+    return stores

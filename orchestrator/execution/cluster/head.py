@@ -1,7 +1,7 @@
-"""A lasting Ray head on this machine, used by later submits.
+"""A persistent Ray head on this machine, used by later submits.
 
-`python -m orchestrator.execution.ray_head FILE` is the head itself: it writes its address into FILE
-and runs until it is terminated.
+`python -m orchestrator.execution.cluster.head FILE` is the head itself: it writes its address into
+FILE and runs until it is terminated.
 """
 
 import json
@@ -37,8 +37,8 @@ class Head:
     dashboard_url: str
 
 
-def running(settings: Settings) -> Head | None:
-    """Return the running head, or None without one."""
+def find_running_head(settings: Settings) -> Head | None:
+    """Return the running head, or None if there is none."""
     file = _file(settings)
     if not file.exists():
         return None
@@ -58,17 +58,17 @@ def start(settings: Settings) -> Head:
     Raises:
         UserError: if it does not start.
     """
-    if (head := running(settings)) is not None:
+    if (head := find_running_head(settings)) is not None:
         return head
     log = make_folder(settings.home) / "ray-head.log"
-    command = [sys.executable, "-m", "orchestrator.execution.ray_head", str(_file(settings))]
+    command = [sys.executable, "-m", "orchestrator.execution.cluster.head", str(_file(settings))]
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603  # our own module
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
         )
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if (head := running(settings)) is not None:
+        if (head := find_running_head(settings)) is not None:
             return head
         time.sleep(0.3)
     process.terminate()
@@ -77,14 +77,14 @@ def start(settings: Settings) -> Head:
 
 
 def stop(settings: Settings) -> bool:
-    """Stop the running head; False without one."""
-    head = running(settings)
+    """Stop the running head; return False if there is none."""
+    head = find_running_head(settings)
     if head is None:
         return False
     os.kill(head.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
     while time.monotonic() < deadline:
-        if running(settings) is None:
+        if find_running_head(settings) is None:
             return True
         time.sleep(0.2)
     os.killpg(head.pid, signal.SIGKILL)
@@ -97,16 +97,16 @@ def _file(settings: Settings) -> Path:
 
 
 def _serve(file: Path) -> None:
-    from orchestrator.execution.ray_cluster import connect, disconnect
+    from orchestrator.execution.cluster.connection import connect, disconnect
 
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
-    cluster = connect(None)
-    head = Head(os.getpid(), cluster.address, cluster.dashboard_url or "")
+    stop_requested = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: stop_requested.set())
+    connection = connect(None)
+    head = Head(os.getpid(), connection.address, connection.dashboard_url or "")
     unfinished = file.with_suffix(".new")
     unfinished.write_text(json.dumps(asdict(head)))
     unfinished.replace(file)
-    ended.wait()
+    stop_requested.wait()
     file.unlink(missing_ok=True)
     disconnect()
 

@@ -1,0 +1,133 @@
+"""The connection to Ray: join a cluster, or start a local Ray instance.
+
+Ray reads its environment when it is imported, so it is imported only after `connect` has set it.
+"""
+
+import logging
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vss.errors import UserError
+
+_TOKEN_FILE = Path.home() / ".ray" / "auth_token"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection to Ray.
+
+    Attributes:
+        dashboard_url: address of its dashboard, or None if it has none.
+        address: address by which others can join it.
+    """
+
+    dashboard_url: str | None
+    address: str
+
+
+def connect(address: str | None) -> Connection:
+    """Join a cluster, or start a Ray instance on this machine.
+
+    Args:
+        address: address of a running cluster (host:port, auto, ray://...), or None to start Ray.
+
+    Raises:
+        UserError: if no cluster answers there.
+        RuntimeError: if the new Ray instance would listen to the network.
+    """
+    _set_environment(is_local=address is None or _host(address) in ("127.0.0.1", "localhost"))
+    import ray
+
+    _silence()
+    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if address is None:
+        # "local", as Ray would mistake the file left by a killed cluster for a running one.
+        # Little passes through the object store.
+        options |= {"include_dashboard": True, "object_store_memory": 100 * 2**20}
+    else:
+        _check_answers(address)
+    try:
+        context = ray.init(address=address or "local", **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        if address is None:
+            raise UserError(f"cannot start Ray on this machine: {reason}") from None
+        raise UserError(
+            f"no Ray cluster at '{address}': {reason}; if it needs a token, set "
+            "RAY_AUTH_TOKEN_PATH to the token's file"
+        ) from None
+    if address is None:
+        _check_loopback(ray.util.get_node_ip_address())
+        if _TOKEN_FILE.exists():
+            _TOKEN_FILE.chmod(0o600)  # Ray leaves it readable by every user of the machine
+    url = context.dashboard_url
+    return Connection(f"http://{url}" if url else None, ray.get_runtime_context().gcs_address)
+
+
+def disconnect() -> None:
+    """Disconnect; if `connect` started Ray, shut it down."""
+    import ray
+
+    ray.shutdown()
+
+
+def disconnect_in_background() -> None:
+    """Disconnect while this process goes on, which waits for it before it exits."""
+    threading.Thread(target=disconnect).start()
+
+
+def _set_environment(is_local: bool) -> None:
+    """Set the variables that Ray reads when it is imported."""
+    if is_local:
+        # On Linux, Ray listens on all interfaces; on macOS and Windows, only on loopback unless
+        # this variable allows multi-machine clusters. `ray.init` has no such option.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    if (
+        os.environ.get("RAY_AUTH_TOKEN")
+        or os.environ.get("RAY_AUTH_TOKEN_PATH")
+        or _TOKEN_FILE.exists()
+    ):
+        # Without this, a client does not present its token.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+def _silence() -> None:
+    """Keep Ray's own lines away from the user's terminal."""
+    import ray._private.worker
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    # `log_to_driver=False` does not stop what the raylet says about killed workers; Ray's debugger
+    # silences it with this switch.
+    ray._private.worker._worker_logs_enabled = False
+
+
+def _check_loopback(node_address: str) -> None:
+    """Refuse a Ray instance that is open to the network: it would run anybody's code."""
+    if node_address != "127.0.0.1":
+        disconnect()
+        raise RuntimeError(
+            f"Ray would listen on {node_address}, not on loopback: it was imported before connect()"
+        )
+
+
+def _host(address: str) -> str:
+    return address.removeprefix("ray://").rpartition(":")[0]
+
+
+def _check_answers(address: str) -> None:
+    """Check that something listens there: Ray itself would try for a minute."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # "auto" and the like
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at '{address}': {error.strerror or error}; "
+            "check --address and RAY_ADDRESS, or leave them out to run on this machine"
+        ) from None

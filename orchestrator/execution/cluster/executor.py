@@ -1,0 +1,201 @@
+"""The Ray executor: trials in slots, as many as the cluster has room for."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from orchestrator.execution.cluster.slot import Slot
+from orchestrator.execution.job import Events, Failure, Heartbeat, Job, Outcome, SlotSize
+from orchestrator.ledger.entries import State
+from vss.errors import UserError
+from vss.profiling.latency import measure_latency, run_process
+from vss.profiling.latency_measurement import LatencyMeasurement, ProcessTimes
+from vss.training.inputs import Compute
+from vss.trial_config import TrialConfig
+
+_IDLE_SECONDS = 30.0  # after which a slot that has nothing to run is given back
+_HOLD_SECONDS = 600.0  # after which a slot goes back between two trials: another submit may wait
+_MOST_FAILED_STARTS = 5
+
+
+class RayExecutor:
+    """An executor on the Ray cluster that this process is connected to."""
+
+    def __init__(self, dashboard_url: str | None) -> None:
+        self.dashboard_url = dashboard_url
+        self._slots: list[Slot] = []
+        self._failed_starts = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job runs."""
+        return not any(slot.trial_id for slot in self._slots)
+
+    def check_fits(self, size: SlotSize) -> None:
+        """Check that some node can run a trial at all.
+
+        Raises:
+            UserError: naming what a trial needs and what the nodes have; Ray itself would wait for
+                ever.
+        """
+        if not any(_count_slots(node, size) for node in _nodes()):
+            sizes = ", ".join(
+                f"{n.get('CPU', 0):g} CPUs and {n.get('GPU', 0):g} GPUs" for n in _nodes()
+            )
+            raise UserError(
+                f"each trial needs {size.cpus:g} CPUs and {size.gpus:g} GPUs on one node, but the "
+                f"nodes have {sizes}: lower 'resources' in the spec, or give the --address of "
+                "another cluster"
+            )
+
+    def whole_device(self, size: SlotSize) -> SlotSize:
+        """Return the size with a whole GPU, or all cores of the largest machine."""
+        if size.gpus:
+            return SlotSize(size.cpus, max(1.0, size.gpus))
+        return SlotSize(max(node.get("CPU", 0) for node in _nodes()), 0)
+
+    def trials_on_device(self, size: SlotSize) -> int:
+        """Return how many trials fit on one GPU, or on the cores of the largest machine."""
+        if size.gpus:
+            return max(1, int(1 / size.gpus))
+        return max(1, int(max(node.get("CPU", 0) for node in _nodes()) / size.cpus))
+
+    def free_slots(self, size: SlotSize, job_count: int) -> int:
+        """Return how many slots of a size are free; ask Ray for more, and give back the others."""
+        self._give_back(size, job_count)
+        missing = job_count - sum(slot.trial_id is None for slot in self._slots)
+        if missing > 0:
+            nodes = _nodes()
+            if not nodes:
+                raise UserError("the Ray cluster has no live node any more: start it again")
+            capacity = max(1, sum(_count_slots(node, size) for node in nodes))
+            alike = sum(slot.size == size for slot in self._slots)
+            self._slots += [Slot(size) for _ in range(min(missing, capacity - alike))]
+        return sum(slot.is_free for slot in self._slots)
+
+    def start(self, job: Job) -> None:
+        """Start a job in a free slot."""
+        next(slot for slot in self._slots if slot.is_free).start(job)
+
+    def poll(self, events: Events, seconds: float) -> None:
+        """Pass on heartbeats until a job ends, a slot becomes free, or `seconds` have passed."""
+        deadline = time.monotonic() + seconds
+        while True:
+            remaining = max(0.0, deadline - time.monotonic())
+            waiting = {slot.waits_for: slot for slot in self._slots if slot.waits_for is not None}
+            if not waiting:
+                time.sleep(remaining)
+                return
+            ready, _ = ray.wait(list(waiting), timeout=remaining, fetch_local=False)
+            if not ready or self._handle(waiting[ready[0]], events):
+                return
+
+    def close(self) -> None:
+        """Give back all slots."""
+        for slot in self._slots:
+            slot.close()
+        self._slots = []
+
+    def measure_latency(
+        self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize
+    ) -> LatencyMeasurement:
+        """Measure the cells in workers, each with a whole GPU if trials use GPUs.
+
+        The workers measure one after the other, on the same machine; each is a new process.
+        """
+        self.close()
+        compute = Compute.from_resources(size.cpus, 1.0 if size.gpus else 0.0)
+        # max_calls: a worker that was used before would be no new process.
+        remote = ray.remote(max_calls=1)(_measure_in_worker)
+        resources: dict[str, Any] = {"num_cpus": size.cpus, "num_gpus": 1 if size.gpus else 0}
+        node_ids: list[str] = []
+
+        def measure(number: int) -> ProcessTimes:
+            options = dict(resources)
+            if node_ids:
+                options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(
+                    node_ids[0], soft=False
+                )
+            worker = remote.options(**options).remote(dict(cells), baseline, compute, number)
+            node_id, times = ray.get(worker)
+            node_ids.append(node_id)
+            return times
+
+        return measure_latency(cells, baseline, compute, measure)
+
+    def _give_back(self, size: SlotSize, job_count: int) -> None:
+        """Close slots that nothing is left for, or that have been held for long."""
+        spare = sum(s.trial_id is None and s.size == size for s in self._slots) - job_count
+        for slot in [s for s in self._slots if s.trial_id is None]:
+            is_spare = spare > 0 and slot.idle_seconds() >= _IDLE_SECONDS
+            is_over = slot.is_free and slot.held_seconds() > _HOLD_SECONDS
+            if slot.size != size or is_spare or is_over:
+                spare -= slot.size == size
+                self._slots.remove(slot)
+                slot.close()
+
+    def _handle(self, slot: Slot, events: Events) -> bool:
+        """Pass on what a slot has to say; return whether a job ended or a slot became free."""
+        trial_id = slot.trial_id
+        try:
+            item = slot.receive()
+        except RayError as error:
+            self._slots.remove(slot)
+            slot.close()
+            if trial_id is None:
+                self._note_failed_start(error)
+            else:
+                events.on_end(trial_id, _outcome_of_loss(error))
+            return True
+        self._failed_starts = 0
+        if trial_id is None or item is None:
+            return True
+        if isinstance(item, Heartbeat):
+            events.on_heartbeat(trial_id, item)
+            return False
+        if item.process_is_broken:
+            self._slots.remove(slot)
+            slot.close()
+        events.on_end(trial_id, item)
+        return True
+
+    def _note_failed_start(self, error: RayError) -> None:
+        self._failed_starts += 1
+        if isinstance(error, RayTaskError) or self._failed_starts >= _MOST_FAILED_STARTS:
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(f"Ray's workers cannot start: {reason}") from error
+
+
+def _outcome_of_loss(error: RayError) -> Outcome:
+    """Describe a lost worker: killed, out of memory, or its node gone."""
+    kind = Failure.TRANSIENT
+    if isinstance(error, RayTaskError):
+        kind = Failure.FINAL  # an error of our own code outside the trial
+    if isinstance(error, OutOfMemoryError):
+        kind = Failure.OUT_OF_MEMORY
+    details = str(error).strip()
+    reason = details.splitlines()[-1].partition(" Some common causes")[0]
+    return Outcome(State.FAILED, f"the worker was lost: {reason}", details, kind)
+
+
+def _nodes() -> list[Mapping[str, float]]:
+    """Return the resources of each node that is alive."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _count_slots(node: Mapping[str, float], size: SlotSize) -> int:
+    """Return how many slots of a size fit on a node."""
+    by_cpus = int(node.get("CPU", 0) / size.cpus)
+    return min(by_cpus, int(node.get("GPU", 0) / size.gpus)) if size.gpus else by_cpus
+
+
+def _measure_in_worker(
+    cells: Mapping[str, TrialConfig], baseline: str, compute: Compute, number: int
+) -> tuple[str, ProcessTimes]:
+    """Return the node of this worker and what it measured."""
+    node_id: str = ray.get_runtime_context().get_node_id()
+    return node_id, run_process(cells, baseline, compute, number=number)

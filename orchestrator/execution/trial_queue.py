@@ -1,0 +1,118 @@
+"""The queue of an experiment's trials: the ledger hands them out one by one."""
+
+from collections import deque
+from collections.abc import Callable
+
+from orchestrator.execution.job import Job, SlotSize
+from orchestrator.execution.job_factory import JobFactory
+from orchestrator.execution.recorder import Recorder
+from orchestrator.ledger.driver import Driver
+from orchestrator.ledger.entries import OpenTrial, State
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.spec.experiment import Experiment
+from orchestrator.terminal.counts import count_of
+
+
+class TrialQueue:
+    """The open trials of an experiment, as one driver sees them.
+
+    `count_ready` reads the ledger again: trials that join the experiment meanwhile are run too, and
+    those that another submit has claimed are left to it.
+
+    Args:
+        experiment: the experiment as this driver submitted it.
+        ledger: the ledger, which may list more trials by now.
+        driver: the driver that claims the trials.
+        factory: the factory of their jobs.
+        recorder: the recorder, which follows each trial that is taken.
+        note: a function that prints a line once.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        ledger: Ledger,
+        driver: Driver,
+        factory: JobFactory,
+        recorder: Recorder,
+        note: Callable[[str], None],
+    ) -> None:
+        self._experiment = experiment
+        self._ledger = ledger
+        self._driver = driver
+        self._factory = factory
+        self._recorder = recorder
+        self._retries = recorder.retries
+        self._note = note
+        self._ready: deque[OpenTrial] = deque()
+        self._elsewhere = 0
+
+    @property
+    def size(self) -> SlotSize:
+        """The share of a machine that the next trial needs."""
+        return self._factory.slot_size(alone=bool(self._ready and self._is_alone(self._ready[0])))
+
+    def count_ready(self) -> int:
+        """Read the ledger, and return how many trials could start now."""
+        trials = self._driver.open_trials(self._experiment.name)
+        if self._fail_students(trials):
+            trials = self._driver.open_trials(self._experiment.name)
+        self._elsewhere = sum(trial.is_elsewhere for trial in trials)
+        if self._experiment.resources.on_failure == "stop" and self._retries.any_final:
+            trials = []
+        ready = [trial for trial in trials if trial.can_start() and self._can_run(trial)]
+        ready.sort(key=self._is_alone, reverse=True)
+        self._ready = deque(ready)
+        # A trial that needs a whole device is waited for, or it would never get one.
+        return 1 if ready and self._is_alone(ready[0]) else len(ready)
+
+    def take(self) -> Job | None:
+        """Claim the next trial, and return its job; None if another submit was faster."""
+        trial = self._ready.popleft()
+        for claim in self._driver.claim([trial.trial_id]):
+            self._recorder.follow(claim)
+            membership = self._ledger.membership(trial.trial_id)
+            job = self._factory.job(claim, trial.cell, membership, self._is_alone(trial))
+            self._retries.alone.discard(trial.trial_id)
+            return job
+        self._elsewhere += 1
+        return None
+
+    def is_over(self) -> bool:
+        """Return whether no trial is left to start or to wait for."""
+        if not self._ready and self._elsewhere:
+            trials = count_of(self._elsewhere, "trial")
+            self._note(f"waiting for {trials} that another submit is running")
+        return not self._ready and not self._elsewhere
+
+    def _is_alone(self, trial: OpenTrial) -> bool:
+        return trial.trial_id in self._retries.alone
+
+    def _can_run(self, trial: OpenTrial) -> bool:
+        """Return whether this driver has all that a trial needs, also one that joined later."""
+        if trial.teacher is not None and not self._factory_can_run(trial.teacher):
+            return False
+        return self._factory_can_run(trial.trial_id)
+
+    def _factory_can_run(self, trial_id: str) -> bool:
+        can_run = self._factory.can_run(trial_id)
+        if can_run is None:
+            return self._factory.add(trial_id, *self._ledger.settings_and_data(trial_id))
+        return can_run
+
+    def _fail_students(self, trials: list[OpenTrial]) -> bool:
+        """Fail the students of teachers that failed; return whether there were any."""
+        students = [
+            trial
+            for trial in trials
+            if trial.teacher_state == State.FAILED and not trial.is_elsewhere
+        ]
+        for student in students:
+            assert student.teacher is not None  # noqa: S101  # it has a state
+            cells = self._ledger.membership(student.teacher)
+            cell = cells.get(self._experiment.name, student.teacher)
+            settings, _ = self._ledger.settings_and_data(student.teacher)
+            message = f"its teacher failed: {cell}, seed {settings['seed']}"
+            for claim in self._driver.claim([student.trial_id]):
+                self._driver.end(claim, State.FAILED, message, message)
+        return bool(students)

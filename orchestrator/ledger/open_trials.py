@@ -1,0 +1,68 @@
+"""The trials of an experiment that have not ended, in the order in which they should start."""
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from orchestrator.ledger.entries import OpenTrial, State
+from orchestrator.ledger.tables import members, trials
+
+
+def read_open_trials(
+    db: Connection, experiment: str, other_drivers: Collection[str]
+) -> list[OpenTrial]:
+    """Return the trials that are pending or running, the next one to start first.
+
+    Those of a higher priority come first, then teachers before all others, then the first seed of
+    every cell before the second one: an interim report then compares cells evenly.
+
+    Args:
+        db: a connection.
+        experiment: name of the experiment.
+        other_drivers: ids of the live drivers besides the calling one.
+    """
+    teacher, student = trials.alias("teacher"), trials.alias("student")
+    of_experiment = members.c.experiment == experiment
+    rounds = (  # 1 for the first seed of each cell, 2 for the second ...
+        sa.select(
+            members,
+            sa.func.row_number()
+            .over(partition_by=members.c.cell, order_by=members.c.position)
+            .label("round"),
+        )
+        .where(of_experiment)
+        .subquery()
+    )
+    teachers = (
+        sa.select(student.c.teacher)
+        .join(members, members.c.trial_id == student.c.trial_id)
+        .where(of_experiment, student.c.teacher.is_not(None))
+    )
+    query = (
+        sa.select(
+            trials.c.trial_id, trials.c.driver, trials.c.teacher, rounds.c.cell, rounds.c.seed
+        )
+        .add_columns(teacher.c.state.label("teacher_state"))
+        .join(rounds, rounds.c.trial_id == trials.c.trial_id)
+        .outerjoin(teacher, teacher.c.trial_id == trials.c.teacher)
+        .where(trials.c.state.in_([State.PENDING, State.RUNNING]))
+        .order_by(
+            rounds.c.priority.desc(),
+            sa.case((trials.c.trial_id.in_(teachers), 0), else_=1),
+            rounds.c.round,
+            rounds.c.position,
+        )
+    )
+    return [
+        OpenTrial(
+            trial_id=row.trial_id,
+            cell=row.cell,
+            seed=row.seed,
+            driver=row.driver,
+            is_elsewhere=row.driver in other_drivers,
+            teacher=row.teacher,
+            teacher_state=State(row.teacher_state) if row.teacher_state else None,
+        )
+        for row in db.execute(query)
+    ]

@@ -1,0 +1,303 @@
+"""A real Ray instance on this machine, and real trials in its workers."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.execution.cluster.connection import Connection
+from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, SlotSize
+from orchestrator.execution.loop import run_jobs
+from tests.conftest import tiny
+from tests.orchestrator.conftest import with_inputs
+from tests.processes import descendants
+from vss.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.execution.cluster.executor import RayExecutor
+
+slow = pytest.mark.slow
+ONE_CPU = SlotSize(1, 0)
+
+
+class Recorder:
+    """A recorder of an executor's events that acts on a trial's first heartbeat."""
+
+    def __init__(self, on_start: Callable[[str], object] = lambda trial_id: None) -> None:
+        self.heartbeats: dict[str, list[Heartbeat]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self._on_start = on_start
+
+    def on_heartbeat(self, trial_id: str, heartbeat: Heartbeat) -> None:
+        first = trial_id not in self.heartbeats
+        self.heartbeats.setdefault(trial_id, []).append(heartbeat)
+        if first:
+            self._on_start(trial_id)
+
+    def on_end(self, trial_id: str, outcome: Outcome) -> None:
+        assert trial_id not in self.outcomes
+        self.outcomes[trial_id] = outcome
+
+
+@pytest.fixture
+def executor(connection: Connection) -> "Iterator[RayExecutor]":
+    from orchestrator.execution.cluster.executor import RayExecutor
+
+    executor = RayExecutor(connection.dashboard_url)
+    yield executor
+    executor.close()
+
+
+class JobList:
+    """Jobs that are ready from the start."""
+
+    size = ONE_CPU
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.left = list(jobs)
+
+    def count_ready(self) -> int:
+        return len(self.left)
+
+    def take(self) -> Job:
+        return self.left.pop(0)
+
+    def is_over(self) -> bool:
+        return not self.left
+
+
+def variant(job: Job, **changes: Any) -> Job:
+    """Return a trial that differs from the others."""
+    return with_inputs(job, config=tiny(**changes))
+
+
+def never() -> bool:
+    return False
+
+
+@slow
+def test_jobs_run_and_report(executor: "RayExecutor", job: Job) -> None:
+    jobs = [job, variant(job, seed=1), variant(job, seed=2)]
+    events = Recorder()
+
+    run_jobs(JobList(jobs), executor, events, never)
+
+    assert events.outcomes == {j.trial_id: Outcome("FINISHED") for j in jobs}
+    assert events.heartbeats[job.trial_id][0].step == 0
+
+
+@slow
+def test_failing_job_leaves_the_others_alone(executor: "RayExecutor", job: Job) -> None:
+    bad = variant(job, optimizer="sgd", learning_rate=1e30, steps=20)
+    events = Recorder()
+
+    run_jobs(JobList([bad, job]), executor, events, never)
+
+    assert events.outcomes[job.trial_id].state == "FINISHED"
+    failed = events.outcomes[bad.trial_id]
+    assert (failed.state, failed.failure) == ("FAILED", Failure.FINAL)
+    assert "the loss is" in str(failed.message)
+
+
+@slow
+def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) -> None:
+    long = variant(job, steps=100_000)
+
+    killed_at: list[float] = []
+
+    def kill_the_trainer(trial_id: str) -> None:
+        killed_at.append(time.monotonic())
+        for pid in descendants(os.getpid(), f"ray::{trial_id}"):
+            os.kill(pid, signal.SIGKILL)
+
+    events = Recorder(kill_the_trainer)
+
+    run_jobs(JobList([long]), executor, events, never)
+
+    assert time.monotonic() - killed_at[0] < 3  # 0.05 s on a quiet machine
+    lost = events.outcomes[long.trial_id]
+    assert (lost.state, lost.failure) == ("FAILED", Failure.TRANSIENT)
+    assert str(lost.message).startswith("the worker was lost")
+
+
+@slow
+def test_trial_whose_worker_reports_no_result_resumes_from_its_checkpoint(
+    executor: "RayExecutor", job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.execution.cluster import slot
+    from orchestrator.execution.cluster.slot import Worker
+
+    class SilentWorker:
+        def warm_up(self) -> None:
+            pass
+
+        def run(self, job: Job) -> Iterator[Heartbeat | Outcome]:
+            for item in Worker().run(job):
+                yield item
+                if isinstance(item, Heartbeat) and item.miou is not None:
+                    return
+
+    long = with_inputs(variant(job, steps=100_000, eval_every=2), checkpoint_seconds=0.0)
+    lost, resumed = Recorder(), Recorder(lambda trial_id: job.stop_file.touch())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(slot, "Worker", SilentWorker)
+        run_jobs(JobList([long]), executor, lost, never)
+    run_jobs(JobList([with_inputs(long, attempt=2)]), executor, resumed, never)
+
+    outcome = lost.outcomes[long.trial_id]
+    assert (outcome.state, outcome.failure) == ("FAILED", Failure.TRANSIENT)
+    assert outcome.message == "the worker exited without reporting a result"
+    assert resumed.heartbeats[long.trial_id][0].step > 0
+    assert resumed.outcomes[long.trial_id].state == "CANCELLED"
+
+
+@slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_trial_that_exits_the_interpreter_ends_its_items(
+    executor: "RayExecutor", job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such an exit ends only the thread of the trial, not the process that is waited for."""
+    from orchestrator.execution import worker
+    from orchestrator.execution.cluster.slot import Worker
+
+    def exit_at_once(job: Job, report: Callable[[Heartbeat], None]) -> Outcome:
+        report(Heartbeat(step=3))
+        sys.exit(1)
+
+    monkeypatch.setattr(worker, "run_job", exit_at_once)
+
+    assert list(Worker().run(job)) == [Heartbeat(step=3)]
+
+
+@slow
+def test_stop_ends_everything_and_leaves_checkpoints(executor: "RayExecutor", job: Job) -> None:
+    import ray
+
+    cpus = sum(node["Resources"].get("CPU", 0) for node in ray.nodes())
+    jobs = [variant(job, steps=100_000, seed=seed) for seed in range(int(cpus) + 2)]
+    events = Recorder(lambda trial_id: job.stop_file.touch())
+
+    run_jobs(JobList(jobs), executor, events, job.stop_file.exists)
+
+    trained = [trial_id for trial_id, beats in events.heartbeats.items() if beats[-1].step > 0]
+    assert {outcome.state for outcome in events.outcomes.values()} == {"CANCELLED"}
+    assert len(trained) <= cpus
+    assert all((job.inputs.storage / trial_id / "resume.pt").exists() for trial_id in trained)
+
+
+def wait_for_slot(executor: "RayExecutor", size: SlotSize, job_count: int = 1) -> None:
+    """Ask for slots until one is free."""
+    deadline = time.monotonic() + 60
+    while not executor.free_slots(size, job_count):
+        assert time.monotonic() < deadline
+        executor.poll(Recorder(), 0.2)
+
+
+@slow
+def test_killed_worker_is_replaced_by_a_new_one(
+    executor: "RayExecutor", job: Job, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wait_for_slot(executor, ONE_CPU)
+    events = Recorder(lambda trial_id: os.kill(worker_of(trial_id), signal.SIGKILL))
+    long = variant(job, steps=100_000)
+
+    run_jobs(JobList([long]), executor, events, never)
+    run_jobs(JobList([job]), executor, Recorder(), never)
+
+    assert (job.inputs.storage / job.trial_id / "result.json").exists()
+    assert "raylet" not in "".join(capfd.readouterr())
+
+
+def worker_of(trial_id: str) -> int:
+    (pid,) = descendants(os.getpid(), f"ray::{trial_id}")
+    return pid
+
+
+@slow
+def test_worker_processes_stay_warm(executor: "RayExecutor", job: Job) -> None:
+    pids: list[int] = []
+    events = Recorder(lambda trial_id: pids.append(worker_of(trial_id)))
+    wait_for_slot(executor, ONE_CPU)
+
+    for seed in range(2):
+        run_jobs(JobList([variant(job, seed=seed)]), executor, events, never)
+
+    assert len(pids) == 2
+    assert len(set(pids)) == 1
+
+
+@slow
+def test_slots_of_another_size_make_room(executor: "RayExecutor") -> None:
+    whole_machine = executor.whole_device(ONE_CPU)
+    wait_for_slot(executor, ONE_CPU)
+
+    wait_for_slot(executor, whole_machine)
+
+    assert whole_machine.cpus > 1
+
+
+@slow
+def test_slot_that_was_held_for_long_goes_to_whoever_waits(
+    executor: "RayExecutor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.execution.cluster import executor as module
+
+    size = executor.whole_device(ONE_CPU)
+    other = module.RayExecutor(None)
+    wait_for_slot(executor, size)
+    assert other.free_slots(size, 1) == 0
+    other.poll(Recorder(), 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_HOLD_SECONDS", 0.0)
+        executor.free_slots(size, 1)
+
+    wait_for_slot(other, size)
+    other.close()
+
+
+@slow
+def test_idle_slots_are_given_back(
+    executor: "RayExecutor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.execution.cluster import executor as module
+
+    wait_for_slot(executor, ONE_CPU)
+    idle_slots = executor.free_slots(ONE_CPU, 0)
+
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.0)
+
+    assert idle_slots == 1
+    assert executor.free_slots(ONE_CPU, 0) == 0
+
+
+@slow
+def test_latency_is_measured_in_a_worker(executor: "RayExecutor") -> None:
+    measurement = executor.measure_latency({"a": tiny()}, "a", ONE_CPU)
+
+    assert measurement.cells["a"].clip.median_ms > 0
+
+
+@slow
+@pytest.mark.parametrize(("cpus", "gpus"), [(1000, 0), (1, 1), (1, 0.5)])
+def test_resources_that_no_node_has_are_refused(
+    executor: "RayExecutor", cpus: float, gpus: float
+) -> None:
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes()]
+    if any(n.get("GPU", 0) >= gpus > 0 for n in nodes):
+        pytest.skip("this machine has a GPU")
+
+    with pytest.raises(UserError, match=f"needs {cpus:g} CPUs and {gpus:g} GPUs on one node"):
+        executor.check_fits(SlotSize(cpus, gpus))
+
+
+@slow
+def test_resources_that_a_node_has_are_accepted(executor: "RayExecutor") -> None:
+    executor.check_fits(ONE_CPU)
