@@ -192,3 +192,23 @@ def test_the_same_scores_give_the_same_interval() -> None:
 def test_no_cells_give_no_comparisons() -> None:
     assert cells({}).judge([]) == []
     assert cells({}).means == {}
+
+
+def test_cell_with_one_seed_is_not_judged_by_the_seeds_of_other_cells() -> None:
+    scores = {cell: dict.fromkeys(range(5), 0.4) for cell in "abc"} | {"d": {0: 0.5}}
+    scored = ScoredCells(scores, True, None, 100)
+
+    assert scored.contrast({"a": 1.0, "d": -1.0}, {0, 1, 2, 3, 4}).seeds == 1
+    assert scored.contrast({"a": 1.0, "b": 1.0, "c": -1.0, "d": -1.0}, {0, 1, 2}).seeds == 1
+    assert scored.contrast({"a": 2.0, "b": -1.0, "c": -1.0}, {0, 1, 2}).seeds == 3
+
+
+def test_cells_with_few_seeds_are_not_ranked_beside_others() -> None:
+    rng = np.random.default_rng(0)
+    scores = {cell: dict(enumerate(rng.normal(0.4, 0.01, 5).tolist())) for cell in "ab"}
+    scores["c"] = {0: 0.45}
+
+    shares = ScoredCells(scores, True, None, 1000).estimate_best_shares()
+
+    assert list(shares) == ["a", "b"]
+    assert sum(shares.values()) == pytest.approx(1)

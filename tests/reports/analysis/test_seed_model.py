@@ -133,3 +133,18 @@ def test_draws_centre_on_the_estimates_if_trials_are_missing() -> None:
     fit = sample_seed_errors(scores, 20_000, np.random.default_rng(0), chains=500)
 
     assert np.abs(np.median(fit.errors[:, 0], axis=0)).max() < 0.1
+
+
+def test_noisy_cell_that_lacks_seeds_is_not_taken_for_one_of_the_others() -> None:
+    """A quiet study must not make its interval narrower than its own three scores do."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(300, 6, 10))
+    scores[:, 1] *= 4
+    scores[:, 1, 3:] = np.nan
+
+    fit = sample_seed_errors(scores, 400, rng, chains=2)
+
+    differences = fit.errors[:, :, 1] - fit.errors[:, :, 0]
+    halves = np.quantile(np.abs(differences), 0.95, axis=0)
+    is_wrong = np.abs(fit.estimates[:, 1] - fit.estimates[:, 0]) > halves
+    assert is_wrong.mean() < 0.1

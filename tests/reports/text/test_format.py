@@ -16,6 +16,7 @@ from reports.text.format import (
     setting_value,
     signed,
     spread,
+    with_unit,
 )
 
 
@@ -87,3 +88,18 @@ def test_any_name_survives_markdown_unchanged(name: str) -> None:
 
 def test_snake_case_needs_no_escape() -> None:
     assert escape("head=tma memory_length=4") == "head=tma memory_length=4"
+
+
+def test_end_of_an_interval_is_never_rounded_to_zero() -> None:
+    """Otherwise it would contradict its verdict."""
+    assert interval(0.0012, 3.5) == "+0.001 to +3.500"
+    assert interval(0.0, 3.5) == "+0.00 to +3.50"
+
+
+def test_a_number_rounded_to_zero_has_no_minus() -> None:
+    assert signed(-0.001) == "+0.00"
+
+
+def test_a_margin_of_one_is_singular() -> None:
+    assert with_unit("equivalent within 1") == "equivalent within 1 point"
+    assert with_unit("equivalent within 0.5") == "equivalent within 0.5 points"
