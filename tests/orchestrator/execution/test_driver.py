@@ -716,8 +716,8 @@ def test_storage_may_be_elsewhere(
 
     run(experiment, RunTarget(load_settings(), {}, in_process=True))
 
-    kept = {path.name for path in (tmp_path / "shared").iterdir()}
-    assert kept == {trial.config.trial_id for trial in experiment.trials}
+    directories = {path.name for path in (tmp_path / "shared").iterdir()}
+    assert directories == {trial.config.trial_id for trial in experiment.trials}
 
 
 def test_custom_dataset_needs_only_its_description(
