@@ -19,7 +19,7 @@ from orchestrator.execution.job_factory import ExperimentData, JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
-from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
+from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trial_queue import TrialQueue
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
@@ -172,19 +172,19 @@ def _run_trials(
 ) -> bool:
     """Run trials until every one has ended; return whether the user stopped them."""
     settings, ledger, size = target.settings, stores.ledger, _slot_size(experiment)
-    stop_file = new_stop_file(settings.storage)
+    stop = StopRequests()
     slots = Slots(size, executor.whole_device(size), executor.trials_on_device(size))
-    factory = JobFactory(experiment, data, settings, slots, stop_file)
+    factory = JobFactory(experiment, data, settings, slots)
     with (
         ledger.driver() as driver,
         LiveView(ledger, experiment.name, console, _notes(executor)) as view,
-        stop_on_signal(stop_file, view.note) as should_stop,
-        Recorder(driver, Retries(experiment.resources.retries), should_stop) as recorder,
+        stop_on_signal(stop, view.note),
+        Recorder(driver, Retries(experiment.resources.retries), stop) as recorder,
     ):
         driver.reopen(experiment.name)
         queue = TrialQueue(experiment, ledger, driver, factory, recorder, view.note_once)
-        run_jobs(queue, executor, recorder, should_stop)
-        return should_stop()
+        run_jobs(queue, executor, recorder, stop)
+        return stop.is_for_all()
 
 
 def _notes(executor: Executor) -> list[str]:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping
 
-from orchestrator.execution.job import Events, Job, SlotSize
+from orchestrator.execution.job import Events, Job, ShouldStop, SlotSize
 from vss.profiling.latency import measure_latency
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import Compute
@@ -16,7 +16,7 @@ class InProcess:
     dashboard_url: str | None = None
 
     def __init__(self) -> None:
-        self._job: Job | None = None
+        self._job: tuple[Job, ShouldStop] | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -39,18 +39,18 @@ class InProcess:
         """Return 1, or 0 while a job waits for `poll` to run it."""
         return int(self.is_idle)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Job, should_stop: ShouldStop) -> None:
         """Note the job that the next `poll` runs."""
-        self._job = job
+        self._job = job, should_stop
 
     def poll(self, events: Events, seconds: float) -> None:
         """Run the job to its end."""
         from orchestrator.execution.worker import run_job  # torch: only where trials run
 
         if self._job is not None:
-            job, self._job = self._job, None
+            (job, should_stop), self._job = self._job, None
             report = functools.partial(events.on_heartbeat, job.trial_id)
-            events.on_end(job.trial_id, run_job(job, report))
+            events.on_end(job.trial_id, run_job(job, report, should_stop))
 
     def measure_latency(
         self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize

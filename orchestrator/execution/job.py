@@ -50,13 +50,11 @@ class Job:
     Attributes:
         inputs: the trial, its files, and the compute that it runs on.
         size: the share of a machine to reserve.
-        stop_file: the worker stops as soon as this file exists.
         tracking: the store and run to track it in, or None to track nothing (smoke test).
     """
 
     inputs: TrialInputs
     size: SlotSize
-    stop_file: Path
     tracking: Tracking | None = None
 
     @property
@@ -83,6 +81,7 @@ class Heartbeat:
 
 
 Report = Callable[[Heartbeat], None]
+ShouldStop = Callable[[], bool]
 
 
 class Failure(StrEnum):
@@ -157,8 +156,13 @@ class Executor(Protocol):
             job_count: the number of jobs that could start; slots beyond it are given back.
         """
 
-    def start(self, job: Job) -> None:
-        """Start a job in a free slot."""
+    def start(self, job: Job, should_stop: ShouldStop) -> None:
+        """Start a job in a free slot.
+
+        Args:
+            job: the job.
+            should_stop: polled while the job runs; once it returns true, the job is told to stop.
+        """
 
     def poll(self, events: Events, seconds: float) -> None:
         """Pass on events until a job ends, a slot becomes free, or `seconds` have passed."""

@@ -88,7 +88,6 @@ class JobFactory:
         data: the experiment's data on this machine.
         settings: folders and addresses.
         slots: the slots that its trials run in.
-        stop_file: a file that tells the workers to stop.
     """
 
     def __init__(
@@ -97,13 +96,11 @@ class JobFactory:
         data: ExperimentData,
         settings: Settings,
         slots: Slots,
-        stop_file: Path,
     ) -> None:
         self._experiment = experiment
         self._data = data
         self._settings = settings
         self._slots = slots
-        self._stop_file = stop_file
         self._configs = {trial.trial_id: trial.config for trial in experiment.trials}
         self._fingerprints: dict[str, str] = {}  # of trials that joined later
         self._unrunnable: set[str] = set()
@@ -165,7 +162,7 @@ class JobFactory:
             tags={f"experiment/{name}": cell for name, cell in membership.items()},
         )
         inputs = self._inputs(config, claim.attempt, alone)
-        return Job(inputs, self.slot_size(alone), self._stop_file, tracking)
+        return Job(inputs, self.slot_size(alone), tracking)
 
     def smoke_job(self, cell: str, folder: Path) -> Job:
         """Make a job of two steps of a cell, tracked nowhere, that writes into `folder`."""
@@ -178,7 +175,7 @@ class JobFactory:
             teacher_weights=None,
             max_scored_frames=_SMOKE_FRAMES,
         )
-        return Job(inputs, self._slots.regular, self._stop_file)
+        return Job(inputs, self._slots.regular)
 
     def _inputs(self, config: TrialConfig, attempt: int, alone: bool = False) -> TrialInputs:
         settings, size = self._settings, self._slots.regular

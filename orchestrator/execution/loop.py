@@ -1,9 +1,10 @@
 """The loop of a driver: start the next job wherever there is room, and pass on what happens."""
 
-from collections.abc import Callable
+import functools
 from typing import Protocol
 
 from orchestrator.execution.job import Events, Executor, Job, SlotSize
+from orchestrator.execution.stop_requests import StopRequests
 
 _POLL_SECONDS = 0.5
 
@@ -25,22 +26,20 @@ class Jobs(Protocol):
         """Return whether no job is left to wait for, as of the last `count_ready`."""
 
 
-def run_jobs(
-    jobs: Jobs, executor: Executor, events: Events, should_stop: Callable[[], bool]
-) -> None:
+def run_jobs(jobs: Jobs, executor: Executor, events: Events, stop: StopRequests) -> None:
     """Run jobs until none is left, or until those that run have stopped.
 
     Args:
         jobs: the source of jobs.
         executor: the place where they run.
         events: a receiver of heartbeats and outcomes.
-        should_stop: polled continuously; once it returns true, no further job starts.
+        stop: polled continuously; once it is for all, no further job starts.
     """
     while True:
-        ready = 0 if should_stop() else jobs.count_ready()
+        ready = 0 if stop.is_for_all() else jobs.count_ready()
         for _ in range(min(ready, executor.free_slots(jobs.size, ready))):
             if (job := jobs.take()) is not None:
-                executor.start(job)
-        if executor.is_idle and (should_stop() or jobs.is_over()):
+                executor.start(job, functools.partial(stop.is_for, job.trial_id))
+        if executor.is_idle and (stop.is_for_all() or jobs.is_over()):
             return
         executor.poll(events, _POLL_SECONDS)

@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.execution.job import Heartbeat, Outcome
 from orchestrator.execution.retries import Retries
+from orchestrator.execution.stop_requests import StopRequests
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Claim, State
 
@@ -25,10 +26,10 @@ class Recorder:
         retries: the failures so far.
     """
 
-    def __init__(self, driver: Driver, retries: Retries, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, driver: Driver, retries: Retries, stop: StopRequests) -> None:
         self._driver = driver
         self.retries = retries
-        self._should_stop = should_stop
+        self._stop = stop
         self._claims: dict[str, Claim] = {}
         self._started: set[Claim] = set()
         self._heartbeats: dict[Claim, Mapping[str, Any]] = {}
@@ -69,7 +70,7 @@ class Recorder:
             self._start(claim, 0, outcome.run_id)
         self._flush()
         state = self.retries.next_state(trial_id, outcome)
-        if state == State.CANCELLED and not self._should_stop():
+        if state == State.CANCELLED and not self._stop.is_for(trial_id):
             state = State.PENDING  # a newer attempt owned its directory: the next one is newer
         message = outcome.message if state == State.FAILED else None
         self._driver.end(claim, state, message, outcome.details or outcome.message)

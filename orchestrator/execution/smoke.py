@@ -10,7 +10,7 @@ from orchestrator.execution.driver import RunTarget, open_executor
 from orchestrator.execution.job import Heartbeat, Job, Outcome, SlotSize
 from orchestrator.execution.job_factory import ExperimentData, JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
-from orchestrator.execution.stop_file import new_stop_file, stop_on_signal
+from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.ledger.entries import State
 from orchestrator.settings import make_folder
 from orchestrator.spec.experiment import Experiment
@@ -25,19 +25,18 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
     """
     settings, resources = target.settings, experiment.resources
     data = ExperimentData(experiment, target.data, settings)
-    stop_file = new_stop_file(make_folder(settings.storage))
     folder = make_folder(settings.storage / f".smoke-{uuid.uuid4().hex[:8]}")
     size = SlotSize(resources.cpus, resources.gpus)
-    factory = JobFactory(experiment, data, settings, Slots(size, size, 1), stop_file)
+    factory = JobFactory(experiment, data, settings, Slots(size, size, 1))
     jobs = {cell: factory.smoke_job(cell, folder) for cell in experiment.cells}
-    events = _Outcomes()
+    events, stop = _Outcomes(), StopRequests()
     try:
         with (
-            stop_on_signal(stop_file, console.print, keeps_checkpoints=False) as should_stop,
+            stop_on_signal(stop, console.print, keeps_checkpoints=False),
             open_executor(target) as executor,
         ):
             executor.check_fits(size)
-            run_jobs(_JobList(jobs.values(), size), executor, events, should_stop)
+            run_jobs(_JobList(jobs.values(), size), executor, events, stop)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     cancelled = Outcome(State.CANCELLED)

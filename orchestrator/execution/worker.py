@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import torch
 
-from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, Report
+from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, Report, ShouldStop
 from orchestrator.ledger.entries import State
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
@@ -17,12 +17,14 @@ from vss.trial.run import run_trial
 from vss.trial_directory import StaleAttemptError
 
 
-def run_job(job: Job, report: Report) -> Outcome:
+def run_job(job: Job, report: Report, should_stop: ShouldStop) -> Outcome:
     """Train, score and track one trial.
 
     Args:
         job: the attempt to make.
         report: called at the start and about once per second.
+        should_stop: called before every step; once it returns true, the trial saves a checkpoint
+            and stops.
 
     Returns:
         how the attempt ended; errors are returned, not raised.
@@ -33,7 +35,7 @@ def run_job(job: Job, report: Report) -> Outcome:
     run: TrialRun | None = None
     try:
         run = _open_run(job)
-        return _train(job, run, report)
+        return _train(job, run, report, should_stop)
     except StaleAttemptError as error:
         return Outcome(State.CANCELLED, str(error))  # a newer attempt owns it: touch nothing
     except Exception as error:
@@ -63,7 +65,7 @@ def _open_run(job: Job) -> TrialRun | None:
     return tracker.open_trial(tracking.run_name, job.trial_id, tracking.run_id, tags)
 
 
-def _train(job: Job, run: TrialRun | None, report: Report) -> Outcome:
+def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldStop) -> Outcome:
     run_id = run.run_id if run else None
 
     def on_progress(progress: Progress) -> None:
@@ -71,7 +73,7 @@ def _train(job: Job, run: TrialRun | None, report: Report) -> Outcome:
             run.log(progress)
         report(Heartbeat(progress.step, progress.loss, progress.miou, run_id))
 
-    result = run_trial(job.inputs, Callbacks(on_progress, job.stop_file.exists))
+    result = run_trial(job.inputs, Callbacks(on_progress, should_stop))
     if result is None:
         if run is not None:
             run.close("KILLED")

@@ -30,14 +30,14 @@ def _quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def job(settings: Settings, synthetic_cache: Path, tmp_path: Path) -> Job:
+def job(settings: Settings, synthetic_cache: Path) -> Job:
     """Return the first attempt at a trial that takes a second, not tracked in MLflow."""
     config = tiny()
     fingerprint = load_dataset(config, None).fingerprint
     inputs = TrialInputs(
         config, settings.storage, synthetic_cache, data_fingerprint=fingerprint, attempt=1
     )
-    return Job(inputs, SlotSize(1.0, 0.0), stop_file=tmp_path / "stop")
+    return Job(inputs, SlotSize(1.0, 0.0))
 
 
 def with_inputs(job: Job, **changes: Any) -> Job:

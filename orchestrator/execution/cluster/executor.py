@@ -9,7 +9,15 @@ from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.execution.cluster.slot import Slot
-from orchestrator.execution.job import Events, Failure, Heartbeat, Job, Outcome, SlotSize
+from orchestrator.execution.job import (
+    Events,
+    Failure,
+    Heartbeat,
+    Job,
+    Outcome,
+    ShouldStop,
+    SlotSize,
+)
 from orchestrator.ledger.entries import State
 from vss.errors import UserError
 from vss.profiling.latency import measure_latency, run_process
@@ -77,13 +85,15 @@ class RayExecutor:
             self._slots += [Slot(size) for _ in range(min(missing, capacity - alike))]
         return sum(slot.is_free for slot in self._slots)
 
-    def start(self, job: Job) -> None:
-        """Start a job in a free slot."""
-        next(slot for slot in self._slots if slot.is_free).start(job)
+    def start(self, job: Job, should_stop: ShouldStop) -> None:
+        """Start a job in a free slot; `poll` tells it to stop once `should_stop` says so."""
+        next(slot for slot in self._slots if slot.is_free).start(job, should_stop)
 
     def poll(self, events: Events, seconds: float) -> None:
         """Pass on heartbeats until a job ends, a slot becomes free, or `seconds` have passed."""
         deadline = time.monotonic() + seconds
+        for slot in self._slots:
+            slot.pass_on_stop()
         while True:
             remaining = max(0.0, deadline - time.monotonic())
             waiting = {slot.waits_for: slot for slot in self._slots if slot.waits_for is not None}

@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 
-from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, SlotSize
+from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, ShouldStop, SlotSize
 from orchestrator.ledger.entries import State
 
 _NO_RESULT = Outcome(
@@ -27,7 +27,10 @@ _NO_RESULT = Outcome(
 
 
 class Worker:
-    """The process of a slot."""
+    """The process of a slot, whose methods run in threads of their own."""
+
+    def __init__(self) -> None:
+        self._stopped: tuple[str, int | None] | None = None
 
     def warm_up(self) -> None:
         """Import what trials need: PyTorch takes seconds."""
@@ -40,17 +43,31 @@ class Worker:
         even while the driver is paused.
         """
         items: queue.SimpleQueue[Heartbeat | Outcome | None] = queue.SimpleQueue()
-        threading.Thread(target=_run_job, args=(job, items), daemon=True).start()
+        threading.Thread(
+            target=_run_job, args=(job, items, lambda: self._stopped == _attempt(job)), daemon=True
+        ).start()
         while (item := items.get()) is not None:
             yield item
 
+    def stop(self, attempt: tuple[str, int | None]) -> None:
+        """Stop an attempt at its next step, also one that has not started yet."""
+        self._stopped = attempt
 
-def _run_job(job: Job, items: "queue.SimpleQueue[Heartbeat | Outcome | None]") -> None:
+
+def _attempt(job: Job) -> tuple[str, int | None]:
+    return job.trial_id, job.inputs.attempt
+
+
+def _run_job(
+    job: Job,
+    items: "queue.SimpleQueue[Heartbeat | Outcome | None]",
+    should_stop: ShouldStop,
+) -> None:
     """Run a job, and put its heartbeats, its outcome and a final None into a queue."""
     from orchestrator.execution.worker import run_job
 
     try:
-        items.put(run_job(job, items.put))
+        items.put(run_job(job, items.put, should_stop))
     except Exception as error:
         items.put(
             Outcome(
@@ -79,10 +96,15 @@ class Slot:
         actor: Any = ray.remote(Worker)
         self.size = size
         self.trial_id: str | None = None
-        self._actor = actor.options(num_cpus=size.cpus, num_gpus=size.gpus).remote()
+        # Two threads: a request to stop is received while a trial runs.
+        self._actor = actor.options(
+            num_cpus=size.cpus, num_gpus=size.gpus, max_concurrency=2
+        ).remote()
         self.waits_for: Any = self._actor.warm_up.remote()
         self._opened_at: float | None = None
         self._idle_since = 0.0
+        self._job: Job | None = None
+        self._should_stop: ShouldStop = lambda: False
 
     @property
     def is_free(self) -> bool:
@@ -97,12 +119,18 @@ class Slot:
         """Return the time since Ray made room for the slot."""
         return 0.0 if self._opened_at is None else time.monotonic() - self._opened_at
 
-    def start(self, job: Job) -> None:
-        """Run a job in this slot, which must be free."""
-        self.trial_id = job.trial_id
+    def start(self, job: Job, should_stop: ShouldStop) -> None:
+        """Run a job in this slot, which must be free, until it ends or `should_stop` says so."""
+        self.trial_id, self._job, self._should_stop = job.trial_id, job, should_stop
         name = job.tracking.run_name if job.tracking else job.trial_id
         run = self._actor.run.options(num_returns="streaming", name=name)
         self.waits_for = run.remote(job)
+
+    def pass_on_stop(self) -> None:
+        """Tell the worker, once, that its trial should stop."""
+        if self._job is not None and self._should_stop():
+            self._actor.stop.remote(_attempt(self._job))
+            self._job = None
 
     def receive(self) -> Heartbeat | Outcome | None:
         """Return what has arrived; None at the end of the warm-up.
@@ -128,4 +156,5 @@ class Slot:
         ray.kill(self._actor)
 
     def _become_free(self) -> None:
-        self.trial_id, self.waits_for, self._idle_since = None, None, time.monotonic()
+        self.trial_id, self.waits_for, self._job = None, None, None
+        self._idle_since = time.monotonic()

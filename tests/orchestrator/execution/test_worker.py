@@ -23,10 +23,14 @@ def ignore(heartbeat: Heartbeat) -> None:
     pass
 
 
+def never() -> bool:
+    return False
+
+
 def test_job_is_trained_and_leaves_its_directory(job: Job, settings: Settings) -> None:
     heartbeats: list[Heartbeat] = []
 
-    outcome = run_job(job, heartbeats.append)
+    outcome = run_job(job, heartbeats.append, never)
 
     assert outcome == Outcome("FINISHED")
     assert (settings.storage / job.trial_id / "result.json").exists()
@@ -36,7 +40,7 @@ def test_job_is_trained_and_leaves_its_directory(job: Job, settings: Settings) -
 def test_tracked_job_is_logged_with_its_tags(
     job: Job, tracker: Tracker, settings: Settings
 ) -> None:
-    outcome = run_job(tracked(job, tracker.uri, settings), ignore)
+    outcome = run_job(tracked(job, tracker.uri, settings), ignore, never)
 
     assert outcome.run_id is not None
     mlflow_run = MlflowClient(tracking_uri=tracker.uri).get_run(outcome.run_id)
@@ -47,10 +51,8 @@ def test_tracked_job_is_logged_with_its_tags(
     assert mlflow_run.data.tags["seed"] == "0"
 
 
-def test_stop_file_ends_the_job_with_a_checkpoint(job: Job, settings: Settings) -> None:
-    job.stop_file.touch()
-
-    outcome = run_job(job, ignore)
+def test_request_to_stop_ends_the_job_with_a_checkpoint(job: Job, settings: Settings) -> None:
+    outcome = run_job(job, ignore, lambda: True)
 
     assert outcome.state == "CANCELLED"
     assert (settings.storage / job.trial_id / "resume.pt").exists()
@@ -59,7 +61,7 @@ def test_stop_file_ends_the_job_with_a_checkpoint(job: Job, settings: Settings) 
 def test_user_error_fails_with_its_message_and_no_retry(job: Job) -> None:
     other_data = with_inputs(job, data_fingerprint="0" * 64)
 
-    outcome = run_job(other_data, ignore)
+    outcome = run_job(other_data, ignore, never)
 
     assert (outcome.state, outcome.failure) == ("FAILED", Failure.FINAL)
     assert "all machines must have the same files" in str(outcome.message)
@@ -69,7 +71,7 @@ def test_user_error_fails_with_its_message_and_no_retry(job: Job) -> None:
 def test_failure_is_written_to_the_run(job: Job, tracker: Tracker, settings: Settings) -> None:
     other_data = with_inputs(job, data_fingerprint="0" * 64)
 
-    outcome = run_job(tracked(other_data, tracker.uri, settings), ignore)
+    outcome = run_job(tracked(other_data, tracker.uri, settings), ignore, never)
 
     mlflow_run = MlflowClient(tracking_uri=tracker.uri).get_run(str(outcome.run_id))
     assert mlflow_run.info.status == "FAILED"
@@ -96,7 +98,7 @@ def test_only_transient_errors_are_retried(
 
     monkeypatch.setattr(run, "train", fail)
 
-    outcome = run_job(job, ignore)
+    outcome = run_job(job, ignore, never)
 
     assert (outcome.state, outcome.failure) == ("FAILED", failure)
     assert message in str(outcome.message)
@@ -107,7 +109,7 @@ def test_unreachable_tracking_store_is_retried(
 ) -> None:
     (tmp_path / "broken.db").write_bytes(b"no database, but long enough to look like one" * 9)
 
-    outcome = run_job(tracked(job, f"sqlite:///{tmp_path / 'broken.db'}", settings), ignore)
+    outcome = run_job(tracked(job, f"sqlite:///{tmp_path / 'broken.db'}", settings), ignore, never)
 
     assert (outcome.state, outcome.failure) == ("FAILED", Failure.TRANSIENT)
 
@@ -119,13 +121,13 @@ def test_cuda_error_ends_the_process(job: Job, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(run, "train", fail)
 
     with pytest.raises(RuntimeError, match="CUDA error"):
-        run_job(job, ignore)
+        run_job(job, ignore, never)
 
 
 def test_older_attempt_ends_without_touching_anything(job: Job, settings: Settings) -> None:
-    run_job(with_inputs(job, attempt=2), ignore)
+    run_job(with_inputs(job, attempt=2), ignore, never)
 
-    outcome = run_job(job, ignore)
+    outcome = run_job(job, ignore, never)
 
     assert outcome.state == "CANCELLED"
     assert "belongs to attempt 2" in str(outcome.message)
@@ -135,6 +137,6 @@ def test_job_with_a_gpu_on_a_machine_without_one_says_so(job: Job) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
 
-    outcome = run_job(with_inputs(job, compute=Compute("cuda")), ignore)
+    outcome = run_job(with_inputs(job, compute=Compute("cuda")), ignore, never)
 
     assert "the trial needs 1 GPU(s), but PyTorch sees 0" in str(outcome.message)

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.execution.cluster.connection import Connection
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, SlotSize
 from orchestrator.execution.loop import run_jobs
+from orchestrator.execution.stop_requests import StopRequests
 from tests.conftest import tiny
 from tests.orchestrator.conftest import with_inputs
 from tests.processes import descendants
@@ -75,8 +76,9 @@ def variant(job: Job, **changes: Any) -> Job:
     return with_inputs(job, config=tiny(**changes))
 
 
-def never() -> bool:
-    return False
+def run_all(jobs: list[Job], executor: "RayExecutor", events: Recorder) -> None:
+    """Run jobs until all have ended."""
+    run_jobs(JobList(jobs), executor, events, StopRequests())
 
 
 @slow
@@ -84,7 +86,7 @@ def test_jobs_run_and_report(executor: "RayExecutor", job: Job) -> None:
     jobs = [job, variant(job, seed=1), variant(job, seed=2)]
     events = Recorder()
 
-    run_jobs(JobList(jobs), executor, events, never)
+    run_all(jobs, executor, events)
 
     assert events.outcomes == {j.trial_id: Outcome("FINISHED") for j in jobs}
     assert events.heartbeats[job.trial_id][0].step == 0
@@ -95,7 +97,7 @@ def test_failing_job_leaves_the_others_alone(executor: "RayExecutor", job: Job) 
     bad = variant(job, optimizer="sgd", learning_rate=1e30, steps=20)
     events = Recorder()
 
-    run_jobs(JobList([bad, job]), executor, events, never)
+    run_all([bad, job], executor, events)
 
     assert events.outcomes[job.trial_id].state == "FINISHED"
     failed = events.outcomes[bad.trial_id]
@@ -116,7 +118,7 @@ def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) ->
 
     events = Recorder(kill_the_trainer)
 
-    run_jobs(JobList([long]), executor, events, never)
+    run_all([long], executor, events)
 
     assert time.monotonic() - killed_at[0] < 3  # 0.05 s on a quiet machine
     lost = events.outcomes[long.trial_id]
@@ -135,6 +137,9 @@ def test_trial_whose_worker_reports_no_result_resumes_from_its_checkpoint(
         def warm_up(self) -> None:
             pass
 
+        def stop(self, attempt: tuple[str, int | None]) -> None:
+            pass
+
         def run(self, job: Job) -> Iterator[Heartbeat | Outcome]:
             for item in Worker().run(job):
                 yield item
@@ -142,12 +147,13 @@ def test_trial_whose_worker_reports_no_result_resumes_from_its_checkpoint(
                     return
 
     long = with_inputs(variant(job, steps=100_000, eval_every=2), checkpoint_seconds=0.0)
-    lost, resumed = Recorder(), Recorder(lambda trial_id: job.stop_file.touch())
+    stop = StopRequests()
+    lost, resumed = Recorder(), Recorder(lambda trial_id: stop.stop_all())
 
     with monkeypatch.context() as patch:
         patch.setattr(slot, "Worker", SilentWorker)
-        run_jobs(JobList([long]), executor, lost, never)
-    run_jobs(JobList([with_inputs(long, attempt=2)]), executor, resumed, never)
+        run_all([long], executor, lost)
+    run_jobs(JobList([with_inputs(long, attempt=2)]), executor, resumed, stop)
 
     outcome = lost.outcomes[long.trial_id]
     assert (outcome.state, outcome.failure) == ("FAILED", Failure.TRANSIENT)
@@ -165,7 +171,9 @@ def test_trial_that_exits_the_interpreter_ends_its_items(
     from orchestrator.execution import worker
     from orchestrator.execution.cluster.slot import Worker
 
-    def exit_at_once(job: Job, report: Callable[[Heartbeat], None]) -> Outcome:
+    def exit_at_once(
+        job: Job, report: Callable[[Heartbeat], None], should_stop: Callable[[], bool]
+    ) -> Outcome:
         report(Heartbeat(step=3))
         sys.exit(1)
 
@@ -180,14 +188,28 @@ def test_stop_ends_everything_and_leaves_checkpoints(executor: "RayExecutor", jo
 
     cpus = sum(node["Resources"].get("CPU", 0) for node in ray.nodes())
     jobs = [variant(job, steps=100_000, seed=seed) for seed in range(int(cpus) + 2)]
-    events = Recorder(lambda trial_id: job.stop_file.touch())
+    stop = StopRequests()
+    events = Recorder(lambda trial_id: stop.stop_all())
 
-    run_jobs(JobList(jobs), executor, events, job.stop_file.exists)
+    run_jobs(JobList(jobs), executor, events, stop)
 
     trained = [trial_id for trial_id, beats in events.heartbeats.items() if beats[-1].step > 0]
     assert {outcome.state for outcome in events.outcomes.values()} == {"CANCELLED"}
     assert len(trained) <= cpus
     assert all((job.inputs.storage / trial_id / "resume.pt").exists() for trial_id in trained)
+
+
+@slow
+def test_single_trial_stops_while_the_others_go_on(executor: "RayExecutor", job: Job) -> None:
+    endless, other = variant(job, steps=100_000), variant(job, seed=1)
+    stop = StopRequests()
+    stop.stop_trials([endless.trial_id])
+    events = Recorder()
+
+    run_jobs(JobList([endless, other]), executor, events, stop)
+
+    states = {trial_id: outcome.state for trial_id, outcome in events.outcomes.items()}
+    assert states == {endless.trial_id: "CANCELLED", other.trial_id: "FINISHED"}
 
 
 def wait_for_slot(executor: "RayExecutor", size: SlotSize, job_count: int = 1) -> None:
@@ -206,8 +228,8 @@ def test_killed_worker_is_replaced_by_a_new_one(
     events = Recorder(lambda trial_id: os.kill(worker_of(trial_id), signal.SIGKILL))
     long = variant(job, steps=100_000)
 
-    run_jobs(JobList([long]), executor, events, never)
-    run_jobs(JobList([job]), executor, Recorder(), never)
+    run_all([long], executor, events)
+    run_all([job], executor, Recorder())
 
     assert (job.inputs.storage / job.trial_id / "result.json").exists()
     assert "raylet" not in "".join(capfd.readouterr())
@@ -225,7 +247,7 @@ def test_worker_processes_stay_warm(executor: "RayExecutor", job: Job) -> None:
     wait_for_slot(executor, ONE_CPU)
 
     for seed in range(2):
-        run_jobs(JobList([variant(job, seed=seed)]), executor, events, never)
+        run_all([variant(job, seed=seed)], executor, events)
 
     assert len(pids) == 2
     assert len(set(pids)) == 1
