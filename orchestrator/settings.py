@@ -56,15 +56,20 @@ class Settings:
 def load_settings() -> Settings:
     """Read the settings from the environment."""
     home = _folder("VSS_HOME", Path("runs"))
-    data = os.environ.get("VSS_DATA")
     return Settings(
         home=home,
         ledger_url=os.environ.get("VSS_LEDGER_URL") or f"sqlite:///{home / 'ledger.db'}",
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
         storage=_folder("VSS_STORAGE", home / "trials"),
-        data=Path(data).expanduser().resolve() if data else None,
+        data=data_folder(),
         ray_address=os.environ.get("RAY_ADDRESS") or None,
     )
+
+
+def data_folder() -> Path | None:
+    """Return VSS_DATA of this machine, the folder that contains one folder per dataset."""
+    data = os.environ.get("VSS_DATA")
+    return Path(data).expanduser().resolve() if data else None
 
 
 def parse_data_paths(options: Sequence[str]) -> dict[str, Path]:

@@ -15,8 +15,10 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.execution.job import Executor, SlotSize
-from orchestrator.execution.job_factory import ExperimentData, JobFactory, Slots
+from orchestrator.execution.job_factory import JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
+from orchestrator.execution.nodes.data_source import DataSource
+from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
@@ -82,7 +84,7 @@ def submit(
     Raises:
         UserError: if something is wrong, before anything is recorded or started.
     """
-    data = ExperimentData(experiment, target.data, target.settings)
+    data = ExperimentData(experiment, target.data, target.settings, target.address is not None)
     make_folder(target.settings.storage)
     ledger = stores.ledger
     unfinished = ledger.unfinished([trial.trial_id for trial in experiment.trials])
@@ -94,6 +96,10 @@ def submit(
             executor().free_slots(_slot_size(experiment), len(unfinished))
             stores.tracker  # noqa: B018  # raises an error before anything is recorded
             threading.Thread(target=import_module, args=[_REPORT]).start()
+        data.find_elsewhere(
+            lambda: ledger.started_fingerprints([trial.trial_id for trial in experiment.trials]),
+            functools.partial(_read_fingerprint, executor, _slot_size(experiment)),
+        )
         members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
         changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
         if (
@@ -110,6 +116,12 @@ def submit(
     trials = ledger.trials(experiment.name)
     stores.tracker.close_experiment_run(parent, all(t.state == State.FINISHED for t in trials))
     return Submission(trials, interrupted)
+
+
+def _read_fingerprint(
+    executor: Callable[[], Executor], size: SlotSize, config: TrialConfig, source: DataSource
+) -> str:
+    return executor().read_fingerprint(config, source, size)
 
 
 def _is_reported(name: str, ledger: Ledger) -> bool:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from orchestrator.execution.nodes.data_source import DataSource
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import TrialInputs
 from vss.trial_config import TrialConfig
@@ -50,11 +51,13 @@ class Job:
     Attributes:
         inputs: the trial, its files, and the compute that it runs on.
         size: the share of a machine to reserve.
+        data: where the worker finds the data, or None if `inputs` says it.
         tracking: the store and run to track it in, or None to track nothing (smoke test).
     """
 
     inputs: TrialInputs
     size: SlotSize
+    data: DataSource | None = None
     tracking: Tracking | None = None
 
     @property
@@ -141,6 +144,18 @@ class Executor(Protocol):
 
     def check_fits(self, size: SlotSize) -> None:
         """Check that a trial can run at all, or raise a UserError."""
+
+    def read_fingerprint(self, config: TrialConfig, source: DataSource, size: SlotSize) -> str:
+        """Return the fingerprint of data that this machine does not have.
+
+        Args:
+            config: the trial, which names the dataset.
+            source: where the machine that runs it finds its data.
+            size: the share of a machine that a trial needs.
+
+        Raises:
+            UserError: if no machine that fits a trial has the data.
+        """
 
     def whole_device(self, size: SlotSize) -> SlotSize:
         """Return the size of a slot that shares its GPU, or its machine's cores, with no other."""

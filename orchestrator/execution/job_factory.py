@@ -1,18 +1,16 @@
-"""Build jobs from claimed trials: find data, weights and teachers, and tag the runs."""
+"""Build jobs from claimed trials: find weights and teachers, and tag the runs."""
 
 import dataclasses
-import functools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.execution.job import Job, SlotSize, Tracking
+from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.ledger.entries import Claim
-from orchestrator.settings import Settings, find_data
+from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
-from vss.data.dataset import load_dataset
 from vss.errors import UserError
 from vss.training.inputs import Compute, TrialInputs
 from vss.trial_config import TrialConfig, parse_settings
@@ -36,56 +34,12 @@ class Slots:
     on_device: int
 
 
-class ExperimentData:
-    """The data of an experiment on this machine.
-
-    Args:
-        experiment: the experiment, whose trials name the datasets.
-        paths: dataset -> folder, from the command line.
-        settings: the settings, whose `data` is the second place to look.
-
-    Raises:
-        UserError: if a dataset has no folder.
-    """
-
-    def __init__(
-        self, experiment: Experiment, paths: Mapping[str, Path], settings: Settings
-    ) -> None:
-        names = {trial.config.dataset for trial in experiment.trials}
-        self._find = functools.partial(find_data, paths=paths, settings=settings)
-        self._paths = {name: self._find(name) for name in sorted(names)}
-        self._files = experiment.files_by_digest
-        self._fingerprints: dict[str, str] = {}
-
-    def has_all(self, config: TrialConfig, data_fingerprint: str) -> bool:
-        """Return whether this machine has the files of a trial, and its data with a fingerprint."""
-        digests = {name for name in (config.weights, config.dataset_file or "") if ":" in name}
-        if not digests <= self._files.keys():
-            return False
-        try:
-            self._paths.setdefault(config.dataset, self._find(config.dataset))
-            return self.fingerprint(config) == data_fingerprint
-        except UserError:
-            return False
-
-    def path(self, config: TrialConfig) -> Path | None:
-        """Return the folder of a trial's dataset, the file that describes it, or None."""
-        return self._files.get(config.dataset_file or "") or self._paths[config.dataset]
-
-    def fingerprint(self, config: TrialConfig) -> str:
-        """Return the fingerprint of a trial's data, which is read once for all that share it."""
-        key = json.dumps([config.dataset, config.chosen_options("dataset")])
-        if key not in self._fingerprints:
-            self._fingerprints[key] = load_dataset(config, self.path(config)).fingerprint
-        return self._fingerprints[key]
-
-
 class JobFactory:
     """A factory for an experiment's jobs.
 
     Args:
         experiment: the trials, their resources and files.
-        data: the experiment's data on this machine.
+        data: the experiment's data.
         settings: folders and addresses.
         slots: the slots that its trials run in.
     """
@@ -102,7 +56,7 @@ class JobFactory:
         self._settings = settings
         self._slots = slots
         self._configs = {trial.trial_id: trial.config for trial in experiment.trials}
-        self._fingerprints: dict[str, str] = {}  # of trials that joined later
+        self._joined_fingerprints: dict[str, str] = {}  # of trials that joined later
         self._unrunnable: set[str] = set()
 
     def slot_size(self, alone: bool) -> SlotSize:
@@ -139,7 +93,7 @@ class JobFactory:
             self._unrunnable.add(trial_id)
             return False
         self._configs[trial_id] = config
-        self._fingerprints[trial_id] = data_fingerprint
+        self._joined_fingerprints[trial_id] = data_fingerprint
         return True
 
     def job(
@@ -161,8 +115,13 @@ class JobFactory:
             run_name=f"{cell}, seed {config.seed}",
             tags={f"experiment/{name}": cell for name, cell in membership.items()},
         )
-        inputs = self._inputs(config, claim.attempt, alone)
-        return Job(inputs, self.slot_size(alone), tracking)
+        fingerprint = self._joined_fingerprints.get(claim.trial_id)
+        inputs = dataclasses.replace(
+            self._inputs(config, claim.attempt, alone),
+            data_fingerprint=fingerprint or self._data.fingerprint(config),
+        )
+        source = self._data.source(config)
+        return Job(inputs, self.slot_size(alone), source, tracking)
 
     def smoke_job(self, cell: str, folder: Path) -> Job:
         """Make a job of two steps of a cell, tracked nowhere, that writes into `folder`."""
@@ -175,18 +134,16 @@ class JobFactory:
             teacher_weights=None,
             max_scored_frames=_SMOKE_FRAMES,
         )
-        return Job(inputs, self._slots.regular)
+        source = self._data.source(config)
+        return Job(inputs, self._slots.regular, source)
 
     def _inputs(self, config: TrialConfig, attempt: int, alone: bool = False) -> TrialInputs:
         settings, size = self._settings, self._slots.regular
-        fingerprint = self._fingerprints.get(config.trial_id) or self._data.fingerprint(config)
         is_student = config.teacher != "none"
         return TrialInputs(
             config=config,
             storage=settings.storage,
             cache=settings.cache,
-            data=self._data.path(config),
-            data_fingerprint=fingerprint,
             weights=self._experiment.files_by_digest.get(config.weights),
             teacher=self._configs[config.teacher] if is_student else None,
             teacher_weights=(

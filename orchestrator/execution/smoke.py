@@ -8,8 +8,9 @@ from rich.console import Console
 
 from orchestrator.execution.driver import RunTarget, open_executor
 from orchestrator.execution.job import Heartbeat, Job, Outcome, SlotSize
-from orchestrator.execution.job_factory import ExperimentData, JobFactory, Slots
+from orchestrator.execution.job_factory import JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
+from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.ledger.entries import State
 from orchestrator.settings import make_folder
@@ -24,7 +25,7 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
         cell -> how its attempt ended.
     """
     settings, resources = target.settings, experiment.resources
-    data = ExperimentData(experiment, target.data, settings)
+    data = ExperimentData(experiment, target.data, settings, target.address is not None)
     folder = make_folder(settings.storage / f".smoke-{uuid.uuid4().hex[:8]}")
     size = SlotSize(resources.cpus, resources.gpus)
     factory = JobFactory(experiment, data, settings, Slots(size, size, 1))

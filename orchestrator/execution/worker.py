@@ -1,5 +1,6 @@
 """The worker: runs one job. An ordinary function, with or without Ray around it."""
 
+import dataclasses
 import gc
 import traceback
 from contextlib import suppress
@@ -73,7 +74,10 @@ def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldSt
             run.log(progress)
         report(Heartbeat(progress.step, progress.loss, progress.miou, run_id))
 
-    result = run_trial(job.inputs, Callbacks(on_progress, should_stop))
+    inputs = job.inputs
+    if job.data is not None:
+        inputs = dataclasses.replace(inputs, data=job.data.find())
+    result = run_trial(inputs, Callbacks(on_progress, should_stop))
     if result is None:
         if run is not None:
             run.close("KILLED")

@@ -27,6 +27,7 @@ from orchestrator.ledger.entries import (
 from orchestrator.ledger.rows import (
     cancel_orphans,
     read_cells_of_runs,
+    read_started_fingerprints,
     read_trials,
     record_changed_plan,
     write_experiment,
@@ -104,6 +105,11 @@ class Ledger:
         with self._engine.connect() as db:
             rows = read_trials(db, trial_ids)
         return [t for t in trial_ids if t not in rows or rows[t].state != State.FINISHED]
+
+    def started_fingerprints(self, trial_ids: Sequence[str]) -> dict[str, str]:
+        """Return trial_id -> data fingerprint, for those of the trials that have ever started."""
+        with self._engine.connect() as db:
+            return read_started_fingerprints(db, trial_ids)
 
     def set_experiment_run(self, name: str, run_id: str) -> None:
         """Record the id of an experiment's parent run."""

@@ -22,6 +22,19 @@ def read_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, Any]:
     return rows
 
 
+def read_started_fingerprints(db: Connection, trial_ids: Sequence[str]) -> dict[str, str]:
+    """Return the data fingerprints of those of the trials that have ever started, by trial_id."""
+    has_started = sa.exists().where(
+        attempts.c.trial_id == trials.c.trial_id, attempts.c.started_at.is_not(None)
+    )
+    query = sa.select(trials.c.trial_id, trials.c.data_fingerprint).where(has_started)
+    fingerprints: dict[str, str] = {}
+    for first in range(0, len(trial_ids), 500):
+        chunk = trials.c.trial_id.in_(trial_ids[first : first + 500])
+        fingerprints |= {row[0]: row[1] for row in db.execute(query.where(chunk))}
+    return fingerprints
+
+
 def update_unfinished(trial_id: str) -> sa.Update:
     """Return an update that skips a finished trial: its row never changes."""
     row = trials.c.trial_id == trial_id

@@ -6,6 +6,7 @@ way change nothing.
 """
 
 import math
+import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -291,7 +292,7 @@ def _check_fingerprint(inputs: TrialInputs, dataset: VideoDataset) -> None:
     expected = inputs.data_fingerprint
     if expected is not None and dataset.fingerprint != expected:
         raise UserError(
-            f"{inputs.config.dataset} at {inputs.data} on this machine has fingerprint "
+            f"{inputs.config.dataset} at {inputs.data} on {platform.node()} has fingerprint "
             f"{dataset.fingerprint[:12]}, but at submission it was {expected[:12]}: "
             "all machines must have the same files"
         )

@@ -8,6 +8,7 @@ import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from orchestrator.execution.cluster.nodes import count_slots, live_nodes, run_on_first
 from orchestrator.execution.cluster.slot import Slot
 from orchestrator.execution.job import (
     Events,
@@ -18,6 +19,7 @@ from orchestrator.execution.job import (
     ShouldStop,
     SlotSize,
 )
+from orchestrator.execution.nodes.data_source import DataSource, read_fingerprint
 from orchestrator.ledger.entries import State
 from vss.errors import UserError
 from vss.profiling.latency import measure_latency, run_process
@@ -50,9 +52,10 @@ class RayExecutor:
             UserError: naming what a trial needs and what the nodes have; Ray itself would wait for
                 ever.
         """
-        if not any(_count_slots(node, size) for node in _nodes()):
+        nodes = live_nodes().values()
+        if not any(count_slots(node, size) for node in nodes):
             sizes = ", ".join(
-                f"{n.get('CPU', 0):g} CPUs and {n.get('GPU', 0):g} GPUs" for n in _nodes()
+                f"{n.get('CPU', 0):g} CPUs and {n.get('GPU', 0):g} GPUs" for n in nodes
             )
             raise UserError(
                 f"each trial needs {size.cpus:g} CPUs and {size.gpus:g} GPUs on one node, but the "
@@ -60,27 +63,31 @@ class RayExecutor:
                 "another cluster"
             )
 
+    def read_fingerprint(self, config: TrialConfig, source: DataSource, size: SlotSize) -> str:
+        """Return the fingerprint of data, read by the first node that has it."""
+        return run_on_first(size, read_fingerprint, config, source)
+
     def whole_device(self, size: SlotSize) -> SlotSize:
         """Return the size with a whole GPU, or all cores of the largest machine."""
         if size.gpus:
             return SlotSize(size.cpus, max(1.0, size.gpus))
-        return SlotSize(max(node.get("CPU", 0) for node in _nodes()), 0)
+        return SlotSize(max(node.get("CPU", 0) for node in live_nodes().values()), 0)
 
     def trials_on_device(self, size: SlotSize) -> int:
         """Return how many trials fit on one GPU, or on the cores of the largest machine."""
         if size.gpus:
             return max(1, int(1 / size.gpus))
-        return max(1, int(max(node.get("CPU", 0) for node in _nodes()) / size.cpus))
+        return max(1, int(max(node.get("CPU", 0) for node in live_nodes().values()) / size.cpus))
 
     def free_slots(self, size: SlotSize, job_count: int) -> int:
         """Return how many slots of a size are free; ask Ray for more, and give back the others."""
         self._give_back(size, job_count)
         missing = job_count - sum(slot.trial_id is None for slot in self._slots)
         if missing > 0:
-            nodes = _nodes()
+            nodes = live_nodes().values()
             if not nodes:
                 raise UserError("the Ray cluster has no live node any more: start it again")
-            capacity = max(1, sum(_count_slots(node, size) for node in nodes))
+            capacity = max(1, sum(count_slots(node, size) for node in nodes))
             alike = sum(slot.size == size for slot in self._slots)
             self._slots += [Slot(size) for _ in range(min(missing, capacity - alike))]
         return sum(slot.is_free for slot in self._slots)
@@ -190,17 +197,6 @@ def _outcome_of_loss(error: RayError) -> Outcome:
     details = str(error).strip()
     reason = details.splitlines()[-1].partition(" Some common causes")[0]
     return Outcome(State.FAILED, f"the worker was lost: {reason}", details, kind)
-
-
-def _nodes() -> list[Mapping[str, float]]:
-    """Return the resources of each node that is alive."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _count_slots(node: Mapping[str, float], size: SlotSize) -> int:
-    """Return how many slots of a size fit on a node."""
-    by_cpus = int(node.get("CPU", 0) / size.cpus)
-    return min(by_cpus, int(node.get("GPU", 0) / size.gpus)) if size.gpus else by_cpus
 
 
 def _measure_in_worker(

@@ -25,7 +25,8 @@ from orchestrator.execution.job import (
     ShouldStop,
     SlotSize,
 )
-from orchestrator.execution.job_factory import ExperimentData
+from orchestrator.execution.nodes.data_source import DataSource
+from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.smoke import smoke
 from orchestrator.ledger import tables
 from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
@@ -41,6 +42,7 @@ from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from tests.vss.data.custom.test_dataset import paint as paint_folder
 from vss.errors import UserError
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
+from vss.trial_config import TrialConfig
 
 pytestmark = pytest.mark.usefixtures("tracker")
 
@@ -184,6 +186,26 @@ def test_missing_data_is_an_error_before_anything_is_entered(
     assert Ledger(target.settings.ledger_url).experiments() == []
 
 
+def test_driver_on_a_head_without_data_submits(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: "FakeRay"
+) -> None:
+    text = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
+    jobs: list[Job] = []
+
+    def script(job: Job, n: int) -> Outcome:
+        jobs.append(job)
+        return Outcome(State.FINISHED)
+
+    with fake_ray(script):
+        submission = run(
+            load_spec(write_spec(text)), RunTarget(target.settings, {}, address="head:6379")
+        )
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert {job.inputs.data_fingerprint for job in jobs} == {"f" * 64}
+    assert {job.data for job in jobs} == {DataSource("camvid")}
+
+
 def test_finished_trial_is_not_reused_for_other_data(
     target: RunTarget, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
@@ -217,6 +239,9 @@ class FakeExecutor:
 
     def check_fits(self, size: SlotSize) -> None:
         pass
+
+    def read_fingerprint(self, config: TrialConfig, source: DataSource, size: SlotSize) -> str:
+        return "f" * 64
 
     def whole_device(self, size: SlotSize) -> SlotSize:
         return SlotSize(8, 0)

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +13,12 @@ import pytest
 from orchestrator.execution.cluster.connection import Connection
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, SlotSize
 from orchestrator.execution.loop import run_jobs
+from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.stop_requests import StopRequests
 from tests.conftest import tiny
 from tests.orchestrator.conftest import with_inputs
 from tests.processes import descendants
+from vss.data.dataset import load_dataset
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -327,3 +330,13 @@ def test_resources_that_no_node_has_are_refused(
 @slow
 def test_resources_that_a_node_has_are_accepted(executor: "RayExecutor") -> None:
     executor.check_fits(ONE_CPU)
+
+
+@slow
+def test_data_is_read_by_a_node_that_has_it(executor: "RayExecutor", camvid: Path) -> None:
+    config = tiny(dataset="camvid", clips=None)
+    fingerprint = executor.read_fingerprint(config, DataSource("camvid", option=camvid), ONE_CPU)
+
+    assert fingerprint == load_dataset(config, camvid).fingerprint
+    with pytest.raises(UserError, match=r"^\S+ does not have dataset 'camvid'"):
+        executor.read_fingerprint(config, DataSource("camvid", option=camvid / "gone"), ONE_CPU)
