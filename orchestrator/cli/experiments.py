@@ -96,27 +96,19 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the state of all experiments, or of the trials of one."""
-    from dataclasses import asdict
-
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_ledger
-    from orchestrator.terminal.trial_tables import build_experiment_table, build_trial_table
+    from orchestrator.terminal.overview.status import (
+        describe_experiment,
+        describe_experiments,
+        show_status,
+    )
 
     ledger = open_ledger(load_settings())
-    if name is None:
-        experiments = ledger.experiments()
-        if as_json:
-            entries = [{"experiment": e.name, "trials": e.counts} for e in experiments]
-            print_json({"experiments": entries})
-        else:
-            console().print(build_experiment_table(experiments))
-        return
-    ledger.experiment(name)
-    trials = ledger.trials(name)
-    if as_json:
-        print_json({"experiment": name, "trials": [asdict(trial) for trial in trials]})
+    if not as_json:
+        show_status(name, ledger, console())
     else:
-        console().print(build_trial_table(trials))
+        print_json(describe_experiment(name, ledger) if name else describe_experiments(ledger))
 
 
 @app.command("import")

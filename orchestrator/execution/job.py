@@ -111,6 +111,7 @@ class Outcome:
         failure: the kind of failure, or None if the attempt did not fail.
         run_id: the MLflow run, if the attempt opened one.
         process_is_broken: whether the worker process cannot run another trial.
+        score: mIoU on the scored split, if it finished.
     """
 
     state: str
@@ -119,6 +120,7 @@ class Outcome:
     failure: Failure | None = None
     run_id: str | None = None
     process_is_broken: bool = False
+    score: float | None = None
 
 
 class Events(Protocol):

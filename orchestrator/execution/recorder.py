@@ -73,7 +73,8 @@ class Recorder:
         if state == State.CANCELLED and not self._stop.is_for(trial_id):
             state = State.PENDING  # a newer attempt owned its directory: the next one is newer
         message = outcome.message if state == State.FAILED else None
-        self._driver.end(claim, state, message, outcome.details or outcome.message)
+        details = outcome.details or outcome.message
+        self._driver.end(claim, state, message, details, outcome.score)
 
     def _start(self, claim: Claim, first_step: int, run_id: str | None) -> None:
         self._started.add(claim)

@@ -84,7 +84,7 @@ def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldSt
         return Outcome(State.CANCELLED, run_id=run_id)
     if run is not None:
         run.finish(result, job.inputs.storage / job.trial_id)
-    return Outcome(State.FINISHED, run_id=run_id)
+    return Outcome(State.FINISHED, run_id=run_id, score=result.metrics["miou"])
 
 
 def _first_line(error: Exception) -> str:

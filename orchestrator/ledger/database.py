@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from filelock import FileLock
 from sqlalchemy.engine import Engine
 
 from orchestrator.ledger.tables import VERSION_TABLE
@@ -87,6 +86,8 @@ def _migrate(engine: Engine) -> None:
 def _lock(engine: Engine) -> Iterator[None]:
     """Keep two processes from creating the tables of a new database at once."""
     if engine.dialect.name == "sqlite":
+        from filelock import FileLock  # only where tables are written
+
         with FileLock(f"{engine.url.database}.lock"):
             yield
     elif engine.dialect.name == "postgresql":

@@ -94,7 +94,14 @@ class Driver:
             for claim, values in beats.items():
                 self._update_trial(db, claim, **values, heartbeat_at=now())
 
-    def end(self, claim: Claim, state: State, message: str | None, details: str | None) -> None:
+    def end(
+        self,
+        claim: Claim,
+        state: State,
+        message: str | None,
+        details: str | None,
+        score: float | None = None,
+    ) -> None:
         """Record the end of an attempt.
 
         Args:
@@ -102,14 +109,15 @@ class Driver:
             state: FINISHED, FAILED, CANCELLED (stopped by the user), or PENDING to try again.
             message: one line for the user; only for FAILED.
             details: the worker's error with its traceback; stored with the attempt.
+            score: mIoU on the scored split; only for FINISHED.
         """
         attempt_state = State.FAILED if state == State.PENDING else state
         finished_at = now() if state == State.FINISHED else None
-        values = {"state": state, "message": message, "finished_at": finished_at, "driver": None}
+        values = {"state": state, "message": message, "finished_at": finished_at, "score": score}
         with self._engine.begin() as db:
             # The attempt first: what ends the claim on the trial also ends the right to write.
             self._update_attempt(db, claim, state=attempt_state, ended_at=now(), message=details)
-            self._update_trial(db, claim, **values)
+            self._update_trial(db, claim, **values, driver=None)
 
     def release_claims(self) -> None:
         """Release all claims and unregister the driver."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+if TYPE_CHECKING:  # it builds models, which takes longer than the queries of `status`
+    from orchestrator.spec.experiment import Experiment, PlannedTrial
 
 PublishedByCell = Mapping[str, Mapping[str, float]]
 
@@ -45,7 +46,7 @@ class ExperimentEntry:
     looks: Sequence[int] = ()
 
     @classmethod
-    def from_experiment(cls, experiment: Experiment) -> "ExperimentEntry":
+    def from_experiment(cls, experiment: "Experiment") -> "ExperimentEntry":
         """Return the entry of a checked spec."""
         return cls(
             name=experiment.name,
@@ -63,7 +64,7 @@ class ExperimentEntry:
 class Member:
     """A trial of an experiment, with the fingerprint of the data it would be trained on now."""
 
-    trial: PlannedTrial
+    trial: "PlannedTrial"
     data_fingerprint: str
 
 
@@ -76,12 +77,14 @@ class ImportedTrial:
         position: its position among the experiment's trials.
         run_id: the id of its MLflow run.
         last_attempt: the number of its last attempt.
+        score: mIoU on the scored split.
     """
 
     member: Member
     position: int
     run_id: str
     last_attempt: int
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,9 @@ class TrialStatus:
         attempts: the number of times that a worker started it.
         first_step: the step at which the newest attempt began; the time left follows from it and
             from started_at.
+        ended_at: when the newest attempt ended; None while it runs.
+        score: mIoU on the scored split, once finished. Only for the live view and `status`: reports
+            read it from MLflow.
     """
 
     trial_id: str
@@ -122,6 +128,8 @@ class TrialStatus:
     first_step: int
     started_at: datetime | None
     heartbeat_at: datetime | None
+    ended_at: datetime | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +165,9 @@ class ExperimentStatus:
         earlier_seeds: the seeds that were planned before the plan changed for the first time after
             a trial had finished; empty if it never did.
         report_state: digest of what the last submit's report shows; None if it was incomplete.
+        counts: the number of its trials in each state; abandoned ones are PENDING.
+        priority: the highest one of the trials that have not ended; 0 if all have.
+        drivers: the live drivers that have claimed its trials, with host and process.
     """
 
     name: str
@@ -172,6 +183,8 @@ class ExperimentStatus:
     looks: Sequence[int] = ()
     earlier_seeds: Sequence[int] = ()
     report_state: str | None = None
+    priority: int = 0
+    drivers: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

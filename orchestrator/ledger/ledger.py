@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.ledger.database import open_database
-from orchestrator.ledger.driver import Driver, find_live_drivers
+from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import (
     Changes,
     ExperimentEntry,
@@ -24,6 +24,8 @@ from orchestrator.ledger.entries import (
     State,
     TrialStatus,
 )
+from orchestrator.ledger.overview.experiments import read_experiment_statuses
+from orchestrator.ledger.overview.trials import read_trial_statuses
 from orchestrator.ledger.rows import (
     cancel_orphans,
     read_cells_of_runs,
@@ -35,7 +37,7 @@ from orchestrator.ledger.rows import (
     write_members,
     write_trials,
 )
-from orchestrator.ledger.tables import attempts, experiments, members, trials
+from orchestrator.ledger.tables import experiments, members, trials
 from orchestrator.ledger.upkeep import Upkeep
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
@@ -125,7 +127,8 @@ class Ledger:
 
     def experiments(self) -> list[ExperimentStatus]:
         """Return all experiments, newest last."""
-        return self._experiments(sa.true(), sa.true())
+        with self._engine.connect() as db:
+            return read_experiment_statuses(db)
 
     def experiment(self, name: str) -> ExperimentStatus:
         """Return one experiment.
@@ -133,58 +136,17 @@ class Ledger:
         Raises:
             UserError: if the ledger has no experiment of that name.
         """
-        statuses = self._experiments(experiments.c.name == name, members.c.experiment == name)
-        if not statuses:
-            with self._engine.connect() as db:
-                names = list(db.scalars(sa.select(experiments.c.name)))
-            raise UserError(_explain_missing(name, names))
-        return statuses[0]
-
-    def _experiments(
-        self, rows: sa.ColumnElement[bool], rows_of_members: sa.ColumnElement[bool]
-    ) -> list[ExperimentStatus]:
-        """Return experiments with the number of their trials in each state."""
-        query = sa.select(experiments).where(rows).order_by(experiments.c.created_at)
-        count_query = (
-            sa.select(members.c.experiment, trials.c.state, sa.func.count())
-            .join(trials, trials.c.trial_id == members.c.trial_id)
-            .where(rows_of_members)
-            .group_by(members.c.experiment, trials.c.state)
-        )
-        counts: dict[str, dict[State, int]] = {}
         with self._engine.connect() as db:
-            for name, state, count in db.execute(count_query):
-                counts.setdefault(name, {})[State(state)] = count
-            return [
-                ExperimentStatus(**row._mapping, counts=counts.get(row.name, {}))
-                for row in db.execute(query)
-            ]
+            statuses = read_experiment_statuses(db, name)
+            if not statuses:
+                names = list(db.scalars(sa.select(experiments.c.name)))
+                raise UserError(_explain_missing(name, names))
+        return statuses[0]
 
     def trials(self, experiment: str) -> list[TrialStatus]:
         """Return the trials of an experiment, in the order of its spec."""
-        has_started = attempts.c.started_at.is_not(None)
-        starts = (
-            sa.select(
-                attempts.c.trial_id,
-                sa.func.count().filter(has_started).label("count"),
-                sa.func.max(attempts.c.number).filter(has_started).label("newest"),
-            )
-            .group_by(attempts.c.trial_id)
-            .subquery()
-        )
-        newest = (attempts.c.trial_id == starts.c.trial_id) & (attempts.c.number == starts.c.newest)
-        query = (
-            sa.select(trials, members.c.cell, members.c.seed, starts.c.count)
-            .add_columns(attempts.c.first_step, attempts.c.started_at)
-            .join(members, members.c.trial_id == trials.c.trial_id)
-            .outerjoin(starts, starts.c.trial_id == trials.c.trial_id)
-            .outerjoin(attempts, newest)
-            .where(members.c.experiment == experiment)
-            .order_by(members.c.position)
-        )
         with self._engine.connect() as db:
-            driver_ids = find_live_drivers(db)
-            return [_status(row, driver_ids) for row in db.execute(query)]
+            return read_trial_statuses(db, experiment)
 
     def membership(self, trial_id: str) -> dict[str, str]:
         """Return the cell of a trial in each experiment that lists it."""
@@ -225,23 +187,3 @@ def _explain_missing(name: str, names: Sequence[str]) -> str:
     label = "closest" if len(names) > _CLOSEST else "experiments"
     hint = did_you_mean(name, dict.fromkeys(names))
     return f"no experiment '{name}' in the ledger ({label}: {', '.join(closest)}){hint}"
-
-
-def _status(row: Any, driver_ids: set[str]) -> TrialStatus:
-    is_abandoned = row.state == State.RUNNING and row.driver not in driver_ids
-    return TrialStatus(
-        trial_id=row.trial_id,
-        cell=row.cell,
-        seed=row.seed,
-        settings=json.loads(row.settings),
-        state=State.PENDING if is_abandoned else State(row.state),
-        attempts=row.count or 0,
-        message=row.message,
-        run_id=row.run_id,
-        step=row.step,
-        loss=row.loss,
-        miou=row.miou,
-        first_step=row.first_step or 0,
-        started_at=row.started_at,
-        heartbeat_at=row.heartbeat_at,
-    )

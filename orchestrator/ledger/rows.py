@@ -176,6 +176,7 @@ def write_finished(db: Connection, experiment: str, imported: ImportedTrial) -> 
     values = {
         "state": State.FINISHED,
         "run_id": imported.run_id,
+        "score": imported.score,
         "finished_at": now(),
         "data_fingerprint": imported.member.data_fingerprint,
     }

@@ -47,12 +47,14 @@ trials = sa.Table(
     sa.Column("data_fingerprint", sa.String(64), nullable=False),
     sa.Column("teacher", sa.String(12)),  # the trial that must finish first
     sa.Column("driver", sa.String(36)),  # the driver that has claimed it
-    # The heartbeat of a running trial, read only by the live view.
+    # The heartbeat of a running trial, read only by the live view and `status`.
     sa.Column("step", sa.Integer, nullable=False, default=0),
     sa.Column("loss", sa.Double),
     sa.Column("miou", sa.Double),
     sa.Column("heartbeat_at", UtcTime),
     sa.Column("finished_at", UtcTime),
+    # The scored mIoU, as `status` must not open MLflow; no report reads it.
+    sa.Column("score", sa.Double),
 )
 members = sa.Table(  # which trials belong to which experiments
     "members",

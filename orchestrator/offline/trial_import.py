@@ -106,7 +106,13 @@ def _import(finished_trial: FinishedTrial, stores: Stores, storage: Path) -> str
     if run_id is None:
         run_id = _log(finished_trial, stores.tracker)
     member = Member(trial, finished_trial.result.data_fingerprint)
-    imported = ImportedTrial(member, finished_trial.position, run_id, finished_trial.last_attempt)
+    imported = ImportedTrial(
+        member,
+        finished_trial.position,
+        run_id,
+        finished_trial.last_attempt,
+        score=finished_trial.result.metrics["miou"],
+    )
     stores.ledger.add_finished(entry, [imported])
     stores.tracker.tag(run_id, f"experiment/{entry.name}", trial.cell)
     return f"{status}: {entry.name}, {trial.cell}, seed {trial.config.seed}"

@@ -1,18 +1,12 @@
-"""Trials and experiments as tables on a terminal."""
+"""The trials of an experiment as a table on a terminal."""
 
 import io
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from rich.console import Console
 
-from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
-from orchestrator.terminal.trial_tables import (
-    build_experiment_table,
-    build_trial_table,
-    seconds_left,
-)
+from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.terminal.trial_tables import build_trial_table
 
 
 def trial(number: int = 0, **changes: Any) -> TrialStatus:
@@ -51,20 +45,26 @@ def test_brackets_in_a_message_are_printed_literally() -> None:
     )
 
 
-def test_time_left_follows_from_the_pace_of_the_current_attempt() -> None:
-    now = datetime.now(UTC)
-    running = trial(
-        state=State.RUNNING, first_step=50, step=60, heartbeat_at=now,
-        started_at=now - timedelta(seconds=20),
-    )  # fmt: skip
+def test_columns_without_any_value_are_left_out() -> None:
+    table = text(build_trial_table([trial()]))
 
-    assert seconds_left(running) == pytest.approx(80, abs=1)
+    assert "loss" not in table
+    assert "mIoU" not in table
+    assert "attempts" in table
 
 
-def test_time_left_is_unknown_before_the_first_step() -> None:
-    now = datetime.now(UTC)
+def test_finished_trial_shows_its_score_on_the_scored_split() -> None:
+    finished = trial(state=State.FINISHED, score=0.4321, settings={"steps": 4})
+    on_val = trial(state=State.FINISHED, score=0.4321, settings={"steps": 4, "scored_split": "val"})
 
-    assert seconds_left(trial(state=State.RUNNING, started_at=now, heartbeat_at=now)) is None
+    assert "0.432" in text(build_trial_table([finished]))
+    assert "test" in text(build_trial_table([finished]))
+    assert "final" in text(build_trial_table([on_val]))
+
+
+def test_ids_are_shown_on_request() -> None:
+    assert "000000000007" in text(build_trial_table([trial(7)], show_ids=True))
+    assert "000000000007" not in text(build_trial_table([trial(7)]))
 
 
 def test_running_trials_are_shown_first_if_not_all_fit() -> None:
@@ -76,10 +76,3 @@ def test_running_trials_are_shown_first_if_not_all_fit() -> None:
     assert "cell 40" in table
     assert "and 45 more" in table
     assert "50 trials: 49 pending, 1 running" in table
-
-
-def test_experiments_show_their_number_of_trials_in_each_state() -> None:
-    status = ExperimentStatus("s", "", "", "a", None, datetime.now(UTC), {State.FAILED: 3})
-
-    assert "3" in text(build_experiment_table([status]))
-    assert "no experiments yet" in text(build_experiment_table([]))

@@ -1,0 +1,54 @@
+"""The trials of one experiment, with the start of their newest attempt."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from orchestrator.ledger.driver import find_live_drivers
+from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.tables import attempts, members, trials
+
+
+def read_trial_statuses(db: Connection, experiment: str) -> list[TrialStatus]:
+    """Return the trials of an experiment, in the order of its spec."""
+    # Subqueries for each trial of the experiment: a join would group the attempts of all trials.
+    starts = attempts.alias("starts")
+    has_started = (starts.c.trial_id == trials.c.trial_id) & starts.c.started_at.is_not(None)
+    count = sa.select(sa.func.count()).where(has_started).scalar_subquery()
+    newest = sa.select(sa.func.max(starts.c.number)).where(has_started).scalar_subquery()
+    is_newest = (attempts.c.trial_id == trials.c.trial_id) & (attempts.c.number == newest)
+    query = (
+        sa.select(trials, members.c.cell, members.c.seed, count.label("count"))
+        .add_columns(attempts.c.first_step, attempts.c.started_at, attempts.c.ended_at)
+        .join(members, members.c.trial_id == trials.c.trial_id)
+        .outerjoin(attempts, is_newest)
+        .where(members.c.experiment == experiment)
+        .order_by(members.c.position)
+    )
+    live_drivers = find_live_drivers(db)
+    return [_status(row, live_drivers) for row in db.execute(query)]
+
+
+def _status(row: Any, live_drivers: Collection[str]) -> TrialStatus:
+    is_abandoned = row.state == State.RUNNING and row.driver not in live_drivers
+    return TrialStatus(
+        trial_id=row.trial_id,
+        cell=row.cell,
+        seed=row.seed,
+        settings=json.loads(row.settings),
+        state=State.PENDING if is_abandoned else State(row.state),
+        attempts=row.count,
+        message=row.message,
+        run_id=row.run_id,
+        step=row.step,
+        loss=row.loss,
+        miou=row.miou,
+        first_step=row.first_step or 0,
+        started_at=row.started_at,
+        heartbeat_at=row.heartbeat_at,
+        ended_at=row.ended_at,
+        score=row.score,
+    )

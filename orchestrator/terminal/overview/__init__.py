@@ -1,0 +1,1 @@
+"""What `status` prints: all experiments, or the trials of one. Others import `status`."""

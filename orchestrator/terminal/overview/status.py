@@ -1,0 +1,76 @@
+"""What `status` prints, as tables or as JSON values."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from orchestrator.ledger.entries import ExperimentStatus, State
+from orchestrator.settings import command
+from orchestrator.terminal.overview.experiment_table import build_experiment_table
+from orchestrator.terminal.time_left import (
+    experiment_seconds_left,
+    read_seconds_left,
+    seconds_left,
+)
+from orchestrator.terminal.trial_tables import build_trial_table
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.ledger import Ledger
+
+
+def show_status(name: str | None, ledger: "Ledger", console: Console) -> None:
+    """Print the trials of an experiment, or all experiments.
+
+    Raises:
+        UserError: if there is no such experiment.
+    """
+    if name is None:
+        experiments = ledger.experiments()
+        table = build_experiment_table(experiments, read_seconds_left(experiments, ledger))
+        console.print(table, soft_wrap=True)
+        return
+    experiment = ledger.experiment(name)
+    console.print(build_trial_table(ledger.trials(name), show_ids=True))
+    console.print(_say_who_runs_it(experiment), highlight=False, soft_wrap=True)
+
+
+def describe_experiment(name: str, ledger: "Ledger") -> dict[str, Any]:
+    """Return an experiment and its trials as JSON values.
+
+    Raises:
+        UserError: if there is no such experiment.
+    """
+    experiment, trials = ledger.experiment(name), ledger.trials(name)
+    return {
+        "experiment": name,
+        "drivers": experiment.drivers,
+        "seconds_left": experiment_seconds_left(trials),
+        "trials": [asdict(trial) | {"seconds_left": seconds_left(trial)} for trial in trials],
+    }
+
+
+def describe_experiments(ledger: "Ledger") -> dict[str, Any]:
+    """Return all experiments, with the number of their trials in each state, as JSON values."""
+    experiments = ledger.experiments()
+    estimates = read_seconds_left(experiments, ledger)
+    return {
+        "experiments": [
+            {
+                "experiment": experiment.name,
+                "trials": experiment.counts,
+                "drivers": experiment.drivers,
+                "seconds_left": estimates.get(experiment.name),
+                "priority": experiment.priority,
+            }
+            for experiment in experiments
+        ]
+    }
+
+
+def _say_who_runs_it(experiment: ExperimentStatus) -> str:
+    if experiment.drivers:
+        return f"run by {', '.join(experiment.drivers)}"
+    if experiment.counts.get(State.PENDING):
+        return f"nobody runs it: {command('vss-orch')} submit its spec to continue"
+    return "nobody runs it"

@@ -1,0 +1,91 @@
+"""How long trials and experiments will still take, from the pace of their steps so far.
+
+Scoring, loading and latency are not part of a trial's pace, so the estimates are a little short.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.ledger import Ledger
+
+_UNFINISHED = (State.PENDING, State.RUNNING)
+
+
+def seconds_left(trial: TrialStatus) -> float | None:
+    """Return the time to the last step at the pace of this attempt; None before its first step."""
+    pace = _step_seconds(trial)
+    if trial.state != State.RUNNING or pace is None or trial.heartbeat_at is None:
+        return None
+    since_heartbeat = (datetime.now(UTC) - trial.heartbeat_at).total_seconds()
+    remaining: float = pace * (trial.settings["steps"] - trial.step) - since_heartbeat
+    return max(0.0, remaining)
+
+
+def experiment_seconds_left(trials: Sequence[TrialStatus]) -> float | None:
+    """Return the time until all trials of an experiment have ended; None if nothing tells.
+
+    The trials to come are shared among as many slots as run trials now, each at the mean pace of
+    its cell or, before that is known, of all cells.
+    """
+    running = [trial for trial in trials if trial.state == State.RUNNING]
+    paces = _mean_paces(trials)
+    if not running or not paces:
+        return None
+    seconds_by_trial = [_estimate(trial, paces) for trial in trials if trial.state in _UNFINISHED]
+    longest_running = max(_estimate(trial, paces) for trial in running)
+    return max(longest_running, sum(seconds_by_trial) / len(running))
+
+
+def read_seconds_left(
+    experiments: Sequence[ExperimentStatus], ledger: "Ledger"
+) -> dict[str, float]:
+    """Return name -> time left, for the experiments of which a trial is running."""
+    estimates = {
+        experiment.name: experiment_seconds_left(ledger.trials(experiment.name))
+        for experiment in experiments
+        if experiment.counts.get(State.RUNNING)
+    }
+    return {name: seconds for name, seconds in estimates.items() if seconds is not None}
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Return a time as H:MM:SS, or as M:SS below an hour; empty if it is unknown."""
+    if seconds is None:
+        return ""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def _estimate(trial: TrialStatus, paces: Mapping[str, float]) -> float:
+    remaining = seconds_left(trial)
+    if remaining is not None:
+        return remaining
+    pace = paces.get(trial.cell) or fmean(paces.values())
+    # A pending trial resumes from its newest checkpoint, which is close to its last step.
+    return float(pace * (trial.settings["steps"] - trial.step))
+
+
+def _mean_paces(trials: Sequence[TrialStatus]) -> dict[str, float]:
+    """Return the mean seconds of a step of each cell of which a trial has made steps."""
+    paces: dict[str, list[float]] = defaultdict(list)
+    for trial in trials:
+        if (pace := _step_seconds(trial)) is not None:
+            paces[trial.cell].append(pace)
+    return {cell: fmean(values) for cell, values in paces.items()}
+
+
+def _step_seconds(trial: TrialStatus) -> float | None:
+    """Return the seconds of a step of the newest attempt; None if it has made none."""
+    last_step = trial.settings["steps"] if trial.state == State.FINISHED else trial.step
+    steps = last_step - trial.first_step
+    end = trial.heartbeat_at if trial.ended_at is None else trial.ended_at
+    if steps <= 0 or trial.started_at is None or end is None:
+        return None
+    return float((end - trial.started_at).total_seconds() / steps)
