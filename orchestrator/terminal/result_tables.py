@@ -12,6 +12,7 @@ from reports.text.columns import (
     cover_test_set_only,
     mark_test_set_only,
     more_seeds,
+    name_interval,
     terminal_columns,
 )
 from reports.text.format import interval, number, signed, spread
@@ -48,15 +49,16 @@ def _comparison_columns(rows: Sequence[CellRow]) -> dict[str, Callable[[CellRow]
         low, high = row.interval
         return interval(100 * low, 100 * high)
 
+    name = name_interval(rows)
     columns = {
         "cell": lambda row: row.cell,
         "mean ± s.d.\n(seeds), %": lambda row: spread(row.score.mean, row.score.std, row.score.n),
         "points": _blank_for_baseline(lambda row: signed(100 * row.difference)),
     }
     if cover_test_set_only(rows):
-        columns["95 % interval,\ntest set only"] = _blank_for_baseline(write_interval)
+        columns[f"{name},\ntest set only"] = _blank_for_baseline(write_interval)
     else:
-        columns["95 % interval"] = _blank_for_baseline(mark_test_set_only(write_interval, ",\n"))
+        columns[name] = _blank_for_baseline(mark_test_set_only(write_interval, ",\n"))
     columns["verdict"] = _blank_for_baseline(lambda row: row.verdict_row.verdict)
     if any(row.verdict_row.seeds_needed > 0 for row in rows):
         columns["more\nseeds"] = _blank_for_baseline(more_seeds)

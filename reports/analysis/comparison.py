@@ -55,11 +55,12 @@ class Difference:
 
     Attributes:
         mean: the estimate; NaN if it cannot be estimated.
-        low, high: the ends of its interval, which holds for its whole family and, if looks are
-            planned, for all looks at 95 %; NaN if no source of variation is known.
+        low, high: the ends of its interval, which holds for its whole family; NaN if no source of
+            variation is known.
         deviation: the standard deviation of its error.
         seeds: the number of seeds that its cells share, pair by pair; see `ScoredCells.contrast`.
         covers: the sources of variation that the interval accounts for, `SEEDS` or `TEST_SET`.
+        confidence: the confidence of the interval: 0.95, or more if several looks are planned.
     """
 
     mean: float
@@ -68,6 +69,7 @@ class Difference:
     deviation: float
     seeds: int
     covers: tuple[str, ...]
+    confidence: float = CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def judge_family(
         if is_judged:
             verdict = INTERIM if is_interim else read_verdict(low, high, margin)
         difference = Difference(
-            estimate.mean, low, high, deviation, estimate.seeds, estimate.covers
+            estimate.mean, low, high, deviation, estimate.seeds, estimate.covers, confidence
         )
         comparisons.append(Comparison(difference, verdict, max(1, sum(in_family))))
     return comparisons

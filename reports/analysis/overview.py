@@ -95,7 +95,7 @@ class CellRow:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the difference, which holds for all judged cells at once."""
+        """The interval of the difference, which holds for all judged cells at once."""
         return self.verdict_row.low, self.verdict_row.high
 
 

@@ -21,8 +21,9 @@ class VerdictRow:
     Attributes:
         score: the mean over seeds, adjusted for the seeds that the cell lacks.
         mean: the score minus the baseline's; 0 for the baseline itself.
-        low, high: the ends of the difference's 95 % interval, which holds for all judged cells at
-            once; NaN for the baseline.
+        low, high: the ends of the difference's interval, which holds for all judged cells at once;
+            NaN for the baseline.
+        confidence: the confidence of the interval: 0.95, or more if several looks are planned.
         verdict: "baseline", or as `verdict.py` reads it off the interval; "no verdict" below 3
             shared seeds, "interim" while it may still change.
         covers: the sources of variation that the interval accounts for, "seeds" or "test set".
@@ -38,6 +39,7 @@ class VerdictRow:
     mean: float
     low: float
     high: float
+    confidence: float
     verdict: str
     covers: tuple[str, ...]
     seeds_needed: float
@@ -80,7 +82,7 @@ def _build_row(study: Study, cell: str, seeds_needed: float, best_share: float) 
     else:
         is_baseline = cell == study.record.baseline
         mean = 0.0 if is_baseline and not math.isnan(score) else NAN
-        difference = Difference(mean, NAN, NAN, NAN, 0, ())
+        difference = Difference(mean, NAN, NAN, NAN, 0, (), study.confidence)
         verdict = BASELINE if is_baseline else NO_VERDICT
     return VerdictRow(
         cell=cell,
@@ -88,6 +90,7 @@ def _build_row(study: Study, cell: str, seeds_needed: float, best_share: float) 
         mean=difference.mean,
         low=difference.low,
         high=difference.high,
+        confidence=difference.confidence,
         verdict=verdict,
         covers=difference.covers,
         seeds_needed=seeds_needed,

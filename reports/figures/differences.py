@@ -35,7 +35,11 @@ class Bar:
 
 
 def draw_differences(
-    bars: Sequence[Bar], baseline: str, path: Path, is_test_set_only: bool = False
+    bars: Sequence[Bar],
+    baseline: str,
+    path: Path,
+    is_test_set_only: bool = False,
+    interval_name: str = "95 % interval",
 ) -> bool:
     """Draw differences with their intervals, which hold for all judged cells at once.
 
@@ -44,6 +48,7 @@ def draw_differences(
         baseline: the cell that the differences are relative to.
         path: path of the PNG.
         is_test_set_only: whether the intervals ignore the variation over seeds.
+        interval_name: the name of an interval, with its confidence.
 
     Returns:
         whether there was anything to draw.
@@ -73,7 +78,7 @@ def draw_differences(
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
         axes.set_xlabel(
             f"mIoU difference from {short_names[baseline]} (points)\n"
-            f"95 % intervals {scope} (very wide ones are cut off)"
+            f"{interval_name}s {scope} (very wide ones are cut off)"
         )
     return True
 

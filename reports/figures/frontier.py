@@ -69,7 +69,12 @@ class Point:
         return not (self.on_frontier or self.is_baseline)
 
 
-def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = False) -> bool:
+def draw_frontier(
+    points: Sequence[Point],
+    path: Path,
+    is_test_set_only: bool = False,
+    interval_name: str = "95 % interval",
+) -> bool:
     """Draw score against latency; a line joins the cells of the frontier, dominated cells are grey.
 
     Cells that may be on the frontier by chance are hollow.
@@ -78,6 +83,7 @@ def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = 
         points: the cells.
         path: path of the PNG.
         is_test_set_only: whether the intervals ignore the variation over seeds.
+        interval_name: the name of a score's interval, with its confidence.
 
     Returns:
         whether there was anything to draw.
@@ -97,7 +103,7 @@ def draw_frontier(points: Sequence[Point], path: Path, is_test_set_only: bool = 
             if point.is_baseline:
                 dashes = (0, (4, 3))
                 axes.axhline(point.score, color=BASELINE, linewidth=0.8, linestyle=dashes, zorder=1)
-        _set_axes(axes, points, is_test_set_only)
+        _set_axes(axes, points, is_test_set_only, interval_name)
         _add_legend(figure, points)
         _label_points(figure, axes, points, line)
     return True
@@ -138,7 +144,9 @@ def _colour_and_marker(point: Point) -> tuple[str, str]:
     return (ACCENT, "o") if point.on_frontier else (GREY, "o")
 
 
-def _set_axes(axes: Axes, points: Sequence[Point], is_test_set_only: bool) -> None:
+def _set_axes(
+    axes: Axes, points: Sequence[Point], is_test_set_only: bool, interval_name: str
+) -> None:
     latencies = [point.latency_ms for point in points]
     if max(latencies) > _LOG_SPAN * min(latencies):
         axes.set_xscale("log")
@@ -149,7 +157,7 @@ def _set_axes(axes: Axes, points: Sequence[Point], is_test_set_only: bool) -> No
     axes.set_ylim(*_score_limits(points))
     axes.set_xlabel("clip latency per prediction (ms): median with its 95 % interval")
     scope = " (test set only)" if is_test_set_only else ""
-    axes.set_ylabel(f"mIoU (%); bars: 95 % interval\nof the difference from the baseline{scope}")
+    axes.set_ylabel(f"mIoU (%); bars: {interval_name}\nof the difference from the baseline{scope}")
 
 
 def _add_legend(figure: Figure, points: Sequence[Point]) -> None:

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 
 from reports.analysis.comparison import TEST_SET
 from reports.analysis.overview import CellRow, LatencyRow
-from reports.text.format import MISSING, duration, escape, interval, number, percent, signed, spread
+from reports.text.format import (
+    MISSING,
+    duration,
+    escape,
+    interval,
+    level,
+    number,
+    percent,
+    signed,
+    spread,
+)
+
+_INTERVAL = "{interval}"  # in a heading: replaced by the name of the intervals
 
 Rows = Sequence[CellRow]
 Text = Callable[[CellRow], str]
@@ -54,12 +66,30 @@ class Column:
 
 def report_columns(rows: Rows) -> dict[str, Text]:
     """Return heading -> text for the report, without columns that it does not need."""
-    return {c.report: c.text for c in COLUMNS if c.report is not None and c.is_needed(rows)}
+    return {
+        _fill_in(c.report, rows): c.text
+        for c in COLUMNS
+        if c.report is not None and c.is_needed(rows)
+    }
 
 
 def paper_columns(rows: Rows) -> dict[str, Text]:
     """Return heading -> text for a table in a paper, without columns that it does not need."""
-    return {c.paper: c.text for c in COLUMNS if c.paper is not None and c.is_needed(rows)}
+    return {
+        _fill_in(c.paper, rows): c.text
+        for c in COLUMNS
+        if c.paper is not None and c.is_needed(rows)
+    }
+
+
+def name_interval(rows: Rows) -> str:
+    """Name the intervals of a table by their confidence, if they share it: 95 % interval."""
+    levels = {level(row.verdict_row.confidence) for row in rows}
+    return f"{levels.pop()} interval" if len(levels) == 1 else "interval"
+
+
+def _fill_in(heading: str, rows: Rows) -> str:
+    return heading.replace(_INTERVAL, name_interval(rows))
 
 
 def terminal_columns() -> dict[str, Text]:
@@ -200,24 +230,24 @@ COLUMNS = (
     ),
     Column(
         mark_test_set_only(_points_with_interval),
-        report="difference, points (95 % interval)",
+        report=f"difference, points ({_INTERVAL})",
         order=Order("difference", lambda row: row.difference, highest_first=True),
         is_needed=lambda rows: not cover_test_set_only(rows),
     ),
     Column(
         _points_with_interval,
-        report="difference, points (95 % interval, test set only)",
+        report=f"difference, points ({_INTERVAL}, test set only)",
         is_needed=cover_test_set_only,
     ),
     Column(_points, paper="points", terminal="points"),
     Column(
         mark_test_set_only(lambda row: _interval_points(row.interval)),
-        paper="95 % interval",
+        paper=_INTERVAL,
         is_needed=lambda rows: not cover_test_set_only(rows),
     ),
     Column(
         lambda row: _interval_points(row.interval),
-        paper="95 % interval, test set only",
+        paper=f"{_INTERVAL}, test set only",
         is_needed=cover_test_set_only,
     ),
     Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),

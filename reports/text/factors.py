@@ -7,7 +7,7 @@ from reports.analysis.comparison import TEST_SET, Comparison
 from reports.analysis.factors.effects import Effect, Interaction, find_isolated_values
 from reports.analysis.factors.lines import find_factor_lines
 from reports.figures.factor import draw_factor
-from reports.text.format import escape, interval, markdown_table, setting_value, signed
+from reports.text.format import escape, interval, level, markdown_table, setting_value, signed
 from reports.text.page import Page
 from reports.text.sentences import join, verb
 from reports.text.summary import describe_context
@@ -120,10 +120,11 @@ def _interval(comparison: Comparison) -> str:
 def _heading(comparisons: Sequence[Comparison]) -> str:
     """Name the intervals, and say whether any of them ignores the variation over seeds."""
     covers = {c.difference.covers for c in comparisons if not math.isnan(c.difference.low)}
+    name = f"{level(comparisons[0].difference.confidence)} interval"
     if covers == {(TEST_SET,)}:
-        return f"95 % interval, {TEST_SET} only"
+        return f"{name}, {TEST_SET} only"
     exception = f" (one seed: {TEST_SET} only)" if (TEST_SET,) in covers else ""
-    return f"95 % interval{exception}"
+    return f"{name}{exception}"
 
 
 def _draw_plots(page: Page) -> list[str]:

@@ -62,6 +62,11 @@ def with_unit(verdict: str) -> str:
     return f"{verdict} point" if verdict.endswith(" 1") else f"{verdict} points"
 
 
+def level(confidence: float) -> str:
+    """Format the confidence of an interval: 0.95 -> 95 %, 0.9783 -> 97.8 %."""
+    return f"{round(100 * confidence, 1):g} %"
+
+
 def points(difference: Difference) -> str:
     """Format a difference of fractions: +1.02 points, 95 % interval -0.10 to +2.14."""
     low, high = difference.low, difference.high
@@ -71,7 +76,8 @@ def points(difference: Difference) -> str:
     if math.isnan(low):
         return mean
     scope = f", {TEST_SET} only" if difference.covers == (TEST_SET,) else ""
-    return f"{mean}, 95 % interval {interval(100 * low, 100 * high)}{scope}"
+    ends = interval(100 * low, 100 * high)
+    return f"{mean}, {level(difference.confidence)} interval {ends}{scope}"
 
 
 def spread(mean: float, std: float, n: int) -> str:

@@ -15,7 +15,7 @@ from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
 from reports.records import ExperimentRecord
 from reports.text.classes import write_classes
-from reports.text.columns import cover_test_set_only, report_columns
+from reports.text.columns import cover_test_set_only, name_interval, report_columns
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
 from reports.text.format import escape, markdown_table, number
@@ -104,6 +104,8 @@ def _state_noise_floor(rows: Sequence[CellRow]) -> str:
 
 def _explain_differences(study: Study) -> str:
     """Say what differences are relative to, and that those of incomplete cells are adjusted."""
+    if not study.against_baseline:
+        return ""
     scored = study.scored
     counts = {len(scored.shared_seeds(cell)) for cell in scored.cells}
     text = f"Differences are relative to **{escape(study.record.baseline)}**, paired by seed"
@@ -249,7 +251,8 @@ def _draw_frontier(page: Page, path: Path) -> bool:
                 is_doubtful=row.cell in doubtful_cells,
             )
         )
-    return draw_frontier(points, path, is_test_set_only=cover_test_set_only(page.rows))
+    is_test_set_only, name = cover_test_set_only(page.rows), name_interval(page.rows)
+    return draw_frontier(points, path, is_test_set_only, name)
 
 
 def _draw_differences(page: Page, path: Path) -> bool:
@@ -258,7 +261,8 @@ def _draw_differences(page: Page, path: Path) -> bool:
         if not row.is_baseline:
             low, high = (100 * end for end in row.interval)
             bars.append(Bar(row.cell, 100 * row.difference, low, high, row.verdict_row.verdict))
-    return draw_differences(bars, page.record.baseline, path, cover_test_set_only(page.rows))
+    is_test_set_only, name = cover_test_set_only(page.rows), name_interval(page.rows)
+    return draw_differences(bars, page.record.baseline, path, is_test_set_only, name)
 
 
 def _draw_curves(page: Page, path: Path) -> bool:

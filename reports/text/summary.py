@@ -76,14 +76,23 @@ def _describe_best(study: Study) -> str:
         return _describe_tie(study, tied_cells, comparison)
     beginning = f"{bold(best)} scores highest with {_score(study, best)}"
     if math.isnan(comparison.difference.mean):
+        runner_up = f"{_introduce_second(study, second)}, with {_score(study, second)}"
         return (
-            f"{beginning}. The runner-up, {bold(second)} with {_score(study, second)}, shares no "
-            "seed with it, so the two are not compared."
+            f"{beginning}, ahead of {runner_up}; they share no seed, so the two are not compared."
         )
-    runner_up = f"the runner-up, {bold(second)} ({points(comparison.difference)})"
+    runner_up = f"{_introduce_second(study, second)} ({points(comparison.difference)})"
     if not is_verdict(comparison.verdict):
         return f"{beginning}, ahead of {runner_up}; there is no verdict: {_reason(comparison)}."
     return f"{beginning}, {_relation(comparison.verdict)} {runner_up}."
+
+
+def _introduce_second(study: Study, second: str) -> str:
+    """Name the second best cell, and say whether others tie with it."""
+    ties = len(study.equal_to(second)) - 1
+    if not ties:
+        return f"the runner-up, {bold(second)}"
+    others = "another cell" if ties == 1 else f"{ties} other cells"
+    return f"{bold(second)}, which ties with {others} for second place"
 
 
 def _relation(verdict: str) -> str:

@@ -149,6 +149,15 @@ def test_complete_study_does_not_say_what_is_missing(tmp_path: Path) -> None:
     assert "What is missing" not in build_report(record(runs), tmp_path).read_text()
 
 
+def test_report_of_one_cell_explains_no_differences(tmp_path: Path) -> None:
+    only_baseline = record([finished_run("base", seed, 0.4 + 0.01 * seed) for seed in range(3)])
+
+    text = build_report(only_baseline, tmp_path).read_text()
+
+    assert "Only **base** has a score" in text
+    assert "relative to" not in text.replace("relative training time", "")
+
+
 def test_missing_files_of_a_trial_are_named_with_their_consequence(tmp_path: Path) -> None:
     incomplete = per_frame_fields(4, confusions=None, curves={})
     runs = [

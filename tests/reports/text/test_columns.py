@@ -98,6 +98,20 @@ def test_heading_says_that_intervals_of_one_seed_cover_the_test_set_only() -> No
     assert "95 % interval" not in paper_columns(rows)
 
 
+def test_heading_states_the_confidence_of_intervals_at_planned_looks() -> None:
+    runs = [
+        finished_run(cell, seed, miou + 0.01 * (seed % 3) * (1 + (cell == "new")))
+        for cell, miou in (("base", 0.40), ("new", 0.45))
+        for seed in range(3)
+    ]
+    rows = rows_of(record(runs, looks=(3, 5, 7, 10), look=1))
+    confidence = rows[1].verdict_row.confidence
+
+    assert 0.96 < confidence < 0.99
+    assert f"difference, points ({100 * confidence:.1f} % interval)" in report_columns(rows)
+    assert f"{100 * confidence:.1f} % interval" in paper_columns(rows)
+
+
 def test_interval_of_one_seed_is_marked_in_a_table_of_several() -> None:
     runs = [
         trial_with_counts(cell, seed, right + seed * (right % 5))

@@ -205,8 +205,11 @@ def test_cells_without_a_common_seed_are_ranked_but_not_compared() -> None:
 
     text = answer_to(cell("base", BASE), new)
 
-    assert "**new** scores highest with 51.67 % mIoU (3 seeds). The runner-up, **base**" in text
-    assert "shares no seed with it, so the two are not compared." in text
+    assert (
+        "**new** scores highest with 51.67 % mIoU (3 seeds), ahead of the runner-up, **base**"
+        in text
+    )
+    assert "they share no seed, so the two are not compared." in text
     assert "nan" not in text
 
 

@@ -157,6 +157,8 @@ ODD_CASES = {
     "no shared seeds": cells(BASE, offset(5), first_seed=(0, 7)),
     "no shared seeds, equal": cells(BASE, BASE, first_seed=(0, 7)),
     "a chain of seeds": cells(BASE, BASE, offset(2), first_seed=(0, 2, 4)),
+    "second place shared": cells(BASE, offset(-1), offset(-1)),
+    "second place shared by three": cells(offset(1), BASE, BASE, BASE),
     "two equal": cells(BASE, BASE, offset(-2, 0.3)),
     "two equal within a margin": cells(BASE, BASE, margin_points=0.5),
     "all equal": cells(BASE, BASE, BASE, BASE),
@@ -267,17 +269,20 @@ def check_points(
     assert (only is not None) == (low is not None and difference.covers == ("test set",))
 
 
-def check_runner_up(facts: Facts, best: str, second: str) -> Comparison:
+def check_runner_up(facts: Facts, best: str, second: str, tie: str | None) -> Comparison:
     others = [mean for cell, mean in facts.means.items() if cell != best]
     assert facts.means[best] > max(others)
     assert facts.means[second] == pytest.approx(max(others), abs=1e-12)
+    ties = sum(abs(mean - facts.means[second]) < 1e-11 for mean in others) - 1
+    count = "another cell" if ties == 1 else f"{ties} other cells"
+    assert tie == (f", which ties with {count} for second place" if ties else None)
     return facts.pair(best, second)
 
 
 def check_best_with_verdict(facts: Facts, match: re.Match[str]) -> None:
-    best, *score, relation, second = match.groups()[:6]
+    best, *score, relation, second, tie = match.groups()[:7]
     check_score(facts, best, *score)
-    comparison = check_runner_up(facts, best, second)
+    comparison = check_runner_up(facts, best, second, tie)
     check_points(comparison, *match.groups()[-4:])
     assert facts.is_judged(comparison)
     assert facts.shared(best, second) >= 3
@@ -289,11 +294,11 @@ def check_best_with_verdict(facts: Facts, match: re.Match[str]) -> None:
 
 
 def check_best_without_verdict(facts: Facts, match: re.Match[str]) -> None:
-    best, *score, second = match.groups()[:5]
+    best, *score, second, tie = match.groups()[:6]
     check_score(facts, best, *score)
-    comparison = check_runner_up(facts, best, second)
-    check_points(comparison, *match.groups()[5:9])
-    check_reason(facts, comparison, match.groups()[9], best, second)
+    comparison = check_runner_up(facts, best, second, tie)
+    check_points(comparison, *match.groups()[6:10])
+    check_reason(facts, comparison, match.groups()[10], best, second)
 
 
 def check_reason(facts: Facts, comparison: Comparison, text: str, one: str, two: str) -> None:
@@ -308,17 +313,11 @@ def check_reason(facts: Facts, comparison: Comparison, text: str, one: str, two:
         assert int(count[1]) == facts.shared(one, two)
 
 
-def check_best_alone(facts: Facts, match: re.Match[str]) -> None:
-    best, *score = match.groups()
-    check_score(facts, best, *score)
-    assert all(facts.means[best] > mean for cell, mean in facts.means.items() if cell != best)
-
-
 def check_runner_up_without_seeds(facts: Facts, match: re.Match[str]) -> None:
-    second, *score = match.groups()
-    check_score(facts, second, *score)
-    best = max(facts.means, key=lambda cell: facts.means[cell])
-    assert facts.means[second] == max(m for cell, m in facts.means.items() if cell != best)
+    best, *best_score, second, tie, _, _, _ = match.groups()
+    check_score(facts, best, *best_score)
+    check_score(facts, second, *match.groups()[-3:])
+    check_runner_up(facts, best, second, tie)
     assert facts.shared(best, second) == 0
 
 
@@ -608,13 +607,13 @@ RELATION = (
     r"|but is equivalent within [\d.]+ points to"
 )
 HIGHEST = rf"{BOLD} scores highest with {SCORE}"
+SECOND = rf"(?:the runner-up, )?{BOLD}(, which ties with .+? for second place)?"
 PATTERNS: dict[str, Check] = {
-    rf"{HIGHEST}, ({RELATION}) the runner-up, {BOLD} \({POINTS}\)\.": check_best_with_verdict,
-    rf"{HIGHEST}, ahead of the runner-up, {BOLD} \({POINTS}\); there is no verdict: (.+)\.":
+    rf"{HIGHEST}, ({RELATION}) {SECOND} \({POINTS}\)\.": check_best_with_verdict,
+    rf"{HIGHEST}, ahead of {SECOND} \({POINTS}\); there is no verdict: (.+)\.":
         check_best_without_verdict,
-    rf"{HIGHEST}\.": check_best_alone,
-    rf"The runner-up, {BOLD} with {SCORE}, shares no seed with it, so the two are not compared\.":
-        check_runner_up_without_seeds,
+    rf"{HIGHEST}, ahead of {SECOND}, with {SCORE}; they share no seed, so the two are not "
+    r"compared\.": check_runner_up_without_seeds,
     r"(.+) tie for the highest score, (\d+\.\d\d) % mIoU(?:; (.+))?\.": check_tie,
     rf"Only {BOLD} has a score: {SCORE}\.": check_only_one,
     r"No finished trial has a score\.": check_no_score,
