@@ -64,6 +64,7 @@ def submit(
     from orchestrator.execution import driver
     from orchestrator.execution.planned_look import choose_look
     from orchestrator.execution.smoke import smoke as smoke_test
+    from orchestrator.execution.waiting.patience import wait_until_reachable
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec
     from orchestrator.stores import Stores
@@ -79,7 +80,10 @@ def submit(
     submission = driver.submit(experiment, run_target, stores, screen)
     from orchestrator.results.report import print_report_of_submit  # takes a second
 
-    print_report_of_submit(experiment.name, stores, settings, pictures, screen)
+    wait_until_reachable(
+        lambda: print_report_of_submit(experiment.name, stores, settings, pictures, screen),
+        screen.print,
+    )
     raise typer.Exit(submission.exit_code)
 
 

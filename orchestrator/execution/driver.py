@@ -23,6 +23,7 @@ from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trial_queue import TrialQueue
+from orchestrator.execution.waiting.patience import wait_until_reachable
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report_state import report_state
@@ -113,7 +114,7 @@ def submit(
             interrupted = _run_trials(experiment, data, target, stores, executor(), console)
         if not interrupted:
             _measure_latency(experiment, stores, parent, executor, console)
-    trials = ledger.trials(experiment.name)
+    trials = wait_until_reachable(lambda: ledger.trials(experiment.name), console.print)
     stores.tracker.close_experiment_run(parent, all(t.state == State.FINISHED for t in trials))
     return Submission(trials, interrupted)
 
@@ -191,7 +192,7 @@ def _run_trials(
         ledger.driver() as driver,
         LiveView(ledger, experiment.name, console, _notes(executor)) as view,
         stop_on_signal(stop, view.note),
-        Recorder(driver, Retries(experiment.resources.retries), stop) as recorder,
+        Recorder(driver, Retries(experiment.resources.retries), stop, view.note) as recorder,
     ):
         driver.reopen(experiment.name)
         queue = TrialQueue(experiment, ledger, driver, factory, recorder, view.note_once)
@@ -221,7 +222,8 @@ def _measure_latency(
 ) -> None:
     """Measure all cells that have a result, unless exactly these networks have been measured
     already."""
-    cells = _trained_cells(stores.ledger.trials(experiment.name))
+    trials = wait_until_reachable(lambda: stores.ledger.trials(experiment.name), console.print)
+    cells = _trained_cells(trials)
     measured_ids = stores.tracker.read_latency(parent).trial_ids()
     if cells and measured_ids != {name: config.trial_id for name, config in cells.items()}:
         one_at_a_time = ", one at a time" if len(cells) > 1 else ""

@@ -1,6 +1,7 @@
 """The executor without Ray: one job after the other in this process, for debugging."""
 
 import functools
+import time
 from collections.abc import Mapping
 
 from orchestrator.execution.job import Events, Job, ShouldStop, SlotSize
@@ -49,13 +50,15 @@ class InProcess:
         self._job = job, should_stop
 
     def poll(self, events: Events, seconds: float) -> None:
-        """Run the job to its end."""
+        """Run the job to its end; without one, wait."""
+        if self._job is None:
+            time.sleep(seconds)
+            return
         from orchestrator.execution.worker import run_job  # torch: only where trials run
 
-        if self._job is not None:
-            (job, should_stop), self._job = self._job, None
-            report = functools.partial(events.on_heartbeat, job.trial_id)
-            events.on_end(job.trial_id, run_job(job, report, should_stop))
+        (job, should_stop), self._job = self._job, None
+        report = functools.partial(events.on_heartbeat, job.trial_id)
+        events.on_end(job.trial_id, run_job(job, report, should_stop))
 
     def measure_latency(
         self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from orchestrator.execution.job import Job, SlotSize
 from orchestrator.execution.job_factory import JobFactory
 from orchestrator.execution.recorder import Recorder
+from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import OpenTrial, State
 from orchestrator.ledger.ledger import Ledger
@@ -46,6 +47,7 @@ class TrialQueue:
         self._note = note
         self._ready: deque[OpenTrial] = deque()
         self._elsewhere = 0
+        self._is_current = False
 
     @property
     def size(self) -> SlotSize:
@@ -53,25 +55,51 @@ class TrialQueue:
         return self._factory.slot_size(alone=bool(self._ready and self._is_alone(self._ready[0])))
 
     def count_ready(self) -> int:
+        """Read the ledger, and return how many trials could start now.
+
+        While the ledger is out of reach, none can: the recorder notices when it answers again.
+        """
+        self._recorder.check()
+        self._ready.clear()
+        self._is_current = False
+        if self._recorder.outage is None:
+            try:
+                return self._read()
+            except LedgerUnreachableError as error:
+                self._recorder.note_outage(error)
+        return 0
+
+    def _read(self) -> int:
         """Read the ledger, and return how many trials could start now."""
-        trials = self._driver.open_trials(self._experiment.name)
+        trials = self._open_trials()
         if self._fail_students(trials):
-            trials = self._driver.open_trials(self._experiment.name)
+            trials = self._open_trials()
         self._elsewhere = sum(trial.is_elsewhere for trial in trials)
         if self._experiment.resources.on_failure == "stop" and self._retries.any_final:
             trials = []
         ready = [trial for trial in trials if trial.can_start() and self._can_run(trial)]
         ready.sort(key=self._is_alone, reverse=True)
         self._ready = deque(ready)
+        self._is_current = True
         # A trial that needs a whole device is waited for, or it would never get one.
         return 1 if ready and self._is_alone(ready[0]) else len(ready)
 
     def take(self) -> Job | None:
-        """Claim the next trial, and return its job; None if another submit was faster."""
-        trial = self._ready.popleft()
+        """Claim the next trial, and return its job; None if another submit was faster, or if the
+        ledger is out of reach."""
+        if self._recorder.outage is not None:
+            return None
+        try:
+            return self._claim(self._ready.popleft())
+        except LedgerUnreachableError as error:
+            self._recorder.note_outage(error)
+            self._is_current = False
+            return None
+
+    def _claim(self, trial: OpenTrial) -> Job | None:
+        membership = self._ledger.membership(trial.trial_id)
         for claim in self._driver.claim([trial.trial_id]):
             self._recorder.follow(claim)
-            membership = self._ledger.membership(trial.trial_id)
             job = self._factory.job(claim, trial.cell, membership, self._is_alone(trial))
             self._retries.alone.discard(trial.trial_id)
             return job
@@ -80,10 +108,15 @@ class TrialQueue:
 
     def is_over(self) -> bool:
         """Return whether no trial is left to start or to wait for."""
+        if not self._is_current:
+            return False
         if not self._ready and self._elsewhere:
             trials = count_of(self._elsewhere, "trial")
             self._note(f"waiting for {trials} that another submit is running")
         return not self._ready and not self._elsewhere
+
+    def _open_trials(self) -> list[OpenTrial]:
+        return self._driver.open_trials(self._experiment.name, self._recorder.held)
 
     def _is_alone(self, trial: OpenTrial) -> bool:
         return trial.trial_id in self._retries.alone

@@ -8,12 +8,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from orchestrator.ledger.availability.outage import report_outages
 from orchestrator.ledger.tables import VERSION_TABLE
 from vss.errors import UserError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = sa.table(VERSION_TABLE)
 UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
+BUSY_SECONDS = 30.0  # the longest wait for another process that writes to SQLite
+# Without these, a cut network would stop a query for minutes.
+_POSTGRES_TIMEOUTS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
 
 
 def open_database(url: str) -> Engine:
@@ -32,7 +42,12 @@ def open_database(url: str) -> Engine:
 
 
 def _connect(url: str) -> Engine:
-    engine = sa.create_engine(url, pool_pre_ping=True)
+    address = sa.make_url(url)
+    options = {}
+    if address.drivername in ("postgresql+psycopg", "postgresql+psycopg2"):
+        options = {k: v for k, v in _POSTGRES_TIMEOUTS.items() if k not in address.query}
+    engine = sa.create_engine(address, pool_pre_ping=True, connect_args=options)
+    report_outages(engine)
     if engine.dialect.name == "sqlite":
         if engine.url.database:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +57,7 @@ def _connect(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")  # readers do not wait for the writer
-    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute(f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS:.0f}")
     connection.execute("PRAGMA foreign_keys = ON")
 
 

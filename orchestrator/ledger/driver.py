@@ -3,20 +3,19 @@
 import os
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from orchestrator.ledger.availability.liveness import Contact, find_live_drivers
+from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.entries import Claim, OpenTrial, State
 from orchestrator.ledger.open_trials import read_open_trials
 from orchestrator.ledger.rows import read_trials, update_unfinished
 from orchestrator.ledger.tables import attempts, drivers, members, now, trials
-
-# A driver that has been silent for this long counts as dead.
-DRIVER_TIMEOUT = timedelta(seconds=60)
 
 
 class Driver:
@@ -25,21 +24,20 @@ class Driver:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.driver_id = str(uuid.uuid4())
-        with engine.begin() as db:
-            db.execute(
-                sa.insert(drivers).values(
-                    driver=self.driver_id,
-                    host=socket.gethostname(),
-                    pid=os.getpid(),
-                    seen_at=now(),
-                )
-            )
+        self._contact = Contact()
+        self.touch()
 
     def touch(self) -> None:
         """Show other drivers that this one is alive."""
         with self._engine.begin() as db:
             row = drivers.c.driver == self.driver_id
-            db.execute(sa.update(drivers).where(row).values(seen_at=now()))
+            update = db.execute(sa.update(drivers).where(row).values(seen_at=now()))
+            if update.rowcount == 0:
+                process = {"host": socket.gethostname(), "pid": os.getpid()}
+                db.execute(
+                    sa.insert(drivers).values(driver=self.driver_id, **process, seen_at=now())
+                )
+        self._contact.note()
 
     def reopen(self, experiment: str) -> None:
         """Make the trials of an experiment that failed or were cancelled pending again."""
@@ -49,21 +47,23 @@ class Driver:
             update = sa.update(trials).where(trials.c.trial_id.in_(member_ids), has_ended)
             db.execute(update.values(state=State.PENDING, message=None))
 
-    def open_trials(self, experiment: str) -> list[OpenTrial]:
-        """Return the trials of an experiment that have not ended, the next one to start first."""
+    def open_trials(self, experiment: str, held: Collection[str] = ()) -> list[OpenTrial]:
+        """Return the trials of an experiment that have not ended, the next one to start first.
+
+        Args:
+            experiment: name of the experiment.
+            held: ids of the trials that this driver is running, which are left out. A claim whose
+                confirmation was lost in an outage is none of them.
+        """
         with self._engine.connect() as db:
-            other_drivers = find_live_drivers(db) - {self.driver_id}
-            return [
-                trial
-                for trial in read_open_trials(db, experiment, other_drivers)
-                if trial.driver != self.driver_id
-            ]
+            open_trials = read_open_trials(db, experiment, self._find_others(db))
+        return [trial for trial in open_trials if trial.trial_id not in held]
 
     def claim(self, trial_ids: Sequence[str]) -> list[Claim]:
         """Claim the trials that have not finished and that no other live driver has claimed."""
         claims = []
         with self._engine.begin() as db:
-            other_drivers = find_live_drivers(db) - {self.driver_id}
+            other_drivers = self._find_others(db)
             rows = read_trials(db, trial_ids)
             # A trial may have been deleted since the caller read its id.
             for row in (rows[trial_id] for trial_id in trial_ids if trial_id in rows):
@@ -120,11 +120,19 @@ class Driver:
             self._update_trial(db, claim, **values, driver=None)
 
     def release_claims(self) -> None:
-        """Release all claims and unregister the driver."""
+        """Release all claims and unregister the driver.
+
+        If the ledger is out of reach, they lapse once this process has ended.
+        """
         claimed_trials = trials.c.driver == self.driver_id
-        with self._engine.begin() as db:
+        with suppress(LedgerUnreachableError), self._engine.begin() as db:
             db.execute(sa.update(trials).where(claimed_trials).values(driver=None))
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
+
+    def _find_others(self, db: Connection) -> set[str]:
+        """Return the ids of all other drivers that are alive, or may be."""
+        self._contact.note()
+        return find_live_drivers(db, self._contact.is_established) - {self.driver_id}
 
     def _update_trial(self, db: Connection, claim: Claim, **values: Any) -> None:
         newest = sa.select(sa.func.max(attempts.c.number)).where(
@@ -143,25 +151,6 @@ class Driver:
         row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
         is_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
         db.execute(sa.update(attempts).where(row, is_open, still_claimed).values(values))
-
-
-def find_live_drivers(db: Connection) -> set[str]:
-    """Return the ids of the drivers whose process is alive."""
-    return {row.driver for row in db.execute(sa.select(drivers)) if _is_alive(row)}
-
-
-def _is_alive(driver: Any) -> bool:
-    if now() - driver.seen_at > DRIVER_TIMEOUT:
-        return False
-    if driver.host != socket.gethostname():
-        return True
-    try:
-        os.kill(driver.pid, 0)  # signal 0 only checks that the process exists
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _next_attempt(db: Connection, row: Any) -> Claim:

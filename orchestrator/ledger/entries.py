@@ -216,3 +216,22 @@ class Deletion:
 
     own: Sequence[StoredTrial]
     shared: Sequence[StoredTrial]
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A wait for a service.
+
+    Attributes:
+        service: what is waited for, for example "the ledger".
+        reason: why it is out of reach, in a few words.
+        since: the start of the wait.
+    """
+
+    service: str
+    reason: str
+    since: datetime = field(default_factory=lambda: datetime.now().astimezone())
+
+    def __str__(self) -> str:
+        time = self.since.astimezone().strftime("%H:%M:%S")
+        return f"waiting for {self.service} since {time} ({self.reason})"

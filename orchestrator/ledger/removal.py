@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orchestrator.ledger.driver import find_live_drivers
+from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.entries import Deletion, State, StoredTrial
 from orchestrator.ledger.tables import attempts, drivers, experiments, members, trials
 from vss.errors import UserError

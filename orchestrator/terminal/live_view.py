@@ -9,7 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.availability.outage import LedgerUnreachableError
+from orchestrator.ledger.entries import Pause, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.terminal.trial_tables import build_trial_table
 
@@ -35,6 +36,8 @@ class LiveView:
         self._console = console
         self._notes = list(notes)
         self._printed_states: dict[str, State] = {}
+        self._trials: Sequence[TrialStatus] = ()
+        self._outage: Pause | None = None
         self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._live = Live(console=console, auto_refresh=False, transient=False)
@@ -67,22 +70,40 @@ class LiveView:
     def note(self, text: str) -> None:
         """Add a line below the table."""
         self._notes.append(text)
-        if not self._console.is_terminal:
-            self._console.print(text)
+        self._print_if_plain(text)
 
     def _watch(self) -> None:
         while not self._stop_requested.wait(_REFRESH_SECONDS):
             self._show()
 
     def _show(self) -> None:
-        trials = self._ledger.trials(self._experiment)
+        self._read()
         if self._console.is_terminal:
-            room = max(5, self._console.size.height - 6 - len(self._notes))
+            lines = [*self._notes, *([str(self._outage)] if self._outage else [])]
+            room = max(5, self._console.size.height - 6 - len(lines))
             self._live.update(
-                Group(build_trial_table(trials, room), *map(Text, self._notes)), refresh=True
+                Group(build_trial_table(self._trials, room), *map(Text, lines)), refresh=True
             )
         else:
-            self._print_changes(trials)
+            self._print_changes(self._trials)
+
+    def _read(self) -> None:
+        """Read the trials; while the ledger is out of reach, those read last stay."""
+        try:
+            self._trials = self._ledger.trials(self._experiment)
+        except LedgerUnreachableError as error:
+            if self._outage is None:
+                self._outage = Pause("the ledger", error.reason)
+                self._print_if_plain(str(self._outage))
+        else:
+            if self._outage is not None:
+                self._print_if_plain("the ledger answers again")
+            self._outage = None
+
+    def _print_if_plain(self, line: str) -> None:
+        """Print a line where there is no terminal, on which it is shown below the table."""
+        if not self._console.is_terminal:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _print_changes(self, trials: Sequence[TrialStatus]) -> None:
         for trial in trials:

@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,26 +96,62 @@ def assert_one_line(run: Run, pattern: str) -> None:
     assert re.search(pattern, run.err), run.err
 
 
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the write lock of an SQLite file."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+class PostgresServer:
+    """A PostgreSQL server on loopback, whose programs must be installed."""
+
+    def __init__(self) -> None:
+        installed = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)
+        initdb_path = shutil.which("initdb") or next(iter(installed), None)
+        if initdb_path is None:
+            pytest.skip("needs the programs of a PostgreSQL server (Debian: postgresql)")
+        programs = Path(initdb_path).resolve().parent
+        # Not in pytest's folder, as another pytest run makes that inaccessible to other users.
+        self.folder = Path(tempfile.mkdtemp(prefix="vss-postgres-"))
+        # PostgreSQL refuses to run as root.
+        self._user: dict[str, Any] = {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}
+        if self._user:
+            shutil.chown(self.folder, "nobody")
+        port, data = free_port(), self.folder / "data"
+        options = f"-p {port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        log = ["-w", "-l", self.folder / "log", "-o", options]
+        self._server = [programs / "pg_ctl", "-D", data, *log]
+        self.url = f"postgresql+psycopg://tests@127.0.0.1:{port}"
+        self._run([programs / "initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync"])
+
+    def start(self) -> None:
+        self._run([*self._server, "start"])
+
+    def stop(self) -> None:
+        self._run([*self._server, "-m", "immediate", "stop"])
+
+    def _run(self, command: list[Any]) -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._user)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """Start a PostgreSQL server for the tests; its programs must be installed."""
-    installed = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)
-    initdb_path = shutil.which("initdb") or next(iter(installed), None)
-    if initdb_path is None:
-        pytest.skip("needs the programs of a PostgreSQL server (Debian: postgresql)")
-    programs = Path(initdb_path).resolve().parent
-    # Not in pytest's folder, as another pytest run makes that inaccessible to other users.
-    folder = Path(tempfile.mkdtemp(prefix="vss-postgres-"))
-    # PostgreSQL refuses to run as root.
-    user: dict[str, Any] = {"user": "nobody", "cwd": "/"} if os.geteuid() == 0 else {}
-    if user:
-        shutil.chown(folder, "nobody")
-    port, data = free_port(), folder / "data"
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    initdb = [programs / "initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync"]
-    server = [programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options]
-    subprocess.run(initdb, check=True, capture_output=True, **user)
-    subprocess.run([*server, "start"], check=True, stdout=subprocess.DEVNULL, **user)
-    yield f"postgresql+psycopg://tests@127.0.0.1:{port}"
-    subprocess.run([*server, "-m", "immediate", "stop"], check=True, capture_output=True, **user)
-    shutil.rmtree(folder)
+    """Start a PostgreSQL server for the tests."""
+    server = PostgresServer()
+    server.start()
+    yield server.url
+    server.stop()
+    shutil.rmtree(server.folder)
+
+
+@pytest.fixture
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL server that the test may stop and start again."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    with suppress(subprocess.CalledProcessError):  # it may be stopped already
+        server.stop()
+    shutil.rmtree(server.folder)

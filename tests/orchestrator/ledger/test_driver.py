@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator.ledger import tables
-from orchestrator.ledger.driver import DRIVER_TIMEOUT, Driver
+from orchestrator.ledger.availability.liveness import DRIVER_TIMEOUT, Contact
+from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Claim, State
 from orchestrator.ledger.ledger import Ledger
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members, only_trial
@@ -116,7 +117,7 @@ def test_trials_of_a_dead_driver_can_be_claimed_at_once(ledger: Ledger, url: str
 
 
 def test_silent_driver_on_another_host_is_dead_only_after_a_timeout(
-    ledger: Ledger, url: str
+    ledger: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.add(STUDY, members(0))
     make_lost_driver(ledger).claim(ids(0))
@@ -126,6 +127,8 @@ def test_silent_driver_on_another_host_is_dead_only_after_a_timeout(
         assert driver.claim(ids(0)) == []
         long_ago = datetime.now(UTC) - DRIVER_TIMEOUT - timedelta(seconds=1)
         change_driver(url, seen_at=long_ago, except_driver=driver.driver_id)
+        assert driver.claim(ids(0)) == []  # the ledger itself may have been out of reach
+        monkeypatch.setattr(Contact, "is_established", True)
         assert len(driver.claim(ids(0))) == 1
 
 
@@ -214,6 +217,29 @@ def test_attempts_that_no_worker_started_do_not_count(ledger: Ledger) -> None:
             driver.claim(ids(0))
 
     assert only_trial(ledger).attempts == 0
+
+
+def test_claim_whose_confirmation_was_lost_can_be_made_again(ledger: Ledger) -> None:
+    ledger.add(STUDY, members(0))
+    with ledger.driver() as driver:
+        driver.claim(ids(0))
+
+        (open_trial,) = driver.open_trials("study")
+        (claim,) = driver.claim([open_trial.trial_id])
+
+        assert claim.attempt == 2
+        assert driver.open_trials("study", held=ids(0)) == []
+
+
+def test_driver_that_was_unregistered_registers_again(ledger: Ledger, url: str) -> None:
+    with ledger.driver() as driver:
+        with sa.create_engine(url).begin() as db:
+            db.execute(sa.delete(tables.drivers))
+
+        driver.touch()
+
+        with sa.create_engine(url).connect() as db:
+            assert db.scalar(sa.select(tables.drivers.c.driver)) == driver.driver_id
 
 
 def test_a_thousand_trials_are_recorded_and_claimed(ledger: Ledger) -> None:

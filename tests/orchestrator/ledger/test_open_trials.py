@@ -82,7 +82,7 @@ def test_trials_of_another_driver_are_elsewhere_and_cannot_start(ledger: Ledger)
     with ledger.driver() as one, ledger.driver() as other:
         one.claim(ids(0))
 
-        (own,) = one.open_trials("study")
+        (own,) = one.open_trials("study", held=ids(0))
         theirs, free = other.open_trials("study")
 
     assert own.trial_id == ids(1)[0]
