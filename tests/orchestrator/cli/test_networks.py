@@ -123,6 +123,7 @@ def test_evaluate_reproduces_the_score_of_the_trial(
     assert "RUNNING" not in second_result.out
 
 
+@pytest.mark.slow
 def test_checkpoint_file_joins_the_table_of_trained_cells(
     run: Any,
     tmp_path: Path,
@@ -146,6 +147,7 @@ def test_checkpoint_file_joins_the_table_of_trained_cells(
     assert rows["released"] == rows["memory"]
 
 
+@pytest.mark.slow
 def test_cell_of_an_experiment_is_scored_with_all_its_seeds(
     run: Any, write_spec: SpecWriter, prepared_home
 ) -> None:
@@ -160,6 +162,7 @@ def test_cell_of_an_experiment_is_scored_with_all_its_seeds(
     assert_one_line(without_seed, r"write tiny:memory:SEED \(seeds: 0, 1\)")
 
 
+@pytest.mark.slow
 def test_submit_scores_a_cell_without_steps(
     run: Any,
     tmp_path: Path,

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+import pytest
+
 from tests.conftest import TINY_SPEC, SpecWriter
 from tests.orchestrator.conftest import assert_one_line
 
@@ -31,6 +33,7 @@ def test_plan_is_printed_as_json(run: Any, write_spec: SpecWriter) -> None:
     assert "path" not in json.dumps(plan)
 
 
+@pytest.mark.slow
 def test_plan_shows_the_cost_of_each_cell(run: Any, write_spec: SpecWriter) -> None:
     spec = write_spec(TINY_SPEC)
 
@@ -45,7 +48,7 @@ def test_plan_shows_the_cost_of_each_cell(run: Any, write_spec: SpecWriter) -> N
 
 
 def test_plan_estimates_time_from_earlier_trials_on_this_device(
-    run: Any, write_spec: SpecWriter
+    run: Any, prepared_home: None, write_spec: SpecWriter
 ) -> None:
     run("submit", write_spec(TINY_SPEC.replace("steps: 4", "steps: 8")), "--in-process")
     longer = write_spec(TINY_SPEC.replace("steps: 4", "steps: 800").replace("1e-3", "1e-4"))
@@ -93,6 +96,7 @@ def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
     assert run("plan", spec, "--look", 2).out.splitlines()[-1] == "10 trials in 2 cells"
 
 
+@pytest.mark.slow
 def test_plan_shows_the_differences_that_the_design_can_separate(
     run: Any, write_spec: SpecWriter
 ) -> None:

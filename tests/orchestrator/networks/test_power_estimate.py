@@ -44,6 +44,7 @@ def test_committed_results_on_the_same_dataset_are_the_default(
     assert points == sorted(points, reverse=True)
 
 
+@pytest.mark.slow
 def test_study_can_be_named_by_its_folder_or_its_name(
     experiment: Experiment, tmp_path: Path, settings: Settings
 ) -> None:
@@ -52,6 +53,7 @@ def test_study_can_be_named_by_its_folder_or_its_name(
     assert by_folder == estimate(experiment, "camvid_quick", tmp_path, settings)
 
 
+@pytest.mark.slow
 def test_several_looks_need_a_larger_difference_than_one(
     write_spec: SpecWriter, tmp_path: Path, settings: Settings
 ) -> None:

@@ -136,6 +136,7 @@ def simulate(rng: np.random.Generator, seeds: int) -> list[dict[int, np.ndarray]
     return cells
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 def test_interval_covers_the_truth_in_95_of_100_studies(seeds: int) -> None:
     """Higher coverage is fine: variation that depends on seed and frame together counts twice."""

@@ -688,6 +688,7 @@ def check_no_doubt_is_missing(facts: Facts, text: str) -> None:
             assert not facts.is_judged(facts.pair(one, two))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

@@ -153,6 +153,7 @@ def test_estimated_training_memory_agrees_with_the_measured_one(settings: dict[s
     assert estimated_bytes == pytest.approx(peak_memory.peak_bytes, rel=0.05)
 
 
+@pytest.mark.slow
 def test_batch_and_teacher_take_memory() -> None:
     small, large = tiny(batch_size=2), tiny(batch_size=8)
 
