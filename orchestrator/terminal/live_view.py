@@ -12,16 +12,23 @@ from rich.text import Text
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.entries import Pause, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.terminal.progress_line import Interval, describe_progress
 from orchestrator.terminal.trial_tables import build_trial_table
 
 _REFRESH_SECONDS = 0.5
 
 
 class LiveView:
-    """A view of an experiment's trials: a table on a terminal, else one line per change."""
+    """A view of an experiment's trials: a table on a terminal, else a line per change and one
+    every 30 seconds."""
 
     def __init__(
-        self, ledger: Ledger, experiment: str, console: Console, notes: Sequence[str] = ()
+        self,
+        ledger: Ledger,
+        experiment: str,
+        console: Console,
+        notes: Sequence[str] = (),
+        interval: Interval | None = None,
     ) -> None:
         """Prepare the view; a `with` block shows it.
 
@@ -30,6 +37,7 @@ class LiveView:
             experiment: the experiment to show.
             console: the console to print on.
             notes: lines below the table, for example the address of the dashboard.
+            interval: the time between lines about what runs, without a terminal.
         """
         self._ledger = ledger
         self._experiment = experiment
@@ -38,6 +46,7 @@ class LiveView:
         self._printed_states: dict[str, State] = {}
         self._trials: Sequence[TrialStatus] = ()
         self._outage: Pause | None = None
+        self._interval = interval or Interval()
         self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._live = Live(console=console, auto_refresh=False, transient=False)
@@ -86,6 +95,8 @@ class LiveView:
             )
         else:
             self._print_changes(self._trials)
+            if self._interval.is_over():
+                self._print_if_plain(describe_progress(self._trials))
 
     def _read(self) -> None:
         """Read the trials; while the ledger is out of reach, those read last stay."""
@@ -109,11 +120,8 @@ class LiveView:
         for trial in trials:
             if self._printed_states.get(trial.trial_id, State.PENDING) != trial.state:
                 count = sum(t.state == State.FINISHED for t in trials)
-                self._console.print(
+                self._print_if_plain(
                     f"[{count}/{len(trials)}] {trial.state:<9} {trial.cell}, seed {trial.seed}"
-                    + (f": {trial.message}" if trial.message else ""),
-                    markup=False,
-                    highlight=False,
-                    soft_wrap=True,
+                    + (f": {trial.message}" if trial.message else "")
                 )
             self._printed_states[trial.trial_id] = trial.state

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orchestrator.ledger.driver import find_live_drivers
+from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.entries import ExperimentStatus, State
 from orchestrator.ledger.tables import drivers, experiments, members, trials
 

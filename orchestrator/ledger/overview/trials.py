@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orchestrator.ledger.driver import find_live_drivers
+from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.ledger.tables import attempts, members, trials
 

@@ -10,6 +10,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.terminal.live_view import LiveView
+from orchestrator.terminal.progress_line import Interval
 from tests.conftest import tiny
 
 
@@ -53,3 +54,20 @@ def test_error_inside_the_view_is_raised(ledger: Ledger) -> None:
 
     with pytest.raises(ZeroDivisionError), LiveView(ledger, "study", console):
         _ = 1 / 0
+
+
+def test_line_about_what_runs_is_printed_again_and_again_without_a_terminal(
+    ledger: Ledger,
+) -> None:
+    console = Console(file=io.StringIO(), width=200)
+
+    with (
+        ledger.driver() as driver,
+        LiveView(ledger, "study", console, interval=Interval(seconds=0)),
+    ):
+        (claim,) = driver.claim([tiny().trial_id])
+        driver.start(claim, 0, None)
+        driver.beat({claim: {"step": 2, "loss": 0.75}})
+
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert "[0/1] 1 running, about 0:00 left; a, seed 0: step 2/4, loss 0.750, 0:00 left" in lines

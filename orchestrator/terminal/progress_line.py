@@ -1,0 +1,55 @@
+"""Progress as lines of text, for output that is not a terminal."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.terminal.time_left import experiment_seconds_left, format_seconds, seconds_left
+
+LINE_SECONDS = 30.0
+_MOST_TRIALS = 4  # running trials to describe in a line
+
+
+class Interval:
+    """A clock that says when the next line is due: the first time after a whole interval.
+
+    Args:
+        seconds: the time from one line to the next.
+        clock: a function that returns the time in seconds; tests replace it.
+    """
+
+    def __init__(
+        self, seconds: float = LINE_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._last = clock()
+
+    def is_over(self) -> bool:
+        """Return whether the interval is over; the next one then begins."""
+        if self._clock() - self._last < self._seconds:
+            return False
+        self._last = self._clock()
+        return True
+
+
+def describe_progress(trials: Sequence[TrialStatus]) -> str:
+    """Return the progress of an experiment: "[3/12] 1 running, about 2:10 left; fcn, ..."."""
+    running = [trial for trial in trials if trial.state == State.RUNNING]
+    finished = sum(trial.state == State.FINISHED for trial in trials)
+    parts = [f"[{finished}/{len(trials)}] {len(running)} running"]
+    if (remaining := experiment_seconds_left(trials)) is not None:
+        parts[0] += f", about {format_seconds(remaining)} left"
+    parts += [_describe_trial(trial) for trial in running[:_MOST_TRIALS]]
+    if len(running) > _MOST_TRIALS:
+        parts.append(f"and {len(running) - _MOST_TRIALS} more")
+    return "; ".join(parts)
+
+
+def _describe_trial(trial: TrialStatus) -> str:
+    parts = [f"step {trial.step}/{trial.settings['steps']}"]
+    if trial.loss is not None:
+        parts.append(f"loss {trial.loss:.3f}")
+    if (remaining := seconds_left(trial)) is not None:
+        parts.append(f"{format_seconds(remaining)} left")
+    return f"{trial.cell}, seed {trial.seed}: {', '.join(parts)}"
