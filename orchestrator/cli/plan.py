@@ -36,6 +36,14 @@ def plan(
         Path | None,
         typer.Option(metavar="DIR", help="Write trial files for offline machines."),
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Ray cluster on which the trials must fit (default: RAY_ADDRESS, else this "
+            "machine).",
+        ),
+    ] = None,
     look: Annotated[
         int | None,
         typer.Option(metavar="N", help="List or export only the trials up to planned look N."),
@@ -68,12 +76,23 @@ def plan(
         return
     if like is not None and not power:
         raise UserError(f"--like {like} has no effect without --power: add --power")
+    room = _check_room(experiment, address)
     costs = _estimate_cost(experiment) if cost else None
     power_estimate = _estimate_power(experiment, like, spec) if power else None
     if as_json:
         _print_plan_as_json(experiment, costs, power_estimate)
     else:
         _print_plan(experiment, costs, power_estimate)
+        typer.echo(room)
+
+
+def _check_room(experiment: "Experiment", address: str | None) -> str:
+    """Check that the trials can run, and return a line that says where."""
+    from orchestrator.execution.nodes.plan_check import check_here, check_on_cluster
+    from orchestrator.settings import load_settings
+
+    address = address or load_settings().ray_address
+    return check_on_cluster(experiment, address) if address else check_here(experiment)
 
 
 def _export(experiment: "Experiment", folder: Path) -> None:

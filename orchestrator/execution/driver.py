@@ -19,6 +19,7 @@ from orchestrator.execution.job_factory import JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData
+from orchestrator.execution.nodes.memory_check import check_memory
 from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
@@ -155,7 +156,9 @@ def open_executor(target: RunTarget) -> Iterator[Executor]:
 @contextmanager
 def _prepare(experiment: Experiment, target: RunTarget) -> Iterator[Executor]:
     with open_executor(target) as executor:
-        executor.check_fits(_slot_size(experiment))
+        size = _slot_size(experiment)
+        executor.check_fits(size)
+        check_memory(experiment, lambda: executor.machines(size))
         yield executor
 
 
@@ -210,7 +213,7 @@ def _notes(executor: Executor) -> list[str]:
 
 
 def _slot_size(experiment: Experiment) -> SlotSize:
-    return SlotSize(experiment.resources.cpus, experiment.resources.gpus)
+    return SlotSize.from_resources(experiment.resources)
 
 
 def _measure_latency(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from orchestrator.execution.job import Events, Job, ShouldStop, SlotSize
 from orchestrator.execution.nodes.data_source import DataSource, read_fingerprint
+from orchestrator.execution.nodes.machine import Machine, describe_machine
 from vss.profiling.latency import measure_latency
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import Compute
@@ -28,6 +29,10 @@ class InProcess:
     def check_fits(self, size: SlotSize) -> None:
         """Check that PyTorch sees the GPUs that a trial needs, or raise a UserError."""
         Compute.from_resources(size.cpus, size.gpus).require_available()
+
+    def machines(self, size: SlotSize) -> list[Machine]:
+        """Return this machine."""
+        return [describe_machine()]
 
     def read_fingerprint(self, config: TrialConfig, source: DataSource, size: SlotSize) -> str:
         """Return the fingerprint of data; this machine is the only one."""

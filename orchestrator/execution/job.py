@@ -1,12 +1,14 @@
 """The values that the driver and its workers exchange. Imports no torch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from orchestrator.execution.nodes.data_source import DataSource
+from orchestrator.execution.nodes.machine import Machine
+from orchestrator.spec.schema import Resources
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import TrialInputs
 from vss.trial_config import TrialConfig
@@ -19,10 +21,21 @@ class SlotSize:
     Attributes:
         cpus: number of CPU cores.
         gpus: number of GPUs; trials with a fraction share one.
+        gpu_type: model of the GPUs, by Ray's name, or None for any.
     """
 
     cpus: float
     gpus: float
+    gpu_type: str | None = None
+
+    @classmethod
+    def from_resources(cls, resources: Resources) -> "SlotSize":
+        """Return the share of a machine that a spec asks for."""
+        return cls(resources.cpus, resources.gpus, resources.gpu_type)
+
+    def __str__(self) -> str:
+        kind = f"{self.gpu_type} GPUs" if self.gpu_type else "GPUs"
+        return f"{self.cpus:g} CPUs and {self.gpus:g} {kind}"
 
 
 @dataclass(frozen=True)
@@ -146,6 +159,9 @@ class Executor(Protocol):
 
     def check_fits(self, size: SlotSize) -> None:
         """Check that a trial can run at all, or raise a UserError."""
+
+    def machines(self, size: SlotSize) -> Sequence[Machine]:
+        """Return the machines on which a trial fits."""
 
     def read_fingerprint(self, config: TrialConfig, source: DataSource, size: SlotSize) -> str:
         """Return the fingerprint of data that this machine does not have.

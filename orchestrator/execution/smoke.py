@@ -24,10 +24,10 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
     Returns:
         cell -> how its attempt ended.
     """
-    settings, resources = target.settings, experiment.resources
+    settings = target.settings
     data = ExperimentData(experiment, target.data, settings, target.address is not None)
     folder = make_folder(settings.storage / f".smoke-{uuid.uuid4().hex[:8]}")
-    size = SlotSize(resources.cpus, resources.gpus)
+    size = SlotSize.from_resources(experiment.resources)
     factory = JobFactory(experiment, data, settings, Slots(size, size, 1))
     jobs = {cell: factory.smoke_job(cell, folder) for cell in experiment.cells}
     events, stop = _Outcomes(), StopRequests()

@@ -2,11 +2,11 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from orchestrator.execution.nodes.machine import list_gpus
 from orchestrator.health.finding import Finding, Level
 from orchestrator.settings import Settings
 from orchestrator.tracking.ui_server import find_free_port
@@ -54,7 +54,7 @@ def _release(version: str) -> list[int]:
 
 def check_gpu() -> Finding:
     """Check that PyTorch can use the GPUs that the driver lists."""
-    names = _list_gpus()
+    names = list_gpus()
     if not names:
         return Finding("GPU", Level.OK, "none: trials run on the processor")
     import torch
@@ -67,19 +67,6 @@ def check_gpu() -> Finding:
             "install a build of PyTorch for the CUDA version that nvidia-smi shows",
         )
     return Finding("GPU", Level.OK, ", ".join(names))
-
-
-def _list_gpus() -> list[str]:
-    """Return the GPUs of this machine by model and memory, as nvidia-smi lists them."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    query = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
-    try:
-        process = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return process.stdout.strip().splitlines()
 
 
 def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Finding:

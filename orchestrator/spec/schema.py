@@ -30,6 +30,9 @@ class Resources(BaseModel):
     gpus: float = Field(
         0.0, ge=0, description="GPUs per trial; with a fraction, trials share a GPU"
     )
+    gpu_type: str | None = Field(
+        None, description="model of the GPUs, by Ray's name: A100, H100, L4, ... (default: any)"
+    )
     retries: int = Field(
         1, ge=0, description="restarts after lost workers; progress resets the count"
     )
@@ -43,6 +46,12 @@ class Resources(BaseModel):
         if gpus > 1 and gpus != int(gpus):
             raise ValueError(f"a number above 1 must be whole (got {gpus})")
         return gpus
+
+    @model_validator(mode="after")
+    def _gpu_type_needs_gpus(self) -> Self:
+        if self.gpu_type is not None and self.gpus == 0:
+            raise ValueError(f"gpu_type {self.gpu_type} needs GPUs: add gpus: 1 to resources")
+        return self
 
 
 class ExperimentSpec(BaseModel):

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from vss.errors import UserError
 
@@ -33,12 +34,13 @@ def connect(address: str | None) -> Connection:
     """Join a cluster, or start a Ray instance on this machine.
 
     Args:
-        address: address of a running cluster (host:port, auto, ray://...), or None to start Ray.
+        address: address of a running cluster (host:port or auto), or None to start Ray.
 
     Raises:
-        UserError: if no cluster answers there.
+        UserError: if no cluster answers there, or the address is of another kind.
         RuntimeError: if the new Ray instance would listen to the network.
     """
+    _check_kind(address)
     _set_environment(is_local=address is None or _host(address) in ("127.0.0.1", "localhost"))
     import ray
 
@@ -115,13 +117,23 @@ def _check_loopback(node_address: str) -> None:
         )
 
 
+def _check_kind(address: str | None) -> None:
+    """Refuse Ray's other protocols: neither its client nor its Jobs API passes on heartbeats."""
+    if address is not None and "://" in address:
+        host = urlsplit(address).hostname or "HOST"
+        raise UserError(
+            f"'{address}' is not the address of a cluster's head: give {host}:6379 (or the port "
+            "that `ray start --head` printed), or add --detach to run the submit there"
+        )
+
+
 def _host(address: str) -> str:
-    return address.removeprefix("ray://").rpartition(":")[0]
+    return address.rpartition(":")[0]
 
 
 def _check_answers(address: str) -> None:
     """Check that something listens there: Ray itself would try for a minute."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     if not port.isdigit():
         return  # "auto" and the like
     try:

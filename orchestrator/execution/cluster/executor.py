@@ -2,13 +2,20 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from orchestrator.execution.cluster.nodes import count_slots, live_nodes, run_on_first
+from orchestrator.execution.cluster.nodes import (
+    check_fits,
+    count_slots,
+    describe_machines,
+    live_nodes,
+    ray_options,
+    run_on_first,
+)
 from orchestrator.execution.cluster.slot import Slot
 from orchestrator.execution.job import (
     Events,
@@ -20,6 +27,7 @@ from orchestrator.execution.job import (
     SlotSize,
 )
 from orchestrator.execution.nodes.data_source import DataSource, read_fingerprint
+from orchestrator.execution.nodes.machine import Machine
 from orchestrator.ledger.entries import State
 from vss.errors import UserError
 from vss.profiling.latency import measure_latency, run_process
@@ -49,19 +57,13 @@ class RayExecutor:
         """Check that some node can run a trial at all.
 
         Raises:
-            UserError: naming what a trial needs and what the nodes have; Ray itself would wait for
-                ever.
+            UserError: naming what a trial needs and what the nodes have.
         """
-        nodes = live_nodes().values()
-        if not any(count_slots(node, size) for node in nodes):
-            sizes = ", ".join(
-                f"{n.get('CPU', 0):g} CPUs and {n.get('GPU', 0):g} GPUs" for n in nodes
-            )
-            raise UserError(
-                f"each trial needs {size.cpus:g} CPUs and {size.gpus:g} GPUs on one node, but the "
-                f"nodes have {sizes}: lower 'resources' in the spec, or give the --address of "
-                "another cluster"
-            )
+        check_fits(size)
+
+    def machines(self, size: SlotSize) -> list[Machine]:
+        """Return the nodes on which a trial fits."""
+        return describe_machines(size)
 
     def read_fingerprint(self, config: TrialConfig, source: DataSource, size: SlotSize) -> str:
         """Return the fingerprint of data, read by the first node that has it."""
@@ -70,7 +72,7 @@ class RayExecutor:
     def whole_device(self, size: SlotSize) -> SlotSize:
         """Return the size with a whole GPU, or all cores of the largest machine."""
         if size.gpus:
-            return SlotSize(size.cpus, max(1.0, size.gpus))
+            return replace(size, gpus=max(1.0, size.gpus))
         return SlotSize(max(node.get("CPU", 0) for node in live_nodes().values()), 0)
 
     def trials_on_device(self, size: SlotSize) -> int:
@@ -128,7 +130,7 @@ class RayExecutor:
         compute = Compute.from_resources(size.cpus, 1.0 if size.gpus else 0.0)
         # max_calls: a worker that was used before would be no new process.
         remote = ray.remote(max_calls=1)(_measure_in_worker)
-        resources: dict[str, Any] = {"num_cpus": size.cpus, "num_gpus": 1 if size.gpus else 0}
+        resources = ray_options(replace(size, gpus=1.0 if size.gpus else 0.0))
         node_ids: list[str] = []
 
         def measure(number: int) -> ProcessTimes:

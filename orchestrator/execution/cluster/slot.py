@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 
+from orchestrator.execution.cluster.nodes import ray_options
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, ShouldStop, SlotSize
 from orchestrator.ledger.entries import State
 
@@ -97,9 +98,7 @@ class Slot:
         self.size = size
         self.trial_id: str | None = None
         # Two threads: a request to stop is received while a trial runs.
-        self._actor = actor.options(
-            num_cpus=size.cpus, num_gpus=size.gpus, max_concurrency=2
-        ).remote()
+        self._actor = actor.options(**ray_options(size), max_concurrency=2).remote()
         self.waits_for: Any = self._actor.warm_up.remote()
         self._opened_at: float | None = None
         self._idle_since = 0.0

@@ -35,7 +35,7 @@ def test_init_writes_a_spec_that_plan_accepts(run: Any, tmp_path: Path) -> None:
 
     assert (result.code, result.err) == (0, "")
     assert result.out == f"{file}: 8 trials in 4 cells; next: vss-orch plan {file}\n"
-    assert run("plan", file).out.splitlines()[-1] == "8 trials in 4 cells"
+    assert run("plan", file).out.splitlines()[-2] == "8 trials in 4 cells"
 
 
 def test_init_asks_four_questions_and_repeats_one(

@@ -19,7 +19,27 @@ def test_plan_lists_cells_and_trials(run: Any, write_spec: SpecWriter) -> None:
 
     assert result.code == 0
     assert "image (baseline)" in result.out
-    assert result.out.splitlines()[-1] == "4 trials in 2 cells"
+    *_, count, room = result.out.splitlines()
+    assert count == "4 trials in 2 cells"
+    assert room.startswith("each trial fits on this machine (")
+
+
+def test_plan_that_cannot_run_is_refused(run: Any, write_spec: SpecWriter) -> None:
+    result = run("plan", write_spec(TINY_SPEC), "resources.cpus=5000")
+
+    assert (result.code, result.out) == (2, "")
+    assert_one_line(result, "each trial needs 5000 CPUs, but this machine has")
+
+
+def test_plan_for_another_machine_with_gpus_is_only_noted(
+    run: Any, write_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")  # without nvidia-smi
+
+    result = run("plan", write_spec(TINY_SPEC), "resources.gpus=1")
+
+    assert result.code == 0
+    assert result.out.splitlines()[-1].startswith("note: each trial needs 1 GPU(s), and this mach")
 
 
 def test_plan_is_printed_as_json(run: Any, write_spec: SpecWriter) -> None:
@@ -74,7 +94,7 @@ def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWr
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert process.stdout.splitlines()[-1] == "1000 trials in 2 cells"
+    assert process.stdout.splitlines()[-2] == "1000 trials in 2 cells"
     assert not {"torch", "ray", "mlflow", "sqlalchemy"} & set(process.stderr.split())
     # The aim is 1 s on an idle machine; this bound only catches gross regressions.
     assert time.perf_counter() - start < 10
@@ -85,7 +105,7 @@ def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
 
     lines = run("plan", spec).out.splitlines()
 
-    assert lines[-5:] == [
+    assert lines[-6:-1] == [
         "look 1: 3 seeds, 6 trials",
         "look 2: 5 seeds, 10 trials",
         "look 3: 7 seeds, 14 trials",
@@ -93,7 +113,7 @@ def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
         "20 trials in 2 cells",
     ]
     assert run("plan", spec, "--json").json["looks"] == [3, 5, 7, 10]
-    assert run("plan", spec, "--look", 2).out.splitlines()[-1] == "10 trials in 2 cells"
+    assert run("plan", spec, "--look", 2).out.splitlines()[-2] == "10 trials in 2 cells"
 
 
 @pytest.mark.slow

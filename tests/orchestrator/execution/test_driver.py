@@ -27,6 +27,7 @@ from orchestrator.execution.job import (
 )
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData
+from orchestrator.execution.nodes.machine import Machine
 from orchestrator.execution.smoke import smoke
 from orchestrator.ledger import tables
 from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
@@ -239,6 +240,9 @@ class FakeExecutor:
 
     def check_fits(self, size: SlotSize) -> None:
         pass
+
+    def machines(self, size: SlotSize) -> list[Machine]:
+        return [Machine("node7", cpus=8, memory_mib=8 * 1024)]
 
     def read_fingerprint(self, config: TrialConfig, source: DataSource, size: SlotSize) -> str:
         return "f" * 64

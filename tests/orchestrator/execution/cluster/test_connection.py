@@ -40,6 +40,14 @@ def test_dead_address_is_reported_at_once() -> None:
         connect("127.0.0.1:9")
 
 
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "http://127.0.0.1:8265"])
+def test_address_of_another_protocol_is_refused_in_one_line(address: str) -> None:
+    with pytest.raises(
+        UserError, match=rf"'{address}' is not .*: give 127\.0\.0\.1:6379 .*--detach"
+    ):
+        connect(address)
+
+
 def test_ray_imported_too_early_is_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the variable in its environment, Ray would take the machine's address."""
     closed: list[bool] = []

@@ -340,3 +340,48 @@ def test_data_is_read_by_a_node_that_has_it(executor: "RayExecutor", camvid: Pat
     assert fingerprint == load_dataset(config, camvid).fingerprint
     with pytest.raises(UserError, match=r"^\S+ does not have dataset 'camvid'"):
         executor.read_fingerprint(config, DataSource("camvid", option=camvid / "gone"), ONE_CPU)
+
+
+FAKE_NODES = {
+    "a": {"CPU": 8.0, "GPU": 4.0, "accelerator_type:H100": 1.0},
+    "b": {"CPU": 8.0, "GPU": 2.0, "accelerator_type:L4": 1.0},
+    "c": {"CPU": 64.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("size", "counts"),
+    [
+        (SlotSize(1, 0), [8, 8, 64]),
+        (SlotSize(1, 1), [4, 2, 0]),
+        (SlotSize(1, 1, "H100"), [4, 0, 0]),
+        (SlotSize(1, 2), [2, 1, 0]),
+        (SlotSize(1, 0.4), [8, 4, 0]),
+        (SlotSize(0.1, 0), [80, 80, 640]),
+    ],
+)
+def test_slots_of_a_node_are_counted(size: SlotSize, counts: list[int]) -> None:
+    from orchestrator.execution.cluster.nodes import count_slots
+
+    assert [count_slots(node, size) for node in FAKE_NODES.values()] == counts
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (SlotSize(1, 1, "H10"), r"resources: unknown gpu_type 'H10': did you mean 'H100'\?"),
+        (
+            SlotSize(1, 1, "A100"),
+            r"needs 1 CPUs and 1 A100 GPUs on one node, but the nodes have 8 CPUs and 4 H100 GPUs,",
+        ),
+    ],
+)
+def test_gpu_types_that_no_node_has_are_refused(
+    size: SlotSize, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.execution.cluster import nodes
+
+    monkeypatch.setattr(nodes, "live_nodes", lambda: FAKE_NODES)
+
+    with pytest.raises(UserError, match=message):
+        nodes.check_fits(size)

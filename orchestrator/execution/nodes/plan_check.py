@@ -1,0 +1,65 @@
+"""The check of a plan: whether its trials can run at all, on a cluster or on this machine."""
+
+from orchestrator.execution.nodes.machine import Machine, describe_machine
+from orchestrator.execution.nodes.memory_check import check_memory
+from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.schema import Resources
+from orchestrator.terminal.counts import count_of
+from vss.errors import UserError
+
+
+def check_here(experiment: Experiment) -> str:
+    """Check that the trials fit on this machine, and return a line that says what was checked.
+
+    Trials that need GPUs which this machine lacks are planned for another one: the line says so.
+
+    Raises:
+        UserError: if the trials do not fit, and no other machine is meant.
+    """
+    machine, resources = describe_machine(), experiment.resources
+    if (missing := _missing_gpus(resources, machine)) is not None:
+        return (
+            f"note: {missing}, so a submit here would be refused; "
+            "plan and submit with --address to use a cluster"
+        )
+    if resources.cpus > machine.cpus:
+        raise UserError(
+            f"each trial needs {resources.cpus:g} CPUs, but this machine has {machine.cpus}: "
+            "lower cpus in resources, or give the --address of a cluster"
+        )
+    check_memory(experiment, lambda: [machine])
+    has = f"{count_of(machine.cpus, 'CPU')}, {machine.memory_mib / 1024:.0f} GiB"
+    return f"each trial fits on this machine ({has}); no cluster was checked"
+
+
+def check_on_cluster(experiment: Experiment, address: str) -> str:
+    """Check that the trials fit on a cluster, and return a line that says what was checked.
+
+    Raises:
+        UserError: if they do not, or the cluster does not answer.
+    """
+    from orchestrator.execution.cluster.connection import connect, disconnect
+    from orchestrator.execution.job import SlotSize
+
+    connect(address)
+    try:
+        # Ray may be imported only after `connect` has set its environment.
+        from orchestrator.execution.cluster.nodes import check_fits, describe_machines
+
+        size = SlotSize.from_resources(experiment.resources)
+        check_fits(size)
+        check_memory(experiment, lambda: describe_machines(size))
+    finally:
+        disconnect()
+    return f"each trial fits on the cluster at {address}"
+
+
+def _missing_gpus(resources: Resources, machine: Machine) -> str | None:
+    """Return what a trial needs and this machine lacks, or None if it lacks nothing."""
+    kind, has = "GPU", len(machine.gpus)
+    if resources.gpu_type is not None:
+        kind = f"{resources.gpu_type} GPU"
+        has = sum(resources.gpu_type.lower() in gpu.lower() for gpu in machine.gpus)
+    if resources.gpus <= has:
+        return None
+    return f"each trial needs {resources.gpus:g} {kind}(s), and this machine has {has}"
