@@ -50,6 +50,7 @@ LIGHT_MODULES = (
     "orchestrator.cli.networks",
     "orchestrator.cli.plan",
     "orchestrator.cli.reports",
+    "orchestrator.cli.running",
     "orchestrator.cli.service",
     "orchestrator.cli.upkeep",
     "orchestrator.ledger.entries",

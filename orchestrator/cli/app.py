@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import data, experiments, names, networks, plan, reports, service, upkeep
+from orchestrator.cli import (
+    data,
+    experiments,
+    names,
+    networks,
+    plan,
+    reports,
+    running,
+    service,
+    upkeep,
+)
 from orchestrator.cli.options import USER_ERROR
 from vss.errors import UserError
 
@@ -17,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for group in (plan, experiments, reports, names, networks, service, upkeep):
+for group in (plan, experiments, running, reports, names, networks, service, upkeep):
     app.add_typer(group.app)
 app.add_typer(data.app, name="data")
 

@@ -31,7 +31,9 @@ def retry(
     if not count:
         typer.echo(f"no trial of '{name}' is {' or '.join(states)}")
         return
-    typer.echo(f"{count_of(count, 'trial')} of '{name}' now PENDING; submit its spec to continue")
+    lease = ledger.lease(name)
+    sequel = "submit its spec to continue" if lease is None else f"{lease.describe()} runs them"
+    typer.echo(f"{count_of(count, 'trial')} of '{name}' now PENDING; {sequel}")
 
 
 @app.command()

@@ -197,7 +197,7 @@ def _run_trials(
         stop_on_signal(stop, view.note),
         Recorder(driver, Retries(experiment.resources.retries), stop, view.note) as recorder,
     ):
-        driver.reopen(experiment.name)
+        ledger.upkeep.reopen(experiment.name)
         queue = TrialQueue(experiment, ledger, driver, factory, recorder, view.note_once)
         run_jobs(queue, executor, recorder, stop)
         return stop.is_for_all()

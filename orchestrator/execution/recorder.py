@@ -23,9 +23,9 @@ _PROBE_SECONDS = 2.0  # from one attempt to reach the ledger to the next
 class Recorder:
     """A receiver of an executor's events that writes them into the ledger.
 
-    Heartbeats are collected and written together, twice a second, by a thread that also tells
-    other drivers that this one is alive. While the ledger is out of reach, starts and ends wait
-    here and are written in order as soon as it answers.
+    Heartbeats are collected and written together, twice a second, by a thread that also reads what
+    should stop, and tells other drivers that this one is alive. While the ledger is out of reach,
+    starts and ends wait here and are written in order as soon as it answers.
 
     Attributes:
         retries: the failures so far.
@@ -114,8 +114,11 @@ class Recorder:
         if claim not in self._started and outcome.state != State.CANCELLED:
             self._start(claim, 0, outcome.run_id)
         state = self.retries.next_state(trial_id, outcome)
-        if state == State.CANCELLED and not self._stop.is_for(trial_id):
-            state = State.PENDING  # a newer attempt owned its directory: the next one is newer
+        was_stopped = state == State.CANCELLED and self._stop.is_for(trial_id)
+        if state == State.CANCELLED:
+            # Goes on later, unless the user has cancelled it. Or a newer attempt owned its
+            # directory: the next one is newer.
+            state = State.PENDING
         message = outcome.message if state == State.FAILED else None
         details = outcome.details or outcome.message
         with self._lock:
@@ -124,7 +127,7 @@ class Recorder:
         def write() -> None:
             if last_values is not None:
                 self._driver.beat({claim: last_values})
-            self._driver.end(claim, state, message, details, outcome.score)
+            self._driver.end(claim, state, message, details, outcome.score, was_stopped)
             self._held.discard(trial_id)
 
         self._write(write)
@@ -164,11 +167,18 @@ class Recorder:
                     self._writes[0]()
                     self._writes.popleft()
                 self._beat()
+                self._read_stop_requests()
             except LedgerUnreachableError as error:
                 self.note_outage(error)
                 return False
             self.outage = None
             return True
+
+    def _read_stop_requests(self) -> None:
+        should_end, trial_ids = self._driver.read_stop_requests(list(self._claims))
+        self._stop.stop_trials(trial_ids)
+        if should_end:
+            self._stop.stop_all()
 
     def _beat(self) -> None:
         with self._lock:

@@ -74,6 +74,7 @@ class TrialQueue:
         trials = self._open_trials()
         if self._fail_students(trials):
             trials = self._open_trials()
+        self._name_cancelled_teachers(trials)
         self._elsewhere = sum(trial.is_elsewhere for trial in trials)
         if self._experiment.resources.on_failure == "stop" and self._retries.any_final:
             trials = []
@@ -141,11 +142,23 @@ class TrialQueue:
             if trial.teacher_state == State.FAILED and not trial.is_elsewhere
         ]
         for student in students:
-            assert student.teacher is not None  # noqa: S101  # it has a state
-            cells = self._ledger.membership(student.teacher)
-            cell = cells.get(self._experiment.name, student.teacher)
-            settings, _ = self._ledger.settings_and_data(student.teacher)
-            message = f"its teacher failed: {cell}, seed {settings['seed']}"
+            message = f"its teacher failed: {self._name_teacher(student)}"
             for claim in self._driver.claim([student.trial_id]):
                 self._driver.end(claim, State.FAILED, message, message)
         return bool(students)
+
+    def _name_cancelled_teachers(self, trials: list[OpenTrial]) -> None:
+        """Say which trials stay pending, as their teacher has been cancelled."""
+        for trial in trials:
+            if trial.teacher_state == State.CANCELLED and not trial.is_elsewhere:
+                self._note(
+                    f"{trial.cell}, seed {trial.seed} stays pending: its teacher was cancelled "
+                    f"({self._name_teacher(trial)})"
+                )
+
+    def _name_teacher(self, student: OpenTrial) -> str:
+        assert student.teacher is not None  # noqa: S101  # its state is known
+        cells = self._ledger.membership(student.teacher)
+        cell = cells.get(self._experiment.name, student.teacher)
+        settings, _ = self._ledger.settings_and_data(student.teacher)
+        return f"{cell}, seed {settings['seed']}"

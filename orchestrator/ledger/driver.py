@@ -12,18 +12,27 @@ from sqlalchemy.engine import Connection, Engine
 
 from orchestrator.ledger.availability.liveness import Contact, find_live_drivers
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
-from orchestrator.ledger.entries import Claim, OpenTrial, State
+from orchestrator.ledger.control.cancellation import read_trials_to_stop
+from orchestrator.ledger.control.leases import is_asked_to_end, release_leases, take_lease
+from orchestrator.ledger.entries import OPEN_STATES, Claim, OpenTrial, State
 from orchestrator.ledger.open_trials import read_open_trials
 from orchestrator.ledger.rows import read_trials, update_unfinished
-from orchestrator.ledger.tables import attempts, drivers, members, now, trials
+from orchestrator.ledger.tables import attempts, drivers, now, trials
 
 
 class Driver:
     """A process that claims trials, so that no other process trains them at the same time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, job: str | None = None) -> None:
+        """Register the driver.
+
+        Args:
+            engine: the database.
+            job: the id of the Ray job that this process is; None in a user's terminal.
+        """
         self._engine = engine
         self.driver_id = str(uuid.uuid4())
+        self._job = job
         self._contact = Contact()
         self.touch()
 
@@ -33,19 +42,29 @@ class Driver:
             row = drivers.c.driver == self.driver_id
             update = db.execute(sa.update(drivers).where(row).values(seen_at=now()))
             if update.rowcount == 0:
-                process = {"host": socket.gethostname(), "pid": os.getpid()}
+                process = {"host": socket.gethostname(), "pid": os.getpid(), "job": self._job}
                 db.execute(
                     sa.insert(drivers).values(driver=self.driver_id, **process, seen_at=now())
                 )
         self._contact.note()
 
-    def reopen(self, experiment: str) -> None:
-        """Make the trials of an experiment that failed or were cancelled pending again."""
-        member_ids = sa.select(members.c.trial_id).where(members.c.experiment == experiment)
-        has_ended = trials.c.state.in_([State.FAILED, State.CANCELLED])
+    def take_lease(self, experiment: str) -> bool:
+        """Take the lease of an experiment; return False if another live driver has it."""
         with self._engine.begin() as db:
-            update = sa.update(trials).where(trials.c.trial_id.in_(member_ids), has_ended)
-            db.execute(update.values(state=State.PENDING, message=None))
+            return take_lease(db, experiment, self.driver_id, self._find_others(db))
+
+    def read_stop_requests(self, trial_ids: Sequence[str]) -> tuple[bool, list[str]]:
+        """Return what this driver should stop.
+
+        Args:
+            trial_ids: the trials that it runs.
+
+        Returns:
+            whether it should end, and those of the trials that have been cancelled.
+        """
+        with self._engine.connect() as db:
+            should_end = is_asked_to_end(db, self.driver_id)
+            return should_end, read_trials_to_stop(db, trial_ids)
 
     def open_trials(self, experiment: str, held: Collection[str] = ()) -> list[OpenTrial]:
         """Return the trials of an experiment that have not ended, the next one to start first.
@@ -67,16 +86,18 @@ class Driver:
             rows = read_trials(db, trial_ids)
             # A trial may have been deleted since the caller read its id.
             for row in (rows[trial_id] for trial_id in trial_ids if trial_id in rows):
-                if row.state == State.FINISHED or row.driver in other_drivers:
+                if row.state not in OPEN_STATES or row.driver in other_drivers:
                     continue
                 # Two drivers may read the same row, but only the first update finds it unchanged.
                 unchanged = trials.c.driver.is_not_distinct_from(row.driver)
-                update = db.execute(
+                update = (
                     update_unfinished(row.trial_id)
                     .where(unchanged)
-                    .values(driver=self.driver_id, state=State.PENDING, message=None)
+                    # A trial may have been cancelled meanwhile, or before its driver was lost.
+                    .where(trials.c.state.in_(OPEN_STATES), trials.c.cancel_requested_at.is_(None))
                 )
-                if update.rowcount == 1:
+                values = {"driver": self.driver_id, "state": State.PENDING, "message": None}
+                if db.execute(update.values(values)).rowcount == 1:
                     claims.append(_next_attempt(db, row))
         return claims
 
@@ -98,35 +119,46 @@ class Driver:
         self,
         claim: Claim,
         state: State,
-        message: str | None,
-        details: str | None,
+        message: str | None = None,
+        details: str | None = None,
         score: float | None = None,
+        was_stopped: bool = False,
     ) -> None:
         """Record the end of an attempt.
 
         Args:
             claim: the claim of the attempt.
-            state: FINISHED, FAILED, CANCELLED (stopped by the user), or PENDING to try again.
+            state: FINISHED, FAILED, or PENDING to go on later; a trial that has been cancelled
+                becomes CANCELLED instead of PENDING.
             message: one line for the user; only for FAILED.
             details: the worker's error with its traceback; stored with the attempt.
             score: mIoU on the scored split; only for FINISHED.
+            was_stopped: whether the attempt did not fail, but was stopped.
         """
         attempt_state = State.FAILED if state == State.PENDING else state
-        finished_at = now() if state == State.FINISHED else None
-        values = {"state": state, "message": message, "finished_at": finished_at, "score": score}
+        if was_stopped:
+            attempt_state = State.CANCELLED
+        values: dict[str, Any] = {
+            "state": state, "message": message, "score": score, "cancel_requested_at": None,
+            "finished_at": now() if state == State.FINISHED else None,
+        }  # fmt: skip
+        if state == State.PENDING:
+            is_cancelled = trials.c.cancel_requested_at.is_not(None)
+            values["state"] = sa.case((is_cancelled, State.CANCELLED), else_=State.PENDING)
         with self._engine.begin() as db:
             # The attempt first: what ends the claim on the trial also ends the right to write.
             self._update_attempt(db, claim, state=attempt_state, ended_at=now(), message=details)
             self._update_trial(db, claim, **values, driver=None)
 
     def release_claims(self) -> None:
-        """Release all claims and unregister the driver.
+        """Release all claims and leases, and unregister the driver.
 
         If the ledger is out of reach, they lapse once this process has ended.
         """
         claimed_trials = trials.c.driver == self.driver_id
         with suppress(LedgerUnreachableError), self._engine.begin() as db:
             db.execute(sa.update(trials).where(claimed_trials).values(driver=None))
+            release_leases(db, self.driver_id)
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
 
     def _find_others(self, db: Connection) -> set[str]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.ledger.availability.liveness import find_live_drivers
+from orchestrator.ledger.control.leases import read_lease
 from orchestrator.ledger.database import open_database
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import (
@@ -20,6 +22,7 @@ from orchestrator.ledger.entries import (
     ExperimentEntry,
     ExperimentStatus,
     ImportedTrial,
+    Lease,
     Member,
     State,
     TrialStatus,
@@ -138,10 +141,22 @@ class Ledger:
         """
         with self._engine.connect() as db:
             statuses = read_experiment_statuses(db, name)
-            if not statuses:
-                names = list(db.scalars(sa.select(experiments.c.name)))
-                raise UserError(_explain_missing(name, names))
+        if not statuses:
+            raise UserError(_explain_missing(name, self.names()))
         return statuses[0]
+
+    def names(self) -> list[str]:
+        """Return the names of all experiments."""
+        with self._engine.connect() as db:
+            return list(db.scalars(sa.select(experiments.c.name)))
+
+    def find_trial_ids(self, beginning: str) -> list[str]:
+        """Return the trials whose trial_id begins like this, in alphabetical order."""
+        query = sa.select(trials.c.trial_id).where(
+            trials.c.trial_id.startswith(beginning, autoescape=True)
+        )
+        with self._engine.connect() as db:
+            return sorted(db.scalars(query))
 
     def trials(self, experiment: str) -> list[TrialStatus]:
         """Return the trials of an experiment, in the order of its spec."""
@@ -170,10 +185,19 @@ class Ledger:
             row = db.execute(query).one()
         return json.loads(row.settings), row.data_fingerprint
 
+    def lease(self, experiment: str) -> Lease | None:
+        """Return who runs an experiment; None if no live driver does."""
+        with self._engine.connect() as db:
+            return read_lease(db, experiment, find_live_drivers(db))
+
     @contextmanager
-    def driver(self) -> Iterator[Driver]:
-        """Register this process as a driver until the block ends; then release its claims."""
-        driver = Driver(self._engine)
+    def driver(self, job: str | None = None) -> Iterator[Driver]:
+        """Register this process as a driver until the block ends; then release its claims.
+
+        Args:
+            job: the id of the Ray job that this process is; None in a user's terminal.
+        """
+        driver = Driver(self._engine, job)
         try:
             yield driver
         finally:

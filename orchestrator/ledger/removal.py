@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.entries import Deletion, State, StoredTrial
-from orchestrator.ledger.tables import attempts, drivers, experiments, members, trials
+from orchestrator.ledger.tables import attempts, drivers, experiments, leases, members, trials
 from vss.errors import UserError
 
 _CHUNK = 500  # databases limit the length of a list of values
@@ -49,7 +49,8 @@ def read_stored_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, St
 
 
 def delete_experiment(db: Connection, experiment: str) -> None:
-    """Delete an experiment and its membership; its trials stay."""
+    """Delete an experiment, its membership and the lease of a lost driver; its trials stay."""
+    db.execute(sa.delete(leases).where(leases.c.experiment == experiment))
     db.execute(sa.delete(members).where(members.c.experiment == experiment))
     db.execute(sa.delete(experiments).where(experiments.c.name == experiment))
 
@@ -75,10 +76,10 @@ def reset_trials(db: Connection, experiment: str, states: Collection[State]) -> 
     )
     trial_ids = list(db.scalars(query))
     check_not_held(db, trial_ids)
+    values = {"message": None, "driver": None, "cancel_requested_at": None}
     for first in range(0, len(trial_ids), _CHUNK):
         rows = trials.c.trial_id.in_(trial_ids[first : first + _CHUNK])
-        values = {"state": State.PENDING, "message": None, "driver": None}
-        db.execute(sa.update(trials).where(rows).values(values))
+        db.execute(sa.update(trials).where(rows).values(state=State.PENDING, **values))
     return len(trial_ids)
 
 

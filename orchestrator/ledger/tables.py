@@ -47,6 +47,7 @@ trials = sa.Table(
     sa.Column("data_fingerprint", sa.String(64), nullable=False),
     sa.Column("teacher", sa.String(12)),  # the trial that must finish first
     sa.Column("driver", sa.String(36)),  # the driver that has claimed it
+    sa.Column("cancel_requested_at", UtcTime),  # its driver has yet to stop it
     # The heartbeat of a running trial, read only by the live view and `status`.
     sa.Column("step", sa.Integer, nullable=False, default=0),
     sa.Column("loss", sa.Double),
@@ -84,6 +85,14 @@ drivers = sa.Table(  # processes that claim trials
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("job", sa.String(120)),  # the Ray job that it is; NULL in a user's terminal
+)
+leases = sa.Table(  # which driver runs an experiment
+    "leases",
+    metadata,
+    sa.Column("experiment", sa.String(80), primary_key=True),
+    sa.Column("driver", sa.String(36), nullable=False),
+    sa.Column("cancel_requested_at", UtcTime),  # the driver is asked to end
 )
 
 

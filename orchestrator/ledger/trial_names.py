@@ -50,6 +50,24 @@ def find_trials(name: str, ledger: "Ledger") -> list[TrialStatus]:
     return of_seed
 
 
+def find_trial_ids(name: str, ledger: "Ledger") -> list[str]:
+    """Return the trials that EXPERIMENT:CELL[:SEED] or the beginning of a trial_id names.
+
+    Raises:
+        UserError: if there is no such trial, or several begin like this.
+    """
+    if ":" in name:
+        return [trial.trial_id for trial in find_trials(name, ledger)]
+    trial_ids = ledger.find_trial_ids(name)
+    if not trial_ids:
+        hint = did_you_mean(name, dict.fromkeys(ledger.names()))
+        raise UserError(f"no experiment and no trial '{name}' in the ledger{hint}")
+    if len(trial_ids) > 1:
+        listed = ", ".join(trial_ids[:5])
+        raise UserError(f"several trials begin with '{name}' ({listed}): write more characters")
+    return trial_ids
+
+
 def split_cell(experiment: str, text: str, cells: Collection[str]) -> tuple[str, str | None]:
     """Split CELL[:SEED] into the longest cell of that name and the text of the seed, if any.
 

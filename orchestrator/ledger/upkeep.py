@@ -4,7 +4,14 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy.engine import Connection, Engine
 
-from orchestrator.ledger.entries import Deletion, State, StoredTrial
+from orchestrator.ledger.availability.liveness import find_live_drivers
+from orchestrator.ledger.control.cancellation import (
+    cancel_experiment,
+    cancel_trials,
+    withdraw_requests,
+)
+from orchestrator.ledger.control.leases import check_not_driven
+from orchestrator.ledger.entries import Cancellation, Deletion, State, StoredTrial
 from orchestrator.ledger.removal import (
     check_not_held,
     delete_experiment,
@@ -17,10 +24,29 @@ from orchestrator.ledger.removal import (
 
 
 class Upkeep:
-    """Trials that are tried again or deleted, unless a live driver holds them."""
+    """Trials that are cancelled, tried again or deleted."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def cancel_experiment(self, experiment: str) -> Cancellation:
+        """Cancel the trials of an experiment that have not ended, and ask its driver to end.
+
+        Trials that a running experiment lists too are left to it.
+        """
+        with self._engine.begin() as db:
+            return cancel_experiment(db, experiment, find_live_drivers(db))
+
+    def cancel_trials(self, trial_ids: Sequence[str]) -> Cancellation:
+        """Cancel those of the trials that have not ended; a driver stops those that run."""
+        with self._engine.begin() as db:
+            return cancel_trials(db, trial_ids, find_live_drivers(db))
+
+    def reopen(self, experiment: str) -> None:
+        """Make the trials of an experiment that failed or were cancelled PENDING again."""
+        with self._engine.begin() as db:
+            withdraw_requests(db, experiment, find_live_drivers(db))
+            reset_trials(db, experiment, [State.FAILED, State.CANCELLED])
 
     def retry(self, experiment: str, states: Collection[State]) -> int:
         """Make the trials that are in one of these states PENDING again, and count them.
@@ -35,7 +61,7 @@ class Upkeep:
         """Return the trials that deleting an experiment would delete, and those that would stay.
 
         Raises:
-            UserError: if a live driver holds one of its trials.
+            UserError: if a live driver runs the experiment, or holds one of its trials.
         """
         with self._engine.connect() as db:
             return _read_deletion(db, experiment)
@@ -44,7 +70,7 @@ class Upkeep:
         """Delete an experiment, and the trials that no other experiment lists.
 
         Raises:
-            UserError: if a live driver holds one of its trials.
+            UserError: if a live driver runs the experiment, or holds one of its trials.
         """
         with self._engine.begin() as db:
             deletion = _read_deletion(db, experiment)
@@ -76,6 +102,7 @@ class Upkeep:
 
 
 def _read_deletion(db: Connection, experiment: str) -> Deletion:
+    check_not_driven(db, experiment, find_live_drivers(db))
     deletion = read_deletion(db, experiment)
     check_not_held(db, [trial.trial_id for trial in [*deletion.own, *deletion.shared]])
     return deletion

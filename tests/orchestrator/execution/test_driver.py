@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -624,9 +625,62 @@ def test_first_signal_stops_and_the_same_command_resumes(
     resumed = run(experiment, target)
 
     assert stopped.interrupted
-    assert states(stopped) == ["CANCELLED", "PENDING", "PENDING", "PENDING"]
+    assert states(stopped) == ["PENDING"] * 4
     assert len(fake.starts) == 1
     assert states(resumed) == ["FINISHED"] * 4
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until the driver's thread has seen a request."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_cancelled_trial_stops_and_is_not_tried_again(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    first = experiment.trials[0].trial_id
+
+    def script(job: Job, n: int) -> Outcome:
+        if job.trial_id != first:
+            return Outcome(State.FINISHED)
+        ledger.upkeep.cancel_trials([first])
+        wait_for(fake.should_stop)
+        return Outcome(State.CANCELLED)
+
+    with fake_ray(script) as fake:
+        submission = run(experiment, target)
+    resumed = run(experiment, target)
+
+    assert states(submission) == ["CANCELLED", "FINISHED", "FINISHED", "FINISHED"]
+    assert not submission.interrupted
+    assert fake.starts[first] == 1
+    assert states(resumed) == ["FINISHED"] * 4
+
+
+def test_students_of_a_cancelled_teacher_stay_pending_and_are_named(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    console = quiet()
+
+    def script(job: Job, n: int) -> Outcome:
+        if run_name(job) != "big, seed 1":
+            return Outcome(State.FINISHED)
+        ledger.upkeep.cancel_trials([job.trial_id])
+        return Outcome(State.CANCELLED)
+
+    with fake_ray(script):
+        submission = run(load_spec(write_spec(STUDENT_SPEC)), target, console)
+
+    by_name = {f"{t.cell}, seed {t.seed}": t.state for t in submission.trials}
+    assert by_name["student, seed 0"] == "FINISHED"
+    assert by_name["student, seed 1"] == "PENDING"
+    text = "student, seed 1 stays pending: its teacher was cancelled (big, seed 1)"
+    assert text in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -195,17 +195,20 @@ def attempt_rows(url: str) -> list[Any]:
         return list(db.execute(sa.select(tables.attempts).order_by(tables.attempts.c.number)))
 
 
-def test_failed_trial_has_a_message_and_can_be_claimed_again(ledger: Ledger) -> None:
+def test_failed_trial_has_a_message_and_can_be_claimed_once_reopened(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:
         (claim,) = driver.claim(ids(0))
         driver.start(claim, 0, None)
         driver.end(claim, State.FAILED, "bad image", "Traceback ...")
         failed_trial = only_trial(ledger)
+        claims_of_failed_trial = driver.claim(ids(0))
+        ledger.upkeep.reopen("study")
 
         (second_claim,) = driver.claim(ids(0))
 
     assert (failed_trial.state, failed_trial.message) == (State.FAILED, "bad image")
+    assert claims_of_failed_trial == []
     assert second_claim == Claim(ids(0)[0], 2, None)
     assert only_trial(ledger).message is None
 

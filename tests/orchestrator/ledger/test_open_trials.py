@@ -97,7 +97,7 @@ def test_reopened_trials_are_pending_without_a_message(ledger: Ledger) -> None:
         for claim, state in zip(driver.claim(ids(0, 1, 2)), endings, strict=True):
             driver.end(claim, state, "why", None)
 
-        driver.reopen("study")
+        ledger.upkeep.reopen("study")
 
     trials = ledger.trials("study")
     assert [trial.state for trial in trials] == [State.FINISHED, State.PENDING, State.PENDING]

@@ -61,7 +61,6 @@ def test_orphans_are_trials_that_no_experiment_lists(ledger: Ledger) -> None:
 
 def test_trial_of_a_live_driver_is_refused_with_its_host_and_process(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
-    end_as(ledger, State.FAILED, 0)
     message = rf"running on {socket.gethostname()} \(process {os.getpid()}\): stop it first"
 
     with ledger.driver() as driver:

@@ -1,0 +1,58 @@
+"""Commands for experiments that run."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.terminal.completion import complete_trial
+from orchestrator.terminal.counts import count_of
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.entries import Cancellation
+
+app = typer.Typer()
+
+
+@app.command()
+def cancel(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="An experiment, EXPERIMENT:CELL[:SEED], or a trial_id or its first characters.",
+            autocompletion=complete_trial,
+        ),
+    ],
+) -> None:
+    """Cancel an experiment, or single trials, wherever they run.
+
+    Running trials save a checkpoint: `retry` or the next submit resumes them. Cancelling an
+    experiment also ends its submit, but leaves trials alone that another running experiment needs.
+    """
+    from orchestrator.ledger.trial_names import find_trial_ids
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import open_ledger
+
+    ledger = open_ledger(load_settings())
+    if ":" not in name and name in ledger.names():
+        cancellation = ledger.upkeep.cancel_experiment(name)
+    else:
+        cancellation = ledger.upkeep.cancel_trials(find_trial_ids(name, ledger))
+    for line in _describe(name, cancellation):
+        typer.echo(line)
+
+
+def _describe(name: str, cancellation: "Cancellation") -> list[str]:
+    lines = []
+    if cancellation.cancelled:
+        lines.append(f"cancelled {count_of(len(cancellation.cancelled), 'trial')}")
+    if cancellation.stopping:
+        trials = count_of(len(cancellation.stopping), "running trial")
+        lines.append(f"stopping {trials} at the next step, with a checkpoint")
+    if cancellation.lease is not None:
+        lines.append(f"ending {cancellation.lease.describe()}")
+    if cancellation.kept:
+        trials = count_of(len(cancellation.kept), "trial")
+        others = ", ".join(sorted(set(cancellation.kept.values())))
+        lines.append(f"left {trials} to running experiments that need them too: {others}")
+    return lines or [f"nothing to cancel: no trial of '{name}' is pending or running"]
