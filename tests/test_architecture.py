@@ -29,8 +29,8 @@ LIBRARY_FOLDERS = {
 LAYERS = {
     "vss": (
         "errors", "catalog", "options", "suggestions", "validation_errors", "trial_rules",
-        "trial_config", "trial_directory", "runtime", "media", "data", "models", "inference",
-        "scoring", "training", "profiling", "trial", "__main__",
+        "trial_config", "trial_log", "trial_directory", "runtime", "media", "data", "models",
+        "inference", "scoring", "training", "profiling", "trial", "__main__",
     ),
     "orchestrator": (
         "settings", "spec", "ledger", "tracking", "stores", "networks", "upkeep", "terminal",
@@ -64,6 +64,7 @@ LIGHT_MODULES = (
     "vss.catalog",
     "vss.trial.file",
     "vss.trial_config",
+    "vss.trial_log",
 )
 HEAVY_LIBRARIES = (
     "torch",

@@ -10,7 +10,7 @@ curves.csv           loss, learning rate and scores on val: curve,step,value
 frames.npz           one confusion matrix per scored frame, and its counts along boundaries
 samples.npz          frame, label and prediction of some scored frames
 pictures/            frame, label and prediction side by side
-log.txt              the log of all attempts
+log-1.txt ...        the log of each attempt, written through while it runs
 """
 
 import json
@@ -18,7 +18,6 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vss.trial_config import TrialConfig
+from vss.trial_log import append_to_log, log_name
 
 
 class StaleAttemptError(RuntimeError):
@@ -151,12 +151,9 @@ class TrialDirectory:
         return json.loads(path.read_text()) if path.exists() else None
 
     def log(self, text: str) -> None:
-        """Append a line to log.txt."""
-        if self._read_only:
-            return
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        with (self.path / "log.txt").open("a") as file:
-            file.write(f"{now} attempt {self.attempt}: {text}\n")
+        """Append a line to the log of this attempt."""
+        if not self._read_only:
+            append_to_log(self.path / log_name(self.attempt), text)
 
     def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
         if self._read_only:

@@ -15,7 +15,7 @@ from orchestrator.cli.options import (
     SpecPath,
 )
 from orchestrator.cli.output import console, print_json
-from orchestrator.terminal.completion import complete_experiment
+from orchestrator.terminal.completion import complete_experiment, complete_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,6 +113,36 @@ def status(
         show_status(name, ledger, console())
     else:
         print_json(describe_experiment(name, ledger) if name else describe_experiments(ledger))
+
+
+@app.command()
+def logs(
+    trial: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRIAL",
+            help="EXPERIMENT:CELL:SEED (without the seed if the cell has one only), or a trial_id "
+            "or the beginning of one.",
+            autocompletion=complete_trial,
+        ),
+    ],
+    attempt: Annotated[
+        int | None, typer.Option(metavar="N", help="Number of the attempt (default: the newest).")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on until the attempt has ended.")
+    ] = False,
+) -> None:
+    """Print what an attempt at a trial has logged, and the error that ended it."""
+    from orchestrator.ledger.trial_names import find_trial_id
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import open_ledger
+    from orchestrator.terminal.overview.trial_log import show_log
+
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    trial_id = find_trial_id(trial, ledger)
+    show_log(trial_id, attempt, ledger, settings.storage, typer.echo, follow)
 
 
 @app.command("import")

@@ -4,10 +4,12 @@ import dataclasses
 import gc
 import traceback
 from contextlib import suppress
+from pathlib import Path
 
 import torch
 
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, Report, ShouldStop
+from orchestrator.execution.nodes.output_log import copy_output
 from orchestrator.ledger.entries import State
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
@@ -16,6 +18,7 @@ from vss.profiling.out_of_memory import OutOfMemoryError
 from vss.training.inputs import Callbacks, Progress
 from vss.trial.run import run_trial
 from vss.trial_directory import StaleAttemptError
+from vss.trial_log import log_name
 
 
 def run_job(job: Job, report: Report, should_stop: ShouldStop) -> Outcome:
@@ -36,7 +39,8 @@ def run_job(job: Job, report: Report, should_stop: ShouldStop) -> Outcome:
     run: TrialRun | None = None
     try:
         run = _open_run(job)
-        return _train(job, run, report, should_stop)
+        with copy_output(_log(job)):
+            return _train(job, run, report, should_stop)
     except StaleAttemptError as error:
         return Outcome(State.CANCELLED, str(error))  # a newer attempt owns it: touch nothing
     except Exception as error:
@@ -85,6 +89,11 @@ def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldSt
     if run is not None:
         run.finish(result, job.inputs.storage / job.trial_id)
     return Outcome(State.FINISHED, run_id=run_id, score=result.metrics["miou"])
+
+
+def _log(job: Job) -> Path:
+    inputs = job.inputs
+    return inputs.storage / job.trial_id / log_name(inputs.attempt or 1)
 
 
 def _first_line(error: Exception) -> str:

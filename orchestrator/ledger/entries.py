@@ -136,6 +136,24 @@ class TrialStatus:
 
 
 @dataclass(frozen=True)
+class AttemptStatus:
+    """One start of a trial by a worker.
+
+    Attributes:
+        state: PENDING until its worker reports, also if the driver was lost.
+        first_step: the step at which it began.
+        message: the error with its traceback, if it failed.
+    """
+
+    number: int
+    state: State
+    first_step: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    message: str | None
+
+
+@dataclass(frozen=True)
 class OpenTrial:
     """A trial of an experiment that has not ended.
 

@@ -18,6 +18,7 @@ from orchestrator.ledger.control.leases import read_lease
 from orchestrator.ledger.database import open_database
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import (
+    AttemptStatus,
     Changes,
     ExperimentEntry,
     ExperimentStatus,
@@ -28,7 +29,7 @@ from orchestrator.ledger.entries import (
     TrialStatus,
 )
 from orchestrator.ledger.overview.experiments import read_experiment_statuses
-from orchestrator.ledger.overview.trials import read_trial_statuses
+from orchestrator.ledger.overview.trials import read_attempts, read_trial_statuses
 from orchestrator.ledger.rows import (
     cancel_orphans,
     read_cells_of_runs,
@@ -162,6 +163,11 @@ class Ledger:
         """Return the trials of an experiment, in the order of its spec."""
         with self._engine.connect() as db:
             return read_trial_statuses(db, experiment)
+
+    def attempts(self, trial_id: str) -> list[AttemptStatus]:
+        """Return the attempts at a trial, oldest first."""
+        with self._engine.connect() as db:
+            return read_attempts(db, trial_id)
 
     def membership(self, trial_id: str) -> dict[str, str]:
         """Return the cell of a trial in each experiment that lists it."""

@@ -28,6 +28,18 @@ def find_trial(name: str, ledger: "Ledger") -> TrialStatus:
     return trials[0]
 
 
+def find_trial_id(name: str, ledger: "Ledger") -> str:
+    """Return the trial that EXPERIMENT:CELL:SEED or the beginning of a trial_id names.
+
+    Raises:
+        UserError: if there is no such trial, or more than one.
+    """
+    if ":" in name:
+        return find_trial(name, ledger).trial_id
+    (trial_id,) = find_trial_ids(name, ledger)
+    return trial_id
+
+
 def find_trials(name: str, ledger: "Ledger") -> list[TrialStatus]:
     """Return the trials that EXPERIMENT:CELL[:SEED] names, at least one.
 

@@ -84,7 +84,7 @@ def test_damaged_state_falls_back_to_the_previous_one_with_a_warning(
 
     assert loaded is not None
     assert loaded["step"] == 1
-    assert "is damaged" in (directory.path / "log.txt").read_text()
+    assert "is damaged" in (directory.path / "log-1.txt").read_text()
 
 
 def test_directory_without_a_readable_state_starts_from_scratch_with_a_warning(

@@ -42,6 +42,7 @@ from vss.trial_directory import TrialDirectory
 
 CURVE_POINTS = 200  # points of the loss curve of a whole run
 REPORT_SECONDS = 1.0
+LOG_SECONDS = 30.0
 
 
 def train(
@@ -100,7 +101,7 @@ def train(
     clock = StepClock(device, state.step_seconds)
     directory.log(f"starting at step {state.step} of {config.steps}, {device}, {threads} threads")
     callbacks.report(state.progress())
-    reported_at = saved_at = time.monotonic()
+    reported_at = saved_at = logged_at = time.monotonic()
 
     while state.step < config.steps:
         if replica.agree(callbacks.should_stop()):
@@ -146,6 +147,9 @@ def train(
         if now - saved_at >= inputs.checkpoint_seconds:
             directory.save(state.snapshot(model, optimizer))
             saved_at, state.saved_step = now, state.step
+        if now - logged_at >= LOG_SECONDS:
+            directory.log(f"step {state.step}: loss {state.loss:.4f}")
+            logged_at = now
         if now - reported_at >= REPORT_SECONDS:
             callbacks.report(state.progress())
             reported_at = now

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
-from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.entries import AttemptStatus, State, TrialStatus
 from orchestrator.ledger.tables import attempts, members, trials
 
 
@@ -30,6 +30,19 @@ def read_trial_statuses(db: Connection, experiment: str) -> list[TrialStatus]:
     )
     live_drivers = find_live_drivers(db)
     return [_status(row, live_drivers) for row in db.execute(query)]
+
+
+def read_attempts(db: Connection, trial_id: str) -> list[AttemptStatus]:
+    """Return the attempts at a trial, oldest first."""
+    columns = ("number", "state", "first_step", "started_at", "ended_at", "message")
+    query = (
+        sa.select(*(attempts.c[name] for name in columns))
+        .where(attempts.c.trial_id == trial_id)
+        .order_by(attempts.c.number)
+    )
+    return [
+        AttemptStatus(**{**row._mapping, "state": State(row.state)}) for row in db.execute(query)
+    ]
 
 
 def _status(row: Any, live_drivers: Collection[str]) -> TrialStatus:

@@ -75,6 +75,12 @@ def test_submit_exits_1_if_trials_fail(
     assert result.out.count("cannot read image Seq05VD_f00930.png") >= 4
     assert "Traceback" not in result.out + result.err
 
+    log = run("logs", "tiny:memory:1")
+    assert log.code == 0
+    assert "attempt 1: FAILED" in log.out
+    assert "Traceback (most recent call last)" in log.out
+    assert_one_line(run("logs", "tiny:memory"), r"write tiny:memory:SEED \(seeds: 0, 1\)")
+
 
 def test_smoke_reports_each_cell_and_keeps_nothing(
     run: Any,

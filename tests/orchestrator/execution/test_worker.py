@@ -1,5 +1,6 @@
 """What a worker does with a job."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def test_job_is_trained_and_leaves_its_directory(job: Job, settings: Settings) -
 
     outcome = run_job(job, heartbeats.append, never)
 
-    assert outcome == Outcome("FINISHED")
-    assert (settings.storage / job.trial_id / "result.json").exists()
+    result = json.loads((settings.storage / job.trial_id / "result.json").read_text())
+    assert outcome == Outcome("FINISHED", score=result["metrics"]["miou"])
     assert heartbeats[0] == Heartbeat(step=0)
 
 

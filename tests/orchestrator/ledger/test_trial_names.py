@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.ledger.trial_names import find_trial, find_trials, split_cell
+from orchestrator.ledger.trial_names import find_trial, find_trial_id, find_trials, split_cell
 from tests.orchestrator.ledger.conftest import STUDY, ids, members
 from vss.errors import UserError
 
@@ -47,3 +47,19 @@ def test_name_of_no_single_trial_is_refused(study: Ledger, name: str, message: s
 def test_longest_cell_precedes_the_seed() -> None:
     assert split_cell("study", "a:b:3", ["a", "a:b"]) == ("a:b", "3")
     assert split_cell("study", "a:c", ["a", "a:b"]) == ("a", "c")
+
+
+def test_trial_is_found_by_name_or_by_the_beginning_of_its_id(study: Ledger) -> None:
+    (trial_id,) = ids(1)
+
+    assert find_trial_id("study:big:1", study) == trial_id
+    assert find_trial_id(trial_id[:6], study) == trial_id
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("", "several trials begin with ''"), ("studi", "no trial 'studi'.*did you mean 'study'")],
+)
+def test_beginning_of_no_single_trial_is_refused(study: Ledger, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        find_trial_id(name, study)

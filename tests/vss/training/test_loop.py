@@ -74,7 +74,7 @@ def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> N
     assert result is not None
     assert sorted(p.name for p in (tmp_path / config.trial_id).iterdir()) == [
         "attempt", "config.json", "curves.csv", "data.json", "environment.json", "frames.npz",
-        "log.txt", "pictures", "result.json", "samples.npz", "weights.safetensors",
+        "log-1.txt", "pictures", "result.json", "samples.npz", "weights.safetensors",
     ]  # fmt: skip
     assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
 
@@ -132,7 +132,8 @@ def test_crashed_run_ends_with_the_same_bits(
 
 
 def last_start(directory: Path) -> str:
-    return [x for x in (directory / "log.txt").read_text().splitlines() if "starting at" in x][-1]
+    logs = sorted(directory.glob("log-*.txt"))
+    return [x for x in logs[-1].read_text().splitlines() if "starting at" in x][-1]
 
 
 def test_evaluations_do_not_change_the_weights(tmp_path: Path, synthetic_cache: Path) -> None:
