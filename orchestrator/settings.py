@@ -11,6 +11,13 @@ from vss import catalog
 from vss.errors import UserError
 from vss.suggestions import require_known
 
+# Variable that names a file -> variable that a client library reads. A password in an address
+# would end up in messages and in the arguments of jobs.
+_PASSWORD_FILES = {
+    "VSS_LEDGER_PASSWORD_FILE": "PGPASSWORD",
+    "MLFLOW_TRACKING_PASSWORD_FILE": "MLFLOW_TRACKING_PASSWORD",
+}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -54,7 +61,8 @@ class Settings:
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment."""
+    """Read the settings from the environment, and the passwords from their files."""
+    read_password_files()
     home = _folder("VSS_HOME", Path("runs"))
     return Settings(
         home=home,
@@ -64,6 +72,28 @@ def load_settings() -> Settings:
         data=data_folder(),
         ray_address=os.environ.get("RAY_ADDRESS") or None,
     )
+
+
+def read_password_files() -> None:
+    """Put the passwords of the ledger and of MLflow where their clients look for them.
+
+    Raises:
+        UserError: if a variable names a file that cannot be read or is empty.
+    """
+    for variable, target in _PASSWORD_FILES.items():
+        path = os.environ.get(variable)
+        if not path:
+            continue
+        try:
+            password = Path(path).expanduser().read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise UserError(
+                f"{variable}={path} cannot be read: {reason}; name a file that holds the password"
+            ) from None
+        if not password:
+            raise UserError(f"{variable}={path} is empty; write the password into it")
+        os.environ[target] = password
 
 
 def data_folder() -> Path | None:

@@ -24,6 +24,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from orchestrator.ledger.entries import ExperimentStatus
+from orchestrator.settings import read_password_files
 from orchestrator.tracking import store
 from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
@@ -73,6 +74,7 @@ class Tracker:
         logging.getLogger("alembic").setLevel(logging.WARNING)
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self.uri = uri
+        read_password_files()  # in a worker, nothing else has read them
         try:
             store.check_connection(uri)
             self._client = MlflowClient(tracking_uri=uri)

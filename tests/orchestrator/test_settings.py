@@ -1,5 +1,6 @@
 """The addresses and folders of an installation."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -38,6 +39,38 @@ def test_environment_overrides_the_addresses(
     assert settings.tracking_uri == "http://mlflow:5000"
     assert settings.ray_address == "head:6379"
     assert settings.storage == tmp_path / "shared"
+
+
+def test_passwords_are_read_from_files_and_never_become_part_of_an_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "")  # so that pytest restores both afterwards
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "")
+    monkeypatch.setenv("VSS_LEDGER_URL", "postgresql://vss@h/d")
+    (tmp_path / "ledger").write_text("one\n")
+    (tmp_path / "mlflow").write_text("two")
+    monkeypatch.setenv("VSS_LEDGER_PASSWORD_FILE", str(tmp_path / "ledger"))
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD_FILE", str(tmp_path / "mlflow"))
+
+    settings = load_settings()
+
+    assert (os.environ["PGPASSWORD"], os.environ["MLFLOW_TRACKING_PASSWORD"]) == ("one", "two")
+    assert settings.ledger_url == "postgresql://vss@h/d"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "No such file"), (b"", "is empty"), (b"\xff", "not text")]
+)
+def test_unusable_password_file_is_named(
+    content: bytes | None, problem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("VSS_LEDGER_PASSWORD_FILE", str(file))
+
+    with pytest.raises(UserError, match=rf"VSS_LEDGER_PASSWORD_FILE={file} .*{problem}"):
+        load_settings()
 
 
 def test_synthetic_dataset_has_no_folder(settings: Settings) -> None:
