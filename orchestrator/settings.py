@@ -1,8 +1,10 @@
 """The addresses and folders of an installation, read from the environment."""
 
+import math
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,8 @@ class Settings:
         storage: the folder of the trial directories, visible to all workers (VSS_STORAGE).
         data: the folder that contains one folder per dataset (VSS_DATA), or None.
         ray_address: the address of a running Ray cluster (RAY_ADDRESS), or None.
+        cache: this machine's folder of decoded frames and downloads, safe to delete when no trial
+            runs (VSS_CACHE).
     """
 
     home: Path
@@ -38,17 +42,13 @@ class Settings:
     storage: Path
     data: Path | None
     ray_address: str | None
+    cache: Path
 
     @property
     def has_ledger(self) -> bool:
         """Whether a ledger may exist; opening a missing one would create it."""
         path = self.ledger_url.removeprefix("sqlite:///")
         return path == self.ledger_url or Path(path).exists()
-
-    @property
-    def cache(self) -> Path:
-        """The folder of decoded frames: local to a machine, and safe to delete at any time."""
-        return self.home / "cache"
 
     @property
     def artifacts(self) -> Path:
@@ -71,6 +71,7 @@ def load_settings() -> Settings:
         storage=_folder("VSS_STORAGE", home / "trials"),
         data=data_folder(),
         ray_address=os.environ.get("RAY_ADDRESS") or None,
+        cache=cache_folder(),
     )
 
 
@@ -100,6 +101,30 @@ def data_folder() -> Path | None:
     """Return VSS_DATA of this machine, the folder that contains one folder per dataset."""
     data = os.environ.get("VSS_DATA")
     return Path(data).expanduser().resolve() if data else None
+
+
+def cache_folder() -> Path:
+    """Return VSS_CACHE of this machine; by default in its temporary folder, as a home may be on the
+    network."""
+    return _folder("VSS_CACHE", Path(tempfile.gettempdir()) / f"vss-orch-{os.getuid()}")
+
+
+def cache_limit_gb() -> float:
+    """Return VSS_CACHE_GB of this machine, the limit of decoded frames; by default half the disk.
+
+    Raises:
+        UserError: if it is not a positive number.
+    """
+    text = os.environ.get("VSS_CACHE_GB")
+    if not text:
+        return shutil.disk_usage(make_folder(cache_folder())).total / 2 / 2**30
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = math.nan
+    if not 0 < limit < math.inf:
+        raise UserError(f"VSS_CACHE_GB={text}: write a positive number of GiB, such as 200")
+    return limit
 
 
 def parse_data_paths(options: Sequence[str]) -> dict[str, Path]:
@@ -160,7 +185,8 @@ def make_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"cannot create folder {path}: {error.strerror}; check VSS_HOME, VSS_STORAGE or --out"
+            f"cannot create folder {path}: {error.strerror}; "
+            "check VSS_HOME, VSS_STORAGE, VSS_CACHE or --out"
         ) from None
     return path
 

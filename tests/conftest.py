@@ -84,6 +84,8 @@ VARIABLES = (
     "VSS_HOME",
     "VSS_DATA",
     "VSS_STORAGE",
+    "VSS_CACHE",
+    "VSS_CACHE_GB",
     "VSS_LEDGER_URL",
     "VSS_LEDGER_PASSWORD_FILE",
     "MLFLOW_TRACKING_URI",
@@ -111,6 +113,7 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VSS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("VSS_CACHE", str(tmp_path / "home" / "cache"))
 
 
 @pytest.fixture
@@ -182,6 +185,14 @@ def synthetic_cache(shared_folder: Path) -> Path:
     cache = shared_folder / "cache"
     cache.mkdir(exist_ok=True)  # tests link to it
     return cache
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_ray(synthetic_cache: Path) -> Iterator[None]:
+    """Give a Ray instance that several tests share the shared cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VSS_CACHE", str(synthetic_cache))
+        yield
 
 
 @pytest.fixture(scope="session")

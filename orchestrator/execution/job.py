@@ -64,7 +64,8 @@ class Job:
     Attributes:
         inputs: the trial, its files, and the compute that it runs on.
         size: the share of a machine to reserve.
-        data: where the worker finds the data, or None if `inputs` says it.
+        data: where the worker finds the data, or None if the paths in `inputs` are those of its
+            machine.
         tracking: the store and run to track it in, or None to track nothing (smoke test).
     """
 

@@ -11,11 +11,12 @@ import torch
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, Report, ShouldStop
 from orchestrator.execution.nodes.output_log import copy_output
 from orchestrator.ledger.entries import State
+from orchestrator.settings import cache_folder, cache_limit_gb
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
 from vss.errors import UserError
 from vss.profiling.out_of_memory import OutOfMemoryError
-from vss.training.inputs import Callbacks, Progress
+from vss.training.inputs import Callbacks, Progress, TrialInputs
 from vss.trial.run import run_trial
 from vss.trial_directory import StaleAttemptError
 from vss.trial_log import log_name
@@ -78,10 +79,7 @@ def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldSt
             run.log(progress)
         report(Heartbeat(progress.step, progress.loss, progress.miou, run_id))
 
-    inputs = job.inputs
-    if job.data is not None:
-        inputs = dataclasses.replace(inputs, data=job.data.find())
-    result = run_trial(inputs, Callbacks(on_progress, should_stop))
+    result = run_trial(_find_inputs(job), Callbacks(on_progress, should_stop))
     if result is None:
         if run is not None:
             run.close("KILLED")
@@ -94,6 +92,15 @@ def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldSt
 def _log(job: Job) -> Path:
     inputs = job.inputs
     return inputs.storage / job.trial_id / log_name(inputs.attempt or 1)
+
+
+def _find_inputs(job: Job) -> TrialInputs:
+    """Return the inputs of a job with the paths of this machine."""
+    if job.data is None:
+        return job.inputs
+    return dataclasses.replace(
+        job.inputs, data=job.data.find(), cache=cache_folder(), cache_gb=cache_limit_gb()
+    )
 
 
 def _first_line(error: Exception) -> str:

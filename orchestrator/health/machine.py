@@ -81,14 +81,14 @@ def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Finding:
 
 
 def check_disk(settings: Settings) -> list[Finding]:
-    """Check the room on the disks of VSS_HOME and VSS_STORAGE."""
-    folders = {find_existing(settings.home), find_existing(settings.storage)}
+    """Check the room on the disks of VSS_HOME, VSS_STORAGE and VSS_CACHE."""
+    folders = {find_existing(f) for f in (settings.home, settings.storage, settings.cache)}
     by_device = {folder.stat().st_dev: folder for folder in sorted(folders, reverse=True)}
     findings = []
     for folder in by_device.values():
         free = shutil.disk_usage(folder).free / _GIB
         text = f"{free:.1f} GiB free in {folder}"
-        remedy = "vss-orch clean, or move VSS_HOME or VSS_STORAGE to another disk"
+        remedy = "vss-orch clean, or move VSS_HOME, VSS_STORAGE or VSS_CACHE to another disk"
         findings.append(_judge("disk", text, free, _DISK_GIB, remedy))
     return findings
 

@@ -1,12 +1,14 @@
 """The addresses and folders of an installation."""
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from orchestrator.settings import Settings, command, find_data, load_settings
+from orchestrator.settings import Settings, cache_limit_gb, command, find_data, load_settings
 from vss.errors import UserError
 
 
@@ -71,6 +73,23 @@ def test_unusable_password_file_is_named(
 
     with pytest.raises(UserError, match=rf"VSS_LEDGER_PASSWORD_FILE={file} .*{problem}"):
         load_settings()
+
+
+def test_cache_is_on_this_machine_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VSS_CACHE")
+
+    assert load_settings().cache.parent == Path(tempfile.gettempdir()).resolve()
+
+
+def test_limit_of_the_cache_is_read_or_half_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache_limit_gb() == shutil.disk_usage(load_settings().cache).total / 2**31
+
+    monkeypatch.setenv("VSS_CACHE_GB", "1.5")
+    assert cache_limit_gb() == 1.5
+
+    monkeypatch.setenv("VSS_CACHE_GB", "-3")
+    with pytest.raises(UserError, match=r"VSS_CACHE_GB=-3: write a positive number of GiB"):
+        cache_limit_gb()
 
 
 def test_synthetic_dataset_has_no_folder(settings: Settings) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
+from vss.data.cache_limit import Use, lock, make_room
 from vss.data.dataset import Frame, VideoDataset
 from vss.errors import UserError
 from vss.media.image import Image, resize_image
@@ -32,15 +32,19 @@ class DecodedVideo:
         images: (N, h, w, 3) RGB.
         labels: (M, H, W), IGNORE_LABEL where unlabelled.
         label_rows: (N,) the row of `labels` of each frame, -1 if it has none.
+        use: keeps the arrays from being removed, as long as they are in use.
     """
 
     frames: tuple[Frame, ...]
     images: Image
     labels: Image
     label_rows: NDArray[np.int64]
+    use: Use | None = None
 
 
-def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> DecodedVideo:
+def decode(
+    dataset: VideoDataset, width: int, height: int, folder: Path, limit_gb: float | None = None
+) -> DecodedVideo:
     """Decode a dataset, or open the arrays that an earlier trial decoded.
 
     Args:
@@ -48,20 +52,23 @@ def decode(dataset: VideoDataset, width: int, height: int, folder: Path) -> Deco
         width: width w of the images.
         height: height h of the images.
         folder: the folder of decoded arrays.
+        limit_gb: the limit of its size in GiB, or None for what the disk holds.
 
     Raises:
-        UserError: if an image or label cannot be read, labels differ in size, or the disk is full.
+        UserError: if an image or label cannot be read, labels differ in size, or there is no room.
     """
     target = folder / f"{_key(dataset)}-{width}x{height}"
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):  # the first trial decodes while the others wait
+    with lock(target):  # the first trial decodes while the others wait
         if not target.is_dir():
-            _write(dataset, width, height, target)
+            _write(dataset, width, height, target, limit_gb)
+        use = Use(target)
     return DecodedVideo(
         dataset.frames,
         np.load(target / "images.npy", mmap_mode="r"),
         np.load(target / "labels.npy", mmap_mode="r"),
         _label_rows(dataset.frames),
+        use,
     )
 
 
@@ -71,22 +78,14 @@ def _key(dataset: VideoDataset) -> str:
     return f"{dataset.fingerprint[:16]}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
 
 
-def _check_disk_space(folder: Path, frames: int, required_bytes: int) -> None:
-    free_bytes = shutil.disk_usage(folder).free
-    if required_bytes > free_bytes:
-        raise UserError(
-            f"{frames} decoded frames take {required_bytes / 2**30:.1f} GiB in {folder}, which has "
-            f"{free_bytes / 2**30:.1f} GiB free: free some space, or lower frame_width and "
-            "frame_height"
-        )
-
-
-def _write(dataset: VideoDataset, width: int, height: int, target: Path) -> None:
+def _write(
+    dataset: VideoDataset, width: int, height: int, target: Path, limit_gb: float | None
+) -> None:
     rows = _label_rows(dataset.frames)
     first = next(frame for frame in dataset.frames if frame.label)
     label_size = dataset.read_label(first).shape
     label_bytes = (int(rows.max()) + 1) * label_size[0] * label_size[1]
-    _check_disk_space(target.parent, len(rows), len(rows) * height * width * 3 + label_bytes)
+    make_room(target.parent, len(rows) * height * width * 3 + label_bytes, limit_gb)
     temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
     temporary.mkdir()
     images = _create(temporary / "images.npy", (len(rows), height, width, 3))

@@ -65,6 +65,7 @@ class TrialInputs:
         checkpoint_seconds: seconds from one checkpoint to the next.
         max_scored_frames: the number of frames to score in each split (smoke test), or None for
             all.
+        cache_gb: the limit of the cache's size in GiB, or None for what the disk holds.
     """
 
     config: TrialConfig
@@ -80,6 +81,7 @@ class TrialInputs:
     trials_on_device: int = 1
     checkpoint_seconds: float = 20.0
     max_scored_frames: int | None = None
+    cache_gb: float | None = None
 
 
 @dataclass(frozen=True)

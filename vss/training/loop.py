@@ -81,7 +81,8 @@ def train(
     model.train()  # frozen batch norms stay in eval mode
     optimizer = build_optimizer(config, model)
     dataset = keep_needed_frames(dataset, config.memory_length, config.frame_stride)
-    video = decode(dataset, config.frame_width, config.frame_height, inputs.cache)
+    width, height = config.frame_width, config.frame_height
+    video = decode(dataset, width, height, inputs.cache, inputs.cache_gb)
     clips = _clips(config, dataset, inputs.max_scored_frames)
     _check_splits(config, clips)
     directory.write_json("data.json", _describe_data(config, dataset, video, clips))
