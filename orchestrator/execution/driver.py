@@ -134,8 +134,13 @@ def _is_reported(name: str, ledger: Ledger) -> bool:
 
 
 @contextmanager
-def open_executor(target: RunTarget) -> Iterator[Executor]:
-    """Connect to Ray, or run in process, until the block ends."""
+def open_executor(target: RunTarget, name: str) -> Iterator[Executor]:
+    """Connect to Ray, or run in process, until the block ends.
+
+    Args:
+        target: the place where trials run.
+        name: what the Ray dashboard calls the workers.
+    """
     if target.in_process:
         from orchestrator.execution.in_process import InProcess
 
@@ -148,14 +153,14 @@ def open_executor(target: RunTarget) -> Iterator[Executor]:
         # Ray may be imported only after `connect` has set its environment.
         from orchestrator.execution.cluster.executor import RayExecutor
 
-        yield RayExecutor(connection.dashboard_url)
+        yield RayExecutor(connection.dashboard_url, name)
     finally:
         disconnect_in_background()  # takes a second, in which the report can be written
 
 
 @contextmanager
 def _prepare(experiment: Experiment, target: RunTarget) -> Iterator[Executor]:
-    with open_executor(target) as executor:
+    with open_executor(target, experiment.name) as executor:
         size = _slot_size(experiment)
         executor.check_fits(size)
         check_memory(experiment, lambda: executor.machines(size))
@@ -191,9 +196,12 @@ def _run_trials(
     stop = StopRequests()
     slots = Slots(size, executor.whole_device(size), executor.trials_on_device(size))
     factory = JobFactory(experiment, data, settings, slots)
+    publish_states = functools.partial(executor.publish_states, experiment.name)
     with (
         ledger.driver() as driver,
-        LiveView(ledger, experiment.name, console, _notes(executor)) as view,
+        LiveView(
+            ledger, experiment.name, console, _notes(executor), observe=publish_states
+        ) as view,
         stop_on_signal(stop, view.note),
         Recorder(driver, Retries(experiment.resources.retries), stop, view.note) as recorder,
     ):

@@ -2,11 +2,12 @@
 
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestrator.execution.job import Events, Job, ShouldStop, SlotSize
 from orchestrator.execution.nodes.data_source import DataSource, read_fingerprint
 from orchestrator.execution.nodes.machine import Machine, describe_machine
+from orchestrator.ledger.entries import TrialStatus
 from vss.profiling.latency import measure_latency
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import Compute
@@ -64,6 +65,9 @@ class InProcess:
         (job, should_stop), self._job = self._job, None
         report = functools.partial(events.on_heartbeat, job.trial_id)
         events.on_end(job.trial_id, run_job(job, report, should_stop))
+
+    def publish_states(self, experiment: str, trials: Sequence[TrialStatus]) -> None:
+        """Do nothing: there is no dashboard."""
 
     def measure_latency(
         self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize

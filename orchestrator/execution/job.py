@@ -1,13 +1,14 @@
 """The values that the driver and its workers exchange. Imports no torch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.machine import Machine
+from orchestrator.ledger.entries import TrialStatus
 from orchestrator.spec.schema import Resources
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import TrialInputs
@@ -67,12 +68,14 @@ class Job:
         data: where the worker finds the data, or None if the paths in `inputs` are those of its
             machine.
         tracking: the store and run to track it in, or None to track nothing (smoke test).
+        labels: experiment, cell and seed, as the Ray dashboard shows them; empty in a smoke test.
     """
 
     inputs: TrialInputs
     size: SlotSize
     data: DataSource | None = None
     tracking: Tracking | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def trial_id(self) -> str:
@@ -89,12 +92,16 @@ class Heartbeat:
         loss: newest point of the loss curve, or None before the first.
         miou: newest score on val, or None before the first.
         run_id: the MLflow run, or None if the job is not tracked.
+        step_seconds: mean duration of a step since the last heartbeat, or None if unknown.
+        data_wait_seconds: mean wait of a step for its batch since then, or None if unknown.
     """
 
     step: int
     loss: float | None = None
     miou: float | None = None
     run_id: str | None = None
+    step_seconds: float | None = None
+    data_wait_seconds: float | None = None
 
 
 Report = Callable[[Heartbeat], None]
@@ -200,6 +207,9 @@ class Executor(Protocol):
 
     def poll(self, events: Events, seconds: float) -> None:
         """Pass on events until a job ends, a slot becomes free, or `seconds` have passed."""
+
+    def publish_states(self, experiment: str, trials: Sequence[TrialStatus]) -> None:
+        """Show the number of an experiment's trials in each state in the dashboard, if any."""
 
     def measure_latency(
         self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize

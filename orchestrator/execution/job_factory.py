@@ -121,7 +121,8 @@ class JobFactory:
             data_fingerprint=fingerprint or self._data.fingerprint(config),
         )
         source = self._data.source(config)
-        return Job(inputs, self.slot_size(alone), source, tracking)
+        labels = {"experiment": self._experiment.name, "cell": cell, "seed": str(config.seed)}
+        return Job(inputs, self.slot_size(alone), source, tracking, labels)
 
     def smoke_job(self, cell: str, folder: Path) -> Job:
         """Make a job of two steps of a cell, tracked nowhere, that writes into `folder`."""

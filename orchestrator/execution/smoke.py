@@ -34,7 +34,7 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
     try:
         with (
             stop_on_signal(stop, console.print, keeps_checkpoints=False),
-            open_executor(target) as executor,
+            open_executor(target, f"{experiment.name}, smoke test") as executor,
         ):
             executor.check_fits(size)
             run_jobs(_JobList(jobs.values(), size), executor, events, stop)

@@ -77,7 +77,8 @@ def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldSt
     def on_progress(progress: Progress) -> None:
         if run is not None:
             run.log(progress)
-        report(Heartbeat(progress.step, progress.loss, progress.miou, run_id))
+        pace = (progress.step_seconds, progress.data_wait_seconds)
+        report(Heartbeat(progress.step, progress.loss, progress.miou, run_id, *pace))
 
     result = run_trial(_find_inputs(job), Callbacks(on_progress, should_stop))
     if result is None:

@@ -1,7 +1,7 @@
 """The live view of an experiment while it runs, read from the ledger."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +29,7 @@ class LiveView:
         console: Console,
         notes: Sequence[str] = (),
         interval: Interval | None = None,
+        observe: Callable[[Sequence[TrialStatus]], None] = lambda trials: None,
     ) -> None:
         """Prepare the view; a `with` block shows it.
 
@@ -38,6 +39,7 @@ class LiveView:
             console: the console to print on.
             notes: lines below the table, for example the address of the dashboard.
             interval: the time between lines about what runs, without a terminal.
+            observe: a function that gets the trials whenever they have been read.
         """
         self._ledger = ledger
         self._experiment = experiment
@@ -47,6 +49,7 @@ class LiveView:
         self._trials: Sequence[TrialStatus] = ()
         self._outage: Pause | None = None
         self._interval = interval or Interval()
+        self._observe = observe
         self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._live = Live(console=console, auto_refresh=False, transient=False)
@@ -102,6 +105,7 @@ class LiveView:
         """Read the trials; while the ledger is out of reach, those read last stay."""
         try:
             self._trials = self._ledger.trials(self._experiment)
+            self._observe(self._trials)
         except LedgerUnreachableError as error:
             if self._outage is None:
                 self._outage = Pause("the ledger", error.reason)

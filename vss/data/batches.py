@@ -1,5 +1,6 @@
 """The batches of a training run, in an order that depends only on the seed and the step."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -27,6 +28,10 @@ class Batches:
         clips: the clips of the training split.
         device: the device that batches are moved to.
         share: the positions in a batch that this process trains on.
+
+    Attributes:
+        count: the number of batches returned so far.
+        wait_seconds: how long they were waited for, in total.
     """
 
     def __init__(
@@ -41,11 +46,16 @@ class Batches:
         self._device, self._share = device, share
         self._pool = ThreadPoolExecutor(1) if device.type == "cuda" else None
         self._prefetched: dict[int, Future[tuple[Tensor, Tensor]]] = {}
+        self.count = 0
+        self.wait_seconds = 0.0
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Return a step's images (B, T + 1, 3, c, d), normalised, and labels (B, c, d)."""
+        start = time.perf_counter()
         prefetched = self._prefetched.pop(step, None)
         batch = prefetched.result() if prefetched else self._read(step)
+        self.count += 1
+        self.wait_seconds += time.perf_counter() - start
         pixels, labels = (copy_to_device(part, self._device) for part in batch)
         if self._pool is not None:
             self._prefetched[step + 1] = self._pool.submit(self._read, step + 1)

@@ -95,6 +95,8 @@ class Progress:
         curve: (step, mean loss, learning rate) points since the last evaluation; empty in reports
             between evaluations.
         scores: metric -> value on val at this step; empty in reports between evaluations.
+        step_seconds: the mean duration of a step since the last report; None if there was none.
+        data_wait_seconds: the mean wait of a step for its batch since the last report.
     """
 
     step: int
@@ -102,6 +104,8 @@ class Progress:
     miou: float | None
     curve: Sequence[tuple[int, float, float]] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    step_seconds: float | None = None
+    data_wait_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from vss.training.losses import (
 )
 from vss.training.multi_gpu import SINGLE_PROCESS, Replica
 from vss.training.optimization import build_optimizer, learning_rate
+from vss.training.pace import Pace
 from vss.trial_config import TrialConfig
 from vss.trial_directory import TrialDirectory
 
@@ -100,6 +101,7 @@ def train(
         optimizer.load_state_dict(checkpoint["optimizer"])
     wrapped_model = replica.wrap(torch.compile(model) if config.compile else model)
     clock = StepClock(device, state.step_seconds)
+    pace = Pace(clock, batches)
     directory.log(f"starting at step {state.step} of {config.steps}, {device}, {threads} threads")
     callbacks.report(state.progress())
     reported_at = saved_at = logged_at = time.monotonic()
@@ -152,7 +154,7 @@ def train(
             directory.log(f"step {state.step}: loss {state.loss:.4f}")
             logged_at = now
         if now - reported_at >= REPORT_SECONDS:
-            callbacks.report(state.progress())
+            callbacks.report(state.progress(pace=pace.take()))
             reported_at = now
 
     directory.save(state.snapshot(model, optimizer))  # the evaluation below may take a while
@@ -210,9 +212,13 @@ class _State:
         self.best_miou, self.best_step = self.miou, self.step
         self.best_weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
 
-    def progress(self, scores: Mapping[str, float] | None = None) -> Progress:
+    def progress(
+        self,
+        scores: Mapping[str, float] | None = None,
+        pace: tuple[float | None, float | None] = (None, None),
+    ) -> Progress:
         curve = tuple(self.curve) if scores is not None else ()
-        return Progress(self.step, self.loss, self.miou, curve, scores or {})
+        return Progress(self.step, self.loss, self.miou, curve, scores or {}, *pace)
 
     def snapshot(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         return {

@@ -1,13 +1,15 @@
 """The Ray executor: trials in slots, as many as the cluster has room for."""
 
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from orchestrator.execution.cluster.metrics import publish_states
 from orchestrator.execution.cluster.nodes import (
     check_fits,
     count_slots,
@@ -28,7 +30,7 @@ from orchestrator.execution.job import (
 )
 from orchestrator.execution.nodes.data_source import DataSource, read_fingerprint
 from orchestrator.execution.nodes.machine import Machine
-from orchestrator.ledger.entries import State
+from orchestrator.ledger.entries import State, TrialStatus
 from vss.errors import UserError
 from vss.profiling.latency import measure_latency, run_process
 from vss.profiling.latency_measurement import LatencyMeasurement, ProcessTimes
@@ -43,8 +45,16 @@ _MOST_FAILED_STARTS = 5
 class RayExecutor:
     """An executor on the Ray cluster that this process is connected to."""
 
-    def __init__(self, dashboard_url: str | None) -> None:
+    def __init__(self, dashboard_url: str | None, name: str = "vss-orch") -> None:
+        """Prepare an executor without slots.
+
+        Args:
+            dashboard_url: address of the Ray dashboard, or None if there is none.
+            name: the beginning of the names of slots there.
+        """
         self.dashboard_url = dashboard_url
+        self._name = name
+        self._slot_numbers = itertools.count(1)
         self._slots: list[Slot] = []
         self._failed_starts = 0
 
@@ -91,7 +101,10 @@ class RayExecutor:
                 raise UserError("the Ray cluster has no live node any more: start it again")
             capacity = max(1, sum(count_slots(node, size) for node in nodes))
             alike = sum(slot.size == size for slot in self._slots)
-            self._slots += [Slot(size) for _ in range(min(missing, capacity - alike))]
+            self._slots += [
+                Slot(size, f"{self._name}, slot {next(self._slot_numbers)}")
+                for _ in range(min(missing, capacity - alike))
+            ]
         return sum(slot.is_free for slot in self._slots)
 
     def start(self, job: Job, should_stop: ShouldStop) -> None:
@@ -112,6 +125,10 @@ class RayExecutor:
             ready, _ = ray.wait(list(waiting), timeout=remaining, fetch_local=False)
             if not ready or self._handle(waiting[ready[0]], events):
                 return
+
+    def publish_states(self, experiment: str, trials: Sequence[TrialStatus]) -> None:
+        """Publish the number of an experiment's trials in each state as Ray's metrics."""
+        publish_states(experiment, trials)
 
     def close(self) -> None:
         """Give back all slots."""
@@ -134,7 +151,7 @@ class RayExecutor:
         node_ids: list[str] = []
 
         def measure(number: int) -> ProcessTimes:
-            options = dict(resources)
+            options = {**resources, "name": "measure latency"}
             if node_ids:
                 options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(
                     node_ids[0], soft=False

@@ -15,6 +15,7 @@ from typing import Any
 
 import ray
 
+from orchestrator.execution.cluster.metrics import publish_heartbeat
 from orchestrator.execution.cluster.nodes import ray_options
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, ShouldStop, SlotSize
 from orchestrator.ledger.entries import State
@@ -67,8 +68,12 @@ def _run_job(
     """Run a job, and put its heartbeats, its outcome and a final None into a queue."""
     from orchestrator.execution.worker import run_job
 
+    def report(heartbeat: Heartbeat) -> None:
+        items.put(heartbeat)
+        publish_heartbeat(job, heartbeat)
+
     try:
-        items.put(run_job(job, items.put, should_stop))
+        items.put(run_job(job, report, should_stop))
     except Exception as error:
         items.put(
             Outcome(
@@ -93,13 +98,19 @@ class Slot:
             running trial; None if the slot is free.
     """
 
-    def __init__(self, size: SlotSize) -> None:
+    def __init__(self, size: SlotSize, name: str) -> None:
+        """Ask Ray for a worker.
+
+        Args:
+            size: the share of a machine that it holds.
+            name: its name in the Ray dashboard, which no other slot of this driver had.
+        """
         actor: Any = ray.remote(Worker)
         self.size = size
         self.trial_id: str | None = None
         # Two threads: a request to stop is received while a trial runs.
-        self._actor = actor.options(**ray_options(size), max_concurrency=2).remote()
-        self.waits_for: Any = self._actor.warm_up.remote()
+        self._actor = actor.options(**ray_options(size), name=name, max_concurrency=2).remote()
+        self.waits_for: Any = self._actor.warm_up.options(name="warm up").remote()
         self._opened_at: float | None = None
         self._idle_since = 0.0
         self._job: Job | None = None

@@ -31,7 +31,7 @@ from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.nodes.machine import Machine
 from orchestrator.execution.smoke import smoke
 from orchestrator.ledger import tables
-from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
+from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.records import read_record
 from orchestrator.results.report_state import report_state
@@ -251,6 +251,9 @@ class FakeExecutor:
     def whole_device(self, size: SlotSize) -> SlotSize:
         return SlotSize(8, 0)
 
+    def publish_states(self, experiment: str, trials: Sequence[TrialStatus]) -> None:
+        pass
+
     def trials_on_device(self, size: SlotSize) -> int:
         return 2
 
@@ -290,7 +293,7 @@ def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
         fake = FakeExecutor(script)
 
         @contextmanager
-        def executor(target: RunTarget) -> Iterator[Executor]:
+        def executor(target: RunTarget, name: str) -> Iterator[Executor]:
             yield fake
 
         with monkeypatch.context() as patch:
