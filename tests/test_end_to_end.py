@@ -113,7 +113,9 @@ def test_interrupted_submit_resumes_where_it_stopped(
     first.process.send_signal(signal.SIGINT)
 
     assert first.wait() == 130, first.output
-    assert "rerun the same command to resume" in first.output
+    assert "1 pending; resume with: " in first.output
+    assert f"vss-orch submit {spec}" in first.output
+    assert "mIoU on" not in first.output
     assert {t.state for t in trials(settings)} <= {"PENDING", "FINISHED"}
     assert any(t.state == "PENDING" and t.step > 0 for t in trials(settings))
     assert_complete(settings, command("submit", spec))

@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if os.environ.get("_VSS_ORCH_COMPLETE") == "complete_bash":
             _complete_in_bash()
-        app(arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        app(words, obj=words)  # the words as typed, for hints on how to go on
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)

@@ -35,6 +35,7 @@ Look = Annotated[
 
 @app.command()
 def submit(
+    context: typer.Context,
     spec: SpecPath,
     overrides: Overrides = None,
     data: DataPaths = None,
@@ -58,8 +59,10 @@ def submit(
 ) -> None:
     """Train the trials that have not finished, measure latency and write the report.
 
-    Ctrl-C stops the trials at their next step; rerun the same command to resume. If the spec
-    plans looks, --look N adds the seeds of later looks.
+    Ctrl-C stops the trials at their next step; rerun the same command to resume. If another submit
+    runs the experiment already, this one shows it, and takes over if that submit ends before the
+    trials do; Ctrl-C then stops nothing. If the spec plans looks, --look N adds the seeds of later
+    looks.
     """
     from orchestrator.execution import driver
     from orchestrator.execution.planned_look import choose_look
@@ -77,13 +80,18 @@ def submit(
         raise typer.Exit(_print_smoke(smoke_test(experiment, run_target, screen)))
     stores = Stores(settings)
     experiment = choose_look(experiment, look, stores)
-    submission = driver.submit(experiment, run_target, stores, screen)
-    from orchestrator.results.report import print_report_of_submit  # takes a second
 
-    wait_until_reachable(
-        lambda: print_report_of_submit(experiment.name, stores, settings, pictures, screen),
-        screen.print,
-    )
+    def write_report() -> None:
+        from orchestrator.results.report import print_report_of_submit  # takes a second
+
+        wait_until_reachable(
+            lambda: print_report_of_submit(experiment.name, stores, settings, pictures, screen),
+            screen.print,
+        )
+
+    submission = driver.submit(experiment, run_target, stores, screen, write_report)
+    if submission.is_unfinished:
+        typer.echo(submission.describe_rest(experiment.name, context.obj))
     raise typer.Exit(submission.exit_code)
 
 

@@ -4,13 +4,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.options import INTERRUPTED, ExperimentName
+from orchestrator.cli.output import console
 from orchestrator.terminal.completion import complete_trial
 from orchestrator.terminal.counts import count_of
 
 if TYPE_CHECKING:
-    from orchestrator.ledger.entries import Cancellation
+    from orchestrator.ledger.control.entries import Cancellation
 
 app = typer.Typer()
+
+
+@app.command()
+def watch(name: ExperimentName) -> None:
+    """Show an experiment while a submit runs it, from any machine that reaches the ledger.
+
+    Ends with that submit and its exit code. Ctrl-C stops nothing.
+    """
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import open_ledger
+    from orchestrator.terminal.overview.following import watch as watch_experiment
+
+    exit_code = watch_experiment(name, open_ledger(load_settings()), console())
+    raise typer.Exit(INTERRUPTED if exit_code is None else exit_code)
 
 
 @app.command()

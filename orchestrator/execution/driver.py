@@ -1,12 +1,13 @@
 """The driver: takes a checked experiment through all its trials.
 
 Whenever a slot is free, the ledger hands out the next trial. A trial whose worker was lost goes
-back to the ledger, and the driver waits for trials that another submit is running.
+back to the ledger, and the driver waits for trials that another experiment is running. One driver
+at a time runs an experiment; others attach to it.
 """
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestrator.execution.handover.attachment import attach, count_left
+from orchestrator.execution.handover.submission import Ending, Submission
 from orchestrator.execution.job import Executor, SlotSize
 from orchestrator.execution.job_factory import JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
@@ -25,15 +28,17 @@ from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trial_queue import TrialQueue
 from orchestrator.execution.waiting.patience import wait_until_reachable
-from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
+from orchestrator.ledger.driver import Driver
+from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report_state import report_state
+from orchestrator.results.trained_cells import find_trained_cells
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.live_view import LiveView
-from vss.trial_config import TrialConfig, parse_settings
+from vss.trial_config import TrialConfig
 
 # Takes a second to import: done while the workers start.
 _REPORT = "orchestrator.results.report"
@@ -48,89 +53,47 @@ class RunTarget:
         data: dataset -> folder, as given on the command line.
         address: address of a Ray cluster, or None to start Ray on this machine.
         in_process: run one trial after the other in this process, without Ray.
+        job: the id of the Ray job that this process is; None in a user's terminal.
     """
 
     settings: Settings
     data: Mapping[str, Path]
     address: str | None = None
     in_process: bool = False
-
-
-@dataclass(frozen=True)
-class Submission:
-    """The state of an experiment at the end of a submit.
-
-    Attributes:
-        trials: all of its trials, in its order.
-        interrupted: whether the user stopped it.
-    """
-
-    trials: Sequence[TrialStatus]
-    interrupted: bool
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code of a command: 0 all finished, 1 a trial failed, 130 interrupted."""
-        if self.interrupted:
-            return 130
-        return int(any(trial.state != State.FINISHED for trial in self.trials))
+    job: str | None = None
 
 
 def submit(
-    experiment: Experiment, target: RunTarget, stores: Stores, console: Console
+    experiment: Experiment,
+    target: RunTarget,
+    stores: Stores,
+    console: Console,
+    write_report: Callable[[], None] = lambda: None,
 ) -> Submission:
-    """Run all unfinished trials of an experiment, then measure latency.
+    """Record an experiment; then run it, or follow the driver that runs it already.
 
     Ray is started only if there is something to run.
+
+    Args:
+        experiment: the experiment.
+        target: the place where it runs.
+        stores: the ledger and MLflow.
+        console: the console to show it on.
+        write_report: called at the end, unless the experiment was interrupted or cancelled.
 
     Raises:
         UserError: if something is wrong, before anything is recorded or started.
     """
-    data = ExperimentData(experiment, target.data, target.settings, target.address is not None)
     make_folder(target.settings.storage)
     ledger = stores.ledger
-    unfinished = ledger.unfinished([trial.trial_id for trial in experiment.trials])
-    interrupted = False
-    with ExitStack() as stack:
-        executor = functools.cache(lambda: stack.enter_context(_prepare(experiment, target)))
-        if unfinished:
-            stores.prepare_tracker()  # MLflow takes seconds to open, as does Ray
-            executor().free_slots(_slot_size(experiment), len(unfinished))
-            stores.tracker  # noqa: B018  # raises an error before anything is recorded
-            threading.Thread(target=import_module, args=[_REPORT]).start()
-        data.find_elsewhere(
-            lambda: ledger.started_fingerprints([trial.trial_id for trial in experiment.trials]),
-            functools.partial(_read_fingerprint, executor, _slot_size(experiment)),
-        )
-        members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
-        changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
-        if (
-            not unfinished
-            and not any((changes.joined, changes.left))
-            and _is_reported(experiment.name, ledger)
-        ):
-            return Submission(ledger.trials(experiment.name), interrupted=False)
-        parent = _open_runs(experiment.name, changes, stores)
-        if unfinished:
-            interrupted = _run_trials(experiment, data, target, stores, executor(), console)
-        if not interrupted:
-            _measure_latency(experiment, stores, parent, executor, console)
+    with ledger.driver(target.job) as driver:
+        with ExitStack() as stack:
+            ending = _Submit(experiment, target, stores, console, stack).run(driver)
+        if ending == Ending.OVER:
+            driver.touch()  # the lease holds for another minute
+            write_report()
     trials = wait_until_reachable(lambda: ledger.trials(experiment.name), console.print)
-    stores.tracker.close_experiment_run(parent, all(t.state == State.FINISHED for t in trials))
-    return Submission(trials, interrupted)
-
-
-def _read_fingerprint(
-    executor: Callable[[], Executor], size: SlotSize, config: TrialConfig, source: DataSource
-) -> str:
-    return executor().read_fingerprint(config, source, size)
-
-
-def _is_reported(name: str, ledger: Ledger) -> bool:
-    """Return whether an earlier submit has done all that this one could do."""
-    experiment, trials = ledger.experiment(name), ledger.trials(name)
-    states = {report_state(experiment, trials, pictures) for pictures in (True, False)}
-    return experiment.report_state is not None and experiment.report_state in states
+    return Submission(trials, ending)
 
 
 @contextmanager
@@ -158,57 +121,136 @@ def open_executor(target: RunTarget, name: str) -> Iterator[Executor]:
         disconnect_in_background()  # takes a second, in which the report can be written
 
 
-@contextmanager
-def _prepare(experiment: Experiment, target: RunTarget) -> Iterator[Executor]:
-    with open_executor(target, experiment.name) as executor:
-        size = _slot_size(experiment)
-        executor.check_fits(size)
-        check_memory(experiment, lambda: executor.machines(size))
-        yield executor
+class _Submit:
+    """One submit of an experiment; the executor is opened when it is first needed."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        target: RunTarget,
+        stores: Stores,
+        console: Console,
+        stack: ExitStack,
+    ) -> None:
+        self._experiment = experiment
+        self._target = target
+        self._stores = stores
+        self._console = console
+        self._stack = stack
+        self._size = SlotSize.from_resources(experiment.resources)
+        self._data = ExperimentData(
+            experiment, target.data, target.settings, target.address is not None
+        )
+
+    def run(self, driver: Driver) -> Ending:
+        """Record the experiment, then run it or follow its driver."""
+        name, ledger = self._experiment.name, self._stores.ledger
+        unfinished = ledger.unfinished([trial.trial_id for trial in self._experiment.trials])
+        is_driven = ledger.lease(name) is not None
+        if unfinished and not is_driven:
+            self._start_services(len(unfinished))
+        changes = self._record()
+        if not (is_driven or unfinished or changes.any) and _is_reported(name, ledger):
+            return Ending.OVER
+        ledger.upkeep.reopen(name)
+        self._tag_runs(changes)
+        if not driver.take_lease(name):
+            ending = attach(self._experiment, ledger, driver, self._console)
+            if ending is not None:
+                return ending
+        return self._drive(driver)
+
+    @functools.cached_property
+    def _executor(self) -> Executor:
+        executor = self._stack.enter_context(open_executor(self._target, self._experiment.name))
+        executor.check_fits(self._size)
+        check_memory(self._experiment, lambda: executor.machines(self._size))
+        return executor
+
+    def _start_services(self, trial_count: int) -> None:
+        """Open what takes seconds, at the same time; an error comes before anything is recorded."""
+        self._stores.prepare_tracker()
+        self._executor.free_slots(self._size, trial_count)
+        self._stores.tracker  # noqa: B018  # raises its error
+        threading.Thread(target=import_module, args=[_REPORT]).start()
+
+    def _record(self) -> Changes:
+        """Record the experiment in the ledger; a driver that runs it sees what has changed."""
+        experiment, ledger, data = self._experiment, self._stores.ledger, self._data
+        trial_ids = [trial.trial_id for trial in experiment.trials]
+        data.find_elsewhere(lambda: ledger.started_fingerprints(trial_ids), self._read_fingerprint)
+        members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
+        return ledger.add(ExperimentEntry.from_experiment(experiment), members)
+
+    def _read_fingerprint(self, config: TrialConfig, source: DataSource) -> str:
+        return self._executor.read_fingerprint(config, source, self._size)
+
+    def _tag_runs(self, changes: Changes) -> None:
+        """Tag the runs of trials that joined the experiment, and untag those that left it."""
+        name = self._experiment.name
+        for run_id, cell in changes.joined.items():
+            self._stores.tracker.tag(run_id, f"experiment/{name}", cell)
+        for run_id in changes.left:
+            self._stores.tracker.untag(run_id, f"experiment/{name}")
+
+    def _drive(self, driver: Driver) -> Ending:
+        """Run all trials and measure latency, again if trials join meanwhile."""
+        experiment, ledger, stop = self._experiment, self._stores.ledger, StopRequests()
+        parent = self._stores.tracker.open_experiment_run(ledger.experiment(experiment.name))
+        ledger.set_experiment_run(experiment.name, parent)
+        retries = Retries(experiment.resources.retries)
+        with Recorder(driver, retries, stop, self._console.print) as recorder:
+            queue = None
+            while not stop.is_for_all():
+                if count_left(experiment, ledger):
+                    queue = self._run_trials(driver, recorder, stop)
+                if not stop.is_for_all():
+                    self._measure_latency(parent)
+                if queue is None or not queue.count_ready():
+                    break
+        trials = wait_until_reachable(lambda: ledger.trials(experiment.name), self._console.print)
+        all_finished = all(trial.state == State.FINISHED for trial in trials)
+        self._stores.tracker.close_experiment_run(parent, all_finished)
+        if not stop.is_for_all():
+            return Ending.OVER
+        return Ending.CANCELLED if ledger.is_cancelled(experiment.name) else Ending.INTERRUPTED
+
+    def _run_trials(self, driver: Driver, recorder: Recorder, stop: StopRequests) -> TrialQueue:
+        """Run trials until every one has ended, or until they have been stopped."""
+        experiment, ledger, executor = self._experiment, self._stores.ledger, self._executor
+        size = self._size
+        slots = Slots(size, executor.whole_device(size), executor.trials_on_device(size))
+        factory = JobFactory(experiment, self._data, self._target.settings, slots)
+        publish_states = functools.partial(executor.publish_states, experiment.name)
+        with (
+            LiveView(
+                ledger, experiment.name, self._console, _notes(executor), observe=publish_states
+            ) as view,
+            stop_on_signal(stop, view.note),
+        ):
+            queue = TrialQueue(experiment, ledger, driver, factory, recorder, view.note_once)
+            run_jobs(queue, executor, recorder, stop)
+        return queue
+
+    def _measure_latency(self, parent: str) -> None:
+        """Measure all cells that have a result, unless exactly these networks have been measured
+        already."""
+        name, ledger, say = self._experiment.name, self._stores.ledger, self._console.print
+        cells = find_trained_cells(wait_until_reachable(lambda: ledger.trials(name), say))
+        measured_ids = self._stores.tracker.read_latency(parent).trial_ids()
+        if cells and measured_ids != {cell: config.trial_id for cell, config in cells.items()}:
+            one_at_a_time = ", one at a time" if len(cells) > 1 else ""
+            say(f"measuring the latency of {count_of(len(cells), 'cell')}{one_at_a_time}")
+            baseline = self._experiment.baseline
+            measurement = self._executor.measure_latency(cells, baseline, self._size)
+            self._stores.tracker.log_latency(parent, measurement)
 
 
-def _open_runs(name: str, changes: Changes, stores: Stores) -> str:
-    """Tag the runs of trials that joined or left an experiment, and open its parent run.
-
-    Returns:
-        the id of the parent run.
-    """
-    tracker = stores.tracker
-    for run_id, cell in changes.joined.items():
-        tracker.tag(run_id, f"experiment/{name}", cell)
-    for run_id in changes.left:
-        tracker.untag(run_id, f"experiment/{name}")
-    parent = tracker.open_experiment_run(stores.ledger.experiment(name))
-    stores.ledger.set_experiment_run(name, parent)
-    return parent
-
-
-def _run_trials(
-    experiment: Experiment,
-    data: ExperimentData,
-    target: RunTarget,
-    stores: Stores,
-    executor: Executor,
-    console: Console,
-) -> bool:
-    """Run trials until every one has ended; return whether the user stopped them."""
-    settings, ledger, size = target.settings, stores.ledger, _slot_size(experiment)
-    stop = StopRequests()
-    slots = Slots(size, executor.whole_device(size), executor.trials_on_device(size))
-    factory = JobFactory(experiment, data, settings, slots)
-    publish_states = functools.partial(executor.publish_states, experiment.name)
-    with (
-        ledger.driver() as driver,
-        LiveView(
-            ledger, experiment.name, console, _notes(executor), observe=publish_states
-        ) as view,
-        stop_on_signal(stop, view.note),
-        Recorder(driver, Retries(experiment.resources.retries), stop, view.note) as recorder,
-    ):
-        ledger.upkeep.reopen(experiment.name)
-        queue = TrialQueue(experiment, ledger, driver, factory, recorder, view.note_once)
-        run_jobs(queue, executor, recorder, stop)
-        return stop.is_for_all()
+def _is_reported(name: str, ledger: Ledger) -> bool:
+    """Return whether an earlier submit has done all that this one could do."""
+    experiment, trials = ledger.experiment(name), ledger.trials(name)
+    states = {report_state(experiment, trials, pictures) for pictures in (True, False)}
+    return experiment.report_state is not None and experiment.report_state in states
 
 
 def _notes(executor: Executor) -> list[str]:
@@ -218,40 +260,3 @@ def _notes(executor: Executor) -> list[str]:
         if url
         else []
     )
-
-
-def _slot_size(experiment: Experiment) -> SlotSize:
-    return SlotSize.from_resources(experiment.resources)
-
-
-def _measure_latency(
-    experiment: Experiment,
-    stores: Stores,
-    parent: str,
-    executor: Callable[[], Executor],
-    console: Console,
-) -> None:
-    """Measure all cells that have a result, unless exactly these networks have been measured
-    already."""
-    trials = wait_until_reachable(lambda: stores.ledger.trials(experiment.name), console.print)
-    cells = _trained_cells(trials)
-    measured_ids = stores.tracker.read_latency(parent).trial_ids()
-    if cells and measured_ids != {name: config.trial_id for name, config in cells.items()}:
-        one_at_a_time = ", one at a time" if len(cells) > 1 else ""
-        console.print(f"measuring the latency of {count_of(len(cells), 'cell')}{one_at_a_time}")
-        baseline = experiment.baseline
-        measurement = executor().measure_latency(cells, baseline, _slot_size(experiment))
-        stores.tracker.log_latency(parent, measurement)
-
-
-def _trained_cells(trials: Sequence[TrialStatus]) -> dict[str, TrialConfig]:
-    """Return the first trial of each cell that has a result, also of cells that joined later."""
-    trained = {trial.cell for trial in trials if trial.state == State.FINISHED}
-    firsts: dict[str, TrialStatus] = {}
-    for trial in trials:
-        firsts.setdefault(trial.cell, trial)
-    return {
-        cell: parse_settings(dict(trial.settings))
-        for cell, trial in firsts.items()
-        if cell in trained
-    }

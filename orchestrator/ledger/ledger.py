@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
-from orchestrator.ledger.control.leases import read_lease
+from orchestrator.ledger.control.entries import Lease
+from orchestrator.ledger.control.leases import is_cancelled, read_lease
 from orchestrator.ledger.database import open_database
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import (
@@ -23,7 +24,6 @@ from orchestrator.ledger.entries import (
     ExperimentEntry,
     ExperimentStatus,
     ImportedTrial,
-    Lease,
     Member,
     State,
     TrialStatus,
@@ -195,6 +195,11 @@ class Ledger:
         """Return who runs an experiment; None if no live driver does."""
         with self._engine.connect() as db:
             return read_lease(db, experiment, find_live_drivers(db))
+
+    def is_cancelled(self, experiment: str) -> bool:
+        """Return whether an experiment has been cancelled since its last driver started."""
+        with self._engine.connect() as db:
+            return is_cancelled(db, experiment)
 
     @contextmanager
     def driver(self, job: str | None = None) -> Iterator[Driver]:

@@ -10,8 +10,9 @@ from orchestrator.ledger.control.cancellation import (
     cancel_trials,
     withdraw_requests,
 )
+from orchestrator.ledger.control.entries import Cancellation
 from orchestrator.ledger.control.leases import check_not_driven
-from orchestrator.ledger.entries import Cancellation, Deletion, State, StoredTrial
+from orchestrator.ledger.entries import Deletion, State, StoredTrial
 from orchestrator.ledger.removal import (
     check_not_held,
     delete_experiment,

@@ -57,9 +57,8 @@ class LiveView:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
-        else:
-            for note in self._notes:
-                self._console.print(note)
+        for note in self._notes:
+            self._print_if_plain(note)
         self._thread.start()
         return self
 

@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.time_left import experiment_seconds_left, format_seconds, seconds_left
 
 LINE_SECONDS = 30.0
+_RESUMABLE = (State.PENDING, State.RUNNING, State.CANCELLED)
 _MOST_TRIALS = 4  # running trials to describe in a line
 
 
@@ -44,6 +46,23 @@ def describe_progress(trials: Sequence[TrialStatus]) -> str:
     if len(running) > _MOST_TRIALS:
         parts.append(f"and {len(running) - _MOST_TRIALS} more")
     return "; ".join(parts)
+
+
+def describe_rest(trials: Sequence[TrialStatus]) -> str:
+    """Return what has not ended: "1 trial stopped at step 202 of 600, 1 pending"."""
+    stopped = [trial for trial in trials if trial.state in _RESUMABLE and trial.step > 0]
+    pending = sum(trial.state in _RESUMABLE for trial in trials) - len(stopped)
+    parts = []
+    if stopped:
+        first = stopped[0]
+        steps = f"step {first.step} of {first.settings['steps']}"
+        if len(stopped) > 1:
+            numbers = sorted(trial.step for trial in stopped)
+            steps = f"steps {numbers[0]} to {numbers[-1]} of {first.settings['steps']}"
+        parts.append(f"{count_of(len(stopped), 'trial')} stopped at {steps}")
+    if pending:
+        parts.append(f"{pending} pending" if stopped else f"{count_of(pending, 'trial')} pending")
+    return ", ".join(parts) or "no trial is left"
 
 
 def _describe_trial(trial: TrialStatus) -> str:

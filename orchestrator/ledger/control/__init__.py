@@ -1,4 +1,4 @@
 """Who drives an experiment, and what its driver is asked to stop.
 
-Only the modules of the folder above import these.
+Others import `entries`; the other modules are for the folder above.
 """

@@ -5,12 +5,13 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from orchestrator.ledger.control.entries import Cancellation
 from orchestrator.ledger.control.leases import (
     read_driven_experiments,
     read_lease,
     request_end,
 )
-from orchestrator.ledger.entries import OPEN_STATES, Cancellation, State
+from orchestrator.ledger.entries import OPEN_STATES, State
 from orchestrator.ledger.tables import members, now, trials
 
 _CHUNK = 500  # databases limit the length of a list of values

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orchestrator.ledger.entries import Lease
+from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.tables import drivers, leases, now
 from vss.errors import UserError
 
@@ -34,8 +34,12 @@ def take_lease(db: Connection, experiment: str, driver: str, live_drivers: Colle
 
 
 def release_leases(db: Connection, driver: str) -> None:
-    """Give up all leases of a driver."""
-    db.execute(sa.delete(leases).where(leases.c.driver == driver))
+    """Give up all leases of a driver.
+
+    A cancelled one stays until the next submit takes it, so that attached ones know.
+    """
+    is_cancelled = leases.c.cancel_requested_at.is_not(None)
+    db.execute(sa.delete(leases).where(leases.c.driver == driver, ~is_cancelled))
 
 
 def read_lease(db: Connection, experiment: str, live_drivers: Collection[str]) -> Lease | None:
@@ -44,6 +48,12 @@ def read_lease(db: Connection, experiment: str, live_drivers: Collection[str]) -
     if row is None or row.driver not in live_drivers:
         return None
     return Lease(row.driver, row.host, row.pid, row.job, row.cancel_requested_at is not None)
+
+
+def is_cancelled(db: Connection, experiment: str) -> bool:
+    """Return whether an experiment has been cancelled since its last driver started."""
+    row = _read(db, experiment)
+    return row is not None and row.cancel_requested_at is not None
 
 
 def read_driven_experiments(db: Connection, live_drivers: Collection[str]) -> set[str]:

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.entries import ExperimentStatus, State
-from orchestrator.ledger.tables import drivers, experiments, members, trials
+from orchestrator.ledger.tables import drivers, experiments, leases, members, trials
 
 _OPEN_STATES = (State.PENDING, State.RUNNING)
 
@@ -57,7 +57,7 @@ def _find_drivers(
     """Return the live drivers of each experiment, and count abandoned trials as pending."""
     query = (
         sa.select(members.c.experiment, trials.c.state, trials.c.driver)
-        .add_columns(drivers.c.host, drivers.c.pid)
+        .add_columns(drivers.c.host, drivers.c.pid, drivers.c.job)
         .join(trials, trials.c.trial_id == members.c.trial_id)
         .outerjoin(drivers, drivers.c.driver == trials.c.driver)
         .where(is_member, trials.c.state.in_(_OPEN_STATES))
@@ -65,6 +65,11 @@ def _find_drivers(
     )
     live_drivers = find_live_drivers(db)
     names: dict[str, set[str]] = defaultdict(set)
+    for lease in db.execute(
+        sa.select(leases.c.experiment, drivers).join(drivers, drivers.c.driver == leases.c.driver)
+    ):
+        if lease.driver in live_drivers:
+            names[lease.experiment].add(_name(lease))
     for row in db.execute(query):
         if row.driver in live_drivers:
             names[row.experiment].add(_name(row))
@@ -75,4 +80,4 @@ def _find_drivers(
 
 
 def _name(driver: Any) -> str:
-    return f"{driver.host} (process {driver.pid})"
+    return f"{driver.host} ({driver.job or f'process {driver.pid}'})"

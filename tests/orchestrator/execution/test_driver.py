@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from orchestrator.execution import driver
-from orchestrator.execution.driver import RunTarget, Submission, submit
+from orchestrator.execution.driver import RunTarget, submit
+from orchestrator.execution.handover.submission import Ending, Submission
 from orchestrator.execution.job import (
     Events,
     Executor,
@@ -86,7 +87,7 @@ def test_experiment_goes_from_spec_to_results(
     ledger = Ledger(target.settings.ledger_url)
     record = read_record(ledger.experiment("tiny"), ledger.trials("tiny"), tracker)
     assert states(submission) == ["FINISHED"] * 4
-    assert not submission.interrupted
+    assert submission.ending == Ending.OVER
     assert [(r.cell, r.seed) for r in record.runs] == [
         ("image", 0), ("image", 1), ("memory", 0), ("memory", 1),
     ]  # fmt: skip
@@ -627,7 +628,7 @@ def test_first_signal_stops_and_the_same_command_resumes(
         stopped = run(experiment, target)
     resumed = run(experiment, target)
 
-    assert stopped.interrupted
+    assert stopped.ending == Ending.INTERRUPTED
     assert states(stopped) == ["PENDING"] * 4
     assert len(fake.starts) == 1
     assert states(resumed) == ["FINISHED"] * 4
@@ -659,9 +660,24 @@ def test_cancelled_trial_stops_and_is_not_tried_again(
     resumed = run(experiment, target)
 
     assert states(submission) == ["CANCELLED", "FINISHED", "FINISHED", "FINISHED"]
-    assert not submission.interrupted
+    assert submission.ending == Ending.OVER
     assert fake.starts[first] == 1
     assert states(resumed) == ["FINISHED"] * 4
+
+
+def test_cancelling_the_experiment_ends_its_driver(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    def script(job: Job, n: int) -> Outcome:
+        Ledger(target.settings.ledger_url).upkeep.cancel_experiment("tiny")
+        wait_for(fake.should_stop)
+        return Outcome(State.CANCELLED)
+
+    with fake_ray(script) as fake:
+        submission = run(experiment, target)
+
+    assert (submission.ending, states(submission)) == (Ending.CANCELLED, ["CANCELLED"] * 4)
+    assert len(fake.starts) == 1
 
 
 def test_students_of_a_cancelled_teacher_stay_pending_and_are_named(

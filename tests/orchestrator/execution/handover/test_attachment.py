@@ -1,0 +1,136 @@
+"""A submit of an experiment that another driver runs."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from orchestrator.execution.driver import RunTarget
+from orchestrator.execution.handover.submission import Ending
+from orchestrator.execution.job import Outcome
+from orchestrator.ledger.driver import Driver
+from orchestrator.ledger.entries import State
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.spec.experiment import Experiment
+from tests.orchestrator.execution.test_driver import (
+    FakeRay,
+    experiment,
+    fake_ray,
+    interruptible,
+    quiet,
+    record,
+    run,
+    states,
+    target,
+)
+
+__all__ = ["experiment", "fake_ray", "interruptible", "target"]
+
+pytestmark = pytest.mark.usefixtures("tracker")
+
+
+@pytest.fixture
+def driver(experiment: Experiment, target: RunTarget) -> Iterator[Driver]:
+    """Yield a driver that runs the experiment."""
+    ledger = Ledger(target.settings.ledger_url)
+    record(experiment, target)
+    with ledger.driver() as driver:
+        assert driver.take_lease("tiny")
+        yield driver
+
+
+@contextmanager
+def soon(act: Callable[[], object]) -> Iterator[None]:
+    """Do something a second after the block has begun."""
+    timer = threading.Timer(1.0, act)
+    timer.start()
+    yield
+    timer.join()
+
+
+def finish(driver: Driver, experiment: Experiment, count: int) -> None:
+    """Finish some trials, and end the driver."""
+    trial_ids = [trial.trial_id for trial in experiment.trials[:count]]
+    for claim in driver.claim(trial_ids):
+        driver.end(claim, State.FINISHED)
+    driver.release_claims()
+
+
+def test_second_submit_follows_until_the_experiment_is_over(
+    experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
+) -> None:
+    console = quiet()
+
+    with soon(lambda: finish(driver, experiment, 4)), fake_ray(lambda job, n: fail()) as fake:
+        submission = run(experiment, target, console)
+
+    assert (submission.ending, states(submission)) == (Ending.OVER, ["FINISHED"] * 4)
+    assert not fake.starts
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"attached to a submit on {os.uname().nodename} (process {os.getpid()})" in text
+    assert "measuring" not in text
+
+
+def fail() -> Outcome:
+    raise AssertionError("not needed")
+
+
+def test_second_submit_takes_over_what_a_lost_driver_leaves(
+    experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
+) -> None:
+    console = quiet()
+
+    with (
+        soon(lambda: finish(driver, experiment, 1)),
+        fake_ray(lambda job, n: Outcome(State.FINISHED)) as fake,
+    ):
+        submission = run(experiment, target, console)
+
+    assert states(submission) == ["FINISHED"] * 4
+    assert len(fake.starts) == 3
+    text = "its driver has ended; going on here with 3 trials"
+    assert text in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_second_submit_ends_if_the_experiment_is_cancelled(
+    experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
+) -> None:
+    def cancel() -> None:
+        Ledger(target.settings.ledger_url).upkeep.cancel_experiment("tiny")
+        driver.release_claims()
+
+    with soon(cancel), fake_ray(lambda job, n: fail()):
+        submission = run(experiment, target)
+
+    assert (submission.ending, submission.exit_code) == (Ending.CANCELLED, 130)
+    assert states(submission) == ["CANCELLED"] * 4
+
+
+def test_submit_after_a_cancellation_waits_for_the_driver_and_resumes(
+    experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
+) -> None:
+    Ledger(target.settings.ledger_url).upkeep.cancel_experiment("tiny")
+
+    with soon(driver.release_claims), fake_ray(lambda job, n: Outcome(State.FINISHED)):
+        submission = run(experiment, target)
+
+    assert (submission.ending, states(submission)) == (Ending.OVER, ["FINISHED"] * 4)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_interrupt_of_the_second_submit_leaves_the_first_one_alone(
+    experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
+) -> None:
+    with soon(lambda: os.kill(os.getpid(), signal.SIGINT)), fake_ray(lambda job, n: fail()):
+        submission = run(experiment, target)
+
+    lease = Ledger(target.settings.ledger_url).lease("tiny")
+    assert (submission.ending, states(submission)) == (Ending.LEFT, ["PENDING"] * 4)
+    assert lease is not None
+    assert (lease.driver, lease.is_cancelled) == (driver.driver_id, False)
+    rest = submission.describe_rest("tiny", ["submit", "tiny.yaml"])
+    assert rest.startswith("'tiny' runs on: ")
+    assert rest.endswith("vss-orch cancel tiny")
