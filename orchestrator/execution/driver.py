@@ -27,7 +27,7 @@ from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trial_queue import TrialQueue
-from orchestrator.execution.waiting.patience import wait_until_reachable
+from orchestrator.execution.waiting.patience import Result, wait_until_reachable
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
@@ -90,8 +90,8 @@ def submit(
         with ExitStack() as stack:
             ending = _Submit(experiment, target, stores, console, stack).run(driver)
         if ending == Ending.OVER:
-            driver.touch()  # the lease holds for another minute
-            write_report()
+            wait_until_reachable(driver.touch, console.print)  # holds the lease for a minute
+            wait_until_reachable(write_report, console.print)
     trials = wait_until_reachable(lambda: ledger.trials(experiment.name), console.print)
     return Submission(trials, ending)
 
@@ -202,15 +202,16 @@ class _Submit:
         with Recorder(driver, retries, stop, self._console.print) as recorder:
             queue = None
             while not stop.is_for_all():
-                if count_left(experiment, ledger):
+                if self._patiently(lambda: count_left(experiment, ledger)):
                     queue = self._run_trials(driver, recorder, stop)
                 if not stop.is_for_all():
                     self._measure_latency(parent)
                 if queue is None or not queue.count_ready():
                     break
-        trials = wait_until_reachable(lambda: ledger.trials(experiment.name), self._console.print)
+        trials = self._patiently(lambda: ledger.trials(experiment.name))
         all_finished = all(trial.state == State.FINISHED for trial in trials)
-        self._stores.tracker.close_experiment_run(parent, all_finished)
+        tracker = self._stores.tracker
+        self._patiently(lambda: tracker.close_experiment_run(parent, all_finished))
         if not stop.is_for_all():
             return Ending.OVER
         return Ending.CANCELLED if ledger.is_cancelled(experiment.name) else Ending.INTERRUPTED
@@ -236,14 +237,18 @@ class _Submit:
         """Measure all cells that have a result, unless exactly these networks have been measured
         already."""
         name, ledger, say = self._experiment.name, self._stores.ledger, self._console.print
-        cells = find_trained_cells(wait_until_reachable(lambda: ledger.trials(name), say))
-        measured_ids = self._stores.tracker.read_latency(parent).trial_ids()
+        cells = find_trained_cells(self._patiently(lambda: ledger.trials(name)))
+        tracker = self._stores.tracker
+        measured_ids = self._patiently(lambda: tracker.read_latency(parent)).trial_ids()
         if cells and measured_ids != {cell: config.trial_id for cell, config in cells.items()}:
             one_at_a_time = ", one at a time" if len(cells) > 1 else ""
             say(f"measuring the latency of {count_of(len(cells), 'cell')}{one_at_a_time}")
             baseline = self._experiment.baseline
             measurement = self._executor.measure_latency(cells, baseline, self._size)
-            self._stores.tracker.log_latency(parent, measurement)
+            self._patiently(lambda: tracker.log_latency(parent, measurement))
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        return wait_until_reachable(call, self._console.print)
 
 
 def _is_reported(name: str, ledger: Ledger) -> bool:

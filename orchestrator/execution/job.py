@@ -8,6 +8,7 @@ from typing import Protocol
 
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.machine import Machine
+from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import TrialStatus
 from orchestrator.spec.schema import Resources
 from vss.profiling.latency_measurement import LatencyMeasurement
@@ -91,9 +92,10 @@ class Heartbeat:
         step: optimiser steps completed.
         loss: newest point of the loss curve, or None before the first.
         miou: newest score on val, or None before the first.
-        run_id: the MLflow run, or None if the job is not tracked.
+        run_id: the MLflow run, or None if it is not open yet, or the job is not tracked.
         step_seconds: mean duration of a step since the last heartbeat, or None if unknown.
         data_wait_seconds: mean wait of a step for its batch since then, or None if unknown.
+        waiting_for: the service that the trial waits for, or None.
     """
 
     step: int
@@ -102,6 +104,7 @@ class Heartbeat:
     run_id: str | None = None
     step_seconds: float | None = None
     data_wait_seconds: float | None = None
+    waiting_for: Pause | None = None
 
 
 Report = Callable[[Heartbeat], None]

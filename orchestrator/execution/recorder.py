@@ -11,8 +11,9 @@ from orchestrator.execution.job import Heartbeat, Outcome
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
+from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import Claim, Pause, State
+from orchestrator.ledger.entries import Claim, State
 from orchestrator.terminal.counts import count_of
 
 _FLUSH_SECONDS = 0.5
@@ -49,6 +50,7 @@ class Recorder:
         self._say = say
         self._claims: dict[str, Claim] = {}
         self._held: set[str] = set()
+        self._waiting_ids: set[str] = set()
         self._started: set[Claim] = set()
         self._heartbeats: dict[Claim, Mapping[str, Any]] = {}
         self._writes: deque[Callable[[], None]] = deque()
@@ -80,6 +82,11 @@ class Recorder:
             )
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether a service is out of reach, also if only a worker says so: nothing may start."""
+        return self.outage is not None or bool(self._waiting_ids)
+
+    @property
     def held(self) -> Collection[str]:
         """The ids of the trials that this driver runs, or whose end has yet to be written."""
         return frozenset(self._held)
@@ -104,9 +111,11 @@ class Recorder:
         claim = self._claims[trial_id]
         if claim not in self._started:
             self._start(claim, heartbeat.step, heartbeat.run_id)
-        values = {"step": heartbeat.step, "loss": heartbeat.loss, "miou": heartbeat.miou}
         with self._lock:
-            self._heartbeats[claim] = values
+            self._heartbeats[claim] = _values(heartbeat)
+            self._waiting_ids.discard(trial_id)
+            if heartbeat.waiting_for is not None:
+                self._waiting_ids.add(trial_id)
 
     def on_end(self, trial_id: str, outcome: Outcome) -> None:
         """Record the end of an attempt."""
@@ -122,10 +131,13 @@ class Recorder:
         message = outcome.message if state == State.FAILED else None
         details = outcome.details or outcome.message
         with self._lock:
-            last_values = self._heartbeats.pop(claim, None)
+            last_values = dict(self._heartbeats.pop(claim, {}))
+            self._waiting_ids.discard(trial_id)
+        if outcome.run_id is not None:
+            last_values["run_id"] = outcome.run_id  # it may have been opened after the start
 
         def write() -> None:
-            if last_values is not None:
+            if last_values:
                 self._driver.beat({claim: last_values})
             self._driver.end(claim, state, message, details, outcome.score, was_stopped)
             self._held.discard(trial_id)
@@ -190,3 +202,11 @@ class Recorder:
             with self._lock:
                 self._heartbeats = {**heartbeats, **self._heartbeats}
             raise
+
+
+def _values(heartbeat: Heartbeat) -> dict[str, Any]:
+    """Return the columns that a heartbeat changes."""
+    values = {"step": heartbeat.step, "loss": heartbeat.loss, "miou": heartbeat.miou}
+    run_id = {"run_id": heartbeat.run_id} if heartbeat.run_id else {}
+    pause = heartbeat.waiting_for
+    return {**values, **run_id, "waiting_for": pause.to_json() if pause else None}

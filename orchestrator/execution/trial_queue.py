@@ -57,7 +57,7 @@ class TrialQueue:
     def count_ready(self) -> int:
         """Read the ledger, and return how many trials could start now.
 
-        While the ledger is out of reach, none can: the recorder notices when it answers again.
+        While the ledger is out of reach, or a trial waits for another service, none can.
         """
         self._recorder.check()
         self._ready.clear()
@@ -82,6 +82,8 @@ class TrialQueue:
         ready.sort(key=self._is_alone, reverse=True)
         self._ready = deque(ready)
         self._is_current = True
+        if self._recorder.is_waiting:
+            return 0
         # A trial that needs a whole device is waited for, or it would never get one.
         return 1 if ready and self._is_alone(ready[0]) else len(ready)
 

@@ -3,15 +3,17 @@
 import dataclasses
 import gc
 import traceback
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import torch
 
-from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, Report, ShouldStop
+from orchestrator.execution.job import Failure, Job, Outcome, Report, ShouldStop
 from orchestrator.execution.nodes.output_log import copy_output
+from orchestrator.execution.waiting.reporter import Reporter
 from orchestrator.ledger.entries import State
 from orchestrator.settings import cache_folder, cache_limit_gb
+from orchestrator.tracking.outbox import Outbox
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
 from vss.errors import UserError
@@ -37,56 +39,55 @@ def run_job(job: Job, report: Report, should_stop: ShouldStop) -> Outcome:
     Raises:
         Exception: only after a CUDA error, which must end the process.
     """
-    run: TrialRun | None = None
-    try:
-        run = _open_run(job)
-        with copy_output(_log(job)):
-            return _train(job, run, report, should_stop)
-    except StaleAttemptError as error:
-        return Outcome(State.CANCELLED, str(error))  # a newer attempt owns it: touch nothing
-    except Exception as error:
-        if _poisons_the_process(error):
-            raise
-        details = traceback.format_exc()
-        if run is not None:
-            with suppress(*TRACKING_ERRORS):  # the first error matters, not this one
-                run.close("FAILED", details)
-        return Outcome(
-            State.FAILED,
-            _first_line(error),
-            details,
-            _kind(error),
-            run_id=run.run_id if run else None,
-        )
-    finally:
-        _free_memory()
+    outbox = _open_outbox(job)
+    reporter = Reporter(report, lambda: outbox.run_id if outbox else None)
+    with outbox or nullcontext(), copy_output(_log(job)):
+        try:
+            return _train(job, outbox, reporter, should_stop)
+        except StaleAttemptError as error:
+            return Outcome(State.CANCELLED, str(error))  # a newer attempt owns it: touch nothing
+        except Exception as error:
+            if _poisons_the_process(error):
+                raise
+            return _record_failure(error, outbox)
+        finally:
+            reporter.close()
+            _free_memory()
 
 
-def _open_run(job: Job) -> TrialRun | None:
+def _open_outbox(job: Job) -> Outbox | None:
     tracking, inputs = job.tracking, job.inputs
     if tracking is None:
         return None
     tags = {**tracking.tags, "seed": inputs.config.seed, "attempt": inputs.attempt}
-    tracker = Tracker(tracking.uri, tracking.artifacts)
-    return tracker.open_trial(tracking.run_name, job.trial_id, tracking.run_id, tags)
+
+    def open_run() -> TrialRun:
+        tracker = Tracker(tracking.uri, tracking.artifacts)
+        return tracker.open_trial(tracking.run_name, job.trial_id, tracking.run_id, tags)
+
+    return Outbox(open_run)
 
 
-def _train(job: Job, run: TrialRun | None, report: Report, should_stop: ShouldStop) -> Outcome:
-    run_id = run.run_id if run else None
-
+def _train(job: Job, outbox: Outbox | None, reporter: Reporter, should_stop: ShouldStop) -> Outcome:
     def on_progress(progress: Progress) -> None:
-        if run is not None:
-            run.log(progress)
-        pace = (progress.step_seconds, progress.data_wait_seconds)
-        report(Heartbeat(progress.step, progress.loss, progress.miou, run_id, *pace))
+        if outbox is not None:
+            outbox.put(progress.points)
+        reporter.report(progress)
 
-    result = run_trial(_find_inputs(job), Callbacks(on_progress, should_stop))
+    inputs = _find_inputs(job)
+    if outbox is not None:
+        outbox.on_pause = lambda pause: reporter.set_pause("MLflow", pause)
+    result = run_trial(inputs, Callbacks(on_progress, should_stop))
     if result is None:
-        if run is not None:
-            run.close("KILLED")
-        return Outcome(State.CANCELLED, run_id=run_id)
-    if run is not None:
-        run.finish(result, job.inputs.storage / job.trial_id)
+        _close_run(outbox, "KILLED")
+        return Outcome(State.CANCELLED, run_id=outbox.run_id if outbox else None)
+    reporter.report_end(inputs.config.steps)
+    directory = inputs.storage / job.trial_id
+    if outbox is not None and not outbox.finish(
+        lambda run: run.finish(result, directory), should_stop
+    ):
+        return Outcome(State.CANCELLED, run_id=outbox.run_id)
+    run_id = outbox.run_id if outbox else None
     return Outcome(State.FINISHED, run_id=run_id, score=result.metrics["miou"])
 
 
@@ -102,6 +103,22 @@ def _find_inputs(job: Job) -> TrialInputs:
     return dataclasses.replace(
         job.inputs, data=job.data.find(), cache=cache_folder(), cache_gb=cache_limit_gb()
     )
+
+
+def _close_run(outbox: Outbox | None, status: str, message: str = "") -> None:
+    """End a run without a result, unless MLflow is out of reach: the next attempt reopens it."""
+    if outbox is not None:
+        with suppress(*TRACKING_ERRORS, OSError):
+            run = outbox.flush(should_stop=lambda: True)
+            if run is not None:
+                run.close(status, message)
+
+
+def _record_failure(error: Exception, outbox: Outbox | None) -> Outcome:
+    details = traceback.format_exc()
+    _close_run(outbox, "FAILED", details)
+    run_id = outbox.run_id if outbox else None
+    return Outcome(State.FAILED, _first_line(error), details, _kind(error), run_id=run_id)
 
 
 def _first_line(error: Exception) -> str:

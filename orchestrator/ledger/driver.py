@@ -104,13 +104,18 @@ class Driver:
     def start(self, claim: Claim, first_step: int, run_id: str | None) -> None:
         """Record that a worker has started an attempt."""
         attempt = {"state": State.RUNNING, "first_step": first_step, "started_at": now()}
-        values = {"state": State.RUNNING, "step": first_step, "heartbeat_at": now()}
+        values: dict[str, Any] = {
+            "state": State.RUNNING, "step": first_step, "heartbeat_at": now(),
+            "loss": None, "miou": None, "waiting_for": None,
+        }  # fmt: skip
+        if run_id is not None:  # it may be opened later
+            values["run_id"] = run_id
         with self._engine.begin() as db:
             self._update_attempt(db, claim, **attempt)
-            self._update_trial(db, claim, **values, loss=None, miou=None, run_id=run_id)
+            self._update_trial(db, claim, **values)
 
     def beat(self, beats: Mapping[Claim, Mapping[str, Any]]) -> None:
-        """Write the latest step, loss and mIoU of running trials."""
+        """Write the latest step, loss, mIoU and wait of running trials, and their runs."""
         with self._engine.begin() as db:
             for claim, values in beats.items():
                 self._update_trial(db, claim, **values, heartbeat_at=now())

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.ledger.availability.pause import Pause
+
 if TYPE_CHECKING:  # it builds models, which takes longer than the queries of `status`
     from orchestrator.spec.experiment import Experiment, PlannedTrial
 
@@ -120,6 +122,7 @@ class TrialStatus:
         ended_at: when the newest attempt ended; None while it runs.
         score: mIoU on the scored split, once finished. Only for the live view and `status`: reports
             read it from MLflow.
+        waiting_for: the service that it waits for while it runs, or None.
     """
 
     trial_id: str
@@ -138,6 +141,7 @@ class TrialStatus:
     heartbeat_at: datetime | None
     ended_at: datetime | None = None
     score: float | None = None
+    waiting_for: Pause | None = None
 
 
 @dataclass(frozen=True)
@@ -242,22 +246,3 @@ class Deletion:
 
     own: Sequence[StoredTrial]
     shared: Sequence[StoredTrial]
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A wait for a service.
-
-    Attributes:
-        service: what is waited for, for example "the ledger".
-        reason: why it is out of reach, in a few words.
-        since: the start of the wait.
-    """
-
-    service: str
-    reason: str
-    since: datetime = field(default_factory=lambda: datetime.now().astimezone())
-
-    def __str__(self) -> str:
-        time = self.since.astimezone().strftime("%H:%M:%S")
-        return f"waiting for {self.service} since {time} ({self.reason})"

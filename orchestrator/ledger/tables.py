@@ -53,6 +53,7 @@ trials = sa.Table(
     sa.Column("loss", sa.Double),
     sa.Column("miou", sa.Double),
     sa.Column("heartbeat_at", UtcTime),
+    sa.Column("waiting_for", sa.JSON(none_as_null=True)),  # a service that is out of reach
     sa.Column("finished_at", UtcTime),
     # The scored mIoU, as `status` must not open MLflow; no report reads it.
     sa.Column("score", sa.Double),

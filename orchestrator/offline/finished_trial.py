@@ -20,7 +20,7 @@ from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.spec.file import parse_recorded_spec
 from vss.errors import UserError
 from vss.scoring.metrics import miou
-from vss.training.inputs import Progress, TrialResult
+from vss.training.inputs import TrialResult
 from vss.trial.file import COPY, ExperimentPart, read_trial_file
 from vss.trial_config import TrialConfig, parse_settings
 
@@ -47,7 +47,7 @@ class FinishedTrial:
     Attributes:
         folder: its directory.
         position: its position among the experiment's trials.
-        curves: the progress that it reported during training.
+        points: the (curve, step, value) points of its curves, in the order of their steps.
         last_attempt: the number of its last attempt.
     """
 
@@ -56,7 +56,7 @@ class FinishedTrial:
     experiment: ExperimentEntry
     position: int
     result: TrialResult
-    curves: Sequence[Progress]
+    points: Sequence[tuple[str, int, float]]
     last_attempt: int
 
 
@@ -90,7 +90,7 @@ def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> Fi
         experiment=placement.experiment,
         position=placement.position,
         result=result,
-        curves=_read("curves.csv", lambda: _read_curves(folder / "curves.csv")),
+        points=_read("curves.csv", lambda: _read_points(folder / "curves.csv")),
         last_attempt=_read("attempt", lambda: int((folder / "attempt").read_text())),
     )
 
@@ -143,25 +143,13 @@ def _read_weights(path: Path) -> None:
             file.get_slice(name)[:1] if file.get_slice(name).get_shape() else file.get_tensor(name)
 
 
-def _read_curves(path: Path) -> list[Progress]:
-    """Return the progress that the trial reported at each step of its curves."""
-    points: dict[str, dict[int, float]] = {}
+def _read_points(path: Path) -> list[tuple[str, int, float]]:
+    """Return the (curve, step, value) points of all curves, in the order of their steps."""
     with path.open() as file:
-        for row in csv.DictReader(file):
-            points.setdefault(row["curve"], {})[int(row["step"])] = float(row["value"])
-    rates = points.get("train/learning_rate", {})
-    losses = points.get("train/loss", {})
-    scores = {name: values for name, values in points.items() if name.startswith("val/")}
-    return [
-        Progress(
-            step,
-            losses.get(step),
-            None,
-            curve=[(step, losses[step], rates.get(step, 0.0))] if step in losses else [],
-            scores={name[4:]: values[step] for name, values in scores.items() if step in values},
-        )
-        for step in sorted({*losses, *(step for values in scores.values() for step in values)})
-    ]
+        points = [
+            (row["curve"], int(row["step"]), float(row["value"])) for row in csv.DictReader(file)
+        ]
+    return sorted(points, key=lambda point: point[1])
 
 
 def _json(path: Path) -> Any:

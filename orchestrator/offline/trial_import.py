@@ -151,8 +151,7 @@ def _log(finished_trial: FinishedTrial, tracker: Tracker) -> str:
     }
     name = f"{trial.cell}, seed {trial.config.seed}"
     run = tracker.open_trial(name, trial.trial_id, None, tags)
-    for progress in finished_trial.curves:
-        run.log(progress)
+    run.log(finished_trial.points)
     run.finish(finished_trial.result, finished_trial.folder)
     return run.run_id
 

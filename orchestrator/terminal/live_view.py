@@ -10,10 +10,11 @@ from rich.live import Live
 from rich.text import Text
 
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
-from orchestrator.ledger.entries import Pause, State, TrialStatus
+from orchestrator.ledger.availability.pause import Pause
+from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.terminal.progress_line import Interval, describe_progress
-from orchestrator.terminal.trial_tables import build_trial_table
+from orchestrator.terminal.trial_tables import build_trial_table, describe_waits
 
 _REFRESH_SECONDS = 0.5
 
@@ -47,6 +48,7 @@ class LiveView:
         self._notes = list(notes)
         self._printed_states: dict[str, State] = {}
         self._trials: Sequence[TrialStatus] = ()
+        self._printed_waits: Sequence[str] = ()
         self._outage: Pause | None = None
         self._interval = interval or Interval()
         self._observe = observe
@@ -128,3 +130,10 @@ class LiveView:
                     + (f": {trial.message}" if trial.message else "")
                 )
             self._printed_states[trial.trial_id] = trial.state
+        waits = describe_waits(trials)
+        for line in waits:
+            if line not in self._printed_waits:
+                self._print_if_plain(line)
+        if self._printed_waits and not waits:
+            self._print_if_plain("no trial waits any more")
+        self._printed_waits = waits

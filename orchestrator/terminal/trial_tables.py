@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.time_left import experiment_seconds_left, format_seconds, seconds_left
@@ -53,7 +54,16 @@ def build_trial_table(
     messages = [
         Text(f"{t.cell}, seed {t.seed}: {t.message}", style="red") for t in rows if t.message
     ]
-    return Group(table, *messages)
+    waits = [Text(line, style="yellow") for line in describe_waits(trials)]
+    return Group(table, *messages, *waits)
+
+
+def describe_waits(trials: Sequence[TrialStatus]) -> list[str]:
+    """Return a line for each service that trials wait for, with the start of the first wait."""
+    first: dict[str, Pause] = {}
+    for pause in sorted((t.waiting_for for t in trials if t.waiting_for), key=lambda p: p.since):
+        first.setdefault(pause.service, pause)
+    return [str(pause) for pause in first.values()]
 
 
 def count_by_state(trials: Sequence[TrialStatus]) -> str:

@@ -26,14 +26,10 @@ from mlflow.exceptions import MlflowException
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import read_password_files
 from orchestrator.tracking import store
+from orchestrator.tracking.outage import TrackingUnreachableError, find_outage
 from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
-
-
-class TrackingUnreachableError(UserError):
-    """Raised when the tracking store cannot be reached."""
-
 
 TRACKING_ERRORS = (
     MlflowException,
@@ -82,7 +78,8 @@ class Tracker:
         except Exception as error:  # the drivers of stores raise many kinds of errors
             raise TrackingUnreachableError(
                 f"cannot reach MLflow at {store.hide_password(uri)}: "
-                f"{store.find_root_cause(error)}; check MLFLOW_TRACKING_URI or VSS_HOME"
+                f"{store.find_root_cause(error)}; check MLFLOW_TRACKING_URI or VSS_HOME",
+                find_outage(error),
             ) from None
 
     def _open_experiment(self, artifacts: Path) -> str:
@@ -117,6 +114,7 @@ class Tracker:
             tags: tags to set on the run.
         """
         run = self._get_run(run_id) or self._find_run(trial_id)
+        is_new = run is None
         if run is None:
             run = self._client.create_run(
                 self.experiment_id, run_name=name, tags={"trial_id": trial_id}
@@ -124,14 +122,16 @@ class Tracker:
         else:
             self._client.update_run(run.info.run_id, status="RUNNING")
         self._client.log_batch(run.info.run_id, tags=make_run_tags(tags))
-        return TrialRun(self._client, run.info.run_id)
+        return TrialRun(self._client, run.info.run_id, is_new)
 
     def _get_run(self, run_id: str | None) -> Run | None:
         if run_id is None:
             return None
         try:
             run = self._client.get_run(run_id)
-        except MlflowException:
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             return None  # permanently deleted: a new run takes its place
         return run if run.info.lifecycle_stage == "active" else None
 

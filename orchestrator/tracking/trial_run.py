@@ -4,13 +4,18 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from vss.training.inputs import Progress, TrialResult
+from orchestrator.tracking import store
+from vss.training.inputs import TrialResult
+
+Point = tuple[str, int, float]  # curve, step, value
+_MOST_POINTS = 1000  # MLflow's limit for one request
 
 ARTIFACTS = (
     "config.json",
@@ -35,39 +40,59 @@ NUMBERS = (
 
 
 class TrialRun:
-    """The run of one trial, open for writing."""
+    """The run of one trial, open for writing.
 
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
+    Args:
+        client: the connection to the store.
+        run_id: the run.
+        is_new: whether it has just been created, so that there is nothing in it yet.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str, is_new: bool = False) -> None:
         self._client = client
         self.run_id = run_id
-        # A resumed trial repeats some steps, whose points are already in the store.
-        history = client.get_metric_history(run_id, "train/loss")
-        self._logged_step = max((point.step for point in history), default=0)
+        self._is_new = is_new
+        self._logged_steps: dict[str, int] = {}
 
-    def log(self, progress: Progress) -> None:
-        """Write the new points of the curves; between evaluations there are none."""
-        points = [
-            (f"train/{name}", value, step)
-            for step, loss, rate in progress.curve
-            for name, value in (("loss", loss), ("learning_rate", rate))
-        ]
-        points += [(f"val/{k}", value, progress.step) for k, value in progress.scores.items()]
-        new_points = [point for point in points if point[2] > self._logged_step]
-        if new_points:
-            self._log_metrics(new_points)
-            self._logged_step = max(step for _, _, step in new_points)
+    def check_connection(self) -> None:
+        """Check that the store answers; MLflow itself would retry for a while.
+
+        Raises:
+            OSError: if it does not.
+        """
+        store.check_connection(self._client.tracking_uri)
+
+    def log(self, points: Sequence[Point]) -> None:
+        """Write the points that the store does not have: a resumed trial repeats some."""
+        new_points = [point for point in points if point[1] > self._logged_step(point[0])]
+        # In parts, of which the store takes each as a whole or not at all.
+        for first in range(0, len(new_points), _MOST_POINTS):
+            part = new_points[first : first + _MOST_POINTS]
+            self._log_metrics(part)
+            for name, step, _ in part:
+                self._logged_steps[name] = max(step, self._logged_steps[name])
+
+    def forget_logged_steps(self) -> None:
+        """Ask the store again which points it has: the answer to a write was lost."""
+        self._is_new = False
+        self._logged_steps = {}
+
+    def _logged_step(self, name: str) -> int:
+        """Return the last step of a curve in the store, or -1."""
+        if name not in self._logged_steps:
+            key = make_metric_name(name)
+            history = [] if self._is_new else self._client.get_metric_history(self.run_id, key)
+            self._logged_steps[name] = max((point.step for point in history), default=-1)
+        return self._logged_steps[name]
 
     def finish(self, result: TrialResult, directory: Path) -> None:
-        """Write scores, settings and artifacts, and close the run."""
+        """Write scores, settings and artifacts, and close the run.
+
+        It may be called again, by this attempt or a later one: what is there stays as it is.
+        """
         settings = json.loads((directory / "config.json").read_text())
         environment = json.loads((directory / "environment.json").read_text())
-        values = {
-            **result.metrics,
-            **{f"iou/{name}": value for name, value in result.iou.items()},
-            **{name: getattr(result, name) for name in NUMBERS},
-        }
-        step = settings["steps"]
-        self._log_metrics([(k, float(v), step) for k, v in values.items() if v is not None])
+        self._log_scores(result, settings["steps"])
         tags = {
             **environment,
             "scored_split": result.scored_split,
@@ -80,17 +105,37 @@ class TrialRun:
         self._client.log_artifacts(self.run_id, str(directory / "pictures"), "pictures")
         self._client.set_terminated(self.run_id, "FINISHED")
 
+    def _log_scores(self, result: TrialResult, step: int) -> None:
+        values = {
+            **result.metrics,
+            **{f"iou/{name}": value for name, value in result.iou.items()},
+            **{name: getattr(result, name) for name in NUMBERS},
+        }
+        logged = self._client.get_run(self.run_id).data.metrics
+        self._log_metrics(
+            [
+                (name, step, float(value))
+                for name, value in values.items()
+                if value is not None and not _is_equal(logged.get(make_metric_name(name)), value)
+            ]
+        )
+
     def close(self, status: str, message: str = "") -> None:
         """End the run without a result: status KILLED or FAILED."""
         if message:
             self._client.set_tag(self.run_id, "error", message[:5000])
         self._client.set_terminated(self.run_id, status)
 
-    def _log_metrics(self, points: Sequence[tuple[str, float, int]]) -> None:
+    def _log_metrics(self, points: Sequence[Point]) -> None:
         now = int(time.time() * 1000)
-        metrics = [Metric(make_metric_name(name), value, now, step) for name, value, step in points]
-        for first in range(0, len(metrics), 1000):
-            self._client.log_batch(self.run_id, metrics=metrics[first : first + 1000])
+        metrics = [Metric(make_metric_name(name), value, now, step) for name, step, value in points]
+        for first in range(0, len(metrics), _MOST_POINTS):
+            part = metrics[first : first + _MOST_POINTS]
+            self._client.log_batch(self.run_id, metrics=part)
+
+
+def _is_equal(logged: float | None, value: float) -> bool:
+    return logged is not None and (logged == value or (isnan(logged) and isnan(value)))
 
 
 def make_metric_name(name: str) -> str:

@@ -92,9 +92,8 @@ class Progress:
         step: the number of completed optimiser steps.
         loss: the newest point of the loss curve, or None before the first.
         miou: the newest mIoU on val, or None before the first evaluation.
-        curve: (step, mean loss, learning rate) points since the last evaluation; empty in reports
-            between evaluations.
-        scores: metric -> value on val at this step; empty in reports between evaluations.
+        points: the new (curve, step, value) points of all curves, in their order; those of earlier
+            attempts come again in the first report. Empty in reports between evaluations.
         step_seconds: the mean duration of a step since the last report; None if there was none.
         data_wait_seconds: the mean wait of a step for its batch since the last report.
     """
@@ -102,8 +101,7 @@ class Progress:
     step: int
     loss: float | None
     miou: float | None
-    curve: Sequence[tuple[int, float, float]] = ()
-    scores: Mapping[str, float] = field(default_factory=dict)
+    points: Sequence[tuple[str, int, float]] = ()
     step_seconds: float | None = None
     data_wait_seconds: float | None = None
 

@@ -94,7 +94,7 @@ def train(
         hard_pixels = HardPixels(config.ohem_threshold, config.ohem_min_share)
     state = _State(dataset.fingerprint)
     if (checkpoint := directory.load()) is not None:
-        state = _State(**checkpoint["state"])
+        state = _State.restore(checkpoint["state"])
         _check_data(directory, state.data_fingerprint, dataset)
         state.saved_step = state.step
         model.load_state_dict(checkpoint["model"])
@@ -103,7 +103,7 @@ def train(
     clock = StepClock(device, state.step_seconds)
     pace = Pace(clock, batches)
     directory.log(f"starting at step {state.step} of {config.steps}, {device}, {threads} threads")
-    callbacks.report(state.progress())
+    callbacks.report(state.progress(with_points=True))
     reported_at = saved_at = logged_at = time.monotonic()
 
     while state.step < config.steps:
@@ -144,8 +144,7 @@ def train(
             if config.select == "best_val" and scores["miou"] > state.best_miou:
                 state.keep_best(model)
             directory.log(f"step {state.step}: loss {state.loss:.4f}, val mIoU {state.miou:.4f}")
-            callbacks.report(state.progress(scores))
-            state.curve = []
+            callbacks.report(state.progress(with_points=True))
         now = time.monotonic()
         if now - saved_at >= inputs.checkpoint_seconds:
             directory.save(state.snapshot(model, optimizer))
@@ -162,7 +161,7 @@ def train(
         model.load_state_dict(state.best_weights)
     scored_clips = clips[config.scored_split][: inputs.max_scored_frames]
     scored = score(model, config, video, scored_clips, device)
-    callbacks.report(Progress(state.step, state.loss, state.miou, curve=state.curve))
+    callbacks.report(state.progress(with_points=True))
     result = _result(config, state, scored, clock, model, peak_memory)
     directory.write_weights(model.state_dict())
     write_scores(directory, video, scored_clips, scored, dataset.classes)
@@ -185,8 +184,8 @@ class _State:
     saved_step: int = 0  # step of the newest checkpoint, or 0 if there is none
     step_seconds: list[float] = field(default_factory=list)
     window: list[float] = field(default_factory=list)  # losses since the last point of the curve
-    curve: list[tuple[int, float, float]] = field(default_factory=list)  # unreported points
     points: list[tuple[str, int, float]] = field(default_factory=list)  # all points of all curves
+    reported_points: int = 0
     loss: float | None = None
     miou: float | None = None
     best_miou: float = -1.0
@@ -200,7 +199,6 @@ class _State:
         self.loss = loss if self.loss is None else self.loss
         if len(self.window) >= max(1, steps // CURVE_POINTS) or self.step == steps:
             self.loss = sum(self.window) / len(self.window)
-            self.curve.append((self.step, self.loss, rate))
             self.points += [
                 ("train/loss", self.step, self.loss),
                 ("train/learning_rate", self.step, rate),
@@ -212,13 +210,19 @@ class _State:
         self.best_miou, self.best_step = self.miou, self.step
         self.best_weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
 
+    @classmethod
+    def restore(cls, values: Mapping[str, Any]) -> "_State":
+        """Return the state of a checkpoint; all points count as unreported, as reports of the
+        earlier attempt may have been lost."""
+        known = {name: value for name, value in values.items() if name != "curve"}  # until 0.1.0
+        return cls(**{**known, "reported_points": 0})
+
     def progress(
-        self,
-        scores: Mapping[str, float] | None = None,
-        pace: tuple[float | None, float | None] = (None, None),
+        self, pace: tuple[float | None, float | None] = (None, None), with_points: bool = False
     ) -> Progress:
-        curve = tuple(self.curve) if scores is not None else ()
-        return Progress(self.step, self.loss, self.miou, curve, scores or {}, *pace)
+        first = self.reported_points if with_points else len(self.points)
+        self.reported_points = max(self.reported_points, len(self.points) if with_points else 0)
+        return Progress(self.step, self.loss, self.miou, tuple(self.points[first:]), *pace)
 
     def snapshot(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         return {

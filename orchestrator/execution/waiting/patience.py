@@ -1,12 +1,15 @@
 """Patience: calls that are repeated until the services they need are within reach again."""
 
+import errno
+import os
 from collections.abc import Callable
 from typing import TypeVar
 
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
-from orchestrator.ledger.entries import Pause
+from orchestrator.ledger.availability.pause import Pause
 
 _LONGEST_WAIT_SECONDS = 10.0
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 Result = TypeVar("Result")
 
 
@@ -37,4 +40,9 @@ def find_pause(error: BaseException) -> Pause | None:
     """Return what to wait for after an error; None if waiting would not help."""
     if isinstance(error, LedgerUnreachableError):
         return Pause("the ledger", error.reason)
-    return None
+    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
+        return Pause("the disk", os.strerror(error.errno or 0).lower())
+    from orchestrator.tracking.outage import find_outage  # takes a second to import
+
+    reason = find_outage(error)
+    return Pause("MLflow", reason) if reason else None

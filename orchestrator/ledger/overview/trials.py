@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
+from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import AttemptStatus, State, TrialStatus
 from orchestrator.ledger.tables import attempts, members, trials
 
@@ -46,7 +47,8 @@ def read_attempts(db: Connection, trial_id: str) -> list[AttemptStatus]:
 
 
 def _status(row: Any, live_drivers: Collection[str]) -> TrialStatus:
-    is_abandoned = row.state == State.RUNNING and row.driver not in live_drivers
+    is_running = row.state == State.RUNNING and row.driver in live_drivers
+    is_abandoned = row.state == State.RUNNING and not is_running
     return TrialStatus(
         trial_id=row.trial_id,
         cell=row.cell,
@@ -64,4 +66,5 @@ def _status(row: Any, live_drivers: Collection[str]) -> TrialStatus:
         heartbeat_at=row.heartbeat_at,
         ended_at=row.ended_at,
         score=row.score,
+        waiting_for=Pause.from_json(row.waiting_for) if row.waiting_for and is_running else None,
     )

@@ -16,7 +16,7 @@ from orchestrator.settings import Settings
 from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
 from tests.conftest import tiny
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
-from vss.training.inputs import Progress, TrialResult
+from vss.training.inputs import TrialResult
 from vss.trial_directory import TrialDirectory
 
 CONFIG = tiny()
@@ -93,7 +93,7 @@ def test_deleted_run_is_replaced(open_trial: Open, client: MlflowClient) -> None
 def test_curves_are_written_at_each_evaluation(open_trial: Open, client: MlflowClient) -> None:
     run = open_trial()
 
-    run.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.2)], scores={"miou": 0.3}))
+    run.log([("train/loss", 1, 0.7), ("train/loss", 2, 0.5), ("val/miou", 2, 0.3)])
 
     loss = client.get_metric_history(run.run_id, "train/loss")
     assert [(point.step, point.value) for point in loss] == [(1, 0.7), (2, 0.5)]
@@ -102,15 +102,14 @@ def test_curves_are_written_at_each_evaluation(open_trial: Open, client: MlflowC
 
 def test_repeated_steps_are_written_once(open_trial: Open, client: MlflowClient) -> None:
     first = open_trial()
-    first.log(Progress(2, 0.5, 0.3, curve=[(1, 0.7, 0.1), (2, 0.5, 0.1)], scores={"miou": 0.3}))
+    first.log([("train/loss", 1, 0.7), ("train/loss", 2, 0.5), ("val/miou", 2, 0.3)])
 
     reopened_run = open_trial(first.run_id)
-    reopened_run.log(
-        Progress(3, 0.4, 0.4, curve=[(2, 0.5, 0.1), (3, 0.4, 0.1)], scores={"miou": 0.4})
-    )
+    reopened_run.log([("train/loss", 2, 0.5), ("train/loss", 3, 0.4), ("val/miou", 2, 0.3)])
 
     history = client.get_metric_history(first.run_id, "train/loss")
     assert sorted(point.step for point in history) == [1, 2, 3]
+    assert len(client.get_metric_history(first.run_id, "val/miou")) == 1
 
 
 def test_finished_run_has_settings_scores_and_artifacts(
@@ -137,12 +136,17 @@ def test_finished_run_has_settings_scores_and_artifacts(
     }  # fmt: skip
 
 
-def test_finishing_twice_is_harmless(open_trial: Open, directory: Path) -> None:
+def test_scores_are_logged_once_if_an_attempt_repeats_the_end(
+    open_trial: Open, client: MlflowClient, directory: Path
+) -> None:
     """A worker may die between MLflow and the ledger; then the next attempt finishes again."""
     run = open_trial()
     run.finish(RESULT, directory)
 
     open_trial(run.run_id).finish(RESULT, directory)
+
+    for name in ("miou", "iou/Sky", "train_seconds"):
+        assert len(client.get_metric_history(run.run_id, name)) == 1
 
 
 def test_logged_values_are_read_back_by_run_id(

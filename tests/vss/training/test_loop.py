@@ -172,11 +172,33 @@ def test_progress_reports_steps_and_scores(tmp_path: Path, synthetic_cache: Path
 
     run(tiny(eval_every=2), tmp_path, synthetic_cache, report=reports.append)
 
-    evaluations = [report for report in reports if report.scores]
+    evaluations = [report for report in reports if report.points]
     assert reports[0].step == 0
     assert [report.step for report in evaluations] == [2, 4]
-    assert [[step for step, _, _ in report.curve] for report in evaluations] == [[1, 2], [3, 4]]
-    assert evaluations[-1].miou == evaluations[-1].scores["miou"]
+    assert [steps_of("train/loss", report) for report in evaluations] == [[1, 2], [3, 4]]
+    assert evaluations[-1].miou == dict(scores_of(evaluations[-1]))[4]
+
+
+def steps_of(curve: str, report: Progress) -> list[int]:
+    return [step for name, step, _ in report.points if name == curve]
+
+
+def scores_of(report: Progress) -> list[tuple[int, float]]:
+    return [(step, value) for name, step, value in report.points if name == "val/miou"]
+
+
+def test_resumed_trial_reports_the_points_of_earlier_attempts_again(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    """Reports of the earlier attempt may have been lost with its process."""
+    config = tiny(eval_every=2)
+    reports: list[Progress] = []
+    run(config, tmp_path, synthetic_cache, should_stop=iter([False, False, False, True]).__next__)
+
+    run(config, tmp_path, synthetic_cache, report=reports.append)
+
+    assert (reports[0].step, steps_of("train/loss", reports[0])) == (3, [1, 2, 3])
+    assert steps_of("train/loss", reports[-1]) in ([], [4])
 
 
 def test_loss_curve_reaches_the_end_without_any_evaluation(
@@ -186,7 +208,7 @@ def test_loss_curve_reaches_the_end_without_any_evaluation(
 
     run(tiny(), tmp_path, synthetic_cache, report=reports.append)
 
-    assert [step for step, _, _ in reports[-1].curve] == [1, 2, 3, 4]
+    assert steps_of("train/loss", reports[-1]) == [1, 2, 3, 4]
 
 
 def test_long_curves_are_means_over_windows() -> None:
@@ -197,8 +219,9 @@ def test_long_curves_are_means_over_windows() -> None:
     for step in range(steps):
         state.add(float(step % 4), 0.1, steps)
 
-    assert len(state.curve) == CURVE_POINTS
-    assert {loss for _, loss, _ in state.curve} == {1.5}
+    losses = [value for name, _, value in state.points if name == "train/loss"]
+    assert len(losses) == CURVE_POINTS
+    assert set(losses) == {1.5}
 
 
 def test_evaluation_before_the_first_point_of_the_curve_reports_a_loss(
@@ -221,7 +244,7 @@ def test_last_weights_are_scored_unless_the_best_are_requested(
         tiny(eval_every=1, select="best_val"), tmp_path, synthetic_cache, report=reports.append
     )
 
-    by_step = {r.step: r.scores["miou"] for r in reports if r.scores}
+    by_step = dict(point for report in reports for point in scores_of(report))
     assert last is not None
     assert last.scored_step == 4
     assert best is not None
