@@ -1,6 +1,7 @@
 """Pydantic's validation errors as one line that a user can act on."""
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -51,9 +52,10 @@ def _describe(error: ErrorDetails, model: type[BaseModel]) -> str:
 def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> Mapping[str, FieldInfo]:
     """Return the fields that a nested model allows at a location, under the names in the file."""
     for part in location:
-        inner = model.model_fields[str(part)].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
+        annotation = model.model_fields[str(part)].annotation
+        for inner in (annotation, *get_args(annotation)):  # a model, or a model or None
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                model = inner
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 

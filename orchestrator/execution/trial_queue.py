@@ -1,7 +1,7 @@
 """The queue of an experiment's trials: the ledger hands them out one by one."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orchestrator.execution.job import Job, SlotSize
 from orchestrator.execution.job_factory import JobFactory
@@ -78,6 +78,8 @@ class TrialQueue:
         self._elsewhere = sum(trial.is_elsewhere for trial in trials)
         if self._experiment.resources.on_failure == "stop" and self._retries.any_final:
             trials = []
+        if self._is_budget_used_up(trials):
+            trials = []
         ready = [trial for trial in trials if trial.can_start() and self._can_run(trial)]
         ready.sort(key=self._is_alone, reverse=True)
         self._ready = deque(ready)
@@ -101,7 +103,8 @@ class TrialQueue:
 
     def _claim(self, trial: OpenTrial) -> Job | None:
         membership = self._ledger.membership(trial.trial_id)
-        for claim in self._driver.claim([trial.trial_id]):
+        gpus = self._factory.slot_size(self._is_alone(trial)).gpus
+        for claim in self._driver.claim([trial.trial_id], self._experiment.name, gpus):
             self._recorder.follow(claim)
             job = self._factory.job(claim, trial.cell, membership, self._is_alone(trial))
             self._retries.alone.discard(trial.trial_id)
@@ -135,6 +138,15 @@ class TrialQueue:
         if can_run is None:
             return self._factory.add(trial_id, *self._ledger.settings_and_data(trial_id))
         return can_run
+
+    def _is_budget_used_up(self, trials: Sequence[OpenTrial]) -> bool:
+        """Return whether the budget lets no further trial start, and say so."""
+        budget = self._ledger.budget(self._experiment.name)
+        if budget is None or not budget.is_used_up:
+            return False
+        if any(not trial.is_elsewhere for trial in trials):
+            self._note(budget.explain_used_up())
+        return True
 
     def _fail_students(self, trials: list[OpenTrial]) -> bool:
         """Fail the students of teachers that failed; return whether there were any."""

@@ -78,8 +78,16 @@ class Driver:
             open_trials = read_open_trials(db, experiment, self._find_others(db))
         return [trial for trial in open_trials if trial.trial_id not in held]
 
-    def claim(self, trial_ids: Sequence[str]) -> list[Claim]:
-        """Claim the trials that have not finished and that no other live driver has claimed."""
+    def claim(
+        self, trial_ids: Sequence[str], experiment: str | None = None, gpus: float = 0.0
+    ) -> list[Claim]:
+        """Claim the trials that have not finished and that no other live driver has claimed.
+
+        Args:
+            trial_ids: the trials.
+            experiment: the experiment whose budget the attempts count for.
+            gpus: the number of GPUs that each of them holds.
+        """
         claims = []
         with self._engine.begin() as db:
             other_drivers = self._find_others(db)
@@ -98,7 +106,7 @@ class Driver:
                 )
                 values = {"driver": self.driver_id, "state": State.PENDING, "message": None}
                 if db.execute(update.values(values)).rowcount == 1:
-                    claims.append(_next_attempt(db, row))
+                    claims.append(_next_attempt(db, row, experiment, gpus))
         return claims
 
     def start(self, claim: Claim, first_step: int, run_id: str | None) -> None:
@@ -190,16 +198,18 @@ class Driver:
         db.execute(sa.update(attempts).where(row, is_open, still_claimed).values(values))
 
 
-def _next_attempt(db: Connection, row: Any) -> Claim:
+def _next_attempt(db: Connection, row: Any, experiment: str | None, gpus: float) -> Claim:
     same_trial = attempts.c.trial_id == row.trial_id
     unfinished = attempts.c.state.in_([State.PENDING, State.RUNNING])
     db.execute(
         sa.update(attempts)
         .where(same_trial, unfinished)
-        .values(state=State.CANCELLED, ended_at=now(), message="its driver was lost")
+        # Until its last heartbeat: the time since then counts for no budget.
+        .values(state=State.CANCELLED, ended_at=row.heartbeat_at or now())
+        .values(message="its driver was lost")
     )
     number = db.execute(sa.select(sa.func.max(attempts.c.number)).where(same_trial)).scalar()
     claim = Claim(row.trial_id, (number or 0) + 1, row.run_id)
     values = {"trial_id": claim.trial_id, "number": claim.attempt, "state": State.PENDING}
-    db.execute(sa.insert(attempts).values(values))
+    db.execute(sa.insert(attempts).values(values | {"experiment": experiment, "gpus": gpus}))
     return claim

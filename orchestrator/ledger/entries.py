@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.ledger.availability.pause import Pause
 
-if TYPE_CHECKING:  # it builds models, which takes longer than the queries of `status`
+if TYPE_CHECKING:
+    from orchestrator.ledger.overview.budget_status import BudgetStatus
+
+    # It builds models, which takes longer than the queries of `status`.
     from orchestrator.spec.experiment import Experiment, PlannedTrial
 
 PublishedByCell = Mapping[str, Mapping[str, float]]
@@ -39,6 +42,7 @@ class ExperimentEntry:
             stated.
         seeds: all planned seeds; empty if the plan is unknown.
         looks: the number of seeds at each planned look; empty if the seeds are a list.
+        budget: unit (gpu_hours, trial_hours) -> hours after which no trial starts.
     """
 
     name: str
@@ -49,6 +53,7 @@ class ExperimentEntry:
     margin_points: float | None = None
     seeds: Sequence[int] = ()
     looks: Sequence[int] = ()
+    budget: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_experiment(cls, experiment: "Experiment") -> "ExperimentEntry":
@@ -62,6 +67,7 @@ class ExperimentEntry:
             margin_points=experiment.margin_points,
             seeds=experiment.seeds,
             looks=experiment.looks,
+            budget=experiment.budget,
         )
 
 
@@ -145,24 +151,6 @@ class TrialStatus:
 
 
 @dataclass(frozen=True)
-class AttemptStatus:
-    """One start of a trial by a worker.
-
-    Attributes:
-        state: PENDING until its worker reports, also if the driver was lost.
-        first_step: the step at which it began.
-        message: the error with its traceback, if it failed.
-    """
-
-    number: int
-    state: State
-    first_step: int
-    started_at: datetime | None
-    ended_at: datetime | None
-    message: str | None
-
-
-@dataclass(frozen=True)
 class OpenTrial:
     """A trial of an experiment that has not ended.
 
@@ -198,6 +186,7 @@ class ExperimentStatus:
         counts: the number of its trials in each state; abandoned ones are PENDING.
         priority: the highest one of the trials that have not ended; 0 if all have.
         drivers: the live drivers that have claimed its trials, with host and process.
+        budget: its budget and what is spent of it; None if it has none.
     """
 
     name: str
@@ -215,6 +204,7 @@ class ExperimentStatus:
     report_state: str | None = None
     priority: int = 0
     drivers: Sequence[str] = ()
+    budget: "BudgetStatus | None" = None
 
 
 @dataclass(frozen=True)

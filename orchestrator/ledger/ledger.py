@@ -19,7 +19,6 @@ from orchestrator.ledger.control.leases import is_cancelled, read_lease
 from orchestrator.ledger.database import open_database
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import (
-    AttemptStatus,
     Changes,
     ExperimentEntry,
     ExperimentStatus,
@@ -28,6 +27,9 @@ from orchestrator.ledger.entries import (
     State,
     TrialStatus,
 )
+from orchestrator.ledger.overview.attempt_status import AttemptStatus
+from orchestrator.ledger.overview.budget import read_budget
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.ledger.overview.experiments import read_experiment_statuses
 from orchestrator.ledger.overview.trials import read_attempts, read_trial_statuses
 from orchestrator.ledger.rows import (
@@ -163,6 +165,11 @@ class Ledger:
         """Return the trials of an experiment, in the order of its spec."""
         with self._engine.connect() as db:
             return read_trial_statuses(db, experiment)
+
+    def budget(self, experiment: str) -> BudgetStatus | None:
+        """Return the budget of an experiment and what is spent of it; None if it has none."""
+        with self._engine.connect() as db:
+            return read_budget(db, experiment)
 
     def attempts(self, trial_id: str) -> list[AttemptStatus]:
         """Return the attempts at a trial, oldest first."""

@@ -53,6 +53,9 @@ def delete_experiment(db: Connection, experiment: str) -> None:
     db.execute(sa.delete(leases).where(leases.c.experiment == experiment))
     db.execute(sa.delete(members).where(members.c.experiment == experiment))
     db.execute(sa.delete(experiments).where(experiments.c.name == experiment))
+    # An experiment of that name that is submitted later begins with its whole budget.
+    spent = attempts.c.experiment == experiment
+    db.execute(sa.update(attempts).where(spent).values(experiment=None))
 
 
 def delete_trials(db: Connection, trial_ids: Sequence[str]) -> None:

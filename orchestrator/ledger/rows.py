@@ -51,6 +51,7 @@ def write_experiment(db: Connection, entry: ExperimentEntry) -> None:
         "margin_points": entry.margin_points,
         "seeds": list(entry.seeds),
         "looks": list(entry.looks),
+        "budget": dict(entry.budget),
     }
     row = experiments.c.name == entry.name
     update = db.execute(sa.update(experiments).where(row).values(values))

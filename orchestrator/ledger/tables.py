@@ -35,6 +35,7 @@ experiments = sa.Table(
     sa.Column("looks", sa.JSON, nullable=False),  # number of seeds at each planned look
     sa.Column("earlier_seeds", sa.JSON, nullable=False),  # seeds planned before a change
     sa.Column("report_state", sa.String(64)),  # digest of what its last report shows
+    sa.Column("budget", sa.JSON, nullable=False, default=dict),  # unit -> hours; {} if unlimited
 )
 trials = sa.Table(
     "trials",
@@ -78,6 +79,8 @@ attempts = sa.Table(  # starts of trials; PENDING until the worker reports
     sa.Column("started_at", UtcTime),
     sa.Column("ended_at", UtcTime),
     sa.Column("message", sa.Text),  # the worker's error, with its traceback
+    sa.Column("experiment", sa.String(80), index=True),  # whose driver started it
+    sa.Column("gpus", sa.Double, nullable=False, default=0.0),  # GPUs it held
 )
 drivers = sa.Table(  # processes that claim trials
     "drivers",

@@ -29,7 +29,10 @@ def explain_interim(
     planned_count = len(trials) + unrecorded_count
     unfinished_count = outstanding_count + unrecorded_count
     have = "has" if unfinished_count == 1 else "have"
-    return f"{unfinished_count} of {planned_count} planned trials {have} not finished"
+    reason = f"{unfinished_count} of {planned_count} planned trials {have} not finished"
+    if experiment.budget is not None and experiment.budget.is_used_up:
+        reason += f", and the budget is used up ({experiment.budget})"
+    return reason
 
 
 def find_current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:

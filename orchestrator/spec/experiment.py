@@ -50,6 +50,7 @@ class Experiment:
             stated.
         seeds: all planned seeds; empty for an experiment without a spec.
         looks: the number of seeds at each planned look; empty if the seeds are a list.
+        budget: unit (gpu_hours, trial_hours) -> hours after which no trial starts.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Experiment:
     margin_points: float | None = None
     seeds: tuple[int, ...] = ()
     looks: tuple[int, ...] = ()
+    budget: Mapping[str, float] = field(default_factory=dict)
 
     def at_look(self, look: int) -> "Experiment":
         """Return the experiment with the trials up to a planned look, numbered from 1.
@@ -132,6 +134,7 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         margin_points=spec.margin,
         seeds=tuple(spec.seeds),
         looks=spec.looks,
+        budget=spec.budget.limits() if spec.budget else {},
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.spec.budget import Budget
 from orchestrator.spec.looks import SeedRange, parse_seed_range
 from orchestrator.spec.published_results import PublishedResults
 from vss.trial_config import TrialConfig
@@ -83,12 +84,23 @@ class ExperimentSpec(BaseModel):
         None, description="cell that the others are compared with (default: the first)"
     )
     resources: Resources = Resources()
+    budget: Budget | None = Field(
+        None, description="hours after which no trial starts; those that run then still finish"
+    )
     _looks: tuple[int, ...] = PrivateAttr(())
 
     @property
     def looks(self) -> tuple[int, ...]:
         """The number of seeds at each planned look; empty if the seeds are a list."""
         return self._looks
+
+    @model_validator(mode="after")
+    def _budget_can_run_out(self) -> Self:
+        if self.budget and self.budget.gpu_hours and not self.resources.gpus:
+            raise ValueError(
+                "'budget.gpu_hours' never runs out, as trials use no GPU: write trial_hours"
+            )
+        return self
 
     @model_validator(mode="wrap")
     @classmethod

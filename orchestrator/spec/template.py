@@ -123,6 +123,7 @@ name: {name}
 {base}
 # margin: 0.5                   # the difference in points of mIoU that does not matter
 resources: {{cpus: 1, gpus: 0}}   # of each trial; with gpus: 1, each trial has a GPU to itself
+# budget: {{trial_hours: 24}}     # after which no trial starts; gpu_hours where trials use GPUs
 """
 
 

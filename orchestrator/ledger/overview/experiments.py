@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.entries import ExperimentStatus, State
+from orchestrator.ledger.overview.budget import read_budget
 from orchestrator.ledger.tables import drivers, experiments, leases, members, trials
 
 _OPEN_STATES = (State.PENDING, State.RUNNING)
@@ -22,7 +23,7 @@ def read_experiment_statuses(db: Connection, name: str | None = None) -> list[Ex
     query = sa.select(experiments).where(is_chosen).order_by(experiments.c.created_at)
     return [
         ExperimentStatus(
-            **row._mapping,
+            **{**row._mapping, "budget": read_budget(db, row.name) if row.budget else None},
             counts=dict(counts[row.name]),
             priority=priorities.get(row.name, 0),
             drivers=sorted(drivers_by_experiment[row.name]),

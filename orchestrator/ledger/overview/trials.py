@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.availability.pause import Pause
-from orchestrator.ledger.entries import AttemptStatus, State, TrialStatus
+from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.overview.attempt_status import AttemptStatus
 from orchestrator.ledger.tables import attempts, members, trials
 
 

@@ -33,6 +33,8 @@ def show_status(name: str | None, ledger: "Ledger", console: Console) -> None:
     experiment = ledger.experiment(name)
     console.print(build_trial_table(ledger.trials(name), show_ids=True))
     console.print(_say_who_runs_it(experiment), highlight=False, soft_wrap=True)
+    if experiment.budget is not None:
+        console.print(f"budget: {experiment.budget}", highlight=False, soft_wrap=True)
 
 
 def describe_experiment(name: str, ledger: "Ledger") -> dict[str, Any]:
@@ -46,6 +48,7 @@ def describe_experiment(name: str, ledger: "Ledger") -> dict[str, Any]:
         "experiment": name,
         "drivers": experiment.drivers,
         "seconds_left": experiment_seconds_left(trials),
+        "budget": asdict(experiment.budget) if experiment.budget else None,
         "trials": [asdict(trial) | {"seconds_left": seconds_left(trial)} for trial in trials],
     }
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.ledger.entries import AttemptStatus, State
+from orchestrator.ledger.entries import State
+from orchestrator.ledger.overview.attempt_status import AttemptStatus
 from vss.errors import UserError
 from vss.trial_log import log_name
 

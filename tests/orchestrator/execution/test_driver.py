@@ -835,3 +835,19 @@ def test_custom_dataset_needs_only_its_description(
 
     assert states(submission) == ["FINISHED"] * 4
     assert submission.trials[0].settings["dataset_file"].startswith("sha256:")
+
+
+def test_no_trial_starts_once_the_budget_is_used_up(
+    target: RunTarget, fake_ray: FakeRay, write_spec: SpecWriter
+) -> None:
+    limited = load_spec(write_spec(TINY_SPEC + "budget: {trial_hours: 0.000000001}\n"))
+    enough = load_spec(write_spec(TINY_SPEC + "budget: {trial_hours: 1}\n"))
+    console = quiet()
+    with fake_ray(lambda job, n: Outcome(State.FINISHED)):
+        first = run(limited, target, console)
+        second = run(enough, target)
+
+    assert sorted(states(first)) == ["FINISHED", "PENDING", "PENDING", "PENDING"]
+    assert first.exit_code == 1
+    assert "the budget is used up (" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert states(second) == ["FINISHED"] * 4

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.results.interim import explain_interim, find_current_look
 from tests.orchestrator.results.test_records import experiment, trial
 
@@ -68,3 +69,12 @@ def test_changed_plan_makes_verdicts_interim_for_good() -> None:
 
     assert text is not None
     assert text.startswith("the planned seeds changed (from 3 to 5) after trials had finished")
+
+
+def test_used_up_budget_is_given_as_the_reason() -> None:
+    trials = [*finished_trials(0, 1), trial(seed=2, state=State.PENDING)]
+    budget = BudgetStatus({"gpu_hours": 2.0}, {"gpu_hours": 2.5, "trial_hours": 2.5})
+
+    assert find_reason(trials, seeds=[0, 1, 2], budget=budget) == (
+        "1 of 3 planned trials has not finished, and the budget is used up (2.5 of 2 GPU hours)"
+    )

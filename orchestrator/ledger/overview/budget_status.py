@@ -1,0 +1,39 @@
+"""A budget and what is spent of it; no database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_UNITS = {"gpu_hours": "GPU hours", "trial_hours": "trial hours"}
+
+
+@dataclass(frozen=True)
+class BudgetStatus:
+    """The hours that the trials of an experiment may take, and have taken.
+
+    Attributes:
+        limits: gpu_hours or trial_hours -> the budget; at least one of them.
+        spent: gpu_hours and trial_hours -> the hours of all attempts so far.
+    """
+
+    limits: Mapping[str, float]
+    spent: Mapping[str, float]
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no further trial may start."""
+        return any(self.spent[unit] >= limit for unit, limit in self.limits.items())
+
+    def explain_used_up(self) -> str:
+        """Return what happens now that it is used up, and the remedy."""
+        used_up = (unit for unit, limit in self.limits.items() if self.spent[unit] >= limit)
+        keys = " and ".join(f"budget.{unit}" for unit in used_up)
+        return (
+            f"the budget is used up ({self}): no further trial starts; raise {keys} and submit "
+            "again to go on"
+        )
+
+    def __str__(self) -> str:
+        return ", ".join(
+            f"{self.spent[unit]:.4g} of {limit:g} {_UNITS[unit]}"
+            for unit, limit in self.limits.items()
+        )
