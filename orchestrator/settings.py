@@ -34,6 +34,7 @@ class Settings:
         ray_address: the address of a running Ray cluster (RAY_ADDRESS), or None.
         cache: this machine's folder of decoded frames and downloads, safe to delete when no trial
             runs (VSS_CACHE).
+        notify: addresses that are told what happens to experiments (VSS_NOTIFY), or None.
     """
 
     home: Path
@@ -43,6 +44,7 @@ class Settings:
     data: Path | None
     ray_address: str | None
     cache: Path
+    notify: str | None = None
 
     @property
     def has_ledger(self) -> bool:
@@ -72,6 +74,7 @@ def load_settings() -> Settings:
         data=data_folder(),
         ray_address=os.environ.get("RAY_ADDRESS") or None,
         cache=cache_folder(),
+        notify=os.environ.get("VSS_NOTIFY") or None,
     )
 
 

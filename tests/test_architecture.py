@@ -23,6 +23,7 @@ LIBRARY_FOLDERS = {
     "sqlalchemy": "orchestrator/ledger",
     "alembic": "orchestrator/ledger",
     "rich": "orchestrator",
+    "apprise": "orchestrator/execution/notifications",
     "typer": "orchestrator/cli",
 }
 # The folders and modules of each package; each may import those to its left.

@@ -7,7 +7,7 @@ at a time runs an experiment; others attach to it.
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,13 +23,14 @@ from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.nodes.memory_check import check_memory
+from orchestrator.execution.notifications.notifier import open_notifier
 from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trial_queue import TrialQueue
 from orchestrator.execution.waiting.patience import Result, wait_until_reachable
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State
+from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report_state import report_state
 from orchestrator.results.trained_cells import find_trained_cells
@@ -137,6 +138,9 @@ class _Submit:
         self._stores = stores
         self._console = console
         self._stack = stack
+        self._notifier = stack.enter_context(
+            open_notifier(experiment.name, target.settings.notify, console.print)
+        )
         self._size = SlotSize.from_resources(experiment.resources)
         self._data = ExperimentData(
             experiment, target.data, target.settings, target.address is not None
@@ -213,6 +217,8 @@ class _Submit:
         tracker = self._stores.tracker
         self._patiently(lambda: tracker.close_experiment_run(parent, all_finished))
         if not stop.is_for_all():
+            if queue is not None:
+                self._notifier.tell_end(trials)
             return Ending.OVER
         return Ending.CANCELLED if ledger.is_cancelled(experiment.name) else Ending.INTERRUPTED
 
@@ -222,14 +228,19 @@ class _Submit:
         size = self._size
         slots = Slots(size, executor.whole_device(size), executor.trials_on_device(size))
         factory = JobFactory(experiment, self._data, self._target.settings, slots)
-        publish_states = functools.partial(executor.publish_states, experiment.name)
+
+        def observe(trials: Sequence[TrialStatus]) -> None:
+            executor.publish_states(experiment.name, trials)
+            self._notifier.observe(trials)
+
         with (
             LiveView(
-                ledger, experiment.name, self._console, _notes(executor), observe=publish_states
+                ledger, experiment.name, self._console, _notes(executor), observe=observe
             ) as view,
             stop_on_signal(stop, view.note),
         ):
-            queue = TrialQueue(experiment, ledger, driver, factory, recorder, view.note_once)
+            note, notifier = view.note_once, self._notifier
+            queue = TrialQueue(experiment, ledger, driver, factory, recorder, note, notifier)
             run_jobs(queue, executor, recorder, stop)
         return queue
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.execution.job import Job, SlotSize
 from orchestrator.execution.job_factory import JobFactory
+from orchestrator.execution.notifications.notifier import Notifier
 from orchestrator.execution.recorder import Recorder
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.driver import Driver
@@ -27,6 +28,8 @@ class TrialQueue:
         factory: the factory of their jobs.
         recorder: the recorder, which follows each trial that is taken.
         note: a function that prints a line once.
+        notifier: tells the user, who may not look, that the budget is used up or the ledger is out
+            of reach.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class TrialQueue:
         factory: JobFactory,
         recorder: Recorder,
         note: Callable[[str], None],
+        notifier: Notifier,
     ) -> None:
         self._experiment = experiment
         self._ledger = ledger
@@ -45,6 +49,7 @@ class TrialQueue:
         self._recorder = recorder
         self._retries = recorder.retries
         self._note = note
+        self._notifier = notifier
         self._ready: deque[OpenTrial] = deque()
         self._elsewhere = 0
         self._is_current = False
@@ -67,6 +72,8 @@ class TrialQueue:
                 return self._read()
             except LedgerUnreachableError as error:
                 self._recorder.note_outage(error)
+        if self._recorder.outage is not None:
+            self._notifier.tell_wait(self._recorder.outage)
         return 0
 
     def _read(self) -> int:
@@ -146,6 +153,7 @@ class TrialQueue:
             return False
         if any(not trial.is_elsewhere for trial in trials):
             self._note(budget.explain_used_up())
+            self._notifier.tell_budget(budget.explain_used_up())
         return True
 
     def _fail_students(self, trials: list[OpenTrial]) -> bool:

@@ -1,0 +1,4 @@
+"""Messages to the user: an experiment has ended, a trial has failed, something is waited for.
+
+Others import `notifier`. Only this folder imports Apprise, which is optional.
+"""
