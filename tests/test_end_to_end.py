@@ -113,7 +113,8 @@ def test_interrupted_submit_resumes_where_it_stopped(
     first.process.send_signal(signal.SIGINT)
 
     assert first.wait() == 130, first.output
-    assert "1 pending; resume with: " in first.output
+    assert "stopped at step" in first.output
+    assert "; resume with: " in first.output
     assert f"vss-orch submit {spec}" in first.output
     assert "mIoU on" not in first.output
     assert {t.state for t in trials(settings)} <= {"PENDING", "FINISHED"}
@@ -191,6 +192,35 @@ def test_persistent_head_runs_submits_until_it_is_stopped(
         assert stop.wait() == 0, stop.output
     assert "stopped the Ray head" in stop.output
     assert ray_head.find_running_head(settings) is None
+
+
+def test_detached_submit_is_watched_extended_cancelled_and_resumed(
+    command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
+) -> None:
+    spec = write_spec(SPEC)
+    try:
+        first = command("submit", spec, "--detach")
+        assert first.wait() == 0, first.output
+        assert "was handed over to Ray job tiny-" in first.output
+        watch = command("watch", "tiny")
+        wait_until(lambda: is_training(settings), watch)
+
+        more = command("submit", spec, "steps=601", "--detach")
+        assert more.wait() == 0, more.output
+        assert "'tiny' runs already: the detached submit tiny-" in more.output
+        wait_until(lambda: any(t.settings["steps"] == 601 for t in trials(settings)), watch)
+        cancel = command("cancel", "tiny")
+        assert cancel.wait() == 0, cancel.output
+        assert "ending the detached submit tiny-" in cancel.output
+        assert watch.wait() == 130, watch.output
+        assert {t.state for t in trials(settings)} == {"CANCELLED"}
+
+        again = command("submit", spec, "--detach")
+        assert again.wait() == 0, again.output
+        assert_complete(settings, command("watch", "tiny"))
+        assert any(t.first_step > 0 for t in trials(settings))
+    finally:
+        command("dashboard", "--stop").wait()
 
 
 def test_ui_shows_the_runs_of_an_experiment(

@@ -16,6 +16,7 @@ from orchestrator.cli.options import (
 )
 from orchestrator.cli.output import console, print_json
 from orchestrator.terminal.completion import complete_experiment, complete_trial
+from vss.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,14 @@ def submit(
         bool,
         typer.Option("--in-process", help="Run one trial at a time, without Ray; for debugging."),
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Hand the experiment over to the Ray cluster and return; without a cluster, to a "
+            "Ray head that keeps running on this machine.",
+        ),
+    ] = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Run two steps of each cell and keep nothing.")
     ] = False,
@@ -64,35 +73,31 @@ def submit(
     trials do; Ctrl-C then stops nothing. If the spec plans looks, --look N adds the seeds of later
     looks.
     """
-    from orchestrator.execution import driver
+    from orchestrator.execution.driver import RunTarget
+    from orchestrator.execution.handover.run import run_submit
     from orchestrator.execution.planned_look import choose_look
     from orchestrator.execution.smoke import smoke as smoke_test
-    from orchestrator.execution.waiting.patience import wait_until_reachable
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec
     from orchestrator.stores import Stores
 
+    if detach and (smoke or in_process):
+        raise UserError("--detach cannot be combined with --smoke or --in-process: leave one out")
     settings, screen = load_settings(), console()
     experiment = load_spec(spec, overrides or ())
     ray_address = None if in_process else _ray_address(address, settings)
-    run_target = driver.RunTarget(settings, parse_data_paths(data or []), ray_address, in_process)
+    target = RunTarget(settings, parse_data_paths(data or []), ray_address, in_process)
     if smoke:
-        raise typer.Exit(_print_smoke(smoke_test(experiment, run_target, screen)))
+        raise typer.Exit(_print_smoke(smoke_test(experiment, target, screen)))
     stores = Stores(settings)
     experiment = choose_look(experiment, look, stores)
+    if detach:
+        from orchestrator.execution.handover.detached import hand_over
 
-    def write_report() -> None:
-        from orchestrator.results.report import print_report_of_submit  # takes a second
-
-        wait_until_reachable(
-            lambda: print_report_of_submit(experiment.name, stores, settings, pictures, screen),
-            screen.print,
-        )
-
-    submission = driver.submit(experiment, run_target, stores, screen, write_report)
-    if submission.is_unfinished:
-        typer.echo(submission.describe_rest(experiment.name, context.obj))
-    raise typer.Exit(submission.exit_code)
+        for line in hand_over(experiment, spec, target, stores, pictures, context.obj):
+            typer.echo(line)
+        return
+    raise typer.Exit(run_submit(experiment, target, stores, pictures, context.obj, screen))
 
 
 @app.command()

@@ -23,12 +23,14 @@ from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.nodes.memory_check import check_memory
+from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.execution.notifications.notifier import open_notifier
 from orchestrator.execution.recorder import Recorder
 from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trial_queue import TrialQueue
 from orchestrator.execution.waiting.patience import Result, wait_until_reachable
+from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
@@ -97,6 +99,20 @@ def submit(
     return Submission(trials, ending)
 
 
+def join_running(experiment: Experiment, target: RunTarget, stores: Stores) -> Lease | None:
+    """Record an experiment that a driver runs already, which then runs its new trials too.
+
+    Returns:
+        the lease of that driver; None, and nothing recorded, if nobody runs the experiment.
+    """
+    lease = stores.ledger.lease(experiment.name)
+    if lease is None or lease.is_cancelled:
+        return None
+    with ExitStack() as stack:
+        _Submit(experiment, target, stores, Console(), stack).record()
+    return lease
+
+
 @contextmanager
 def open_executor(target: RunTarget, name: str) -> Iterator[Executor]:
     """Connect to Ray, or run in process, until the block ends.
@@ -153,11 +169,9 @@ class _Submit:
         is_driven = ledger.lease(name) is not None
         if unfinished and not is_driven:
             self._start_services(len(unfinished))
-        changes = self._record()
-        if not (is_driven or unfinished or changes.any) and _is_reported(name, ledger):
+        has_changed = self.record()
+        if not (is_driven or unfinished or has_changed) and _is_reported(name, ledger):
             return Ending.OVER
-        ledger.upkeep.reopen(name)
-        self._tag_runs(changes)
         if not driver.take_lease(name):
             ending = attach(self._experiment, ledger, driver, self._console)
             if ending is not None:
@@ -167,6 +181,7 @@ class _Submit:
     @functools.cached_property
     def _executor(self) -> Executor:
         executor = self._stack.enter_context(open_executor(self._target, self._experiment.name))
+        check_stores(self._target.settings, executor.node_count)
         executor.check_fits(self._size)
         check_memory(self._experiment, lambda: executor.machines(self._size))
         return executor
@@ -178,13 +193,20 @@ class _Submit:
         self._stores.tracker  # noqa: B018  # raises its error
         threading.Thread(target=import_module, args=[_REPORT]).start()
 
-    def _record(self) -> Changes:
-        """Record the experiment in the ledger; a driver that runs it sees what has changed."""
+    def record(self) -> bool:
+        """Record the experiment in the ledger; a driver that runs it sees what has changed.
+
+        Returns:
+            whether trials with a run have joined or left it.
+        """
         experiment, ledger, data = self._experiment, self._stores.ledger, self._data
         trial_ids = [trial.trial_id for trial in experiment.trials]
         data.find_elsewhere(lambda: ledger.started_fingerprints(trial_ids), self._read_fingerprint)
         members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
-        return ledger.add(ExperimentEntry.from_experiment(experiment), members)
+        changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
+        ledger.upkeep.reopen(experiment.name)
+        self._tag_runs(changes)
+        return bool(changes.joined or changes.left)
 
     def _read_fingerprint(self, config: TrialConfig, source: DataSource) -> str:
         return self._executor.read_fingerprint(config, source, self._size)

@@ -18,6 +18,7 @@ class InProcess:
     """An executor that runs jobs in this process."""
 
     dashboard_url: str | None = None
+    node_count = 1
 
     def __init__(self) -> None:
         self._job: tuple[Job, ShouldStop] | None = None

@@ -168,6 +168,10 @@ class Executor(Protocol):
     def is_idle(self) -> bool:
         """Whether no job runs."""
 
+    @property
+    def node_count(self) -> int:
+        """Number of machines that jobs may run on."""
+
     def check_fits(self, size: SlotSize) -> None:
         """Check that a trial can run at all, or raise a UserError."""
 

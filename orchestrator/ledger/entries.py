@@ -110,11 +110,6 @@ class Changes:
     joined: Mapping[str, str]
     left: Sequence[str]
 
-    @property
-    def any(self) -> bool:
-        """Whether there are any."""
-        return bool(self.joined or self.left)
-
 
 @dataclass(frozen=True)
 class TrialStatus:

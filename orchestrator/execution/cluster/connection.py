@@ -3,6 +3,7 @@
 Ray reads its environment when it is imported, so it is imported only after `connect` has set it.
 """
 
+import functools
 import logging
 import os
 import socket
@@ -41,15 +42,16 @@ def connect(address: str | None) -> Connection:
         RuntimeError: if the new Ray instance would listen to the network.
     """
     _check_kind(address)
-    _set_environment(is_local=address is None or _host(address) in ("127.0.0.1", "localhost"))
+    prepare_environment(address)
     import ray
 
-    _silence()
+    silence()
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address is None:
         # "local", as Ray would mistake the file left by a killed cluster for a running one.
         # Little passes through the object store.
         options |= {"include_dashboard": True, "object_store_memory": 100 * 2**20}
+        _choose_ports_freely()
     else:
         _check_answers(address)
     try:
@@ -82,9 +84,9 @@ def disconnect_in_background() -> None:
     threading.Thread(target=disconnect).start()
 
 
-def _set_environment(is_local: bool) -> None:
-    """Set the variables that Ray reads when it is imported."""
-    if is_local:
+def prepare_environment(address: str | None) -> None:
+    """Set the variables that Ray reads when it is imported, for a cluster at an address."""
+    if address is None or _host(address) in ("127.0.0.1", "localhost"):
         # On Linux, Ray listens on all interfaces; on macOS and Windows, only on loopback unless
         # this variable allows multi-machine clusters. `ray.init` has no such option.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -98,7 +100,7 @@ def _set_environment(is_local: bool) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
-def _silence() -> None:
+def silence() -> None:
     """Keep Ray's own lines away from the user's terminal."""
     import ray._private.worker
 
@@ -106,6 +108,17 @@ def _silence() -> None:
     # `log_to_driver=False` does not stop what the raylet says about killed workers; Ray's debugger
     # silences it with this switch.
     ray._private.worker._worker_logs_enabled = False
+
+
+def _choose_ports_freely() -> None:
+    """Let a new Ray instance work beside others on this machine.
+
+    Its agent, which starts jobs, would insist on port 52365, and `ray.init` has no such option.
+    """
+    from ray._private import parameter
+
+    choose_port = functools.partial(parameter.RayParams, dashboard_agent_listen_port=0)
+    setattr(parameter, "RayParams", choose_port)  # noqa: B010  # to mypy, it is a type
 
 
 def _check_loopback(node_address: str) -> None:
@@ -128,7 +141,7 @@ def _check_kind(address: str | None) -> None:
 
 
 def _host(address: str) -> str:
-    return address.rpartition(":")[0]
+    return address.rpartition("://")[2].rpartition(":")[0]
 
 
 def _check_answers(address: str) -> None:

@@ -63,6 +63,11 @@ class RayExecutor:
         """Whether no job runs."""
         return not any(slot.trial_id for slot in self._slots)
 
+    @property
+    def node_count(self) -> int:
+        """Number of nodes that are alive."""
+        return len(live_nodes())
+
     def check_fits(self, size: SlotSize) -> None:
         """Check that some node can run a trial at all.
 

@@ -230,6 +230,7 @@ class FakeExecutor:
     """An executor whose jobs end as a test says, one per poll; it counts each trial's starts."""
 
     dashboard_url = None
+    node_count = 1
 
     def __init__(self, script: Script) -> None:
         self.script = script

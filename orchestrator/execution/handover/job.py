@@ -1,0 +1,45 @@
+"""The program of a detached submit: `python -m orchestrator.execution.handover.job FILE`.
+
+It runs as a Ray job, reads what was handed over from FILE, and is a submit from then on.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestrator.execution.driver import RunTarget
+from orchestrator.execution.handover.order import Order
+from orchestrator.execution.handover.run import run_submit
+from orchestrator.settings import load_settings
+from orchestrator.stores import Stores
+from vss.errors import UserError
+
+_WIDTH = 120  # of the log, which is no terminal
+
+
+def run_job(file: Path) -> int:
+    """Run the submit that a file describes, and return its exit code."""
+    order = Order.read(file)
+    file.unlink()  # it may contain passwords
+    order.set_environment()
+    settings = load_settings()
+    data = {name: Path(path) for name, path in order.data.items()}
+    target = RunTarget(settings, data, os.environ["RAY_ADDRESS"], job=order.job)
+    try:
+        return run_submit(
+            order.build_experiment(),
+            target,
+            Stores(settings),
+            order.pictures,
+            order.words,
+            Console(width=_WIDTH),
+        )
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(Path(sys.argv[1])))

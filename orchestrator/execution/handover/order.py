@@ -1,0 +1,95 @@
+"""What a user's command hands over to the job that drives an experiment: one file."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.settings import Settings
+from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.file import load_spec_text
+from orchestrator.spec.overrides import read_overrides, remove_record
+from vss.errors import UserError
+
+_PREFIXES = ("VSS_", "MLFLOW_", "PG", "AWS_")
+# Each node has its own; those of the user's machine mean nothing there.
+_OF_A_MACHINE = {"VSS_DATA", "VSS_CACHE"}
+
+
+@dataclass(frozen=True)
+class Order:
+    """A submit to be run by a job.
+
+    Attributes:
+        job: the id of the job.
+        source: the text of the spec, with its overrides.
+        spec: the absolute path of the spec, which the files that it names are relative to.
+        trial_ids: the trials to run, up to the look that was chosen.
+        data: dataset -> folder, from the command line.
+        pictures: whether the report shows frames.
+        words: the words after `vss-orch` as the user typed them.
+        environment: variables with addresses and folders, and passwords.
+        is_local: whether the job runs on the user's machine; elsewhere, variables that a node has
+            set itself take precedence.
+    """
+
+    job: str
+    source: str
+    spec: str
+    trial_ids: Sequence[str]
+    data: Mapping[str, str]
+    pictures: bool
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    is_local: bool
+
+    def write(self, file: Path) -> None:
+        """Write it into a file that only its owner can read: it may contain passwords."""
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(dataclasses.asdict(self), stream)
+
+    @classmethod
+    def read(cls, file: Path) -> "Order":
+        """Read it from its file."""
+        return cls(**json.loads(file.read_text()))
+
+    def set_environment(self) -> None:
+        """Set the variables in this process."""
+        for name, value in self.environment.items():
+            if self.is_local or name not in os.environ:
+                os.environ[name] = value
+
+    def build_experiment(self) -> Experiment:
+        """Check the spec again and return the experiment.
+
+        Raises:
+            UserError: if a file that it names is missing here, or is not the same.
+        """
+        overrides = read_overrides(self.source)
+        spec = load_spec_text(remove_record(self.source), Path(self.spec), overrides)
+        by_id = spec.trial_by_id
+        if not set(self.trial_ids) <= by_id.keys():
+            raise UserError(
+                f"{self.spec}: a file that it names has other contents on the cluster than where "
+                "it was submitted; put the same file on both"
+            )
+        return dataclasses.replace(spec, trials=tuple(by_id[t] for t in self.trial_ids))
+
+
+def collect_environment(settings: Settings, is_local: bool) -> dict[str, str]:
+    """Return the variables that a job needs to find the same stores."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
+    variables |= {
+        "VSS_HOME": str(settings.home),
+        "VSS_LEDGER_URL": settings.ledger_url,
+        "MLFLOW_TRACKING_URI": settings.tracking_uri,
+        "VSS_STORAGE": str(settings.storage),
+    }
+    if is_local:
+        if settings.data is not None:
+            variables["VSS_DATA"] = str(settings.data)
+        return variables
+    return {name: value for name, value in variables.items() if name not in _OF_A_MACHINE}

@@ -1,0 +1,87 @@
+"""What a command hands over to a job."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.execution.handover.order import Order, collect_environment
+from orchestrator.settings import Settings
+from orchestrator.spec.file import load_spec
+from tests.conftest import TINY_SPEC, SpecWriter
+from vss.errors import UserError
+
+
+def order(spec: Path, *overrides: str) -> Order:
+    experiment = load_spec(spec, overrides)
+    return Order(
+        job="tiny-1", source=experiment.source, spec=str(spec),
+        trial_ids=[trial.trial_id for trial in experiment.trials[:3]], data={}, pictures=True,
+        words=["submit", "tiny.yaml"], environment={"VSS_HOME": "/theirs"}, is_local=True,
+    )  # fmt: skip
+
+
+def test_experiment_survives_the_file_with_overrides_and_chosen_trials(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    sent = order(write_spec(TINY_SPEC), "steps=8")
+    file = tmp_path / "order.json"
+
+    sent.write(file)
+    received = Order.read(file)
+
+    assert received == sent
+    experiment = received.build_experiment()
+    assert [trial.trial_id for trial in experiment.trials] == sent.trial_ids
+    assert {trial.config.steps for trial in experiment.trials} == {8}
+    assert experiment.source == sent.source
+
+
+def test_only_the_owner_can_read_the_file(write_spec: SpecWriter, tmp_path: Path) -> None:
+    """It may contain passwords."""
+    file = tmp_path / "order.json"
+
+    order(write_spec(TINY_SPEC)).write(file)
+
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_other_contents_of_a_file_that_the_spec_names_are_refused(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    weights = tmp_path / "start.safetensors"
+    weights.write_bytes(b"weights")
+    tuned = "{head: fcn, weights: start.safetensors}"
+    sent = order(write_spec(TINY_SPEC.replace("{head: fcn}", tuned)))
+
+    weights.write_bytes(b"other weights")
+
+    with pytest.raises(UserError, match="has other contents on the cluster"):
+        sent.build_experiment()
+
+
+@pytest.mark.parametrize(("is_local", "home"), [(True, "/theirs"), (False, "/of/the/node")])
+def test_variables_of_a_node_win_on_other_machines(
+    is_local: bool, home: str, write_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VSS_HOME", "/of/the/node")
+
+    replace(order(write_spec(TINY_SPEC)), is_local=is_local).set_environment()
+
+    assert os.environ["VSS_HOME"] == home
+
+
+def test_folders_of_this_machine_stay_here(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("VSS_CACHE", "/scratch")
+    monkeypatch.setenv("PGPASSWORD", "secret")
+    settings = replace(settings, data=tmp_path)
+
+    variables = {where: collect_environment(settings, where) for where in (True, False)}
+
+    assert variables[True]["VSS_DATA"] == str(tmp_path)
+    assert {"VSS_DATA", "VSS_CACHE"} & variables[False].keys() == set()
+    assert all(v["PGPASSWORD"] == "secret" for v in variables.values())
+    assert all(v["VSS_LEDGER_URL"] == settings.ledger_url for v in variables.values())
