@@ -24,7 +24,7 @@ STATE_STYLES = {
 # States in the order in which their trials get a row if not all fit on the screen.
 _URGENCY = [State.RUNNING, State.FAILED, State.CANCELLED, State.FINISHED, State.PENDING]
 _LEFT_ALIGNED = ("trial", "cell", "state")
-_ALWAYS_SHOWN = ("trial", "cell", "seed", "state", "step", "attempts")
+_ALWAYS_SHOWN = ("trial", "cell", "seed", "state", "step")
 
 Columns = dict[str, Callable[[TrialStatus], str]]
 
@@ -32,7 +32,9 @@ Columns = dict[str, Callable[[TrialStatus], str]]
 def build_trial_table(
     trials: Sequence[TrialStatus], room: int | None = None, show_ids: bool = False
 ) -> RenderableType:
-    """Return a table of trials: state, step, loss, mIoU, time left; empty columns are left out.
+    """Return a table of trials: state, step, loss, mIoU, time left, attempts if several.
+
+    Columns without any value are left out.
 
     Args:
         trials: the trials of one experiment.
@@ -46,7 +48,9 @@ def build_trial_table(
     shown = [name for name in texts if name in _ALWAYS_SHOWN or any(texts[name])]
     for name in shown:
         justify: Literal["left", "right"] = "left" if name in _LEFT_ALIGNED else "right"
-        table.add_column(name, justify=justify, no_wrap=name != "cell")
+        # On a narrow screen, cells wrap; without a width of its own their column would vanish.
+        min_width = 12 if name == "cell" else None
+        table.add_column(name, justify=justify, no_wrap=name != "cell", min_width=min_width)
     for number, trial in enumerate(rows):
         table.add_row(*(texts[name][number] for name in shown), style=STATE_STYLES[trial.state])
     if len(rows) < len(trials):
@@ -88,13 +92,13 @@ def _columns(trials: Sequence[TrialStatus], show_ids: bool) -> Columns:
         "seed": lambda trial: str(trial.seed),
         "state": lambda trial: trial.state,
         "step": _write_step,
-        "loss": lambda trial: _write_number(trial.loss),
+        "loss": lambda trial: _write_number(trial.loss if trial.state == State.RUNNING else None),
         "val\nmIoU": lambda trial: _write_number(trial.miou),
         f"final\n{split}\nmIoU" if split == "val" else f"{split}\nmIoU": lambda trial: (
             _write_number(trial.score)
         ),
         "time\nleft": lambda trial: format_seconds(seconds_left(trial)),
-        "attempts": lambda trial: str(trial.attempts),
+        "attempts": lambda trial: str(trial.attempts) if trial.attempts > 1 else "",
     }
 
 

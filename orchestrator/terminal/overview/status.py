@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from orchestrator.ledger.entries import ExperimentStatus, State
-from orchestrator.settings import command
 from orchestrator.terminal.overview.experiment_table import build_experiment_table
 from orchestrator.terminal.time_left import (
     experiment_seconds_left,
@@ -75,5 +74,7 @@ def _say_who_runs_it(experiment: ExperimentStatus) -> str:
     if experiment.drivers:
         return f"run by {', '.join(experiment.drivers)}"
     if experiment.counts.get(State.PENDING):
-        return f"nobody runs it: {command('vss-orch')} submit its spec to continue"
+        is_used_up = experiment.budget is not None and experiment.budget.is_used_up
+        larger = " with a larger budget" if is_used_up else ""
+        return f"nobody runs it; submit its spec{larger} to continue"
     return "nobody runs it"

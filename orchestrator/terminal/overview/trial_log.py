@@ -75,7 +75,8 @@ def find_attempt(trial_id: str, number: int | None, ledger: "Ledger") -> Attempt
 def _describe(attempt: AttemptStatus, trial_id: str) -> str:
     parts = [f"trial {trial_id}, attempt {attempt.number}: {attempt.state}"]
     if attempt.started_at is not None:
-        parts.append(f"started {attempt.started_at:%Y-%m-%d %H:%M:%S} at step {attempt.first_step}")
+        started = f"{attempt.started_at:%Y-%m-%d %H:%M:%S}"
+        parts.append(f"started {started} UTC at step {attempt.first_step}")
     if attempt.ended_at is not None:
         parts.append(f"ended {attempt.ended_at:%Y-%m-%d %H:%M:%S} UTC")
     return ", ".join(parts)

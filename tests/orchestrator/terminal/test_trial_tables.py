@@ -50,7 +50,13 @@ def test_columns_without_any_value_are_left_out() -> None:
 
     assert "loss" not in table
     assert "mIoU" not in table
-    assert "attempts" in table
+    assert "attempts" not in table
+
+
+def test_cells_are_readable_on_a_narrow_screen() -> None:
+    running = trial(state=State.RUNNING, step=1, loss=0.5, miou=0.2, score=0.3, attempts=2)
+
+    assert "cell 0" in text(build_trial_table([running], show_ids=True), width=80)
 
 
 def test_finished_trial_shows_its_score_on_the_scored_split() -> None:

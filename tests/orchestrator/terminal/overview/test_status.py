@@ -38,7 +38,7 @@ def test_experiment_is_shown_with_the_ids_of_its_trials_and_its_driver(ledger: L
     assert tiny().trial_id in while_running
     assert "RUNNING" in while_running
     assert "run by " in while_running
-    assert "nobody runs it: " in shown("study", ledger)
+    assert "nobody runs it; submit its spec to continue" in shown("study", ledger)
 
 
 def test_score_is_kept_with_a_finished_trial(ledger: Ledger) -> None:
