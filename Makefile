@@ -7,13 +7,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test gpu check lint format clean
+.PHONY: demo test compose-test gpu check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+# docker-compose.yml for real; where there is no Docker, as root on Debian, which has packages.
+compose-test: $(READY)
+	$(BIN)/python -m deploy.test.compose $(if $(KEEP),--keep) $(if $(FOLDER),--folder $(FOLDER))
 
 gpu:
 	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)

@@ -1,0 +1,42 @@
+#!/bin/bash
+# Run a study on the nodes of a Slurm allocation, from the folder of this repository:
+#
+#     sbatch [--nodes=4 --gpus-per-node=4] deploy/slurm.sh SPEC [more arguments of vss-orch submit]
+#
+# All nodes start Ray, and the first one runs the submit. At the time limit the job queues itself
+# again; the next run resumes every trial from its checkpoint. So does another sbatch after a crash.
+#SBATCH --job-name=vss-orch
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=8
+#SBATCH --exclusive
+#SBATCH --time=24:00:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:USR1@120
+set -euo pipefail
+
+PATH=$SLURM_SUBMIT_DIR/.venv/bin:$PATH
+
+# Without a token, everybody who reaches the nodes could run code as this user.
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token}
+if [ ! -s "$RAY_AUTH_TOKEN_PATH" ]; then
+    (umask 077 && ray get-auth-token --generate >/dev/null)
+    chmod 600 "$RAY_AUTH_TOKEN_PATH"
+fi
+export RAY_USAGE_STATS_ENABLED=0
+export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300 # seconds; the nodes read Python from a shared disk
+
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+address=$head:$((20000 + SLURM_JOB_ID % 10000))
+
+requeue() {
+    echo "the time limit is near: job $SLURM_JOB_ID queues itself again"
+    scontrol requeue "$SLURM_JOB_ID"
+}
+trap requeue USR1
+
+srun ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" \
+    --num-cpus "$SLURM_CPUS_PER_TASK" --object-store-memory 200000000 \
+    -- vss-orch submit "$@" --address "$address" &
+wait $! # unlike srun itself, it lets the trap run
