@@ -12,7 +12,7 @@ from tests.conftest import VARIABLES, SpecWriter
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-DOCUMENTS_WITH_LINKS = ["README.md", "docs/reports.md", "docs/statistics.md"]
+DOCUMENTS_WITH_LINKS = ["README.md", "docs/cluster.md", "docs/reports.md", "docs/statistics.md"]
 
 
 def test_example_in_the_readme_is_a_valid_spec(write_spec: SpecWriter) -> None:
