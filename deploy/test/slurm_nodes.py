@@ -1,0 +1,169 @@
+"""A Slurm of two nodes on one machine: each node has its own network, processes and /tmp."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+PACKAGES = ("slurm-wlm", "munge", "iproute2")
+HOST = "10.78.0.254"  # this machine, as the nodes see it
+NODES = {"n1": "10.78.0.1", "n2": "10.78.0.2"}
+_BRIDGE = "vss-slurm"
+_CONFIGURATION = """\
+ClusterName=vss
+SlurmctldHost={host}({address})
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+ReturnToService=2
+KillWait=15
+MpiDefault=none
+{nodes}
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+@contextmanager
+def running_slurm(folder: Path) -> Iterator[None]:
+    """Run a controller and two nodes while the block runs; SLURM_CONF then names them."""
+    _install()
+    folder.mkdir(parents=True)
+    with ExitStack() as stack:
+        for name, address in NODES.items():
+            stack.enter_context(_network_namespace(name, address))
+        _write_configuration(folder)
+        os.environ["SLURM_CONF"] = str(folder / "slurm.conf")
+        stack.enter_context(_munge(folder))
+        stack.enter_context(_process(["slurmctld", "-D"], folder / "slurmctld.out"))
+        for name in NODES:
+            stack.enter_context(_process(_node_command(name, folder), folder / f"{name}.out"))
+        _wait_until_idle()
+        yield
+
+
+def _install() -> None:
+    if all(shutil.which(program) for program in ("slurmctld", "slurmd", "munged", "ip")):
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise SystemExit(f"run it as root on Debian, where it installs {', '.join(PACKAGES)}")
+    subprocess.run(["apt-get", "-qq", "update"], check=True)
+    command = ["apt-get", "-qq", "--yes", "--no-install-recommends", "install", *PACKAGES]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def _network_namespace(name: str, address: str) -> Iterator[None]:
+    """Give a node a network that reaches this machine and the other node."""
+    namespace, outside = f"vss-{name}", f"vss-veth-{name}"
+    if not Path(f"/sys/class/net/{_BRIDGE}").exists():
+        _ip(f"link add {_BRIDGE} type bridge")
+        _ip(f"addr add {HOST}/24 dev {_BRIDGE}")
+        _ip(f"link set {_BRIDGE} up")
+    _ip(f"netns add {namespace}")
+    try:
+        _ip(f"link add {outside} type veth peer name eth0 netns {namespace}")
+        _ip(f"link set {outside} master {_BRIDGE} up")
+        _ip(f"-n {namespace} addr add {address}/24 dev eth0")
+        _ip(f"-n {namespace} link set eth0 up")
+        _ip(f"-n {namespace} link set lo up")
+        _ip(f"-n {namespace} route add default via {HOST}")
+        yield
+    finally:
+        _ip(f"netns delete {namespace}")
+        if Path(f"/sys/class/net/{_BRIDGE}").exists():
+            _ip(f"link delete {_BRIDGE}")
+
+
+def _write_configuration(folder: Path) -> None:
+    nodes = "\n".join(
+        f"NodeName={name} NodeHostname={name} NodeAddr={address} CPUs=2 State=UNKNOWN"
+        for name, address in NODES.items()
+    )
+    host = os.uname().nodename
+    (folder / "state").mkdir()
+    (folder / "slurm.conf").write_text(
+        _CONFIGURATION.format(host=host, address=HOST, folder=folder, nodes=nodes)
+    )
+    lines = [f"{address} {name}" for name, address in {**NODES, host: HOST}.items()]
+    (folder / "hosts").write_text("127.0.0.1 localhost\n" + "\n".join(lines) + "\n")
+
+
+@contextmanager
+def _munge(folder: Path) -> Iterator[None]:
+    """Run the service by which Slurm's programs trust each other."""
+    private = folder / "munge"
+    private.mkdir(mode=0o700)
+    (private / "key").write_bytes(os.urandom(128))
+    (private / "key").chmod(0o600)
+    command = [
+        *("munged", "--foreground", "--force", "--socket", str(folder / "munge.socket")),
+        *("--key-file", str(private / "key"), "--log-file", str(private / "log")),
+        *("--pid-file", str(private / "pid"), "--seed-file", str(private / "seed")),
+    ]
+    with _process(command, folder / "munged.out"):
+        time.sleep(1)
+        yield
+
+
+def _node_command(name: str, folder: Path) -> list[str]:
+    """Return the command of a node's daemon, in namespaces of its own."""
+    private = folder / f"tmp-{name}"
+    private.mkdir()
+    private.chmod(0o1777)
+    (folder / f"spool-{name}").mkdir()
+    steps = (
+        f"hostname {name}",
+        f"mount --bind {folder}/hosts /etc/hosts",
+        f"mount --bind {private} /tmp",
+        "mount -t tmpfs shm /dev/shm",
+        f"exec slurmd -D -N {name}",
+    )
+    return [
+        # Not `ip netns exec`, which hides the control groups that slurmd looks for.
+        *("nsenter", f"--net=/run/netns/vss-{name}", "unshare", "--mount", "--uts"),
+        *("--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", " && ".join(steps)),
+    ]
+
+
+@contextmanager
+def _process(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_until_idle() -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        command = ["sinfo", "--noheader", "--format=%t %D"]
+        states = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        if states == f"idle {len(NODES)}":
+            return
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Slurm's nodes do not come up: {states}")
+        time.sleep(1)
+
+
+def _ip(arguments: str) -> None:
+    subprocess.run(["ip", *arguments.split()], check=True)
