@@ -63,4 +63,5 @@ def test_linked_files_exist(document: str) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
 
     assert links
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    files = [link for link in links if "://" not in link]
+    assert [file for file in files if not (path.parent / file).exists()] == []
