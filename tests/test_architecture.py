@@ -29,9 +29,9 @@ LIBRARY_FOLDERS = {
 # The folders and modules of each package; each may import those to its left.
 LAYERS = {
     "vss": (
-        "errors", "catalog", "options", "suggestions", "validation_errors", "trial_rules",
-        "trial_config", "trial_log", "trial_directory", "runtime", "media", "data", "models",
-        "inference", "scoring", "training", "profiling", "trial", "__main__",
+        "errors", "patience", "catalog", "options", "suggestions", "validation_errors",
+        "trial_rules", "trial_config", "trial_log", "trial_directory", "runtime", "media",
+        "data", "models", "inference", "scoring", "training", "profiling", "trial", "__main__",
     ),
     "orchestrator": (
         "settings", "spec", "ledger", "tracking", "stores", "networks", "upkeep", "terminal",

@@ -13,20 +13,26 @@ pictures/            frame, label and prediction side by side
 log-1.txt ...        the log of each attempt, written through while it runs
 """
 
+import errno
+import functools
+import io
 import json
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from PIL.Image import Image as PillowImage
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from vss.patience import NoPatience, Patience
 from vss.trial_config import TrialConfig
 from vss.trial_log import append_to_log, log_name
 
@@ -52,6 +58,7 @@ class TrialDirectory:
         config: TrialConfig,
         attempt: int | None = None,
         read_only: bool = False,
+        patience: Patience | None = None,
     ) -> None:
         """Take ownership of the directory.
 
@@ -61,32 +68,53 @@ class TrialDirectory:
             attempt: the number of the attempt; by default one more than the last.
             read_only: take no ownership and ignore all writes, as all processes but the first do
                 when an attempt runs on several GPUs.
+            patience: what to do while the directory cannot be written; by default, the error of a
+                write is raised.
 
         Raises:
             StaleAttemptError: if a newer attempt owns it.
         """
         self.path = storage / config.trial_id
         self._read_only = read_only
+        self._patience = patience or NoPatience()
         if read_only:
             self.attempt = attempt or self._owner()
             return
+        self.attempt = attempt or 0
+        self._wait_out(self._take_ownership)
+        self.write_json("config.json", config.settings())
+
+    def _take_ownership(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         newest = self._owner()
-        self.attempt = newest + 1 if attempt is None else attempt
+        self.attempt = self.attempt or newest + 1
         if newest > self.attempt:
             raise StaleAttemptError(self._stale_message(newest))
         _replace(self.path / "attempt", lambda file: file.write(str(self.attempt).encode()))
-        self.write_json("config.json", config.settings())
+        _remove_partial_files(self.path)
 
     def save(self, state: dict[str, Any]) -> None:
         """Save the state that a resumed run needs; keep the previous state as well."""
+        self._persist(functools.partial(self._save, _serialise(state)))
+
+    def try_save(self, state: dict[str, Any]) -> bool:
+        """Save the state unless the storage is out of reach; return whether it was saved."""
         if self._read_only:
-            return
-        self._check_owner()
+            return True
+        try:
+            self._check_owner()
+            self._save(_serialise(state))
+        except OSError as error:
+            self._patience.begin(error)  # training goes on, and the next checkpoint tries again
+            return False
+        self._patience.end()
+        return True
+
+    def _save(self, content: bytes) -> None:
         latest = self.path / "resume.pt"
         if latest.exists():
             latest.replace(self.path / "resume.previous.pt")
-        _replace(latest, lambda file: torch.save(state, file))
+        _replace(latest, lambda file: file.write(content))
 
     def load(self) -> dict[str, Any] | None:
         """Load the newest readable state, or return None if there is none."""
@@ -112,13 +140,9 @@ class TrialDirectory:
 
     def write_weights(self, weights: dict[str, Tensor]) -> None:
         """Write the scored weights."""
-        if self._read_only:
-            return
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-        self._check_owner()
-        temporary = self.path / f"weights.safetensors.{self.attempt}"
-        save_file(tensors, temporary)
-        temporary.replace(self.path / "weights.safetensors")
+        content = b"" if self._read_only else save(tensors)
+        self._write("weights.safetensors", lambda file: file.write(content))
 
     def write_arrays(self, name: str, arrays: dict[str, Any]) -> None:
         """Write numpy arrays into a compressed file."""
@@ -131,19 +155,15 @@ class TrialDirectory:
 
     def write_picture(self, picture: PillowImage, name: str) -> None:
         """Write a PNG into pictures/, with slashes in its name turned into dashes."""
-        if self._read_only:
-            return
-        (self.path / "pictures").mkdir(exist_ok=True)
+        self._persist(lambda: (self.path / "pictures").mkdir(exist_ok=True))
         file_name = f"pictures/{name.replace('/', '-')}.png"
         self._write(file_name, lambda file: picture.save(file, format="png"))
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result and delete the state that only an unfinished trial needs."""
         self.write_json("result.json", result)
-        if self._read_only:
-            return
         for name in ("resume.pt", "resume.previous.pt"):
-            (self.path / name).unlink(missing_ok=True)
+            self._persist(functools.partial((self.path / name).unlink, missing_ok=True))
 
     def result(self) -> dict[str, Any] | None:
         """Return the result, or None if the trial has not finished."""
@@ -151,15 +171,34 @@ class TrialDirectory:
         return json.loads(path.read_text()) if path.exists() else None
 
     def log(self, text: str) -> None:
-        """Append a line to the log of this attempt."""
+        """Append a line to the log of this attempt, unless the storage is out of reach."""
         if not self._read_only:
-            append_to_log(self.path / log_name(self.attempt), text)
+            with suppress(OSError):
+                append_to_log(self.path / log_name(self.attempt), text)
 
     def _write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
-        if self._read_only:
-            return
-        self._check_owner()
-        _replace(self.path / name, write)
+        self._persist(lambda: _replace(self.path / name, write))
+
+    def _persist(self, write: Callable[[], object]) -> None:
+        """Write, and wait while the storage is out of reach; only the owner may write."""
+
+        def check_and_write() -> None:
+            self._check_owner()
+            write()
+
+        if not self._read_only:
+            self._wait_out(check_and_write)
+
+    def _wait_out(self, write: Callable[[], None]) -> None:
+        while True:
+            try:
+                write()
+            except OSError as error:
+                self._patience.begin(error)
+                self._patience.wait()
+            else:
+                self._patience.end()
+                return
 
     def _check_owner(self) -> None:
         owner = self._owner()
@@ -168,6 +207,9 @@ class TrialDirectory:
 
     def _owner(self) -> int:
         path = self.path / "attempt"
+        if not path.exists() and not self.path.parent.is_dir():
+            # Not a deleted trial: the storage itself is gone, for example not mounted.
+            raise FileNotFoundError(errno.ENOENT, "the folder is missing", str(self.path.parent))
         return int(path.read_text()) if path.exists() else 0
 
     def _stale_message(self, owner: int) -> str:
@@ -189,8 +231,26 @@ def _read_state(path: Path) -> dict[str, Any]:
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write to a temporary file, then rename it: readers see the old file or the whole new one."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):  # it may hold the last bytes of a full disk
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _remove_partial_files(folder: Path) -> None:
+    """Remove the temporary files of earlier attempts, which were killed while they wrote."""
+    for file in (*folder.iterdir(), *folder.glob("pictures/*")):
+        if re.fullmatch(r".+\.\d+", file.name):
+            file.unlink(missing_ok=True)
+
+
+def _serialise(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()  # if its file cannot be written, torch.save raises no OSError
+    torch.save(state, buffer)
+    return buffer.getvalue()

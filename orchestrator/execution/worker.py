@@ -1,6 +1,7 @@
 """The worker: runs one job. An ordinary function, with or without Ray around it."""
 
 import dataclasses
+import errno
 import gc
 import traceback
 from contextlib import nullcontext, suppress
@@ -11,6 +12,7 @@ import torch
 from orchestrator.execution.job import Failure, Job, Outcome, Report, ShouldStop
 from orchestrator.execution.nodes.output_log import copy_output
 from orchestrator.execution.waiting.reporter import Reporter
+from orchestrator.execution.waiting.storage import StoragePatience
 from orchestrator.ledger.entries import State
 from orchestrator.settings import cache_folder, cache_limit_gb
 from orchestrator.tracking.outbox import Outbox
@@ -49,6 +51,8 @@ def run_job(job: Job, report: Report, should_stop: ShouldStop) -> Outcome:
         except Exception as error:
             if _poisons_the_process(error):
                 raise
+            if isinstance(error, OSError) and should_stop():
+                return Outcome(State.CANCELLED, str(error))  # it waited for the storage
             return _record_failure(error, outbox)
         finally:
             reporter.close()
@@ -77,7 +81,10 @@ def _train(job: Job, outbox: Outbox | None, reporter: Reporter, should_stop: Sho
     inputs = _find_inputs(job)
     if outbox is not None:
         outbox.on_pause = lambda pause: reporter.set_pause("MLflow", pause)
-    result = run_trial(inputs, Callbacks(on_progress, should_stop))
+    patience = StoragePatience(reporter, should_stop)
+    callbacks = Callbacks(on_progress, should_stop, patience)
+    _wait_for_folder(inputs.storage, patience)
+    result = patience.repeat(lambda: run_trial(inputs, callbacks))
     if result is None:
         _close_run(outbox, "KILLED")
         return Outcome(State.CANCELLED, run_id=outbox.run_id if outbox else None)
@@ -103,6 +110,14 @@ def _find_inputs(job: Job) -> TrialInputs:
     return dataclasses.replace(
         job.inputs, data=job.data.find(), cache=cache_folder(), cache_gb=cache_limit_gb()
     )
+
+
+def _wait_for_folder(storage: Path, patience: StoragePatience) -> None:
+    """Wait until the storage is mounted: a trial must not write into the empty mount point."""
+    while not storage.is_dir():
+        patience.begin(FileNotFoundError(errno.ENOENT, "the folder is missing", str(storage)))
+        patience.wait()
+    patience.end()
 
 
 def _close_run(outbox: Outbox | None, status: str, message: str = "") -> None:

@@ -34,6 +34,7 @@ def _quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def job(settings: Settings, synthetic_cache: Path) -> Job:
     """Return the first attempt at a trial that takes a second, not tracked in MLflow."""
+    settings.storage.mkdir(parents=True)
     config = tiny()
     fingerprint = load_dataset(config, None).fingerprint
     inputs = TrialInputs(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vss.errors import UserError
+from vss.patience import NoPatience, Patience
 from vss.trial_config import TrialConfig
 
 
@@ -114,10 +115,12 @@ class Callbacks:
         report: called about once a second, and at every evaluation.
         should_stop: called before every step; once it returns true, training stops with a
             checkpoint.
+        storage: what to do while the trial directory cannot be written.
     """
 
     report: Callable[[Progress], None] = lambda progress: None
     should_stop: Callable[[], bool] = lambda: False
+    storage: Patience = field(default_factory=NoPatience)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,9 @@ def train(
     callbacks = callbacks or Callbacks()
     dataset = load_dataset(config, inputs.data)
     _check_fingerprint(inputs, dataset)
-    directory = TrialDirectory(inputs.storage, config, inputs.attempt, read_only=replica.rank > 0)
+    directory = TrialDirectory(
+        inputs.storage, config, inputs.attempt, replica.rank > 0, callbacks.storage
+    )
     if (earlier_result := directory.result()) is not None:
         _check_data(directory, earlier_result["data_fingerprint"], dataset)
         return TrialResult(**earlier_result)
@@ -147,8 +149,9 @@ def train(
             callbacks.report(state.progress(with_points=True))
         now = time.monotonic()
         if now - saved_at >= inputs.checkpoint_seconds:
-            directory.save(state.snapshot(model, optimizer))
-            saved_at, state.saved_step = now, state.step
+            if directory.try_save(state.snapshot(model, optimizer)):
+                state.saved_step = state.step
+            saved_at = now
         if now - logged_at >= LOG_SECONDS:
             directory.log(f"step {state.step}: loss {state.loss:.4f}")
             logged_at = now

@@ -21,10 +21,12 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from vss.errors import UserError
+from vss.patience import Patience
 from vss.training.inputs import Callbacks, TrialInputs, TrialResult
 
 _TIMEOUT = timedelta(hours=12)  # the first process scores and saves while the others wait
 _POLL_SECONDS = 0.2
+_STORAGE_SECONDS = 2.0  # from one attempt to write to the next
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,8 @@ def _wait_for_result(
         match kind:
             case "report":
                 callbacks.report(content)
+            case "storage":
+                _pass_on_storage(content, callbacks.storage)
             case "result":
                 result: TrialResult | None = content
                 return result
@@ -156,6 +160,39 @@ def _wait_for_result(
                 raise UserError(content)
             case _:
                 raise RuntimeError(content)
+
+
+class _PatienceOfRank:
+    """Waits for the storage in a process; what it waits for is the calling process' affair."""
+
+    def __init__(self, messages: Any, stop_event: Any) -> None:
+        self._messages = messages
+        self._stop_event = stop_event
+        self._is_waiting = False
+
+    def begin(self, error: OSError) -> None:
+        """Tell the calling process, which may end this one."""
+        if self._stop_event.is_set():
+            raise error
+        self._is_waiting = True
+        self._messages.put(("storage", (error.errno, error.strerror)))
+
+    def wait(self) -> None:
+        """Wait for a moment, or until a request to stop."""
+        self._stop_event.wait(_STORAGE_SECONDS)
+
+    def end(self) -> None:
+        """Tell the calling process that the wait is over."""
+        if self._is_waiting:
+            self._is_waiting = False
+            self._messages.put(("storage", None))
+
+
+def _pass_on_storage(error: tuple[int, str] | None, patience: Patience) -> None:
+    if error is None:
+        patience.end()
+    else:
+        patience.begin(OSError(*error))
 
 
 def _run_rank(
@@ -183,7 +220,8 @@ def _run_rank(
             timeout=_TIMEOUT,
         )
         replica = Replica(rank, compute.processes, device)
-        result = work(inputs, Callbacks(report, stop_event.is_set), replica)
+        patience = _PatienceOfRank(messages, stop_event)
+        result = work(inputs, Callbacks(report, stop_event.is_set, patience), replica)
         if rank == 0:
             messages.put(("result", result))
         dist.destroy_process_group()

@@ -20,7 +20,7 @@ def copy_output(log: Path) -> Iterator[None]:
 
     def append(line: str) -> None:
         with suppress(OSError):
-            log.parent.mkdir(parents=True, exist_ok=True)
+            log.parent.mkdir(exist_ok=True)
             append_to_log(log, line)
 
     out, err = _Copy(sys.stdout, append), _Copy(sys.stderr, append)
