@@ -8,6 +8,7 @@ time. The ledger is an SQLite file, or the database at `--url`, which must be em
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,7 @@ COMMANDS = {
     "vss-orch status study_00000 (finished)": ["status", "study_00000"],
     "vss-orch status NAME (running)": ["status"],
     "vss-orch status studi_00000 (unknown)": ["status", "studi_00000"],
+    "vss-orch watch NAME, to its first lines": ["watch"],
 }
 
 
@@ -62,9 +64,14 @@ def measure(arguments: Sequence[str], environment: dict[str, str]) -> tuple[floa
     process = subprocess.Popen(
         [sys.executable, "-m", "orchestrator.cli.app", *arguments],
         env=environment,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if arguments[0] == "watch" and line.startswith("["):
+            process.send_signal(signal.SIGINT)
     _, _, usage = os.wait4(process.pid, 0)
     return usage.ru_utime + usage.ru_stime, time.perf_counter() - start
 
@@ -75,6 +82,7 @@ def fill(url: str, trial_count: int) -> list[str]:
     names = [f"study_{n:05d}" for n in range(trial_count // TRIALS_OF_EXPERIMENT)]
     with sa.create_engine(url).begin() as db:
         db.execute(sa.insert(tables.drivers), [_driver()])
+        db.execute(sa.insert(tables.leases), [{"experiment": names[-1], "driver": "d" * 36}])
         db.execute(sa.insert(tables.experiments), [_experiment(name) for name in names])
         for number, name in enumerate(names):
             is_running = number == len(names) - 1

@@ -13,11 +13,12 @@ from vss import catalog
 from vss.errors import UserError
 from vss.suggestions import require_known
 
-# Variable that names a file -> variable that a client library reads. A password in an address
+# Variable that names a file -> variable that is read in its place. A password in an address
 # would end up in messages and in the arguments of jobs.
 _PASSWORD_FILES = {
     "VSS_LEDGER_PASSWORD_FILE": "PGPASSWORD",
     "MLFLOW_TRACKING_PASSWORD_FILE": "MLFLOW_TRACKING_PASSWORD",
+    "VSS_NOTIFY_FILE": "VSS_NOTIFY",
 }
 
 
