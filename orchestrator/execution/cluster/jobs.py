@@ -1,8 +1,9 @@
 """Ray's Jobs API: programs that run on a cluster without a user's terminal."""
 
+import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Jobs:
         from ray.job_submission import JobSubmissionClient
 
         silence()
+        logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.ERROR)
         os.environ["RAY_ADDRESS"] = address  # the client would prefer another one to its argument
         try:
             self._client: Any = JobSubmissionClient(address)
@@ -65,7 +67,7 @@ class Jobs:
         self,
         job: str,
         entrypoint: str,
-        folder: Path | None = None,
+        packages: Sequence[Path] = (),
         variables: Mapping[str, str] | None = None,
     ) -> None:
         """Start a job.
@@ -73,15 +75,16 @@ class Jobs:
         Args:
             job: its id, which no other job of the cluster may have had.
             entrypoint: the command to run.
-            folder: the folder to copy to the nodes and to run it in; None to copy nothing.
+            packages: folders of Python packages to copy to the nodes. (A working directory would be
+                unpacked again by each node, also where two of them share a machine.)
             variables: variables for it and its workers; everyone can read them in the dashboard.
 
         Raises:
             UserError: if the cluster refuses it.
         """
         environment: dict[str, Any] = {"env_vars": dict(variables or {})}
-        if folder is not None:
-            environment["working_dir"] = str(folder)
+        if packages:
+            environment["py_modules"] = [str(package) for package in packages]
         arguments = {"submission_id": job, "entrypoint": entrypoint, "runtime_env": environment}
         deadline = time.monotonic() + _AGENT_SECONDS
         while True:

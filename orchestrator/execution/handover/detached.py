@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.execution.cluster import head as ray_head
 from orchestrator.execution.driver import RunTarget, join_running
-from orchestrator.execution.handover.order import Order, collect_environment
+from orchestrator.execution.handover.order import SHIPPED_FILE, Order, collect_environment
 from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.settings import command, make_folder
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _MODULE = "orchestrator.execution.handover.job"
 _PACKAGES = ("orchestrator", "reports", "vss")
-_FILE = "order.json"
 _POLL_SECONDS = 0.3
 START_SECONDS = 60.0
 
@@ -128,21 +127,22 @@ def _start(order: Order, cluster: Cluster, target: RunTarget) -> "Jobs":
         jobs.start(order.job, f"exec {entrypoint}", variables={"VSS_DATA": data} if data else {})
         return jobs
     with tempfile.TemporaryDirectory() as folder:
-        _copy_code(Path(folder))
-        order.write(Path(folder) / _FILE)
+        packages = _copy_code(Path(folder))
+        order.write(Path(folder) / SHIPPED_FILE)
         # The same image has the same interpreter; if not, the one of the cluster's nodes.
         python = shlex.quote(sys.executable)
         entrypoint = f'python={python}; [ -x "$python" ] || python=python3; exec "$python"'
-        jobs.start(order.job, f"{entrypoint} -m {_MODULE} {_FILE}", Path(folder))
+        jobs.start(order.job, f"{entrypoint} -m {_MODULE}", packages)
     return jobs
 
 
-def _copy_code(folder: Path) -> None:
-    """Copy the program itself: no data, no runs and no environment."""
+def _copy_code(folder: Path) -> list[Path]:
+    """Copy the program itself, without data, runs and environment; return its packages."""
     root = Path(__file__).parents[3]
     for package in _PACKAGES:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(root / package, folder / package, ignore=ignored)
+    return [folder / package for package in _PACKAGES]
 
 
 def _wait_for_lease(name: str, job: str, jobs: "Jobs", stores: Stores) -> None:

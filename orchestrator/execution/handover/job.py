@@ -1,6 +1,7 @@
-"""The program of a detached submit: `python -m orchestrator.execution.handover.job FILE`.
+"""The program of a detached submit: `python -m orchestrator.execution.handover.job [FILE]`.
 
-It runs as a Ray job, reads what was handed over from FILE, and is a submit from then on.
+It runs as a Ray job, reads what was handed over from FILE, or from the file that was shipped with
+the code, and is a submit from then on.
 """
 
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.execution.driver import RunTarget
-from orchestrator.execution.handover.order import Order
+from orchestrator.execution.handover.order import SHIPPED_FILE, Order
 from orchestrator.execution.handover.run import run_submit
 from orchestrator.settings import load_settings
 from orchestrator.stores import Stores
@@ -42,4 +43,5 @@ def run_job(file: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(Path(sys.argv[1])))
+    shipped_file = Path(__file__).parents[3] / SHIPPED_FILE
+    sys.exit(run_job(Path(sys.argv[1]) if len(sys.argv) > 1 else shipped_file))

@@ -13,6 +13,8 @@ from orchestrator.spec.file import load_spec_text
 from orchestrator.spec.overrides import read_overrides, remove_record
 from vss.errors import UserError
 
+# The file in the code that is shipped to a cluster.
+SHIPPED_FILE = "orchestrator/execution/handover/order.json"
 _PREFIXES = ("VSS_", "MLFLOW_", "PG", "AWS_")
 # Each node has its own; those of the user's machine mean nothing there.
 _OF_A_MACHINE = {"VSS_DATA", "VSS_CACHE"}
