@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.storage import Storage
 from vss import catalog
 from vss.errors import UserError
 from vss.suggestions import require_known
@@ -30,7 +31,7 @@ class Settings:
         home: the default folder for all data (VSS_HOME, default ./runs).
         ledger_url: SQLAlchemy address of the ledger (VSS_LEDGER_URL).
         tracking_uri: address of MLflow (MLFLOW_TRACKING_URI).
-        storage: the folder of the trial directories, visible to all workers (VSS_STORAGE).
+        storage: the storage of the trial directories, which all workers reach (VSS_STORAGE).
         data: the folder that contains one folder per dataset (VSS_DATA), or None.
         ray_address: the address of a running Ray cluster (RAY_ADDRESS), or None.
         cache: this machine's folder of decoded frames and downloads, safe to delete when no trial
@@ -41,7 +42,7 @@ class Settings:
     home: Path
     ledger_url: str
     tracking_uri: str
-    storage: Path
+    storage: Storage
     data: Path | None
     ray_address: str | None
     cache: Path
@@ -71,7 +72,7 @@ def load_settings() -> Settings:
         home=home,
         ledger_url=os.environ.get("VSS_LEDGER_URL") or f"sqlite:///{home / 'ledger.db'}",
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
-        storage=_folder("VSS_STORAGE", home / "trials"),
+        storage=_storage(home / "trials"),
         data=data_folder(),
         ray_address=os.environ.get("RAY_ADDRESS") or None,
         cache=cache_folder(),
@@ -208,6 +209,13 @@ def command(program: str) -> str:
         if installed_file.is_relative_to(Path.cwd())
         else str(installed_file)
     )
+
+
+def _storage(default: Path) -> Storage:
+    address = os.environ.get("VSS_STORAGE", "")
+    if "://" in address:
+        return Storage(address.rstrip("/"))
+    return Storage(str(_folder("VSS_STORAGE", default)))
 
 
 def _folder(variable: str, default: Path) -> Path:

@@ -22,6 +22,7 @@ LIBRARY_FOLDERS = {
     "mlflow": "orchestrator/tracking",
     "sqlalchemy": "orchestrator/ledger",
     "alembic": "orchestrator/ledger",
+    "fsspec": "orchestrator/storage.py",
     "rich": "orchestrator",
     "apprise": "orchestrator/execution/notifications",
     "typer": "orchestrator/cli",
@@ -34,8 +35,8 @@ LAYERS = {
         "data", "models", "inference", "scoring", "training", "profiling", "trial", "__main__",
     ),
     "orchestrator": (
-        "settings", "spec", "ledger", "tracking", "stores", "networks", "upkeep", "terminal",
-        "results", "offline", "execution", "health", "cli",
+        "storage", "settings", "spec", "ledger", "tracking", "stores", "networks", "upkeep",
+        "terminal", "results", "offline", "execution", "health", "cli",
     ),
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip

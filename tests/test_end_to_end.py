@@ -169,7 +169,9 @@ def test_trials_train_on_while_the_driver_is_paused(
 
 def count_evaluations(settings: Settings) -> int:
     """Return how often the trials have been evaluated on val, from their logs."""
-    return sum(log.read_text().count("val mIoU") for log in settings.storage.glob("*/log-*.txt"))
+    return sum(
+        log.read_text().count("val mIoU") for log in settings.storage.folder.glob("*/log-*.txt")
+    )
 
 
 def test_persistent_head_runs_submits_until_it_is_stopped(

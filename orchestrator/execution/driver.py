@@ -21,7 +21,7 @@ from orchestrator.execution.job import Executor, SlotSize
 from orchestrator.execution.job_factory import JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.data_source import DataSource
-from orchestrator.execution.nodes.experiment_data import ExperimentData
+from orchestrator.execution.nodes.experiment_data import ExperimentData, store_files
 from orchestrator.execution.nodes.memory_check import check_memory
 from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.execution.notifications.notifier import open_notifier
@@ -36,7 +36,7 @@ from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State,
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report_state import report_state
 from orchestrator.results.trained_cells import find_trained_cells
-from orchestrator.settings import Settings, command, make_folder
+from orchestrator.settings import Settings, command
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
@@ -87,7 +87,9 @@ def submit(
     Raises:
         UserError: if something is wrong, before anything is recorded or started.
     """
-    make_folder(target.settings.storage)
+    target.settings.storage.prepare()
+    if target.address is not None:
+        store_files(experiment, target.settings.storage)
     ledger = stores.ledger
     with ledger.driver(target.job) as driver:
         with ExitStack() as stack:
@@ -292,9 +294,6 @@ def _is_reported(name: str, ledger: Ledger) -> bool:
 
 
 def _notes(executor: Executor) -> list[str]:
-    url = executor.dashboard_url
-    return (
-        [f"Ray dashboard: {url} (for its token, run {command('ray')} get-auth-token)"]
-        if url
-        else []
-    )
+    if (url := executor.dashboard_url) is None:
+        return []
+    return [f"Ray dashboard: {url} (for its token, run {command('ray')} get-auth-token)"]

@@ -11,6 +11,7 @@ from orchestrator.execution.nodes.machine import Machine
 from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import TrialStatus
 from orchestrator.spec.schema import Resources
+from orchestrator.storage import Storage
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import TrialInputs
 from vss.trial_config import TrialConfig
@@ -64,8 +65,10 @@ class Job:
     """One attempt at a trial: plain values that can cross machines.
 
     Attributes:
-        inputs: the trial, its files, and the compute that it runs on.
+        inputs: the trial, its files, and the compute that it runs on; the worker fills in the
+            folders of its machine.
         size: the share of a machine to reserve.
+        storage: the storage of its trial directory; None to keep nothing (smoke test).
         data: where the worker finds the data, or None if the paths in `inputs` are those of its
             machine.
         tracking: the store and run to track it in, or None to track nothing (smoke test).
@@ -74,6 +77,7 @@ class Job:
 
     inputs: TrialInputs
     size: SlotSize
+    storage: Storage | None = None
     data: DataSource | None = None
     tracking: Tracking | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.ledger.entries import Claim
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
+from orchestrator.storage import WEIGHTS
 from vss.errors import UserError
 from vss.training.inputs import Compute, TrialInputs
 from vss.trial_config import TrialConfig, parse_settings
@@ -122,34 +123,31 @@ class JobFactory:
         )
         source = self._data.source(config)
         labels = {"experiment": self._experiment.name, "cell": cell, "seed": str(config.seed)}
-        return Job(inputs, self.slot_size(alone), source, tracking, labels)
+        size, storage = self.slot_size(alone), self._settings.storage
+        return Job(inputs, size, storage, source, tracking, labels)
 
-    def smoke_job(self, cell: str, folder: Path) -> Job:
-        """Make a job of two steps of a cell, tracked nowhere, that writes into `folder`."""
+    def smoke_job(self, cell: str) -> Job:
+        """Make a job of two steps of a cell that is tracked nowhere and keeps nothing."""
         config = self._experiment.cells[cell]
         steps = min(_SMOKE_STEPS, config.steps)  # 0 stays 0: such a cell is only scored
         inputs = dataclasses.replace(
             self._inputs(config, attempt=1),
             config=parse_settings({**config.settings(), "steps": steps, "eval_every": 1}),
-            storage=folder,
             teacher_weights=None,
             max_scored_frames=_SMOKE_FRAMES,
         )
         source = self._data.source(config)
-        return Job(inputs, self._slots.regular, source)
+        return Job(inputs, self._slots.regular, storage=None, data=source)
 
     def _inputs(self, config: TrialConfig, attempt: int, alone: bool = False) -> TrialInputs:
-        settings, size = self._settings, self._slots.regular
-        is_student = config.teacher != "none"
+        size, is_student = self._slots.regular, config.teacher != "none"
         return TrialInputs(
             config=config,
-            storage=settings.storage,
-            cache=settings.cache,
+            storage=Path(),  # this and the cache are for the worker to choose
+            cache=Path(),
             weights=self._experiment.files_by_digest.get(config.weights),
             teacher=self._configs[config.teacher] if is_student else None,
-            teacher_weights=(
-                settings.storage / config.teacher / "weights.safetensors" if is_student else None
-            ),
+            teacher_weights=Path(config.teacher, WEIGHTS) if is_student else None,
             attempt=attempt,
             compute=Compute.from_resources(size.cpus, size.gpus),
             trials_on_device=1 if alone else self._slots.on_device,

@@ -1,7 +1,5 @@
 """The smoke test of an experiment: two steps of every cell, thrown away afterwards."""
 
-import shutil
-import uuid
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console
@@ -13,7 +11,6 @@ from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.ledger.entries import State
-from orchestrator.settings import make_folder
 from orchestrator.spec.experiment import Experiment
 
 
@@ -26,20 +23,16 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
     """
     settings = target.settings
     data = ExperimentData(experiment, target.data, settings, target.address is not None)
-    folder = make_folder(settings.storage / f".smoke-{uuid.uuid4().hex[:8]}")
     size = SlotSize.from_resources(experiment.resources)
     factory = JobFactory(experiment, data, settings, Slots(size, size, 1))
-    jobs = {cell: factory.smoke_job(cell, folder) for cell in experiment.cells}
+    jobs = {cell: factory.smoke_job(cell) for cell in experiment.cells}
     events, stop = _Outcomes(), StopRequests()
-    try:
-        with (
-            stop_on_signal(stop, console.print, keeps_checkpoints=False),
-            open_executor(target, f"{experiment.name}, smoke test") as executor,
-        ):
-            executor.check_fits(size)
-            run_jobs(_JobList(jobs.values(), size), executor, events, stop)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        stop_on_signal(stop, console.print, keeps_checkpoints=False),
+        open_executor(target, f"{experiment.name}, smoke test") as executor,
+    ):
+        executor.check_fits(size)
+        run_jobs(_JobList(jobs.values(), size), executor, events, stop)
     cancelled = Outcome(State.CANCELLED)
     return {cell: events.by_trial.get(job.trial_id, cancelled) for cell, job in jobs.items()}
 

@@ -1,6 +1,5 @@
 """The worker: runs one job. An ordinary function, with or without Ray around it."""
 
-import dataclasses
 import errno
 import gc
 import traceback
@@ -10,20 +9,19 @@ from pathlib import Path
 import torch
 
 from orchestrator.execution.job import Failure, Job, Outcome, Report, ShouldStop
+from orchestrator.execution.nodes.attempt import Attempt, open_attempt
 from orchestrator.execution.nodes.output_log import copy_output
 from orchestrator.execution.waiting.reporter import Reporter
 from orchestrator.execution.waiting.storage import StoragePatience
 from orchestrator.ledger.entries import State
-from orchestrator.settings import cache_folder, cache_limit_gb
 from orchestrator.tracking.outbox import Outbox
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
 from vss.errors import UserError
 from vss.profiling.out_of_memory import OutOfMemoryError
-from vss.training.inputs import Callbacks, Progress, TrialInputs
+from vss.training.inputs import Callbacks, Progress
 from vss.trial.run import run_trial
 from vss.trial_directory import StaleAttemptError
-from vss.trial_log import log_name
 
 
 def run_job(job: Job, report: Report, should_stop: ShouldStop) -> Outcome:
@@ -43,9 +41,11 @@ def run_job(job: Job, report: Report, should_stop: ShouldStop) -> Outcome:
     """
     outbox = _open_outbox(job)
     reporter = Reporter(report, lambda: outbox.run_id if outbox else None)
-    with outbox or nullcontext(), copy_output(_log(job)):
+    with outbox or nullcontext():
         try:
-            return _train(job, outbox, reporter, should_stop)
+            patience = StoragePatience(reporter, should_stop)
+            with open_attempt(job, patience) as attempt, copy_output(attempt.log):
+                return _train(attempt, outbox, reporter, patience, should_stop)
         except StaleAttemptError as error:
             return Outcome(State.CANCELLED, str(error))  # a newer attempt owns it: touch nothing
         except Exception as error:
@@ -72,44 +72,38 @@ def _open_outbox(job: Job) -> Outbox | None:
     return Outbox(open_run)
 
 
-def _train(job: Job, outbox: Outbox | None, reporter: Reporter, should_stop: ShouldStop) -> Outcome:
+def _train(
+    attempt: Attempt,
+    outbox: Outbox | None,
+    reporter: Reporter,
+    patience: StoragePatience,
+    should_stop: ShouldStop,
+) -> Outcome:
     def on_progress(progress: Progress) -> None:
         if outbox is not None:
             outbox.put(progress.points)
         reporter.report(progress)
 
-    inputs = _find_inputs(job)
+    def is_over() -> bool:
+        return should_stop() or attempt.is_stale()
+
     if outbox is not None:
         outbox.on_pause = lambda pause: reporter.set_pause("MLflow", pause)
-    patience = StoragePatience(reporter, should_stop)
-    callbacks = Callbacks(on_progress, should_stop, patience)
-    _wait_for_folder(inputs.storage, patience)
-    result = patience.repeat(lambda: run_trial(inputs, callbacks))
-    if result is None:
+    attempt.on_pause(lambda pause: reporter.set_pause("the upload", pause))
+    callbacks = Callbacks(on_progress, is_over, patience)
+    _wait_for_folder(attempt.inputs.storage, patience)
+    result = patience.repeat(lambda: run_trial(attempt.inputs, callbacks))
+    is_stored = attempt.store(should_stop)
+    if result is None or not is_stored:
         _close_run(outbox, "KILLED")
         return Outcome(State.CANCELLED, run_id=outbox.run_id if outbox else None)
-    reporter.report_end(inputs.config.steps)
-    directory = inputs.storage / job.trial_id
+    reporter.report_end(attempt.inputs.config.steps)
     if outbox is not None and not outbox.finish(
-        lambda run: run.finish(result, directory), should_stop
+        lambda run: run.finish(result, attempt.directory), should_stop
     ):
         return Outcome(State.CANCELLED, run_id=outbox.run_id)
     run_id = outbox.run_id if outbox else None
     return Outcome(State.FINISHED, run_id=run_id, score=result.metrics["miou"])
-
-
-def _log(job: Job) -> Path:
-    inputs = job.inputs
-    return inputs.storage / job.trial_id / log_name(inputs.attempt or 1)
-
-
-def _find_inputs(job: Job) -> TrialInputs:
-    """Return the inputs of a job with the paths of this machine."""
-    if job.data is None:
-        return job.inputs
-    return dataclasses.replace(
-        job.inputs, data=job.data.find(), cache=cache_folder(), cache_gb=cache_limit_gb()
-    )
 
 
 def _wait_for_folder(storage: Path, patience: StoragePatience) -> None:

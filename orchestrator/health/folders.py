@@ -9,13 +9,21 @@ from orchestrator.health.finding import Finding, Level
 from orchestrator.health.machine import find_existing
 from orchestrator.settings import Settings
 from vss import catalog
+from vss.errors import UserError
 
 _NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "lustre", "beegfs", "fuse.sshfs", "gpfs")
 
 
 def check_storage(settings: Settings) -> Finding:
     """Check that trial directories can be written."""
-    return check_writable("storage", settings.storage, "VSS_STORAGE")
+    if settings.storage.folder is not None:
+        return check_writable("storage", settings.storage.folder, "VSS_STORAGE")
+    try:
+        settings.storage.check_writable()
+    except (OSError, UserError) as error:
+        remedy = "check VSS_STORAGE, its credentials (AWS_...) and that the bucket exists"
+        return Finding("storage", Level.PROBLEM, str(error), remedy)
+    return Finding("storage", Level.OK, f"{settings.storage} can be written")
 
 
 def check_data(settings: Settings, paths: Mapping[str, Path]) -> list[Finding]:

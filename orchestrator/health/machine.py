@@ -82,7 +82,8 @@ def check_memory(meminfo: Path = Path("/proc/meminfo")) -> Finding:
 
 def check_disk(settings: Settings) -> list[Finding]:
     """Check the room on the disks of VSS_HOME, VSS_STORAGE and VSS_CACHE."""
-    folders = {find_existing(f) for f in (settings.home, settings.storage, settings.cache)}
+    storage = settings.storage.folder or settings.home
+    folders = {find_existing(folder) for folder in (settings.home, storage, settings.cache)}
     by_device = {folder.stat().st_dev: folder for folder in sorted(folders, reverse=True)}
     findings = []
     for folder in by_device.values():

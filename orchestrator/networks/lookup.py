@@ -128,15 +128,14 @@ def find_cell(like: str) -> TrialConfig:
 def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     from vss.inference.trained_network import read_trained_network
 
-    folders = settings.storage.glob(f"{target}*") if _HEXADECIMAL.fullmatch(target) else ()
-    trial_ids = sorted(folder.name for folder in folders if (folder / "config.json").is_file())
+    trial_ids = settings.storage.find_trials(target) if _HEXADECIMAL.fullmatch(target) else []
     if len(trial_ids) > 1:
         raise UserError(
             f"'{target}' matches {len(trial_ids)} trials ({', '.join(trial_ids)}): "
             "write a longer prefix"
         )
     if trial_ids:
-        return NamedNetwork(trial_ids[0], read_trained_network(settings.storage / trial_ids[0]))
+        return NamedNetwork(trial_ids[0], read_trained_network(_fetch(trial_ids[0], settings)))
     # If a trial was trained elsewhere, this machine may have only its MLflow run.
     run_id = open_tracker(settings).find_run_id(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
@@ -165,10 +164,16 @@ def _read_trial(target: str, trial: TrialStatus, settings: Settings) -> NamedNet
         raise UserError(
             f"'{target}' has not finished: cell '{trial.cell}', seed {trial.seed} is {trial.state}"
         )
-    folder = settings.storage / trial.trial_id
+    folder = _fetch(trial.trial_id, settings)
     if trial.run_id is not None and not (folder / "config.json").is_file():
         return _find_run(trial.run_id, settings)
     return NamedNetwork(trial.trial_id, read_trained_network(folder))
+
+
+def _fetch(trial_id: str, settings: Settings) -> Path:
+    """Return a folder with the settings and weights of a trial in the storage, if it has them."""
+    into = settings.cache / "trained"
+    return settings.storage.fetch(trial_id, into, "config.json", "weights.safetensors")
 
 
 def _find_run(run_id: str, settings: Settings) -> NamedNetwork:

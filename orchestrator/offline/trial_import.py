@@ -1,7 +1,5 @@
 """The import of trials that finished on offline machines into the ledger and MLflow."""
 
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +11,8 @@ from orchestrator.offline.finished_trial import (
     Placement,
     read_finished_trial,
 )
-from orchestrator.settings import make_folder
 from orchestrator.spec.file import load_spec
+from orchestrator.storage import Storage
 from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import RunContent, Tracker
 from vss.errors import UserError
@@ -38,7 +36,7 @@ def import_trials(
     folders: Sequence[Path],
     spec: Path | None,
     stores: Stores,
-    storage: Path,
+    storage: Storage,
     say: Callable[[str], None],
 ) -> ImportResult:
     """Import the directories of finished trials; name and skip damaged ones.
@@ -47,7 +45,7 @@ def import_trials(
         folders: trial directories, or folders that contain them.
         spec: the spec of directories that have no trial file.
         stores: the ledger and tracking store to import into.
-        storage: the folder that trial directories are copied to.
+        storage: the storage that trial directories are copied to.
         say: a function that prints a line; it is called once per directory.
 
     Raises:
@@ -95,14 +93,14 @@ def _trial_directories(folders: Sequence[Path]) -> Iterator[Path]:
     yield from directories
 
 
-def _import(finished_trial: FinishedTrial, stores: Stores, storage: Path) -> str:
+def _import(finished_trial: FinishedTrial, stores: Stores, storage: Storage) -> str:
     """Import a trial into MLflow, the ledger and the storage; return what to print."""
     trial, entry = finished_trial.trial, finished_trial.experiment
     run_id = stores.ledger.finished_run(trial.trial_id)
     status = "imported" if run_id is None else "already in the ledger"
     if run_id is not None:
         _check_same_results(finished_trial, stores.tracker.read_runs([run_id]).get(run_id))
-    _copy(finished_trial.folder, make_folder(storage) / trial.trial_id)
+    storage.add_result(finished_trial.folder, trial.trial_id, finished_trial.last_attempt)
     if run_id is None:
         run_id = _log(finished_trial, stores.tracker)
     member = Member(trial, finished_trial.result.data_fingerprint)
@@ -132,13 +130,6 @@ def _check_same_results(finished_trial: FinishedTrial, run: RunContent | None) -
             f"{logged_fingerprint[:12]}; in this directory: {miou:.6f} on {fingerprint[:12]}): "
             "import the original directory, or use another VSS_HOME"
         )
-
-
-def _copy(folder: Path, target: Path) -> None:
-    if not target.exists():
-        partial_copy = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
-        shutil.copytree(folder, partial_copy)
-        partial_copy.rename(target)
 
 
 def _log(finished_trial: FinishedTrial, tracker: Tracker) -> str:

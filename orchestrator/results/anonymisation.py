@@ -33,7 +33,7 @@ def _substitution(settings: Settings) -> Callable[[str], str]:
     """Return a function that replaces folders by variables, and the host name by HOST."""
     folders = [
         ("$VSS_DATA", settings.data),
-        ("$VSS_STORAGE", settings.storage),
+        ("$VSS_STORAGE", settings.storage.folder or settings.storage),
         ("$VSS_HOME", settings.home),
         ("~", Path.home()),
     ]

@@ -21,7 +21,7 @@ def build_leftover_table(leftovers: Sequence["Leftover"]) -> Table:
     for item in leftovers:
         state = item.trial.state if item.trial else "not in the ledger"
         last_change = datetime.fromtimestamp(item.changed_at).strftime("%Y-%m-%d %H:%M")
-        table.add_row(item.folder.name, state, format_megabytes(item.size_bytes), last_change)
+        table.add_row(item.trial_id, state, format_megabytes(item.size_bytes), last_change)
     return table
 
 

@@ -1,20 +1,16 @@
 """The cleaning of the storage: trial directories that no experiment asks for."""
 
-import re
-import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.ledger.entries import StoredTrial
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
+from orchestrator.storage import Storage
 from orchestrator.stores import Stores
 from vss.errors import UserError
 
-_TRIAL_ID = re.compile("[0-9a-f]{12}")
-_FILES = {"attempt", "config.json", "result.json"}
 # An import copies a directory before the ledger has its trial.
 _SECONDS_OF_AN_IMPORT = 3600
 
@@ -24,13 +20,13 @@ class Leftover:
     """A trial directory that no experiment asks for.
 
     Attributes:
-        folder: the directory, named by the trial_id.
+        trial_id: name of the directory.
         trial: the trial in the ledger, or None if the ledger does not have it.
         size_bytes: the size of all its files.
         changed_at: the time of its last change, in seconds since 1970.
     """
 
-    folder: Path
+    trial_id: str
     trial: StoredTrial | None
     size_bytes: int
     changed_at: float
@@ -58,15 +54,17 @@ def find_leftovers(ledger: Ledger, settings: Settings) -> list[Leftover]:
         UserError: if the storage seems to belong to another ledger, or a live driver holds a trial
             of one of the directories.
     """
-    folders = list(_trial_directories(settings.storage))
-    orphans = ledger.upkeep.find_orphans([folder.name for folder in folders])
-    if folders and len(orphans) == len(folders) and not any(orphans.values()):
+    trial_ids = settings.storage.find_trials()
+    orphans = ledger.upkeep.find_orphans(trial_ids)
+    if trial_ids and len(orphans) == len(trial_ids) and not any(orphans.values()):
         raise UserError(
             f"the ledger knows none of the trials in {settings.storage}: check VSS_HOME and "
             "VSS_LEDGER_URL; if these directories are leftovers, remove them by hand"
         )
     leftovers = [
-        _leftover(folder, orphans[folder.name]) for folder in folders if folder.name in orphans
+        _leftover(trial_id, orphans[trial_id], settings.storage)
+        for trial_id in trial_ids
+        if trial_id in orphans
     ]
     newest = time.time() - _SECONDS_OF_AN_IMPORT
     return [item for item in leftovers if item.trial is not None or item.changed_at < newest]
@@ -80,24 +78,17 @@ def remove_leftovers(leftovers: Sequence[Leftover], stores: Stores) -> list[Left
     Raises:
         UserError: if a live driver holds a trial of one of them.
     """
-    removed_ids = set(stores.ledger.upkeep.delete_orphans([item.folder.name for item in leftovers]))
-    removed_leftovers = [item for item in leftovers if item.folder.name in removed_ids]
+    removed_ids = set(stores.ledger.upkeep.delete_orphans([item.trial_id for item in leftovers]))
+    removed_leftovers = [item for item in leftovers if item.trial_id in removed_ids]
     run_ids = [item.trial.run_id for item in removed_leftovers if item.trial is not None]
     stores.tracker.delete_runs(run_id for run_id in run_ids if run_id is not None)
     for item in removed_leftovers:
-        shutil.rmtree(item.folder)
+        stores.settings.storage.remove(item.trial_id)
     return removed_leftovers
 
 
-def _trial_directories(storage: Path) -> Iterator[Path]:
-    for folder in sorted(storage.iterdir()) if storage.is_dir() else ():
-        if not _TRIAL_ID.fullmatch(folder.name) or not folder.is_dir():
-            continue
-        if _FILES & {path.name for path in folder.iterdir()}:
-            yield folder
-
-
-def _leftover(folder: Path, trial: StoredTrial | None) -> Leftover:
-    states = [path.stat() for path in folder.rglob("*") if path.is_file()]
-    size_bytes = sum(state.st_size for state in states)
-    return Leftover(folder, trial, size_bytes, max(state.st_mtime for state in states))
+def _leftover(trial_id: str, trial: StoredTrial | None, storage: Storage) -> Leftover:
+    files = storage.list_files(trial_id).values()
+    size_bytes = sum(file.size_bytes for file in files)
+    changed_at = max((file.changed_at for file in files), default=0.0)
+    return Leftover(trial_id, trial, size_bytes, changed_at)

@@ -1,6 +1,5 @@
 """The deletion of an experiment: its rows in the ledger, its runs and its trial directories."""
 
-import shutil
 from collections.abc import Sequence
 
 from orchestrator.ledger.entries import Deletion
@@ -32,6 +31,4 @@ def delete_experiment(name: str, stores: Stores, settings: Settings) -> Deletion
 def remove_directories(trial_ids: Sequence[str], settings: Settings) -> None:
     """Remove trial directories from the storage; missing ones are skipped."""
     for trial_id in trial_ids:
-        folder = settings.storage / trial_id
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        settings.storage.remove(trial_id)

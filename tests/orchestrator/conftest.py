@@ -34,13 +34,11 @@ def _quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def job(settings: Settings, synthetic_cache: Path) -> Job:
     """Return the first attempt at a trial that takes a second, not tracked in MLflow."""
-    settings.storage.mkdir(parents=True)
+    settings.storage.folder.mkdir(parents=True)
     config = tiny()
     fingerprint = load_dataset(config, None).fingerprint
-    inputs = TrialInputs(
-        config, settings.storage, synthetic_cache, data_fingerprint=fingerprint, attempt=1
-    )
-    return Job(inputs, SlotSize(1.0, 0.0))
+    inputs = TrialInputs(config, Path(), synthetic_cache, data_fingerprint=fingerprint, attempt=1)
+    return Job(inputs, SlotSize(1.0, 0.0), settings.storage)
 
 
 def with_inputs(job: Job, **changes: Any) -> Job:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.settings import Settings, cache_limit_gb, command, find_data, load_settings
+from orchestrator.storage import Storage
 from vss.errors import UserError
 
 
@@ -17,7 +18,7 @@ def test_everything_is_under_the_home_by_default(settings: Settings, tmp_path: P
 
     assert settings.ledger_url == f"sqlite:///{home}/ledger.db"
     assert settings.tracking_uri == f"sqlite:///{home}/mlflow.db"
-    assert settings.storage == home / "trials"
+    assert settings.storage == Storage(str(home / "trials"))
     assert settings.ray_address is None
 
 
@@ -40,7 +41,15 @@ def test_environment_overrides_the_addresses(
     assert settings.ledger_url == "postgresql://h/d"
     assert settings.tracking_uri == "http://mlflow:5000"
     assert settings.ray_address == "head:6379"
-    assert settings.storage == tmp_path / "shared"
+    assert settings.storage.folder == tmp_path / "shared"
+
+
+def test_storage_may_be_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VSS_STORAGE", "s3://bucket/trials/")
+
+    storage = load_settings().storage
+
+    assert (str(storage), storage.folder) == ("s3://bucket/trials", None)
 
 
 def test_passwords_are_read_from_files_and_never_become_part_of_an_address(

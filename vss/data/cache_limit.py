@@ -91,7 +91,7 @@ def _remove(folder: Path) -> bool:
     name = folder.name.split(".")[0]  # that of an unfinished folder has a suffix
     try:
         with lock(folder.with_name(name)).acquire(timeout=0):
-            if not _is_free(folder):
+            if not is_free(folder):
                 return False
             removed = folder.with_name(f"{name}.{uuid.uuid4().hex[:8]}")
             folder.rename(removed)
@@ -101,7 +101,8 @@ def _remove(folder: Path) -> bool:
     return True
 
 
-def _is_free(folder: Path) -> bool:
+def is_free(folder: Path) -> bool:
+    """Return whether no process uses a folder."""
     if not (folder / _MARK).exists():
         return True  # nobody has opened it since it was made
     mark = os.open(folder / _MARK, os.O_RDWR)

@@ -17,7 +17,7 @@ from vss.errors import UserError
 SHIPPED_FILE = "orchestrator/execution/handover/order.json"
 _PREFIXES = ("VSS_", "MLFLOW_", "PG", "AWS_")
 # Each node has its own; those of the user's machine mean nothing there.
-_OF_A_MACHINE = {"VSS_DATA", "VSS_CACHE"}
+_OF_A_MACHINE = {"VSS_DATA", "VSS_CACHE", "VSS_CACHE_GB"}
 
 
 @dataclass(frozen=True)

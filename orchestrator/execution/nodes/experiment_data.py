@@ -8,6 +8,7 @@ from pathlib import Path
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.settings import Settings, find_data
 from orchestrator.spec.experiment import Experiment
+from orchestrator.storage import Storage
 from vss import catalog
 from vss.data.dataset import load_dataset
 from vss.errors import UserError
@@ -121,6 +122,13 @@ class ExperimentData:
             if self._on_cluster and catalog.DATASETS[dataset].needs_path:
                 return None
             raise
+
+
+def store_files(experiment: Experiment, storage: Storage) -> None:
+    """Put into the storage what machines of a cluster may lack: initial weights."""
+    for digest in {trial.config.weights for trial in experiment.trials}:
+        if digest in experiment.files_by_digest:
+            storage.add_file(experiment.files_by_digest[digest], digest)
 
 
 def _key(config: TrialConfig) -> str:

@@ -1,12 +1,13 @@
 """The log of an attempt at a trial: what its worker wrote, and the error that ended it."""
 
+import functools
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.overview.attempt_status import AttemptStatus
+from orchestrator.storage import Storage
 from vss.errors import UserError
 from vss.trial_log import log_name
 
@@ -21,7 +22,7 @@ def show_log(
     trial_id: str,
     number: int | None,
     ledger: "Ledger",
-    storage: Path,
+    storage: Storage,
     say: Callable[[str], None],
     follow: bool = False,
     sleep: Callable[[float], None] = time.sleep,
@@ -32,7 +33,7 @@ def show_log(
         trial_id: the trial.
         number: the number of the attempt; None for the newest.
         ledger: the ledger that the trial is in.
-        storage: the folder of all trial directories.
+        storage: the storage of the trial directories.
         say: a function that prints text.
         follow: whether to go on until the attempt has ended.
         sleep: a function that waits; tests replace it.
@@ -41,15 +42,15 @@ def show_log(
         UserError: if there is no such attempt.
     """
     attempt = find_attempt(trial_id, number, ledger)
-    file = storage / trial_id / log_name(attempt.number)
+    read = functools.partial(storage.read_log, trial_id, attempt.number, log_name(attempt.number))
     say(_describe(attempt, trial_id))
-    printed_bytes = _print_new(file, 0, say)
+    printed_bytes = _print_new(read(), 0, say)
     while follow and attempt.state in _OPEN_STATES:
         sleep(_POLL_SECONDS)
         attempt = find_attempt(trial_id, attempt.number, ledger)
-        printed_bytes = _print_new(file, printed_bytes, say)
+        printed_bytes = _print_new(read(), printed_bytes, say)
     if not printed_bytes:
-        say(f"no log: this machine has no file {file}")
+        say(f"no log: {storage} has no {log_name(attempt.number)} of trial {trial_id}")
     if attempt.message:
         say(attempt.message.rstrip())
     if follow:
@@ -82,15 +83,10 @@ def _describe(attempt: AttemptStatus, trial_id: str) -> str:
     return ", ".join(parts)
 
 
-def _print_new(file: Path, offset: int, say: Callable[[str], None]) -> int:
+def _print_new(content: bytes | None, offset: int, say: Callable[[str], None]) -> int:
     """Print the whole lines after an offset in bytes, and return the new offset."""
-    try:
-        with file.open("rb") as log:
-            log.seek(offset)
-            content = log.read()
-    except FileNotFoundError:
-        return offset
-    lines = content[: content.rfind(b"\n") + 1]
+    rest = (content or b"")[offset:]
+    lines = rest[: rest.rfind(b"\n") + 1]
     if lines:
         say(lines.decode(errors="replace").removesuffix("\n"))
     return offset + len(lines)

@@ -19,7 +19,7 @@ from vss.media.video import open_source
 @pytest.fixture
 def trial(settings: Settings, trained_storage: Path) -> str:
     """Copy TRAINED into the test's own storage and return its id."""
-    shutil.copytree(trained_storage / TRAINED.trial_id, settings.storage / TRAINED.trial_id)
+    shutil.copytree(trained_storage / TRAINED.trial_id, settings.storage.folder / TRAINED.trial_id)
     return TRAINED.trial_id
 
 
@@ -110,7 +110,7 @@ def test_evaluate_reproduces_the_score_of_the_trial(
 
     assert (result.code, result.err) == (0, "")
     assert "evaluation: mIoU on test" in result.out
-    trained = json.loads((settings.storage / trial / "result.json").read_text())
+    trained = json.loads((settings.storage.folder / trial / "result.json").read_text())
     score = f"{100 * trained['metrics']['miou']:.2f} (1)"
     (row,) = [line for line in result.out.splitlines() if line.startswith(f" {trial}")]
     assert score in row
@@ -135,7 +135,7 @@ def test_checkpoint_file_joins_the_table_of_trained_cells(
     assert run("submit", spec, "--in-process", "--no-pictures").code == 0
     (memory,) = [t for t in run("status", "tiny", "--json").json["trials"] if t["cell"] == "memory"]
     released = tmp_path / "released.safetensors"
-    shutil.copy(settings.storage / memory["trial_id"] / "weights.safetensors", released)
+    shutil.copy(settings.storage.folder / memory["trial_id"] / "weights.safetensors", released)
 
     result = run(
         "evaluate", released, "--like", f"{spec}:memory", "--name", "tiny", "--no-pictures"

@@ -33,7 +33,7 @@ def test_job_is_trained_and_leaves_its_directory(job: Job, settings: Settings) -
 
     outcome = run_job(job, heartbeats.append, never)
 
-    result = json.loads((settings.storage / job.trial_id / "result.json").read_text())
+    result = json.loads((settings.storage.folder / job.trial_id / "result.json").read_text())
     assert outcome == Outcome("FINISHED", score=result["metrics"]["miou"])
     assert heartbeats[0] == Heartbeat(step=0)
 
@@ -56,7 +56,7 @@ def test_request_to_stop_ends_the_job_with_a_checkpoint(job: Job, settings: Sett
     outcome = run_job(job, ignore, lambda: True)
 
     assert outcome.state == "CANCELLED"
-    assert (settings.storage / job.trial_id / "resume.pt").exists()
+    assert (settings.storage.folder / job.trial_id / "resume.pt").exists()
 
 
 def test_user_error_fails_with_its_message_and_no_retry(job: Job) -> None:

@@ -8,17 +8,31 @@ import pytest
 from orchestrator.health.finding import Finding, Level
 from orchestrator.health.folders import check_data, check_storage, find_network_file_system
 from orchestrator.settings import Settings
+from orchestrator.storage import Storage
 
 
 def test_storage_is_tried_and_left_as_it_was(settings: Settings) -> None:
     missing_folder = check_storage(settings)
-    settings.storage.mkdir(parents=True)
+    settings.storage.folder.mkdir(parents=True)
 
     existing = check_storage(settings)
 
     assert missing_folder == Finding("storage", Level.OK, f"{settings.storage} will be created")
     assert existing == Finding("storage", Level.OK, str(settings.storage))
-    assert list(settings.storage.iterdir()) == []
+    assert list(settings.storage.folder.iterdir()) == []
+
+
+def test_storage_elsewhere_is_written_to(settings: Settings) -> None:
+    finding = check_storage(replace(settings, storage=Storage("memory://checked")))
+
+    assert finding == Finding("storage", Level.OK, "memory://checked can be written")
+
+
+def test_storage_at_an_unknown_address_is_a_problem(settings: Settings) -> None:
+    finding = check_storage(replace(settings, storage=Storage("nonsense://x")))
+
+    assert finding.level == Level.PROBLEM
+    assert finding.text.startswith("VSS_STORAGE=nonsense://x: ")
 
 
 @pytest.mark.parametrize("folder", ["/proc/nowhere", "FILE/trials"])
@@ -28,7 +42,7 @@ def test_storage_that_cannot_be_written_is_a_problem(
     (tmp_path / "file").touch()
     path = Path(folder.replace("FILE", str(tmp_path / "file")))
 
-    finding = check_storage(replace(settings, storage=path))
+    finding = check_storage(replace(settings, storage=Storage(str(path))))
 
     assert finding.level == Level.PROBLEM
     assert finding.text.startswith(f"cannot write to {path}: ")

@@ -19,7 +19,7 @@ from vss.training.loop import TrialResult
 @pytest.fixture
 def trial_folder(settings: Settings, trained_storage: Path) -> Path:
     """Copy TRAINED into the test's own storage and return its directory."""
-    folder = settings.storage / TRAINED.trial_id
+    folder = settings.storage.folder / TRAINED.trial_id
     shutil.copytree(trained_storage / TRAINED.trial_id, folder)
     return folder
 
@@ -49,7 +49,7 @@ def test_prefix_that_matches_two_trials_is_refused_with_both(
     trial_folder: Path, settings: Settings
 ) -> None:
     similar_id = TRAINED.trial_id[:4] + "00000000"
-    shutil.copytree(trial_folder, settings.storage / similar_id)
+    shutil.copytree(trial_folder, settings.storage.folder / similar_id)
 
     with pytest.raises(UserError, match=rf"matches 2 trials .*{TRAINED.trial_id}"):
         find_network(TRAINED.trial_id[:4], None, settings)

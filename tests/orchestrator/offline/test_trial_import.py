@@ -61,7 +61,7 @@ def test_imported_trials_look_like_local_ones_and_appear_once(
     assert len(runs) == 3
     assert all(r.info.status == "FINISHED" and "miou" in r.data.metrics for r in runs)
     assert len(client.get_metric_history(runs[0].info.run_id, "train/loss")) == 4
-    assert all((settings.storage / path.name / "result.json").exists() for path in
+    assert all((settings.storage.folder / path.name / "result.json").exists() for path in
                directories(results))  # fmt: skip
     assert (settings.report_folder("tiny") / "report.md").exists()
 
@@ -133,7 +133,7 @@ def test_damaged_directory_is_named_and_skipped(
     assert f"{damaged_directory.name}: skipped: " in result.out
     assert reason in result.out
     assert result.out.count(": imported: ") == 2
-    assert not (settings.storage / damaged_directory.name).exists()
+    assert not (settings.storage.folder / damaged_directory.name).exists()
 
 
 def test_different_results_for_a_finished_trial_are_refused(

@@ -13,7 +13,7 @@ from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members
 
 def make_directory(settings: Settings, trial_id: str) -> Path:
     """Make a trial directory of 1 kB."""
-    folder = settings.storage / trial_id
+    folder = settings.storage.folder / trial_id
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     (folder / "weights.safetensors").write_bytes(bytes(998))

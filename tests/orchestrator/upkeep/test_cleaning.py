@@ -22,7 +22,7 @@ def make_older(folder: Path) -> None:
 
 
 def test_directories_of_experiments_are_no_leftovers(stores: Stores, settings: Settings) -> None:
-    (settings.storage / "notes").mkdir()
+    (settings.storage.folder / "notes").mkdir()
 
     assert find_leftovers(stores.ledger, settings) == []
 
@@ -34,10 +34,8 @@ def test_trial_that_left_its_experiment_is_removed(stores: Stores, settings: Set
     leftovers = find_leftovers(stores.ledger, settings)
     removed_leftovers = remove_leftovers(leftovers, stores)
 
-    assert [(item.folder.name, item.size_bytes) for item in removed_leftovers] == [
-        (ids(1)[0], 1000)
-    ]
-    assert [folder.name for folder in settings.storage.iterdir()] == ids(0)
+    assert [(item.trial_id, item.size_bytes) for item in removed_leftovers] == [(ids(1)[0], 1000)]
+    assert [folder.name for folder in settings.storage.folder.iterdir()] == ids(0)
     assert stores.tracker.read_runs([run_id]) == {}
     assert stores.ledger.finished_run(ids(1)[0]) is None
 
@@ -49,7 +47,7 @@ def test_unknown_directory_is_a_leftover_once_it_is_old(stores: Stores, settings
 
     old = find_leftovers(stores.ledger, settings)
 
-    assert (fresh, [item.folder for item in old]) == ([], [folder])
+    assert (fresh, [item.trial_id for item in old]) == ([], [folder.name])
 
 
 def test_directory_that_is_asked_for_meanwhile_stays(stores: Stores, settings: Settings) -> None:
@@ -58,7 +56,7 @@ def test_directory_that_is_asked_for_meanwhile_stays(stores: Stores, settings: S
     stores.ledger.add(STUDY, members(0, 1))
 
     assert remove_leftovers(leftovers, stores) == []
-    assert len(list(settings.storage.iterdir())) == 2
+    assert len(list(settings.storage.folder.iterdir())) == 2
 
 
 def test_trial_of_a_live_driver_is_not_removed(stores: Stores, settings: Settings) -> None:

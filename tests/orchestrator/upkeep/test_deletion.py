@@ -20,7 +20,7 @@ def test_own_trials_go_and_shared_ones_stay(stores: Stores, settings: Settings) 
     assert [trial.trial_id for trial in deletion.shared] == ids(0)
     assert [entry.name for entry in stores.ledger.experiments()] == ["another"]
     assert [trial.state for trial in stores.ledger.trials("another")] == ["FINISHED", "PENDING"]
-    assert [folder.name for folder in settings.storage.iterdir()] == ids(0)
+    assert [folder.name for folder in settings.storage.folder.iterdir()] == ids(0)
     runs = stores.tracker.read_runs([str(shared_run), str(own_run), str(parent)])
     assert list(runs) == [shared_run]
     experiments = {tag for tag in runs[str(shared_run)].tags if tag.startswith("experiment/")}
@@ -45,4 +45,4 @@ def test_experiment_of_a_live_driver_is_not_deleted(stores: Stores, settings: Se
             delete_experiment("study", stores, settings)
 
     assert len(stores.ledger.trials("study")) == 3
-    assert len(list(settings.storage.iterdir())) == 2
+    assert len(list(settings.storage.folder.iterdir())) == 2

@@ -200,7 +200,7 @@ def test_stop_ends_everything_and_leaves_checkpoints(executor: "RayExecutor", jo
     trained = [trial_id for trial_id, beats in events.heartbeats.items() if beats[-1].step > 0]
     assert {outcome.state for outcome in events.outcomes.values()} == {"CANCELLED"}
     assert len(trained) <= cpus
-    assert all((job.inputs.storage / trial_id / "resume.pt").exists() for trial_id in trained)
+    assert all((job.storage.folder / trial_id / "resume.pt").exists() for trial_id in trained)
 
 
 @slow
@@ -235,7 +235,7 @@ def test_killed_worker_is_replaced_by_a_new_one(
     run_all([long], executor, events)
     run_all([job], executor, Recorder())
 
-    assert (job.inputs.storage / job.trial_id / "result.json").exists()
+    assert (job.storage.folder / job.trial_id / "result.json").exists()
     assert "raylet" not in "".join(capfd.readouterr())
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution.nodes.data_source import DataSource
-from orchestrator.execution.nodes.experiment_data import ExperimentData
+from orchestrator.execution.nodes.experiment_data import ExperimentData, store_files
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
+from orchestrator.storage import Storage
 from tests.conftest import TINY_SPEC, SpecWriter
 from vss.data.dataset import load_dataset
 from vss.errors import UserError
@@ -92,3 +93,16 @@ def test_trial_that_joins_is_left_to_the_workers_check_where_the_data_is_missing
     assert data.has_all(experiment.trials[0].config, "a" * 64)
     data.find_elsewhere(nothing_started, lambda config, source: "b" * 64)
     assert not data.has_all(experiment.trials[0].config, "a" * 64)
+
+
+def test_initial_weights_are_stored_for_the_machines_of_a_cluster(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    (tmp_path / "start.safetensors").write_bytes(b"weights")
+    text = TINY_SPEC.replace("{head: fcn}", "{head: fcn, weights: start.safetensors}")
+    experiment, storage = load_spec(write_spec(text)), Storage(str(tmp_path / "storage"))
+
+    store_files(experiment, storage)
+
+    digest = experiment.cells["image"].weights
+    assert storage.find_file(digest, tmp_path / "unused").read_bytes() == b"weights"

@@ -66,8 +66,8 @@ def test_training_goes_on_without_checkpoints(job: Job, monkeypatch: pytest.Monk
 
 
 def test_missing_storage_is_waited_for_and_not_made(job: Job, settings: Settings) -> None:
-    settings.storage.rmdir()
-    timer = threading.Timer(0.5, settings.storage.mkdir)
+    settings.storage.folder.rmdir()
+    timer = threading.Timer(0.5, settings.storage.folder.mkdir)
     timer.start()
 
     outcome = run_job(job, lambda heartbeat: None, lambda: False)
