@@ -16,6 +16,7 @@ from orchestrator.ledger.control.cancellation import read_trials_to_stop
 from orchestrator.ledger.control.leases import is_asked_to_end, release_leases, take_lease
 from orchestrator.ledger.entries import OPEN_STATES, Claim, OpenTrial, State
 from orchestrator.ledger.open_trials import read_open_trials
+from orchestrator.ledger.overview.attempt_status import LOST_DRIVER
 from orchestrator.ledger.rows import read_trials, update_unfinished
 from orchestrator.ledger.tables import attempts, drivers, now, trials
 
@@ -206,7 +207,7 @@ def _next_attempt(db: Connection, row: Any, experiment: str | None, gpus: float)
         .where(same_trial, unfinished)
         # Until its last heartbeat: the time since then counts for no budget.
         .values(state=State.CANCELLED, ended_at=row.heartbeat_at or now())
-        .values(message="its driver was lost")
+        .values(message=LOST_DRIVER)
     )
     number = db.execute(sa.select(sa.func.max(attempts.c.number)).where(same_trial)).scalar()
     claim = Claim(row.trial_id, (number or 0) + 1, row.run_id)

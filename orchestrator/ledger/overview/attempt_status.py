@@ -5,13 +5,15 @@ from datetime import datetime
 
 from orchestrator.ledger.entries import State
 
+LOST_DRIVER = "its driver was lost"
+
 
 @dataclass(frozen=True)
 class AttemptStatus:
     """One start of a trial by a worker.
 
     Attributes:
-        state: PENDING until its worker reports, also if the driver was lost.
+        state: PENDING until its worker reports.
         first_step: the step at which it began.
         message: the error with its traceback, if it failed.
     """

@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.availability.pause import Pause
-from orchestrator.ledger.entries import State, TrialStatus
-from orchestrator.ledger.overview.attempt_status import AttemptStatus
+from orchestrator.ledger.entries import OPEN_STATES, State, TrialStatus
+from orchestrator.ledger.overview.attempt_status import LOST_DRIVER, AttemptStatus
 from orchestrator.ledger.tables import attempts, members, trials
 
 
@@ -35,16 +35,25 @@ def read_trial_statuses(db: Connection, experiment: str) -> list[TrialStatus]:
 
 
 def read_attempts(db: Connection, trial_id: str) -> list[AttemptStatus]:
-    """Return the attempts at a trial, oldest first."""
+    """Return the attempts at a trial, oldest first; one whose driver was lost is CANCELLED."""
     columns = ("number", "state", "first_step", "started_at", "ended_at", "message")
     query = (
-        sa.select(*(attempts.c[name] for name in columns))
+        sa.select(*(attempts.c[name] for name in columns), trials.c.driver)
+        .join(trials, trials.c.trial_id == attempts.c.trial_id)
         .where(attempts.c.trial_id == trial_id)
         .order_by(attempts.c.number)
     )
-    return [
-        AttemptStatus(**{**row._mapping, "state": State(row.state)}) for row in db.execute(query)
-    ]
+    live_drivers = find_live_drivers(db)
+    return [_attempt_status(row, live_drivers) for row in db.execute(query)]
+
+
+def _attempt_status(row: Any, live_drivers: Collection[str]) -> AttemptStatus:
+    """Return an attempt; if its driver was lost, as the next claim of the trial will record it."""
+    values = {**row._mapping, "state": State(row.state)}
+    driver = values.pop("driver")
+    if row.state in OPEN_STATES and driver not in live_drivers:
+        values |= {"state": State.CANCELLED, "message": LOST_DRIVER}
+    return AttemptStatus(**values)
 
 
 def _status(row: Any, live_drivers: Collection[str]) -> TrialStatus:

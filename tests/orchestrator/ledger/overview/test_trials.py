@@ -27,3 +27,19 @@ def test_trial_that_never_started_has_no_attempts(ledger: Ledger) -> None:
     trial = only_trial(ledger)
 
     assert (trial.attempts, trial.first_step, trial.started_at) == (0, 0, None)
+
+
+def test_attempt_of_a_lost_driver_has_ended(ledger: Ledger) -> None:
+    ledger.add(STUDY, members(0))
+    with ledger.driver() as lost:
+        lost.start(lost.claim(ids(0))[0], 0, None)
+        (while_alive,) = ledger.attempts(ids(0)[0])
+    (afterwards,) = ledger.attempts(ids(0)[0])
+    with ledger.driver() as driver:
+        driver.claim(ids(0))
+        first, second = ledger.attempts(ids(0)[0])
+
+    assert while_alive.state == State.RUNNING
+    assert (afterwards.state, afterwards.message) == (State.CANCELLED, "its driver was lost")
+    assert (first.state, first.message) == (afterwards.state, afterwards.message)
+    assert second.state == State.PENDING
