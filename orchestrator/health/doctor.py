@@ -14,6 +14,7 @@ from orchestrator.health.machine import (
     check_ports,
     check_versions,
 )
+from orchestrator.health.notifications import check_notifications
 from orchestrator.health.stores import check_ledger, check_mlflow
 from orchestrator.settings import Settings
 
@@ -38,6 +39,7 @@ def run_checks(settings: Settings, data: Mapping[str, Path]) -> list[Finding]:
         "Ray": lambda: check_ray(settings),
         "storage": lambda: check_storage(settings),
         "data": lambda: check_data(settings, data),
+        "notifications": lambda: check_notifications(settings),
     }
     with ThreadPoolExecutor(len(checks)) as pool:
         results = pool.map(lambda item: _run(*item), checks.items())

@@ -20,24 +20,29 @@ def explain_interim(
         trials: all of its trials.
         look: the look that the trials belong to, numbered from 1.
     """
-    if experiment.earlier_seeds:
-        return _describe_change(experiment)
     outstanding_count = sum(trial.state in _OUTSTANDING_STATES for trial in trials)
+    stop = _describe_budget(experiment) if outstanding_count else ""
+    if experiment.earlier_seeds:
+        return _describe_change(experiment) + stop
     unrecorded_count = _count_unrecorded(experiment, trials, look)
     if not outstanding_count and not unrecorded_count:
         return None
     planned_count = len(trials) + unrecorded_count
     unfinished_count = outstanding_count + unrecorded_count
     have = "has" if unfinished_count == 1 else "have"
-    reason = f"{unfinished_count} of {planned_count} planned trials {have} not finished"
-    if experiment.budget is not None and experiment.budget.is_used_up:
-        reason += f", and the budget is used up ({experiment.budget})"
-    return reason
+    return f"{unfinished_count} of {planned_count} planned trials {have} not finished{stop}"
 
 
 def find_current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
     """Return the number of the look that the trials belong to, counted from 1."""
     return find_look(experiment.looks, (trial.seed for trial in trials))
+
+
+def _describe_budget(experiment: ExperimentStatus) -> str:
+    """Return the end of a sentence; empty unless a budget is used up."""
+    if experiment.budget is None or not experiment.budget.is_used_up:
+        return ""
+    return f"; the budget is used up ({experiment.budget})"
 
 
 def _describe_change(experiment: ExperimentStatus) -> str:

@@ -30,7 +30,7 @@ class Channel:
         Raises:
             UserError: if Apprise is not installed or does not know an address.
         """
-        self._services = _parse(addresses)
+        self._services = open_services(addresses)
         self._say = say
         self._messages: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._send_all, daemon=True)
@@ -62,7 +62,12 @@ class Channel:
         self._say(f"could not send a notification to {address}: {reason}; check VSS_NOTIFY")
 
 
-def _parse(addresses: str) -> "list[Apprise]":
+def open_services(addresses: str) -> "list[Apprise]":
+    """Return the services behind addresses, without sending anything.
+
+    Raises:
+        UserError: if Apprise is not installed or does not know an address.
+    """
     try:
         from apprise import Apprise
         from apprise.utils.parse import parse_urls

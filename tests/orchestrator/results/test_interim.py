@@ -76,5 +76,5 @@ def test_used_up_budget_is_given_as_the_reason() -> None:
     budget = BudgetStatus({"gpu_hours": 2.0}, {"gpu_hours": 2.5, "trial_hours": 2.5})
 
     assert find_reason(trials, seeds=[0, 1, 2], budget=budget) == (
-        "1 of 3 planned trials has not finished, and the budget is used up (2.5 of 2 GPU hours)"
+        "1 of 3 planned trials has not finished; the budget is used up (2.5 of 2 GPU hours)"
     )
