@@ -102,6 +102,12 @@ def read_password_files() -> None:
         os.environ[target] = password
 
 
+def variables_of_password_files() -> set[str]:
+    """Return the variables that name password files, and those that hold what is in them."""
+    named = {variable for variable in _PASSWORD_FILES if os.environ.get(variable)}
+    return named | {_PASSWORD_FILES[variable] for variable in named}
+
+
 def data_folder() -> Path | None:
     """Return VSS_DATA of this machine, the folder that contains one folder per dataset."""
     data = os.environ.get("VSS_DATA")

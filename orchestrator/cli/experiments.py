@@ -7,6 +7,7 @@ import typer
 
 from orchestrator.cli.options import (
     ALL_FINISHED,
+    INTERRUPTED,
     TRIAL_FAILED,
     AsJson,
     DataPaths,
@@ -19,10 +20,11 @@ from orchestrator.terminal.completion import complete_experiment, complete_trial
 from vss.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.execution.job import Outcome
     from orchestrator.settings import Settings
+    from orchestrator.stores import Stores
 
 app = typer.Typer()
 Look = Annotated[
@@ -70,10 +72,12 @@ def submit(
 
     Ctrl-C stops the trials at their next step; rerun the same command to resume. If another submit
     runs the experiment already, this one shows it, and takes over if that submit ends before the
-    trials do; Ctrl-C then stops nothing. If the spec plans looks, --look N adds the seeds of later
-    looks.
+    trials do; Ctrl-C then stops nothing. Nor does it if the cluster is given by its dashboard,
+    http://HOST:8265, where a Ray job runs the submit. If the spec plans looks, --look N adds the
+    seeds of later looks.
     """
     from orchestrator.execution.driver import RunTarget
+    from orchestrator.execution.handover.detached import hand_over
     from orchestrator.execution.handover.run import run_submit
     from orchestrator.execution.planned_look import choose_look
     from orchestrator.execution.smoke import smoke as smoke_test
@@ -91,13 +95,23 @@ def submit(
         raise typer.Exit(_print_smoke(smoke_test(experiment, target, screen)))
     stores = Stores(settings)
     experiment = choose_look(experiment, look, stores)
-    if detach:
-        from orchestrator.execution.handover.detached import hand_over
-
-        for line in hand_over(experiment, spec, target, stores, pictures, context.obj):
-            typer.echo(line)
-        return
+    is_dashboard = ray_address is not None and ray_address.startswith(("http://", "https://"))
+    if detach or is_dashboard:  # by its dashboard, a cluster takes jobs only
+        lines = hand_over(experiment, spec, target, stores, pictures, context.obj)
+        raise typer.Exit(_follow(lines, experiment.name, stores, is_watched=not detach))
     raise typer.Exit(run_submit(experiment, target, stores, pictures, context.obj, screen))
+
+
+def _follow(lines: "Sequence[str]", name: str, stores: "Stores", is_watched: bool) -> int:
+    """Print who runs an experiment, watch it if that is asked for, and return the exit code."""
+    from orchestrator.terminal.overview.following import watch
+
+    for line in lines:
+        typer.echo(line)
+    if not is_watched:
+        return ALL_FINISHED
+    exit_code = watch(name, stores.ledger, console())
+    return INTERRUPTED if exit_code is None else exit_code
 
 
 @app.command()

@@ -92,7 +92,11 @@ def _check_room(experiment: "Experiment", address: str | None) -> str:
     from orchestrator.settings import load_settings
 
     address = address or load_settings().ray_address
-    return check_on_cluster(experiment, address) if address else check_here(experiment)
+    if address is None:
+        return check_here(experiment)
+    if "://" in address:
+        return f"not checked against the nodes of {address}: submit does that"
+    return check_on_cluster(experiment, address)
 
 
 def _export(experiment: "Experiment", folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, variables_of_password_files
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec_text
 from orchestrator.spec.overrides import read_overrides, remove_record
@@ -94,4 +94,6 @@ def collect_environment(settings: Settings, is_local: bool) -> dict[str, str]:
         if settings.data is not None:
             variables["VSS_DATA"] = str(settings.data)
         return variables
-    return {name: value for name, value in variables.items() if name not in _OF_A_MACHINE}
+    # Passwords that are in files stay there: the cluster has its own copies.
+    own = _OF_A_MACHINE | variables_of_password_files()
+    return {name: value for name, value in variables.items() if name not in own}

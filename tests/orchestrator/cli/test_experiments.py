@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.execution.handover import detached
 from orchestrator.settings import Settings
+from orchestrator.terminal.overview import following
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from tests.orchestrator.conftest import assert_one_line
 
@@ -43,6 +45,23 @@ def test_submit_goes_from_spec_to_report(
     second_report = run("report", "tiny", "--out", out, "--no-pictures")
     assert second_report.out.strip() == str(out / "report.md")
     assert not (out / "pictures").exists()
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 1), (("--detach",), 0)])
+def test_submit_to_a_dashboard_hands_over_and_then_watches(
+    options: tuple[str, ...],
+    code: int,
+    run: Any,
+    write_spec: SpecWriter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+    monkeypatch.setattr(detached, "hand_over", lambda *_: ["handed over"])
+    monkeypatch.setattr(following, "watch", lambda name, *_: 1)  # a trial has failed
+
+    result = run("submit", write_spec(TINY_SPEC), *options)
+
+    assert (result.code, result.out) == (code, "handed over\n")
 
 
 def test_overrides_are_recorded_and_repeated_by_the_report(

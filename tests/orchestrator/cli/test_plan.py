@@ -31,6 +31,17 @@ def test_plan_that_cannot_run_is_refused(run: Any, write_spec: SpecWriter) -> No
     assert_one_line(result, "each trial needs 5000 CPUs, but this machine has")
 
 
+def test_plan_for_a_cluster_known_by_its_dashboard_says_that_nodes_are_not_checked(
+    run: Any, write_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+
+    result = run("plan", write_spec(TINY_SPEC))
+
+    assert result.code == 0
+    assert result.out.splitlines()[-1].startswith("not checked against the nodes of http://")
+
+
 def test_plan_for_another_machine_with_gpus_is_only_noted(
     run: Any, write_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution.handover.order import Order, collect_environment
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, load_settings
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
 from vss.errors import UserError
@@ -85,3 +85,16 @@ def test_folders_of_this_machine_stay_here(
     assert {"VSS_DATA", "VSS_CACHE"} & variables[False].keys() == set()
     assert all(v["PGPASSWORD"] == "secret" for v in variables.values())
     assert all(v["VSS_LEDGER_URL"] == settings.ledger_url for v in variables.values())
+
+
+def test_passwords_in_files_stay_on_this_machine(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("secret")
+    monkeypatch.setenv("PGPASSWORD", "")  # so that pytest restores it
+    monkeypatch.setenv("VSS_LEDGER_PASSWORD_FILE", str(tmp_path / "password"))
+
+    variables = collect_environment(load_settings(), is_local=False)
+
+    assert {"PGPASSWORD", "VSS_LEDGER_PASSWORD_FILE"} & variables.keys() == set()
+    assert "secret" not in variables.values()
