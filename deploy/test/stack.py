@@ -23,7 +23,7 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        _copy_repository(folder)
+        copy_repository(folder)
         subprocess.run([folder / "deploy" / "prepare.sh"], check=True, stdout=subprocess.DEVNULL)
         self.variables = self._choose_settings()
         self._compose_command = _find_compose()
@@ -79,7 +79,7 @@ class Stack:
         return variables
 
 
-def _copy_repository(folder: Path) -> None:
+def copy_repository(folder: Path) -> None:
     """Copy all files that git knows or would add."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
