@@ -105,7 +105,7 @@ def check_study(stack: Stack) -> None:
         STUDY_SECONDS,
     )
     if count(stack).keys() != {"FINISHED"}:
-        raise SystemExit(f"not all trials have finished: {stack.trials(NAME)}")
+        raise SystemExit(f"not all trials have finished:\n{stack.vss_orch('status', NAME)}")
     say(f"{describe(stack)}, in {sum(t['attempts'] for t in stack.trials(NAME))} attempts")
     wait_until_healthy(stack)
     print(stack.vss_orch("report", NAME))
