@@ -33,8 +33,7 @@ from orchestrator.execution.waiting.patience import Result, wait_until_reachable
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
-from orchestrator.ledger.ledger import Ledger
-from orchestrator.results.report_state import report_state
+from orchestrator.results.report_state import is_reported
 from orchestrator.results.trained_cells import find_trained_cells
 from orchestrator.settings import Settings, command
 from orchestrator.spec.experiment import Experiment
@@ -172,7 +171,8 @@ class _Submit:
         if unfinished and not is_driven:
             self._start_services(len(unfinished))
         has_changed = self.record()
-        if not (is_driven or unfinished or has_changed) and _is_reported(name, ledger):
+        has_work = is_driven or unfinished or has_changed
+        if not has_work and is_reported(ledger.experiment(name), ledger.trials(name)):
             return Ending.OVER
         if not driver.take_lease(name):
             ending = attach(self._experiment, ledger, driver, self._console)
@@ -183,7 +183,9 @@ class _Submit:
     @functools.cached_property
     def _executor(self) -> Executor:
         executor = self._stack.enter_context(open_executor(self._target, self._experiment.name))
-        check_stores(self._target.settings, executor.node_count)
+        if executor.node_count > 1:
+            nodes = f"the cluster has {executor.node_count} nodes"
+            check_stores(self._target.settings, nodes)
         executor.check_fits(self._size)
         check_memory(self._experiment, lambda: executor.machines(self._size))
         return executor
@@ -284,13 +286,6 @@ class _Submit:
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         return wait_until_reachable(call, self._console.print)
-
-
-def _is_reported(name: str, ledger: Ledger) -> bool:
-    """Return whether an earlier submit has done all that this one could do."""
-    experiment, trials = ledger.experiment(name), ledger.trials(name)
-    states = {report_state(experiment, trials, pictures) for pictures in (True, False)}
-    return experiment.report_state is not None and experiment.report_state in states
 
 
 def _notes(executor: Executor) -> list[str]:

@@ -35,3 +35,9 @@ def _newest_change() -> float:
     """Return when the code of reports was last changed."""
     folders = [*reports.__path__, *orchestrator.results.__path__]
     return max(file.stat().st_mtime for folder in folders for file in Path(folder).rglob("*.py"))
+
+
+def is_reported(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> bool:
+    """Return whether an earlier submit has done all that another one could do."""
+    states = {report_state(experiment, trials, pictures) for pictures in (True, False)}
+    return experiment.report_state is not None and experiment.report_state in states

@@ -87,7 +87,8 @@ def hand_over(
         ]
     cluster = choose_cluster(target)
     if not cluster.is_local:
-        check_stores(target.settings, node_count=2)  # this machine, and the cluster's
+        reason = f"the cluster at {cluster.address} was not started by `dashboard` on this machine"
+        check_stores(target.settings, reason)
     order = Order(
         job=f"{experiment.name}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         source=experiment.source,
@@ -100,7 +101,11 @@ def hand_over(
         is_local=cluster.is_local,
     )
     jobs = _start(order, cluster, target)
-    _wait_for_lease(experiment.name, order.job, jobs, stores)
+    try:
+        _wait_for_lease(experiment.name, order.job, jobs, stores)
+    except UserError:
+        _local_file(order, target).unlink(missing_ok=True)  # a job that runs has read it
+        raise
     log = f"{command('ray')} job logs --address {jobs.url} {order.job}"
     return [
         f"'{experiment.name}' was handed over to Ray job {order.job}",
@@ -119,7 +124,8 @@ def _start(order: Order, cluster: Cluster, target: RunTarget) -> "Jobs":
 
     jobs = Jobs(cluster.address)
     if cluster.is_local:
-        file = make_folder(target.settings.home / "detached") / f"{order.job}.json"
+        file = _local_file(order, target)
+        make_folder(file.parent)
         order.write(file)
         entrypoint = shlex.join([sys.executable, "-m", _MODULE, str(file)])
         # A head that was started earlier may not know where the data is.
@@ -134,6 +140,10 @@ def _start(order: Order, cluster: Cluster, target: RunTarget) -> "Jobs":
         entrypoint = f'python={python}; [ -x "$python" ] || python=python3; exec "$python"'
         jobs.start(order.job, f"{entrypoint} -m {_MODULE}", packages)
     return jobs
+
+
+def _local_file(order: Order, target: RunTarget) -> Path:
+    return target.settings.home / "detached" / f"{order.job}.json"
 
 
 def _copy_code(folder: Path) -> list[Path]:

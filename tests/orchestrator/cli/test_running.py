@@ -47,6 +47,20 @@ def test_single_trials_can_be_cancelled(run: Any, stores: Stores) -> None:
     ]  # fmt: skip
 
 
+def test_retry_says_that_the_running_submit_goes_on_with_the_trials(
+    run: Any, stores: Stores
+) -> None:
+    stores.ledger.add(STUDY, members(0))
+    run("cancel", "study")
+
+    with stores.ledger.driver() as driver:
+        driver.take_lease("study")
+        result = run("retry", "study")
+
+    assert result.out.startswith("1 trial of 'study' now PENDING; a submit on ")
+    assert result.out.endswith(" runs them\n")
+
+
 def test_cancel_of_an_unknown_name_suggests_an_experiment(run: Any, stores: Stores) -> None:
     stores.ledger.add(STUDY, members(0))
 
