@@ -11,6 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.execution.cluster.metrics import publish_states
 from orchestrator.execution.cluster.nodes import (
+    any_waits_for,
     check_fits,
     count_slots,
     describe_machines,
@@ -38,7 +39,8 @@ from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
 
 _IDLE_SECONDS = 30.0  # after which a slot that has nothing to run is given back
-_HOLD_SECONDS = 600.0  # after which a slot goes back between two trials: another submit may wait
+_SHARE_SECONDS = 30.0  # after which a slot goes to another submit that waits, between two trials
+_POLITE_SECONDS = 2.0  # in which Ray hands it over, before this submit asks for another one
 _MOST_FAILED_STARTS = 5
 
 
@@ -57,6 +59,7 @@ class RayExecutor:
         self._slot_numbers = itertools.count(1)
         self._slots: list[Slot] = []
         self._failed_starts = 0
+        self._may_ask_at = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -100,7 +103,7 @@ class RayExecutor:
         """Return how many slots of a size are free; ask Ray for more, and give back the others."""
         self._give_back(size, job_count)
         missing = job_count - sum(slot.trial_id is None for slot in self._slots)
-        if missing > 0:
+        if missing > 0 and time.monotonic() >= self._may_ask_at:
             nodes = live_nodes().values()
             if not nodes:
                 raise UserError("the Ray cluster has no live node any more: start it again")
@@ -169,15 +172,24 @@ class RayExecutor:
         return measure_latency(cells, baseline, compute, measure)
 
     def _give_back(self, size: SlotSize, job_count: int) -> None:
-        """Close slots that nothing is left for, or that have been held for long."""
+        """Close slots that nothing is left for, or that another submit waits for."""
         spare = sum(s.trial_id is None and s.size == size for s in self._slots) - job_count
         for slot in [s for s in self._slots if s.trial_id is None]:
             is_spare = spare > 0 and slot.idle_seconds() >= _IDLE_SECONDS
-            is_over = slot.is_free and slot.held_seconds() > _HOLD_SECONDS
-            if slot.size != size or is_spare or is_over:
+            if slot.size != size or is_spare or self._is_awaited(slot):
                 spare -= slot.size == size
                 self._slots.remove(slot)
                 slot.close()
+
+    def _is_awaited(self, slot: Slot) -> bool:
+        """Return whether another submit waits for a slot that this one has had for a while."""
+        if not slot.is_free or slot.held_seconds() < _SHARE_SECONDS:
+            return False
+        own_ids = {own.actor_id for own in self._slots}
+        if not any_waits_for(ray_options(slot.size), own_ids):
+            return False
+        self._may_ask_at = time.monotonic() + _POLITE_SECONDS
+        return True
 
     def _handle(self, slot: Slot, events: Events) -> bool:
         """Pass on what a slot has to say; return whether a job ended or a slot became free."""

@@ -1,9 +1,11 @@
 """The nodes of the cluster: what they have, and functions that run on one of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import ray
+import ray._private.state
+from ray.core.generated import gcs_pb2
 from ray.exceptions import RayTaskError
 from ray.util.accelerators import accelerators
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -14,6 +16,7 @@ from vss.errors import UserError
 from vss.suggestions import require_known
 
 Result = TypeVar("Result")
+_ActorTableData: Any = vars(gcs_pb2)["ActorTableData"]  # generated when it is imported
 _TYPE = "accelerator_type:"  # a node that has GPUs of a model has a resource of this name
 _ROUNDING = 1e-9  # 1 / 0.1 and the like are not exact
 
@@ -94,6 +97,25 @@ def describe_machines(size: SlotSize) -> list[Machine]:
             if count_slots(node, size)
         ]
     )
+
+
+def any_waits_for(options: Mapping[str, Any], own_ids: Collection[str]) -> bool:
+    """Return whether an actor of another driver waits for room that a slot would make.
+
+    Args:
+        options: the options that the slot was reserved with.
+        own_ids: the actors that do not count.
+    """
+    # Ray's public API lists the actors of all drivers only through its dashboard, which may be off.
+    accessor = ray._private.state.state._connect_and_get_accessor()
+    for row in accessor.get_actor_table(None, "PENDING_CREATION"):
+        actor = _ActorTableData.FromString(row)
+        needs = actor.required_resources
+        fits = needs.get("CPU", 0) <= options["num_cpus"]
+        fits = fits and needs.get("GPU", 0) <= options["num_gpus"]
+        if fits and actor.actor_id.hex() not in own_ids:
+            return True
+    return False
 
 
 def run_on_first(size: SlotSize, function: Callable[..., Result], *arguments: Any) -> Result:

@@ -117,6 +117,12 @@ class Slot:
         self._should_stop: ShouldStop = lambda: False
 
     @property
+    def actor_id(self) -> str:
+        """The id of its worker."""
+        actor_id: str = self._actor._actor_id.hex()
+        return actor_id
+
+    @property
     def is_free(self) -> bool:
         """Whether a job can start in it at once."""
         return self.waits_for is None

@@ -268,26 +268,25 @@ def test_slots_of_another_size_make_room(executor: "RayExecutor") -> None:
 
 
 @slow
-def test_slot_that_was_held_for_long_goes_to_whoever_waits(
+def test_slot_goes_to_another_submit_that_waits(
     executor: "RayExecutor", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from orchestrator.execution.cluster import executor as module
 
     size = executor.whole_device(ONE_CPU)
-    other = module.RayExecutor(None)
+    other = module.RayExecutor(None, "other")
     wait_for_slot(executor, size)
+    monkeypatch.setattr(module, "_SHARE_SECONDS", 0.0)
+    assert executor.free_slots(size, 1) == 1  # nobody waits
+
     assert other.free_slots(size, 1) == 0
-
     deadline = time.monotonic() + 60
-    while not other.free_slots(size, 1):
+    while executor.free_slots(size, 1):  # Ray knows of the wait after a moment
         assert time.monotonic() < deadline
-        other.poll(Recorder(), 1)
-        # Ray may hand it back once, if it has not seen the request of the other yet.
-        executor.poll(Recorder(), 0)
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "_HOLD_SECONDS", 0.0)
-            executor.free_slots(size, 1)
+        time.sleep(0.1)
+    wait_for_slot(other, size)
 
+    assert executor.free_slots(size, 1) == 0
     other.close()
 
 
