@@ -156,7 +156,7 @@ class _Submit:
         self._console = console
         self._stack = stack
         self._notifier = stack.enter_context(
-            open_notifier(experiment.name, target.settings.notify, console.print)
+            open_notifier(experiment.name, target.settings.notify, console)
         )
         self._size = SlotSize.from_resources(experiment.resources)
         self._data = ExperimentData(

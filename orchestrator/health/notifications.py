@@ -1,6 +1,6 @@
 """The addresses that are told what happens to experiments. Nothing is sent to them."""
 
-from orchestrator.execution.notifications.channel import open_services
+from orchestrator.execution.notifications.channel import describe, open_services
 from orchestrator.health.finding import Finding, Level
 from orchestrator.settings import Settings
 from vss.errors import UserError
@@ -11,7 +11,7 @@ def check_notifications(settings: Settings) -> list[Finding]:
     if settings.notify is None:
         return []
     try:
-        addresses = [service[0].url(privacy=True) for service in open_services(settings.notify)]
+        addresses = [describe(service) for service in open_services(settings.notify)]
     except UserError as error:
         text, _, remedy = str(error).rpartition(": ")
         return [Finding("notifications", Level.PROBLEM, text, remedy)]

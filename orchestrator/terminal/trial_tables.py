@@ -43,6 +43,7 @@ def build_trial_table(
     """
     rows = _most_urgent(trials, room)
     table = Table(title=_title(trials), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True  # nine columns fit into 80 characters
     columns = _columns(trials, show_ids)
     texts = {name: [write(trial) for trial in rows] for name, write in columns.items()}
     shown = [name for name in texts if name in _ALWAYS_SHOWN or any(texts[name])]

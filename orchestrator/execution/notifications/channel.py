@@ -58,8 +58,15 @@ class Channel:
                 return
         except Exception as error:  # its services raise many kinds
             reason = f"{type(error).__name__}: {error}"
-        address = service[0].url(privacy=True)
-        self._say(f"could not send a notification to {address}: {reason}; check VSS_NOTIFY")
+        self._say(
+            f"could not send a notification to {describe(service)}: {reason}; check VSS_NOTIFY"
+        )
+
+
+def describe(service: "Apprise") -> str:
+    """Return the address of a service, without passwords and options."""
+    address: str = service[0].url(privacy=True)
+    return address.partition("?")[0]
 
 
 def open_services(addresses: str) -> "list[Apprise]":

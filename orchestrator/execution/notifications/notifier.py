@@ -1,9 +1,12 @@
 """The notifier: tells the user what happens to an experiment while nobody looks."""
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from rich.console import Console
 
 from orchestrator.execution.notifications.channel import Channel
 from orchestrator.ledger.availability.pause import Pause
@@ -89,19 +92,18 @@ class Notifier:
 
 
 @contextmanager
-def open_notifier(
-    experiment: str, addresses: str | None, say: Callable[[str], object]
-) -> Iterator[Notifier]:
+def open_notifier(experiment: str, addresses: str | None, console: Console) -> Iterator[Notifier]:
     """Open a notifier, and wait at the end until its messages have been sent.
 
     Args:
         experiment: name of the experiment.
         addresses: addresses as Apprise writes them; None to tell nothing.
-        say: a function that prints a line.
+        console: the console to say on what could not be sent.
 
     Raises:
         UserError: if Apprise is not installed or does not know an address.
     """
+    say = functools.partial(console.print, soft_wrap=True, markup=False, highlight=False)
     channel = Channel(addresses, say) if addresses else None
     try:
         yield Notifier(experiment, channel)

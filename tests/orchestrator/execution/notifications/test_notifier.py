@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from rich.console import Console
 
 from orchestrator.execution.notifications.notifier import Notifier, open_notifier
 from orchestrator.ledger.availability.pause import Pause
@@ -83,5 +84,5 @@ def test_finished_experiment_is_told(notifier: Notifier, inbox: Inbox) -> None:
 
 
 def test_without_addresses_nothing_is_told() -> None:
-    with open_notifier("study", None, print) as notifier:
+    with open_notifier("study", None, Console()) as notifier:
         notifier.tell_end([failed(0)])
