@@ -134,9 +134,11 @@ def open_executor(target: RunTarget, name: str) -> Iterator[Executor]:
         # Ray may be imported only after `connect` has set its environment.
         from orchestrator.execution.cluster.executor import RayExecutor
 
-        yield RayExecutor(connection.dashboard_url, name)
+        yield RayExecutor(connection.dashboard_url, name, connection.watch.check)
     finally:
-        disconnect_in_background()  # takes a second, in which the report can be written
+        disconnect_in_background(
+            connection.watch
+        )  # takes a second, in which the report can be written
 
 
 class _Submit:

@@ -3,6 +3,7 @@
 Ray reads its environment when it is imported, so it is imported only after `connect` has set it.
 """
 
+import atexit
 import functools
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrator.execution.cluster.watch import Watch
 from vss.errors import UserError
 
 _TOKEN_FILE = Path.home() / ".ray" / "auth_token"
@@ -25,10 +27,12 @@ class Connection:
     Attributes:
         dashboard_url: address of its dashboard, or None if it has none.
         address: address by which others can join it.
+        watch: the watch over its processes.
     """
 
     dashboard_url: str | None
     address: str
+    watch: Watch
 
 
 def connect(address: str | None) -> Connection:
@@ -69,7 +73,9 @@ def connect(address: str | None) -> Connection:
         if _TOKEN_FILE.exists():
             _TOKEN_FILE.chmod(0o600)  # Ray leaves it readable by every user of the machine
     url = context.dashboard_url
-    return Connection(f"http://{url}" if url else None, ray.get_runtime_context().gcs_address)
+    gcs_address = ray.get_runtime_context().gcs_address
+    watch = Watch({"Ray's head": gcs_address, "Ray's raylet on this machine": _find_raylet()})
+    return Connection(f"http://{url}" if url else None, gcs_address, watch)
 
 
 def disconnect() -> None:
@@ -79,9 +85,35 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-def disconnect_in_background() -> None:
+def disconnect_in_background(watch: Watch) -> None:
     """Disconnect while this process goes on, which waits for it before it exits."""
-    threading.Thread(target=disconnect).start()
+    watch.stop()
+    if watch.has_failed:
+        _abandon()
+    else:
+        threading.Thread(target=disconnect).start()
+
+
+def _find_raylet() -> str:
+    """Return the address of the raylet that this process is connected to."""
+    import ray
+
+    node_id = ray.get_runtime_context().get_node_id()
+    node = next(node for node in ray.nodes() if node["NodeID"] == node_id)
+    return f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+
+
+def _abandon() -> None:
+    """End what is left of a Ray instance that has died.
+
+    To disconnect from it properly takes a minute, at whose end Ray would exit the process.
+    """
+    import ray._private.worker
+
+    atexit.unregister(ray._private.worker.shutdown)
+    node = ray._private.worker._global_node
+    if node is not None and node.head:
+        node.kill_all_processes(check_alive=False, allow_graceful=False)
 
 
 def prepare_environment(address: str | None) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import ray
@@ -47,15 +47,23 @@ _MOST_FAILED_STARTS = 5
 class RayExecutor:
     """An executor on the Ray cluster that this process is connected to."""
 
-    def __init__(self, dashboard_url: str | None, name: str = "vss-orch") -> None:
+    def __init__(
+        self,
+        dashboard_url: str | None,
+        name: str = "vss-orch",
+        check_ray: Callable[[bool], None] = lambda is_suspicious: None,
+    ) -> None:
         """Prepare an executor without slots.
 
         Args:
             dashboard_url: address of the Ray dashboard, or None if there is none.
             name: the beginning of the names of slots there.
+            check_ray: raises an error if Ray has died; it is called all the time, with True where
+                something has gone wrong.
         """
         self.dashboard_url = dashboard_url
         self._name = name
+        self._check_ray = check_ray
         self._slot_numbers = itertools.count(1)
         self._slots: list[Slot] = []
         self._failed_starts = 0
@@ -101,6 +109,7 @@ class RayExecutor:
 
     def free_slots(self, size: SlotSize, job_count: int) -> int:
         """Return how many slots of a size are free; ask Ray for more, and give back the others."""
+        self._check_ray(False)
         self._give_back(size, job_count)
         missing = job_count - sum(slot.trial_id is None for slot in self._slots)
         if missing > 0 and time.monotonic() >= self._may_ask_at:
@@ -121,6 +130,7 @@ class RayExecutor:
 
     def poll(self, events: Events, seconds: float) -> None:
         """Pass on heartbeats until a job ends, a slot becomes free, or `seconds` have passed."""
+        self._check_ray(False)
         deadline = time.monotonic() + seconds
         for slot in self._slots:
             slot.pass_on_stop()
@@ -197,6 +207,7 @@ class RayExecutor:
         try:
             item = slot.receive()
         except RayError as error:
+            self._check_ray(True)  # before the trial is blamed
             self._slots.remove(slot)
             slot.close()
             if trial_id is None:
