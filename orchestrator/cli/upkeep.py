@@ -69,16 +69,23 @@ def clean(
 ) -> None:
     """List and remove trial directories that no experiment asks for.
 
-    Their trials leave the ledger, and their MLflow runs are marked as deleted.
+    Their trials leave the ledger, and their MLflow runs are marked as deleted. Files that killed
+    processes left behind are removed without a question.
     """
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores
     from orchestrator.terminal.leftover_table import build_leftover_table, format_megabytes
     from orchestrator.upkeep.cleaning import check_ledger_exists, find_leftovers, remove_leftovers
+    from orchestrator.upkeep.stale_files import remove_partial_files, remove_stale_files
 
     settings = load_settings()
     check_ledger_exists(settings)
     stores = Stores(settings)
+    if not dry_run:
+        folder = settings.storage.folder
+        remains = remove_stale_files(folder) + remove_partial_files(folder)
+        if remains:
+            typer.echo(f"removed {count_of(remains, 'file')} that killed processes left behind")
     leftovers = find_leftovers(stores.ledger, settings)
     if not leftovers:
         typer.echo(f"nothing to remove in {settings.storage}")

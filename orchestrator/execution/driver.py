@@ -40,6 +40,7 @@ from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.live_view import LiveView
+from orchestrator.upkeep.stale_files import remove_stale_files
 from vss.trial_config import TrialConfig
 
 # Takes a second to import: done while the workers start.
@@ -87,6 +88,7 @@ def submit(
         UserError: if something is wrong, before anything is recorded or started.
     """
     target.settings.storage.prepare()
+    remove_stale_files(target.settings.storage.folder)
     if target.address is not None:
         store_files(experiment, target.settings.storage)
     ledger = stores.ledger

@@ -10,7 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from orchestrator.ledger.availability.liveness import Contact, find_live_drivers
+from orchestrator.ledger.availability.liveness import (
+    Contact,
+    find_live_drivers,
+    forget_dead_drivers,
+)
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.control.cancellation import read_trials_to_stop
 from orchestrator.ledger.control.leases import is_asked_to_end, release_leases, take_lease
@@ -35,6 +39,8 @@ class Driver:
         self.driver_id = str(uuid.uuid4())
         self._job = job
         self._contact = Contact()
+        with engine.begin() as db:
+            forget_dead_drivers(db)
         self.touch()
 
     def touch(self) -> None:

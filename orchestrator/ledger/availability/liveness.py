@@ -14,6 +14,7 @@ from orchestrator.ledger.tables import drivers, now
 
 # A driver that has been silent for this long counts as dead.
 DRIVER_TIMEOUT = timedelta(seconds=60)
+_FORGET_AFTER = timedelta(days=1)
 _LONGEST_GAP_SECONDS = 20.0  # drivers write every 10 seconds
 
 
@@ -52,6 +53,22 @@ def find_live_drivers(db: Connection, trust_silence: bool = True) -> set[str]:
         trust_silence: whether a driver on another machine counts as dead after a timeout.
     """
     return {row.driver for row in db.execute(sa.select(drivers)) if _is_alive(row, trust_silence)}
+
+
+def forget_dead_drivers(db: Connection) -> int:
+    """Delete the rows of drivers that were killed, and return their number.
+
+    One on another machine may only be out of reach; it stays for a day, and registers again if it
+    comes back later.
+    """
+    long_ago = now() - _FORGET_AFTER
+    dead_drivers = [
+        row.driver
+        for row in db.execute(sa.select(drivers))
+        if row.seen_at < long_ago or not _is_alive(row, trust_silence=False)
+    ]
+    db.execute(sa.delete(drivers).where(drivers.c.driver.in_(dead_drivers)))
+    return len(dead_drivers)
 
 
 def _is_alive(driver: Any, trust_silence: bool) -> bool:

@@ -234,6 +234,18 @@ def test_claim_whose_confirmation_was_lost_can_be_made_again(ledger: Ledger) -> 
         assert driver.open_trials("study", held=ids(0)) == []
 
 
+def test_next_driver_forgets_killed_ones(ledger: Ledger, url: str) -> None:
+    make_lost_driver(ledger)
+    change_driver(url, pid=2**22 - 3)  # no such process
+    far_away = make_lost_driver(ledger)
+    change_driver(url, host="elsewhere")
+
+    with ledger.driver() as driver, sa.create_engine(url).connect() as db:
+        known = set(db.scalars(sa.select(tables.drivers.c.driver)))
+
+    assert known == {far_away.driver_id, driver.driver_id}
+
+
 def test_driver_that_was_unregistered_registers_again(ledger: Ledger, url: str) -> None:
     with ledger.driver() as driver:
         with sa.create_engine(url).begin() as db:
