@@ -224,5 +224,10 @@ def _storage(default: Path) -> Storage:
     return Storage(str(_folder("VSS_STORAGE", default)))
 
 
+def is_verbose() -> bool:
+    """Return whether the output of Ray and MLflow may reach the terminal (VSS_VERBOSE=1)."""
+    return os.environ.get("VSS_VERBOSE") == "1"
+
+
 def _folder(variable: str, default: Path) -> Path:
     return Path(os.environ.get(variable) or default).expanduser().resolve()

@@ -48,8 +48,12 @@ def _handle_global_options(
             "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show what Ray and MLflow print (or: VSS_VERBOSE=1).")
+    ] = False,
 ) -> None:
-    pass
+    if verbose:
+        os.environ["VSS_VERBOSE"] = "1"
 
 
 def main(arguments: list[str] | None = None) -> None:

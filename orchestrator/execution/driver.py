@@ -131,16 +131,14 @@ def open_executor(target: RunTarget, name: str) -> Iterator[Executor]:
         return
     from orchestrator.execution.cluster.connection import connect, disconnect_in_background
 
-    connection = connect(target.address)
+    connection = connect(target.address, target.settings.home / "ray.log")
     try:
         # Ray may be imported only after `connect` has set its environment.
         from orchestrator.execution.cluster.executor import RayExecutor
 
         yield RayExecutor(connection.dashboard_url, name, connection.watch.check)
     finally:
-        disconnect_in_background(
-            connection.watch
-        )  # takes a second, in which the report can be written
+        disconnect_in_background(connection.watch)  # so that the report can be written meanwhile
 
 
 class _Submit:

@@ -24,7 +24,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from orchestrator.ledger.entries import ExperimentStatus
-from orchestrator.settings import read_password_files
+from orchestrator.settings import is_verbose, read_password_files
 from orchestrator.tracking import store
 from orchestrator.tracking.outage import TrackingUnreachableError, find_outage
 from orchestrator.tracking.trial_run import TrialRun, make_run_tags
@@ -67,8 +67,9 @@ class Tracker:
     """
 
     def __init__(self, uri: str, artifacts: Path) -> None:
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        if not is_verbose():
+            for name in ("alembic", "mlflow", "urllib3"):  # urllib3 warns of every retry
+                logging.getLogger(name).setLevel(logging.ERROR)
         self.uri = uri
         read_password_files()  # in a worker, nothing else has read them
         try:

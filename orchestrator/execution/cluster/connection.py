@@ -8,15 +8,19 @@ import functools
 import logging
 import os
 import socket
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrator.execution.cluster.quiet import redirect_native_errors
 from orchestrator.execution.cluster.watch import Watch
+from orchestrator.settings import is_verbose
 from vss.errors import UserError
 
+_USER_ERROR = 2  # the exit code of a command that ends with a RayDiedError
 _TOKEN_FILE = Path.home() / ".ray" / "auth_token"
 
 
@@ -35,11 +39,12 @@ class Connection:
     watch: Watch
 
 
-def connect(address: str | None) -> Connection:
+def connect(address: str | None, error_log: Path | None = None) -> Connection:
     """Join a cluster, or start a Ray instance on this machine.
 
     Args:
         address: address of a running cluster (host:port or auto), or None to start Ray.
+        error_log: a file for what Ray's native code prints from now on, or None for the terminal.
 
     Raises:
         UserError: if no cluster answers there, or the address is of another kind.
@@ -49,8 +54,11 @@ def connect(address: str | None) -> Connection:
     prepare_environment(address)
     import ray
 
-    silence()
-    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    options: dict[str, Any] = {"log_to_driver": is_verbose(), "configure_logging": is_verbose()}
+    if not is_verbose():
+        silence()
+        if error_log is not None:
+            redirect_native_errors(error_log)
     if address is None:
         # "local", as Ray would mistake the file left by a killed cluster for a running one.
         # Little passes through the object store.
@@ -114,6 +122,14 @@ def _abandon() -> None:
     node = ray._private.worker._global_node
     if node is not None and node.head:
         node.kill_all_processes(check_alive=False, allow_graceful=False)
+    # Ray's threads would crash the interpreter on its way out.
+    atexit.register(_exit_at_once)
+
+
+def _exit_at_once() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_USER_ERROR)
 
 
 def prepare_environment(address: str | None) -> None:
