@@ -28,6 +28,13 @@ _TRIAL_ID = re.compile("[0-9a-f]{12}")
 _FILES = ("attempt", "config.json", RESULT)  # a trial directory has at least one of them
 
 
+class UnreachableStorageError(UserError, ConnectionError):
+    """Raised when the storage does not answer: a command says so, a worker waits."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 @dataclass(frozen=True)
 class StoredFile:
     """A file in the storage: its size, and the time of its last change in seconds since 1970."""
@@ -218,7 +225,7 @@ class Storage:
 
         Raises:
             UserError: if the address or the access is wrong.
-            ConnectionError: if it does not answer.
+            UnreachableStorageError: if it does not answer.
         """
         try:
             yield _open(self.address)
@@ -228,7 +235,7 @@ class Storage:
             raise
         except Exception as error:  # each file system has errors of its own
             message = f"{self.address} does not answer: {error}"
-            raise ConnectionError(errno.EHOSTUNREACH, message) from error
+            raise UnreachableStorageError(errno.EHOSTUNREACH, message) from error
 
 
 def _is_trial_directory(folder: Path) -> bool:

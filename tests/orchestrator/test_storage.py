@@ -1,5 +1,6 @@
 """The storage of trial directories, in a folder, in memory and in S3."""
 
+import errno
 import pickle
 import uuid
 from collections.abc import Iterator
@@ -155,6 +156,21 @@ def test_folder_holds_trial_directories_themselves(tmp_path: Path, finished: Pat
 def test_unusable_address_is_an_error_with_a_remedy(address: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         Storage(address).prepare()
+
+
+def test_storage_that_does_not_answer_is_an_outage_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(address: str) -> None:
+        raise RuntimeError("connection lost")
+
+    monkeypatch.setattr("orchestrator.storage._open", fail)
+
+    with pytest.raises(UserError, match=r"^s3://b/x does not answer: connection lost$") as info:
+        Storage("s3://b/x").find_trials()
+
+    assert isinstance(info.value, OSError)
+    assert info.value.errno == errno.EHOSTUNREACH
 
 
 def test_missing_bucket_is_named(s3: str) -> None:
