@@ -6,8 +6,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,10 +38,13 @@ class Cluster:
     Attributes:
         address: address of its dashboard, or host:port.
         is_local: whether it is the head that `dashboard` or an earlier submit has started here.
+        variables: what a job needs to join it. Ray itself would name a killed cluster to the job,
+            whose file still lies in its temporary folder.
     """
 
     address: str
     is_local: bool
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def choose_cluster(target: RunTarget) -> Cluster:
@@ -50,7 +53,7 @@ def choose_cluster(target: RunTarget) -> Cluster:
     if target.address is not None and (head is None or head.address != target.address):
         return Cluster(target.address, is_local=False)
     head = head or ray_head.start(target.settings)
-    return Cluster(head.dashboard_url, is_local=True)
+    return Cluster(head.dashboard_url, is_local=True, variables={"RAY_ADDRESS": head.address})
 
 
 def hand_over(
@@ -97,7 +100,10 @@ def hand_over(
         data={name: str(path.absolute()) for name, path in target.data.items()},
         pictures=pictures,
         words=words,
-        environment=collect_environment(target.settings, cluster.is_local),
+        environment={
+            **collect_environment(target.settings, cluster.is_local),
+            **cluster.variables,
+        },
         is_local=cluster.is_local,
     )
     jobs = _start(order, cluster, target)
