@@ -8,14 +8,16 @@ from rich.table import Table
 from reports.analysis.overview import CellRow, build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from reports.text.columns import (
+from reports.text.columns import more_seeds, terminal_columns
+from reports.text.format import (
     cover_test_set_only,
+    interval,
     mark_test_set_only,
-    more_seeds,
     name_interval,
-    terminal_columns,
+    number,
+    signed,
+    spread,
 )
-from reports.text.format import interval, number, signed, spread
 
 
 def build_result_table(record: ExperimentRecord) -> Table:

@@ -12,10 +12,12 @@ from reports.analysis.comparison import TEST_SET
 from reports.analysis.overview import CellRow, LatencyRow
 from reports.text.format import (
     MISSING,
+    cover_test_set_only,
     duration,
     escape,
     interval,
-    level,
+    mark_test_set_only,
+    name_interval,
     number,
     percent,
     signed,
@@ -23,7 +25,6 @@ from reports.text.format import (
 )
 
 _INTERVAL = "{interval}"  # in a heading: replaced by the name of the intervals
-
 Rows = Sequence[CellRow]
 Text = Callable[[CellRow], str]
 
@@ -66,30 +67,18 @@ class Column:
 
 def report_columns(rows: Rows) -> dict[str, Text]:
     """Return heading -> text for the report, without columns that it does not need."""
-    return {
-        _fill_in(c.report, rows): c.text
-        for c in COLUMNS
-        if c.report is not None and c.is_needed(rows)
-    }
+    return _select(rows, lambda column: column.report)
 
 
 def paper_columns(rows: Rows) -> dict[str, Text]:
     """Return heading -> text for a table in a paper, without columns that it does not need."""
-    return {
-        _fill_in(c.paper, rows): c.text
-        for c in COLUMNS
-        if c.paper is not None and c.is_needed(rows)
-    }
+    return _select(rows, lambda column: column.paper)
 
 
-def name_interval(rows: Rows) -> str:
-    """Name the intervals of a table by their confidence, if they share it: 95 % interval."""
-    levels = {level(row.verdict_row.confidence) for row in rows}
-    return f"{levels.pop()} interval" if len(levels) == 1 else "interval"
-
-
-def _fill_in(heading: str, rows: Rows) -> str:
-    return heading.replace(_INTERVAL, name_interval(rows))
+def _select(rows: Rows, heading: Callable[[Column], str | None]) -> dict[str, Text]:
+    headings = [(heading(column), column) for column in COLUMNS if column.is_needed(rows)]
+    name = name_interval(rows)
+    return {text.replace(_INTERVAL, name): column.text for text, column in headings if text}
 
 
 def terminal_columns() -> dict[str, Text]:
@@ -115,11 +104,9 @@ def sort_rows(rows: Rows, name: str | None) -> Rows:
     if name not in orders():
         raise ValueError(f"cannot sort by '{name}' (choose from {', '.join(orders())})")
     order = orders()[name]
-    rows_with_value = [row for row in rows if not _is_nan(order.value(row))]
-    rows_without_value = [row for row in rows if _is_nan(order.value(row))]
-    return (
-        sorted(rows_with_value, key=order.value, reverse=order.highest_first) + rows_without_value
-    )
+    with_value = [row for row in rows if not _is_nan(order.value(row))]
+    without_value = [row for row in rows if _is_nan(order.value(row))]
+    return sorted(with_value, key=order.value, reverse=order.highest_first) + without_value
 
 
 def _is_nan(value: float | str) -> bool:
@@ -149,23 +136,6 @@ def _interval_points(ends: tuple[float, float]) -> str:
 def _points_with_interval(row: CellRow) -> str:
     ends = _interval_points(row.interval)
     return _points(row) + (f" ({ends})" if ends != MISSING else "")
-
-
-def cover_test_set_only(rows: Rows) -> bool:
-    """Return whether a table has intervals, and all of them ignore the variation over seeds."""
-    rows_with_interval = [row for row in rows if not math.isnan(row.interval[0])]
-    covers = [row.verdict_row.covers for row in rows_with_interval]
-    return bool(covers) and all(sources == (TEST_SET,) for sources in covers)
-
-
-def mark_test_set_only(text: Text, separator: str = ", ") -> Text:
-    """Mark the intervals that ignore the variation over seeds, in a table where some do not."""
-
-    def mark(row: CellRow) -> str:
-        is_marked = row.verdict_row.covers == (TEST_SET,)
-        return text(row) + (f"{separator}test set only" if is_marked else "")
-
-    return mark
 
 
 def more_seeds(row: CellRow) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from reports.analysis.comparison import TEST_SET, Difference
+from reports.analysis.overview import CellRow
 
 Row = TypeVar("Row")
 
@@ -108,3 +109,28 @@ def first_names(names: Sequence[str], limit: int = 8, separator: str = ", ") -> 
     """Join the first names of a list, and count the rest: a, b and 2 more."""
     more = len(names) - limit
     return separator.join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def name_interval(rows: Sequence[CellRow]) -> str:
+    """Name the intervals of a table by their confidence, if they share it: 95 % interval."""
+    levels = {level(row.verdict_row.confidence) for row in rows}
+    return f"{levels.pop()} interval" if len(levels) == 1 else "interval"
+
+
+def cover_test_set_only(rows: Sequence[CellRow]) -> bool:
+    """Return whether a table has intervals, and all of them ignore the variation over seeds."""
+    rows_with_interval = [row for row in rows if not math.isnan(row.interval[0])]
+    covers = [row.verdict_row.covers for row in rows_with_interval]
+    return bool(covers) and all(sources == (TEST_SET,) for sources in covers)
+
+
+def mark_test_set_only(
+    text: Callable[[CellRow], str], separator: str = ", "
+) -> Callable[[CellRow], str]:
+    """Mark the intervals that ignore the variation over seeds, in a table where some do not."""
+
+    def mark(row: CellRow) -> str:
+        is_marked = row.verdict_row.covers == (TEST_SET,)
+        return text(row) + (f"{separator}test set only" if is_marked else "")
+
+    return mark

@@ -15,10 +15,10 @@ from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
 from reports.records import ExperimentRecord
 from reports.text.classes import write_classes
-from reports.text.columns import cover_test_set_only, name_interval, report_columns
+from reports.text.columns import report_columns
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
-from reports.text.format import escape, markdown_table, number
+from reports.text.format import cover_test_set_only, escape, markdown_table, name_interval, number
 from reports.text.gaps import write_gaps
 from reports.text.page import Page
 from reports.text.pictures import write_pictures
