@@ -78,7 +78,7 @@ class TrialDirectory:
         self._read_only = read_only
         self._patience = patience or NoPatience()
         if read_only:
-            self.attempt = attempt or self._owner()
+            self.attempt = attempt or self._recorded_attempt()
             return
         self.attempt = attempt or 0
         self._wait_out(self._take_ownership)
@@ -206,10 +206,14 @@ class TrialDirectory:
             raise StaleAttemptError(self._stale_message(owner))
 
     def _owner(self) -> int:
-        path = self.path / "attempt"
-        if not path.exists() and not self.path.parent.is_dir():
+        attempt = self._recorded_attempt()
+        if not attempt and not self.path.parent.is_dir():
             # Not a deleted trial: the storage itself is gone, for example not mounted.
             raise FileNotFoundError(errno.ENOENT, "the folder is missing", str(self.path.parent))
+        return attempt
+
+    def _recorded_attempt(self) -> int:
+        path = self.path / "attempt"
         return int(path.read_text()) if path.exists() else 0
 
     def _stale_message(self, owner: int) -> str:
