@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test compose-test gpu check lint format clean
+.PHONY: demo test compose-test slurm-test gpu check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
@@ -18,6 +18,10 @@ test: $(READY)
 # docker-compose.yml for real; where there is no Docker, as root on Debian, which has packages.
 compose-test: $(READY)
 	$(BIN)/python -m deploy.test.compose $(if $(KEEP),--keep) $(if $(FOLDER),--folder $(FOLDER))
+
+# deploy/slurm.sh for real, on a Slurm of two nodes; as root on Debian.
+slurm-test: $(READY)
+	$(BIN)/python -m deploy.test.slurm $(if $(FOLDER),--folder $(FOLDER))
 
 gpu:
 	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)

@@ -21,8 +21,8 @@ PATH=$SLURM_SUBMIT_DIR/.venv/bin:$PATH
 # Without a token, everybody who reaches the nodes could run code as this user.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=${RAY_AUTH_TOKEN_PATH:-$HOME/.ray/auth_token}
 if [ ! -s "$RAY_AUTH_TOKEN_PATH" ]; then
-    (umask 077 && ray get-auth-token --generate >/dev/null)
-    chmod 600 "$RAY_AUTH_TOKEN_PATH"
+    mkdir -p "$(dirname "$RAY_AUTH_TOKEN_PATH")"
+    (umask 077 && od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' >"$RAY_AUTH_TOKEN_PATH")
 fi
 export RAY_USAGE_STATS_ENABLED=0
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300 # seconds; the nodes read Python from a shared disk

@@ -77,7 +77,11 @@ def run_study(checkout: Path, environment: dict[str, str]) -> None:
     job = run(*SUBMIT)
     log = checkout / f"slurm-{job}.out"
     try:
-        wait_for("a trial runs on each node", lambda: states()["RUNNING"] == 2, 400)
+        wait_for(
+            "a trial runs on each node, or the job has ended",
+            lambda: states()["RUNNING"] == 2 or not run("squeue", "--noheader"),
+            400,
+        )
         run("scontrol", "requeue", job)
         say("the job was queued again while they ran")
         wait_for(
