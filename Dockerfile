@@ -11,9 +11,10 @@ RUN apt-get update \
 # The dependencies, in a layer that survives changes of our code.
 ARG TORCH_INDEX=
 WORKDIR /app
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt ./
 RUN python3 -m venv /opt/vss \
     && mkdir orchestrator reports vss \
+    && touch README.md LICENSE \
     && /opt/vss/bin/pip install --no-cache-dir --constraint constraints.txt \
         ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} '.[server]' \
     && rm -rf build ./*.egg-info
@@ -27,6 +28,7 @@ ENV PATH=/opt/vss/bin:$PATH \
     RAY_USAGE_STATS_ENABLED=0 \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 
+COPY README.md LICENSE ./
 COPY orchestrator orchestrator
 COPY reports reports
 COPY vss vss
