@@ -27,8 +27,23 @@ fi
 export RAY_USAGE_STATS_ENABLED=0
 export RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=300 # seconds; the nodes read Python from a shared disk
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
-address=$head:$((20000 + SLURM_JOB_ID % 10000))
+# This script runs on the first node. An address, as gRPC looks names up in its own way.
+name=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+ip=$(getent ahostsv4 "$name" | awk '$1 !~ /^127\./ {print $1; exit}')
+HEAD_IP=${ip:-$(hostname -I | cut -d " " -f 1)}
+HEAD_PORT=$((20000 + SLURM_JOB_ID % 10000))
+export HEAD_IP HEAD_PORT
+
+# symmetric-run fails on a node that is faster than the head.
+start_node() {
+    if [ "$SLURM_NODEID" != 0 ]; then
+        until (: <"/dev/tcp/$HEAD_IP/$HEAD_PORT") 2>/dev/null; do sleep 1; done
+    fi
+    exec ray symmetric-run --address "$HEAD_IP:$HEAD_PORT" --min-nodes "$SLURM_JOB_NUM_NODES" \
+        --num-cpus "$SLURM_CPUS_PER_TASK" --object-store-memory 200000000 \
+        -- vss-orch submit "$@" --address "$HEAD_IP:$HEAD_PORT"
+}
+export -f start_node
 
 requeue() {
     echo "the time limit is near: job $SLURM_JOB_ID queues itself again"
@@ -36,7 +51,5 @@ requeue() {
 }
 trap requeue USR1
 
-srun ray symmetric-run --address "$address" --min-nodes "$SLURM_JOB_NUM_NODES" \
-    --num-cpus "$SLURM_CPUS_PER_TASK" --object-store-memory 200000000 \
-    -- vss-orch submit "$@" --address "$address" &
+srun --kill-on-bad-exit=1 bash -c 'start_node "$@"' bash "$@" &
 wait $! # unlike srun itself, it lets the trap run

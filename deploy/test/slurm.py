@@ -74,19 +74,18 @@ def run_study(checkout: Path, environment: dict[str, str]) -> None:
         trials = json.loads(process.stdout)["trials"] if process.returncode == 0 else []
         return Counter(trial["state"] for trial in trials)
 
+    def has_job() -> bool:
+        return bool(run("squeue", "--noheader"))
+
     job = run(*SUBMIT)
     log = checkout / f"slurm-{job}.out"
     try:
-        wait_for(
-            "a trial runs on each node, or the job has ended",
-            lambda: states()["RUNNING"] == 2 or not run("squeue", "--noheader"),
-            400,
-        )
+        wait_for("a trial runs on each node", lambda: states()["RUNNING"] == 2, 400, has_job)
         run("scontrol", "requeue", job)
         say("the job was queued again while they ran")
         wait_for(
             "all trials have finished, and the job has ended",
-            lambda: states().keys() == {"FINISHED"} and not run("squeue", "--noheader"),
+            lambda: states().keys() == {"FINISHED"} and not has_job(),
             STUDY_SECONDS,
         )
     except BaseException:
@@ -100,12 +99,17 @@ def run_study(checkout: Path, environment: dict[str, str]) -> None:
         raise SystemExit("the study was too short to meet its time limit")
 
 
-def wait_for(what: str, condition: Callable[[], bool], seconds: float) -> None:
-    """Wait for something, and say that it is so."""
+def wait_for(
+    what: str,
+    condition: Callable[[], bool],
+    seconds: float,
+    is_possible: Callable[[], bool] = lambda: True,
+) -> None:
+    """Wait for something, as long as it is possible, and say that it is so."""
     deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"waited {seconds:.0f} s in vain: {what}")
+        if time.monotonic() > deadline or not is_possible():
+            raise SystemExit(f"waited in vain: {what}")
         time.sleep(5)
     say(what)
 

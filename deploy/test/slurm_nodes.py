@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-PACKAGES = ("slurm-wlm", "munge", "iproute2")
+PACKAGES = ("slurm-wlm", "munge", "iproute2", "iptables")
 HOST = "10.78.0.254"  # this machine, as the nodes see it
 NODES = {"n1": "10.78.0.1", "n2": "10.78.0.2"}
 _BRIDGE = "vss-slurm"
@@ -42,6 +42,7 @@ def running_slurm(folder: Path) -> Iterator[None]:
     _install()
     folder.mkdir(parents=True)
     with ExitStack() as stack:
+        stack.enter_context(_bridge())
         for name, address in NODES.items():
             stack.enter_context(_network_namespace(name, address))
         _write_configuration(folder)
@@ -65,13 +66,25 @@ def _install() -> None:
 
 
 @contextmanager
+def _bridge() -> Iterator[None]:
+    """Join the networks of the nodes and of this machine."""
+    # A Docker Engine on this machine makes it drop what it forwards.
+    accept = ["FORWARD", "--in-interface", _BRIDGE, "--jump", "ACCEPT"]
+    _ip(f"link add {_BRIDGE} type bridge")
+    subprocess.run(["iptables", "--insert", *accept], check=True)
+    try:
+        _ip(f"addr add {HOST}/24 dev {_BRIDGE}")
+        _ip(f"link set {_BRIDGE} up")
+        yield
+    finally:
+        subprocess.run(["iptables", "--delete", *accept], check=True)
+        _ip(f"link delete {_BRIDGE}")
+
+
+@contextmanager
 def _network_namespace(name: str, address: str) -> Iterator[None]:
     """Give a node a network that reaches this machine and the other node."""
     namespace, outside = f"vss-{name}", f"vss-veth-{name}"
-    if not Path(f"/sys/class/net/{_BRIDGE}").exists():
-        _ip(f"link add {_BRIDGE} type bridge")
-        _ip(f"addr add {HOST}/24 dev {_BRIDGE}")
-        _ip(f"link set {_BRIDGE} up")
     _ip(f"netns add {namespace}")
     try:
         _ip(f"link add {outside} type veth peer name eth0 netns {namespace}")
@@ -83,8 +96,6 @@ def _network_namespace(name: str, address: str) -> Iterator[None]:
         yield
     finally:
         _ip(f"netns delete {namespace}")
-        if Path(f"/sys/class/net/{_BRIDGE}").exists():
-            _ip(f"link delete {_BRIDGE}")
 
 
 def _write_configuration(folder: Path) -> None:
