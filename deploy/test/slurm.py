@@ -22,7 +22,7 @@ from deploy.test.stores import running_stores
 
 NAME = "slurm_test"
 SUBMIT = [
-    *("sbatch", "--parsable", "--cpus-per-task=1", "--time=3", "--signal=B:USR1@60"),
+    *("sbatch", "--parsable", "--cpus-per-task=1", "--time=5", "--signal=B:USR1@60"),
     *("deploy/slurm.sh", "experiments/quickstart.yaml", f"name={NAME}", "seeds=[0, 1]"),
 ]
 STUDY_SECONDS = 1800.0
