@@ -33,7 +33,8 @@ def _reached_look(experiment: Experiment, stores: Stores) -> int:
     if not experiment.looks or not stores.settings.has_ledger:
         return 1
     ledger = stores.ledger
-    status = {entry.name: entry for entry in ledger.experiments()}.get(experiment.name)
-    if status is None or tuple(status.looks) != experiment.looks:
+    if experiment.name not in ledger.names():
+        return 1
+    if tuple(ledger.experiment(experiment.name).looks) != experiment.looks:
         return 1
     return find_look(experiment.looks, (trial.seed for trial in ledger.trials(experiment.name)))

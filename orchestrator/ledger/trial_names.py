@@ -72,12 +72,26 @@ def find_trial_ids(name: str, ledger: "Ledger") -> list[str]:
         return [trial.trial_id for trial in find_trials(name, ledger)]
     trial_ids = ledger.find_trial_ids(name)
     if not trial_ids:
+        refuse_experiment(name, ledger)
         hint = did_you_mean(name, dict.fromkeys(ledger.names()))
         raise UserError(f"no experiment and no trial '{name}' in the ledger{hint}")
     if len(trial_ids) > 1:
         listed = ", ".join(trial_ids[:5])
         raise UserError(f"several trials begin with '{name}' ({listed}): write more characters")
     return trial_ids
+
+
+def refuse_experiment(name: str, ledger: "Ledger") -> None:
+    """Check that a name where a trial is meant is not that of an experiment.
+
+    Raises:
+        UserError: if it is, naming its cells.
+    """
+    if name in ledger.names():
+        cells = ", ".join(dict.fromkeys(trial.cell for trial in ledger.trials(name)))
+        raise UserError(
+            f"'{name}' is an experiment, not a trial: write {name}:CELL:SEED (cells: {cells})"
+        )
 
 
 def split_cell(experiment: str, text: str, cells: Collection[str]) -> tuple[str, str | None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.networks.lookup import NamedNetwork
 from orchestrator.spec.completion import digest
 from orchestrator.spec.experiment import Experiment, PlannedTrial
@@ -42,12 +43,15 @@ def build_evaluation(
         ledger: the ledger, with the experiments and cells so far.
 
     Raises:
-        UserError: if classes differ, weights do not fit, or the experiment has not finished.
+        UserError: if classes differ, weights do not fit, or the experiment has not finished or has
+            used up its budget.
     """
     from vss.inference.trained_network import load_trained_network
 
     trials = _finished_trials(name, ledger)
     entry = ledger.experiment(name) if trials else None
+    if entry and entry.budget:
+        _check_budget(name, entry.budget)
     new_trials: list[PlannedTrial] = []
     files: dict[str, Path] = {}
     for network in networks:
@@ -75,6 +79,7 @@ def build_evaluation(
         margin_points=entry.margin_points if entry else None,
         seeds=tuple(entry.seeds) if entry else (),
         looks=tuple(entry.looks) if entry else (),
+        budget=dict(entry.budget.limits) if entry and entry.budget else {},
     )
 
 
@@ -123,6 +128,14 @@ def _finished_trials(name: str, ledger: Ledger) -> list[PlannedTrial]:
         )
     finished = [t for t in trials if t.state == State.FINISHED]
     return [PlannedTrial(t.cell, parse_settings(dict(t.settings))) for t in finished]
+
+
+def _check_budget(name: str, budget: BudgetStatus) -> None:
+    if budget.is_used_up:
+        raise UserError(
+            f"the budget of experiment '{name}' is used up ({budget}): submit its spec with a "
+            "larger one first, or choose a different --name"
+        )
 
 
 def _cell_name(

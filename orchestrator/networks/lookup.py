@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.ledger.entries import State, TrialStatus
-from orchestrator.ledger.trial_names import find_trial, find_trials
+from orchestrator.ledger.trial_names import find_trial, find_trials, refuse_experiment
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
 from orchestrator.stores import open_ledger, open_tracker
@@ -139,6 +139,8 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     # If a trial was trained elsewhere, this machine may have only its MLflow run.
     run_id = open_tracker(settings).find_run_id(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
+        if settings.has_ledger:
+            refuse_experiment(target, open_ledger(settings))
         raise UserError(
             f"no trial '{target}' in {settings.storage}: write a trial_id or a prefix of it, "
             "EXPERIMENT:CELL:SEED, an MLflow run id, or the path of a trial directory or of a "

@@ -13,6 +13,7 @@ from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.terminal.progress_line import Interval, describe_progress
 from orchestrator.terminal.trial_tables import build_trial_table, describe_waits
 
@@ -48,6 +49,7 @@ class LiveView:
         self._notes = list(notes)
         self._printed_states: dict[str, State] = {}
         self._trials: Sequence[TrialStatus] = ()
+        self._budget: BudgetStatus | None = None
         self._printed_waits: Sequence[str] = ()
         self._outage: Pause | None = None
         self._interval = interval or Interval()
@@ -94,18 +96,18 @@ class LiveView:
         if self._console.is_terminal:
             lines = [*self._notes, *([str(self._outage)] if self._outage else [])]
             room = max(5, self._console.size.height - 6 - len(lines))
-            self._live.update(
-                Group(build_trial_table(self._trials, room), *map(Text, lines)), refresh=True
-            )
+            table = build_trial_table(self._trials, room, budget=self._budget)
+            self._live.update(Group(table, *map(Text, lines)), refresh=True)
         else:
             self._print_changes(self._trials)
             if self._interval.is_over():
-                self._print_if_plain(describe_progress(self._trials))
+                self._print_if_plain(describe_progress(self._trials, self._budget))
 
     def _read(self) -> None:
         """Read the trials; while the ledger is out of reach, those read last stay."""
         try:
             self._trials = self._ledger.trials(self._experiment)
+            self._budget = self._ledger.budget(self._experiment)
             self._observe(self._trials)
         except LedgerUnreachableError as error:
             if self._outage is None:

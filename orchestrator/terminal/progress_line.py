@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.time_left import experiment_seconds_left, format_seconds, seconds_left
 
@@ -35,12 +36,12 @@ class Interval:
         return True
 
 
-def describe_progress(trials: Sequence[TrialStatus]) -> str:
+def describe_progress(trials: Sequence[TrialStatus], budget: BudgetStatus | None = None) -> str:
     """Return the progress of an experiment: "[3/12] 1 running, about 2:10 left; fcn, ..."."""
     running = [trial for trial in trials if trial.state == State.RUNNING]
     finished = sum(trial.state == State.FINISHED for trial in trials)
-    parts = [f"[{finished}/{len(trials)}] {len(running)} running"]
-    if (remaining := experiment_seconds_left(trials)) is not None:
+    parts = [f"[{finished}/{len(trials)}] {len(running) or 'no trial is'} running"]
+    if (remaining := experiment_seconds_left(trials, budget)) is not None:
         parts[0] += f", about {format_seconds(remaining)} left"
     parts += [_describe_trial(trial) for trial in running[:_MOST_TRIALS]]
     if len(running) > _MOST_TRIALS:

@@ -10,11 +10,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
-
-_UNFINISHED = (State.PENDING, State.RUNNING)
 
 
 def seconds_left(trial: TrialStatus) -> float | None:
@@ -27,19 +26,30 @@ def seconds_left(trial: TrialStatus) -> float | None:
     return max(0.0, remaining)
 
 
-def experiment_seconds_left(trials: Sequence[TrialStatus]) -> float | None:
-    """Return the time until all trials of an experiment have ended; None if nothing tells.
+def experiment_seconds_left(
+    trials: Sequence[TrialStatus], budget: BudgetStatus | None = None
+) -> float | None:
+    """Return the time until no trial of an experiment runs any more; None if nothing tells.
 
     The trials to come are shared among as many slots as run trials now, each at the mean pace of
     its cell or, before that is known, of all cells.
+
+    Args:
+        trials: the trials.
+        budget: the budget of the experiment, which may keep some of them from starting.
     """
     running = [trial for trial in trials if trial.state == State.RUNNING]
     paces = _mean_paces(trials)
     if not running or not paces:
         return None
-    seconds_by_trial = [_estimate(trial, paces) for trial in trials if trial.state in _UNFINISHED]
-    longest_running = max(_estimate(trial, paces) for trial in running)
-    return max(longest_running, sum(seconds_by_trial) / len(running))
+    pending = [_estimate(trial, paces) for trial in trials if trial.state == State.PENDING]
+    under_way = [_estimate(trial, paces) for trial in running]
+    of_all = max(*under_way, (sum(under_way) + sum(pending)) / len(running))
+    if budget is None or not pending:
+        return of_all
+    last_start = 3600 * budget.hours_left
+    of_last = last_start + max(pending) if last_start > 0 else 0.0
+    return min(of_all, max(*under_way, of_last))
 
 
 def read_seconds_left(
@@ -47,7 +57,7 @@ def read_seconds_left(
 ) -> dict[str, float]:
     """Return name -> time left, for the experiments of which a trial is running."""
     estimates = {
-        experiment.name: experiment_seconds_left(ledger.trials(experiment.name))
+        experiment.name: experiment_seconds_left(ledger.trials(experiment.name), experiment.budget)
         for experiment in experiments
         if experiment.counts.get(State.RUNNING)
     }

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.time_left import experiment_seconds_left, format_seconds, seconds_left
 
@@ -30,7 +31,10 @@ Columns = dict[str, Callable[[TrialStatus], str]]
 
 
 def build_trial_table(
-    trials: Sequence[TrialStatus], room: int | None = None, show_ids: bool = False
+    trials: Sequence[TrialStatus],
+    room: int | None = None,
+    show_ids: bool = False,
+    budget: BudgetStatus | None = None,
 ) -> RenderableType:
     """Return a table of trials: state, step, loss, mIoU, time left, attempts if several.
 
@@ -40,9 +44,12 @@ def build_trial_table(
         trials: the trials of one experiment.
         room: the number of rows that fit; the most urgent trials get them. None for all trials.
         show_ids: whether rows begin with the trial's id.
+        budget: the budget of the experiment, on which the time left depends.
     """
     rows = _most_urgent(trials, room)
-    table = Table(title=_title(trials), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=_title(trials, budget), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     table.collapse_padding = True  # nine columns fit into 80 characters
     columns = _columns(trials, show_ids)
     texts = {name: [write(trial) for trial in rows] for name, write in columns.items()}
@@ -77,9 +84,9 @@ def count_by_state(trials: Sequence[TrialStatus]) -> str:
     return ", ".join(f"{counts[state]} {state.lower()}" for state in State if counts[state])
 
 
-def _title(trials: Sequence[TrialStatus]) -> str:
+def _title(trials: Sequence[TrialStatus], budget: BudgetStatus | None) -> str:
     title = f"{count_of(len(trials), 'trial')}: {count_by_state(trials)}"
-    remaining = experiment_seconds_left(trials)
+    remaining = experiment_seconds_left(trials, budget)
     return title if remaining is None else f"{title}; about {format_seconds(remaining)} left"
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.ledger.tables import attempts, experiments, trials
 
 _HOUR = timedelta(hours=1)
+_UNITS = ("gpu_hours", "trial_hours")
 
 
 def read_budget(db: Connection, experiment: str) -> BudgetStatus | None:
@@ -24,16 +26,18 @@ def read_budget(db: Connection, experiment: str) -> BudgetStatus | None:
         return None
     query = (
         sa.select(attempts.c.started_at, attempts.c.ended_at, attempts.c.gpus)
-        .add_columns(trials.c.heartbeat_at)
+        .add_columns(trials.c.heartbeat_at, trials.c.driver)
         .join(trials, trials.c.trial_id == attempts.c.trial_id)
         .where(attempts.c.experiment == experiment, attempts.c.started_at.is_not(None))
     )
-    spent = {"gpu_hours": 0.0, "trial_hours": 0.0}
+    live_drivers = find_live_drivers(db)
+    spent, hourly = dict.fromkeys(_UNITS, 0.0), dict.fromkeys(_UNITS, 0.0)
     for attempt in db.execute(query):
-        hours = _hours(attempt)
-        spent["trial_hours"] += hours
-        spent["gpu_hours"] += hours * attempt.gpus
-    return BudgetStatus(limits, spent)
+        runs = attempt.ended_at is None and attempt.driver in live_drivers
+        for unit, devices in zip(_UNITS, (attempt.gpus, 1), strict=True):
+            spent[unit] += _hours(attempt) * devices
+            hourly[unit] += devices * runs
+    return BudgetStatus(limits, spent, hourly)
 
 
 def _hours(attempt: Any) -> float:

@@ -30,7 +30,8 @@ def show_status(name: str | None, ledger: "Ledger", console: Console) -> None:
         console.print(table, soft_wrap=True)
         return
     experiment = ledger.experiment(name)
-    console.print(build_trial_table(ledger.trials(name), show_ids=True))
+    trials = ledger.trials(name)
+    console.print(build_trial_table(trials, show_ids=True, budget=experiment.budget))
     console.print(_say_who_runs_it(experiment), highlight=False, soft_wrap=True)
     if experiment.budget is not None:
         console.print(f"budget: {experiment.budget}", highlight=False, soft_wrap=True)
@@ -46,7 +47,7 @@ def describe_experiment(name: str, ledger: "Ledger") -> dict[str, Any]:
     return {
         "experiment": name,
         "drivers": experiment.drivers,
-        "seconds_left": experiment_seconds_left(trials),
+        "seconds_left": experiment_seconds_left(trials, experiment.budget),
         "budget": asdict(experiment.budget) if experiment.budget else None,
         "trials": [asdict(trial) | {"seconds_left": seconds_left(trial)} for trial in trials],
     }

@@ -58,7 +58,11 @@ def test_trial_is_found_by_name_or_by_the_beginning_of_its_id(study: Ledger) -> 
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("", "several trials begin with ''"), ("studi", "no trial 'studi'.*did you mean 'study'")],
+    [
+        ("", "several trials begin with ''"),
+        ("studi", "no trial 'studi'.*did you mean 'study'"),
+        ("study", r"is an experiment, not a trial: write study:CELL:SEED \(cells: big, big:0\)"),
+    ],
 )
 def test_beginning_of_no_single_trial_is_refused(study: Ledger, name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):

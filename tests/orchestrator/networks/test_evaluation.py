@@ -1,5 +1,6 @@
 """Experiments that score trained networks."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,32 @@ def test_weights_that_do_not_fit_are_refused_before_anything_is_recorded(
 def test_unknown_split_is_refused(ledger: Ledger, network: NamedNetwork) -> None:
     with pytest.raises(UserError, match=r"'scored_split': input should be 'train', 'val' or 'test"):
         build_evaluation([network], None, "dev", "evaluation", ledger)
+
+
+def test_budget_of_an_experiment_that_networks_join_stays(
+    ledger: Ledger, tmp_path: Path, network: NamedNetwork
+) -> None:
+    trained = PlannedTrial("first", untrained_network(tmp_path, "first", seed=5).trained.config)
+    ledger.add(ExperimentEntry("study", budget={"gpu_hours": 3.0}), [Member(trained, "data")])
+    with ledger.driver() as driver:
+        (claim,) = driver.claim([trained.trial_id])
+        driver.end(claim, State.FINISHED)
+
+    experiment = build_evaluation([network], None, "test", "study", ledger)
+
+    assert experiment.budget == {"gpu_hours": 3.0}
+
+
+def test_experiment_whose_budget_is_used_up_is_refused(
+    ledger: Ledger, tmp_path: Path, network: NamedNetwork
+) -> None:
+    trained = PlannedTrial("first", untrained_network(tmp_path, "first", seed=5).trained.config)
+    ledger.add(ExperimentEntry("study", budget={"trial_hours": 1e-9}), [Member(trained, "data")])
+    with ledger.driver() as driver:
+        (claim,) = driver.claim([trained.trial_id], "study")
+        driver.start(claim, 0, None)
+        time.sleep(0.01)
+        driver.end(claim, State.FINISHED)
+
+    with pytest.raises(UserError, match="budget of experiment 'study' is used up .*: submit its"):
+        build_evaluation([network], None, "test", "study", ledger)

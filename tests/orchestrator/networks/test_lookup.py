@@ -177,6 +177,13 @@ def test_named_trial_without_a_directory_is_found_by_its_run(
     assert network.trained.weights.is_relative_to(settings.cache)
 
 
+def test_experiment_is_no_network(settings: Settings) -> None:
+    record(settings, State.FINISHED)
+
+    with pytest.raises(UserError, match="'study' is an experiment, not a trial: write study:CELL"):
+        find_network("study", None, settings)
+
+
 def test_named_trial_that_has_not_finished_is_refused(settings: Settings) -> None:
     record(settings, None)
 

@@ -17,7 +17,7 @@ def test_line_shows_step_loss_and_time_left_of_what_runs() -> None:
 
 
 def test_line_without_running_trials_counts_only() -> None:
-    assert describe_progress([trial(), trial(state=State.FAILED)]) == "[0/2] 0 running"
+    assert describe_progress([trial(), trial(state=State.FAILED)]) == "[0/2] no trial is running"
 
 
 def test_line_describes_only_some_of_many_trials() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.terminal.time_left import (
     experiment_seconds_left,
     format_seconds,
@@ -62,6 +63,19 @@ def test_pending_trial_is_expected_to_be_as_fast_as_its_cell() -> None:
 def test_time_left_of_an_experiment_is_unknown_while_nothing_runs() -> None:
     assert experiment_seconds_left([finished(10), trial()]) is None
     assert experiment_seconds_left([running(1, steps=0)]) is None
+
+
+def test_trials_that_a_budget_keeps_from_starting_take_no_time() -> None:
+    trials = [running(10, steps=50), *(trial() for _ in range(9))]
+    limits, hourly = {"trial_hours": 2.0}, {"trial_hours": 1.0}
+    used_up = BudgetStatus(limits, {"trial_hours": 2.0}, hourly)
+    for_15_seconds = BudgetStatus(limits, {"trial_hours": 2 - 15 / 3600}, hourly)
+    ample = BudgetStatus(limits, {"trial_hours": 0.0}, hourly)
+
+    assert experiment_seconds_left(trials, used_up) == pytest.approx(10, abs=1)
+    # the last trial starts after at most 15 s and takes 20 s
+    assert experiment_seconds_left(trials, for_15_seconds) == pytest.approx(35, abs=1)
+    assert experiment_seconds_left(trials, ample) == pytest.approx(190, abs=1)
 
 
 @pytest.mark.parametrize(

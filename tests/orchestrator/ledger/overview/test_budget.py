@@ -1,5 +1,6 @@
 """Budgets, and the hours that attempts have taken."""
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -102,3 +103,22 @@ def test_resubmit_changes_the_budget_and_keeps_what_is_spent(ledger: Ledger, url
 
     assert not budget(ledger).is_used_up
     assert str(budget(ledger)) == "2 of 3 trial hours"
+
+
+def test_time_left_of_a_budget_follows_from_what_runs_now(ledger: Ledger, url: str) -> None:
+    ledger.add(LIMITED, members(0, 1, 2))
+    with ledger.driver() as driver:
+        for claim in driver.claim(ids(0, 1, 2), "study", gpus=2.0):
+            driver.start(claim, 0, None)
+        driver.end(claim, State.FINISHED)
+        move_starts(url, hours=1)
+        running = budget(ledger)
+
+    assert running.hours_left == pytest.approx(1, abs=0.01)  # 4 of 10 hours, at 4 GPUs
+
+
+def test_budget_lasts_for_ever_while_nothing_runs() -> None:
+    limits = {"gpu_hours": 200.0}
+
+    assert BudgetStatus(limits, {"gpu_hours": 10.0}).hours_left == math.inf
+    assert BudgetStatus(limits, {"gpu_hours": 200.0}).hours_left == 0
