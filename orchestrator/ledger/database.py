@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from orchestrator.ledger.availability.outage import report_outages
 from orchestrator.ledger.tables import VERSION_TABLE
@@ -15,6 +15,7 @@ from vss.errors import UserError
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = sa.table(VERSION_TABLE)
 UNREACHABLE = (sa.exc.DBAPIError, sa.exc.ArgumentError, ImportError, OSError)
+_MIGRATION_LOCK, _REGISTRATION_LOCK = 7_654_321, 7_654_322  # any numbers of our own
 BUSY_SECONDS = 30.0  # the longest wait for another process that writes to SQLite
 # Without these, a cut network would stop a query for minutes.
 _POSTGRES_TIMEOUTS = {
@@ -107,10 +108,24 @@ def _lock(engine: Engine) -> Iterator[None]:
             yield
     elif engine.dialect.name == "postgresql":
         with engine.connect() as db, db.begin():
-            db.execute(sa.select(sa.func.pg_advisory_xact_lock(7_654_321)))
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             yield
     else:
         yield
+
+
+@contextmanager
+def begin_registration(engine: Engine) -> Iterator[Connection]:
+    """Begin a transaction that adds or deletes experiments and trials; only one runs at a time.
+
+    Two submits at once would otherwise both find a trial missing, and both insert it.
+    """
+    with engine.begin() as db:
+        if engine.dialect.name == "sqlite":
+            db.exec_driver_sql("BEGIN IMMEDIATE")
+        elif engine.dialect.name == "postgresql":
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(_REGISTRATION_LOCK)))
+        yield db
 
 
 def explain_unreachable(url: str, error: Exception) -> str:

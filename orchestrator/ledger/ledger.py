@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.control.leases import is_cancelled, read_lease
-from orchestrator.ledger.database import open_database
+from orchestrator.ledger.database import begin_registration, open_database
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import (
     Changes,
@@ -73,7 +73,7 @@ class Ledger:
         Raises:
             UserError: if a trial was started on different data.
         """
-        with self._engine.begin() as db:
+        with begin_registration(self._engine) as db:
             earlier_cells = read_cells_of_runs(db, entry.name)
             record_changed_plan(db, entry, trials_of_entry)
             write_experiment(db, entry)
@@ -92,7 +92,7 @@ class Ledger:
         An experiment that the ledger already has keeps its description, source, baseline and
         published results.
         """
-        with self._engine.begin() as db:
+        with begin_registration(self._engine) as db:
             row = experiments.c.name == entry.name
             if db.execute(sa.select(experiments).where(row)).first() is None:
                 write_experiment(db, entry)

@@ -12,6 +12,7 @@ from orchestrator.ledger.control.cancellation import (
 )
 from orchestrator.ledger.control.entries import Cancellation
 from orchestrator.ledger.control.leases import check_not_driven
+from orchestrator.ledger.database import begin_registration
 from orchestrator.ledger.entries import Deletion, State, StoredTrial
 from orchestrator.ledger.removal import (
     check_not_held,
@@ -73,7 +74,7 @@ class Upkeep:
         Raises:
             UserError: if a live driver runs the experiment, or holds one of its trials.
         """
-        with self._engine.begin() as db:
+        with begin_registration(self._engine) as db:
             deletion = _read_deletion(db, experiment)
             delete_experiment(db, experiment)
             delete_trials(db, [trial.trial_id for trial in deletion.own])
@@ -96,7 +97,7 @@ class Upkeep:
         Raises:
             UserError: if a live driver holds one of them.
         """
-        with self._engine.begin() as db:
+        with begin_registration(self._engine) as db:
             orphans = _select_orphans(db, trial_ids)
             delete_trials(db, orphans)
         return orphans

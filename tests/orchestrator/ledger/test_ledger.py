@@ -1,6 +1,8 @@
 """The ledger: experiments, their trials, and what changes when they are submitted again."""
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -29,6 +31,22 @@ def test_submitting_twice_adds_nothing(ledger: Ledger) -> None:
 
     assert len(ledger.trials("study")) == 2
     assert len(ledger.experiments()) == 1
+
+
+def test_submits_at_the_same_moment_add_a_shared_trial_once(url: str) -> None:
+    entries = [STUDY, STUDY, ANOTHER, ANOTHER]
+    ledgers = [Ledger(url) for _ in entries]
+    barrier = threading.Barrier(len(entries))
+
+    def add(ledger: Ledger, entry: ExperimentEntry) -> None:
+        barrier.wait()
+        ledger.add(entry, members(*range(20)))
+
+    with ThreadPoolExecutor(len(entries)) as pool:
+        list(pool.map(add, ledgers, entries))
+
+    assert [trial.trial_id for trial in ledgers[0].trials("study")] == ids(*range(20))
+    assert [trial.trial_id for trial in ledgers[0].trials("another")] == ids(*range(20))
 
 
 def test_two_experiments_can_share_a_trial(ledger: Ledger) -> None:
