@@ -167,7 +167,8 @@ def wait_until_healthy(stack: Stack) -> None:
 def has_report(stack: Stack) -> bool:
     """Return whether the job has written its report."""
     (head,) = stack.containers("ray-head")
-    return bool(stack.docker("exec", head, "find", "/storage/reports", "-name", "report.md"))
+    script = f"ls /storage/reports/{NAME}/report.md 2>/dev/null || true"
+    return bool(stack.docker("exec", head, "sh", "-c", script))
 
 
 def count(stack: Stack) -> Counter[str]:
