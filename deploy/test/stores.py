@@ -46,7 +46,9 @@ def running_stores(folder: Path, host: str, port: int = 15432) -> Iterator[dict[
 
 @contextmanager
 def _postgres(folder: Path, host: str, port: int) -> Iterator[None]:
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+    if programs is None:
+        raise SystemExit("it needs the programs of a PostgreSQL server (Debian: postgresql)")
     data = folder / "data"
 
     def run(program: str, *arguments: str) -> None:
