@@ -177,6 +177,8 @@ class _Submit:
         if not has_work and is_reported(ledger.experiment(name), ledger.trials(name)):
             return Ending.OVER
         if not driver.take_lease(name):
+            if unfinished and not is_driven:  # another submit was faster, and may wait for slots
+                self._executor.close()
             ending = attach(self._experiment, ledger, driver, self._console)
             if ending is not None:
                 return ending

@@ -67,6 +67,9 @@ class InProcess:
         report = functools.partial(events.on_heartbeat, job.trial_id)
         events.on_end(job.trial_id, run_job(job, report, should_stop))
 
+    def close(self) -> None:
+        """Do nothing: there is nothing to give back."""
+
     def publish_states(self, experiment: str, trials: Sequence[TrialStatus]) -> None:
         """Do nothing: there is no dashboard."""
 

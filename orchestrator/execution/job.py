@@ -219,6 +219,9 @@ class Executor(Protocol):
     def poll(self, events: Events, seconds: float) -> None:
         """Pass on events until a job ends, a slot becomes free, or `seconds` have passed."""
 
+    def close(self) -> None:
+        """Give back all slots; `free_slots` may ask for new ones later."""
+
     def publish_states(self, experiment: str, trials: Sequence[TrialStatus]) -> None:
         """Show the number of an experiment's trials in each state in the dashboard, if any."""
 

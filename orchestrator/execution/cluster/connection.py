@@ -152,7 +152,7 @@ def silence() -> None:
     """Keep Ray's own lines away from the user's terminal."""
     import ray._private.worker
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # its errors are raised too
     # `log_to_driver=False` does not stop what the raylet says about killed workers; Ray's debugger
     # silences it with this switch.
     ray._private.worker._worker_logs_enabled = False

@@ -236,6 +236,7 @@ class FakeExecutor:
         self.script = script
         self.starts: dict[str, int] = {}
         self.jobs: list[Job] = []
+        self.is_closed = False
 
     @property
     def is_idle(self) -> bool:
@@ -272,6 +273,9 @@ class FakeExecutor:
             self.starts[job.trial_id] = self.starts.get(job.trial_id, 0) + 1
             events.on_heartbeat(job.trial_id, Heartbeat(step=0))
             events.on_end(job.trial_id, self.script(job, self.starts[job.trial_id]))
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def measure_latency(
         self, cells: Mapping[str, Any], baseline: str, size: SlotSize

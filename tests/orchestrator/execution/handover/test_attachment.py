@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.execution.driver import RunTarget
 from orchestrator.execution.handover.submission import Ending
-from orchestrator.execution.job import Outcome
+from orchestrator.execution.job import Outcome, SlotSize
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
@@ -72,6 +72,31 @@ def test_second_submit_follows_until_the_experiment_is_over(
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert f"attached to a submit on {os.uname().nodename} (process {os.getpid()})" in text
     assert "measuring" not in text
+
+
+def test_submit_that_another_one_overtakes_gives_its_slots_back(
+    experiment: Experiment,
+    target: RunTarget,
+    fake_ray: FakeRay,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its idle slots might be the only ones of the cluster."""
+    ledger = Ledger(target.settings.ledger_url)
+    record(experiment, target)
+
+    def lose_the_lease(size: SlotSize, job_count: int) -> int:
+        assert other.take_lease("tiny")
+        return 1
+
+    with (
+        ledger.driver() as other,
+        soon(lambda: finish(other, experiment, 4)),
+        fake_ray(lambda job, n: fail()) as fake,
+    ):
+        monkeypatch.setattr(fake, "free_slots", lose_the_lease)
+        submission = run(experiment, target)
+
+    assert (submission.ending, fake.is_closed) == (Ending.OVER, True)
 
 
 def fail() -> Outcome:
