@@ -78,7 +78,7 @@ class TrialDirectory:
         self._read_only = read_only
         self._patience = patience or NoPatience()
         if read_only:
-            self.attempt = attempt or self._recorded_attempt()
+            self.attempt = attempt or read_owner(self.path)
             return
         self.attempt = attempt or 0
         self._wait_out(self._take_ownership)
@@ -206,21 +206,23 @@ class TrialDirectory:
             raise StaleAttemptError(self._stale_message(owner))
 
     def _owner(self) -> int:
-        attempt = self._recorded_attempt()
+        attempt = read_owner(self.path)
         if not attempt and not self.path.parent.is_dir():
             # Not a deleted trial: the storage itself is gone, for example not mounted.
             raise FileNotFoundError(errno.ENOENT, "the folder is missing", str(self.path.parent))
         return attempt
-
-    def _recorded_attempt(self) -> int:
-        path = self.path / "attempt"
-        return int(path.read_text()) if path.exists() else 0
 
     def _stale_message(self, owner: int) -> str:
         return (
             f"trial {self.path.name} belongs to attempt {owner}: "
             f"attempt {self.attempt} may no longer write to it"
         )
+
+
+def read_owner(directory: Path) -> int:
+    """Return the number of the attempt that owns a trial directory, or 0."""
+    path = directory / "attempt"
+    return int(path.read_text()) if path.exists() else 0
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def _train(
         return should_stop() or attempt.is_stale()
 
     if outbox is not None:
+        outbox.check_owner = attempt.check_owner
         outbox.on_pause = lambda pause: reporter.set_pause("MLflow", pause)
     attempt.on_pause(lambda pause: reporter.set_pause("the upload", pause))
     callbacks = Callbacks(on_progress, is_over, patience)

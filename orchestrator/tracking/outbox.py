@@ -24,11 +24,14 @@ class Outbox:
         open_run: a function that opens the run.
 
     Attributes:
+        check_owner: called before points are written; it raises an error if another attempt
+            writes to the run by now, which would take the same points for its own.
         on_pause: called when a wait for the store begins, and with None when it ends.
         pause: the wait for the store, or None while it answers.
     """
 
     def __init__(self, open_run: Callable[[], TrialRun]) -> None:
+        self.check_owner: Callable[[], None] = lambda: None
         self.on_pause: Callable[[Pause | None], None] = lambda pause: None
         self.pause: Pause | None = None
         self._open_run = open_run
@@ -145,6 +148,7 @@ class Outbox:
         with self._changed:
             points = self._spool.first()
         self._run.check_connection()
+        self.check_owner()
         self._run.log([(name, step, value) for name, step, value in points])
         with self._changed:
             self._spool.drop_first()

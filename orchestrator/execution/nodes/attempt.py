@@ -8,7 +8,7 @@ import dataclasses
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.execution.job import Job, ShouldStop
@@ -20,7 +20,7 @@ from orchestrator.storage import RESULT, WEIGHTS, Storage, attempts_of, newest_w
 from vss.data.cache_limit import Use, is_free
 from vss.errors import UserError
 from vss.training.inputs import TrialInputs
-from vss.trial_directory import StaleAttemptError
+from vss.trial_directory import StaleAttemptError, read_owner
 from vss.trial_log import log_name
 
 
@@ -49,6 +49,20 @@ class Attempt:
     def is_stale(self) -> bool:
         """Return whether it is known that a newer attempt has begun."""
         return self.upload is not None and self.upload.is_stale
+
+    def check_owner(self) -> None:
+        """Check that no newer attempt is known to have begun.
+
+        Raises:
+            StaleAttemptError: if one has.
+        """
+        newest = 0
+        if self.upload is None:
+            with suppress(OSError):  # the storage is out of reach
+                newest = read_owner(self.directory)
+        if self.is_stale() or newest > (self.inputs.attempt or newest):
+            trial_id = self.inputs.config.trial_id
+            raise StaleAttemptError(f"a newer attempt at trial {trial_id} has begun")
 
     def on_pause(self, tell: Callable[[Pause | None], None]) -> None:
         """Have a function called when a wait for the storage begins, and with None when it ends."""

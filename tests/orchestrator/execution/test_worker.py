@@ -134,6 +134,27 @@ def test_older_attempt_ends_without_touching_anything(job: Job, settings: Settin
     assert "belongs to attempt 2" in str(outcome.message)
 
 
+def test_overtaken_attempt_writes_no_more_points(
+    job: Job, tracker: Tracker, settings: Settings
+) -> None:
+    """A driver that was silent for too long may have been replaced while its workers train on."""
+    config = tiny(steps=40, eval_every=1)
+    directory = settings.storage.folder / config.trial_id
+
+    def begin_another_attempt(heartbeat: Heartbeat) -> None:
+        (directory / "attempt.1").write_text("2")
+        (directory / "attempt.1").replace(directory / "attempt")
+
+    overtaken = tracked(with_inputs(job, config=config), tracker.uri, settings)
+    outcome = run_job(overtaken, begin_another_attempt, never)
+
+    run_id = tracker.find_run_id(config.trial_id)
+    assert outcome.state == "CANCELLED"
+    assert "a newer attempt" in str(outcome.message)
+    assert run_id is not None
+    assert "train/loss" not in MlflowClient(tracking_uri=tracker.uri).get_run(run_id).data.metrics
+
+
 def test_job_with_a_gpu_on_a_machine_without_one_says_so(job: Job) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
