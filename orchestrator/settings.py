@@ -59,14 +59,25 @@ class Settings:
         """The folder of MLflow's files if its store is a local database."""
         return self.home / "artifacts"
 
+    @property
+    def orders(self) -> Path:
+        """The folder of what waits for detached submits on this machine to start."""
+        return self.home / "detached"
+
     def report_folder(self, experiment: str) -> Path:
         """Return the folder of an experiment's report."""
         return self.home / "reports" / experiment
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment, and the passwords from their files."""
+    """Read the settings from the environment, and the passwords from their files.
+
+    Raises:
+        UserError: if a variable has a value that cannot be right, or a file cannot be read.
+    """
     read_password_files()
+    if limit := os.environ.get("VSS_CACHE_GB"):
+        _parse_limit(limit)  # workers read it: an error would fail every trial
     home = _folder("VSS_HOME", Path("runs"))
     return Settings(
         home=home,
@@ -127,8 +138,12 @@ def cache_limit_gb() -> float:
         UserError: if it is not a positive number.
     """
     text = os.environ.get("VSS_CACHE_GB")
-    if not text:
-        return shutil.disk_usage(make_folder(cache_folder())).total / 2 / 2**30
+    if text:
+        return _parse_limit(text)
+    return shutil.disk_usage(make_folder(cache_folder())).total / 2 / 2**30
+
+
+def _parse_limit(text: str) -> float:
     try:
         limit = float(text)
     except ValueError:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from orchestrator.settings import Settings
+from vss.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
@@ -60,6 +61,19 @@ def open_ledger(settings: Settings) -> "Ledger":
     from orchestrator.ledger.ledger import Ledger
 
     return Ledger(settings.ledger_url)
+
+
+def open_existing_ledger(settings: Settings) -> "Ledger":
+    """Open the ledger for a command that reads it; a missing file is not created.
+
+    Raises:
+        UserError: if there is none, or it cannot be reached.
+    """
+    if not settings.has_ledger:
+        raise UserError(
+            f"nothing has been submitted in {settings.home}: submit a spec first, or check VSS_HOME"
+        )
+    return open_ledger(settings)
 
 
 def open_tracker(settings: Settings) -> "Tracker":

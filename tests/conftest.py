@@ -93,6 +93,7 @@ VARIABLES = (
     "RAY_ADDRESS",
     "VSS_NOTIFY",
     "VSS_NOTIFY_FILE",
+    "VSS_VERBOSE",
 )
 
 

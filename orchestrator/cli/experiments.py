@@ -128,14 +128,15 @@ def status(
 ) -> None:
     """Show the state of all experiments, or of the trials of one."""
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger
+    from orchestrator.stores import open_existing_ledger, open_ledger
     from orchestrator.terminal.overview.status import (
         describe_experiment,
         describe_experiments,
         show_status,
     )
 
-    ledger = open_ledger(load_settings())
+    settings = load_settings()
+    ledger = open_existing_ledger(settings) if name else open_ledger(settings)
     if not as_json:
         show_status(name, ledger, console())
     else:
@@ -163,11 +164,11 @@ def logs(
     """Print what an attempt at a trial has logged, and the error that ended it."""
     from orchestrator.ledger.trial_names import find_trial_id
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger
+    from orchestrator.stores import open_existing_ledger
     from orchestrator.terminal.overview.trial_log import show_log
 
     settings = load_settings()
-    ledger = open_ledger(settings)
+    ledger = open_existing_ledger(settings)
     trial_id = find_trial_id(trial, ledger)
     show_log(trial_id, attempt, ledger, settings.storage, typer.echo, follow)
 

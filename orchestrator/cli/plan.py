@@ -94,7 +94,7 @@ def _check_room(experiment: "Experiment", address: str | None) -> str:
     address = address or load_settings().ray_address
     if address is None:
         return check_here(experiment)
-    if "://" in address:
+    if address.startswith(("http://", "https://")):
         return f"not checked against the nodes of {address}: submit does that"
     return check_on_cluster(experiment, address)
 

@@ -86,12 +86,16 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two cells, or the cells with the same name in two experiments."""
-    from orchestrator.results import comparison
     from orchestrator.settings import load_settings
-    from orchestrator.stores import Stores
+    from orchestrator.stores import Stores, open_existing_ledger
+
+    settings = load_settings()
+    for name in (first, second):  # before imports that take seconds
+        open_existing_ledger(settings).experiment(name.partition(":")[0])
+    from orchestrator.results import comparison
     from orchestrator.terminal.result_tables import build_comparison_table
 
-    pairs = comparison.compare(first, second, Stores(load_settings()), metric)
+    pairs = comparison.compare(first, second, Stores(settings), metric)
     if as_json:
         print_json(comparison.build_json(pairs, metric))
         return
@@ -113,11 +117,13 @@ def _report(
     name: str, out: Path | None, pictures: bool, sort: str | None, every_seconds: float | None
 ) -> None:
     """Write a report once, or keep it up to date until Ctrl-C or the end of the experiment."""
-    from orchestrator.results.report import build, watch
     from orchestrator.settings import load_settings
-    from orchestrator.stores import Stores
+    from orchestrator.stores import Stores, open_existing_ledger
 
     settings = load_settings()
+    open_existing_ledger(settings).experiment(name)  # before imports that take seconds
+    from orchestrator.results.report import build, watch
+
     stores, folder = Stores(settings), out or settings.report_folder(name)
 
     def write() -> Path:

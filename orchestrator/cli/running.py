@@ -22,10 +22,10 @@ def watch(name: ExperimentName) -> None:
     Ends with that submit and its exit code. Ctrl-C stops nothing.
     """
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger
+    from orchestrator.stores import open_existing_ledger
     from orchestrator.terminal.overview.following import watch as watch_experiment
 
-    exit_code = watch_experiment(name, open_ledger(load_settings()), console())
+    exit_code = watch_experiment(name, open_existing_ledger(load_settings()), console())
     raise typer.Exit(INTERRUPTED if exit_code is None else exit_code)
 
 
@@ -47,9 +47,9 @@ def cancel(
     """
     from orchestrator.ledger.trial_names import find_trial_ids
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger
+    from orchestrator.stores import open_existing_ledger
 
-    ledger = open_ledger(load_settings())
+    ledger = open_existing_ledger(load_settings())
     if ":" not in name and name in ledger.names():
         cancellation = ledger.upkeep.cancel_experiment(name)
     else:

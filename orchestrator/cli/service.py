@@ -25,12 +25,12 @@ def ui(
 ) -> None:
     """Serve the MLflow UI on this machine until Ctrl-C."""
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger, open_tracker
+    from orchestrator.stores import open_existing_ledger, open_tracker
     from orchestrator.tracking.ui_server import serve
 
     settings = load_settings()
     if name is not None:
-        open_ledger(settings).experiment(name)
+        open_existing_ledger(settings).experiment(name)
     page = open_tracker(settings).runs_page(name)
     serve(settings.tracking_uri, page, port, say=typer.echo)
 

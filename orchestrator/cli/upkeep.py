@@ -1,12 +1,15 @@
 """Commands that try trials again, delete experiments and clean the storage."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.options import ExperimentName
 from orchestrator.cli.output import confirm, console
 from orchestrator.terminal.counts import count_of
+
+if TYPE_CHECKING:
+    from orchestrator.stores import Stores
 
 app = typer.Typer()
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -22,9 +25,9 @@ def retry(
     """Make failed and cancelled trials of an experiment pending again."""
     from orchestrator.ledger.entries import State
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_ledger
+    from orchestrator.stores import open_existing_ledger
 
-    ledger = open_ledger(load_settings())
+    ledger = open_existing_ledger(load_settings())
     ledger.experiment(name)
     states = [State.FAILED] if failed else [State.FAILED, State.CANCELLED]
     count = ledger.upkeep.retry(name, states)
@@ -44,12 +47,12 @@ def delete(name: ExperimentName, yes: Yes = False) -> None:
     until you run `mlflow gc`.
     """
     from orchestrator.settings import load_settings
-    from orchestrator.stores import Stores
+    from orchestrator.stores import Stores, open_existing_ledger
     from orchestrator.upkeep.deletion import delete_experiment
 
     settings = load_settings()
+    open_existing_ledger(settings).experiment(name)
     stores = Stores(settings)
-    stores.ledger.experiment(name)
     planned = stores.ledger.upkeep.plan_deletion(name)
     trials, stay = count_of(len(planned.own), "trial"), len(planned.shared)
     shared = f" ({stay} more that other experiments share will stay)" if stay else ""
@@ -69,23 +72,19 @@ def clean(
 ) -> None:
     """List and remove trial directories that no experiment asks for.
 
-    Their trials leave the ledger, and their MLflow runs are marked as deleted. Files that killed
-    processes left behind are removed without a question.
+    Their trials leave the ledger, and their MLflow runs are marked as deleted. What killed
+    processes left behind is removed without a question.
     """
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores
     from orchestrator.terminal.leftover_table import build_leftover_table, format_megabytes
     from orchestrator.upkeep.cleaning import check_ledger_exists, find_leftovers, remove_leftovers
-    from orchestrator.upkeep.stale_files import remove_partial_files, remove_stale_files
 
     settings = load_settings()
     check_ledger_exists(settings)
     stores = Stores(settings)
     if not dry_run:
-        folder = settings.storage.folder
-        remains = remove_stale_files(folder) + remove_partial_files(folder)
-        if remains:
-            typer.echo(f"removed {count_of(remains, 'file')} that killed processes left behind")
+        _remove_remains(stores)
     leftovers = find_leftovers(stores.ledger, settings)
     if not leftovers:
         typer.echo(f"nothing to remove in {settings.storage}")
@@ -99,3 +98,20 @@ def clean(
     confirm(f"Remove {len(leftovers)} {directories} ({size}) from {settings.storage}?", yes)
     removed_leftovers = remove_leftovers(leftovers, stores)
     typer.echo(f"removed {len(removed_leftovers)} of {len(leftovers)} {directories}")
+
+
+def _remove_remains(stores: "Stores") -> None:
+    """Remove what killed processes left behind, and say so."""
+    from orchestrator.upkeep.stale_files import (
+        remove_partial_files,
+        remove_stale_files,
+        remove_unread_orders,
+    )
+
+    folder = stores.settings.storage.folder
+    files = remove_stale_files(folder) + remove_partial_files(folder)
+    files += remove_unread_orders(stores.settings.orders)
+    if files:
+        typer.echo(f"removed {count_of(files, 'file')} that killed processes left behind")
+    if drivers := stores.ledger.upkeep.forget_dead_drivers():
+        typer.echo(f"forgot {count_of(drivers, 'submit')} that had been killed")

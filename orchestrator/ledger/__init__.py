@@ -1,5 +1,5 @@
 """The ledger: which experiments request which trials, and the state of each trial.
 
-Others import `ledger`, `entries` (plain values, no database) and, for types, `driver`. Only this
-folder imports SQLAlchemy.
+Others import `ledger`, `trial_names`, `quick_names` (for completion), `probe` (for `doctor`), the
+plain values in `entries` and, for types, `driver`. Only this folder imports SQLAlchemy.
 """

@@ -25,6 +25,8 @@ _POSTGRES_TIMEOUTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }
+# Drivers that know them; "postgresql://" without a driver means one of them too.
+_WITH_TIMEOUTS = {("postgresql", "psycopg"), ("postgresql", "psycopg2")}
 
 
 def open_database(url: str) -> Engine:
@@ -45,7 +47,7 @@ def open_database(url: str) -> Engine:
 def _connect(url: str) -> Engine:
     address = sa.make_url(url)
     options = {}
-    if address.drivername in ("postgresql+psycopg", "postgresql+psycopg2"):
+    if (address.get_backend_name(), address.get_driver_name()) in _WITH_TIMEOUTS:
         options = {k: v for k, v in _POSTGRES_TIMEOUTS.items() if k not in address.query}
     engine = sa.create_engine(address, pool_pre_ping=True, connect_args=options)
     report_outages(engine)

@@ -145,7 +145,7 @@ class Ledger:
         with self._engine.connect() as db:
             statuses = read_experiment_statuses(db, name)
         if not statuses:
-            raise UserError(_explain_missing(name, self.names()))
+            raise UserError(explain_missing("experiment", name, self.names()))
         return statuses[0]
 
     def names(self) -> list[str]:
@@ -222,10 +222,11 @@ class Ledger:
             driver.release_claims()
 
 
-def _explain_missing(name: str, names: Sequence[str]) -> str:
+def explain_missing(kind: str, name: str, names: Sequence[str]) -> str:
+    """Return a message about a name that the ledger lacks; it lists the closest experiments."""
     if not names:
-        return f"no experiment '{name}' in the ledger, which is empty: submit a spec first"
+        return f"no {kind} '{name}' in the ledger, which is empty: submit a spec first"
     closest = difflib.get_close_matches(name, names, n=_CLOSEST, cutoff=0)
     label = "closest" if len(names) > _CLOSEST else "experiments"
     hint = did_you_mean(name, dict.fromkeys(names))
-    return f"no experiment '{name}' in the ledger ({label}: {', '.join(closest)}){hint}"
+    return f"no {kind} '{name}' in the ledger ({label}: {', '.join(closest)}){hint}"

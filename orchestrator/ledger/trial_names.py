@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.ledger.entries import TrialStatus
+from orchestrator.ledger.ledger import explain_missing
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 
@@ -73,8 +74,7 @@ def find_trial_ids(name: str, ledger: "Ledger") -> list[str]:
     trial_ids = ledger.find_trial_ids(name)
     if not trial_ids:
         refuse_experiment(name, ledger)
-        hint = did_you_mean(name, dict.fromkeys(ledger.names()))
-        raise UserError(f"no experiment and no trial '{name}' in the ledger{hint}")
+        raise UserError(explain_missing("experiment or trial", name, ledger.names()))
     if len(trial_ids) > 1:
         listed = ", ".join(trial_ids[:5])
         raise UserError(f"several trials begin with '{name}' ({listed}): write more characters")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy.engine import Connection, Engine
 
-from orchestrator.ledger.availability.liveness import find_live_drivers
+from orchestrator.ledger.availability.liveness import find_live_drivers, forget_dead_drivers
 from orchestrator.ledger.control.cancellation import (
     cancel_experiment,
     cancel_trials,
@@ -58,6 +58,11 @@ class Upkeep:
         """
         with self._engine.begin() as db:
             return reset_trials(db, experiment, states)
+
+    def forget_dead_drivers(self) -> int:
+        """Delete the rows of drivers that were killed, and return their number."""
+        with self._engine.begin() as db:
+            return forget_dead_drivers(db)
 
     def plan_deletion(self, experiment: str) -> Deletion:
         """Return the trials that deleting an experiment would delete, and those that would stay.

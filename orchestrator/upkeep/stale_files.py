@@ -34,6 +34,11 @@ def remove_partial_files(folder: Path | None) -> int:
     )
 
 
+def remove_unread_orders(folder: Path) -> int:
+    """Remove what was handed over to jobs that never started, which may contain passwords."""
+    return sum(_remove(file, _SECONDS_OF_A_WRITE) for file in _entries(folder))
+
+
 def _entries(folder: Path | None) -> Iterator[Path]:
     return folder.iterdir() if folder is not None and folder.is_dir() else iter(())
 

@@ -99,6 +99,8 @@ def test_limit_of_the_cache_is_read_or_half_of_the_disk(monkeypatch: pytest.Monk
     monkeypatch.setenv("VSS_CACHE_GB", "-3")
     with pytest.raises(UserError, match=r"VSS_CACHE_GB=-3: write a positive number of GiB"):
         cache_limit_gb()
+    with pytest.raises(UserError, match="VSS_CACHE_GB=-3"):
+        load_settings()  # before any worker reads it
 
 
 def test_synthetic_dataset_has_no_folder(settings: Settings) -> None:

@@ -51,7 +51,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
             state = dict(state["state_dict"])  # OpenMMLab stores the optimiser's state next to it
     except Exception as error:  # a damaged or malicious file can raise anything
-        reason = str(error).strip().splitlines()[0]
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
         # PyTorch's message advises executing the file.
         if reason.startswith("Weights only load failed"):
             reason = "it is not a PyTorch file, or it contains more than tensors"

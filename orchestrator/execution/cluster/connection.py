@@ -12,7 +12,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from orchestrator.execution.cluster.quiet import redirect_native_errors
@@ -50,7 +50,7 @@ def connect(address: str | None, error_log: Path | None = None) -> Connection:
         UserError: if no cluster answers there, or the address is of another kind.
         RuntimeError: if the new Ray instance would listen to the network.
     """
-    _check_kind(address)
+    check_address(address)
     prepare_environment(address)
     import ray
 
@@ -64,8 +64,6 @@ def connect(address: str | None, error_log: Path | None = None) -> Connection:
         # Little passes through the object store.
         options |= {"include_dashboard": True, "object_store_memory": 100 * 2**20}
         _choose_ports_freely()
-    else:
-        _check_answers(address)
     try:
         context = ray.init(address=address or "local", **options)
     except Exception as error:  # Ray raises many kinds of errors, also plain ones
@@ -178,14 +176,31 @@ def _check_loopback(node_address: str) -> None:
         )
 
 
-def _check_kind(address: str | None) -> None:
+def check_address(address: str | None) -> None:
+    """Check that a cluster can be joined at an address: that of its head, which answers.
+
+    Raises:
+        UserError: if it has another form, or nothing listens there.
+    """
+    if address is None:
+        return
+    if "://" in address:
+        _refuse_protocol(address)
+    _check_answers(address)
+
+
+def _refuse_protocol(address: str) -> NoReturn:
     """Refuse Ray's other protocols: neither its client nor its Jobs API passes on heartbeats."""
-    if address is not None and "://" in address:
-        host = urlsplit(address).hostname or "HOST"
+    host = urlsplit(address).hostname or "HOST"
+    if urlsplit(address).scheme in ("http", "https"):
         raise UserError(
-            f"'{address}' is not the address of a cluster's head: give {host}:6379 (or the port "
-            "that `ray start --head` printed), or add --detach to run the submit there"
+            f"'{address}' is a cluster's dashboard, which takes whole submits only: on one of its "
+            f"nodes, give {host}:6379 (or the port that `ray start --head` printed)"
         )
+    raise UserError(
+        f"'{address}' is not an address that trials can run on: give http://{host}:8265, the "
+        f"cluster's dashboard, or on one of its nodes {host}:6379"
+    )
 
 
 def _host(address: str) -> str:

@@ -149,7 +149,7 @@ def _start(order: Order, cluster: Cluster, target: RunTarget) -> "Jobs":
 
 
 def _local_file(order: Order, target: RunTarget) -> Path:
-    return target.settings.home / "detached" / f"{order.job}.json"
+    return target.settings.orders / f"{order.job}.json"
 
 
 def _copy_code(folder: Path) -> list[Path]:

@@ -1,1 +1,4 @@
-"""Who and what answers: outages of the ledger itself, and drivers that have fallen silent."""
+"""What does not answer: a ledger out of reach, and drivers that have fallen silent.
+
+Others import `outage` and `pause`.
+"""

@@ -1,1 +1,1 @@
-"""What `status` prints: all experiments, or the trials of one. Others import `status`."""
+"""What `status`, `watch` and `logs` print. Others import `status`, `following` and `trial_log`."""

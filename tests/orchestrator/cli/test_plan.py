@@ -149,3 +149,9 @@ def test_plan_applies_overrides(run: Any, write_spec: SpecWriter) -> None:
     plan = run("plan", write_spec(TINY_SPEC), "steps=50", "--json", "seeds=[7]").json
 
     assert [(t["seed"], t["settings"]["steps"]) for t in plan["trials"]] == [(7, 50), (7, 50)]
+
+
+def test_address_of_rays_client_is_refused(run: Any, write_spec: SpecWriter) -> None:
+    result = run("plan", write_spec(TINY_SPEC), "--address", "ray://head:10001")
+
+    assert_one_line(result, "'ray://head:10001' is not an address that trials can run on")

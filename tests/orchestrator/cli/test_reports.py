@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from orchestrator.settings import Settings
+from orchestrator.stores import Stores
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report
 from tests.orchestrator.conftest import assert_one_line
+from tests.orchestrator.ledger.conftest import STUDY, members
 
 
 def _record() -> ExperimentRecord:
@@ -72,11 +75,13 @@ def test_damaged_report_is_reported_on_one_line(run: Any, tmp_path: Path) -> Non
 
 
 def test_ctrl_c_ends_watching_with_code_130(
-    run: Any, monkeypatch: pytest.MonkeyPatch, prepared_home: None
+    run: Any, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
+    Stores(settings).ledger.add(STUDY, members(0))
+
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("orchestrator.results.report.watch", interrupt)
 
-    assert run("report", "tiny", "--watch").code == 130
+    assert run("report", "study", "--watch").code == 130

@@ -66,4 +66,14 @@ def test_cancel_of_an_unknown_name_suggests_an_experiment(run: Any, stores: Stor
 
     result = run("cancel", "studdy")
 
-    assert_one_line(result, "no experiment and no trial 'studdy'.*did you mean 'study'")
+    assert_one_line(result, "no experiment or trial 'studdy'.*did you mean 'study'")
+
+
+@pytest.mark.parametrize("command", ["status", "watch", "cancel", "retry", "delete", "report"])
+def test_command_about_an_experiment_creates_no_ledger(
+    run: Any, command: str, settings: Settings
+) -> None:
+    result = run(command, "study")
+
+    assert_one_line(result, "nothing has been submitted in .*: submit a spec first, or check VSS_")
+    assert not settings.has_ledger

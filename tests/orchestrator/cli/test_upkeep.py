@@ -1,5 +1,6 @@
 """Commands that try trials again, delete experiments and clean the storage."""
 
+import os
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from orchestrator.settings import Settings
 from orchestrator.stores import Stores
 from tests.orchestrator.conftest import Terminal, assert_one_line
 from tests.orchestrator.ledger.conftest import STUDY, ids, members
+from tests.orchestrator.ledger.test_driver import change_driver, make_lost_driver
 from tests.orchestrator.upkeep.conftest import stores
 
 __all__ = ["stores"]
@@ -89,3 +91,23 @@ def test_clean_lists_and_removes_leftovers(run: Any, stores: Stores, settings: S
     assert dry_run.out.splitlines()[-1] == "1 directory, 0.0 MB; nothing was removed"
     assert cleaning.out.splitlines()[-1] == "removed 1 of 1 directory"
     assert again.out == f"nothing to remove in {settings.storage}\n"
+
+
+def test_clean_clears_what_killed_submits_left(
+    run: Any, stores: Stores, settings: Settings
+) -> None:
+    stores.ledger.add(STUDY, members(0, 1, 2))
+    make_lost_driver(stores.ledger)
+    change_driver(settings.ledger_url, pid=2**22 - 3)  # no such process
+    order = settings.orders / "job.json"
+    order.parent.mkdir()
+    order.write_text("{}")
+    os.utime(order, (0, 0))
+
+    result = run("clean")
+
+    assert result.out.splitlines()[:2] == [
+        "removed 1 file that killed processes left behind",
+        "forgot 1 submit that had been killed",
+    ]
+    assert not order.exists()

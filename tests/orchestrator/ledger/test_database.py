@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -106,3 +107,23 @@ def test_experiments_from_before_the_migrations_have_no_published_results(url: s
     open_database(url)
 
     assert Ledger(url).experiment("old").published == {}
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_connections_to_postgres_have_timeouts(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut network would otherwise stop a query for minutes."""
+    options: dict[str, str] = {}
+
+    def connect(*_: object, **keywords: str) -> None:
+        options.update(keywords)
+        raise psycopg.OperationalError("refused")
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+
+    with pytest.raises(UserError, match="cannot reach the ledger"):
+        Ledger(f"{scheme}://user@127.0.0.1:1/db?connect_timeout=2")
+
+    assert options["tcp_user_timeout"] == "25000"
+    assert options["connect_timeout"] == "2"

@@ -60,7 +60,7 @@ def test_trial_is_found_by_name_or_by_the_beginning_of_its_id(study: Ledger) -> 
     ("name", "message"),
     [
         ("", "several trials begin with ''"),
-        ("studi", "no trial 'studi'.*did you mean 'study'"),
+        ("studi", "no experiment or trial 'studi'.*did you mean 'study'"),
         ("study", r"is an experiment, not a trial: write study:CELL:SEED \(cells: big, big:0\)"),
     ],
 )

@@ -48,7 +48,7 @@ def open_dataset(name: str, path: Path | None) -> VideoDataset:
     elif row.needs_path and path is None:
         raise UserError(f"dataset '{name}' needs the path of its folder: add it after the name")
     elif row.needs_path and path is not None and not path.is_dir():
-        raise UserError(f"dataset '{name}' needs the path of its folder (got '{path}')")
+        raise UserError(f"no folder {path}: write the path of dataset '{name}'")
     elif not row.needs_path and path is not None:
         raise UserError(f"dataset '{name}' takes no path: remove '{path}'")
     return load_dataset(parse_settings({**_ANY_TRIAL, **options, "dataset": name}), path)
@@ -59,6 +59,6 @@ def _described_options(file: Path | None) -> dict[str, object]:
     if file is None:
         raise UserError(f"{needs}: add it after the name")
     if not file.is_file():
-        raise UserError(f"{needs} (got '{file}')")
+        raise UserError(f"no file {file}: {needs}")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return {"dataset_file": f"sha256:{digest}", "classes": list(read_description(file).classes)}

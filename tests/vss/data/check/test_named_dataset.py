@@ -26,7 +26,11 @@ def test_synthetic_dataset_opens_without_a_path() -> None:
             None,
             "'folder' needs the path of the YAML file that describes the data: add it",
         ),
-        ("folder", Path("no.yaml"), "'folder' needs the path of the YAML file .*got 'no.yaml'"),
+        (
+            "folder",
+            Path("no.yaml"),
+            "no file no.yaml: dataset 'folder' needs the path of the YAML file",
+        ),
     ],
 )
 def test_wrong_name_or_path_is_reported(name: str, path: Path | None, culprit: str) -> None:
