@@ -251,7 +251,8 @@ def test_worker_processes_stay_warm(executor: "RayExecutor", job: Job) -> None:
     wait_for_slot(executor, ONE_CPU)
 
     for seed in range(2):
-        run_all([variant(job, seed=seed)], executor, events)
+        # Long enough to be seen running, also on a busy machine.
+        run_all([variant(job, seed=seed, steps=100)], executor, events)
 
     assert len(pids) == 2
     assert len(set(pids)) == 1

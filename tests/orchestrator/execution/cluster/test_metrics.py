@@ -75,8 +75,14 @@ def test_slots_and_runs_have_readable_names(connection: Connection, job: Job) ->
 
     executor = RayExecutor(connection.dashboard_url, "study")
     run_jobs(JobList([job]), executor, Recorder(), StopRequests())
-    actors = {actor.name for actor in list_actors() if actor.state == "ALIVE"}
-    tasks = {task.name for task in list_tasks(limit=1000)}
+    # Without an address, Ray would ask the cluster that was started last on this machine.
+    address = connection.dashboard_url
+    actors = {actor.name for actor in list_actors(address=address) if actor.state == "ALIVE"}
+    deadline = time.monotonic() + 30
+    tasks: set[str] = set()
+    while job.trial_id not in tasks and time.monotonic() < deadline:  # workers report late
+        tasks = {task.name for task in list_tasks(address=address, limit=1000)}
+        time.sleep(0.5)
     executor.close()
 
     assert "study, slot 1" in actors
