@@ -84,10 +84,16 @@ def connect(address: str | None, error_log: Path | None = None) -> Connection:
     return Connection(f"http://{url}" if url else None, gcs_address, watch)
 
 
-def disconnect() -> None:
-    """Disconnect; if `connect` started Ray, shut it down."""
+def disconnect(watch: Watch | None) -> None:
+    """Disconnect; if `connect` started Ray, shut it down.
+
+    Args:
+        watch: the watch of the connection, which would take the shutdown for Ray's death.
+    """
     import ray
 
+    if watch is not None:
+        watch.stop()
     ray.shutdown()
 
 
@@ -97,7 +103,7 @@ def disconnect_in_background(watch: Watch) -> None:
     if watch.has_failed:
         _abandon()
     else:
-        threading.Thread(target=disconnect).start()
+        threading.Thread(target=disconnect, args=[watch]).start()
 
 
 def _find_raylet() -> str:
@@ -170,7 +176,7 @@ def _choose_ports_freely() -> None:
 def _check_loopback(node_address: str) -> None:
     """Refuse a Ray instance that is open to the network: it would run anybody's code."""
     if node_address != "127.0.0.1":
-        disconnect()
+        disconnect(watch=None)
         raise RuntimeError(
             f"Ray would listen on {node_address}, not on loopback: it was imported before connect()"
         )

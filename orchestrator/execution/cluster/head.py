@@ -108,7 +108,7 @@ def _serve(file: Path) -> None:
     unfinished.replace(file)
     stop_requested.wait()
     file.unlink(missing_ok=True)
-    disconnect()
+    disconnect(connection.watch)
 
 
 if __name__ == "__main__":

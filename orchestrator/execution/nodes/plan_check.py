@@ -41,7 +41,7 @@ def check_on_cluster(experiment: Experiment, address: str) -> str:
     from orchestrator.execution.cluster.connection import connect, disconnect
     from orchestrator.execution.job import SlotSize
 
-    connect(address)
+    connection = connect(address)
     try:
         # Ray may be imported only after `connect` has set its environment.
         from orchestrator.execution.cluster.nodes import check_fits, describe_machines
@@ -50,7 +50,7 @@ def check_on_cluster(experiment: Experiment, address: str) -> str:
         check_fits(size)
         check_memory(experiment, lambda: describe_machines(size))
     finally:
-        disconnect()
+        disconnect(connection.watch)
     return f"each trial fits on the cluster at {address}"
 
 

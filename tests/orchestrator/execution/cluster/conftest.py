@@ -9,5 +9,6 @@ from orchestrator.execution.cluster.connection import Connection, connect, disco
 
 @pytest.fixture(scope="package")
 def connection() -> Iterator[Connection]:
-    yield connect(None)
-    disconnect()
+    connection = connect(None)
+    yield connection
+    disconnect(connection.watch)

@@ -55,7 +55,7 @@ def test_address_of_another_protocol_is_refused_in_one_line(address: str, messag
 def test_ray_imported_too_early_is_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the variable in its environment, Ray would take the machine's address."""
     closed: list[bool] = []
-    monkeypatch.setattr(connection_module, "disconnect", lambda: closed.append(True))
+    monkeypatch.setattr(connection_module, "disconnect", lambda watch: closed.append(True))
 
     with pytest.raises(RuntimeError, match=r"Ray would listen on 10\.0\.0\.2, not on loopback"):
         connection_module._check_loopback("10.0.0.2")

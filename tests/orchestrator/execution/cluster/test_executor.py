@@ -240,7 +240,12 @@ def test_killed_worker_is_replaced_by_a_new_one(
 
 
 def worker_of(trial_id: str) -> int:
-    (pid,) = descendants(os.getpid(), f"ray::{trial_id}")
+    """Return the process that runs a trial: Ray names it, not always at once."""
+    deadline = time.monotonic() + 5
+    while not (pids := descendants(os.getpid(), f"ray::{trial_id}")):
+        assert time.monotonic() < deadline, f"no process is called ray::{trial_id}"
+        time.sleep(0.02)
+    (pid,) = pids
     return pid
 
 
@@ -252,7 +257,7 @@ def test_worker_processes_stay_warm(executor: "RayExecutor", job: Job) -> None:
 
     for seed in range(2):
         # Long enough to be seen running, also on a busy machine.
-        run_all([variant(job, seed=seed, steps=100)], executor, events)
+        run_all([variant(job, seed=seed, steps=500)], executor, events)
 
     assert len(pids) == 2
     assert len(set(pids)) == 1

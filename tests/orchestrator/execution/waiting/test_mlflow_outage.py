@@ -92,6 +92,6 @@ def test_server_that_is_killed_while_a_trial_runs_costs_nothing_but_time(
         history = client.get_metric_history(run.info.run_id, curve)
         assert [point.step for point in history] == [1, 2, 3, 4]
     waits = [str(beat.waiting_for) for beat in heartbeats if beat.waiting_for]
+    # What breaks first depends on what the server was doing: it may have been sending an answer.
     assert "waiting for MLflow since" in waits[0]
-    assert "(connection refused)" in waits[0]
     assert heartbeats[-1].waiting_for is None
