@@ -115,9 +115,9 @@ class Storage:
                 if path.is_file()
             }
         with self._reach() as (files, root):
-            found = files.find(f"{root}/{trial_id}", detail=True)
+            infos = files.find(f"{root}/{trial_id}", detail=True)
         start = len(f"{root}/{trial_id}/")
-        return {name[start:]: _describe(info) for name, info in found.items()}
+        return {name[start:]: _describe(info) for name, info in infos.items()}
 
     def fetch(self, trial_id: str, into: Path, *names: str) -> Path:
         """Return a folder with files of a trial's newest result; missing ones are left out.
@@ -166,7 +166,7 @@ class Storage:
         """Store a file that trials refer to by its digest, unless it is there."""
         name = digest.rpartition(":")[2]
         if self.folder is not None:
-            _copy_file(source, self.folder / _SHARED / name)
+            _copy(source, self.folder / _SHARED / name)
             return
         with self._reach() as (files, root):
             is_there = files.exists(f"{root}/{_SHARED}/{name}")
@@ -253,19 +253,13 @@ def attempts_of(stored: Mapping[str, StoredFile]) -> set[int]:
     return {int(key.partition("/")[0]) for key in stored if key.partition("/")[0].isdigit()}
 
 
-def _copy_file(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder, unless it is there; nobody sees half of it."""
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
-        shutil.copyfile(source, unfinished)
-        unfinished.rename(target)
-
-
-def _copy(folder: Path, target: Path) -> None:
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
-        shutil.copytree(folder, unfinished)
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy(source, unfinished)
         unfinished.rename(target)
 
 

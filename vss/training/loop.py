@@ -217,8 +217,7 @@ class _State:
     def restore(cls, values: Mapping[str, Any]) -> "_State":
         """Return the state of a checkpoint; all points count as unreported, as reports of the
         earlier attempt may have been lost."""
-        known = {name: value for name, value in values.items() if name != "curve"}  # until 0.1.0
-        return cls(**{**known, "reported_points": 0})
+        return cls(**{**values, "reported_points": 0})
 
     def progress(
         self, pace: tuple[float | None, float | None] = (None, None), with_points: bool = False

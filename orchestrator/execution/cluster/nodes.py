@@ -66,13 +66,13 @@ def check_fits(size: SlotSize) -> None:
 
 def _check_gpu_type(name: str) -> None:
     """Refuse a model that Ray does not know: it is probably misspelt."""
-    known = {
+    ray_names = {
         value: value
         for key, value in vars(accelerators).items()
         if key.isupper() and isinstance(value, str)
     }
     try:
-        require_known("gpu_type", name, known)
+        require_known("gpu_type", name, ray_names)
     except ValueError as error:
         raise UserError(f"resources: {error}") from None
 

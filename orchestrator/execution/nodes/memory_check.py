@@ -40,8 +40,8 @@ def check_memory(experiment: Experiment, list_machines: Callable[[], Sequence[Ma
 def _largest(machines: Sequence[Machine], uses_gpu: bool) -> tuple[str, float]:
     """Return the name and size in MiB of the largest memory; infinite if one is unknown."""
     memories = [(m.host, m.gpu_memory_mib if uses_gpu else m.memory_mib) for m in machines]
-    known = [(math.inf if memory is None else memory, host) for host, memory in memories]
-    available_mib, host = max(known, default=(math.inf, ""))
+    sizes = [(math.inf if memory is None else memory, host) for host, memory in memories]
+    available_mib, host = max(sizes, default=(math.inf, ""))
     return f"the largest {'GPU' if uses_gpu else 'machine'} ({host})", available_mib
 
 

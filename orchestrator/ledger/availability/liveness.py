@@ -80,5 +80,5 @@ def _is_alive(driver: Any, trust_silence: bool) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass
+        pass  # the process exists, and belongs to another user
     return not (is_silent and trust_silence)

@@ -241,9 +241,9 @@ def test_next_driver_forgets_killed_ones(ledger: Ledger, url: str) -> None:
     change_driver(url, host="elsewhere")
 
     with ledger.driver() as driver, sa.create_engine(url).connect() as db:
-        known = set(db.scalars(sa.select(tables.drivers.c.driver)))
+        driver_ids = set(db.scalars(sa.select(tables.drivers.c.driver)))
 
-    assert known == {far_away.driver_id, driver.driver_id}
+    assert driver_ids == {far_away.driver_id, driver.driver_id}
 
 
 def test_driver_that_was_unregistered_registers_again(ledger: Ledger, url: str) -> None:

@@ -34,8 +34,8 @@ class FlakyRun:
             raise ConnectionRefusedError(111, "Connection refused")
 
     def log(self, points: Sequence[Point]) -> None:
-        known = {step for _, step, _ in self.points} if self.forgot else set()
-        self.points += [point for point in points if point[1] not in known]
+        kept_steps = {step for _, step, _ in self.points} if self.forgot else set()
+        self.points += [point for point in points if point[1] not in kept_steps]
         if self._lost_answers:
             self._lost_answers -= 1
             raise MlflowException("no answer")
