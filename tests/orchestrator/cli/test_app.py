@@ -28,7 +28,11 @@ def test_unknown_command_and_option_exit_2(run: Any) -> None:
 
 
 @pytest.mark.parametrize("command", [["status"], ["report"], ["ui"]])
-def test_unknown_experiment_is_named(run: Any, command: list[str], prepared_home: None) -> None:
+def test_unknown_experiment_is_named(
+    run: Any, command: list[str], prepared_home: None, settings: Settings
+) -> None:
+    Ledger(settings.ledger_url)
+
     result = run(*command, "nothing")
 
     assert result.code == 2

@@ -117,8 +117,7 @@ def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) ->
 
     def kill_the_trainer(trial_id: str) -> None:
         killed_at.append(time.monotonic())
-        for pid in descendants(os.getpid(), f"ray::{trial_id}"):
-            os.kill(pid, signal.SIGKILL)
+        os.kill(worker_of(trial_id), signal.SIGKILL)
 
     events = Recorder(kill_the_trainer)
 
@@ -240,12 +239,13 @@ def test_killed_worker_is_replaced_by_a_new_one(
 
 
 def worker_of(trial_id: str) -> int:
-    """Return the process that runs a trial: Ray names it, not always at once."""
-    deadline = time.monotonic() + 5
-    while not (pids := descendants(os.getpid(), f"ray::{trial_id}")):
-        assert time.monotonic() < deadline, f"no process is called ray::{trial_id}"
-        time.sleep(0.02)
-    (pid,) = pids
+    """Return the process that runs a trial.
+
+    Ray names it after its trial; but if the one before has only just ended, Ray may still be
+    about to take the name away again.
+    """
+    names = (f"ray::{trial_id}", "ray::Worker")
+    (pid,) = [pid for name in names for pid in descendants(os.getpid(), name)]
     return pid
 
 
@@ -256,8 +256,7 @@ def test_worker_processes_stay_warm(executor: "RayExecutor", job: Job) -> None:
     wait_for_slot(executor, ONE_CPU)
 
     for seed in range(2):
-        # Long enough to be seen running, also on a busy machine.
-        run_all([variant(job, seed=seed, steps=500)], executor, events)
+        run_all([variant(job, seed=seed)], executor, events)
 
     assert len(pids) == 2
     assert len(set(pids)) == 1
