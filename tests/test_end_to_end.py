@@ -1,5 +1,6 @@
 """The installed command as users run it, with real Ray, MLflow, ledger and signals."""
 
+import functools
 import json
 import os
 import signal
@@ -25,7 +26,7 @@ from tests.processes import descendants
 pytestmark = pytest.mark.slow
 
 # Long enough to be interrupted mid-run, evaluated often enough to have a checkpoint by then.
-SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]").replace("steps: 4", "steps: 600")
+SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]").replace("steps: 4", "steps: 300")
 SPEC = SPEC.replace("eval_every: 2", "eval_every: 20")
 TIMEOUT_SECONDS = 120.0
 
@@ -74,11 +75,17 @@ def wait_until(condition: Callable[[], Any], command: Command) -> None:
     while not condition():
         assert time.monotonic() < deadline, command.output
         assert command.process.poll() is None, command.output
-        time.sleep(0.1)
+        time.sleep(0.2)
+
+
+@functools.cache
+def open_ledger(url: str) -> Ledger:
+    """Open a ledger once: it is polled while other processes need the processor."""
+    return Ledger(url)
 
 
 def trials(settings: Settings) -> list[TrialStatus]:
-    return list(Ledger(settings.ledger_url).trials("tiny"))
+    return list(open_ledger(settings.ledger_url).trials("tiny"))
 
 
 def is_training(settings: Settings) -> bool:

@@ -15,30 +15,30 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestrator.execution.cluster.connection import check_address
 from orchestrator.execution.handover.attachment import attach, count_left
 from orchestrator.execution.handover.submission import Ending, Submission
 from orchestrator.execution.job import Executor, SlotSize
-from orchestrator.execution.job_factory import JobFactory, Slots
+from orchestrator.execution.latency_phase import LatencyPhase
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData, store_files
 from orchestrator.execution.nodes.memory_check import check_memory
 from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.execution.notifications.notifier import open_notifier
-from orchestrator.execution.recorder import Recorder
-from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
-from orchestrator.execution.trial_queue import TrialQueue
+from orchestrator.execution.trials.job_factory import JobFactory, Slots
+from orchestrator.execution.trials.recorder import Recorder
+from orchestrator.execution.trials.retries import Retries
+from orchestrator.execution.trials.trial_queue import TrialQueue
 from orchestrator.execution.waiting.patience import Result, wait_until_reachable
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
 from orchestrator.results.report_state import is_reported
-from orchestrator.results.trained_cells import find_trained_cells
 from orchestrator.settings import Settings, command
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
-from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.live_view import LiveView
 from orchestrator.upkeep.stale_files import remove_stale_files
 from vss.trial_config import TrialConfig
@@ -196,6 +196,7 @@ class _Submit:
 
     def _start_services(self, trial_count: int) -> None:
         """Open what takes seconds, at the same time; an error comes before anything is recorded."""
+        check_address(self._target.address)
         self._stores.prepare_tracker()
         self._executor.free_slots(self._size, trial_count)
         self._stores.tracker  # noqa: B018  # raises its error
@@ -230,16 +231,20 @@ class _Submit:
     def _drive(self, driver: Driver) -> Ending:
         """Run all trials and measure latency, again if trials join meanwhile."""
         experiment, ledger, stop = self._experiment, self._stores.ledger, StopRequests()
-        parent = self._stores.tracker.open_experiment_run(ledger.experiment(experiment.name))
-        ledger.set_experiment_run(experiment.name, parent)
+        parent = self._patiently(self._open_experiment_run)
         retries = Retries(experiment.resources.retries)
+        latency = LatencyPhase(
+            experiment, self._stores, driver, self._console, lambda: self._executor
+        )
         with Recorder(driver, retries, stop, self._console.print) as recorder:
             queue = None
             while not stop.is_for_all():
                 if self._patiently(lambda: count_left(experiment, ledger)):
                     queue = self._run_trials(driver, recorder, stop)
+                if not self._patiently(lambda: driver.take_lease(experiment.name)):
+                    return Ending.LEFT  # this process was paused, and another submit took over
                 if not stop.is_for_all():
-                    self._measure_latency(parent)
+                    latency.measure(parent, stop)
                 if queue is None or not queue.count_ready():
                     break
         trials = self._patiently(lambda: ledger.trials(experiment.name))
@@ -274,19 +279,11 @@ class _Submit:
             run_jobs(queue, executor, recorder, stop)
         return queue
 
-    def _measure_latency(self, parent: str) -> None:
-        """Measure all cells that have a result, unless exactly these networks have been measured
-        already."""
-        name, ledger, say = self._experiment.name, self._stores.ledger, self._console.print
-        cells = find_trained_cells(self._patiently(lambda: ledger.trials(name)))
-        tracker = self._stores.tracker
-        measured_ids = self._patiently(lambda: tracker.read_latency(parent)).trial_ids()
-        if cells and measured_ids != {cell: config.trial_id for cell, config in cells.items()}:
-            one_at_a_time = ", one at a time" if len(cells) > 1 else ""
-            say(f"measuring the latency of {count_of(len(cells), 'cell')}{one_at_a_time}")
-            baseline = self._experiment.baseline
-            measurement = self._executor.measure_latency(cells, baseline, self._size)
-            self._patiently(lambda: tracker.log_latency(parent, measurement))
+    def _open_experiment_run(self) -> str:
+        name, ledger = self._experiment.name, self._stores.ledger
+        parent = self._stores.tracker.open_experiment_run(ledger.experiment(name))
+        ledger.set_experiment_run(name, parent)
+        return parent
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         return wait_until_reachable(call, self._console.print)

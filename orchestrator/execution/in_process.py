@@ -74,7 +74,11 @@ class InProcess:
         """Do nothing: there is no dashboard."""
 
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize
+        self,
+        cells: Mapping[str, TrialConfig],
+        baseline: str,
+        size: SlotSize,
+        should_stop: ShouldStop,
     ) -> LatencyMeasurement:
-        """Measure the latency of cells, in new processes on this machine."""
+        """Measure the latency of cells, in new processes on this machine; stop by Ctrl-C only."""
         return measure_latency(cells, baseline, Compute.from_resources(size.cpus, size.gpus))

@@ -226,6 +226,14 @@ class Executor(Protocol):
         """Show the number of an experiment's trials in each state in the dashboard, if any."""
 
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize
+        self,
+        cells: Mapping[str, TrialConfig],
+        baseline: str,
+        size: SlotSize,
+        should_stop: ShouldStop,
     ) -> LatencyMeasurement:
-        """Measure the latency of cells on an idle device."""
+        """Measure the latency of cells on an idle device.
+
+        Raises:
+            KeyboardInterrupt: once `should_stop`, which is polled, returns true.
+        """

@@ -6,10 +6,10 @@ from rich.console import Console
 
 from orchestrator.execution.driver import RunTarget, open_executor
 from orchestrator.execution.job import Heartbeat, Job, Outcome, SlotSize
-from orchestrator.execution.job_factory import JobFactory, Slots
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
+from orchestrator.execution.trials.job_factory import JobFactory, Slots
 from orchestrator.ledger.entries import State
 from orchestrator.spec.experiment import Experiment
 

@@ -32,6 +32,17 @@ class StopRequests:
 
 
 @contextmanager
+def interrupt_on_signal() -> Iterator[None]:
+    """Raise KeyboardInterrupt at SIGTERM too: for work that has no steps to stop at."""
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handle_signals(on_signal):
+        yield
+
+
+@contextmanager
 def stop_on_signal(
     stop: StopRequests, say: Callable[[str], object], keeps_checkpoints: bool = True
 ) -> Iterator[None]:
@@ -52,10 +63,16 @@ def stop_on_signal(
         else:
             say("stopping after the current step")
 
+    with _handle_signals(on_signal):
+        yield
+
+
+@contextmanager
+def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     numbers = (signal.SIGINT, signal.SIGTERM)
-    earlier_handlers = {number: signal.signal(number, on_signal) for number in numbers}
+    earlier_handlers = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in earlier_handlers.items():
-            signal.signal(number, handler)
+        for number, earlier in earlier_handlers.items():
+            signal.signal(number, earlier)

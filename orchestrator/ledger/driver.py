@@ -55,6 +55,12 @@ class Driver:
                 )
         self._contact.note()
 
+    def set_activity(self, activity: str | None) -> None:
+        """Say what this driver does while no trial runs; None when it is over."""
+        row = drivers.c.driver == self.driver_id
+        with self._engine.begin() as db:
+            db.execute(sa.update(drivers).where(row).values(activity=activity))
+
     def take_lease(self, experiment: str) -> bool:
         """Take the lease of an experiment; return False if another live driver has it."""
         with self._engine.begin() as db:
@@ -173,11 +179,18 @@ class Driver:
     def release_claims(self) -> None:
         """Release all claims and leases, and unregister the driver.
 
-        If the ledger is out of reach, they lapse once this process has ended.
+        Trials that still run, as the user did not wait for them to stop, become pending again. If
+        the ledger is out of reach, all of it lapses once this process has ended.
         """
-        claimed_trials = trials.c.driver == self.driver_id
+        is_claimed = trials.c.driver == self.driver_id
         with suppress(LedgerUnreachableError), self._engine.begin() as db:
-            db.execute(sa.update(trials).where(claimed_trials).values(driver=None))
+            claimed_ids = sa.select(trials.c.trial_id).where(is_claimed)
+            is_open = attempts.c.state.in_(OPEN_STATES) & attempts.c.trial_id.in_(claimed_ids)
+            left = {"state": State.CANCELLED, "ended_at": now(), "message": LOST_DRIVER}
+            db.execute(sa.update(attempts).where(is_open).values(left))
+            is_running = is_claimed & (trials.c.state == State.RUNNING)
+            db.execute(sa.update(trials).where(is_running).values(state=State.PENDING))
+            db.execute(sa.update(trials).where(is_claimed).values(driver=None))
             release_leases(db, self.driver_id)
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
 

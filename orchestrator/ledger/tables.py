@@ -90,6 +90,7 @@ drivers = sa.Table(  # processes that claim trials
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("seen_at", UtcTime, nullable=False),
     sa.Column("job", sa.String(120)),  # the Ray job that it is; NULL in a user's terminal
+    sa.Column("activity", sa.Text),  # what it does while no trial runs
 )
 leases = sa.Table(  # which driver runs an experiment
     "leases",

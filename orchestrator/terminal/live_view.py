@@ -52,6 +52,7 @@ class LiveView:
         self._budget: BudgetStatus | None = None
         self._printed_waits: Sequence[str] = ()
         self._outage: Pause | None = None
+        self._activity: str | None = None
         self._interval = interval or Interval()
         self._observe = observe
         self._stop_requested = threading.Event()
@@ -94,20 +95,23 @@ class LiveView:
     def _show(self) -> None:
         self._read()
         if self._console.is_terminal:
-            lines = [*self._notes, *([str(self._outage)] if self._outage else [])]
+            lines = [*self._notes, *(str(line) for line in (self._activity, self._outage) if line)]
             room = max(5, self._console.size.height - 6 - len(lines))
             table = build_trial_table(self._trials, room, budget=self._budget)
             self._live.update(Group(table, *map(Text, lines)), refresh=True)
         else:
             self._print_changes(self._trials)
             if self._interval.is_over():
-                self._print_if_plain(describe_progress(self._trials, self._budget))
+                progress = describe_progress(self._trials, self._budget, self._activity)
+                self._print_if_plain(progress)
 
     def _read(self) -> None:
         """Read the trials; while the ledger is out of reach, those read last stay."""
         try:
             self._trials = self._ledger.trials(self._experiment)
             self._budget = self._ledger.budget(self._experiment)
+            lease = self._ledger.lease(self._experiment)
+            self._note_activity(lease.activity if lease else None)
             self._observe(self._trials)
         except LedgerUnreachableError as error:
             if self._outage is None:
@@ -117,6 +121,11 @@ class LiveView:
             if self._outage is not None:
                 self._print_if_plain("the ledger answers again")
             self._outage = None
+
+    def _note_activity(self, activity: str | None) -> None:
+        if activity is not None and activity != self._activity:
+            self._print_if_plain(activity)
+        self._activity = activity
 
     def _print_if_plain(self, line: str) -> None:
         """Print a line where there is no terminal, on which it is shown below the table."""

@@ -36,11 +36,23 @@ class Interval:
         return True
 
 
-def describe_progress(trials: Sequence[TrialStatus], budget: BudgetStatus | None = None) -> str:
-    """Return the progress of an experiment: "[3/12] 1 running, about 2:10 left; fcn, ..."."""
+def describe_progress(
+    trials: Sequence[TrialStatus],
+    budget: BudgetStatus | None = None,
+    activity: str | None = None,
+) -> str:
+    """Return the progress of an experiment: "[3/12] 1 running, about 2:10 left; fcn, ...".
+
+    Args:
+        trials: its trials.
+        budget: its budget, if it has one.
+        activity: what its driver does while no trial runs.
+    """
     running = [trial for trial in trials if trial.state == State.RUNNING]
     finished = sum(trial.state == State.FINISHED for trial in trials)
     parts = [f"[{finished}/{len(trials)}] {len(running) or 'no trial is'} running"]
+    if activity is not None and not running:
+        return f"[{finished}/{len(trials)}] {activity}"
     if (remaining := experiment_seconds_left(trials, budget)) is not None:
         parts[0] += f", about {format_seconds(remaining)} left"
     parts += [_describe_trial(trial) for trial in running[:_MOST_TRIALS]]
@@ -63,7 +75,7 @@ def describe_rest(trials: Sequence[TrialStatus]) -> str:
         parts.append(f"{count_of(len(stopped), 'trial')} stopped at {steps}")
     if pending:
         parts.append(f"{pending} pending" if stopped else f"{count_of(pending, 'trial')} pending")
-    return ", ".join(parts) or "no trial is left"
+    return ", ".join(parts) or "every trial has ended"
 
 
 def _describe_trial(trial: TrialStatus) -> str:

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError
@@ -41,6 +42,7 @@ from vss.trial_config import TrialConfig
 _IDLE_SECONDS = 30.0  # after which a slot that has nothing to run is given back
 _SHARE_SECONDS = 30.0  # after which a slot goes to another submit that waits, between two trials
 _POLITE_SECONDS = 2.0  # in which Ray hands it over, before this submit asks for another one
+_STOP_SECONDS = 0.5  # after which a measurement stops at the latest
 _MOST_FAILED_STARTS = 5
 
 
@@ -155,7 +157,11 @@ class RayExecutor:
         self._slots = []
 
     def measure_latency(
-        self, cells: Mapping[str, TrialConfig], baseline: str, size: SlotSize
+        self,
+        cells: Mapping[str, TrialConfig],
+        baseline: str,
+        size: SlotSize,
+        should_stop: ShouldStop,
     ) -> LatencyMeasurement:
         """Measure the cells in workers, each with a whole GPU if trials use GPUs.
 
@@ -175,11 +181,24 @@ class RayExecutor:
                     node_ids[0], soft=False
                 )
             worker = remote.options(**options).remote(dict(cells), baseline, compute, number)
-            node_id, times = ray.get(worker)
+            node_id, times = self._wait_for(worker, should_stop)
             node_ids.append(node_id)
             return times
 
         return measure_latency(cells, baseline, compute, measure)
+
+    def _wait_for(self, worker: Any, should_stop: ShouldStop) -> tuple[str, ProcessTimes]:
+        """Return what a worker has measured; end it if Ray dies, or if it should stop."""
+        try:
+            while not ray.wait([worker], timeout=_STOP_SECONDS)[0]:
+                self._check_ray(False)
+                if should_stop():
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            ray.cancel(worker, force=True)
+            raise
+        measured: tuple[str, ProcessTimes] = ray.get(worker)
+        return measured
 
     def _give_back(self, size: SlotSize, job_count: int) -> None:
         """Close slots that nothing is left for, or that another submit waits for."""

@@ -46,7 +46,11 @@ def attach(
     left = count_left(experiment, ledger)
     if left:
         trials = count_of(left, "trial")
-        console.print(f"its driver has ended; going on here with {trials}", highlight=False)
+        console.print(
+            f"that submit has ended, or has not been heard of for a minute; going on here with "
+            f"{trials}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
     return None if left else Ending.OVER
 
 

@@ -14,6 +14,7 @@ class Lease:
         pid: its process there.
         job: the id of the Ray job that it is; None if it runs in a user's terminal.
         is_cancelled: whether it has been asked to end.
+        activity: what it does while no trial runs, or None.
     """
 
     driver: str
@@ -21,6 +22,7 @@ class Lease:
     pid: int
     job: str | None
     is_cancelled: bool
+    activity: str | None = None
 
     def describe(self) -> str:
         """Return the driver as text: "a submit on node1 (process 17)"."""

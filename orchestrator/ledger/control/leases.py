@@ -47,7 +47,8 @@ def read_lease(db: Connection, experiment: str, live_drivers: Collection[str]) -
     row = _read(db, experiment)
     if row is None or row.driver not in live_drivers:
         return None
-    return Lease(row.driver, row.host, row.pid, row.job, row.cancel_requested_at is not None)
+    is_cancelled = row.cancel_requested_at is not None
+    return Lease(row.driver, row.host, row.pid, row.job, is_cancelled, row.activity)
 
 
 def is_cancelled(db: Connection, experiment: str) -> bool:
@@ -91,7 +92,7 @@ def check_not_driven(db: Connection, experiment: str, live_drivers: Collection[s
 
 def _read(db: Connection, experiment: str) -> Any:
     query = (
-        sa.select(leases, drivers.c.host, drivers.c.pid, drivers.c.job)
+        sa.select(leases, drivers.c.host, drivers.c.pid, drivers.c.job, drivers.c.activity)
         .outerjoin(drivers, drivers.c.driver == leases.c.driver)
         .where(leases.c.experiment == experiment)
     )

@@ -278,7 +278,11 @@ class FakeExecutor:
         self.is_closed = True
 
     def measure_latency(
-        self, cells: Mapping[str, Any], baseline: str, size: SlotSize
+        self,
+        cells: Mapping[str, Any],
+        baseline: str,
+        size: SlotSize,
+        should_stop: ShouldStop,
     ) -> LatencyMeasurement:
         form = FormLatency(median_ms=1.0, p95_ms=1.0, rounds_ms=[1.0], baseline_rounds_ms=[1.0])
         return LatencyMeasurement(
@@ -304,6 +308,7 @@ def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
 
         with monkeypatch.context() as patch:
             patch.setattr(driver, "open_executor", executor)
+            patch.setattr(driver, "check_address", lambda address: None)
             yield fake
 
     return run_with

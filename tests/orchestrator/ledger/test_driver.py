@@ -104,6 +104,33 @@ def test_claims_end_with_the_driver(ledger: Ledger) -> None:
         assert [claim.attempt for claim in driver.claim(ids(0))] == [2]
 
 
+def test_trials_that_still_run_when_the_driver_leaves_are_pending_again(ledger: Ledger) -> None:
+    ledger.add(STUDY, members(0, 1))
+    with ledger.driver() as driver:
+        for claim in driver.claim(ids(0)):
+            driver.start(claim, 0, "run")
+            driver.beat({claim: {"step": 3}})
+
+    running, untouched = ledger.trials(STUDY.name)
+
+    assert (running.state, running.step, running.attempts) == (State.PENDING, 3, 1)
+    assert [a.state for a in ledger.attempts(running.trial_id)] == [State.CANCELLED]
+    assert (untouched.state, untouched.attempts) == (State.PENDING, 0)
+
+
+def test_driver_says_what_it_does_while_no_trial_runs(ledger: Ledger) -> None:
+    ledger.add(STUDY, members(0))
+
+    with ledger.driver() as driver:
+        driver.take_lease(STUDY.name)
+        driver.set_activity("measuring")
+        activity = ledger.lease(STUDY.name).activity  # type: ignore[union-attr]
+        driver.set_activity(None)
+        later_activity = ledger.lease(STUDY.name).activity  # type: ignore[union-attr]
+
+    assert (activity, later_activity) == ("measuring", None)
+
+
 def test_trials_of_a_dead_driver_can_be_claimed_at_once(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
     dead_driver = make_lost_driver(ledger)

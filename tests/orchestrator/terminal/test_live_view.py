@@ -37,6 +37,20 @@ def test_changes_are_printed_as_plain_lines_without_a_terminal(ledger: Ledger) -
     assert lines[-1] == "[0/1] FAILED    a, seed 0: bad image"
 
 
+def test_activity_of_the_driver_is_shown(ledger: Ledger) -> None:
+    plain = Console(file=io.StringIO(), width=200)
+    terminal = Console(file=io.StringIO(), width=100, height=30, force_terminal=True)
+
+    with ledger.driver() as driver:
+        driver.take_lease("study")
+        driver.set_activity("measuring the latency of 1 cell")
+        with LiveView(ledger, "study", plain), LiveView(ledger, "study", terminal):
+            pass
+
+    for console in (plain, terminal):
+        assert "measuring the latency of 1 cell" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_table_is_shown_on_a_terminal(ledger: Ledger) -> None:
     console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True)
 

@@ -20,6 +20,12 @@ def test_line_without_running_trials_counts_only() -> None:
     assert describe_progress([trial(), trial(state=State.FAILED)]) == "[0/2] no trial is running"
 
 
+def test_line_says_what_the_driver_does_instead() -> None:
+    line = describe_progress([finished(10)], activity="measuring the latency of 1 cell")
+
+    assert line == "[1/1] measuring the latency of 1 cell"
+
+
 def test_line_describes_only_some_of_many_trials() -> None:
     line = describe_progress([running(10, steps=0) for _ in range(7)])
 

@@ -116,7 +116,9 @@ def test_second_submit_takes_over_what_a_lost_driver_leaves(
 
     assert states(submission) == ["FINISHED"] * 4
     assert len(fake.starts) == 3
-    text = "its driver has ended; going on here with 3 trials"
+    text = (
+        "that submit has ended, or has not been heard of for a minute; going on here with 3 trials"
+    )
     assert text in console.file.getvalue()  # type: ignore[attr-defined]
 
 

@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from rich.console import Console
 
-from orchestrator.execution import recorder
 from orchestrator.execution.driver import RunTarget
 from orchestrator.execution.job import Job, Outcome
+from orchestrator.execution.trials import recorder
 from orchestrator.ledger import database, tables
 from orchestrator.ledger.entries import State
 from orchestrator.settings import load_settings

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from orchestrator.ledger import tables
+from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import ExperimentEntry, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.overview.budget_status import BudgetStatus
@@ -52,13 +53,14 @@ def test_hours_of_all_attempts_count_times_their_gpus(ledger: Ledger, url: str) 
 
 def test_time_after_a_driver_was_lost_does_not_count(ledger: Ledger, url: str) -> None:
     ledger.add(LIMITED, members(0))
-    with ledger.driver() as lost:
-        (claim,) = lost.claim(ids(0), "study", gpus=1.0)
-        lost.start(claim, 0, None)
+    lost = Driver(sa.create_engine(url))
+    (claim,) = lost.claim(ids(0), "study", gpus=1.0)
+    lost.start(claim, 0, None)
     move_starts(url, hours=3)
     with sa.create_engine(url).begin() as db:
         last_heartbeat = tables.now() - timedelta(hours=2)
         db.execute(sa.update(tables.trials).values(heartbeat_at=last_heartbeat))
+        db.execute(sa.update(tables.drivers).values(pid=2**22 - 3))  # no such process
     before = budget(ledger).spent["gpu_hours"]
     with ledger.driver() as driver:
         driver.claim(ids(0), "study", gpus=1.0)

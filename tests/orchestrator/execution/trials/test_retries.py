@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.execution.job import Failure, Outcome
-from orchestrator.execution.retries import Retries
+from orchestrator.execution.trials.retries import Retries
 from orchestrator.ledger.entries import State
 
 

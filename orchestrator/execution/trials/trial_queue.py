@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from orchestrator.execution.job import Job, SlotSize
-from orchestrator.execution.job_factory import JobFactory
 from orchestrator.execution.notifications.notifier import Notifier
-from orchestrator.execution.recorder import Recorder
+from orchestrator.execution.trials.job_factory import JobFactory
+from orchestrator.execution.trials.recorder import Recorder
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import OpenTrial, State

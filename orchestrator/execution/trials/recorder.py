@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from orchestrator.execution.job import Heartbeat, Outcome
-from orchestrator.execution.retries import Retries
 from orchestrator.execution.stop_requests import StopRequests
+from orchestrator.execution.trials.retries import Retries
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.driver import Driver
