@@ -16,12 +16,12 @@ from orchestrator.ledger.availability.liveness import (
     forget_dead_drivers,
 )
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
-from orchestrator.ledger.control.cancellation import read_trials_to_stop
+from orchestrator.ledger.control.cancellation import grant_request, read_trials_to_stop
 from orchestrator.ledger.control.leases import is_asked_to_end, release_leases, take_lease
 from orchestrator.ledger.entries import OPEN_STATES, Claim, OpenTrial, State
 from orchestrator.ledger.open_trials import read_open_trials
 from orchestrator.ledger.overview.attempt_status import LOST_DRIVER
-from orchestrator.ledger.rows import read_trials, update_unfinished
+from orchestrator.ledger.rows import end_lost_attempts, read_trials, update_unfinished
 from orchestrator.ledger.tables import attempts, drivers, now, trials
 
 
@@ -109,12 +109,15 @@ class Driver:
             for row in (rows[trial_id] for trial_id in trial_ids if trial_id in rows):
                 if row.state not in OPEN_STATES or row.driver in other_drivers:
                     continue
+                if row.cancel_requested_at is not None:  # the driver that should stop it is gone
+                    grant_request(db, row.trial_id, row.driver)
+                    continue
                 # Two drivers may read the same row, but only the first update finds it unchanged.
                 unchanged = trials.c.driver.is_not_distinct_from(row.driver)
                 update = (
                     update_unfinished(row.trial_id)
                     .where(unchanged)
-                    # A trial may have been cancelled meanwhile, or before its driver was lost.
+                    # A trial may have been cancelled meanwhile.
                     .where(trials.c.state.in_(OPEN_STATES), trials.c.cancel_requested_at.is_(None))
                 )
                 values = {"driver": self.driver_id, "state": State.PENDING, "message": None}
@@ -188,8 +191,11 @@ class Driver:
             is_open = attempts.c.state.in_(OPEN_STATES) & attempts.c.trial_id.in_(claimed_ids)
             left = {"state": State.CANCELLED, "ended_at": now(), "message": LOST_DRIVER}
             db.execute(sa.update(attempts).where(is_open).values(left))
-            is_running = is_claimed & (trials.c.state == State.RUNNING)
-            db.execute(sa.update(trials).where(is_running).values(state=State.PENDING))
+            is_cancelled = trials.c.cancel_requested_at.is_not(None)
+            state = sa.case((is_cancelled, State.CANCELLED), else_=State.PENDING)
+            values = {"state": state, "driver": None, "cancel_requested_at": None}
+            is_open_trial = is_claimed & trials.c.state.in_(OPEN_STATES)
+            db.execute(sa.update(trials).where(is_open_trial).values(values))
             db.execute(sa.update(trials).where(is_claimed).values(driver=None))
             release_leases(db, self.driver_id)
             db.execute(sa.delete(drivers).where(drivers.c.driver == self.driver_id))
@@ -220,14 +226,7 @@ class Driver:
 
 def _next_attempt(db: Connection, row: Any, experiment: str | None, gpus: float) -> Claim:
     same_trial = attempts.c.trial_id == row.trial_id
-    unfinished = attempts.c.state.in_([State.PENDING, State.RUNNING])
-    db.execute(
-        sa.update(attempts)
-        .where(same_trial, unfinished)
-        # Until its last heartbeat: the time since then counts for no budget.
-        .values(state=State.CANCELLED, ended_at=row.heartbeat_at or now())
-        .values(message=LOST_DRIVER)
-    )
+    end_lost_attempts(db, [row.trial_id])
     number = db.execute(sa.select(sa.func.max(attempts.c.number)).where(same_trial)).scalar()
     claim = Claim(row.trial_id, (number or 0) + 1, row.run_id)
     values = {"trial_id": claim.trial_id, "number": claim.attempt, "state": State.PENDING}

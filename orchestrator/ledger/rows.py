@@ -1,13 +1,20 @@
 """Rows of the ledger's tables: the queries behind `Ledger` and `Driver`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from orchestrator.ledger.entries import ExperimentEntry, ImportedTrial, Member, State
+from orchestrator.ledger.entries import (
+    OPEN_STATES,
+    ExperimentEntry,
+    ImportedTrial,
+    Member,
+    State,
+)
+from orchestrator.ledger.overview.attempt_status import LOST_DRIVER
 from orchestrator.ledger.tables import attempts, experiments, members, now, trials
 from vss.errors import UserError
 
@@ -39,6 +46,20 @@ def update_unfinished(trial_id: str) -> sa.Update:
     """Return an update that skips a finished trial: its row never changes."""
     row = trials.c.trial_id == trial_id
     return sa.update(trials).where(row, trials.c.state != State.FINISHED)
+
+
+def end_lost_attempts(db: Connection, trial_ids: Collection[str]) -> None:
+    """End the open attempts at trials whose driver was lost.
+
+    They end with the last heartbeat: the time since then counts for no budget.
+    """
+    is_open = attempts.c.trial_id.in_(trial_ids) & attempts.c.state.in_(OPEN_STATES)
+    last_heartbeat = sa.select(trials.c.heartbeat_at).where(
+        trials.c.trial_id == attempts.c.trial_id
+    )
+    ended_at = sa.func.coalesce(last_heartbeat.scalar_subquery(), now())
+    values = {"state": State.CANCELLED, "ended_at": ended_at, "message": LOST_DRIVER}
+    db.execute(sa.update(attempts).where(is_open).values(values))
 
 
 def write_experiment(db: Connection, entry: ExperimentEntry) -> None:

@@ -12,6 +12,7 @@ from orchestrator.ledger.control.leases import (
     request_end,
 )
 from orchestrator.ledger.entries import OPEN_STATES, State
+from orchestrator.ledger.rows import end_lost_attempts
 from orchestrator.ledger.tables import members, now, trials
 
 _CHUNK = 500  # databases limit the length of a list of values
@@ -58,7 +59,24 @@ def cancel_trials(
         still_open = set(db.scalars(sa.select(trials.c.trial_id).where(rows, _IS_OPEN)))
         cancelled += [t for t in chunk if t in open_ids - still_open]
         stopping += [t for t in chunk if t in still_open]
+    end_lost_attempts(db, cancelled)
     return Cancellation(cancelled, stopping)
+
+
+def grant_request(db: Connection, trial_id: str, driver: str | None) -> None:
+    """Cancel a trial whose cancellation was requested from a driver that is gone.
+
+    Args:
+        db: a connection.
+        trial_id: the trial.
+        driver: the driver that had claimed it, or None; nothing changes if another one has by now.
+    """
+    unchanged = trials.c.driver.is_not_distinct_from(driver)
+    is_requested = trials.c.cancel_requested_at.is_not(None)
+    row = (trials.c.trial_id == trial_id) & _IS_OPEN & is_requested & unchanged
+    values = {"state": State.CANCELLED, "driver": None, "cancel_requested_at": None}
+    if db.execute(sa.update(trials).where(row).values(values)).rowcount == 1:
+        end_lost_attempts(db, [trial_id])
 
 
 def withdraw_requests(db: Connection, experiment: str, live_drivers: Collection[str]) -> None:

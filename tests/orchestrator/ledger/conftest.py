@@ -28,7 +28,11 @@ def ids(*seeds: int) -> list[str]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
-    server: str = request.getfixturevalue("postgres_server")
+    return new_postgres_database(request.getfixturevalue("postgres_server"))
+
+
+def new_postgres_database(server: str) -> str:
+    """Create a database, and return its address."""
     name = f"test_{uuid.uuid4().hex[:8]}"
     with sa.create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT").connect() as db:
         db.execute(sa.text(f"CREATE DATABASE {name}"))

@@ -2,6 +2,8 @@
 
 import pytest
 
+from orchestrator.ledger.availability import liveness
+from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members
@@ -111,3 +113,52 @@ def test_ended_trials_are_left_as_they_are(ledger: Ledger, state: State) -> None
 
     assert (cancellation.cancelled, cancellation.stopping) == ([], [])
     assert states(ledger) == [state]
+
+
+def bury(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process of a driver count as dead, and all others as alive."""
+    monkeypatch.setattr(
+        liveness, "_is_alive", lambda row, trust_silence: row.driver != driver.driver_id
+    )
+
+
+def test_cancelled_trial_of_a_lost_driver_leaves_no_open_attempt(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.add(STUDY, members(0))
+    lost = Driver(ledger._engine)
+    for claim in lost.claim(ids(0)):
+        lost.start(claim, 0, None)
+    bury(lost, monkeypatch)
+
+    ledger.upkeep.cancel_trials(ids(0))
+
+    (attempt,) = ledger.attempts(ids(0)[0])
+    assert states(ledger) == [State.CANCELLED]
+    assert attempt.state == State.CANCELLED
+    assert attempt.ended_at is not None
+
+
+def test_next_driver_grants_what_was_asked_of_a_lost_one(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would otherwise wait for ever for a trial that it may not claim."""
+    ledger.add(STUDY, members(0))
+    lost = Driver(ledger._engine)
+    lost.claim(ids(0))
+    ledger.upkeep.cancel_trials(ids(0))
+    bury(lost, monkeypatch)
+
+    with ledger.driver() as driver:
+        assert driver.claim(ids(0)) == []
+        assert driver.open_trials("study") == []
+    assert states(ledger) == [State.CANCELLED]
+
+
+def test_driver_that_leaves_grants_what_was_asked_of_it(ledger: Ledger) -> None:
+    ledger.add(STUDY, members(0))
+    with ledger.driver() as driver:
+        driver.claim(ids(0))
+        ledger.upkeep.cancel_trials(ids(0))
+
+    assert states(ledger) == [State.CANCELLED]

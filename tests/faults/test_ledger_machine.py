@@ -1,0 +1,17 @@
+"""The ledger against its model, whatever drivers and users do, in whichever order."""
+
+from orchestrator.ledger.ledger import Ledger
+from tests.faults.conftest import IS_FULL
+from tests.faults.ledger_machine import prepare, run_machine
+from tests.faults.world import Snapshot
+from tests.orchestrator.ledger.conftest import new_postgres_database
+
+
+def test_ledger_on_sqlite_agrees_with_its_model(machine: tuple[Ledger, Snapshot]) -> None:
+    run_machine(*machine, examples=10_000 if IS_FULL else 100)
+
+
+def test_ledger_on_postgresql_agrees_with_its_model(postgres_server: str) -> None:
+    ledger = Ledger(new_postgres_database(postgres_server))
+
+    run_machine(ledger, prepare(ledger), examples=400 if IS_FULL else 15)
