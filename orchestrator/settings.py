@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.secrecy.addresses import split_login, take_login_of_server
 from orchestrator.storage import Storage
 from vss import catalog
 from vss.errors import UserError
@@ -30,7 +31,8 @@ class Settings:
     Attributes:
         home: the default folder for all data (VSS_HOME, default ./runs).
         ledger_url: SQLAlchemy address of the ledger (VSS_LEDGER_URL).
-        tracking_uri: address of MLflow (MLFLOW_TRACKING_URI).
+        tracking_uri: address of MLflow (MLFLOW_TRACKING_URI); that of a server has no login, which
+            is in the variables that MLflow's client reads.
         storage: the storage of the trial directories, which all workers reach (VSS_STORAGE).
         data: the folder that contains one folder per dataset (VSS_DATA), or None.
         ray_address: the address of a running Ray cluster (RAY_ADDRESS), or None.
@@ -82,7 +84,7 @@ def load_settings() -> Settings:
     return Settings(
         home=home,
         ledger_url=os.environ.get("VSS_LEDGER_URL") or f"sqlite:///{home / 'ledger.db'}",
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
+        tracking_uri=_tracking_uri() or f"sqlite:///{home / 'mlflow.db'}",
         storage=_storage(home / "trials"),
         data=data_folder(),
         ray_address=os.environ.get("RAY_ADDRESS") or None,
@@ -232,9 +234,21 @@ def command(program: str) -> str:
     )
 
 
+def _tracking_uri() -> str:
+    address = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if (bare := take_login_of_server(address)) != address:
+        os.environ["MLFLOW_TRACKING_URI"] = bare  # what workers inherit
+    return bare
+
+
 def _storage(default: Path) -> Storage:
     address = os.environ.get("VSS_STORAGE", "")
     if "://" in address:
+        if (parts := split_login(address)).password is not None:
+            raise UserError(
+                f"VSS_STORAGE={parts.bare} has a password, which jobs would be told: leave it out "
+                "and set the variables of its service, such as AWS_SECRET_ACCESS_KEY"
+            )
         return Storage(address.rstrip("/"))
     return Storage(str(_folder("VSS_STORAGE", default)))
 

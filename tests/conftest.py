@@ -95,6 +95,13 @@ VARIABLES = (
     "VSS_NOTIFY_FILE",
     "VSS_VERBOSE",
 )
+# Of the clients of MLflow and PostgreSQL.
+_LOGINS = (
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "PGPASSWORD",
+)
 
 
 def tiny(**changes: Any) -> TrialConfig:
@@ -113,8 +120,9 @@ TRAINED = tiny(head="tma", memory_length=2, frame_stride=2)  # the trial in `tra
 @pytest.fixture(autouse=True)
 def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test its own home folder and hide the user's environment."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
+    for name in (*VARIABLES, *_LOGINS):
+        monkeypatch.setenv(name, "")  # so that pytest restores it, whatever the test sets
+        monkeypatch.delenv(name)
     monkeypatch.setenv("VSS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("VSS_CACHE", str(tmp_path / "home" / "cache"))
 

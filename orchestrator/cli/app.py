@@ -20,6 +20,7 @@ from orchestrator.cli import (
     upkeep,
 )
 from orchestrator.cli.options import USER_ERROR
+from orchestrator.secrecy.streams import redact_output
 from vss.errors import UserError
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ def _handle_global_options(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; print a user error on one line and exit with code 2."""
+    redact_output()
     try:
         if os.environ.get("_VSS_ORCH_COMPLETE") == "complete_bash":
             _complete_in_bash()

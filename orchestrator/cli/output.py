@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from orchestrator.secrecy.redaction import redact_all
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def print_json(content: Any) -> None:
 
     NaN, which means unknown, becomes null; infinity becomes "Infinity" or "-Infinity".
     """
-    typer.echo(json.dumps(_as_json(content), indent=2, default=str, allow_nan=False))
+    typer.echo(json.dumps(_as_json(redact_all(content)), indent=2, default=str, allow_nan=False))
 
 
 def _as_json(value: Any) -> Any:

@@ -46,7 +46,7 @@ class Tracking:
     """The MLflow store and run that a job is tracked in.
 
     Attributes:
-        uri: address of the tracking store.
+        uri: address of the tracking store, without its password.
         artifacts: folder for artifacts if the store is a local database.
         run_id: the trial's MLflow run, if there is one already.
         run_name: name of a new run.

@@ -14,6 +14,7 @@ from orchestrator.execution.nodes.output_log import copy_output
 from orchestrator.execution.waiting.reporter import Reporter
 from orchestrator.execution.waiting.storage import StoragePatience
 from orchestrator.ledger.entries import State
+from orchestrator.secrecy import redact
 from orchestrator.tracking.outbox import Outbox
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
 from orchestrator.tracking.trial_run import TrialRun
@@ -125,7 +126,7 @@ def _close_run(outbox: Outbox | None, status: str, message: str = "") -> None:
 
 
 def _record_failure(error: Exception, outbox: Outbox | None) -> Outcome:
-    details = traceback.format_exc()
+    details = redact(traceback.format_exc())
     _close_run(outbox, "FAILED", details)
     run_id = outbox.run_id if outbox else None
     return Outcome(State.FAILED, _first_line(error), details, _kind(error), run_id=run_id)
@@ -133,7 +134,7 @@ def _record_failure(error: Exception, outbox: Outbox | None) -> Outcome:
 
 def _first_line(error: Exception) -> str:
     message = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    return message.strip().splitlines()[0]
+    return redact(message.strip().splitlines()[0])
 
 
 def _kind(error: Exception) -> Failure:

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from orchestrator.health import http_request
 from orchestrator.health.finding import Finding, Level
 from orchestrator.health.folders import check_writable, find_network_file_system
+from orchestrator.secrecy import redact
 from orchestrator.settings import Settings
-from orchestrator.tracking.store import hide_password
 from vss.errors import UserError
 
 _SQLITE = "sqlite:///"
@@ -50,12 +50,12 @@ def check_mlflow(settings: Settings) -> Finding:
     from orchestrator.ledger.probe import find_login_error
 
     if reason := find_login_error(uri):
-        return Finding("MLflow", Level.PROBLEM, f"{hide_password(uri)}: {reason}", _MLFLOW)
-    return Finding("MLflow", Level.OK, hide_password(uri))
+        return Finding("MLflow", Level.PROBLEM, f"{redact(uri)}: {reason}", _MLFLOW)
+    return Finding("MLflow", Level.OK, redact(uri))
 
 
 def _check_server(uri: str) -> Finding:
-    address = hide_password(uri)
+    address = redact(uri)
     try:
         version = http_request.get(f"{uri}/version")
         search = f"{uri}/api/2.0/mlflow/experiments/search?max_results=1"

@@ -10,6 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from orchestrator.ledger.availability.outage import report_outages
 from orchestrator.ledger.tables import VERSION_TABLE
+from orchestrator.secrecy import redact
+from orchestrator.secrecy.addresses import split_login
 from vss.errors import UserError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -33,7 +35,7 @@ def open_database(url: str) -> Engine:
     """Connect to a database, and create its tables or bring them up to date.
 
     Raises:
-        UserError: if the database cannot be reached.
+        UserError: if the address is none, or the database cannot be reached.
     """
     try:
         engine = _connect(url)
@@ -45,7 +47,7 @@ def open_database(url: str) -> Engine:
 
 
 def _connect(url: str) -> Engine:
-    address = sa.make_url(url)
+    address = parse_address(url)
     options = {}
     if (address.get_backend_name(), address.get_driver_name()) in _WITH_TIMEOUTS:
         options = {k: v for k, v in _POSTGRES_TIMEOUTS.items() if k not in address.query}
@@ -56,6 +58,26 @@ def _connect(url: str) -> Engine:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
         sa.event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def parse_address(url: str) -> sa.URL:
+    """Parse the address of a database.
+
+    Raises:
+        UserError: if it is none, or would be taken for another one.
+    """
+    if "@" in (split_login(url).password or ""):
+        raise UserError(
+            f"the password in {redact(url)} contains '@', which ends it: write %40 instead, or put "
+            "the password into the file that VSS_LEDGER_PASSWORD_FILE names"
+        )
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):  # of a port that is not a number
+        raise UserError(
+            f"VSS_LEDGER_URL is not a database address: '{redact(url)}'; write for example "
+            "postgresql://user@host:5432/database or sqlite:////folder/ledger.db"
+        ) from None
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
@@ -75,7 +97,7 @@ def read_revision(engine: Engine) -> str | None:
             return None
         revision: str | None = db.scalar(sa.select(sa.column("version_num")).select_from(_VERSION))
     if revision is not None and revision > newest_revision():
-        address = engine.url.render_as_string(hide_password=True)
+        address = redact(engine.url.render_as_string(hide_password=False))
         raise UserError(
             f"the ledger at {address} was written by a newer vss-orch (revision {revision}, here "
             f"{newest_revision()}); upgrade vss-orch on this machine"
@@ -132,17 +154,11 @@ def begin_registration(engine: Engine) -> Iterator[Connection]:
 
 def explain_unreachable(url: str, error: Exception) -> str:
     """Return a message about a database that cannot be reached; the remedy ends it."""
-    try:
-        address = sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return (
-            f"VSS_LEDGER_URL is not a database address: '{url}'; write for example "
-            "postgresql://user:password@host/database or sqlite:////folder/ledger.db"
-        )
+    address = redact(url)
     if isinstance(error, ImportError):
         return (
             f"the ledger at {address} needs a driver that is not installed ({error}); "
             "for PostgreSQL: pip install 'vss-orch[postgres]'"
         )
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    reason = redact(str(getattr(error, "orig", None) or error).strip().splitlines()[0])
     return f"cannot reach the ledger at {address}: {reason}; check VSS_LEDGER_URL or VSS_HOME"

@@ -23,6 +23,7 @@ from orchestrator.ledger.open_trials import read_open_trials
 from orchestrator.ledger.overview.attempt_status import LOST_DRIVER
 from orchestrator.ledger.rows import end_lost_attempts, read_trials, update_unfinished
 from orchestrator.ledger.tables import attempts, drivers, now, trials
+from orchestrator.secrecy import redact
 
 
 class Driver:
@@ -168,12 +169,14 @@ class Driver:
         if was_stopped:
             attempt_state = State.CANCELLED
         values: dict[str, Any] = {
-            "state": state, "message": message, "score": score, "cancel_requested_at": None,
+            "state": state, "score": score, "cancel_requested_at": None,
             "finished_at": now() if state == State.FINISHED else None,
         }  # fmt: skip
         if state == State.PENDING:
             is_cancelled = trials.c.cancel_requested_at.is_not(None)
             values["state"] = sa.case((is_cancelled, State.CANCELLED), else_=State.PENDING)
+        values["message"] = message and redact(message)
+        details = details and redact(details)
         with self._engine.begin() as db:
             # The attempt first: what ends the claim on the trial also ends the right to write.
             self._update_attempt(db, claim, state=attempt_state, ended_at=now(), message=details)

@@ -7,9 +7,11 @@ import sqlalchemy as sa
 from orchestrator.ledger.database import (
     UNREACHABLE,
     explain_unreachable,
+    parse_address,
     read_revision,
 )
 from orchestrator.ledger.tables import drivers
+from orchestrator.secrecy import redact
 from vss.errors import UserError
 
 _TIMEOUT_SECONDS = 5
@@ -26,7 +28,7 @@ def probe_ledger(url: str) -> str:
         UserError: if one of these fails; the remedy follows the last semicolon.
     """
     try:
-        address = sa.make_url(url).render_as_string(hide_password=True)
+        address = redact(parse_address(url).render_as_string(hide_password=False))
         engine = _connect(url)
         if read_revision(engine) is None:
             return f"{address} (empty)"
@@ -44,7 +46,7 @@ def find_login_error(url: str) -> str | None:
         with _connect(url).connect():
             return None
     except UNREACHABLE as error:
-        return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        return redact(str(getattr(error, "orig", None) or error).strip().splitlines()[0])
 
 
 def _connect(url: str) -> sa.Engine:
@@ -54,4 +56,4 @@ def _connect(url: str) -> sa.Engine:
         return sa.create_engine(
             f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": _TIMEOUT_SECONDS}
         )
-    return sa.create_engine(url, connect_args={"connect_timeout": _TIMEOUT_SECONDS})
+    return sa.create_engine(parse_address(url), connect_args={"connect_timeout": _TIMEOUT_SECONDS})

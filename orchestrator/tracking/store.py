@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from orchestrator.secrecy import redact
+
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 
 
@@ -25,17 +27,12 @@ def check_connection(uri: str) -> None:
         socket.create_connection((address.hostname, port), timeout=10).close()
 
 
-def hide_password(uri: str) -> str:
-    """Return an address with its password replaced by asterisks."""
-    return re.sub(r"(//[^:/@]*):[^@/]*@", r"\1:***@", uri)
-
-
 def find_root_cause(error: BaseException) -> str:
     """Return the message of the innermost error, without its number and further sentences."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     message = re.sub(r"^\[Errno -?\d+\] ", "", str(error).strip())
-    return message.splitlines()[0].partition(". ")[0]
+    return redact(message.splitlines()[0].partition(". ")[0])
 
 
 def find_local_folder(artifact_uri: str) -> Path | None:

@@ -25,6 +25,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from orchestrator.ledger.entries import ExperimentStatus
+from orchestrator.secrecy import redact
+from orchestrator.secrecy.addresses import take_login_of_server, with_own_password
 from orchestrator.settings import is_verbose, read_password_files
 from orchestrator.tracking import store
 from orchestrator.tracking.outage import TrackingUnreachableError, find_outage
@@ -59,7 +61,7 @@ class Tracker:
     """A connection to one tracking store.
 
     Args:
-        uri: address of the store.
+        uri: address of the store, without its password if MLFLOW_TRACKING_URI has it.
         artifacts: the folder of artifacts if the store is a local database; a server chooses its
             own location.
 
@@ -71,15 +73,16 @@ class Tracker:
         if not is_verbose():
             for name in ("alembic", "mlflow", "urllib3"):  # urllib3 warns of every retry
                 logging.getLogger(name).setLevel(logging.ERROR)
-        self.uri = uri
         read_password_files()  # in a worker, nothing else has read them
+        uri = take_login_of_server(with_own_password(uri, "MLFLOW_TRACKING_URI"))
+        self.uri = uri
         try:
             store.check_connection(uri)
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # the drivers of stores raise many kinds of errors
             raise TrackingUnreachableError(
-                f"cannot reach MLflow at {store.hide_password(uri)}: "
+                f"cannot reach MLflow at {redact(uri)}: "
                 f"{store.find_root_cause(error)}; check MLFLOW_TRACKING_URI or VSS_HOME",
                 find_outage(error),
             ) from None
@@ -144,7 +147,7 @@ class Tracker:
 
     def tag(self, run_id: str, name: str, value: str) -> None:
         """Set one tag of a run."""
-        self._client.set_tag(run_id, name, value)
+        self._client.set_tag(run_id, name, redact(value))
 
     def untag(self, run_id: str, name: str) -> None:
         """Remove one tag of a run."""
@@ -168,7 +171,7 @@ class Tracker:
         }
         self._client.update_run(run_id, status="RUNNING")
         self._client.log_batch(run_id, tags=make_run_tags(tags))
-        self._client.log_text(run_id, experiment.source, "spec.yaml")
+        self._client.log_text(run_id, redact(experiment.source), "spec.yaml")
         return run_id
 
     def close_experiment_run(self, run_id: str, finished: bool) -> None:
@@ -233,7 +236,7 @@ class Tracker:
             UserError: if there is no such run, or it has no weights.
         """
         if self._get_run(run_id) is None:
-            uri = store.hide_password(self.uri)
+            uri = redact(self.uri)
             raise UserError(f"MLflow at {uri} has no run '{run_id}'")
         run_folder = folder / run_id
         run_folder.mkdir(parents=True, exist_ok=True)

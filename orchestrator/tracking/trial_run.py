@@ -11,6 +11,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from orchestrator.secrecy import redact
 from orchestrator.tracking import store
 from vss.training.inputs import TrialResult
 
@@ -98,7 +99,7 @@ class TrialRun:
             "scored_split": result.scored_split,
             "data_fingerprint": result.data_fingerprint,
         }
-        params = [Param(name, str(value)) for name, value in settings.items()]
+        params = [Param(name, redact(str(value))) for name, value in settings.items()]
         self._client.log_batch(self.run_id, params=params, tags=make_run_tags(tags))
         for name in ARTIFACTS:
             self._client.log_artifact(self.run_id, str(directory / name))
@@ -123,7 +124,7 @@ class TrialRun:
     def close(self, status: str, message: str = "") -> None:
         """End the run without a result: status KILLED or FAILED."""
         if message:
-            self._client.set_tag(self.run_id, "error", message[:5000])
+            self._client.set_tag(self.run_id, "error", redact(message)[:5000])
         self._client.set_terminated(self.run_id, status)
 
     def _log_metrics(self, points: Sequence[Point]) -> None:
@@ -145,4 +146,4 @@ def make_metric_name(name: str) -> str:
 
 def make_run_tags(values: Mapping[str, Any]) -> list[RunTag]:
     """Convert values to tags, and leave out values that are None."""
-    return [RunTag(name, str(value)) for name, value in values.items() if value is not None]
+    return [RunTag(name, redact(str(value))) for name, value in values.items() if value is not None]

@@ -52,6 +52,27 @@ def test_storage_may_be_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (str(storage), storage.folder) == ("s3://bucket/trials", None)
 
 
+def test_password_in_the_address_of_the_storage_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VSS_STORAGE", "ftp://me:geheim@host/trials")
+
+    with pytest.raises(UserError, match="VSS_STORAGE=ftp://me@host/trials has a password") as error:
+        load_settings()
+
+    assert "geheim" not in str(error.value)
+
+
+def test_login_of_an_mlflow_server_leaves_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's workers inherit the variables; the address stands in messages and arguments."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://vss:geheim@host:5000")
+
+    settings = load_settings()
+
+    assert settings.tracking_uri == os.environ["MLFLOW_TRACKING_URI"] == "http://host:5000"
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "geheim"
+
+
 def test_passwords_are_read_from_files_and_never_become_part_of_an_address(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.execution.cluster.quiet import redirect_native_errors
 from orchestrator.execution.cluster.watch import Watch
+from orchestrator.secrecy import redact
 from orchestrator.settings import is_verbose
 from vss.errors import UserError
 
@@ -67,7 +68,7 @@ def connect(address: str | None, error_log: Path | None = None) -> Connection:
     try:
         context = ray.init(address=address or "local", **options)
     except Exception as error:  # Ray raises many kinds of errors, also plain ones
-        reason = str(error).strip().splitlines()[0]
+        reason = redact(str(error).strip().splitlines()[0])
         if address is None:
             raise UserError(f"cannot start Ray on this machine: {reason}") from None
         raise UserError(

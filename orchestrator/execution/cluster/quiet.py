@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from orchestrator.secrecy.streams import redact_stream
+
 _MOST_BYTES = 1_000_000
 
 
@@ -17,7 +19,8 @@ def redirect_native_errors(log: Path) -> None:
     sys.stderr.flush()
     if _is_descriptor_2(sys.stderr):
         terminal = os.dup(2)
-        sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
+        stream = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
+        sys.stderr = redact_stream(stream)
     log.parent.mkdir(parents=True, exist_ok=True)
     is_long = log.exists() and log.stat().st_size > _MOST_BYTES
     with log.open("w" if is_long else "a") as file:

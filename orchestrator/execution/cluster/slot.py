@@ -19,6 +19,8 @@ from orchestrator.execution.cluster.metrics import publish_heartbeat
 from orchestrator.execution.cluster.nodes import ray_options
 from orchestrator.execution.job import Failure, Heartbeat, Job, Outcome, ShouldStop, SlotSize
 from orchestrator.ledger.entries import State
+from orchestrator.secrecy import redact
+from orchestrator.secrecy.streams import redact_output
 
 _NO_RESULT = Outcome(
     State.FAILED,
@@ -33,6 +35,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._stopped: tuple[str, int | None] | None = None
+        redact_output()  # Ray keeps what is printed here in files that anybody can read
 
     def warm_up(self) -> None:
         """Import what trials need: PyTorch takes seconds."""
@@ -78,8 +81,8 @@ def _run_job(
         items.put(
             Outcome(
                 State.FAILED,
-                f"{type(error).__name__}: {error}".splitlines()[0],
-                traceback.format_exc(),
+                redact(f"{type(error).__name__}: {error}".splitlines()[0]),
+                redact(traceback.format_exc()),
                 Failure.TRANSIENT,
                 process_is_broken=True,
             )

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.execution.cluster import head as ray_head
 from orchestrator.execution.driver import RunTarget, join_running
-from orchestrator.execution.handover.order import SHIPPED_FILE, Order, collect_environment
+from orchestrator.execution.handover.order import (
+    SHIPPED_FILE,
+    Order,
+    collect_environment,
+    list_own_passwords,
+)
 from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.settings import command, make_folder
@@ -109,15 +114,25 @@ def hand_over(
     jobs = _start(order, cluster, target)
     try:
         _wait_for_lease(experiment.name, order.job, jobs, stores)
-    except UserError:
+    except UserError as error:
         _local_file(order, target).unlink(missing_ok=True)  # a job that runs has read it
-        raise
+        raise UserError(f"{error}{_hint_about_passwords(cluster)}") from None
     log = f"{command('ray')} job logs --address {jobs.url} {order.job}"
     return [
         f"'{experiment.name}' was handed over to Ray job {order.job}",
         *_describe_commands(experiment.name),
         f"its log:    RAY_AUTH_MODE=token {log}",
     ]
+
+
+def _hint_about_passwords(cluster: Cluster) -> str:
+    variables = [] if cluster.is_local else list_own_passwords()
+    if not variables:
+        return ""
+    return (
+        f" (a cluster is told no passwords: {', '.join(variables)} must be set on its nodes, "
+        "before Ray starts there)"
+    )
 
 
 def _describe_commands(name: str) -> list[str]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from orchestrator.execution.driver import RunTarget
 from orchestrator.execution.handover.order import SHIPPED_FILE, Order
 from orchestrator.execution.handover.run import run_submit
+from orchestrator.secrecy.streams import redact_output
 from orchestrator.settings import load_settings
 from orchestrator.stores import Stores
 from vss.errors import UserError
@@ -22,6 +23,7 @@ _WIDTH = 120  # of the log, which is no terminal
 
 def run_job(file: Path) -> int:
     """Run the submit that a file describes, and return its exit code."""
+    redact_output()
     order = Order.read(file)
     file.unlink()  # it may contain passwords
     order.set_environment()

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.secrecy.addresses import split_login, without_password
+from orchestrator.secrecy.known_values import is_secret_variable
 from orchestrator.settings import Settings, variables_of_password_files
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec_text
@@ -32,7 +34,7 @@ class Order:
         data: dataset -> folder, from the command line.
         pictures: whether the report shows frames.
         words: the words after `vss-orch` as the user typed them.
-        environment: variables with addresses and folders, and passwords.
+        environment: variables with addresses and folders; with passwords only if it is local.
         is_local: whether the job runs on the user's machine; elsewhere, variables that a node has
             set itself take precedence.
     """
@@ -48,7 +50,11 @@ class Order:
     is_local: bool
 
     def write(self, file: Path) -> None:
-        """Write it into a file that only its owner can read: it may contain passwords."""
+        """Write it into a file that only its owner can read: it may contain passwords.
+
+        Code that is shipped to a cluster stays in the folders of its nodes, where everybody can
+        read it: what is shipped contains none.
+        """
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             json.dump(dataclasses.asdict(self), stream)
@@ -94,6 +100,21 @@ def collect_environment(settings: Settings, is_local: bool) -> dict[str, str]:
         if settings.data is not None:
             variables["VSS_DATA"] = str(settings.data)
         return variables
-    # Passwords that are in files stay there: the cluster has its own copies.
+    # Passwords stay here: the nodes of the cluster have their own copies.
     own = _OF_A_MACHINE | variables_of_password_files()
-    return {name: value for name, value in variables.items() if name not in own}
+    return {
+        name: without_password(value)
+        for name, value in variables.items()
+        if name not in own and not is_secret_variable(name)
+    }
+
+
+def list_own_passwords() -> list[str]:
+    """Return the variables with passwords that are not shipped, for a hint to the user."""
+    addresses = ("VSS_LEDGER_URL", "MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI")
+    return sorted(
+        name
+        for name, value in os.environ.items()
+        if (name.startswith(_PREFIXES) and is_secret_variable(name))
+        or (name in addresses and split_login(value).password is not None)
+    )

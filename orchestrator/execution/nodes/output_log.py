@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from pathlib import Path
 from typing import TextIO
 
+from orchestrator.secrecy import redact
 from vss.trial_log import append_to_log
 
 
@@ -21,7 +22,7 @@ def copy_output(log: Path) -> Iterator[None]:
     def append(line: str) -> None:
         with suppress(OSError):
             log.parent.mkdir(exist_ok=True)
-            append_to_log(log, line)
+            append_to_log(log, redact(line))
 
     out, err = _Copy(sys.stdout, append), _Copy(sys.stderr, append)
     with redirect_stdout(out), redirect_stderr(err):
@@ -48,7 +49,8 @@ class _Copy(io.TextIOBase):
             *lines, self._line = (self._line + text).split("\n")
             for line in filter(None, lines):
                 self._append(line)
-        return self._stream.write(text)
+        self._stream.write(redact(text))
+        return len(text)
 
     def end_line(self) -> None:
         """Hand on a last line that has no end."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from orchestrator.secrecy import redact
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Channel:
             if service.notify(title=title, body=text):
                 return
         except Exception as error:  # its services raise many kinds
-            reason = f"{type(error).__name__}: {error}"
+            reason = redact(f"{type(error).__name__}: {error}")
         self._say(
             f"could not send a notification to {describe(service)}: {reason}; check VSS_NOTIFY"
         )

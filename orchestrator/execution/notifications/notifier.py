@@ -11,6 +11,7 @@ from rich.console import Console
 from orchestrator.execution.notifications.channel import Channel
 from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.secrecy import redact
 from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.progress_line import Interval
 from orchestrator.terminal.trial_tables import count_by_state
@@ -88,7 +89,7 @@ class Notifier:
 
     def _send(self, title: str, text: str) -> None:
         if self._sender is not None:
-            self._sender.send(f"{self._experiment}: {title}", text)
+            self._sender.send(f"{self._experiment}: {title}", redact(text))
 
 
 @contextmanager

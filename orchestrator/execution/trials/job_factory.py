@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.execution.job import Job, SlotSize, Tracking
 from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.ledger.entries import Claim
+from orchestrator.secrecy.addresses import without_password
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.storage import WEIGHTS
@@ -110,7 +111,7 @@ class JobFactory:
         """
         config, settings = self._configs[claim.trial_id], self._settings
         tracking = Tracking(
-            uri=settings.tracking_uri,
+            uri=without_password(settings.tracking_uri),  # the worker finds it in its environment
             artifacts=settings.artifacts,
             run_id=claim.run_id,
             run_name=f"{cell}, seed {config.seed}",

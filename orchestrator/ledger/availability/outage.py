@@ -5,6 +5,7 @@ import sqlite3
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, ExceptionContext
 
+from orchestrator.secrecy import redact
 from vss.errors import UserError
 
 _SQLITE_CODES = {
@@ -41,8 +42,8 @@ def _raise_if_outage(context: ExceptionContext) -> None:
         return
     error = context.original_exception
     url = context.engine.url if context.engine is not None else None
-    address = f" at {url.render_as_string(hide_password=True)}" if url is not None else ""
-    line = str(error).strip().splitlines()[0]
+    address = f" at {redact(url.render_as_string(hide_password=False))}" if url is not None else ""
+    line = redact(str(error).strip().splitlines()[0])
     raise LedgerUnreachableError(
         f"cannot reach the ledger{address}: {line}; check VSS_LEDGER_URL or VSS_HOME",
         line.rpartition(": ")[2].strip().lower(),

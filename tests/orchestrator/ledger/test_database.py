@@ -72,6 +72,11 @@ def test_password_of_an_unreachable_database_is_hidden() -> None:
             "cannot reach the ledger at sqlite:////proc/none/ledger.db:",
         ),
         ("postgres://u@h/d", "Can't load plugin"),
+        (
+            "postgresql://u:geheim@h:abc/d",
+            "VSS_LEDGER_URL is not a database address: 'postgresql://u:***@h:abc/d'",
+        ),
+        ("postgresql://u:geheim@geheim@h/d", "the password in postgresql://u:***@h/d contains '@'"),
     ],
 )
 def test_bad_address_is_reported_on_one_line_with_a_remedy(url: str, message: str) -> None:
@@ -80,6 +85,7 @@ def test_bad_address_is_reported_on_one_line_with_a_remedy(url: str, message: st
 
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+    assert "geheim" not in str(error.value)
 
 
 def test_damaged_database_is_named(tmp_path: Path) -> None:

@@ -240,6 +240,20 @@ def test_failed_trial_has_a_message_and_can_be_claimed_once_reopened(ledger: Led
     assert only_trial(ledger).message is None
 
 
+def test_no_password_reaches_the_ledger(ledger: Ledger, url: str) -> None:
+    ledger.add(STUDY, members(0))
+    error = "cannot reach http://vss:geheim@host"
+
+    with ledger.driver() as driver:
+        (claim,) = driver.claim(ids(0))
+        driver.end(claim, State.FAILED, error, f"Traceback\n{error}")
+
+    with sa.create_engine(url).connect() as db:
+        details = db.scalar(sa.select(tables.attempts.c.message))
+    assert only_trial(ledger).message == "cannot reach http://vss:***@host"
+    assert details == "Traceback\ncannot reach http://vss:***@host"
+
+
 def test_attempts_that_no_worker_started_do_not_count(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     for _ in range(2):

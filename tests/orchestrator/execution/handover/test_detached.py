@@ -103,6 +103,15 @@ def test_error_of_the_job_reaches_the_user(hand_over_to) -> None:  # type: ignor
         hand_over_to(jobs)
 
 
+def test_password_that_the_cluster_may_lack_is_named(
+    hand_over_to, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("PGPASSWORD", "geheim")
+
+    with pytest.raises(UserError, match=r"told no passwords: .*PGPASSWORD.* must be set on its"):
+        hand_over_to(FakeJobs(FAILED, "error: cannot reach the ledger"))
+
+
 def test_slow_start_is_no_error(hand_over_to) -> None:  # type: ignore[no-untyped-def]
     """It may read a large dataset."""
     assert hand_over_to(FakeJobs(RUNNING))[0].startswith("'tiny' was handed over")

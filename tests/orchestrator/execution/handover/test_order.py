@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.execution.handover.order import Order, collect_environment
+from orchestrator.execution.handover.order import Order, collect_environment, list_own_passwords
 from orchestrator.settings import Settings, load_settings
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
@@ -76,15 +76,39 @@ def test_folders_of_this_machine_stay_here(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("VSS_CACHE", "/scratch")
-    monkeypatch.setenv("PGPASSWORD", "secret")
     settings = replace(settings, data=tmp_path)
 
     variables = {where: collect_environment(settings, where) for where in (True, False)}
 
     assert variables[True]["VSS_DATA"] == str(tmp_path)
     assert {"VSS_DATA", "VSS_CACHE"} & variables[False].keys() == set()
-    assert all(v["PGPASSWORD"] == "secret" for v in variables.values())
     assert all(v["VSS_LEDGER_URL"] == settings.ledger_url for v in variables.values())
+
+
+def test_only_a_job_on_this_machine_is_told_passwords(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "geheim-1")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "geheim-2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    settings = replace(settings, ledger_url="postgresql://vss:geheim-3@db/ledger")
+
+    here, elsewhere = (collect_environment(settings, is_local) for is_local in (True, False))
+
+    assert here["PGPASSWORD"] == "geheim-1"
+    assert here["VSS_LEDGER_URL"] == "postgresql://vss:geheim-3@db/ledger"
+    assert elsewhere["VSS_LEDGER_URL"] == "postgresql://vss@db/ledger"
+    assert elsewhere["AWS_DEFAULT_REGION"] == "eu-central-1"
+    assert "geheim" not in str(elsewhere)
+
+
+def test_variables_with_passwords_are_named_to_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "geheim-1")
+    monkeypatch.setenv("VSS_LEDGER_URL", "postgresql://vss:geheim-3@db/ledger")
+
+    assert {"PGPASSWORD", "VSS_LEDGER_URL"} <= set(list_own_passwords())
 
 
 def test_passwords_in_files_stay_on_this_machine(

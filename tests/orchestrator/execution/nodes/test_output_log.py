@@ -27,6 +27,18 @@ def test_prints_and_warnings_are_copied_to_the_log(
     assert capsys.readouterr().out == "a line\nanother\nno end"
 
 
+def test_password_reaches_neither_the_log_nor_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log-1.txt"
+
+    with copy_output(log):
+        print("View run at: http://vss:geheim@host:5000/#/runs")
+
+    assert "http://vss:***@host:5000" in log.read_text()
+    assert "geheim" not in log.read_text() + capsys.readouterr().out
+
+
 def test_other_threads_print_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "log-1.txt"
 
