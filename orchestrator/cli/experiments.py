@@ -11,6 +11,7 @@ from orchestrator.cli.options import (
     TRIAL_FAILED,
     AsJson,
     DataPaths,
+    Insecure,
     Overrides,
     Pictures,
     SpecPath,
@@ -54,6 +55,7 @@ def submit(
         bool,
         typer.Option("--in-process", help="Run one trial at a time, without Ray; for debugging."),
     ] = False,
+    insecure: Insecure = False,
     detach: Annotated[
         bool,
         typer.Option(
@@ -90,7 +92,8 @@ def submit(
     settings, screen = load_settings(), console()
     experiment = load_spec(spec, overrides or ())
     ray_address = None if in_process else _ray_address(address, settings)
-    target = RunTarget(settings, parse_data_paths(data or []), ray_address, in_process)
+    paths = parse_data_paths(data or [])
+    target = RunTarget(settings, paths, ray_address, in_process, is_insecure=insecure)
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, target, screen)))
     stores = Stores(settings)

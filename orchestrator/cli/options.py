@@ -29,4 +29,8 @@ DataPaths = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=PATH", help="Folder of a dataset; repeat for several."),
 ]
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="Use Ray without a token: whoever reaches it can run code."),
+]
 Pictures = Annotated[bool, typer.Option(help="Show frames of the dataset in the report.")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, Overrides, SpecPath
+from orchestrator.cli.options import AsJson, Insecure, Overrides, SpecPath
 from orchestrator.cli.output import console, print_json
 from orchestrator.terminal.completion import complete_experiment
 from orchestrator.terminal.counts import count_of
@@ -44,6 +44,7 @@ def plan(
             "machine).",
         ),
     ] = None,
+    insecure: Insecure = False,
     look: Annotated[
         int | None,
         typer.Option(metavar="N", help="List or export only the trials up to planned look N."),
@@ -76,7 +77,7 @@ def plan(
         return
     if like is not None and not power:
         raise UserError(f"--like {like} has no effect without --power: add --power")
-    room = _check_room(experiment, address)
+    room = _check_room(experiment, address, insecure)
     costs = _estimate_cost(experiment) if cost else None
     power_estimate = _estimate_power(experiment, like, spec) if power else None
     if as_json:
@@ -86,7 +87,7 @@ def plan(
         typer.echo(room)
 
 
-def _check_room(experiment: "Experiment", address: str | None) -> str:
+def _check_room(experiment: "Experiment", address: str | None, is_insecure: bool) -> str:
     """Check that the trials can run, and return a line that says where."""
     from orchestrator.execution.nodes.plan_check import check_here, check_on_cluster
     from orchestrator.settings import load_settings
@@ -94,9 +95,7 @@ def _check_room(experiment: "Experiment", address: str | None) -> str:
     address = address or load_settings().ray_address
     if address is None:
         return check_here(experiment)
-    if address.startswith(("http://", "https://")):
-        return f"not checked against the nodes of {address}: submit does that"
-    return check_on_cluster(experiment, address)
+    return check_on_cluster(experiment, address, is_insecure)
 
 
 def _export(experiment: "Experiment", folder: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import AsJson, DataPaths
+from orchestrator.cli.options import AsJson, DataPaths, Insecure
 from orchestrator.cli.output import console, print_json
 from orchestrator.terminal.completion import complete_experiment
 
@@ -38,6 +38,7 @@ def ui(
 @app.command()
 def dashboard(
     stop: Annotated[bool, typer.Option("--stop", help="Stop the running head.")] = False,
+    insecure: Insecure = False,
 ) -> None:
     """Start a Ray head that keeps running on this machine; later submits use it."""
     from orchestrator.execution.cluster import head as ray_head
@@ -48,7 +49,7 @@ def dashboard(
         stopped = ray_head.stop(settings)
         typer.echo("stopped the Ray head" if stopped else "no Ray head is running")
         return
-    head = ray_head.start(settings)
+    head = ray_head.start(settings, insecure)
     typer.echo(f"Ray dashboard: {head.dashboard_url} (submits now run on {head.address})")
     typer.echo(f"Its token:     run {command('ray')} get-auth-token")
     typer.echo(f"To stop it:    {command('vss-orch')} dashboard --stop")

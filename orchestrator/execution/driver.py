@@ -57,6 +57,7 @@ class RunTarget:
         address: address of a Ray cluster, or None to start Ray on this machine.
         in_process: run one trial after the other in this process, without Ray.
         job: the id of the Ray job that this process is; None in a user's terminal.
+        is_insecure: whether Ray may do without a token, so that others can run code on it.
     """
 
     settings: Settings
@@ -64,6 +65,7 @@ class RunTarget:
     address: str | None = None
     in_process: bool = False
     job: str | None = None
+    is_insecure: bool = False
 
 
 def submit(
@@ -131,7 +133,8 @@ def open_executor(target: RunTarget, name: str) -> Iterator[Executor]:
         return
     from orchestrator.execution.cluster.connection import connect, disconnect_in_background
 
-    connection = connect(target.address, target.settings.home / "ray.log")
+    log = target.settings.home / "ray.log"
+    connection = connect(target.address, log, target.is_insecure)
     try:
         # Ray may be imported only after `connect` has set its environment.
         from orchestrator.execution.cluster.executor import RayExecutor
@@ -196,7 +199,7 @@ class _Submit:
 
     def _start_services(self, trial_count: int) -> None:
         """Open what takes seconds, at the same time; an error comes before anything is recorded."""
-        check_address(self._target.address)
+        check_address(self._target.address, self._target.is_insecure)
         self._stores.prepare_tracker()
         self._executor.free_slots(self._size, trial_count)
         self._stores.tracker  # noqa: B018  # raises its error

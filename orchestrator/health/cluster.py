@@ -5,16 +5,19 @@ import os
 import socket
 import stat
 from importlib import metadata
-from pathlib import Path
+from urllib.parse import urlsplit
 
 from orchestrator.execution.cluster import head as ray_head
+from orchestrator.execution.cluster.protection import is_loopback, is_open
 from orchestrator.health import http_request
 from orchestrator.health.finding import Finding, Level
+from orchestrator.secrecy.known_values import token_file
 from orchestrator.settings import Settings
 
 _DASHBOARD_PORT = 8265
 _TIMEOUT_SECONDS = 5
 _TOKEN = "set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to the file of the cluster's token"  # noqa: S105
+_OPEN = "start Ray with RAY_AUTH_MODE=token and the same token on all nodes"
 _ADDRESS = "check RAY_ADDRESS, or unset it to run on this machine"
 
 
@@ -44,6 +47,9 @@ def _check_address(address: str) -> Finding:
 
 def _check_dashboard(address: str, dashboard: str) -> Finding:
     """Check token and version by the dashboard, which needs the same token as the cluster."""
+    if not is_loopback(urlsplit(dashboard).hostname or "") and is_open(address):
+        text = f"{address} asks for no token: whoever reaches it runs code on its nodes"
+        return Finding("Ray", Level.PROBLEM, text, _OPEN)
     token = _read_token()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
@@ -64,24 +70,19 @@ def _check_dashboard(address: str, dashboard: str) -> Finding:
     return _check_token_file() or Finding("Ray", Level.OK, f"{address} runs Ray {running}")
 
 
-def _token_file() -> Path:
-    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    return Path(path).expanduser() if path else Path.home() / ".ray" / "auth_token"
-
-
 def _read_token() -> str | None:
     """Return the token that Ray's client would show, or None."""
     if token := os.environ.get("RAY_AUTH_TOKEN"):
         return token
     try:
-        return _token_file().read_text().strip() or None
+        return token_file().read_text().strip() or None
     except OSError:
         return None
 
 
 def _check_token_file() -> Finding | None:
     """Return a finding if the file of the token is missing, or others can read it."""
-    file = _token_file()
+    file = token_file()
     if os.environ.get("RAY_AUTH_TOKEN"):
         return None
     if not file.exists():

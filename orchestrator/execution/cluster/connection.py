@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from orchestrator.execution.cluster import protection
 from orchestrator.execution.cluster.quiet import redirect_native_errors
 from orchestrator.execution.cluster.watch import Watch
 from orchestrator.secrecy import redact
+from orchestrator.secrecy.known_values import token_file
 from orchestrator.settings import is_verbose
 from vss.errors import UserError
 
 _USER_ERROR = 2  # the exit code of a command that ends with a RayDiedError
-_TOKEN_FILE = Path.home() / ".ray" / "auth_token"
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,24 @@ class Connection:
     watch: Watch
 
 
-def connect(address: str | None, error_log: Path | None = None) -> Connection:
+def connect(
+    address: str | None, error_log: Path | None = None, is_insecure: bool = False
+) -> Connection:
     """Join a cluster, or start a Ray instance on this machine.
 
     Args:
         address: address of a running cluster (host:port or auto), or None to start Ray.
         error_log: a file for what Ray's native code prints from now on, or None for the terminal.
+        is_insecure: whether it may do without a token.
 
     Raises:
-        UserError: if no cluster answers there, or the address is of another kind.
+        UserError: if no cluster answers there, it is open to others, or the address is of another
+            kind.
         RuntimeError: if the new Ray instance would listen to the network.
     """
-    check_address(address)
+    check_address(address, is_insecure)
+    if address is None and not is_insecure:
+        protection.prepare_token()
     prepare_environment(address)
     import ray
 
@@ -77,10 +84,10 @@ def connect(address: str | None, error_log: Path | None = None) -> Connection:
         ) from None
     if address is None:
         _check_loopback(ray.util.get_node_ip_address())
-        if _TOKEN_FILE.exists():
-            _TOKEN_FILE.chmod(0o600)  # Ray leaves it readable by every user of the machine
     url = context.dashboard_url
     gcs_address = ray.get_runtime_context().gcs_address
+    if address is not None and not is_insecure:
+        _check_nodes(gcs_address)
     watch = Watch({"Ray's head": gcs_address, "Ray's raylet on this machine": _find_raylet()})
     return Connection(f"http://{url}" if url else None, gcs_address, watch)
 
@@ -105,6 +112,18 @@ def disconnect_in_background(watch: Watch) -> None:
         _abandon()
     else:
         threading.Thread(target=disconnect, args=[watch]).start()
+
+
+def _check_nodes(gcs_address: str) -> None:
+    """Refuse a cluster without a token whose nodes others can reach, and leave it."""
+    import ray
+
+    try:
+        hosts = [node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]]
+        protection.check_nodes_protected(gcs_address, hosts)
+    except UserError:
+        disconnect(watch=None)
+        raise
 
 
 def _find_raylet() -> str:
@@ -146,7 +165,7 @@ def prepare_environment(address: str | None) -> None:
     if (
         os.environ.get("RAY_AUTH_TOKEN")
         or os.environ.get("RAY_AUTH_TOKEN_PATH")
-        or _TOKEN_FILE.exists()
+        or token_file().exists()
     ):
         # Without this, a client does not present its token.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -183,17 +202,23 @@ def _check_loopback(node_address: str) -> None:
         )
 
 
-def check_address(address: str | None) -> None:
+def check_address(address: str | None, is_insecure: bool = False) -> None:
     """Check that a cluster can be joined at an address: that of its head, which answers.
 
+    Args:
+        address: address of a running cluster, or None.
+        is_insecure: whether it may do without a token.
+
     Raises:
-        UserError: if it has another form, or nothing listens there.
+        UserError: if it has another form, nothing listens there, or it is open to others.
     """
     if address is None:
         return
     if "://" in address:
         _refuse_protocol(address)
     _check_answers(address)
+    if not is_insecure:
+        protection.check_protected(address)
 
 
 def _refuse_protocol(address: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """A persistent Ray head on this machine, used by later submits.
 
-`python -m orchestrator.execution.cluster.head FILE` is the head itself: it writes its address into
-FILE and runs until it is terminated.
+`python -m orchestrator.execution.cluster.head FILE [--insecure]` is the head itself: it writes its
+address into FILE and runs until it is terminated.
 """
 
 import json
@@ -20,6 +20,7 @@ from vss.errors import UserError
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
+_INSECURE = "--insecure"
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,12 @@ def find_running_head(settings: Settings) -> Head | None:
     return head
 
 
-def start(settings: Settings) -> Head:
+def start(settings: Settings, is_insecure: bool = False) -> Head:
     """Start a head, or return the running one.
+
+    Args:
+        settings: the settings, whose home knows the head.
+        is_insecure: whether it may do without a token.
 
     Raises:
         UserError: if it does not start.
@@ -62,6 +67,8 @@ def start(settings: Settings) -> Head:
         return head
     log = make_folder(settings.home) / "ray-head.log"
     command = [sys.executable, "-m", "orchestrator.execution.cluster.head", str(_file(settings))]
+    if is_insecure:
+        command.append(_INSECURE)
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603  # our own module
             command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
@@ -96,12 +103,12 @@ def _file(settings: Settings) -> Path:
     return settings.home / "ray-head.json"
 
 
-def _serve(file: Path) -> None:
+def _serve(file: Path, is_insecure: bool) -> None:
     from orchestrator.execution.cluster.connection import connect, disconnect
 
     stop_requested = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop_requested.set())
-    connection = connect(None)
+    connection = connect(None, is_insecure=is_insecure)
     head = Head(os.getpid(), connection.address, connection.dashboard_url or "")
     unfinished = file.with_suffix(".new")
     unfinished.write_text(json.dumps(asdict(head)))
@@ -112,4 +119,4 @@ def _serve(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))
+    _serve(Path(sys.argv[1]), is_insecure=_INSECURE in sys.argv)

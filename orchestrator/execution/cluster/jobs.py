@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.execution.cluster.connection import prepare_environment, silence
+from orchestrator.execution.cluster.protection import check_protected
 from vss.errors import UserError
 
 _NO_AGENT = "No available agent"  # what a head says that has just been started
@@ -37,12 +38,15 @@ class Jobs:
 
     Args:
         address: http://host:port of its dashboard, or host:port of the cluster.
+        is_insecure: whether it may do without a token.
 
     Raises:
-        UserError: if it does not answer, or refuses the token.
+        UserError: if it does not answer, refuses the token, or is open to others.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, is_insecure: bool = False) -> None:
+        if not is_insecure:
+            check_protected(address)
         prepare_environment(address)
         from ray.job_submission import JobSubmissionClient
 

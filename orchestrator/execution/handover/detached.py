@@ -57,7 +57,7 @@ def choose_cluster(target: RunTarget) -> Cluster:
     head = ray_head.find_running_head(target.settings)
     if target.address is not None and (head is None or head.address != target.address):
         return Cluster(target.address, is_local=False)
-    head = head or ray_head.start(target.settings)
+    head = head or ray_head.start(target.settings, target.is_insecure)
     return Cluster(head.dashboard_url, is_local=True, variables={"RAY_ADDRESS": head.address})
 
 
@@ -110,6 +110,7 @@ def hand_over(
             **cluster.variables,
         },
         is_local=cluster.is_local,
+        is_insecure=target.is_insecure,
     )
     jobs = _start(order, cluster, target)
     try:
@@ -143,7 +144,7 @@ def _describe_commands(name: str) -> list[str]:
 def _start(order: Order, cluster: Cluster, target: RunTarget) -> "Jobs":
     from orchestrator.execution.cluster.jobs import Jobs
 
-    jobs = Jobs(cluster.address)
+    jobs = Jobs(cluster.address, target.is_insecure)
     if cluster.is_local:
         file = _local_file(order, target)
         make_folder(file.parent)

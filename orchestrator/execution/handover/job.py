@@ -29,7 +29,9 @@ def run_job(file: Path) -> int:
     order.set_environment()
     settings = load_settings()
     data = {name: Path(path) for name, path in order.data.items()}
-    target = RunTarget(settings, data, os.environ["RAY_ADDRESS"], job=order.job)
+    target = RunTarget(
+        settings, data, os.environ["RAY_ADDRESS"], job=order.job, is_insecure=order.is_insecure
+    )
     try:
         return run_submit(
             order.build_experiment(),

@@ -37,6 +37,7 @@ class Order:
         environment: variables with addresses and folders; with passwords only if it is local.
         is_local: whether the job runs on the user's machine; elsewhere, variables that a node has
             set itself take precedence.
+        is_insecure: whether Ray may do without a token.
     """
 
     job: str
@@ -48,6 +49,7 @@ class Order:
     words: Sequence[str]
     environment: Mapping[str, str]
     is_local: bool
+    is_insecure: bool = False
 
     def write(self, file: Path) -> None:
         """Write it into a file that only its owner can read: it may contain passwords.

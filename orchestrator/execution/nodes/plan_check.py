@@ -32,16 +32,26 @@ def check_here(experiment: Experiment) -> str:
     return f"each trial fits on this machine ({has}); no cluster was checked"
 
 
-def check_on_cluster(experiment: Experiment, address: str) -> str:
+def check_on_cluster(experiment: Experiment, address: str, is_insecure: bool = False) -> str:
     """Check that the trials fit on a cluster, and return a line that says what was checked.
 
+    Args:
+        experiment: the experiment.
+        address: host:port of the cluster, or its dashboard, which is not asked for its nodes.
+        is_insecure: whether the cluster may do without a token.
+
     Raises:
-        UserError: if they do not, or the cluster does not answer.
+        UserError: if they do not, or the cluster does not answer or is open to others.
     """
     from orchestrator.execution.cluster.connection import connect, disconnect
+    from orchestrator.execution.cluster.protection import check_protected
     from orchestrator.execution.job import SlotSize
 
-    connection = connect(address)
+    if address.startswith(("http://", "https://")):
+        if not is_insecure:
+            check_protected(address)
+        return f"not checked against the nodes of {address}: submit does that"
+    connection = connect(address, is_insecure=is_insecure)
     try:
         # Ray may be imported only after `connect` has set its environment.
         from orchestrator.execution.cluster.nodes import check_fits, describe_machines

@@ -308,7 +308,7 @@ def fake_ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
 
         with monkeypatch.context() as patch:
             patch.setattr(driver, "open_executor", executor)
-            patch.setattr(driver, "check_address", lambda address: None)
+            patch.setattr(driver, "check_address", lambda *_: None)
             yield fake
 
     return run_with
