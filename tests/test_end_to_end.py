@@ -105,7 +105,10 @@ def assert_complete(settings: Settings, command: Command) -> None:
     """Check that every trial has finished with one run, and that the report counts them."""
     assert command.wait() == 0, command.output
     assert [t.state for t in trials(settings)] == ["FINISHED"] * 2
-    assert sorted(tracked_trials(settings)) == sorted(t.trial_id for t in trials(settings))
+    tracked = tracked_trials(settings)
+    assert len(tracked) == len(set(tracked))
+    # A trial that has left the experiment may have started before that.
+    assert set(tracked) >= {t.trial_id for t in trials(settings)}
     report = (settings.report_folder("tiny") / "report.md").read_text()
     assert "2 of 2 trials finished" in report
 
