@@ -100,6 +100,7 @@ def test_step_takes_about_as_much_memory_as_estimated(precision: str) -> None:
     assert 0.5 < step_mib / (estimate_training_memory(config) / _MIB) < 2
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_is_explained() -> None:
     config = tiny(batch_size=64)
 

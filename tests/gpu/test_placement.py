@@ -38,6 +38,7 @@ def test_mixed_devices_are_an_error() -> None:
         torch.ones(2, device=GPU) + torch.ones(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", catalog.HEADS)
 def test_every_head_stays_on_the_device(head: str) -> None:
     row = catalog.HEADS[head]

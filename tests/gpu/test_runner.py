@@ -86,6 +86,7 @@ def test_part_that_hangs_is_killed() -> None:
     assert outcome_names(outcomes) == {"slow": TIMED_OUT, "good": PASSED}
 
 
+@pytest.mark.slow
 def test_note_of_a_test_suite_is_its_summary() -> None:
     Path("test_two.py").write_text("def test_a(): pass\n\ndef test_b(): assert 1 == 2\n")
     suite = ("-m", "pytest", "-q", "-rf", "--color=no", "-p", "no:cacheprovider", "test_two.py")

@@ -113,6 +113,7 @@ def _deterministic() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*does not have a deterministic implementation")
 @pytest.mark.usefixtures("_deterministic")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

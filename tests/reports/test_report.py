@@ -441,6 +441,7 @@ def test_second_report_replaces_the_first(study: ExperimentRecord, tmp_path: Pat
     assert (tmp_path / "report.md").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_pictures_of_an_earlier_report_are_removed(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(with_samples(study), tmp_path)
     assert (tmp_path / "pictures").exists()
@@ -485,6 +486,7 @@ def awkward_study(study: ExperimentRecord) -> ExperimentRecord:
     )
 
 
+@pytest.mark.slow
 def test_rebuilt_report_is_the_same(awkward_study: ExperimentRecord, tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     build_report(awkward_study, first)
@@ -497,6 +499,7 @@ def test_rebuilt_report_is_the_same(awkward_study: ExperimentRecord, tmp_path: P
     assert {p.name for p in (second / "pictures").iterdir()} == {"1-best.png", "section.md"}
 
 
+@pytest.mark.slow
 def test_report_rebuilt_in_its_own_folder_is_the_same(
     awkward_study: ExperimentRecord, tmp_path: Path
 ) -> None:
@@ -509,6 +512,7 @@ def test_report_rebuilt_in_its_own_folder_is_the_same(
     assert (tmp_path / "pictures" / "1-best.png").exists()
 
 
+@pytest.mark.slow
 def test_report_rebuilt_without_pictures_has_none(
     awkward_study: ExperimentRecord, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def test_training_needs_only_the_libraries_of_vss(files: list[Path], tmp_path: P
     assert (folder / "trial.json").read_text() == files[0].read_text()
 
 
+@pytest.mark.slow
 def test_stopped_trial_resumes_and_finished_one_is_left_alone(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +122,7 @@ def test_two_gpu_trial_never_trains_on_one_gpu(
         assert "needs 2 GPU(s), but PyTorch sees" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_device_option_overrides_the_gpus_of_the_file(files: list[Path], tmp_path: Path) -> None:
     content = json.loads(files[0].read_text())
     files[0].write_text(json.dumps({**content, "resources": {"cpus": 1.0, "gpus": 2.0}}))

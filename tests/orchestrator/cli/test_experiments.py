@@ -15,6 +15,7 @@ from tests.orchestrator.conftest import assert_one_line
 CAMVID_SPEC = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
 
 
+@pytest.mark.slow
 def test_submit_goes_from_spec_to_report(
     run: Any, write_spec: SpecWriter, settings: Settings, prepared_home: None
 ) -> None:
@@ -64,6 +65,7 @@ def test_submit_to_a_dashboard_hands_over_and_then_watches(
     assert (result.code, result.out) == (code, "handed over\n")
 
 
+@pytest.mark.slow
 def test_overrides_are_recorded_and_repeated_by_the_report(
     run: Any, write_spec: SpecWriter, settings: Settings, prepared_home: None
 ) -> None:
@@ -78,6 +80,7 @@ def test_overrides_are_recorded_and_repeated_by_the_report(
     assert f"{TINY_SPEC.strip()}\n# overrides: name=short steps=2 'seeds=[3]'\n" in report
 
 
+@pytest.mark.slow
 def test_submit_exits_1_if_trials_fail(
     run: Any,
     write_spec: SpecWriter,
@@ -101,6 +104,7 @@ def test_submit_exits_1_if_trials_fail(
     assert_one_line(run("logs", "tiny:memory"), r"write tiny:memory:SEED \(seeds: 0, 1\)")
 
 
+@pytest.mark.slow
 def test_smoke_reports_each_cell_and_keeps_nothing(
     run: Any,
     write_spec: SpecWriter,
@@ -173,6 +177,7 @@ def test_missing_dataset_is_named_with_the_remedy(
     assert_one_line(result, pattern)
 
 
+@pytest.mark.slow
 def test_missing_file_of_a_dataset_is_named(run: Any, write_spec: SpecWriter, camvid: Path) -> None:
     (camvid / "val" / "0016E5_00960.png").unlink()
 

@@ -100,6 +100,7 @@ def test_mistake_in_predict_is_reported_on_one_line(
     assert list(video.parent.glob(".*unfinished*")) == []
 
 
+@pytest.mark.slow
 def test_evaluate_reproduces_the_score_of_the_trial(
     run: Any,
     trial: str,
@@ -201,6 +202,7 @@ def test_evaluate_refuses_a_dataset_with_different_classes(
     assert_one_line(result, "only in camvid: Pole, SignSymbol, Fence, Bicyclist")
 
 
+@pytest.mark.slow
 def test_export_writes_program_and_description(run: Any, trial: str, tmp_path: Path) -> None:
     result = run("export", trial, "--out", tmp_path / "net.pt2", "--no-onnx")
 

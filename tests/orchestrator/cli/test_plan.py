@@ -79,6 +79,7 @@ def test_plan_shows_the_cost_of_each_cell(run: Any, write_spec: SpecWriter) -> N
     assert "training time is unknown (?)" in " ".join(text.lower().split())
 
 
+@pytest.mark.slow
 def test_plan_estimates_time_from_earlier_trials_on_this_device(
     run: Any, prepared_home: None, write_spec: SpecWriter
 ) -> None:

@@ -30,6 +30,7 @@ def test_report_is_rebuilt_from_its_folder(run: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_rebuilding_a_report_imports_no_heavy_library(tmp_path: Path) -> None:
     build_report(_record(), tmp_path)
     code = (

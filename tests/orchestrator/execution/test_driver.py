@@ -79,6 +79,7 @@ def runs(tracker: Tracker) -> Sequence[Any]:
     return [run for run in all_runs if "trial_id" in run.data.tags]
 
 
+@pytest.mark.slow
 def test_experiment_goes_from_spec_to_results(
     experiment: Experiment, target: RunTarget, tracker: Tracker
 ) -> None:
@@ -96,6 +97,7 @@ def test_experiment_goes_from_spec_to_results(
     assert all(cost.clip and cost.streaming and cost.gflops for cost in record.costs.values())
 
 
+@pytest.mark.slow
 def test_second_submit_trains_nothing_and_measures_nothing(
     experiment: Experiment, target: RunTarget, tracker: Tracker
 ) -> None:
@@ -110,6 +112,7 @@ def test_second_submit_trains_nothing_and_measures_nothing(
     assert "measuring" not in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_trial_of_two_experiments_is_trained_once_and_tagged_with_both(
     experiment: Experiment, target: RunTarget, tracker: Tracker, write_spec: SpecWriter
 ) -> None:
@@ -124,6 +127,7 @@ def test_trial_of_two_experiments_is_trained_once_and_tagged_with_both(
     assert (tags["experiment/tiny"], tags["experiment/other"]) == ("image", "image")
 
 
+@pytest.mark.slow
 def test_run_of_a_cell_that_left_the_spec_loses_its_tag(
     experiment: Experiment, target: RunTarget, tracker: Tracker, write_spec: SpecWriter
 ) -> None:
@@ -136,6 +140,7 @@ def test_run_of_a_cell_that_left_the_spec_loses_its_tag(
     assert sum("experiment/tiny" in run.data.tags for run in runs(tracker)) == 2
 
 
+@pytest.mark.slow
 def test_failed_trial_says_why_and_the_others_continue(
     target: RunTarget, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
@@ -155,6 +160,7 @@ def test_failed_trial_says_why_and_the_others_continue(
     assert [t.attempts for t in submission.trials] == [1] * 6
 
 
+@pytest.mark.slow
 def test_bad_recipe_fails_only_its_own_cell(target: RunTarget, write_spec: SpecWriter) -> None:
     wild = "  wild: {head: fcn, optimizer: sgd, learning_rate: 1e30, steps: 20}\n  memory:"
     spec = load_spec(write_spec(TINY_SPEC.replace("  memory:", wild)))
@@ -165,6 +171,7 @@ def test_bad_recipe_fails_only_its_own_cell(target: RunTarget, write_spec: SpecW
     assert "the loss is" in str(submission.trials[2].message)
 
 
+@pytest.mark.slow
 def test_next_submit_retries_a_failed_trial(
     experiment: Experiment, target: RunTarget, fake_ray: "FakeRay"
 ) -> None:
@@ -209,6 +216,7 @@ def test_driver_on_a_head_without_data_submits(
     assert {job.data for job in jobs} == {DataSource("camvid")}
 
 
+@pytest.mark.slow
 def test_finished_trial_is_not_reused_for_other_data(
     target: RunTarget, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
@@ -616,6 +624,7 @@ def test_finished_experiment_starts_no_ray_and_opens_no_mlflow(
     assert states(submit(experiment, target, again, quiet())) == ["FINISHED"] * 4
 
 
+@pytest.mark.slow
 def test_student_learns_from_what_its_teacher_left(
     target: RunTarget, write_spec: SpecWriter, tracker: Tracker
 ) -> None:
@@ -626,6 +635,7 @@ def test_student_learns_from_what_its_teacher_left(
     assert student.settings["teacher"] == big.trial_id
 
 
+@pytest.mark.slow
 def test_first_signal_stops_and_the_same_command_resumes(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -822,6 +832,7 @@ def test_smoke_names_cells_that_do_not_run(target: RunTarget, write_spec: SpecWr
     assert "is not finite" in str(outcomes["wild"].message)
 
 
+@pytest.mark.slow
 def test_storage_may_be_elsewhere(
     experiment: Experiment, target: RunTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -833,6 +844,7 @@ def test_storage_may_be_elsewhere(
     assert directories == {trial.config.trial_id for trial in experiment.trials}
 
 
+@pytest.mark.slow
 def test_custom_dataset_needs_only_its_description(
     write_spec: SpecWriter, tmp_path: Path, settings: Settings, tracker: Tracker
 ) -> None:

@@ -79,6 +79,7 @@ def test_failure_is_written_to_the_run(job: Job, tracker: Tracker, settings: Set
     assert "all machines must have the same files" in mlflow_run.data.tags["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "failure", "message"),
     [

@@ -298,6 +298,7 @@ def test_driver_that_was_unregistered_registers_again(ledger: Ledger, url: str) 
             assert db.scalar(sa.select(tables.drivers.c.driver)) == driver.driver_id
 
 
+@pytest.mark.slow
 def test_a_thousand_trials_are_recorded_and_claimed(ledger: Ledger) -> None:
     """Databases limit the length of a list of values; this one is longer."""
     ledger.add(STUDY, members(*range(1000)))

@@ -28,6 +28,7 @@ def estimate(
     return estimate_power(experiment, earlier, settings)
 
 
+@pytest.mark.slow
 def test_committed_results_on_the_same_dataset_are_the_default(
     experiment: Experiment, tmp_path: Path, settings: Settings
 ) -> None:

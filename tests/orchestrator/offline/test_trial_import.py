@@ -109,6 +109,7 @@ def leave_unfinished(folder: Path) -> None:
     (folder / "result.json").unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -136,6 +137,7 @@ def test_damaged_directory_is_named_and_skipped(
     assert not (settings.storage.folder / damaged_directory.name).exists()
 
 
+@pytest.mark.slow
 def test_different_results_for_a_finished_trial_are_refused(
     run: Any, results: Path, tracker: Tracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,6 +163,7 @@ def test_logged_values_are_read_back_by_run_id(
     assert content[run.run_id].tags["device"] == "a CPU"
 
 
+@pytest.mark.slow
 def test_many_runs_are_read_in_parts(tracker: Tracker) -> None:
     ids = [tracker.open_trial("a", f"{n:012x}", None, {}).run_id for n in range(120)]
 

@@ -53,6 +53,7 @@ def test_cell_with_a_doubtful_lead_is_hollow(tmp_path: Path) -> None:
     assert (tmp_path / "clear.png").read_bytes() != (tmp_path / "doubtful.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_cell_without_latency_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     unmeasured = [POINTS[0], replace(POINTS[2], latency_ms=NAN)]

@@ -27,6 +27,7 @@ def clip(length: int = 3) -> Tensor:
     return torch.randn(1, length, 3, 32, 48, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 def test_program_gives_the_logits_of_the_network_at_frame_size(
     trained: TrainedNetwork, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_program_gives_the_logits_of_the_network_at_frame_size(
     assert "max logit difference" in format_program(program)
 
 
+@pytest.mark.slow
 def test_json_describes_how_to_use_the_program(trained: TrainedNetwork, tmp_path: Path) -> None:
     export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=False)
 
@@ -59,6 +61,7 @@ def test_json_describes_how_to_use_the_program(trained: TrainedNetwork, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.pt2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["biased", "not finite"])
 def test_program_that_differs_is_refused_and_deleted(
     fault: str, trained: TrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

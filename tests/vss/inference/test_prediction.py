@@ -105,6 +105,7 @@ def test_classes_equal_those_of_whole_clips_at_the_trials_stride(
     assert writer.state == "finished"
 
 
+@pytest.mark.slow
 def test_ram_use_does_not_grow_with_the_video(model: VideoSegmenter) -> None:
     largest_counts = {}
     for frames in (50, 400):

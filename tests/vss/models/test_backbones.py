@@ -49,6 +49,7 @@ def test_undilated_network_equals_torchvisions(name: str) -> None:
     torch.testing.assert_close(features.stage4, extractor[:-1](image))
 
 
+@pytest.mark.slow
 def test_bottleneck_network_at_stride_8_equals_torchvisions_dilated_one() -> None:
     state = torchvision_state("resnet50")
     theirs = torchvision.models.resnet50(replace_stride_with_dilation=[False, True, True])

@@ -128,6 +128,7 @@ def test_counted_windows_are_the_predicted_ones() -> None:
     assert count_cost(config).gflops == pytest.approx(counter.get_total_flops() / 1e9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{}, {"precision": "bf16"}, {"head": "tma", "memory_length": 2}, {"optimizer": "sgd"}],

@@ -73,6 +73,7 @@ def test_baseline_is_measured_twice() -> None:
     assert memory.clip.repeated_rounds_ms == []
 
 
+@pytest.mark.slow
 def test_every_round_has_a_new_random_order(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: list[int] = []
 
@@ -173,6 +174,7 @@ def test_cells_are_measured_even_without_the_baseline() -> None:
     assert measurement.cells["image"].clip.baseline_rounds_ms == []
 
 
+@pytest.mark.slow
 def test_parameters_operations_and_peak_memory_are_counted() -> None:
     size = {"frame_width": 96, "frame_height": 96}  # in smaller frames, weights would dominate
     cells = {"image": tiny(**size), "memory": parse_settings({**TINY_MEMORY, **size})}

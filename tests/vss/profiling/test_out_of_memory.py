@@ -11,6 +11,7 @@ from vss.profiling.out_of_memory import OutOfMemoryError, explain_out_of_memory,
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 def test_largest_batch_fits_and_the_next_does_not() -> None:
     config = tiny()
     max_bytes = estimate_training_memory(tiny(batch_size=16)) + 1000
@@ -21,6 +22,7 @@ def test_largest_batch_fits_and_the_next_does_not() -> None:
     assert find_largest_batch(config, max_bytes=1000) == 0
 
 
+@pytest.mark.slow
 def test_message_names_the_need_the_machine_and_the_largest_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -36,6 +38,7 @@ def test_message_names_the_need_the_machine_and_the_largest_batch(
     assert not error.value.is_transient
 
 
+@pytest.mark.slow
 def test_trial_that_would_fit_gets_the_advice_to_wait() -> None:
     with (
         pytest.raises(OutOfMemoryError, match="other processes use the rest: wait") as error,
@@ -46,6 +49,7 @@ def test_trial_that_would_fit_gets_the_advice_to_wait() -> None:
     assert error.value.is_transient
 
 
+@pytest.mark.slow
 def test_message_says_if_no_batch_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(out_of_memory, "_total_bytes", lambda device: 2**10)
 

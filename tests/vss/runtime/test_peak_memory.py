@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from vss.runtime.peak_memory import PeakTensorMemory
@@ -17,6 +18,7 @@ print(start, peak.mib(), PeakMemory(torch.device("cpu")).mib())
 """
 
 
+@pytest.mark.slow
 def test_freed_array_counts_until_the_peak_is_reset() -> None:
     process = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True

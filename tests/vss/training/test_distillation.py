@@ -133,6 +133,7 @@ def test_image_teacher_reads_the_current_frame_of_a_clip() -> None:
     assert torch.equal(teacher_logits(teacher, clip), teacher_logits(teacher, clip[:, -1:]))
 
 
+@pytest.mark.slow
 def test_teacher_changes_the_student_and_stays_unchanged(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:

@@ -93,6 +93,7 @@ def test_miou_is_that_of_the_stored_confusions(tmp_path: Path, synthetic_cache: 
     assert frames["frame"][0] == "test0000/000008"
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) -> None:
     config = parse_settings(TINY_MEMORY)
 
@@ -103,6 +104,7 @@ def test_same_seed_gives_the_same_bits(tmp_path: Path, synthetic_cache: Path) ->
     assert_same(tmp_path / "a", tmp_path / "b", config)
 
 
+@pytest.mark.slow
 def test_a_different_seed_gives_different_weights(tmp_path: Path, synthetic_cache: Path) -> None:
     weights = []
     for seed in (0, 1):
@@ -112,6 +114,7 @@ def test_a_different_seed_gives_different_weights(tmp_path: Path, synthetic_cach
     assert not torch.equal(*weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("step", [1, 2, 4])
 def test_crashed_run_ends_with_the_same_bits(

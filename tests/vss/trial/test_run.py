@@ -57,6 +57,7 @@ def test_several_processes_train_together(tmp_path: Path, monkeypatch: pytest.Mo
     assert calls == [2]
 
 
+@pytest.mark.slow
 def test_batch_that_does_not_fit_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

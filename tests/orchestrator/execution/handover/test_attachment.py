@@ -103,6 +103,7 @@ def fail() -> Outcome:
     raise AssertionError("not needed")
 
 
+@pytest.mark.slow
 def test_second_submit_takes_over_what_a_lost_driver_leaves(
     experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
 ) -> None:
@@ -136,6 +137,7 @@ def test_second_submit_ends_if_the_experiment_is_cancelled(
     assert states(submission) == ["CANCELLED"] * 4
 
 
+@pytest.mark.slow
 def test_submit_after_a_cancellation_waits_for_the_driver_and_resumes(
     experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
 ) -> None:

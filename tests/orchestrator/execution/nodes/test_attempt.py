@@ -130,6 +130,7 @@ def test_orphan_ends_and_overwrites_nothing(
     assert "2/attempt" in storage.list_files(long.trial_id)
 
 
+@pytest.mark.slow
 def test_slow_storage_holds_no_step(remote_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint that takes ten seconds to upload: the steps go on meanwhile."""
     release, began = threading.Event(), threading.Event()

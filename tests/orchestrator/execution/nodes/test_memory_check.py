@@ -32,6 +32,7 @@ def test_small_cells_ask_no_machine(write_spec: SpecWriter) -> None:
     check_memory(load_spec(write_spec(TINY_SPEC)), refuse_to_say)
 
 
+@pytest.mark.slow
 def test_batch_that_fits_nowhere_is_refused_with_one_that_fits(big: Experiment) -> None:
     with pytest.raises(UserError) as error:
         check_memory(big, lambda: [Machine("tiny", 1, 500), small()])
@@ -43,10 +44,12 @@ def test_batch_that_fits_nowhere_is_refused_with_one_that_fits(big: Experiment) 
     assert error.match(pattern)
 
 
+@pytest.mark.slow
 def test_one_machine_that_is_large_enough_suffices(big: Experiment) -> None:
     check_memory(big, lambda: [small(), Machine("large", cpus=2, memory_mib=1e6)])
 
 
+@pytest.mark.slow
 def test_gpu_trials_are_compared_with_the_memory_of_gpus(write_spec: SpecWriter) -> None:
     experiment = load_spec(write_spec(BIG + "resources: {gpus: 1}\n"))
 
@@ -60,6 +63,7 @@ def test_unknown_memory_refuses_nothing(write_spec: SpecWriter) -> None:
     check_memory(experiment, lambda: [small(), Machine("unknown", cpus=2, memory_mib=3000)])
 
 
+@pytest.mark.slow
 def test_several_gpus_share_a_batch(write_spec: SpecWriter) -> None:
     experiment = load_spec(write_spec(BIG + "resources: {gpus: 4}\n"))
 
@@ -67,6 +71,7 @@ def test_several_gpus_share_a_batch(write_spec: SpecWriter) -> None:
         check_memory(experiment, lambda: [small()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -48,6 +48,7 @@ def printed(console: Console) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
 
+@pytest.mark.slow
 def test_ledger_that_is_locked_for_a_while_costs_nothing_but_time(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, threads: list[threading.Thread]
 ) -> None:

@@ -84,6 +84,7 @@ def test_separable_difference_of_one_pair_is_that_of_a_t_test() -> None:
     assert difference == pytest.approx(1.0, rel=0.15)
 
 
+@pytest.mark.slow
 def test_more_seeds_separate_smaller_differences_until_the_test_set_dominates() -> None:
     variation = Variation(over_seeds=1.0, over_test_sets=1.0, freedom=30)
     differences = [find_separable_difference(variation, 3, seeds) for seeds in (3, 10, 40)]
