@@ -30,7 +30,7 @@ LIBRARY_FOLDERS = {
 # The folders and modules of each package; each may import those to its left.
 LAYERS = {
     "vss": (
-        "errors", "patience", "catalog", "options", "suggestions", "validation_errors",
+        "errors", "patience", "untrusted", "catalog", "options", "suggestions", "validation_errors",
         "trial_rules", "trial_config", "trial_log", "trial_directory", "runtime", "media",
         "data", "models", "inference", "scoring", "training", "profiling", "trial", "__main__",
     ),
@@ -67,6 +67,9 @@ LIGHT_MODULES = (
     "vss.trial.file",
     "vss.trial_config",
     "vss.trial_log",
+    "vss.untrusted.json_text",
+    "vss.untrusted.weights_file",
+    "vss.untrusted.yaml_text",
 )
 HEAVY_LIBRARIES = (
     "torch",

@@ -5,7 +5,6 @@ Needs only `vss` and its few dependencies. Exit codes: 0 finished, 2 invalid inp
 """
 
 import argparse
-import hashlib
 import os
 import signal
 import sys
@@ -20,6 +19,9 @@ from vss import catalog
 from vss.errors import UserError
 from vss.training.inputs import Callbacks, Compute, Progress, TrialInputs
 from vss.trial.file import TrialFile, read_trial_file
+from vss.untrusted.limited_file import name_of
+from vss.untrusted.messages import one_line
+from vss.untrusted.weights_file import digest_weights
 
 if TYPE_CHECKING:
     from vss.training.inputs import TrialResult
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return USER_ERROR
 
 
@@ -87,8 +89,7 @@ def _train(inputs: TrialInputs, should_stop: Callable[[], bool]) -> "TrialResult
     try:
         return run_trial(inputs, Callbacks(report, should_stop))
     except (OSError, StaleAttemptError) as error:
-        first_line = str(error).strip().splitlines()[0]
-        raise UserError(f"trial {inputs.config.trial_id}: {first_line}") from error
+        raise UserError(f"trial {inputs.config.trial_id}: {one_line(str(error), 200)}") from error
 
 
 def _measure_latency(trial: TrialFile, compute: Compute, file: Path) -> None:
@@ -132,15 +133,14 @@ def _weights(trial: TrialFile, folder: Path) -> Path | None:
         return None
     path = folder / trial.weights
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
+        digest = digest_weights(path)
+    except UserError as error:
+        raise UserError(f"{error}: copy the weights next to the trial file") from None
+    if digest != trial.config.weights:
         raise UserError(
-            f"cannot read weights {path} ({error.strerror}): copy them next to the trial file"
-        ) from None
-    if f"sha256:{digest}" != trial.config.weights:
-        raise UserError(
-            f"weights {path} do not belong to the trial (expected {trial.config.weights}, got "
-            f"sha256:{digest}): copy the right file next to the trial file"
+            f"weights {name_of(path)} do not belong to the trial (expected "
+            f"{trial.config.weights[:19]}, got {digest[:19]}): copy the right file next to the "
+            "trial file"
         )
     return path
 

@@ -6,7 +6,7 @@ have the same name. Settings that ablations compare have no default: specs state
 
 import hashlib
 import json
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,6 +14,15 @@ from vss import catalog
 from vss.errors import UserError
 from vss.trial_rules import check_rules
 from vss.validation_errors import describe_validation_error
+
+LARGEST_NUMBER = 2**31 - 1  # of a whole number in the ledger
+MOST_CLASSES = 255  # of 8-bit labels; the value that is left means "ignored"
+# Far above what anybody trains, and below what torch and numpy fail on.
+_Pixels = Annotated[int, Field(le=2**14)]
+_Channels = Annotated[int, Field(le=2**16)]
+_Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
+_Amount = Annotated[float, Field(ge=0, le=1e6)]
+_Positive = Annotated[float, Field(gt=0, le=1e6)]
 
 
 def _name_schema(setting: str) -> Any:
@@ -28,14 +37,18 @@ class TrialConfig(BaseModel):
     others.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, str_max_length=200
+    )
 
     dataset: str = Field(
         json_schema_extra=_name_schema("dataset"), description="the data to segment"
     )
-    frame_width: int = Field(ge=16, description="width to resize frames to, in pixels")
-    frame_height: int = Field(ge=16, description="height to resize frames to, in pixels")
-    clips: int | None = Field(None, ge=1, description="number of training clips (synthetic)")
+    frame_width: _Pixels = Field(ge=16, description="width to resize frames to, in pixels")
+    frame_height: _Pixels = Field(ge=16, description="height to resize frames to, in pixels")
+    clips: int | None = Field(
+        None, ge=1, le=1_000_000, description="number of training clips (synthetic)"
+    )
     void_class: bool | None = Field(
         None, description="train on void as the first class instead of ignoring it (camvid)"
     )
@@ -43,12 +56,12 @@ class TrialConfig(BaseModel):
     dataset_file: str | None = Field(
         None, description="YAML file that describes the data; in a spec, its path (folder)"
     )
-    classes: list[str] | None = Field(
+    classes: Annotated[list[str], Field(max_length=MOST_CLASSES)] | None = Field(
         None, description="class names in the order of the label values, from dataset_file (folder)"
     )
 
     backbone: str = Field(json_schema_extra=_name_schema("backbone"), description="image encoder")
-    width: int = Field(64, ge=4, description="channels of the first stage; 64 is standard")
+    width: _Channels = Field(64, ge=4, description="channels of the first stage; 64 is standard")
     output_stride: Literal[8, 16, 32] = Field(
         8, description="input pixels per pixel of the feature map, along each side"
     )
@@ -57,20 +70,22 @@ class TrialConfig(BaseModel):
     )
 
     head: str = Field(json_schema_extra=_name_schema("head"), description="decode head")
-    memory_length: int = Field(ge=0, description="past frames that the head reads")
+    memory_length: int = Field(ge=0, le=1000, description="past frames that the head reads")
     include_current_frame: bool = Field(description="add the current frame to the memory")
-    frame_stride: int = Field(1, ge=1, description="video frames between memory frames")
-    head_channels: int = Field(512, ge=8, multiple_of=8, description="channels of the head")
+    frame_stride: int = Field(
+        1, ge=1, le=1_000_000, description="video frames between memory frames"
+    )
+    head_channels: _Channels = Field(512, ge=8, multiple_of=8, description="channels of the head")
     dropout: float = Field(
         0.1, ge=0, lt=1, description="probability of dropping a channel before the classifier"
     )
-    auxiliary_weight: float = Field(0.4, ge=0, description="weight of the auxiliary loss; 0 = off")
-    auxiliary_channels: int = Field(256, ge=1, description="channels of the auxiliary head")
+    auxiliary_weight: _Amount = Field(0.4, description="weight of the auxiliary loss; 0 = off")
+    auxiliary_channels: _Channels = Field(256, ge=1, description="channels of the auxiliary head")
     share_slots: bool | None = Field(
         None, description="share one set of projections among all memory slots"
     )
-    position_code: float | None = Field(
-        None, ge=0, description="amplitude of the position code in queries and keys; 0 = off"
+    position_code: _Amount | None = Field(
+        None, description="amplitude of the position code in queries and keys; 0 = off"
     )
     projection: Literal["1x1", "1x1+3x3"] | None = Field(
         None, description="convolutions that compute queries, keys and values"
@@ -81,7 +96,9 @@ class TrialConfig(BaseModel):
     pooling: Literal["cube", "clip", "frame", "flat"] | None = Field(
         None, description="how to pool the pyramid tokens of the memory over time"
     )
-    recurrence: int | None = Field(None, ge=1, description="rounds of criss-cross attention")
+    recurrence: int | None = Field(
+        None, ge=1, le=1000, description="rounds of criss-cross attention"
+    )
     attention_axes: str | None = Field(
         None, description="axes of criss-cross attention: column, row and time, joined with +"
     )
@@ -93,32 +110,32 @@ class TrialConfig(BaseModel):
         None, description="let the position branch attend to pyramid tokens of the memory"
     )
 
-    steps: int = Field(
-        ge=0, description="optimiser steps; 0 = only score the trained network in weights"
+    steps: _Number = Field(
+        description="optimiser steps; 0 = only score the trained network in weights"
     )
-    batch_size: int = Field(ge=1, description="clips per step")
+    batch_size: int = Field(ge=1, le=1_000_000, description="clips per step")
     optimizer: str = Field(json_schema_extra=_name_schema("optimizer"), description="update rule")
-    learning_rate: float = Field(gt=0, description="highest rate of the schedule")
+    learning_rate: _Positive = Field(description="highest rate of the schedule")
     momentum: float | None = Field(
         None, ge=0, lt=1, description="fraction of the previous update that is added (sgd)"
     )
-    weight_decay: float = Field(5e-4, ge=0, description="shrinks all parameters at every step")
-    gradient_clip: float = Field(0.0, ge=0, description="largest gradient norm; 0 = no limit")
+    weight_decay: _Amount = Field(5e-4, description="shrinks all parameters at every step")
+    gradient_clip: _Amount = Field(0.0, description="largest gradient norm; 0 = no limit")
     schedule: str = Field(
         "poly",
         json_schema_extra=_name_schema("schedule"),
         description="how the learning rate changes over the steps",
     )
-    poly_power: float | None = Field(None, gt=0, description="exponent of the decay (poly)")
-    final_learning_rate: float | None = Field(
-        None, ge=0, description="lowest rate of the schedule (poly)"
+    poly_power: _Positive | None = Field(None, description="exponent of the decay (poly)")
+    final_learning_rate: _Amount | None = Field(
+        None, description="lowest rate of the schedule (poly)"
     )
     warmup_share: float | None = Field(
         None, gt=0, lt=1, description="fraction of the steps in which the rate rises (one_cycle)"
     )
-    class_weights: Literal["none", "median_frequency"] | list[float] = Field(
-        "none", description="weights of the classes in the loss; a list has one per class"
-    )
+    class_weights: (
+        Literal["none", "median_frequency"] | Annotated[list[float], Field(max_length=MOST_CLASSES)]
+    ) = Field("none", description="weights of the classes in the loss; a list has one per class")
     ohem_threshold: float = Field(
         0.0,
         ge=0,
@@ -132,10 +149,10 @@ class TrialConfig(BaseModel):
         description="fraction of the labelled pixels, the hardest ones, to train on in any case",
     )
     flip: bool = Field(True, description="mirror half of the training clips")
-    scale_min: float = Field(1.0, gt=0, description="smallest zoom of a training clip")
-    scale_max: float = Field(1.0, gt=0, description="largest zoom of a training clip")
-    crop_width: int = Field(0, ge=0, description="width of training crops; 0 = frame_width")
-    crop_height: int = Field(0, ge=0, description="height of training crops; 0 = frame_height")
+    scale_min: float = Field(1.0, ge=0.01, le=100, description="smallest zoom of a training clip")
+    scale_max: float = Field(1.0, ge=0.01, le=100, description="largest zoom of a training clip")
+    crop_width: _Pixels = Field(0, ge=0, description="width of training crops; 0 = frame_width")
+    crop_height: _Pixels = Field(0, ge=0, description="height of training crops; 0 = frame_height")
     crop_max_class_share: float = Field(
         1.0, gt=0, le=1, description="redraw crops in which one class fills this fraction"
     )
@@ -148,25 +165,25 @@ class TrialConfig(BaseModel):
     teacher: str = Field(
         "none", description="trial to learn from by distillation; in a spec, the name of a cell"
     )
-    distillation_weight: float = Field(
-        0.0, ge=0, description="weight of the distillation loss; 0 = off"
+    distillation_weight: _Amount = Field(
+        0.0, description="weight of the distillation loss; 0 = off"
     )
-    temperature: float = Field(
-        1.0, gt=0, description="divides the logits of teacher and student in the distillation loss"
+    temperature: _Positive = Field(
+        1.0, description="divides the logits of teacher and student in the distillation loss"
     )
 
-    window: int = Field(
+    window: _Pixels = Field(
         0, ge=0, description="side of the sliding windows used in scoring; 0 = whole frames"
     )
-    window_stride: int = Field(0, ge=0, description="pixels from one window to the next")
+    window_stride: _Pixels = Field(0, ge=0, description="pixels from one window to the next")
     precision: Literal["fp32", "bf16"] = Field(description="number format of forward passes")
-    eval_every: int = Field(0, ge=0, description="steps between evaluations on val; 0 = never")
+    eval_every: _Number = Field(0, description="steps between evaluations on val; 0 = never")
     select: Literal["last", "best_val"] = Field("last", description="step whose weights are scored")
     scored_split: Literal["train", "val", "test"] = Field(
         "test", description="split that is scored"
     )
-    seed: int = Field(
-        ge=0, description="seed of initial weights, batch order, augmentation and dropout"
+    seed: _Number = Field(
+        description="seed of initial weights, batch order, augmentation and dropout"
     )
 
     @model_validator(mode="before")

@@ -22,6 +22,9 @@ from orchestrator.cli import (
 from orchestrator.cli.options import USER_ERROR
 from orchestrator.secrecy.streams import redact_output
 from vss.errors import UserError
+from vss.untrusted.messages import one_line
+
+_LONGEST_ERROR = 1000  # characters
 
 app = typer.Typer(
     help="Ablation experiments for video semantic segmentation: a YAML file in, a report out.",
@@ -66,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
         words = sys.argv[1:] if arguments is None else arguments
         app(words, obj=words)  # the words as typed, for hints on how to go on
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error), _LONGEST_ERROR)}", file=sys.stderr)
         sys.exit(USER_ERROR)
 
 

@@ -84,6 +84,8 @@ def plan(
         _print_plan_as_json(experiment, costs, power_estimate)
     else:
         _print_plan(experiment, costs, power_estimate)
+        for path in experiment.paths_outside(spec.parent):
+            typer.echo(f"outside the folder of the spec: {path}")
         typer.echo(room)
 
 

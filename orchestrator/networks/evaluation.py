@@ -14,12 +14,12 @@ from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.networks.lookup import NamedNetwork
-from orchestrator.spec.completion import digest
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.spec.schema import Resources
 from vss import catalog
 from vss.errors import UserError
 from vss.trial_config import TrialConfig, parse_settings
+from vss.untrusted.weights_file import digest_weights
 
 if TYPE_CHECKING:
     from vss.inference.trained_network import TrainedNetwork
@@ -95,7 +95,11 @@ def build_scoring_config(network: NamedNetwork, dataset: str | None, split: str)
         for option in catalog.DATASETS[trained.config.dataset].options:
             settings.pop(option, None)
         settings["dataset"] = dataset
-    settings |= {"steps": 0, "scored_split": split, "weights": digest(trained.weights)}
+    settings |= {
+        "steps": 0,
+        "scored_split": split,
+        "weights": digest_weights(trained.weights),
+    }
     config = parse_settings(settings)
     _check_classes(network.name, trained, config)
     return config

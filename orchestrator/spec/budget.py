@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Budget(BaseModel):
     """The hours that the trials of an experiment may take; those that run then still finish."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     gpu_hours: float | None = Field(
         None, gt=0, description="hours of all attempts, times the GPUs of each"

@@ -1,37 +1,30 @@
 """Complete the settings of a cell.
 
-A spec may omit the precision and the memory settings of image heads, and refers to files by path; a
+A spec may omit the precision and the memory settings of image heads, and names files by path; a
 trial states them all, and refers to files by their digest.
 """
 
-import hashlib
-from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from orchestrator.spec.schema import CellSettings, Resources
 from vss import catalog
-from vss.data.custom.description import read_description
+from vss.data.custom.description import SIZE_LIMIT, read_description
 from vss.errors import UserError
 from vss.runtime.environment import cpu_has_native_bf16
+from vss.untrusted.limited_file import digest
+from vss.untrusted.messages import excerpt
+from vss.untrusted.weights_file import digest_weights
 
 
-def complete(
-    settings: CellSettings, resources: Resources, files: Mapping[str, Path]
-) -> CellSettings:
-    """Return the complete settings of a cell; files become digests.
+def complete(settings: CellSettings, resources: Resources) -> CellSettings:
+    """Return the complete settings of a cell: the precision, and the memory of image heads.
 
     Args:
         settings: the settings as the spec states them.
         resources: the resources of a trial, which decide what precision `auto` means.
-        files: the files that the settings name, as `find_files` returns them.
-
-    Raises:
-        UserError: if the settings include a seed, or a file cannot be read.
     """
-    if "seed" in settings:
-        raise UserError(
-            f"'seed' must not be set in a cell (got {settings['seed']}): list it under 'seeds'"
-        )
     completed = {"precision": "auto", **settings}
     head = catalog.HEADS.get(str(completed.get("head")))
     if head is not None and not head.uses_memory:
@@ -39,33 +32,57 @@ def complete(
     if completed["precision"] == "auto":
         bf16_is_fast = resources.gpus > 0 or cpu_has_native_bf16()
         completed["precision"] = "bf16" if bf16_is_fast else "fp32"
-    if "dataset_file" in files:
-        completed["classes"] = list(read_description(files["dataset_file"]).classes)
-    try:
-        return completed | {setting: digest(file) for setting, file in files.items()}
-    except UserError as error:
-        raise UserError(
-            f"{error}: give a path relative to the spec; weights may also be none or imagenet"
-        ) from None
+    return completed
 
 
-def find_files(settings: CellSettings, folder: Path) -> dict[str, Path]:
-    """Return the files that settings name, by setting; paths in a spec are relative to `folder`."""
-    files = {}
-    if settings.get("dataset") == "folder" and "dataset_file" in settings:
-        files["dataset_file"] = folder / str(settings["dataset_file"])
-    if settings.get("weights", "none") not in ("none", "imagenet"):
-        files["weights"] = folder / str(settings["weights"])
-    return files
+class NamedFiles:
+    """The files of one spec, whose paths are relative to its folder.
 
-
-def digest(file: Path) -> str:
-    """Return the hash of a file's content, by which trials refer to the file.
-
-    Raises:
-        UserError: if the file cannot be read.
+    Attributes:
+        by_digest: digest -> the file with that content, of all files that settings have named.
     """
-    try:
-        return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
-    except OSError as error:
-        raise UserError(f"cannot read file {file} ({error.strerror})") from None
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder that paths are relative to."""
+        self._folder = folder
+        self.by_digest: dict[str, Path] = {}
+        self._weights = cache(self._read_weights)  # many cells name the same file
+        self._description = cache(self._read_description)
+
+    def replace(self, settings: CellSettings) -> CellSettings:
+        """Return the settings with each path replaced by what trials refer to it by.
+
+        Raises:
+            UserError: if a file cannot be read, or is not what it is taken for.
+        """
+        replaced: CellSettings = {}
+        if settings.get("dataset") == "folder" and "dataset_file" in settings:
+            path = _require_path("dataset_file", settings["dataset_file"])
+            replaced["dataset_file"], replaced["classes"] = self._description(path)
+        if settings.get("weights", "none") not in ("none", "imagenet"):
+            replaced["weights"] = self._weights(_require_path("weights", settings["weights"]))
+        return {**settings, **replaced}
+
+    def _read_weights(self, path: str) -> str:
+        file = self._folder / path
+        try:
+            content = digest_weights(file)
+        except UserError as error:
+            raise UserError(
+                f"{error} (paths are relative to the spec; weights may also be none or imagenet)"
+            ) from None
+        self.by_digest[content] = file.resolve()
+        return content
+
+    def _read_description(self, path: str) -> tuple[str, list[str]]:
+        file = self._folder / path
+        classes = list(read_description(file).classes)
+        content = digest(file, "dataset file", SIZE_LIMIT)
+        self.by_digest[content] = file.resolve()
+        return content, classes
+
+
+def _require_path(setting: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise UserError(f"'{setting}' must be the path of a file (got {excerpt(value)})")
+    return value

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.spec.limits import check_cell_name, check_limits
 from orchestrator.spec.published_results import parse_published_results
 from orchestrator.spec.schema import CellSettings, ExperimentSpec
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 from vss.trial_config import TrialConfig
+from vss.untrusted.messages import excerpt_name
 
 # The values of these settings need no label in the name of a cell.
 _UNLABELLED_SETTINGS = ("head", "backbone")
@@ -32,12 +34,13 @@ def expand(spec: ExperimentSpec) -> list[Point]:
     """Return every point of the design that is not excluded, in the order of the spec.
 
     Raises:
-        UserError: if `exclude` names an unknown setting, which would exclude nothing.
+        UserError: if the design is too large, or a name in it is unknown or no name.
     """
+    check_limits(spec)
     for name in itertools.chain(*spec.exclude):
         if name not in TrialConfig.model_fields:
             hint = did_you_mean(name, TrialConfig.model_fields)
-            raise UserError(f"exclude: unknown setting '{name}'{hint}")
+            raise UserError(f"exclude: unknown setting '{excerpt_name(name)}'{hint}")
     changes = itertools.chain(_grid(spec), _ablation(spec), spec.cells.items())
     points = (Point(cell, {**spec.base, **settings}) for cell, settings in changes)
     return [
@@ -65,7 +68,7 @@ def _grid(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
         for values in itertools.product(*spec.grid.values()):
             changes = [_change(f, v) for f, v in zip(spec.grid, values, strict=True)]
             merged = {k: v for change in changes for k, v in change.items()}
-            yield _cell_name(merged), merged
+            yield _name_cell(merged), merged
 
 
 def _ablation(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
@@ -74,7 +77,7 @@ def _ablation(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
         for factor, values in spec.ablate.items():
             for value in values:
                 change = _change(factor, value)
-                yield _cell_name(change), change
+                yield _name_cell(change), change
 
 
 def _change(factor: str, value: Any) -> CellSettings:
@@ -82,12 +85,14 @@ def _change(factor: str, value: Any) -> CellSettings:
     return value if isinstance(value, dict) else {factor: value}
 
 
-def _cell_name(settings: CellSettings) -> str:
-    return " ".join(
+def _name_cell(settings: CellSettings) -> str:
+    name = " ".join(
         str(value) if name in _UNLABELLED_SETTINGS else f"{name}={_as_yaml(value)}"
         for name, value in settings.items()
         if name not in ("published", "priority")
     )
+    check_cell_name(name)
+    return name
 
 
 def _as_yaml(value: Any) -> str:

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from orchestrator.spec.completion import complete, find_files
+from orchestrator.spec.completion import NamedFiles, complete
 from orchestrator.spec.design import Point, expand, read_published_results
+from orchestrator.spec.limits import SPEC_ONLY_SETTINGS
 from orchestrator.spec.schema import CellSettings, ExperimentSpec, Resources
 from orchestrator.spec.teachers import Teacher, assign_teachers
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
-from vss.trial_config import TrialConfig, parse_settings
-
-_SPEC_ONLY_SETTINGS = ("published", "teacher_seed", "priority")
+from vss.trial_config import LARGEST_NUMBER, TrialConfig, parse_settings
+from vss.untrusted.limited_file import name_of
+from vss.untrusted.messages import excerpt, excerpt_name, list_briefly
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ class Experiment:
         trials = tuple(trial for trial in self.trials if trial.config.seed in seeds)
         return replace(self, trials=trials)
 
+    def paths_outside(self, folder: Path) -> list[str]:
+        """Return the files that its spec names outside a folder, as messages show them."""
+        home = folder.resolve()
+        paths = sorted(set(self.files_by_digest.values()))
+        return [name_of(path) for path in paths if not path.is_relative_to(home)]
+
     @cached_property
     def trial_by_id(self) -> Mapping[str, PlannedTrial]:
         """The trials by their trial_id."""
@@ -102,7 +109,9 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         UserError: if the spec is invalid; one line names the culprit and the remedy.
     """
     if len(set(spec.seeds)) < len(spec.seeds):
-        raise UserError(f"'seeds' contains duplicates: list each seed once (got {spec.seeds})")
+        raise UserError(
+            f"'seeds' contains duplicates: list each seed once (got [{list_briefly(spec.seeds)}])"
+        )
     points, files_by_digest = _complete_points(spec, folder)
     published = read_published_results(points)
     # The teacher of a student at the first look is trained at that look.
@@ -141,16 +150,14 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
 def _complete_points(spec: ExperimentSpec, folder: Path) -> tuple[list[Point], dict[str, Path]]:
     """Return the points of the design with complete settings, and their files by digest."""
     points: list[Point] = []
-    files_by_digest: dict[str, Path] = {}
+    files = NamedFiles(folder)
     for point in expand(spec):
-        files = find_files(point.settings, folder)
         try:
-            settings = complete(point.settings, spec.resources, files)
+            settings = files.replace(complete(point.settings, spec.resources))
         except UserError as error:
-            raise UserError(f"cell '{point.cell}': {error}") from None
+            raise UserError(f"cell '{excerpt_name(point.cell)}': {error}") from None
         points.append(Point(point.cell, settings))
-        files_by_digest |= {settings[name]: file.resolve() for name, file in files.items()}
-    return points, files_by_digest
+    return points, files.by_digest
 
 
 def _build_trial(
@@ -160,7 +167,7 @@ def _build_trial(
     settings_by_cell: Mapping[str, CellSettings],
 ) -> PlannedTrial:
     """Build the trial of a point and a seed; a student refers to its teacher's trial."""
-    settings = {k: v for k, v in point.settings.items() if k not in _SPEC_ONLY_SETTINGS}
+    settings = {k: v for k, v in point.settings.items() if k not in SPEC_ONLY_SETTINGS}
     teacher = teachers.get(point.cell)
     if teacher is not None:
         teacher_point = Point(teacher.cell, settings_by_cell[teacher.cell])
@@ -170,13 +177,16 @@ def _build_trial(
         config = parse_settings({**settings, "seed": seed})
         return PlannedTrial(point.cell, config, _priority(point))
     except UserError as error:
-        raise UserError(f"cell '{point.cell}': {error}") from None
+        raise UserError(f"cell '{excerpt_name(point.cell)}': {error}") from None
 
 
 def _priority(point: Point) -> int:
     priority = point.settings.get("priority", 0)
-    if not isinstance(priority, int):
-        raise UserError(f"'priority' must be a whole number (got {priority!r})")
+    if type(priority) is not int or abs(priority) > LARGEST_NUMBER:
+        raise UserError(
+            f"'priority' must be a whole number of at most {LARGEST_NUMBER} (got "
+            f"{excerpt(priority)})"
+        )
     return priority
 
 
@@ -201,7 +211,10 @@ def _merge_equal(
         trial = next((trial for trial in group if trial.cell in chosen_names), group[0])
         name = trial.cell
         if name in cells:
-            raise UserError(f"two different cells are named '{name}': rename the one under 'cells'")
+            raise UserError(
+                f"two different cells are named '{excerpt_name(name)}': rename the one under "
+                "'cells'"
+            )
         cells[name] = trial
         merged_names.update((merged.cell, name) for merged in group)
     return cells, merged_names
@@ -215,6 +228,7 @@ def _find_baseline(
     if spec.baseline not in merged_names:
         hint = did_you_mean(spec.baseline, merged_names)
         raise UserError(
-            f"baseline '{spec.baseline}' is not a cell (cells: {', '.join(cells)}){hint}"
+            f"baseline '{excerpt_name(spec.baseline)}' is not a cell (cells: "
+            f"{list_briefly(cells)}){hint}"
         )
     return merged_names[spec.baseline]

@@ -1,13 +1,9 @@
 """The spec as a YAML file: read it, and explain what is wrong with it."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from orchestrator.spec.experiment import Experiment, build_experiment
 from orchestrator.spec.overrides import (
@@ -19,7 +15,12 @@ from orchestrator.spec.overrides import (
 )
 from orchestrator.spec.schema import ExperimentSpec
 from vss.errors import UserError
+from vss.untrusted.limited_file import MIB, name_of, read_text
+from vss.untrusted.messages import one_line
+from vss.untrusted.yaml_text import read_yaml
 from vss.validation_errors import describe_validation_error
+
+SIZE_LIMIT = MIB
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -32,7 +33,8 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         UserError: if the spec is invalid; one line names the file, the culprit and the remedy.
     """
-    return load_spec_text(remove_record(_read_text(path)), path, overrides)
+    source = read_text(path, "spec", SIZE_LIMIT)
+    return load_spec_text(remove_record(source), path, overrides)
 
 
 def load_spec_text(source: str, path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -42,7 +44,7 @@ def load_spec_text(source: str, path: Path, overrides: Sequence[str] = ()) -> Ex
         check_effects(spec, overrides)
         return build_experiment(spec, record_overrides(source, overrides), path.parent)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(one_line(f"{name_of(path)}: {error}")) from None
 
 
 def parse_recorded_spec(source: str) -> ExperimentSpec:
@@ -60,35 +62,12 @@ def parse_spec(source: str, overrides: Sequence[str] = ()) -> ExperimentSpec:
     Raises:
         UserError: if the text is not a valid spec.
     """
-    try:
-        content = YAML(typ="safe", pure=True).load(source)  # YAML 1.2: 1e-3 is a number
-    except MarkedYAMLError as error:
-        raise UserError(_yaml_problem(error)) from None
-    except YAMLError as error:
-        raise UserError(f"unreadable YAML: {error}") from None
+    content = read_yaml(source)
     if not isinstance(content, dict):
-        excerpt = textwrap.shorten(repr(content), 60, placeholder="...'")
-        raise UserError(f"expected settings such as 'name: my-study', got {excerpt}")
-    content = apply_overrides({str(key): value for key, value in content.items()}, overrides)
+        kind = {type(None): "nothing", str: "plain text"}.get(type(content), "something else")
+        raise UserError(f"expected settings such as 'name: my-study', got {kind}")
+    content = apply_overrides(content, overrides)
     try:
         return ExperimentSpec(**content)
     except ValidationError as error:
         raise UserError(describe_validation_error(error, ExperimentSpec)) from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read spec {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"spec {path} is not UTF-8 text: {error.reason}") from None
-
-
-def _yaml_problem(error: MarkedYAMLError) -> str:
-    mark = error.problem_mark or error.context_mark
-    position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    problem = (error.problem or "").splitlines()[0]
-    if isinstance(error, DuplicateKeyError):
-        problem = f"{problem.partition(' with value')[0]}; write each key once"
-    return f"{position}{problem}"

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from vss.validation_errors import describe_validation_error
 
 SEEDS_FOR_A_VERDICT = 3  # as in reports.analysis.verdict, which is too slow to import here
+MAX_SEEDS = 20_000
 _MAX_LOOKS = 4
 
 
@@ -18,7 +19,7 @@ class SeedRange(BaseModel):
     first: int = Field(
         alias="from", ge=SEEDS_FOR_A_VERDICT, description="number of seeds at the first look"
     )
-    last: int = Field(alias="to", description="number of seeds at the last look")
+    last: int = Field(alias="to", le=MAX_SEEDS, description="number of seeds at the last look")
 
     @model_validator(mode="after")
     def _is_increasing(self) -> "SeedRange":

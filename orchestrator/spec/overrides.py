@@ -10,14 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from orchestrator.spec.design import expand
 from orchestrator.spec.schema import ExperimentSpec
 from vss.errors import UserError
 from vss.suggestions import did_you_mean, list_names
 from vss.trial_config import TrialConfig
+from vss.untrusted.messages import excerpt, excerpt_name
+from vss.untrusted.yaml_text import read_yaml
 
 _MARK = "# overrides: "
 _RECORD = re.compile(rf"^{_MARK}(.*)\n?", re.MULTILINE)
@@ -29,6 +28,11 @@ class _Override:
     text: str
     path: tuple[str, ...]
     value: Any
+
+    @property
+    def shown(self) -> str:
+        """The text as messages show it."""
+        return excerpt_name(self.text)
 
 
 def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -59,7 +63,7 @@ def check_effects(spec: ExperimentSpec, overrides: Sequence[str]) -> None:
             continue
         if points and all(point.settings.get(setting) != override.value for point in points):
             raise UserError(
-                f"override '{override.text}' has no effect: every cell states '{setting}' itself; "
+                f"override '{override.shown}' has no effect: every cell states '{setting}' itself; "
                 f"override it where the spec varies it, for example grid.{setting}=[...]"
             )
 
@@ -93,12 +97,15 @@ def _copy_child(node: dict[str, Any], override: _Override, depth: int) -> dict[s
     *parents, name = override.path[:depth]
     if parents == ["cells"] and name not in node:
         hint = did_you_mean(name, node)
-        raise UserError(f"override '{override.text}': no cell '{name}' under 'cells'{hint}")
+        raise UserError(
+            f"override '{override.shown}': no cell '{excerpt_name(name)}' under 'cells'{hint}"
+        )
     child = node.get(name, {})
     if not isinstance(child, dict):
         path = ".".join(override.path[:depth])
         raise UserError(
-            f"override '{override.text}': '{path}' is {child!r} in the spec, not a mapping"
+            f"override '{override.shown}': '{excerpt_name(path)}' is {excerpt(child)} in the spec, "
+            "not a mapping"
         )
     node[name] = dict(child)
     return node[name]  # type: ignore[no-any-return]
@@ -106,9 +113,10 @@ def _copy_child(node: dict[str, Any], override: _Override, depth: int) -> dict[s
 
 def _parse(text: str) -> _Override:
     key, equals, value = text.partition("=")
+    shown = excerpt_name(text)
     if not equals or not key or "\n" in text:
         raise UserError(
-            f"override '{text}': write KEY=VALUE on one line, for example steps=50 or 'seeds=[0]'"
+            f"override '{shown}': write KEY=VALUE on one line, for example steps=50 or 'seeds=[0]'"
         )
     path = tuple(key.split("."))
     if len(path) == 1 and key in _SETTINGS:
@@ -116,10 +124,10 @@ def _parse(text: str) -> _Override:
     elif path[0] not in ExperimentSpec.model_fields:
         hint = did_you_mean(path[0], {**ExperimentSpec.model_fields, **dict.fromkeys(_SETTINGS)})
         raise UserError(
-            f"override '{text}': '{path[0]}' is neither a key of the spec "
+            f"override '{shown}': '{excerpt_name(path[0])}' is neither a key of the spec "
             f"({list_names(ExperimentSpec.model_fields)}) nor a setting in `vss-orch names`{hint}"
         )
     try:
-        return _Override(text, path, YAML(typ="safe", pure=True).load(value))
-    except YAMLError:
-        raise UserError(f"override '{text}': '{value}' is not valid YAML") from None
+        return _Override(text, path, read_yaml(value))
+    except UserError:
+        raise UserError(f"override '{shown}': '{excerpt_name(value)}' is not valid YAML") from None

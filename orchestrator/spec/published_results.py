@@ -6,17 +6,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vss.errors import UserError
+from vss.untrusted.messages import excerpt, excerpt_name
 from vss.validation_errors import describe_validation_error
 
 _TIME = re.compile(
-    r"(?:(?P<days>\d+)-)?(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)"
+    r"(?:(?P<days>\d{1,4})-)?(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)"
 )
 
 
 class PublishedResults(BaseModel):
     """The published results of one cell, measured under a different protocol from ours."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     miou: float | None = Field(None, ge=0, le=1, description="a fraction, such as 0.7541")
     train_time: str | None = Field(None, description="D-HH:MM:SS or HH:MM:SS")
@@ -26,7 +27,8 @@ class PublishedResults(BaseModel):
     def _is_a_time(cls, text: str | None) -> str | None:
         if text is not None and _TIME.fullmatch(text) is None:
             raise ValueError(
-                f"write a time as D-HH:MM:SS or HH:MM:SS, for example 1-03:20:40 (got '{text}')"
+                "write a time as D-HH:MM:SS or HH:MM:SS, for example 1-03:20:40 (got "
+                f"{excerpt(text)})"
             )
         return text
 
@@ -44,14 +46,14 @@ def parse_published_results(cell: str, content: Any) -> dict[str, float]:
     """
     if not isinstance(content, dict):
         raise UserError(
-            f"cell '{cell}': published must be a mapping such as "
-            f'{{miou: 0.7541, train_time: "14:42:33"}} (got {content!r})'
+            f"cell '{excerpt_name(cell)}': published must be a mapping such as "
+            f'{{miou: 0.7541, train_time: "14:42:33"}} (got {excerpt(content)})'
         )
     try:
         return PublishedResults(**content).numbers()
     except ValidationError as error:
         problems = describe_validation_error(error, PublishedResults)
-        raise UserError(f"cell '{cell}': published: {problems}") from None
+        raise UserError(f"cell '{excerpt_name(cell)}': published: {problems}") from None
 
 
 def _seconds(text: str | None) -> float | None:

@@ -13,29 +13,36 @@ from pydantic import (
 )
 
 from orchestrator.spec.budget import Budget
-from orchestrator.spec.looks import SeedRange, parse_seed_range
+from orchestrator.spec.looks import MAX_SEEDS, SeedRange, parse_seed_range
 from orchestrator.spec.published_results import PublishedResults
-from vss.trial_config import TrialConfig
+from vss.trial_config import LARGEST_NUMBER, TrialConfig
 
+Seed = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
 CellSettings = dict[str, Any]  # as written in a spec: not checked yet, not complete
 
 
 class Resources(BaseModel):
     """The resources of each trial and the number of its retries; not part of its identity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     cpus: float = Field(
-        1.0, gt=0, description="processor cores per trial; a CPU trial uses as many threads"
+        1.0,
+        gt=0,
+        le=10_000,
+        description="processor cores per trial; a CPU trial uses as many threads",
     )
     gpus: float = Field(
-        0.0, ge=0, description="GPUs per trial; with a fraction, trials share a GPU"
+        0.0, ge=0, le=10_000, description="GPUs per trial; with a fraction, trials share a GPU"
     )
     gpu_type: str | None = Field(
-        None, description="model of the GPUs, by Ray's name: A100, H100, L4, ... (default: any)"
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$",
+        max_length=80,
+        description="model of the GPUs, by Ray's name: A100, H100, L4, ... (default: any)",
     )
     retries: int = Field(
-        1, ge=0, description="restarts after lost workers; progress resets the count"
+        1, ge=0, le=1000, description="restarts after lost workers; progress resets the count"
     )
     on_failure: Literal["continue", "stop"] = Field(
         "continue", description="whether to start more trials after one has failed for good"
@@ -58,7 +65,7 @@ class Resources(BaseModel):
 class ExperimentSpec(BaseModel):
     """A spec as written."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
     description: str = ""
@@ -72,9 +79,9 @@ class ExperimentSpec(BaseModel):
         description="factors that are varied one at a time, starting from base",
     )
     exclude: list[CellSettings] = Field(
-        default_factory=list, description="combinations to leave out"
+        default_factory=list, max_length=200, description="combinations to leave out"
     )
-    seeds: Annotated[list[int], Field(min_length=1)] = Field(
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=MAX_SEEDS)] = Field(
         description="one trial per cell and seed; or {from: 3, to: 10} for planned looks"
     )
     margin: float | None = Field(

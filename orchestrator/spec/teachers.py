@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.spec.design import Point
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
+from vss.untrusted.messages import excerpt, excerpt_name, list_briefly
 
 
 @dataclass(frozen=True)
@@ -35,31 +36,32 @@ def assign_teachers(points: Sequence[Point], seeds: Sequence[int]) -> dict[str, 
             teachers[point.cell] = Teacher(cell, seed)
         elif seed is not None:
             raise UserError(
-                f"cell '{point.cell}': teacher_seed ({seed}) has no effect without a teacher: "
-                "remove it, or set teacher"
+                f"cell '{excerpt_name(point.cell)}': teacher_seed ({excerpt(seed)}) has no effect "
+                "without a teacher: remove it, or set teacher"
             )
     return teachers
 
 
 def _check(
     student: str,
-    teacher: str,
-    seed: int | None,
+    teacher: object,
+    seed: object,
     settings_by_cell: Mapping[str, Mapping[str, object]],
     seeds: Sequence[int],
 ) -> None:
-    if teacher not in settings_by_cell:
+    place = f"cell '{excerpt_name(student)}'"
+    if not isinstance(teacher, str) or teacher not in settings_by_cell:
         hint = did_you_mean(str(teacher), settings_by_cell)
         raise UserError(
-            f"cell '{student}': teacher '{teacher}' is not a cell of this spec "
-            f"(cells: {', '.join(settings_by_cell)}){hint}"
+            f"{place}: teacher {excerpt(teacher)} is not a cell of this spec "
+            f"(cells: {list_briefly(settings_by_cell)}){hint}"
         )
     if settings_by_cell[teacher].get("teacher", "none") != "none":
         raise UserError(
-            f"cell '{student}': teacher '{teacher}' has a teacher itself, "
+            f"{place}: teacher '{excerpt_name(teacher)}' has a teacher itself, "
             "but chains of teachers are not supported"
         )
-    if seed is not None and seed not in seeds:
+    if seed is not None and (type(seed) is not int or seed not in seeds):
         raise UserError(
-            f"cell '{student}': teacher_seed {seed} is not one of the seeds {list(seeds)}"
+            f"{place}: teacher_seed {excerpt(seed)} is not one of the seeds {list_briefly(seeds)}"
         )

@@ -1,7 +1,6 @@
 """Read a trained network back: its settings and its scored weights. Writes nothing."""
 
 import colorsys
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,9 @@ from vss import catalog
 from vss.errors import UserError
 from vss.models.segmenter import VideoSegmenter, build_inference_model, load_network
 from vss.trial_config import TrialConfig, parse_settings
+from vss.untrusted.json_text import read_object
+from vss.untrusted.limited_file import name_of
+from vss.untrusted.messages import one_line
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ def read_trained_network(folder: Path) -> TrainedNetwork:
     if not weights.is_file():
         raise UserError(f"trial {folder.name} has not finished: it has no weights.safetensors yet")
     try:
-        return TrainedNetwork(parse_settings(json.loads(settings.read_text())), weights)
-    except (UserError, ValueError, TypeError) as error:
-        raise UserError(f"cannot read {settings} as settings: {error}") from None
+        return TrainedNetwork(parse_settings(read_object(settings, "file")), weights)
+    except UserError as error:
+        raise UserError(one_line(f"cannot read {name_of(settings)} as settings: {error}")) from None
 
 
 def load_trained_network(trained: TrainedNetwork) -> VideoSegmenter:

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 
 from vss.errors import UserError
 from vss.models.backbones import ResNet
+from vss.untrusted.archive import check_archive
+from vss.untrusted.limited_file import name_of, open_limited
+from vss.untrusted.messages import one_line
+from vss.untrusted.weights_file import LIMIT, is_safetensors
 
 
 def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:
@@ -39,25 +43,31 @@ def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read tensors by name from .safetensors, or from .pth without executing anything.
+    """Read tensors by name from safetensors, or from a PyTorch file without executing anything.
 
     Raises:
         UserError: if the file contains anything else.
     """
+    with open_limited(path, "weights", LIMIT) as file:
+        start = file.read(9)
     try:
-        if path.suffix == ".safetensors":
+        if is_safetensors(start):  # stored files are named by their digest, without a suffix
             return load_file(path)
+        check_archive(path, LIMIT)
         state = torch.load(path, map_location="cpu", weights_only=True)
         if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
             state = dict(state["state_dict"])  # OpenMMLab stores the optimiser's state next to it
     except Exception as error:  # a damaged or malicious file can raise anything
-        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+        reason = getattr(error, "strerror", None) or one_line(str(error), 120)
         # PyTorch's message advises executing the file.
-        if reason.startswith("Weights only load failed"):
+        if not reason or reason.startswith("Weights only load failed"):
             reason = "it is not a PyTorch file, or it contains more than tensors"
-        raise UserError(f"cannot read {path} as weights: {reason}") from None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"weights file {path} is not a plain mapping of names to tensors")
+        raise UserError(f"cannot read {name_of(path)} as weights: {reason}") from None
+    is_state = isinstance(state, dict) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    )
+    if not is_state:
+        raise UserError(f"weights file {name_of(path)} is not a plain mapping of names to tensors")
     return state
 
 
@@ -79,5 +89,6 @@ def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise UserError(
-            f"weights {source} do not fit the network: {'; '.join(sorted(problems)[:3])}{more}"
+            f"weights {name_of(Path(source))} do not fit the network: "
+            f"{'; '.join(one_line(problem, 100) for problem in sorted(problems)[:3])}{more}"
         )

@@ -20,7 +20,10 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vss.errors import UserError
-from vss.trial_config import TrialConfig, parse_settings
+from vss.trial_config import LARGEST_NUMBER, TrialConfig, parse_settings
+from vss.untrusted.json_text import read_json
+from vss.untrusted.limited_file import name_of
+from vss.untrusted.messages import one_line
 from vss.validation_errors import describe_validation_error
 
 COPY = "trial.json"  # name of the trial file's copy in the trial directory
@@ -40,10 +43,10 @@ class ExperimentPart(BaseModel):
 class ResourcesPart(BaseModel):
     """The resources that a trial needs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    cpus: float = Field(gt=0)
-    gpus: float = Field(ge=0)
+    cpus: float = Field(gt=0, le=10_000)
+    gpus: float = Field(ge=0, le=10_000)
 
 
 class TrialFile(BaseModel):
@@ -54,8 +57,8 @@ class TrialFile(BaseModel):
     format: Literal[1]
     trial_id: str
     settings: dict[str, Any]
-    cell: str
-    position: int = Field(ge=0)
+    cell: str = Field(pattern=r"^\P{C}*\S\P{C}*$", max_length=300)
+    position: int = Field(ge=0, le=LARGEST_NUMBER)
     experiment: ExperimentPart
     resources: ResourcesPart
     weights: str | None = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -104,18 +107,14 @@ def read_trial_file(path: Path) -> TrialFile:
     Raises:
         UserError: naming the file and the culprit, in one line.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read trial file {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"{path} is not a trial file: {error}") from None
+    name = name_of(path)
+    content = read_json(path, "trial file")
     if not isinstance(content, dict):
-        raise UserError(f"{path} is not a trial file: expected a JSON object")
+        raise UserError(f"{name} is not a trial file: expected a JSON object")
     try:
         return TrialFile(**content)
     except ValidationError as error:
         problems = describe_validation_error(error, TrialFile)
-        raise UserError(f"{path}: {problems}") from None
+        raise UserError(one_line(f"{name}: {problems}")) from None
     except UserError as error:  # the settings are invalid
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(one_line(f"{name}: {error}")) from None

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.settings import data_folder
-from orchestrator.spec.completion import digest
 from vss import catalog
+from vss.data.custom.description import SIZE_LIMIT
 from vss.data.dataset import load_dataset
 from vss.errors import UserError
 from vss.trial_config import TrialConfig
+from vss.untrusted.limited_file import digest
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class DataSource:
     def _is_there(self, path: Path) -> bool:
         if self.digest is None:
             return path.is_dir()
-        return path.is_file() and digest(path) == self.digest
+        return path.is_file() and digest(path, "dataset file", SIZE_LIMIT) == self.digest
 
     def _explain_missing(self, places: Sequence[tuple[str, Path]]) -> str:
         host = socket.gethostname()

@@ -213,9 +213,9 @@ def test_unwritable_home_is_named_with_its_variable(
     assert_one_line(result, "cannot create folder /proc/nowhere/trials.*VSS_HOME")
 
 
-def test_long_text_that_is_not_a_spec_is_quoted_in_part(run: Any, write_spec: SpecWriter) -> None:
+def test_long_text_that_is_not_a_spec_is_not_repeated(run: Any, write_spec: SpecWriter) -> None:
     result = run("plan", write_spec("just some words " * 50))
 
     assert result.code == 2
-    assert_one_line(result, "expected settings such as 'name: my-study', got 'just some words")
+    assert_one_line(result, "expected settings such as 'name: my-study', got plain text")
     assert len(result.err) < 300

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from tests.orchestrator.spec.conftest import BASE, SpecLoader
 
+ARCHIVE = b"PK\x03\x04 and so on"  # all that is looked at before a trial starts
+
 
 def test_image_heads_may_omit_both_memory_settings(load: SpecLoader) -> None:
     base = BASE.replace("  memory_length: 1\n", "").replace("  include_current_frame: false\n", "")
@@ -25,10 +27,10 @@ def test_weights_are_identified_by_their_digest_and_not_by_their_path(
     load: SpecLoader, tmp_path: Path
 ) -> None:
     for name in ("one.pth", "two.pth"):
-        (tmp_path / name).write_bytes(b"same content")
+        (tmp_path / name).write_bytes(ARCHIVE)
 
     experiment = load("cells: {a: {weights: one.pth}, b: {weights: two.pth}}")
 
     assert list(experiment.cells) == ["a"]
     assert experiment.cells["a"].weights.startswith("sha256:")
-    assert next(iter(experiment.files_by_digest.values())).read_bytes() == b"same content"
+    assert next(iter(experiment.files_by_digest.values())).read_bytes() == ARCHIVE

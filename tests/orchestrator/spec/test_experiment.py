@@ -88,5 +88,5 @@ def test_priority_is_no_part_of_a_cells_name(load: SpecLoader) -> None:
 
 
 def test_priority_must_be_a_whole_number(load: SpecLoader) -> None:
-    with pytest.raises(UserError, match=r"'priority' must be a whole number \(got 'high'\)"):
+    with pytest.raises(UserError, match=r"'priority' must be a whole number .*\(got 'high'\)"):
         load("cells: {a: {memory_length: 1, priority: high}}")

@@ -1,14 +1,14 @@
 """A dataset opened by its name, without a trial. Imports no torch."""
 
-import hashlib
 from pathlib import Path
 
 from vss import catalog
-from vss.data.custom.description import read_description
+from vss.data.custom.description import SIZE_LIMIT, read_description
 from vss.data.dataset import VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.suggestions import require_known
 from vss.trial_config import parse_settings
+from vss.untrusted.limited_file import digest
 
 # Settings that every trial needs but that do not affect which frames are listed.
 _ANY_TRIAL = {
@@ -60,5 +60,5 @@ def _described_options(file: Path | None) -> dict[str, object]:
         raise UserError(f"{needs}: add it after the name")
     if not file.is_file():
         raise UserError(f"no file {file}: {needs}")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return {"dataset_file": f"sha256:{digest}", "classes": list(read_description(file).classes)}
+    classes = list(read_description(file).classes)
+    return {"dataset_file": digest(file, "dataset file", SIZE_LIMIT), "classes": classes}

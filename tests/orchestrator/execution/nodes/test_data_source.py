@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution.nodes.data_source import DataSource
-from orchestrator.spec.completion import digest
 from vss.errors import UserError
+from vss.untrusted.limited_file import MIB, digest
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_dataset_file_is_recognised_by_its_content(node_data: Path, tmp_path: Pa
     submitted, copy = tmp_path / "street.yaml", node_data / "street.yaml"
     submitted.write_text("as submitted")
     copy.write_text("different")
-    source = DataSource("folder", digest(submitted), driver_path=submitted)
+    source = DataSource("folder", digest(submitted, "dataset file", MIB), driver_path=submitted)
 
     assert source.find() == submitted
     submitted.unlink()

@@ -98,11 +98,11 @@ def test_trial_that_joins_is_left_to_the_workers_check_where_the_data_is_missing
 def test_initial_weights_are_stored_for_the_machines_of_a_cluster(
     write_spec: SpecWriter, tmp_path: Path
 ) -> None:
-    (tmp_path / "start.safetensors").write_bytes(b"weights")
+    (tmp_path / "start.safetensors").write_bytes(b"PK\x03\x04")
     text = TINY_SPEC.replace("{head: fcn}", "{head: fcn, weights: start.safetensors}")
     experiment, storage = load_spec(write_spec(text)), Storage(str(tmp_path / "storage"))
 
     store_files(experiment, storage)
 
     digest = experiment.cells["image"].weights
-    assert storage.find_file(digest, tmp_path / "unused").read_bytes() == b"weights"
+    assert storage.find_file(digest, tmp_path / "unused").read_bytes() == b"PK\x03\x04"

@@ -1,0 +1,90 @@
+"""The limits of a design, checked before anything is expanded: a short spec can ask for billions.
+
+Names are limited too, as they become folders, tags and columns: printable, and not too long.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orchestrator.spec.schema import CellSettings, ExperimentSpec
+from vss.errors import UserError
+from vss.suggestions import did_you_mean
+from vss.trial_config import TrialConfig
+from vss.untrusted.messages import excerpt, excerpt_name
+
+MAX_TRIALS = 20_000
+LONGEST_NAME = 300  # characters of a cell's name
+SPEC_ONLY_SETTINGS = ("published", "teacher_seed", "priority")
+_SETTINGS = {**TrialConfig.model_fields, **dict.fromkeys(SPEC_ONLY_SETTINGS)}
+
+
+def check_limits(spec: ExperimentSpec) -> None:
+    """Check the size of a design and its names, before it is expanded.
+
+    Raises:
+        UserError: if it has too many trials, an unknown setting, or a name that is no name.
+    """
+    _check_size(spec)
+    _check_settings(spec.base, "base")
+    for name, settings in spec.cells.items():
+        check_cell_name(name)
+        _check_settings(settings, f"cell '{excerpt_name(name)}'")
+    for part in ("grid", "ablate"):
+        factors: Mapping[str, list[Any]] = getattr(spec, part)
+        for factor, values in factors.items():
+            _check_factor(part, factor, values)
+
+
+def check_cell_name(name: str) -> None:
+    """Check that a name can stand in tables, tags and folders.
+
+    Raises:
+        UserError: if it is empty or long, or contains control characters.
+    """
+    if not name.strip():
+        raise UserError("a cell has an empty name: name it under 'cells'")
+    if len(name) > LONGEST_NAME:
+        raise UserError(
+            f"cell '{excerpt_name(name)}' has a name of {len(name)} characters (at most "
+            f"{LONGEST_NAME}): list it under 'cells' with a shorter one"
+        )
+    if not name.isprintable():
+        raise UserError(f"cell '{excerpt_name(name)}': the name has a character to leave out")
+
+
+def _check_size(spec: ExperimentSpec) -> None:
+    crossed = math.prod(map(len, spec.grid.values())) if spec.grid else 0
+    varied = 1 + sum(map(len, spec.ablate.values())) if spec.ablate else 0
+    cells = crossed + varied + len(spec.cells)
+    trials = cells * len(spec.seeds)
+    if trials > MAX_TRIALS:
+        raise UserError(
+            f"{_count(cells)} cells with {len(spec.seeds)} seeds each make {_count(trials)} trials "
+            f"(at most {MAX_TRIALS}, before 'exclude'): vary less at a time"
+        )
+
+
+def _count(number: int) -> str:
+    return str(number) if number < 10**12 else "more than 10^12"
+
+
+def _check_factor(part: str, factor: str, values: Iterable[Any]) -> None:
+    for value in values:
+        if isinstance(value, dict):
+            _check_settings(value, f"{part} '{excerpt_name(factor)}'")
+        else:
+            _check_settings({factor: value}, part)
+
+
+def _check_settings(settings: CellSettings, place: str) -> None:
+    for name in settings:
+        if name == "seed":
+            raise UserError(
+                f"{place}: 'seed' must not be set in a cell (got {excerpt(settings[name])}): "
+                "list it under 'seeds'"
+            )
+        if name not in _SETTINGS:
+            hint = did_you_mean(name, _SETTINGS)
+            see = "" if hint else ": `vss-orch names` lists all settings"
+            raise UserError(f"{place}: unknown setting '{excerpt_name(name)}'{hint}{see}")
