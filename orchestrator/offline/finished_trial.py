@@ -3,27 +3,28 @@
 A directory that fails a check is damaged; the checks cover everything that a report relies on.
 """
 
-import csv
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import safe_open
-
 from orchestrator.ledger.entries import ExperimentEntry
+from orchestrator.offline import contents
+from orchestrator.offline.inventory import check_inventory
 from orchestrator.spec.design import expand, read_published_results
 from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.spec.file import parse_recorded_spec
 from vss.errors import UserError
-from vss.scoring.metrics import miou
+from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import TrialResult
 from vss.trial.file import COPY, ExperimentPart, read_trial_file
 from vss.trial_config import TrialConfig, parse_settings
+from vss.untrusted.json_text import parse_json
+from vss.untrusted.limited_file import MIB, read_text
+from vss.untrusted.messages import one_line
 
+_LARGEST_JSON = 16 * MIB
 _TOLERANCE = 1e-6  # largest difference between mIoU in result.json and from frames.npz
 
 
@@ -49,6 +50,7 @@ class FinishedTrial:
         position: its position among the experiment's trials.
         points: the (curve, step, value) points of its curves, in the order of their steps.
         last_attempt: the number of its last attempt.
+        latency: the latency of its cell, if it was measured.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class FinishedTrial:
     result: TrialResult
     points: Sequence[tuple[str, int, float]]
     last_attempt: int
+    latency: LatencyMeasurement | None
 
 
 def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> FinishedTrial:
@@ -72,15 +75,17 @@ def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> Fi
     """
     if not (folder / "result.json").exists():
         raise DamagedTrialError("not finished: it has no result.json")
+    _read("the directory", lambda: check_inventory(folder))
     config = _read_config(folder)
     placement = _read_placement(folder, config.trial_id, placements)
-    result = _read("result.json", lambda: TrialResult(**_json(folder / "result.json")))
-    _read("environment.json", lambda: _json(folder / "environment.json"))
-    _read("weights.safetensors", lambda: _read_weights(folder / "weights.safetensors"))
-    _read("samples.npz", lambda: dict(np.load(folder / "samples.npz")))
-    frames = _read("frames.npz", lambda: dict(np.load(folder / "frames.npz")))
-    score = miou(frames["confusion"].astype(np.int64).sum(axis=0))
-    if abs(score - result.metrics["miou"]) > _TOLERANCE:
+    result = _read("result.json", lambda: contents.parse_result(_json(folder / "result.json")))
+    environment = folder / "environment.json"
+    _read("environment.json", lambda: contents.check_environment(_json(environment)))
+    _read("data.json", lambda: _json(folder / "data.json"))
+    _read("weights.safetensors", lambda: contents.check_weights(folder / "weights.safetensors"))
+    _read("samples.npz", lambda: contents.read_arrays(folder / "samples.npz"))
+    score = _read("frames.npz", lambda: contents.read_score(folder / "frames.npz"))
+    if not abs(score - result.metrics["miou"]) <= _TOLERANCE:
         raise DamagedTrialError(
             f"result.json has mIoU {result.metrics['miou']:.6f}, but frames.npz gives {score:.6f}"
         )
@@ -90,8 +95,9 @@ def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> Fi
         experiment=placement.experiment,
         position=placement.position,
         result=result,
-        points=_read("curves.csv", lambda: _read_points(folder / "curves.csv")),
-        last_attempt=_read("attempt", lambda: int((folder / "attempt").read_text())),
+        points=_read("curves.csv", lambda: contents.read_points(folder / "curves.csv")),
+        last_attempt=_read("attempt", lambda: contents.read_attempt(folder / "attempt")),
+        latency=_read("latency.json", lambda: _read_latency(folder, placement.cell)),
     )
 
 
@@ -137,28 +143,18 @@ def _entry_from_spec(source: str) -> ExperimentEntry:
     )
 
 
-def _read_weights(path: Path) -> None:
-    with safe_open(path, "numpy") as file:
-        for name in file.keys():  # noqa: SIM118  # `file` is not a dictionary
-            file.get_slice(name)[:1] if file.get_slice(name).get_shape() else file.get_tensor(name)
-
-
-def _read_points(path: Path) -> list[tuple[str, int, float]]:
-    """Return the (curve, step, value) points of all curves, in the order of their steps."""
-    with path.open() as file:
-        points = [
-            (row["curve"], int(row["step"]), float(row["value"])) for row in csv.DictReader(file)
-        ]
-    return sorted(points, key=lambda point: point[1])
+def _read_latency(folder: Path, cell: str) -> LatencyMeasurement | None:
+    path = folder / "latency.json"
+    return contents.parse_latency(_json(path), cell) if path.exists() else None
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_text())
+    return parse_json(read_text(path, "file", _LARGEST_JSON))
 
 
 def _read(name: str, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except Exception as error:  # a damaged file can raise anything
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise DamagedTrialError(f"cannot read {name}: {reason[0]}") from None
+        reason = one_line(str(error), 200) or type(error).__name__
+        raise DamagedTrialError(f"cannot read {name}: {reason}") from None

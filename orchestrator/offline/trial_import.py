@@ -17,6 +17,7 @@ from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import RunContent, Tracker
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
+from vss.untrusted.messages import excerpt_name, list_briefly
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,15 @@ def import_trials(
     trials_by_experiment: dict[str, list[FinishedTrial]] = {}
     skipped_directories = 0
     for folder in _trial_directories(folders):
+        name = excerpt_name(folder.name)
         try:
             finished_trial = read_finished_trial(folder, placements)
             trials_by_experiment.setdefault(finished_trial.experiment.name, []).append(
                 finished_trial
             )
-            say(f"{folder.name}: {_import(finished_trial, stores, storage)}")
+            say(f"{name}: {_import(finished_trial, stores, storage)}")
         except DamagedTrialError as error:
-            say(f"{folder.name}: skipped: {error}")
+            say(f"{name}: skipped: {error}")
             skipped_directories += 1
     for name, trials in trials_by_experiment.items():
         _update_experiment_run(name, trials, stores, say)
@@ -86,7 +88,7 @@ def _trial_directories(folders: Sequence[Path]) -> Iterator[Path]:
         if (path / "config.json").exists() or (path / "result.json").exists()
     ]
     if not directories:
-        names = ", ".join(map(str, folders))
+        names = list_briefly(folders)
         raise UserError(
             f"no trial directory in {names}: a trial directory contains config.json and result.json"
         )
@@ -167,10 +169,9 @@ def _add_latency(
     ordered_trials = sorted(trials, key=lambda trial: trial.position)
     first_ids = {each.trial.cell: each.trial.trial_id for each in reversed(ordered_trials)}
     for finished_trial in ordered_trials:
-        cell, path = finished_trial.trial.cell, finished_trial.folder / "latency.json"
-        if cell in cells or not path.exists():
+        cell, measurement = finished_trial.trial.cell, finished_trial.latency
+        if cell in cells or measurement is None:
             continue
-        measurement = LatencyMeasurement.model_validate_json(path.read_text())
         conditions = conditions or measurement.conditions
         if measurement.conditions["device"] != conditions["device"]:
             say(

@@ -26,6 +26,7 @@ from vss.untrusted.limited_file import name_of
 from vss.untrusted.messages import one_line
 from vss.validation_errors import describe_validation_error
 
+_CELL = r"^\P{C}*\S\P{C}*$"  # printable
 COPY = "trial.json"  # name of the trial file's copy in the trial directory
 
 
@@ -36,8 +37,8 @@ class ExperimentPart(BaseModel):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
     description: str
-    baseline: str
-    source: str
+    baseline: str = Field(pattern=_CELL, max_length=300)
+    source: str = Field(max_length=2**21)
 
 
 class ResourcesPart(BaseModel):
@@ -57,7 +58,7 @@ class TrialFile(BaseModel):
     format: Literal[1]
     trial_id: str
     settings: dict[str, Any]
-    cell: str = Field(pattern=r"^\P{C}*\S\P{C}*$", max_length=300)
+    cell: str = Field(pattern=_CELL, max_length=300)
     position: int = Field(ge=0, le=LARGEST_NUMBER)
     experiment: ExperimentPart
     resources: ResourcesPart

@@ -23,6 +23,18 @@ def read_json(path: Path, kind: str, limit: int = _LIMIT) -> Any:
     """
     text = read_text(path, kind, limit)
     try:
+        return parse_json(text)
+    except UserError as error:
+        raise UserError(f"{kind} {name_of(path)} is {error}") from None
+
+
+def parse_json(text: str) -> Any:
+    """Return the content of a JSON text.
+
+    Raises:
+        UserError: "not valid JSON: ...", with the position but without its content.
+    """
+    try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         problem = f"{error.msg} (line {error.lineno}, column {error.colno})"
@@ -30,7 +42,7 @@ def read_json(path: Path, kind: str, limit: int = _LIMIT) -> Any:
         problem = "it is nested too deeply"
     except ValueError:
         problem = "it contains a number that is too long"
-    raise UserError(f"{kind} {name_of(path)} is not valid JSON: {problem}")
+    raise UserError(f"not valid JSON: {problem}")
 
 
 def read_object(path: Path, kind: str, limit: int = _LIMIT) -> dict[str, Any]:
