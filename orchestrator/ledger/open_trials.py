@@ -1,6 +1,8 @@
 """The trials of an experiment that have not ended, in the order in which they should start."""
 
+import functools
 from collections.abc import Collection
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,8 +24,25 @@ def read_open_trials(
         experiment: name of the experiment.
         other_drivers: ids of the live drivers besides the calling one.
     """
+    return [
+        OpenTrial(
+            trial_id=row.trial_id,
+            cell=row.cell,
+            seed=row.seed,
+            driver=row.driver,
+            is_elsewhere=row.driver in other_drivers,
+            teacher=row.teacher,
+            teacher_state=State(row.teacher_state) if row.teacher_state else None,
+        )
+        for row in db.execute(_query(), {"experiment": experiment})
+    ]
+
+
+@functools.cache
+def _query() -> sa.Select[Any]:
+    """Return the query, which takes longer to build than to run; it is run all the time."""
     teacher, student = trials.alias("teacher"), trials.alias("student")
-    of_experiment = members.c.experiment == experiment
+    of_experiment = members.c.experiment == sa.bindparam("experiment")
     rounds = (  # 1 for the first seed of each cell, 2 for the second ...
         sa.select(
             members,
@@ -39,7 +58,7 @@ def read_open_trials(
         .join(members, members.c.trial_id == student.c.trial_id)
         .where(of_experiment, student.c.teacher.is_not(None))
     )
-    query = (
+    return (
         sa.select(
             trials.c.trial_id, trials.c.driver, trials.c.teacher, rounds.c.cell, rounds.c.seed
         )
@@ -54,15 +73,3 @@ def read_open_trials(
             rounds.c.position,
         )
     )
-    return [
-        OpenTrial(
-            trial_id=row.trial_id,
-            cell=row.cell,
-            seed=row.seed,
-            driver=row.driver,
-            is_elsewhere=row.driver in other_drivers,
-            teacher=row.teacher,
-            teacher_state=State(row.teacher_state) if row.teacher_state else None,
-        )
-        for row in db.execute(query)
-    ]

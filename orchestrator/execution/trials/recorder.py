@@ -153,7 +153,7 @@ class Recorder:
         """Write at once, or in order as soon as the ledger answers."""
         self._writes.append(write)
         if self.outage is None:
-            self._try_flush()
+            self._try_flush(reads=False)
 
     def _flush_until_stopped(self) -> None:
         touched_at = 0.0
@@ -169,8 +169,13 @@ class Recorder:
                 touched_at = time.monotonic()
             seconds = _FLUSH_SECONDS if was_written else _PROBE_SECONDS
 
-    def _try_flush(self, touch: bool = False) -> bool:
-        """Write all that waits, in order; return whether the ledger took it."""
+    def _try_flush(self, touch: bool = False, reads: bool = True) -> bool:
+        """Write all that waits, in order; return whether the ledger took it.
+
+        Args:
+            touch: whether to tell other drivers that this one is alive.
+            reads: whether to look for requests to stop.
+        """
         with self._writing:
             try:
                 if touch:
@@ -179,7 +184,8 @@ class Recorder:
                     self._writes[0]()
                     self._writes.popleft()
                 self._beat()
-                self._read_stop_requests()
+                if reads:
+                    self._read_stop_requests()
             except LedgerUnreachableError as error:
                 self.note_outage(error)
                 return False

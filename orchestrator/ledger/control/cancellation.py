@@ -89,6 +89,8 @@ def withdraw_requests(db: Connection, experiment: str, live_drivers: Collection[
 
 def read_trials_to_stop(db: Connection, trial_ids: Sequence[str]) -> list[str]:
     """Return those of the trials that have been cancelled while they run."""
+    if not trial_ids:
+        return []
     is_requested = trials.c.cancel_requested_at.is_not(None)
     query = sa.select(trials.c.trial_id).where(trials.c.trial_id.in_(trial_ids), is_requested)
     return list(db.scalars(query))
