@@ -82,6 +82,9 @@ def open_tracker(settings: Settings) -> "Tracker":
     Raises:
         UserError: if the store cannot be reached.
     """
+    from orchestrator.ledger.database import lock_tables
     from orchestrator.tracking.tracker import Tracker
 
-    return Tracker(settings.tracking_uri, settings.artifacts)
+    # MLflow makes its tables without a lock: two submits of a new home would make them twice.
+    with lock_tables(settings.tracking_uri):
+        return Tracker(settings.tracking_uri, settings.artifacts)

@@ -1,7 +1,7 @@
 """The ledger's database: connect to it, and keep its tables up to date."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,21 @@ def _lock(engine: Engine) -> Iterator[None]:
             db.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             yield
     else:
+        yield
+
+
+@contextmanager
+def lock_tables(url: str) -> Iterator[None]:
+    """Keep other processes from creating tables of a store while the block runs.
+
+    A store that cannot be reached, or is no database, is not locked: who opens it will say so.
+    """
+    with ExitStack() as stack:
+        if url.startswith(("sqlite:", "postgresql")):
+            with suppress(UserError, *UNREACHABLE):
+                engine = _connect(url)
+                stack.callback(engine.dispose)
+                stack.enter_context(_lock(engine))
         yield
 
 

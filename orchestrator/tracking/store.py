@@ -1,17 +1,21 @@
 """The tracking store: its availability, its addresses and its files on this machine."""
 
 import gc
+import http.client
 import re
 import socket
 import sqlite3
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from orchestrator.secrecy import redact
 
+_SECONDS = 5
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 
 
@@ -24,7 +28,30 @@ def check_connection(uri: str) -> None:
     address = urlsplit(uri)
     port = address.port or _PORTS.get(address.scheme.partition("+")[0])
     if address.hostname and port:
-        socket.create_connection((address.hostname, port), timeout=10).close()
+        socket.create_connection((address.hostname, port), timeout=_SECONDS).close()
+
+
+def is_database(uri: str) -> bool:
+    """Return whether the store is a database, without a server of MLflow in front of it."""
+    scheme = uri.partition(":")[0].partition("+")[0]
+    return scheme in ("sqlite", "postgresql", "mysql", "mssql")
+
+
+def check_server(uri: str) -> None:
+    """Check that a server answers HTTP at all; MLflow itself would ask a mute one for minutes.
+
+    Raises:
+        OSError: if it does not within a few seconds.
+    """
+    if not uri.startswith(("http://", "https://")):
+        return
+    with suppress(urllib.error.HTTPError):  # an answer too
+        try:
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SECONDS).close()  # noqa: S310
+            return
+        except http.client.HTTPException:
+            pass  # raised below, as the cause of an error is what users are told
+        raise OSError("it does not speak HTTP")
 
 
 def find_root_cause(error: BaseException) -> str:

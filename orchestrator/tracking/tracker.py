@@ -62,8 +62,8 @@ class Tracker:
 
     Args:
         uri: address of the store, without its password if MLFLOW_TRACKING_URI has it.
-        artifacts: the folder of artifacts if the store is a local database; a server chooses its
-            own location.
+        artifacts: the folder of artifacts if the store is a database; a server chooses its own
+            location.
 
     Raises:
         TrackingUnreachableError: if the store cannot be reached.
@@ -78,6 +78,7 @@ class Tracker:
         self.uri = uri
         try:
             store.check_connection(uri)
+            store.check_server(uri)
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # the drivers of stores raise many kinds of errors
@@ -93,13 +94,12 @@ class Tracker:
             if experiment.lifecycle_stage == "deleted":
                 self._client.restore_experiment(experiment.experiment_id)
             return str(experiment.experiment_id)
-        local = self.uri.startswith("sqlite:")
-        if local:
+        if self.uri.startswith("sqlite:"):
             store.use_write_ahead_log(self.uri)
+        # A server knows where its files belong; with a database, we are the server.
+        location = artifacts.as_uri() if store.is_database(self.uri) else None
         try:
-            return self._client.create_experiment(
-                MLFLOW_EXPERIMENT, artifact_location=artifacts.as_uri() if local else None
-            )
+            return self._client.create_experiment(MLFLOW_EXPERIMENT, artifact_location=location)
         except MlflowException:  # another process has just created it
             experiment = self._client.get_experiment_by_name(MLFLOW_EXPERIMENT)
             if experiment is None:

@@ -75,7 +75,7 @@ def connect(
     try:
         context = ray.init(address=address or "local", **options)
     except Exception as error:  # Ray raises many kinds of errors, also plain ones
-        reason = redact(str(error).strip().splitlines()[0])
+        reason = redact((str(error).strip() or type(error).__name__).splitlines()[0])
         if address is None:
             raise UserError(f"cannot start Ray on this machine: {reason}") from None
         raise UserError(

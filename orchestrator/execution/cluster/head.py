@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def find_running_head(settings: Settings) -> Head | None:
     try:
         socket.create_connection((host, int(port)), timeout=2).close()
     except OSError:
-        file.unlink(missing_ok=True)  # it was killed and left its file
+        with suppress(OSError):  # a home that cannot be written
+            file.unlink(missing_ok=True)  # it was killed and left its file
         return None
     return head
 

@@ -6,6 +6,7 @@ the code, and is a submit from then on.
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -25,7 +26,8 @@ def run_job(file: Path) -> int:
     """Run the submit that a file describes, and return its exit code."""
     redact_output()
     order = Order.read(file)
-    file.unlink()  # it may contain passwords
+    with suppress(OSError):  # shipped code may be read-only
+        file.unlink()  # one of this machine may contain passwords
     order.set_environment()
     settings = load_settings()
     data = {name: Path(path) for name, path in order.data.items()}

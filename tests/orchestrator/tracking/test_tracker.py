@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import socket
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from mlflow import MlflowClient
 
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import Settings
+from orchestrator.tracking import store
 from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
 from tests.conftest import tiny
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
@@ -270,3 +273,47 @@ def test_config_artifact_contains_the_settings(
     path = client.download_artifacts(run.run_id, "config.json", str(tmp_path))
 
     assert json.loads(Path(path).read_text()) == CONFIG.settings()
+
+
+def test_server_that_never_answers_is_named_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's own client would ask it four times for 30 s."""
+    monkeypatch.setattr(store, "_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}"
+
+        with pytest.raises(TrackingUnreachableError, match=rf"at {address}: timed out; check"):
+            Tracker(address, tmp_path)
+
+
+def test_port_of_another_protocol_is_named(tmp_path: Path) -> None:
+    def greet(server: socket.socket) -> None:
+        connections = [server.accept()[0] for _ in range(2)]  # the first only asks for the port
+        connections[1].recv(1000)
+        connections[1].sendall(b"SSH-2.0\r\n")
+        for connection in connections:
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread = threading.Thread(target=greet, args=[server])
+        thread.start()
+
+        with pytest.raises(TrackingUnreachableError, match="does not speak HTTP"):
+            Tracker(address, tmp_path)
+        thread.join()
+
+
+@pytest.mark.slow
+def test_files_of_a_database_without_a_server_are_in_the_home(
+    postgres_server: str, tmp_path: Path
+) -> None:
+    """MLflow itself would write them into the current folder."""
+    uri = f"{postgres_server}/postgres"
+    tracker = Tracker(uri, tmp_path / "artifacts")
+
+    run_id = tracker.open_experiment_run(experiment())
+
+    artifact_uri = MlflowClient(tracking_uri=uri).get_run(run_id).info.artifact_uri
+    assert artifact_uri.startswith((tmp_path / "artifacts").as_uri())
