@@ -6,6 +6,7 @@ from pathlib import Path
 from reports.analysis.overview import build_overview, build_trial_table
 from reports.analysis.study import Study
 from reports.formats import latex, results_json
+from reports.formats.files import copy_pictures
 from reports.formats.html import render_page
 from reports.records import ExperimentRecord
 from reports.text.columns import paper_columns, sort_rows
@@ -66,7 +67,7 @@ def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = N
     if not (pictures and out.samefile(folder)):
         shutil.rmtree(out / PICTURES, ignore_errors=True)
         if pictures and (folder / PICTURES).is_dir():
-            shutil.copytree(folder / PICTURES, out / PICTURES)
+            copy_pictures(folder / PICTURES, out / PICTURES)
     return _write(record, out, pictures, sort)
 
 

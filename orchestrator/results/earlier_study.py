@@ -9,9 +9,10 @@ from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import open_ledger, open_tracker
 from reports.formats import results_json
-from reports.formats.arrays import ReportError
+from reports.formats.files import ReportError
 from reports.records import ExperimentRecord
 from vss.errors import UserError
+from vss.untrusted.messages import one_line
 
 
 def find_earlier_study(
@@ -81,4 +82,4 @@ def _load(folder: Path) -> ExperimentRecord:
     try:
         return results_json.load(folder)
     except ReportError as error:
-        raise UserError(str(error)) from None
+        raise UserError(one_line(str(error))) from None

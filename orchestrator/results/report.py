@@ -20,9 +20,11 @@ from orchestrator.terminal.result_tables import build_result_table
 from orchestrator.terminal.trial_tables import count_by_state
 from reports import report
 from reports.formats import results_json
-from reports.formats.arrays import ReportError
+from reports.formats.files import ReportError
 from reports.records import ExperimentRecord
 from vss.errors import UserError
+from vss.untrusted.limited_file import name_of
+from vss.untrusted.messages import one_line
 
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
@@ -145,11 +147,14 @@ def rebuild(folder: Path, out: Path, pictures: bool, sort: str | None = None) ->
     try:
         return report.rebuild(folder, make_folder(out), pictures, sort)
     except ReportError as error:
-        raise UserError(str(error)) from None
+        raise UserError(one_line(str(error))) from None
     except OSError as error:
         raise UserError(
             f"cannot write {error.filename}: {error.strerror}; choose a different folder with --out"
         ) from None
+    except Exception as error:  # numbers from elsewhere can be odd in more ways than we can list
+        reason = one_line(f"{type(error).__name__}: {error}", 120)
+        raise UserError(f"cannot write a report on {name_of(folder)}: {reason}") from error
 
 
 def _fingerprint(trials: Sequence[TrialStatus]) -> object:

@@ -2,5 +2,5 @@
 
 `html` and `latex` turn Markdown and plain cells into pages and tables; `results_json` and `arrays`
 save and load records. Other packages may load records with `results_json` and catch
-`arrays.ReportError`.
+`files.ReportError`.
 """

@@ -17,13 +17,14 @@ neither step nor value. Shapes: N trials, F frames, K classes.
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.formats.files import ReportError, read_file, shorten
 from reports.records import RunRecord
 
 CONFUSIONS, CURVES = "confusions.npz", "curves.csv"
@@ -31,29 +32,6 @@ _COLUMNS = ["trial_id", "curve", "step", "value"]
 # The zlib level: 1,000 trials x 233 frames x 11 classes take 1 s (level 6: 4 s, a fifth smaller).
 _LEVEL = 1
 Curve = tuple[tuple[int, float], ...]
-Content = TypeVar("Content")
-
-
-class ReportError(ValueError):
-    """Raised when a report's files are missing or damaged, or a record cannot be saved."""
-
-
-def read_file(path: Path, read: Callable[[], Content]) -> Content:
-    """Call `read`, and return its result.
-
-    Raises:
-        ReportError: if the file is missing or damaged.
-    """
-    try:
-        return read()
-    except FileNotFoundError:
-        raise ReportError(
-            f"no {path.name} in {path.parent}: give the folder of a complete report"
-        ) from None
-    except ReportError:
-        raise
-    except Exception as error:  # decoders raise many kinds of errors
-        raise ReportError(f"{path} is damaged: {error}") from None
 
 
 def normalise(run: RunRecord) -> dict[str, Any]:
@@ -175,7 +153,9 @@ def _read_curves(
         for trial_id, name, step, value in _curve_rows(file):
             count += 1
             if trial_id not in trials:
-                raise ReportError(f"{path} lists trial '{trial_id}', which results.json does not")
+                raise ReportError(
+                    f"{path} lists trial '{shorten(trial_id)}', which results.json does not"
+                )
             points = trials[trial_id].setdefault(name, [])
             if step:
                 points.append((int(step), float(value)))

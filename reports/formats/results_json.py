@@ -30,8 +30,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from reports.formats import arrays
-from reports.formats.arrays import ReportError
-from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
+from reports.formats.files import ReportError, read_file, shorten
+from reports.records import CellCost, ExperimentRecord, Latency, RunRecord, check_record
 
 RESULTS = "results.json"
 FORMAT = 1
@@ -76,7 +76,12 @@ def load(folder: Path) -> ExperimentRecord:
         RunRecord(**trial, **confusions[trial_id], curves=curves[trial_id])
         for trial_id, trial in zip(ids, trials, strict=True)
     ]
-    return ExperimentRecord(**experiment, runs=runs)
+    record = ExperimentRecord(**experiment, runs=runs)
+    try:
+        check_record(record)
+    except ValueError as error:
+        raise ReportError(f"{folder / RESULTS} contradicts itself: {shorten(error)}") from None
+    return record
 
 
 def normalise(record: ExperimentRecord) -> ExperimentRecord:
@@ -157,9 +162,10 @@ def _decode_record(kind: type, encoded: Any) -> dict[str, Any]:
         _MODELS[kind].model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ReportError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ReportError(str(error)) from None
+        place = shorten(".".join(map(str, first["loc"])))
+        raise ReportError(f"{place}: {first['msg']}") from None
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        raise ReportError(shorten(error)) from None
     return dict(values)
 
 
@@ -170,10 +176,12 @@ def _cost(**values: Any) -> CellCost:
 
 
 def _read_results(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
-    content = arrays.read_file(path, lambda: json.loads(path.read_text(encoding="utf-8")))
+    content = read_file(path, lambda: json.loads(path.read_text(encoding="utf-8")))
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         number = content.get("format") if isinstance(content, dict) else None
-        raise ReportError(f"cannot read {path}: its format is {number!r}, expected {FORMAT}")
+        raise ReportError(
+            f"cannot read {path}: its format is {shorten(repr(number))}, expected {FORMAT}"
+        )
     trials, curve_rows = content.get("trials"), content.get("curve_rows")
     if not isinstance(trials, list) or not isinstance(curve_rows, int):
         raise ReportError(f"{path} is damaged: it lacks trials or curve_rows")

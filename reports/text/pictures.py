@@ -15,7 +15,7 @@ def write_pictures(page: Page) -> str:
     if not page.pictures:
         return ""
     file = page.folder / PICTURES / PICTURES_TEXT
-    if file.exists():
+    if file.is_file() and not file.is_symlink():
         return file.read_text(encoding="utf-8")
     text = _draw(page)
     if text:

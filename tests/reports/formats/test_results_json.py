@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.formats.arrays import ReportError
+from reports.formats.files import ReportError
 from reports.formats.results_json import load, normalise, save
 from reports.records import ExperimentRecord, RunRecord, Sample
 from tests.reports.conftest import finished_run, record
@@ -32,9 +32,15 @@ def awkward_record() -> ExperimentRecord:
     values = {"miou": math.nan, "best": math.inf, "worst": -math.inf, "tenth": 0.1, "zero": -0.0}
     runs = [
         finished_run("$5 | <b> & 记忆", 0, 0.4, **counts, metrics=values, iou={"größe": 5e-324}),
-        finished_run("plain", 0, 0.5, **counts, curves={"train/loss": [(1, 0.1), (2, math.nan)]}),
         finished_run(
-            "plain", 1, 0.5, **(counts | {"frames": ["s/1", "s/3"]}), curves={"val/miou": []}
+            "plain", 0, 0.5, **counts, iou={}, curves={"train/loss": [(1, 0.1), (2, math.nan)]}
+        ),
+        finished_run(
+            "plain",
+            1,
+            0.5,
+            **(counts | {"frames": ["s/1", "s/3"], "iou": {}}),
+            curves={"val/miou": []},
         ),
         finished_run("plain", 2, 0.5, confusions=None, frames=["s/1"], train_seconds=None),
         RunRecord(
@@ -148,7 +154,7 @@ def test_equal_lists_of_frames_are_stored_once(tmp_path: Path) -> None:
 
 def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
     many = np.full((1, 1, 1), 2**40, dtype=np.int64)
-    run = finished_run("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=many)
+    run = finished_run("a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=many, iou={})
 
     save(record([run]), tmp_path)
 
