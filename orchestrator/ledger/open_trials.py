@@ -24,17 +24,12 @@ def read_open_trials(
         experiment: name of the experiment.
         other_drivers: ids of the live drivers besides the calling one.
     """
+    rows = db.execute(_query(), {"experiment": experiment}).all()
     return [
         OpenTrial(
-            trial_id=row.trial_id,
-            cell=row.cell,
-            seed=row.seed,
-            driver=row.driver,
-            is_elsewhere=row.driver in other_drivers,
-            teacher=row.teacher,
-            teacher_state=State(row.teacher_state) if row.teacher_state else None,
+            trial_id, cell, seed, driver, driver in other_drivers, teacher, state and State(state)
         )
-        for row in db.execute(_query(), {"experiment": experiment})
+        for trial_id, driver, teacher, cell, seed, state in rows
     ]
 
 
