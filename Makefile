@@ -7,13 +7,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test compose-test slurm-test gpu check lint format clean
+.PHONY: demo test faults compose-test slurm-test gpu check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+# 10,000 examples and 10,000 schedules of simulated faults, then some real ones: 4 minutes.
+faults: $(READY)
+	VSS_FAULTS=full $(BIN)/python -m pytest tests/faults --numprocesses $(WORKERS)
 
 # docker-compose.yml for real; where there is no Docker, as root on Debian, which has packages.
 compose-test: $(READY)

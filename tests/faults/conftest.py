@@ -7,13 +7,13 @@ import pytest
 from orchestrator.ledger.ledger import Ledger
 from tests.faults.ledger_machine import prepare
 from tests.faults.world import Snapshot, open_memory_ledger
-from tests.orchestrator.conftest import postgres_server
+from tests.orchestrator.conftest import job, postgres_server
 
-__all__ = ["postgres_server"]  # a fixture that the tests here use too
+__all__ = ["job", "postgres_server"]  # fixtures that the tests here use too
 IS_FULL = os.environ.get("VSS_FAULTS") == "full"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ledger, Snapshot]:
     """Return a ledger in memory for the machine, with its first rows."""
     ledger = open_memory_ledger(tmp_path_factory.mktemp("machine"))

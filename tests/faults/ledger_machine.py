@@ -19,8 +19,8 @@ from tests.faults.world import Process, Snapshot, World, enter
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members
 
 _MEMBERS = {STUDY.name: ids(0, 1), ANOTHER.name: ids(1, 2)}  # they share a trial
-_TRIALS = st.sampled_from(ids(0, 1, 2))
-_EXPERIMENTS = st.sampled_from(list(_MEMBERS))
+TRIALS, EXPERIMENTS = ids(0, 1, 2), list(_MEMBERS)
+_TRIALS, _EXPERIMENTS = st.sampled_from(TRIALS), st.sampled_from(EXPERIMENTS)
 _HOSTS = st.sampled_from(["head", "head", "node"])
 _NUMBERS = st.integers(0, 9)  # which of the drivers, or of the claims
 _STEPS = st.integers(1, 5)
@@ -52,6 +52,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self._drivers: list[tuple[Driver, Process]] = []
         self._claims: list[tuple[Driver, Process, Claim]] = []
         snapshot.restore()
+
+    @property
+    def has_claims(self) -> bool:
+        return bool(self._claims)
 
     def teardown(self) -> None:
         self._patch.undo()
@@ -126,6 +130,34 @@ class LedgerMachine(RuleBasedStateMachine):
                 if process.is_alive and number not in asleep:
                     self._touch(driver, process)
 
+    @precondition(lambda self: self._drivers)
+    @rule(
+        number=_NUMBERS,
+        trial_id=_TRIALS,
+        state=st.sampled_from([State.FINISHED, State.FAILED, State.PENDING]),
+    )
+    def run_trial(self, number: int, trial_id: str, state: State) -> None:
+        """An attempt from its start to its end, as most of them are."""
+        count = len(self._claims)
+        self.claim(number, trial_id)
+        if len(self._claims) > count:
+            self.start(0, step=0)
+            self.end(0, state, repeats=False)
+
+    @precondition(lambda self: len(self._drivers) > 1)
+    @rule(
+        number=_NUMBERS,
+        trial_id=_TRIALS,
+        seconds=st.sampled_from([30.0, 61.0]),
+        is_outage=st.booleans(),
+    )
+    def fall_silent(self, number: int, trial_id: str, seconds: float, is_outage: bool) -> None:
+        """A driver falls silent, alone or as all do, and the next one wants its trial."""
+        self.claim(number, trial_id)
+        asleep = set(range(_MOST_DRIVERS)) if is_outage else {number % len(self._drivers)}
+        self.wait(seconds, asleep)
+        self.claim(number + 1, trial_id)
+
     @rule()
     def wait_for_two_days(self) -> None:
         self._world.seconds += 2 * 86_400.0
@@ -185,9 +217,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return self._model.live_drivers(self._world.here, self._world.seconds)
 
 
-def run_machine(
-    ledger: Ledger, snapshot: Snapshot, examples: int, steps: int = 12, explain: bool = True
-) -> None:
+def run_machine(ledger: Ledger, snapshot: Snapshot, examples: int, steps: int = 12) -> None:
     """Run the machine; raise an AssertionError, with the shortest way to it, where it fails.
 
     Args:
@@ -195,9 +225,7 @@ def run_machine(
         snapshot: its rows.
         examples: number of examples.
         steps: the most steps of one.
-        explain: whether to look for the shortest way to a failure.
     """
-    phases = [Phase.generate, *([Phase.shrink] if explain else [])]
     profile = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -205,7 +233,7 @@ def run_machine(
         derandomize=True,
         database=None,
         report_multiple_bugs=False,
-        phases=phases,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(lambda: LedgerMachine(ledger, snapshot), settings=profile)

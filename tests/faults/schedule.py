@@ -159,6 +159,10 @@ class Schedule:
         assert not self._is_run_elsewhere(submit, trial_id), f"{trial_id} runs twice at once"
         assert submit.retry_rule.allows(trial_id), f"{trial_id} is tried again too often"
         assert not (self._has_tiny_budget and self._has_spent(name)), "the budget is used up"
+        has_given_up = self._on_failure == "stop" and submit.retry_rule.has_given_up()
+        assert not has_given_up, f"{trial_id} starts although a trial has failed"
+        needs_device = submit.retry_rule.needs_device(trial_id)
+        assert job.size.cpus > 1 or not needs_device, f"{trial_id} needs a device of its own"
         if job.size.cpus > 1:
             assert not submit.executor.workers, f"{trial_id} does not have its device alone"
         rows = self._read("SELECT trial_id, state, driver, cancel_requested_at FROM trials")

@@ -47,6 +47,15 @@ class RetryRule:
         """Forget all failures: the user has submitted again."""
         self._ends.clear()
 
+    def needs_device(self, trial_id: str) -> bool:
+        """Return whether a trial ran out of memory last."""
+        ends = self._ends.get(trial_id)
+        return ends is not None and ends[-1][0] == Failure.OUT_OF_MEMORY
+
+    def has_given_up(self) -> bool:
+        """Return whether a trial has failed for good."""
+        return any(not self.allows(trial_id) for trial_id in self._ends)
+
     def allows(self, trial_id: str) -> bool:
         ends = self._ends.get(trial_id, [])
         furthest = losses = 0

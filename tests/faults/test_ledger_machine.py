@@ -3,6 +3,7 @@
 from orchestrator.ledger.ledger import Ledger
 from tests.faults.conftest import IS_FULL
 from tests.faults.ledger_machine import prepare, run_machine
+from tests.faults.walk import walk
 from tests.faults.world import Snapshot
 from tests.orchestrator.ledger.conftest import new_postgres_database
 
@@ -15,3 +16,8 @@ def test_ledger_on_postgresql_agrees_with_its_model(postgres_server: str) -> Non
     ledger = Ledger(new_postgres_database(postgres_server))
 
     run_machine(ledger, prepare(ledger), examples=400 if IS_FULL else 15)
+
+
+def test_random_walks_agree_with_the_model(machine: tuple[Ledger, Snapshot]) -> None:
+    for seed in range(2000 if IS_FULL else 25):
+        walk(*machine, seed)
