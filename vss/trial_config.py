@@ -21,8 +21,8 @@ MOST_CLASSES = 255  # of 8-bit labels; the value that is left means "ignored"
 _Pixels = Annotated[int, Field(le=2**14)]
 _Channels = Annotated[int, Field(le=2**16)]
 _Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
-_Amount = Annotated[float, Field(ge=0, le=1e6)]
-_Positive = Annotated[float, Field(gt=0, le=1e6)]
+_Amount = Annotated[float, Field(ge=0, le=1e30)]
+_Positive = Annotated[float, Field(gt=0, le=1e30)]
 
 
 def _name_schema(setting: str) -> Any:

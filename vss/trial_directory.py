@@ -35,6 +35,10 @@ from torch import Tensor
 from vss.patience import NoPatience, Patience
 from vss.trial_config import TrialConfig
 from vss.trial_log import append_to_log, log_name
+from vss.untrusted.archive import check_archive
+from vss.untrusted.messages import one_line
+
+_LARGEST_STATE = 32 * 2**30  # bytes
 
 
 class StaleAttemptError(RuntimeError):
@@ -126,7 +130,7 @@ class TrialDirectory:
                 return _read_state(path)
             except Exception as error:  # a damaged file can raise anything
                 message = (
-                    f"{name} of trial {self.path.name} is damaged ({error}): "
+                    f"{name} of trial {self.path.name} is damaged ({one_line(str(error), 150)}): "
                     "falling back to an older state"
                 )
                 warnings.warn(message, stacklevel=2)
@@ -226,11 +230,14 @@ def read_owner(directory: Path) -> int:
 
 
 def _read_state(path: Path) -> dict[str, Any]:
+    check_archive(path, _LARGEST_STATE)
     with zipfile.ZipFile(path) as archive:
         damaged_entry = archive.testzip()  # torch.load does not verify every checksum
     if damaged_entry is not None:
         raise ValueError(f"{damaged_entry} has the wrong checksum")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict):
+        raise ValueError("it contains something else")
     return state
 
 

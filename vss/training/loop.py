@@ -9,7 +9,7 @@ import math
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ from vss.runtime.environment import describe_environment
 from vss.runtime.peak_memory import PeakMemory
 from vss.scoring.score import Scores, score, write_scores
 from vss.training.distillation import distillation_loss, load_teacher, teacher_logits
-from vss.training.inputs import Callbacks, Progress, TrialInputs, TrialResult
+from vss.training.inputs import Callbacks, TrialInputs, TrialResult
 from vss.training.losses import (
     HardPixels,
     labelled_weight,
@@ -38,10 +38,10 @@ from vss.training.losses import (
 from vss.training.multi_gpu import SINGLE_PROCESS, Replica
 from vss.training.optimization import build_optimizer, learning_rate
 from vss.training.pace import Pace
+from vss.training.state import TrainingState, restore
 from vss.trial_config import TrialConfig
 from vss.trial_directory import TrialDirectory
 
-CURVE_POINTS = 200  # points of the loss curve of a whole run
 REPORT_SECONDS = 1.0
 LOG_SECONDS = 30.0
 
@@ -94,13 +94,10 @@ def train(
     hard_pixels = None
     if config.ohem_threshold > 0:
         hard_pixels = HardPixels(config.ohem_threshold, config.ohem_min_share)
-    state = _State(dataset.fingerprint)
+    state = TrainingState(dataset.fingerprint)
     if (checkpoint := directory.load()) is not None:
-        state = _State.restore(checkpoint["state"])
+        state = restore(checkpoint, model, optimizer, config.trial_id, config.steps)
         _check_data(directory, state.data_fingerprint, dataset)
-        state.saved_step = state.step
-        model.load_state_dict(checkpoint["model"])
-        optimizer.load_state_dict(checkpoint["optimizer"])
     wrapped_model = replica.wrap(torch.compile(model) if config.compile else model)
     clock = StepClock(device, state.step_seconds)
     pace = Pace(clock, batches)
@@ -178,62 +175,6 @@ def train(
     return result
 
 
-@dataclass
-class _State:
-    """The values that change from step to step, besides weights and optimiser."""
-
-    data_fingerprint: str
-    step: int = 0
-    saved_step: int = 0  # step of the newest checkpoint, or 0 if there is none
-    step_seconds: list[float] = field(default_factory=list)
-    window: list[float] = field(default_factory=list)  # losses since the last point of the curve
-    points: list[tuple[str, int, float]] = field(default_factory=list)  # all points of all curves
-    reported_points: int = 0
-    loss: float | None = None
-    miou: float | None = None
-    best_miou: float = -1.0
-    best_step: int = 0
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-
-    def add(self, loss: float, rate: float, steps: int) -> None:
-        """Count a step and extend the curves."""
-        self.step += 1
-        self.window.append(loss)
-        self.loss = loss if self.loss is None else self.loss
-        if len(self.window) >= max(1, steps // CURVE_POINTS) or self.step == steps:
-            self.loss = sum(self.window) / len(self.window)
-            self.points += [
-                ("train/loss", self.step, self.loss),
-                ("train/learning_rate", self.step, rate),
-            ]
-            self.window = []
-
-    def keep_best(self, model: torch.nn.Module) -> None:
-        assert self.miou is not None  # noqa: S101  # called just after scoring
-        self.best_miou, self.best_step = self.miou, self.step
-        self.best_weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-
-    @classmethod
-    def restore(cls, values: Mapping[str, Any]) -> "_State":
-        """Return the state of a checkpoint; all points count as unreported, as reports of the
-        earlier attempt may have been lost."""
-        return cls(**{**values, "reported_points": 0})
-
-    def progress(
-        self, pace: tuple[float | None, float | None] = (None, None), with_points: bool = False
-    ) -> Progress:
-        first = self.reported_points if with_points else len(self.points)
-        self.reported_points = max(self.reported_points, len(self.points) if with_points else 0)
-        return Progress(self.step, self.loss, self.miou, tuple(self.points[first:]), *pace)
-
-    def snapshot(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-        return {
-            "state": vars(self),
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
-
-
 def _clips(
     config: TrialConfig, dataset: VideoDataset, max_scored_frames: int | None
 ) -> dict[str, list[Clip]]:
@@ -294,7 +235,9 @@ def _seed_step(config: TrialConfig, step: int, rank: int) -> None:
     torch.manual_seed(int(SeedSequence(entropy).generate_state(1)[0]))
 
 
-def _check_finite(loss: float, state: "_State", rate: float, directory: TrialDirectory) -> None:
+def _check_finite(
+    loss: float, state: TrainingState, rate: float, directory: TrialDirectory
+) -> None:
     if not math.isfinite(loss):
         checkpoint = f"step {state.saved_step}" if state.saved_step else "none"
         message = (
@@ -326,7 +269,7 @@ def _check_data(directory: TrialDirectory, fingerprint: str, dataset: VideoDatas
 
 def _result(
     config: TrialConfig,
-    state: _State,
+    state: TrainingState,
     scored: Scores,
     clock: StepClock,
     model: VideoSegmenter,

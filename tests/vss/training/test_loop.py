@@ -20,7 +20,8 @@ from vss import catalog
 from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.inputs import Callbacks, Progress, TrialInputs, TrialResult
-from vss.training.loop import CURVE_POINTS, train
+from vss.training.loop import train
+from vss.training.state import CURVE_POINTS, TrainingState
 from vss.trial_config import TrialConfig, parse_settings
 
 
@@ -215,9 +216,7 @@ def test_loss_curve_reaches_the_end_without_any_evaluation(
 
 
 def test_long_curves_are_means_over_windows() -> None:
-    from vss.training.loop import _State
-
-    state = _State(data_fingerprint="")
+    state = TrainingState(data_fingerprint="")
     steps = 4 * CURVE_POINTS
     for step in range(steps):
         state.add(float(step % 4), 0.1, steps)
@@ -230,7 +229,7 @@ def test_long_curves_are_means_over_windows() -> None:
 def test_evaluation_before_the_first_point_of_the_curve_reports_a_loss(
     tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vss.training.loop.CURVE_POINTS", 1)
+    monkeypatch.setattr("vss.training.state.CURVE_POINTS", 1)
     reports: list[Progress] = []
 
     run(tiny(eval_every=1), tmp_path, synthetic_cache, report=reports.append)
