@@ -32,10 +32,12 @@ from PIL.Image import Image as PillowImage
 from safetensors.torch import save
 from torch import Tensor
 
+from vss.errors import UserError
 from vss.patience import NoPatience, Patience
 from vss.trial_config import TrialConfig
 from vss.trial_log import append_to_log, log_name
 from vss.untrusted.archive import check_archive
+from vss.untrusted.json_text import read_object
 from vss.untrusted.messages import one_line
 
 _LARGEST_STATE = 32 * 2**30  # bytes
@@ -172,7 +174,7 @@ class TrialDirectory:
     def result(self) -> dict[str, Any] | None:
         """Return the result, or None if the trial has not finished."""
         path = self.path / "result.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        return read_object(path, "file") if path.exists() else None
 
     def log(self, text: str) -> None:
         """Append a line to the log of this attempt, unless the storage is out of reach."""
@@ -226,7 +228,12 @@ class TrialDirectory:
 def read_owner(directory: Path) -> int:
     """Return the number of the attempt that owns a trial directory, or 0."""
     path = directory / "attempt"
-    return int(path.read_text()) if path.exists() else 0
+    if not path.exists():
+        return 0
+    text = path.read_text(errors="replace")[:20].strip()
+    if not text.isascii() or not text.isdigit():
+        raise UserError(f"{path} is damaged: write the number of the last attempt into it")
+    return int(text)
 
 
 def _read_state(path: Path) -> dict[str, Any]:

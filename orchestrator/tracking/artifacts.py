@@ -28,7 +28,7 @@ def decode_counts(content: bytes | None) -> dict[str, Any]:
     """Decode frames.npz: the fields frames, classes and confusions."""
     if content is None:
         return {}
-    with np.load(io.BytesIO(content)) as arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return {
             "frames": arrays["frame"].tolist(),
             "classes": arrays["classes"].tolist(),
@@ -48,7 +48,7 @@ def decode_samples(content: bytes | None) -> tuple[dict[str, Sample], list[tuple
     """Decode samples.npz: frame name -> sample, and the colours of the classes."""
     if content is None:
         return {}, []
-    with np.load(io.BytesIO(content)) as arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         samples = zip(
             arrays["frame"].tolist(),
             arrays["image"],

@@ -65,8 +65,8 @@ def decode(
         use = Use(target)
     return DecodedVideo(
         dataset.frames,
-        np.load(target / "images.npy", mmap_mode="r"),
-        np.load(target / "labels.npy", mmap_mode="r"),
+        np.load(target / "images.npy", mmap_mode="r", allow_pickle=False),
+        np.load(target / "labels.npy", mmap_mode="r", allow_pickle=False),
         _label_rows(dataset.frames),
         use,
     )

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vss.errors import UserError
 from vss.trial_config import LARGEST_NUMBER, TrialConfig, parse_settings
-from vss.untrusted.json_text import read_json
+from vss.untrusted.json_text import read_object
 from vss.untrusted.limited_file import name_of
 from vss.untrusted.messages import one_line
 from vss.validation_errors import describe_validation_error
@@ -109,9 +109,7 @@ def read_trial_file(path: Path) -> TrialFile:
         UserError: naming the file and the culprit, in one line.
     """
     name = name_of(path)
-    content = read_json(path, "trial file")
-    if not isinstance(content, dict):
-        raise UserError(f"{name} is not a trial file: expected a JSON object")
+    content = read_object(path, "trial file")
     try:
         return TrialFile(**content)
     except ValidationError as error:
