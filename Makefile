@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DEVICE ?= cuda
 WORKERS ?= auto
+MINUTES ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -15,9 +16,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
-# 10,000 examples and 10,000 schedules of simulated faults, then some real ones: 4 minutes.
+# 10,000 examples and 10,000 schedules of simulated faults, then real ones for a minute.
 faults: $(READY)
 	VSS_FAULTS=full $(BIN)/python -m pytest tests/faults --numprocesses $(WORKERS)
+	$(BIN)/python -m tests.faults.real --minutes $(MINUTES) --results "$$(mktemp)"
 
 # docker-compose.yml for real; where there is no Docker, as root on Debian, which has packages.
 compose-test: $(READY)

@@ -36,7 +36,7 @@ def _case(bug: Bug) -> Any:
     return pytest.param(bug, id=bug.name.replace(" ", "-"), marks=marks)
 
 
-@pytest.mark.parametrize("bug", map(_case, BUGS))
+@pytest.mark.parametrize("bug", [_case(bug) for bug in BUGS])
 def test_planted_bug_is_noticed(
     bug: Bug,
     machine: tuple[Ledger, Snapshot],
