@@ -8,6 +8,7 @@ from reports.analysis.study import Study
 from reports.formats import latex, results_json
 from reports.formats.files import copy_pictures
 from reports.formats.html import render_page
+from reports.formats.spreadsheet import as_cell
 from reports.records import ExperimentRecord
 from reports.text.columns import paper_columns, sort_rows
 from reports.text.page import FIGURES, PICTURES, Page
@@ -75,7 +76,8 @@ def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None
     study = Study(record)
     page = Page(study, sort_rows(build_overview(study), sort), out, pictures)
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
-    build_trial_table(record).to_csv(out / "results.csv", index=False)
+    table = build_trial_table(record).map(as_cell).rename(columns=as_cell)
+    table.to_csv(out / "results.csv", index=False)
     results_json.save(record, out)
     (out / "table.tex").write_text(_paper_table(page), encoding="utf-8")
     (out / "report.html").write_text(render_page(record.name, text, out), encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import console, print_json
+from orchestrator.cli.output import console, echo, print_json
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -103,13 +103,13 @@ def _extract(task: "ExtractionTask") -> bool:
         with frame_bar(task.video_frames, task.sequence) as show:
             extraction = extract_frames(task, show)
     except UserError as error:
-        typer.echo(f"skipped: {error}", err=True)
+        echo(f"skipped: {error}", err=True)
         return False
     for line in extraction.problems:
-        typer.echo(f"skipped: {line}", err=True)
+        echo(f"skipped: {line}", err=True)
     match = f"; stills matched at frame offset {extraction.offset:+d} "
     match += f"(mean difference {extraction.difference:.1f} of 255)"
-    typer.echo(
+    echo(
         f"{task.sequence}: {extraction.files_written} frames written{match if task.missing else ''}"
     )
     return not extraction.problems
@@ -132,6 +132,6 @@ def _save_picture(dataset: "VideoDataset", path: Path) -> None:
     try:
         draw_contact_sheet(dataset).save(path)
     except (UserError, OSError) as error:
-        typer.echo(f"cannot save the picture: {error}", err=True)
+        echo(f"cannot save the picture: {error}", err=True)
     else:
-        typer.echo(f"picture: {path}", err=True)
+        echo(f"picture: {path}", err=True)

@@ -16,7 +16,7 @@ from orchestrator.cli.options import (
     Pictures,
     SpecPath,
 )
-from orchestrator.cli.output import console, print_json
+from orchestrator.cli.output import console, echo, print_json
 from orchestrator.terminal.completion import complete_experiment, complete_trial
 from vss.errors import UserError
 
@@ -110,7 +110,7 @@ def _follow(lines: "Sequence[str]", name: str, stores: "Stores", is_watched: boo
     from orchestrator.terminal.overview.following import watch
 
     for line in lines:
-        typer.echo(line)
+        echo(line)
     if not is_watched:
         return ALL_FINISHED
     exit_code = watch(name, stores.ledger, console())
@@ -173,7 +173,7 @@ def logs(
     settings = load_settings()
     ledger = open_existing_ledger(settings)
     trial_id = find_trial_id(trial, ledger)
-    show_log(trial_id, attempt, ledger, settings.storage, typer.echo, follow)
+    show_log(trial_id, attempt, ledger, settings.storage, echo, follow)
 
 
 @app.command("import")
@@ -199,7 +199,7 @@ def import_directories(
 
     settings, screen = load_settings(), console()
     stores = Stores(settings)
-    result = import_trials(folders, spec, stores, settings.storage, say=typer.echo)
+    result = import_trials(folders, spec, stores, settings.storage, say=echo)
     for name in result.experiments:
         print_report(name, stores, settings, pictures, screen)
     raise typer.Exit(TRIAL_FAILED if result.skipped_directories else ALL_FINISHED)
@@ -209,7 +209,7 @@ def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:
     """Print the outcome of each cell and return the exit code."""
     for cell, outcome in outcomes.items():
         problem = f"{outcome.state}: {outcome.message or ''}"
-        typer.echo(f"{cell}: {'ok' if outcome.state == 'FINISHED' else problem}")
+        echo(f"{cell}: {'ok' if outcome.state == 'FINISHED' else problem}")
     all_finished = all(outcome.state == "FINISHED" for outcome in outcomes.values())
     return ALL_FINISHED if all_finished else TRIAL_FAILED
 

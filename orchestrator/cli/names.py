@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from orchestrator.cli.options import AsJson
-from orchestrator.cli.output import check_terminal, confirm, print_json
+from orchestrator.cli.output import check_terminal, confirm, echo, print_json
 from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
 
@@ -65,7 +65,7 @@ def init(
         confirm(f"Overwrite {file}?", is_confirmed=False)
     file.write_text(text, encoding="utf-8")
     cells, trials = count_of(len(experiment.cells), "cell"), len(experiment.trials)
-    typer.echo(f"{file}: {count_of(trials, 'trial')} in {cells}; next: vss-orch plan {file}")
+    echo(f"{file}: {count_of(trials, 'trial')} in {cells}; next: vss-orch plan {file}")
 
 
 def _collect_answers(
@@ -105,7 +105,7 @@ def _ask(
         try:
             return parse(typer.prompt(question, default=default))
         except UserError as error:
-            typer.echo(str(error))
+            echo(str(error))
 
 
 @app.command()
@@ -129,15 +129,15 @@ def names(as_json: AsJson = False) -> None:
     typer.secho("settings", bold=True)
     width = max(map(len, fields))
     for name, field in fields.items():
-        typer.echo(f"  {name:<{width}}  {field.description}{_default(field)}")
+        echo(f"  {name:<{width}}  {field.description}{_default(field)}")
     for kind, table in catalog.CHOICES.items():
         typer.secho(kind, bold=True)
         width = max(map(len, table))
         for name, row in table.items():
-            typer.echo(f"  {name:<{width}}  {row.source}")
+            echo(f"  {name:<{width}}  {row.source}")
             for option, value in row.options.items():
                 default = _NO_DEFAULT.get(option, f"default {json.dumps(value)}")
-                typer.echo(f"  {'':<{width}}    {option} ({default})")
+                echo(f"  {'':<{width}}    {option} ({default})")
 
 
 @app.command()

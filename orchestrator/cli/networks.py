@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import DataPaths, Pictures
-from orchestrator.cli.output import console
+from orchestrator.cli.output import console, echo
 from orchestrator.terminal.completion import complete_experiment, complete_trial
 
 app = typer.Typer()
@@ -87,8 +87,8 @@ def predict(
     with frame_bar(source.count) as show:
         prediction = predict_video(model, config, source, writers, show)
     for writer in writers:
-        typer.echo(f"{writer.path}: {prediction.frames} frames")
-    typer.echo(format_speed(prediction, config, model))
+        echo(f"{writer.path}: {prediction.frames} frames")
+    echo(format_speed(prediction, config, model))
 
 
 @app.command()
@@ -170,8 +170,8 @@ def export(
     file = out or Path(f"{network.name}.pt2")
     with_onnx = onnx_is_installed() if onnx is None else onnx
     for program in export_network(network.trained, network.name, file, with_onnx):
-        typer.echo(format_program(program))
-    typer.echo(f"{file.with_suffix('.json')}: input, classes, colours and measurements")
+        echo(format_program(program))
+    echo(f"{file.with_suffix('.json')}: input, classes, colours and measurements")
 
 
 @app.command()
@@ -193,4 +193,4 @@ def import_weights(
     from vss.models.published_checkpoints import convert_file
 
     path, count = convert_file(file, source, head, out)
-    typer.echo(f"{path}: {count} tensors; in a spec, write weights: {path.name}")
+    echo(f"{path}: {count} tensors; in a spec, write weights: {path.name}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from orchestrator.secrecy.redaction import redact_all
+from orchestrator.terminal.plain.text import neutralise
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 
 def console() -> "Console":
     """Return a console on stdout."""
-    from rich.console import Console
+    from orchestrator.terminal.plain.console import PlainConsole
 
-    return Console()
+    return PlainConsole()
+
+
+def echo(text: object, err: bool = False) -> None:
+    """Print a text of any number of lines, without the control characters of strangers."""
+    typer.echo(neutralise(str(text)), err=err)
 
 
 def confirm(question: str, is_confirmed: bool) -> None:

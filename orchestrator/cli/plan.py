@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.options import AsJson, Insecure, Overrides, SpecPath
-from orchestrator.cli.output import console, print_json
+from orchestrator.cli.output import console, echo, print_json
 from orchestrator.terminal.completion import complete_experiment
 from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
@@ -85,8 +85,8 @@ def plan(
     else:
         _print_plan(experiment, costs, power_estimate)
         for path in experiment.paths_outside(spec.parent):
-            typer.echo(f"outside the folder of the spec: {path}")
-        typer.echo(room)
+            echo(f"outside the folder of the spec: {path}")
+        echo(room)
 
 
 def _check_room(experiment: "Experiment", address: str | None, is_insecure: bool) -> str:
@@ -105,10 +105,10 @@ def _export(experiment: "Experiment", folder: Path) -> None:
 
     files = export(experiment, folder)
     count = count_of(len(files), "trial file")
-    typer.echo(f"{count} in {folder}/trials; copy {folder} and vss/ to the offline machine")
-    typer.echo(f"On that machine:        python -m vss trials/{files[0].name} --storage results")
-    typer.echo("                        or edit slurm_array.sh, then sbatch slurm_array.sh")
-    typer.echo("Then, on this machine:  vss-orch import results")
+    echo(f"{count} in {folder}/trials; copy {folder} and vss/ to the offline machine")
+    echo(f"On that machine:        python -m vss trials/{files[0].name} --storage results")
+    echo("                        or edit slurm_array.sh, then sbatch slurm_array.sh")
+    echo("Then, on this machine:  vss-orch import results")
 
 
 def _estimate_cost(experiment: "Experiment") -> "Mapping[str, CostEstimate]":
@@ -161,14 +161,14 @@ def _print_plan(
 ) -> None:
     for cell in experiment.cells:
         mark = " (baseline)" if cell == experiment.baseline else ""
-        typer.echo(f"{cell}{mark}")
+        echo(f"{cell}{mark}")
         for trial in experiment.trials:
             if trial.cell == cell:
-                typer.echo(f"  {trial.trial_id}  seed {trial.config.seed}")
+                echo(f"  {trial.trial_id}  seed {trial.config.seed}")
     for number, seeds in enumerate(experiment.looks, start=1):
-        typer.echo(f"look {number}: {seeds} seeds, {seeds * len(experiment.cells)} trials")
+        echo(f"look {number}: {seeds} seeds, {seeds * len(experiment.cells)} trials")
     trials, cells = len(experiment.trials), len(experiment.cells)
-    typer.echo(f"{count_of(trials, 'trial')} in {count_of(cells, 'cell')}")
+    echo(f"{count_of(trials, 'trial')} in {count_of(cells, 'cell')}")
     if costs is not None:
         from orchestrator.terminal.cost_table import build_cost_table
 

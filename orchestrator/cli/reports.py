@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import INTERRUPTED, AsJson, Pictures
-from orchestrator.cli.output import console, print_json
+from orchestrator.cli.output import console, echo, print_json
 from orchestrator.terminal.completion import complete_cell, complete_experiment
 from vss.errors import UserError
 
@@ -130,10 +130,10 @@ def _report(
         return build(name, stores, settings, folder, pictures, sort)[1]
 
     if every_seconds is None:
-        typer.echo(write())
+        echo(write())
         return
     try:
-        watch(name, stores.ledger, write, every_seconds, say=typer.echo)
+        watch(name, stores.ledger, write, every_seconds, say=echo)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
 
@@ -143,4 +143,4 @@ def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: b
 
     if watch:
         raise UserError(f"--watch follows an experiment: give NAME instead of --from '{source}'")
-    typer.echo(rebuild(source, out, pictures, sort))
+    echo(rebuild(source, out, pictures, sort))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.options import INTERRUPTED, ExperimentName
-from orchestrator.cli.output import console
+from orchestrator.cli.output import console, echo
 from orchestrator.terminal.completion import complete_trial
 from orchestrator.terminal.counts import count_of
 
@@ -55,7 +55,7 @@ def cancel(
     else:
         cancellation = ledger.upkeep.cancel_trials(find_trial_ids(name, ledger))
     for line in _describe(name, cancellation):
-        typer.echo(line)
+        echo(line)
 
 
 def _describe(name: str, cancellation: "Cancellation") -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import AsJson, DataPaths, Insecure
-from orchestrator.cli.output import console, print_json
+from orchestrator.cli.output import console, echo, print_json
 from orchestrator.terminal.completion import complete_experiment
 
 app = typer.Typer()
@@ -32,7 +32,7 @@ def ui(
     if name is not None:
         open_existing_ledger(settings).experiment(name)
     page = open_tracker(settings).runs_page(name)
-    serve(settings.tracking_uri, page, port, say=typer.echo)
+    serve(settings.tracking_uri, page, port, say=echo)
 
 
 @app.command()
@@ -47,12 +47,12 @@ def dashboard(
     settings = load_settings()
     if stop:
         stopped = ray_head.stop(settings)
-        typer.echo("stopped the Ray head" if stopped else "no Ray head is running")
+        echo("stopped the Ray head" if stopped else "no Ray head is running")
         return
     head = ray_head.start(settings, insecure)
-    typer.echo(f"Ray dashboard: {head.dashboard_url} (submits now run on {head.address})")
-    typer.echo(f"Its token:     run {command('ray')} get-auth-token")
-    typer.echo(f"To stop it:    {command('vss-orch')} dashboard --stop")
+    echo(f"Ray dashboard: {head.dashboard_url} (submits now run on {head.address})")
+    echo(f"Its token:     run {command('ray')} get-auth-token")
+    echo(f"To stop it:    {command('vss-orch')} dashboard --stop")
 
 
 @app.command()
@@ -73,5 +73,5 @@ def doctor(data: DataPaths = None, as_json: AsJson = False) -> None:
         print_json({"findings": [asdict(finding) for finding in findings]})
     else:
         console().print(build_health_table(findings))
-        typer.echo(summarise(findings))
+        echo(summarise(findings))
     raise typer.Exit(int(any(finding.level == Level.PROBLEM for finding in findings)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.options import ExperimentName
-from orchestrator.cli.output import confirm, console
+from orchestrator.cli.output import confirm, console, echo
 from orchestrator.terminal.counts import count_of
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def retry(
     states = [State.FAILED] if failed else [State.FAILED, State.CANCELLED]
     count = ledger.upkeep.retry(name, states)
     if not count:
-        typer.echo(f"no trial of '{name}' is {' or '.join(states)}")
+        echo(f"no trial of '{name}' is {' or '.join(states)}")
         return
     lease = ledger.lease(name)
     sequel = "submit its spec to continue" if lease is None else f"{lease.describe()} runs them"
-    typer.echo(f"{count_of(count, 'trial')} of '{name}' now PENDING; {sequel}")
+    echo(f"{count_of(count, 'trial')} of '{name}' now PENDING; {sequel}")
 
 
 @app.command()
@@ -58,9 +58,9 @@ def delete(name: ExperimentName, yes: Yes = False) -> None:
     shared = f" ({stay} more that other experiments share will stay)" if stay else ""
     confirm(f"Delete experiment '{name}' with {trials}{shared}?", yes)
     deletion = delete_experiment(name, stores, settings)
-    typer.echo(f"deleted experiment '{name}' with {count_of(len(deletion.own), 'trial')}")
+    echo(f"deleted experiment '{name}' with {count_of(len(deletion.own), 'trial')}")
     if settings.report_folder(name).is_dir():
-        typer.echo(f"its report stays in {settings.report_folder(name)}")
+        echo(f"its report stays in {settings.report_folder(name)}")
 
 
 @app.command()
@@ -87,17 +87,17 @@ def clean(
         _remove_remains(stores)
     leftovers = find_leftovers(stores.ledger, settings)
     if not leftovers:
-        typer.echo(f"nothing to remove in {settings.storage}")
+        echo(f"nothing to remove in {settings.storage}")
         return
     console().print(build_leftover_table(leftovers))
     size = f"{format_megabytes(sum(item.size_bytes for item in leftovers))} MB"
     directories = "directory" if len(leftovers) == 1 else "directories"
     if dry_run:
-        typer.echo(f"{len(leftovers)} {directories}, {size}; nothing was removed")
+        echo(f"{len(leftovers)} {directories}, {size}; nothing was removed")
         return
     confirm(f"Remove {len(leftovers)} {directories} ({size}) from {settings.storage}?", yes)
     removed_leftovers = remove_leftovers(leftovers, stores)
-    typer.echo(f"removed {len(removed_leftovers)} of {len(leftovers)} {directories}")
+    echo(f"removed {len(removed_leftovers)} of {len(leftovers)} {directories}")
 
 
 def _remove_remains(stores: "Stores") -> None:
@@ -112,6 +112,6 @@ def _remove_remains(stores: "Stores") -> None:
     files = remove_stale_files(folder) + remove_partial_files(folder)
     files += remove_unread_orders(stores.settings.orders)
     if files:
-        typer.echo(f"removed {count_of(files, 'file')} that killed processes left behind")
+        echo(f"removed {count_of(files, 'file')} that killed processes left behind")
     if drivers := stores.ledger.upkeep.forget_dead_drivers():
-        typer.echo(f"forgot {count_of(drivers, 'submit')} that had been killed")
+        echo(f"forgot {count_of(drivers, 'submit')} that had been killed")

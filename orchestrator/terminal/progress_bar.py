@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
+from orchestrator.terminal.plain.console import PlainConsole
 from orchestrator.terminal.progress_line import Interval
 from orchestrator.terminal.time_left import format_seconds
 
@@ -29,7 +30,7 @@ def frame_bar(
     Yields:
         a function to call with the number of finished frames.
     """
-    console = console or Console(stderr=True)
+    console = console or PlainConsole(stderr=True)
     if not console.is_terminal:
         yield _line_printer(count, label, console, interval or Interval())
         return

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.formats.files import ReportError, read_file, shorten
+from reports.formats.spreadsheet import guard, unguard
 from reports.records import RunRecord
 
 CONFUSIONS, CURVES = "confusions.npz", "curves.csv"
@@ -123,10 +124,11 @@ def save_curves(runs: Sequence[RunRecord], folder: Path) -> None:
         for run in runs:
             for name, points in run.curves.items():
                 writer.writerows(
-                    (run.trial_id, name, step, repr(float(value))) for step, value in points
+                    (guard(run.trial_id), guard(name), step, repr(float(value)))
+                    for step, value in points
                 )
                 if not points:
-                    writer.writerow((run.trial_id, name, "", ""))
+                    writer.writerow((guard(run.trial_id), guard(name), "", ""))
 
 
 def load_curves(folder: Path, trial_ids: Sequence[str], rows: int) -> dict[str, dict[str, Curve]]:
@@ -150,7 +152,8 @@ def _read_curves(
     trials: dict[str, dict[str, list[tuple[int, float]]]] = {each: {} for each in trial_ids}
     count = 0
     with path.open(encoding="utf-8", newline="") as file:
-        for trial_id, name, step, value in _curve_rows(file):
+        for id_cell, name_cell, step, value in _curve_rows(file):
+            trial_id, name = unguard(id_cell), unguard(name_cell)
             count += 1
             if trial_id not in trials:
                 raise ReportError(

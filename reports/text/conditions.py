@@ -1,9 +1,10 @@
 """The sections on how an experiment was measured and how to reproduce it."""
 
+import re
 from collections.abc import Sequence
 
 from reports.records import RunRecord
-from reports.text.format import escape, setting_value
+from reports.text.format import code, escape, setting_value
 from reports.text.page import Page
 
 # Label of a line -> the settings that it lists, if they apply.
@@ -124,7 +125,7 @@ def _latency_line(page: Page) -> str:
     return (
         f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds of "
         f"{conditions['runs_per_round']} predictions per cell, {order}{spread}, warm-up excluded, "
-        f"on {escape(str(conditions['device']))} (threads: {conditions['threads']})"
+        f"on {escape(str(conditions['device']))} (threads: {escape(str(conditions['threads']))})"
     )
 
 
@@ -144,5 +145,8 @@ def write_reproduction(page: Page) -> str:
         return ""
     parts = ["## How to reproduce it"]
     if record.command:
-        parts += ["Save the spec below as `spec.yaml` and run:", f"    {record.command}"]
-    return "\n\n".join([*parts, f"````yaml\n{record.source.rstrip()}\n````"])
+        command = code(" ".join(record.command.split()))
+        parts += ["Save the spec below as `spec.yaml` and run:", f"    {command}"]
+    source = code(record.source.rstrip())
+    fence = "`" * max(4, 1 + max(map(len, re.findall("`+", source)), default=0))
+    return "\n\n".join([*parts, f"{fence}yaml\n{source}\n{fence}"])

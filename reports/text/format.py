@@ -27,9 +27,21 @@ def markdown_table(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], st
 
 
 def escape(text: str) -> str:
-    """Escape text so that Markdown prints it as it is; ordinary names stay readable."""
-    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", flat)
+    """Escape text so that Markdown prints it as it is; ordinary names stay readable.
+
+    Control characters are left out, as a terminal would obey them.
+    """
+    flat = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;")
+    flat = re.sub(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", flat)
+    # At the start of a line, these would make it a heading, a quotation, a rule or a list.
+    flat = re.sub(r"^(#|>|[-+=](?=[-+=\s]|$))", r"\\\1", flat)
+    return re.sub(r"^(\d{1,9})([.)])(?=\s|$)", r"\1\\\2", flat)
+
+
+def code(text: str) -> str:
+    """Return the lines of a text that Markdown prints as code, without control characters."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
 
 
 def percent(fraction: float, digits: int = 2) -> str:

@@ -9,14 +9,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from rich.console import Console
-
 from orchestrator.execution.driver import RunTarget
 from orchestrator.execution.handover.order import SHIPPED_FILE, Order
 from orchestrator.execution.handover.run import run_submit
 from orchestrator.secrecy.streams import redact_output
 from orchestrator.settings import load_settings
 from orchestrator.stores import Stores
+from orchestrator.terminal.plain.console import PlainConsole
 from vss.errors import UserError
 
 _WIDTH = 120  # of the log, which is no terminal
@@ -41,7 +40,7 @@ def run_job(file: Path) -> int:
             Stores(settings),
             order.pictures,
             order.words,
-            Console(width=_WIDTH),
+            PlainConsole(width=_WIDTH),
         )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

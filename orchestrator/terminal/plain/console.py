@@ -1,0 +1,22 @@
+"""A console whose only control characters are its own styles and movements."""
+
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from orchestrator.terminal.plain.text import neutralise
+
+
+class PlainConsole(Console):
+    """A console that escapes the control characters in all that it is given to print."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render an object, part by part."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(neutralise(segment.text), segment.style)
