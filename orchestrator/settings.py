@@ -115,9 +115,15 @@ def read_password_files() -> None:
         os.environ[target] = password
 
 
+def password_files() -> dict[str, Path]:
+    """Return variable -> the password file that it names."""
+    named = {variable: os.environ.get(variable) for variable in _PASSWORD_FILES}
+    return {variable: Path(path).expanduser() for variable, path in named.items() if path}
+
+
 def variables_of_password_files() -> set[str]:
     """Return the variables that name password files, and those that hold what is in them."""
-    named = {variable for variable in _PASSWORD_FILES if os.environ.get(variable)}
+    named = set(password_files())
     return named | {_PASSWORD_FILES[variable] for variable in named}
 
 
