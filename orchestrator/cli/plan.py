@@ -81,7 +81,7 @@ def plan(
     costs = _estimate_cost(experiment) if cost else None
     power_estimate = _estimate_power(experiment, like, spec) if power else None
     if as_json:
-        _print_plan_as_json(experiment, costs, power_estimate)
+        _print_plan_as_json(experiment, spec.parent, costs, power_estimate)
     else:
         _print_plan(experiment, costs, power_estimate)
         for path in experiment.paths_outside(spec.parent):
@@ -130,6 +130,7 @@ def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "
 
 def _print_plan_as_json(
     experiment: "Experiment",
+    folder: Path,
     costs: "Mapping[str, CostEstimate] | None",
     power: "PowerEstimate | None",
 ) -> None:
@@ -145,6 +146,8 @@ def _print_plan_as_json(
         for trial in experiment.trials
     ]
     content: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+    if outside := experiment.paths_outside(folder):
+        content["files_outside"] = outside
     if experiment.looks:
         content["looks"] = list(experiment.looks)
     if costs is not None:

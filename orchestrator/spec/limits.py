@@ -16,7 +16,8 @@ from vss.untrusted.messages import excerpt, excerpt_name
 MAX_TRIALS = 20_000
 LONGEST_NAME = 300  # characters of a cell's name
 SPEC_ONLY_SETTINGS = ("published", "teacher_seed", "priority")
-_SETTINGS = {**TrialConfig.model_fields, **dict.fromkeys(SPEC_ONLY_SETTINGS)}
+_SETTINGS = dict.fromkeys((*TrialConfig.model_fields, *SPEC_ONLY_SETTINGS))
+del _SETTINGS["seed"]  # seeds are listed for all cells together
 
 
 def check_limits(spec: ExperimentSpec) -> None:

@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from tests.conftest import TINY_SPEC, SpecWriter
+from tests.conftest import TINY_SPEC, SpecWriter, save_weights
 from tests.orchestrator.conftest import assert_one_line
 
 CAMVID_SPEC = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
@@ -156,3 +158,20 @@ def test_address_of_rays_client_is_refused(run: Any, write_spec: SpecWriter) -> 
     result = run("plan", write_spec(TINY_SPEC), "--address", "ray://head:10001")
 
     assert_one_line(result, "'ray://head:10001' is not an address that trials can run on")
+
+
+def test_files_outside_the_folder_of_the_spec_are_shown(run: Any, tmp_path: Path) -> None:
+    for name in ("inside/weights.safetensors", "outside.safetensors"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        save_weights({name: torch.zeros(1)}, tmp_path / name)
+    spec = tmp_path / "inside" / "spec.yaml"
+    cells = "image: {head: fcn, weights: weights.safetensors}\n  other: {head: fcn, weights: W}"
+    text = TINY_SPEC.replace("image: {head: fcn}", cells.replace("W", "../outside.safetensors"))
+    spec.write_text(text)
+
+    result, as_json = run("plan", spec), run("plan", spec, "--json")
+
+    outside = str(tmp_path / "outside.safetensors")
+    assert f"outside the folder of the spec: {outside}\n" in result.out
+    assert "inside/weights" not in result.out
+    assert as_json.json["files_outside"] == [outside]
