@@ -23,7 +23,7 @@ from tests.faults.study import ORDER, TEACHER_OF, TRIAL_IDS, experiment
 from tests.faults.submit import Submit
 from tests.faults.world import World, enter
 
-_FAULTY_TURNS = (3, 8)  # at least and at most
+_FAULTY_TURNS = (2, 6)  # at least and at most
 _MOST_TURNS = 120  # after which a schedule counts as hung
 _MOST_SUBMITS = 3
 _SILENT = "SELECT driver FROM drivers WHERE seen_at <"
@@ -99,7 +99,7 @@ class Schedule:
         if chance < 0.08:
             self._kill(submit)
         elif chance < 0.14:
-            submit.asleep_until = self._world.seconds + rng.choice([15, 70, 150])
+            submit.asleep_until = self._world.seconds + rng.choice([15, 70, 90])
         elif chance < 0.19:
             self._outage.turns_left = rng.randint(1, 4)
             self._outage.loses_confirmations = rng.random() < 0.5
@@ -124,7 +124,7 @@ class Schedule:
             self._note_end(submit)
 
     def _submit(self, name: str) -> None:
-        host = self._rng.choice(["head", "head", "node"])
+        host = self._rng.choice(["head", "head", "head", "node"])
         submit = Submit(
             experiment(name, self._retries, self._on_failure),
             self._world.begin_process(host),

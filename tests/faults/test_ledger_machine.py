@@ -19,5 +19,5 @@ def test_ledger_on_postgresql_agrees_with_its_model(postgres_server: str) -> Non
 
 
 def test_random_walks_agree_with_the_model(machine: tuple[Ledger, Snapshot]) -> None:
-    for seed in range(2000 if IS_FULL else 25):
+    for seed in range(500 if IS_FULL else 25):
         walk(*machine, seed)
