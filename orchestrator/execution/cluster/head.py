@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from orchestrator.execution.cluster.protection import prepare_token
 from orchestrator.settings import Settings, make_folder
 from vss.errors import UserError
 
@@ -63,10 +64,12 @@ def start(settings: Settings, is_insecure: bool = False) -> Head:
         is_insecure: whether it may do without a token.
 
     Raises:
-        UserError: if it does not start.
+        UserError: if it does not start, or would do without a token.
     """
     if (head := find_running_head(settings)) is not None:
         return head
+    if not is_insecure:
+        prepare_token()
     log = make_folder(settings.home) / "ray-head.log"
     command = [sys.executable, "-m", "orchestrator.execution.cluster.head", str(_file(settings))]
     if is_insecure:
