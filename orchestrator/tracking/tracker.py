@@ -40,6 +40,11 @@ TRACKING_ERRORS = (
 )  # transient: a later attempt may succeed
 MLFLOW_EXPERIMENT = "vss-orch"
 LATENCY = "latency.json"
+_ADDRESS = "check MLFLOW_TRACKING_URI or VSS_HOME"
+_LOGIN = (
+    "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD_FILE; workers need them before "
+    "their Ray starts"
+)
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,10 @@ class Tracker:
             self._client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # the drivers of stores raise many kinds of errors
+            cause = store.find_root_cause(error)
+            remedy = _LOGIN if " 401 " in f"{cause} " else _ADDRESS
             raise TrackingUnreachableError(
-                f"cannot reach MLflow at {redact(uri)}: "
-                f"{store.find_root_cause(error)}; check MLFLOW_TRACKING_URI or VSS_HOME",
-                find_outage(error),
+                f"cannot reach MLflow at {redact(uri)}: {cause}; {remedy}", find_outage(error)
             ) from None
 
     def _open_experiment(self, artifacts: Path) -> str:

@@ -18,6 +18,7 @@ from orchestrator.settings import Settings
 from orchestrator.tracking import store
 from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
 from tests.conftest import tiny
+from tests.orchestrator.health.conftest import serve_pages
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.training.inputs import TrialResult
 from vss.trial_directory import TrialDirectory
@@ -285,6 +286,14 @@ def test_server_that_never_answers_is_named_within_seconds(
 
         with pytest.raises(TrackingUnreachableError, match=rf"at {address}: timed out; check"):
             Tracker(address, tmp_path)
+
+
+def test_worker_without_the_login_of_a_server_is_told_where_it_belongs(tmp_path: Path) -> None:
+    with (
+        serve_pages({}, token="Basic of somebody else") as address,
+        pytest.raises(TrackingUnreachableError, match="401.*; set MLFLOW_TRACKING_USERNAME and"),
+    ):
+        Tracker(address, tmp_path)
 
 
 def test_port_of_another_protocol_is_named(tmp_path: Path) -> None:
