@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from orchestrator.execution.handover.order import Order, collect_environment, list_own_passwords
 from orchestrator.settings import Settings, load_settings
 from orchestrator.spec.file import load_spec
-from tests.conftest import TINY_SPEC, SpecWriter
+from tests.conftest import TINY_SPEC, SpecWriter, save_weights
 from vss.errors import UserError
 
 
@@ -51,11 +52,11 @@ def test_other_contents_of_a_file_that_the_spec_names_are_refused(
     write_spec: SpecWriter, tmp_path: Path
 ) -> None:
     weights = tmp_path / "start.safetensors"
-    weights.write_bytes(b"weights")
+    save_weights({"a": torch.zeros(1)}, weights)
     tuned = "{head: fcn, weights: start.safetensors}"
     sent = order(write_spec(TINY_SPEC.replace("{head: fcn}", tuned)))
 
-    weights.write_bytes(b"other weights")
+    save_weights({"a": torch.ones(1)}, weights)
 
     with pytest.raises(UserError, match="has other contents on the cluster"):
         sent.build_experiment()
