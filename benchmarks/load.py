@@ -27,6 +27,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.execution.cluster.connection import prepare_environment
 from orchestrator.execution.job import Events, Executor, Heartbeat, Job, Outcome, SlotSize
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.data_source import DataSource
@@ -199,6 +200,8 @@ def measure_several(load: Load, drivers: int) -> None:
 
 def measure_ray(load: Load, nodes: int) -> None:
     """Print the throughput of a driver on a Ray cluster of simulated nodes."""
+    prepare_environment("127.0.0.1:0")  # Ray reads it when it is imported
+
     import ray
     from ray.cluster_utils import Cluster
 
