@@ -12,16 +12,22 @@ _OUTAGE_SECONDS = (2.0, 12.0)
 _PAUSE_SECONDS = (3.0, 20.0)
 
 
-def _kill(study: Round, text: str) -> None:
-    """Kill one of the study's processes whose command line contains a text."""
-    pids = [pid for pid, line in study.processes().items() if text in line]
+def _kill(study: Round, text: str, without: str = "\0") -> None:
+    """Kill one of the study's processes whose command line contains one text, and not another."""
+    lines = study.processes().items()
+    pids = [pid for pid, line in lines if text in line and without not in line]
     if pids:
         with suppress(ProcessLookupError):
             os.kill(study.rng.choice(sorted(pids)), signal.SIGKILL)
 
 
 def kill_worker(study: Round) -> None:
-    _kill(study, "ray::")
+    _kill(study, "ray::", without="Agent")
+
+
+def kill_agent(study: Round) -> None:
+    """Kill one of the raylet's agents, without which it ends too."""
+    _kill(study, "Agent")
 
 
 def kill_raylet(study: Round) -> None:
@@ -69,9 +75,12 @@ def interrupt_twice(study: Round) -> None:
     study.driver.send_signal(signal.SIGINT)
 
 
+# What a submit survives by itself; after the others, the user submits again.
+NEEDS_NOBODY = {"none", "kill worker", "kill MLflow", "kill PostgreSQL", "pause driver"}
 FAULTS: dict[str, Callable[[Round], None]] = {
     "kill worker": kill_worker,
     "kill raylet": kill_raylet,
+    "kill agent": kill_agent,
     "kill driver": kill_driver,
     "truncate checkpoint": kill_driver_and_truncate_checkpoint,
     "kill MLflow": kill_mlflow,

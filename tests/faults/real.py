@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.checks import find_violations, weights_digests
-from tests.faults.injection import FAULTS
+from tests.faults.injection import FAULTS, NEEDS_NOBODY
 from tests.faults.round import Round, Services
 
 _MOST_ROUNDS = 10_000
@@ -51,6 +51,10 @@ def run_round(number: int, seed: int, fault: str, expected: dict[str, str]) -> d
         study.finish()
         digests = weights_digests(study)
         violations = find_violations(study, expected or digests)
+        if fault in NEEDS_NOBODY and len(study.commands) > 1:
+            violations.append("a second submit was needed")
+        if violations:
+            print(*study.outputs(), sep="\n", file=sys.stderr)
         seconds = round(time.monotonic() - start, 1)
         row = {"round": number, "seed": seed, "fault": fault, "submits": len(study.commands)}
         row |= {"seconds": seconds, "violations": violations, "ledger": all_.ledger_kind}
