@@ -209,7 +209,8 @@ def test_persistent_head_runs_submits_until_it_is_stopped(
 def test_detached_submit_is_watched_extended_cancelled_and_resumed(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
-    spec = write_spec(SPEC)
+    # Longer, as its trials must not have ended before the second submit is through.
+    spec = write_spec(SPEC.replace("steps: 300", "steps: 900"))
     try:
         first = command("submit", spec, "--detach")
         assert first.wait() == 0, first.output
@@ -217,10 +218,10 @@ def test_detached_submit_is_watched_extended_cancelled_and_resumed(
         watch = command("watch", "tiny")
         wait_until(lambda: is_training(settings), watch)
 
-        more = command("submit", spec, "steps=601", "--detach")
+        more = command("submit", spec, "steps=901", "--detach")
         assert more.wait() == 0, more.output
         assert "'tiny' runs already: the detached submit tiny-" in more.output
-        wait_until(lambda: any(t.settings["steps"] == 601 for t in trials(settings)), watch)
+        wait_until(lambda: any(t.settings["steps"] == 901 for t in trials(settings)), watch)
         cancel = command("cancel", "tiny")
         assert cancel.wait() == 0, cancel.output
         assert "ending the detached submit tiny-" in cancel.output

@@ -1,6 +1,7 @@
 """A console whose only control characters are its own styles and movements."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -9,7 +10,13 @@ from orchestrator.terminal.plain.text import neutralise
 
 
 class PlainConsole(Console):
-    """A console that escapes the control characters in all that it is given to print."""
+    """A console that escapes the control characters in all that it is given to print.
+
+    Square brackets are no markup to it: cells may have names like `[/a]`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, markup=False)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import torch
 from mlflow import MlflowClient
 from rich.console import Console
 
@@ -41,7 +42,7 @@ from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.spec.file import load_spec
 from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import Tracker
-from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
+from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid, save_weights
 from tests.vss.data.custom.test_dataset import paint as paint_folder
 from vss.errors import UserError
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
@@ -471,7 +472,7 @@ def test_trial_that_joined_without_its_files_is_left_to_its_own_submit(
     tmp_path: Path,
 ) -> None:
     """The ledger knows the digest of a weights file, not its path."""
-    (tmp_path / "start.safetensors").write_bytes(b"weights")
+    save_weights({"a": torch.zeros(1)}, tmp_path / "start.safetensors")
     tuned = "  tuned: {head: fcn, weights: start.safetensors}\n  memory:"
     larger = load_spec(write_spec(TINY_SPEC.replace("  memory:", tuned)))
 
