@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -73,7 +74,10 @@ class LocalStack:
     def kill(self, host: str) -> None:
         """Kill all processes of a host."""
         process = self._processes.pop(host)
-        process.kill()
+        # The first process of a namespace takes the others with it. It does not end with its
+        # parent, as `--kill-child` asks for: it has become another user.
+        if (first := _child(process.pid)) is not None:
+            os.kill(first, signal.SIGKILL)
         process.wait()
 
     def run(
