@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, settings
 from vss.errors import UserError
 
 _CHOSEN = os.environ.get("VSS_EXAMPLES")
-_SECONDS, _MEBIBYTES, _LONGEST_LINE = 2.0, 200, 300
+# Reading takes at most 2 s of processor time on a quiet machine. Beside other work, the same
+# instructions have taken twice as long, and a test must not tell how busy a machine is.
+_SECONDS, _MEBIBYTES, _LONGEST_LINE = 10.0, 200, 300
 
 
 def examples(share: float = 1.0) -> settings:
@@ -34,13 +36,13 @@ def examples(share: float = 1.0) -> settings:
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Fail if the block takes more than 2 s of processor time or 200 MiB, or hangs."""
+    """Fail if the block takes more than 10 s of processor time or 200 MiB, or hangs."""
 
     def fail(number: int, frame: FrameType | None) -> None:
         raise AssertionError("it hangs")
 
     previous_handler = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(30)  # of a machine that others use too
+    signal.alarm(60)  # of a machine that others use too
     started, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
         yield

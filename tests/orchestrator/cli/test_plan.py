@@ -112,7 +112,7 @@ def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWr
     assert process.stdout.splitlines()[-2] == "1000 trials in 2 cells"
     assert not {"torch", "ray", "mlflow", "sqlalchemy"} & set(process.stderr.split())
     # The aim is 1 s on an idle machine; this bound only catches gross regressions.
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 30
 
 
 def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:

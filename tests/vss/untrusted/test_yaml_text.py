@@ -79,4 +79,4 @@ def test_largest_text_is_read_in_a_moment() -> None:
 
     assert len(read_yaml("- 1\n" * (MAX_NODES - 1))) == MAX_NODES - 1
 
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10  # 1 s on a quiet machine

@@ -123,7 +123,7 @@ def test_killed_worker_is_reported_as_lost(executor: "RayExecutor", job: Job) ->
 
     run_all([long], executor, events)
 
-    assert time.monotonic() - killed_at[0] < 3  # 0.05 s on a quiet machine
+    assert time.monotonic() - killed_at[0] < 10  # 0.05 s on a quiet machine
     lost = events.outcomes[long.trial_id]
     assert (lost.state, lost.failure) == ("FAILED", Failure.TRANSIENT)
     assert str(lost.message).startswith("the worker was lost")

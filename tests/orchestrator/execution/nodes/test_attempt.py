@@ -132,32 +132,31 @@ def test_orphan_ends_and_overwrites_nothing(
 
 @pytest.mark.slow
 def test_slow_storage_holds_no_step(remote_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint that takes ten seconds to upload: the steps go on meanwhile."""
+    """An upload that ends only when twenty more steps have been made."""
     release, began = threading.Event(), threading.Event()
+    waits: list[bool] = []
+    steps_meanwhile: list[int] = []
     upload = Storage.upload
 
     def upload_slowly(self: Storage, source: Path, key: str) -> None:
-        if key.endswith("resume.pt") and not release.is_set():
+        if key.endswith("resume.pt") and not began.is_set():
             began.set()
-            release.wait(30)
+            waits.append(release.wait(60))
         upload(self, source, key)
-
-    monkeypatch.setattr(Storage, "upload", upload_slowly)
-    long = with_inputs(remote_job, config=tiny(steps=100_000), checkpoint_seconds=0.0)
-    steps_meanwhile: list[int] = []
 
     def should_stop() -> bool:
         if began.is_set():
             steps_meanwhile.append(1)
+        if len(steps_meanwhile) > 20:
+            release.set()
         return len(steps_meanwhile) > 20
 
-    stopping = threading.Thread(target=lambda: (began.wait(60), time.sleep(3), release.set()))
-    stopping.start()
-    outcome = run_job(long, ignore, should_stop)
-    stopping.join()
+    monkeypatch.setattr(Storage, "upload", upload_slowly)
+    long = with_inputs(remote_job, config=tiny(steps=100_000), checkpoint_seconds=0.0)
 
-    assert outcome.state == "CANCELLED"
-    assert len(steps_meanwhile) > 20
+    assert run_job(long, ignore, should_stop).state == "CANCELLED"
+
+    assert waits == [True]
 
 
 def test_outage_of_the_storage_is_waited_for(
