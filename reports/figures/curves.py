@@ -1,5 +1,6 @@
 """The figure of loss and mIoU over training."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,17 +10,21 @@ from matplotlib.text import Text
 
 from reports.figures.style import (
     GREY,
+    INK,
     MAX_COLOURED_LINES,
+    SMALL,
     drawing,
     fix_layout,
     label_ends,
     leave_room,
     series_colours,
+    shorten,
     shorten_names,
     spread_ends,
 )
 
 _MAX_LINEAR_RATIO = 200  # of losses on a linear axis; a larger ratio needs a logarithmic one
+_LARGEST = 1e300  # beyond it, means and axes overflow
 
 Curve = Sequence[tuple[int, float]]  # (step, value)
 Curves = Mapping[str, Sequence[Curve]]  # cell -> one curve per seed
@@ -27,6 +32,8 @@ Curves = Mapping[str, Sequence[Curve]]  # cell -> one curve per seed
 
 def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: Path) -> bool:
     """Draw curves over training: a thin line per seed, and their mean in bold.
+
+    Points without a finite value, as of a loss that has diverged, are counted above their panel.
 
     Args:
         panels: axis label -> the curves of one panel.
@@ -51,10 +58,13 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
         panel_axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         labels = []
         for axes, (label, panel) in zip(panel_axes, panels.items(), strict=True):
-            labels.append(_draw_panel(axes, panel, colours, short_names))
+            drawable = _select_finite(panel)
+            labels.append(_draw_panel(axes, drawable, colours, short_names))
             axes.set_ylabel(label)
-            if _spans_orders(panel):
+            axes.set_title(_describe_gaps(panel), loc="left", fontsize=SMALL, color=INK)
+            if _spans_orders(drawable):
                 axes.set_yscale("log")
+                axes.yaxis.set_major_formatter("{x:g}")  # the default one is a formula
         panel_axes[-1].set_xlabel("step")
         leave_room(figure, [text for texts in labels for text in texts])
         renderer = fix_layout(figure)
@@ -63,10 +73,35 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
     return True
 
 
+def _select_finite(cells: Curves) -> dict[str, list[Curve]]:
+    """Return the points that have a place in the panel."""
+    return {
+        cell: [[point for point in curve if _is_finite(point[1])] for curve in seeds]
+        for cell, seeds in cells.items()
+    }
+
+
+def _is_finite(value: float) -> bool:
+    return math.isfinite(value) and abs(value) <= _LARGEST
+
+
+def _describe_gaps(cells: Curves) -> str:
+    """Say which points have no finite value, of the first such cell; "" if all have."""
+    gaps = {}
+    for cell, seeds in cells.items():
+        steps = [step for curve in seeds for step, value in curve if not _is_finite(value)]
+        if steps:
+            gaps[cell] = f"from step {min(steps)} ({len(steps)} of {sum(map(len, seeds))} points)"
+    if not gaps:
+        return ""
+    first_cell, first_gap = next(iter(gaps.items()))
+    more = f", and of {len(gaps) - 1} more" if len(gaps) > 1 else ""
+    return f"not drawn, as not finite: {shorten(first_cell, 24)} {first_gap}{more}"
+
+
 def _spans_orders(cells: Curves) -> bool:
     """Return whether one curve would flatten all others, as a loss that has diverged does."""
     values = np.array([v for seeds in cells.values() for curve in seeds for _, v in curve])
-    values = values[np.isfinite(values)]
     return len(values) > 0 and values.min() > 0 and values.max() > _MAX_LINEAR_RATIO * values.min()
 
 
