@@ -40,12 +40,14 @@ class NamedFiles:
 
     Attributes:
         by_digest: digest -> the file with that content, of all files that settings have named.
+        data_folders: the folders that the named descriptions of datasets describe.
     """
 
     def __init__(self, folder: Path) -> None:
         """Take the folder that paths are relative to."""
         self._folder = folder
         self.by_digest: dict[str, Path] = {}
+        self.data_folders: set[Path] = set()
         self._weights = cache(self._read_weights)  # many cells name the same file
         self._description = cache(self._read_description)
 
@@ -76,10 +78,11 @@ class NamedFiles:
 
     def _read_description(self, path: str) -> tuple[str, list[str]]:
         file = self._folder / path
-        classes = list(read_description(file).classes)
+        description = read_description(file)
         content = digest(file, "dataset file", SIZE_LIMIT)
         self.by_digest[content] = file.resolve()
-        return content, classes
+        self.data_folders.add((file.resolve().parent / description.root).resolve())
+        return content, list(description.classes)
 
 
 def _require_path(setting: str, value: Any) -> str:

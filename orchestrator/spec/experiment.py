@@ -52,6 +52,7 @@ class Experiment:
         seeds: all planned seeds; empty for an experiment without a spec.
         looks: the number of seeds at each planned look; empty if the seeds are a list.
         budget: unit (gpu_hours, trial_hours) -> hours after which no trial starts.
+        data_folders: the folders of images that descriptions of datasets name.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Experiment:
     seeds: tuple[int, ...] = ()
     looks: tuple[int, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
+    data_folders: frozenset[Path] = frozenset()
 
     def at_look(self, look: int) -> "Experiment":
         """Return the experiment with the trials up to a planned look, numbered from 1.
@@ -86,9 +88,10 @@ class Experiment:
         return replace(self, trials=trials)
 
     def paths_outside(self, folder: Path) -> list[str]:
-        """Return the files that its spec names outside a folder, as messages show them."""
+        """Return what its spec reads outside a folder, as messages show it: files, and folders of
+        images."""
         home = folder.resolve()
-        paths = sorted(set(self.files_by_digest.values()))
+        paths = sorted({*self.files_by_digest.values(), *self.data_folders})
         return [name_of(path) for path in paths if not path.is_relative_to(home)]
 
     @cached_property
@@ -112,7 +115,8 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         raise UserError(
             f"'seeds' contains duplicates: list each seed once (got [{list_briefly(spec.seeds)}])"
         )
-    points, files_by_digest = _complete_points(spec, folder)
+    files = NamedFiles(folder)
+    points = _complete_points(spec, files)
     published = read_published_results(points)
     # The teacher of a student at the first look is trained at that look.
     first_seeds = spec.seeds[: spec.looks[0]] if spec.looks else spec.seeds
@@ -137,27 +141,27 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         cells={cell: trial.config for cell, trial in cells.items()},
         baseline=_find_baseline(spec, cells, merged_names),
         resources=spec.resources,
-        files_by_digest=files_by_digest,
+        files_by_digest=files.by_digest,
         source=source,
         published={merged_names[cell]: numbers for cell, numbers in published.items()},
         margin_points=spec.margin,
         seeds=tuple(spec.seeds),
         looks=spec.looks,
         budget=spec.budget.limits() if spec.budget else {},
+        data_folders=frozenset(files.data_folders),
     )
 
 
-def _complete_points(spec: ExperimentSpec, folder: Path) -> tuple[list[Point], dict[str, Path]]:
-    """Return the points of the design with complete settings, and their files by digest."""
+def _complete_points(spec: ExperimentSpec, files: NamedFiles) -> list[Point]:
+    """Return the points of the design with complete settings."""
     points: list[Point] = []
-    files = NamedFiles(folder)
     for point in expand(spec):
         try:
             settings = files.replace(complete(point.settings, spec.resources))
         except UserError as error:
             raise UserError(f"cell '{excerpt_name(point.cell)}': {error}") from None
         points.append(Point(point.cell, settings))
-    return points, files.by_digest
+    return points
 
 
 def _build_trial(

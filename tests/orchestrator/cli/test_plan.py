@@ -175,3 +175,23 @@ def test_files_outside_the_folder_of_the_spec_are_shown(run: Any, tmp_path: Path
     assert f"outside the folder of the spec: {outside}\n" in result.out
     assert "inside/weights" not in result.out
     assert as_json.json["files_outside"] == [outside]
+
+
+def test_root_of_a_dataset_outside_the_folder_of_the_spec_is_shown(
+    run: Any, tmp_path: Path
+) -> None:
+    spec = tmp_path / "inside" / "spec.yaml"
+    spec.parent.mkdir()
+    lines = ("classes: {road: [0, 0, 0], car: [255, 0, 0]}", "form: index",
+             "images: '{split}/{sequence}/{number}.jpg'",
+             "labels: '{split}/{sequence}/{number}.png'")  # fmt: skip
+    for name, root in (("near", "frames"), ("far", "../elsewhere")):
+        (spec.parent / f"{name}.yaml").write_text("\n".join([*lines, f"root: {root}"]))
+    head = "{head: fcn, dataset_file: %s.yaml}"
+    cells = f"image: {head % 'near'}\n  other: {head % 'far'}"
+    text = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: folder")
+    spec.write_text(text.replace("image: {head: fcn}", cells).replace("  memory:", "  # memory:"))
+
+    plan = run("plan", spec, "--json").json
+
+    assert plan["files_outside"] == [str(tmp_path / "elsewhere")]
