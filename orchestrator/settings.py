@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.secrecy.addresses import split_login, take_login_of_server
+from orchestrator.secrecy.known_values import token_file
+from orchestrator.secrecy.secret_files import require_private
 from orchestrator.storage import Storage
 from vss import catalog
 from vss.errors import UserError
@@ -75,9 +77,12 @@ def load_settings() -> Settings:
     """Read the settings from the environment, and the passwords from their files.
 
     Raises:
-        UserError: if a variable has a value that cannot be right, or a file cannot be read.
+        UserError: if a variable has a value that cannot be right, or a file with a secret cannot be
+            read, or can be read by others.
     """
     read_password_files()
+    if os.environ.get("RAY_AUTH_TOKEN_PATH"):  # the default file is closed to others when used
+        require_private("RAY_AUTH_TOKEN_PATH", token_file())
     if limit := os.environ.get("VSS_CACHE_GB"):
         _parse_limit(limit)  # workers read it: an error would fail every trial
     home = _folder("VSS_HOME", Path("runs"))
@@ -97,13 +102,15 @@ def read_password_files() -> None:
     """Put the passwords of the ledger and of MLflow where their clients look for them.
 
     Raises:
-        UserError: if a variable names a file that cannot be read or is empty.
+        UserError: if a variable names a file that cannot be read, is empty, or can be read by
+            others.
     """
     for variable, target in _PASSWORD_FILES.items():
         path = os.environ.get(variable)
         if not path:
             continue
         try:
+            require_private(variable, Path(path).expanduser())
             password = Path(path).expanduser().read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
@@ -115,15 +122,9 @@ def read_password_files() -> None:
         os.environ[target] = password
 
 
-def password_files() -> dict[str, Path]:
-    """Return variable -> the password file that it names."""
-    named = {variable: os.environ.get(variable) for variable in _PASSWORD_FILES}
-    return {variable: Path(path).expanduser() for variable, path in named.items() if path}
-
-
 def variables_of_password_files() -> set[str]:
     """Return the variables that name password files, and those that hold what is in them."""
-    named = set(password_files())
+    named = {variable for variable in _PASSWORD_FILES if os.environ.get(variable)}
     return named | {_PASSWORD_FILES[variable] for variable in named}
 
 

@@ -32,6 +32,7 @@ def running_stores(folder: Path, host: str, port: int = 15432) -> Iterator[dict[
     passwords = {}
     for name in ("postgres_password", "mlflow_password", "mlflow_session_key"):
         passwords[name] = folder / name
+        passwords[name].touch(0o600)
         passwords[name].write_text(secrets.token_hex(32))
     shutil.chown(passwords["postgres_password"], _USER)
     with _postgres(folder, host, port), _mlflow(folder, host, port):

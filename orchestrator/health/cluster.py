@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import stat
 from importlib import metadata
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from orchestrator.execution.cluster.protection import is_loopback, is_open
 from orchestrator.health import http_request
 from orchestrator.health.finding import Finding, Level
 from orchestrator.secrecy.known_values import token_file
+from orchestrator.secrecy.secret_files import others_can_read
 from orchestrator.settings import Settings
 
 _DASHBOARD_PORT = 8265
@@ -89,7 +89,7 @@ def _check_token_file() -> Finding | None:
         if os.environ.get("RAY_AUTH_TOKEN_PATH"):
             return Finding("Ray", Level.PROBLEM, f"RAY_AUTH_TOKEN_PATH={file} is missing", _TOKEN)
         return None
-    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if not os.environ.get("RAY_AUTH_TOKEN_PATH") and others_can_read(file):
         text = f"other users can read the token in {file}"
         return Finding("Ray", Level.WARNING, text, f"chmod 600 {file}")
     return None

@@ -15,7 +15,6 @@ from orchestrator.health.machine import (
     check_versions,
 )
 from orchestrator.health.notifications import check_notifications
-from orchestrator.health.password_files import check_password_files
 from orchestrator.health.stores import check_ledger, check_mlflow
 from orchestrator.settings import Settings
 
@@ -40,7 +39,6 @@ def run_checks(settings: Settings, data: Mapping[str, Path]) -> list[Finding]:
         "Ray": lambda: check_ray(settings),
         "storage": lambda: check_storage(settings),
         "data": lambda: check_data(settings, data),
-        "passwords": check_password_files,
         "notifications": lambda: check_notifications(settings),
     }
     with ThreadPoolExecutor(len(checks)) as pool:

@@ -79,8 +79,9 @@ def test_passwords_are_read_from_files_and_never_become_part_of_an_address(
     monkeypatch.setenv("PGPASSWORD", "")  # so that pytest restores both afterwards
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "")
     monkeypatch.setenv("VSS_LEDGER_URL", "postgresql://vss@h/d")
-    (tmp_path / "ledger").write_text("one\n")
-    (tmp_path / "mlflow").write_text("two")
+    for name, password in (("ledger", "one\n"), ("mlflow", "two")):
+        (tmp_path / name).touch(0o600)
+        (tmp_path / name).write_text(password)
     monkeypatch.setenv("VSS_LEDGER_PASSWORD_FILE", str(tmp_path / "ledger"))
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD_FILE", str(tmp_path / "mlflow"))
 
@@ -98,11 +99,37 @@ def test_unusable_password_file_is_named(
 ) -> None:
     file = tmp_path / "password"
     if content is not None:
+        file.touch(0o600)
         file.write_bytes(content)
     monkeypatch.setenv("VSS_LEDGER_PASSWORD_FILE", str(file))
 
     with pytest.raises(UserError, match=rf"VSS_LEDGER_PASSWORD_FILE={file} .*{problem}"):
         load_settings()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "VSS_LEDGER_PASSWORD_FILE",
+        "MLFLOW_TRACKING_PASSWORD_FILE",
+        "VSS_NOTIFY_FILE",
+        "RAY_AUTH_TOKEN_PATH",
+    ],
+)
+def test_secret_that_others_can_read_is_refused(
+    variable: str, mode: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("geheim")
+    file.chmod(mode)
+    monkeypatch.setenv(variable, str(file))
+
+    with pytest.raises(UserError) as caught:
+        load_settings()
+
+    expected = f"other users can read the secret in {variable}={file}: chmod 600 {file}"
+    assert str(caught.value) == expected
 
 
 def test_cache_is_on_this_machine_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,7 @@ def prepare_environment(address: str | None) -> None:
     ):
         # Without this, a client does not present its token.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
+        protection.close_token()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 

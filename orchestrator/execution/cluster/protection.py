@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from orchestrator.secrecy.known_values import token_file
+from orchestrator.secrecy.secret_files import others_can_read
 from vss.errors import UserError
 
 _TIMEOUT_SECONDS = 5
@@ -119,10 +120,19 @@ def prepare_token() -> None:
         return
     file = token_file()
     with suppress(OSError):  # a home that cannot be written: Ray says so
-        if file.exists():
-            file.chmod(0o600)
-        else:
+        if not file.exists():
             _make_token(file)
+    close_token()
+
+
+def close_token() -> None:
+    """Close the default file of the token to other users; Ray itself makes it open."""
+    if os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return  # `load_settings` refuses it
+    file = token_file()
+    with suppress(OSError):  # there is none, or it belongs to another user
+        if others_can_read(file):
+            file.chmod(0o600)
 
 
 def _make_token(file: Path) -> None:

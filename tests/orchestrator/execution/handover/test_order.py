@@ -115,6 +115,7 @@ def test_variables_with_passwords_are_named_to_the_user(
 def test_passwords_in_files_stay_on_this_machine(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    (tmp_path / "password").touch(0o600)
     (tmp_path / "password").write_text("secret")
     monkeypatch.setenv("PGPASSWORD", "")  # so that pytest restores it
     monkeypatch.setenv("VSS_LEDGER_PASSWORD_FILE", str(tmp_path / "password"))
