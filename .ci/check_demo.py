@@ -1,25 +1,32 @@
 """Fail unless the quickstart's report is whole and shows what the quickstart is there to show."""
 
+import re
 import sys
 from pathlib import Path
 
 import pandas as pd
 
 from orchestrator.spec.file import load_spec
+from reports.text.format import MISSING
 
 experiment = load_spec(Path("experiments/quickstart.yaml"))
 report = Path(sys.argv[1])
 
-lines = (report / "report.md").read_text().splitlines()
-headings = next(line for line in lines if line.startswith("| cell |")).split(" | ")
-for cell in experiment.cells:
-    row = next((line for line in lines if line.startswith((f"| {cell} ", f"| **{cell}** "))), None)
-    if row is None:
-        sys.exit(f"{report}/report.md has no row for '{cell}'")
-    values = dict(zip(headings, row.split(" | "), strict=True))
-    values.pop("more seeds needed", None)  # the baseline has none
-    if missing := [heading for heading, value in values.items() if value.strip(" |") == "-"]:
-        sys.exit(f"{report}/report.md lacks {', '.join(missing)} of '{cell}'")
+text = (report / "report.md").read_text()
+tables = re.findall(r"^\| cell \|.*\n(?:\|.*\n)+", text, re.MULTILINE)
+if len(tables) < 2:
+    sys.exit(f"{report}/report.md has {len(tables)} tables of cells instead of two or more")
+for headings, _, *rows in (table.splitlines() for table in tables):
+    for cell in experiment.cells:
+        row = next((r for r in rows if r.startswith((f"| {cell} ", f"| **{cell}** "))), None)
+        if row is None:
+            sys.exit(f"{report}/report.md has no row for '{cell}' in the table {headings}")
+        values = dict(zip(headings.split(" | "), row.split(" | "), strict=True))
+        values.pop("more seeds needed", None)  # the baseline has none
+        if missing := [
+            name for name, value in values.items() if value.strip(" |") in ("", MISSING)
+        ]:
+            sys.exit(f"{report}/report.md lacks {', '.join(missing)} of '{cell}'")
 
 results = pd.read_csv(report / "results.csv")
 planned = {trial.trial_id for trial in experiment.trials}

@@ -10,9 +10,9 @@ from reports.formats.files import copy_pictures
 from reports.formats.html import render_page
 from reports.formats.spreadsheet import as_cell
 from reports.records import ExperimentRecord
-from reports.text.columns import paper_columns, sort_rows
 from reports.text.page import FIGURES, PICTURES, Page
 from reports.text.sections import SECTIONS
+from reports.text.table.columns import paper_columns, sort_rows
 
 
 def build_report(
@@ -25,7 +25,7 @@ def build_report(
         out: the folder to write to; created if it does not exist. Files of an earlier report are
             replaced.
         pictures: whether to show frames of the dataset.
-        sort: the order of the main table, one of `reports.text.columns.orders()`; None keeps the
+        sort: the order of the main table, one of `orders()` in `text.table.columns`; None keeps the
             order of the spec.
 
     Returns:

@@ -105,7 +105,7 @@ def compare(
 def _check_sort(sort: str | None) -> None:
     if sort is None:
         return
-    from reports.text.columns import orders
+    from reports.text.table.columns import orders
     from vss.suggestions import did_you_mean
 
     if sort not in orders():

@@ -8,7 +8,6 @@ from rich.table import Table
 from reports.analysis.overview import CellRow, build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
-from reports.text.columns import more_seeds, terminal_columns
 from reports.text.format import (
     cover_test_set_only,
     interval,
@@ -18,6 +17,8 @@ from reports.text.format import (
     signed,
     spread,
 )
+from reports.text.table.cell_texts import write_more_seeds
+from reports.text.table.columns import terminal_columns
 
 
 def build_result_table(record: ExperimentRecord) -> Table:
@@ -63,7 +64,7 @@ def _comparison_columns(rows: Sequence[CellRow]) -> dict[str, Callable[[CellRow]
         columns[name] = _blank_for_baseline(mark_test_set_only(write_interval, ",\n"))
     columns["verdict"] = _blank_for_baseline(lambda row: row.verdict_row.verdict)
     if any(row.verdict_row.seeds_needed > 0 for row in rows):
-        columns["more\nseeds"] = _blank_for_baseline(more_seeds)
+        columns["more\nseeds"] = _blank_for_baseline(write_more_seeds)
     columns["latency\nms"] = lambda row: number(row.clip.median_ms, 2)
     return columns
 

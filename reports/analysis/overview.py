@@ -191,6 +191,14 @@ def _latency_row(latency: Latency | None) -> LatencyRow:
     )
 
 
+def _clock_time(seconds: float) -> str:
+    """Format seconds as papers and schedulers do, D-HH:MM:SS: 52953 -> 0-14:42:33."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    return f"{days}-{hour:02d}:{minute:02d}:{second:02d}"
+
+
 def _first(values: Iterable[float | None]) -> float:
     """Return the first value that was measured; all seeds of a cell share it."""
     return next((float(value) for value in values if value is not None), NAN)
@@ -206,6 +214,7 @@ def _trial_row(experiment: str, run: RunRecord, cost: CellCost) -> dict[str, obj
         "attempts": run.attempts,
         **run.metrics,
         "train_seconds": run.train_seconds,
+        "train_time": None if run.train_seconds is None else _clock_time(run.train_seconds),
         "step_ms_median": run.step_ms_median,
         "latency_ms_median": cost.clip.median_ms if cost.clip else None,
         "latency_ms_p95": cost.clip.p95_ms if cost.clip else None,

@@ -22,10 +22,12 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 MIN_HEADINGS_FOR_CONTENTS = 3
+MAX_CARD_COLUMNS = 7  # a table with more scrolls on a phone, instead of becoming a list
 WIDE = 3.5  # width by height: a wider picture is a strip of frames and gets the full width
 _FOLDER = Path(__file__).parent
 _MISSING = {"", "-", "\N{EN DASH}", "\N{EM DASH}", "nan"}
-_DURATION = re.compile(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)\b")
+_DURATION = re.compile(r"(?:(?:\d+(?:\.\d+)? (?:d|h|min|s)\b) ?)+")
+_SECONDS_IN = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 _NUMBER = re.compile(
     r"[<>≤≥~≈(\[]*\s*"
     r"(?P<sign>[-+]?)(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+|inf\b)"
@@ -43,13 +45,15 @@ class Section(NamedTuple):
 def render_page(title: str, markdown: str, folder: Path) -> str:
     """Render one page with a table of contents and sortable tables.
 
+    What is below a heading of the third level is folded until the reader opens it.
+
     Args:
         title: the title of the page, plain text.
         markdown: CommonMark with tables; HTML in it is shown as text.
         folder: the folder of the pictures; a missing picture is replaced by its caption.
     """
     parser = _parser()
-    tokens = parser.parse(markdown)
+    tokens = _fold(parser.parse(markdown))
     sections = _add_anchors(tokens)
     _mark_cells(tokens)
     env = {"folder": folder.resolve()}
@@ -72,12 +76,12 @@ def render_page(title: str, markdown: str, folder: Path) -> str:
 def sort_value(text: str) -> float | None:
     """Return the number at the start of a table cell, with durations in seconds, or None.
 
-    `36.14 ± 0.17 (3)` is 36.14, `-0.26 %` is -0.26, `1-00:00:00` is 86400.
+    `36.14 ± 0.17 (3)` is 36.14, `-0.26 %` is -0.26, `1 d 2 h` is 93600.
     """
     text = text.strip().replace("\N{MINUS SIGN}", "-")
     if duration := _DURATION.match(text):
-        days, hours, minutes, seconds = (int(part or 0) for part in duration.groups())
-        return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+        parts = re.findall(r"([\d.]+) (\w+)", duration[0])
+        return sum(float(count) * _SECONDS_IN[unit] for count, unit in parts)
     if number := _NUMBER.match(text):
         value = float(number["digits"].replace(",", ""))
         return -value if number["sign"] == "-" else value
@@ -99,6 +103,25 @@ def _policy(script: str) -> str:
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{digest}'"
     )
+
+
+def _fold(tokens: Sequence[Token]) -> list[Token]:
+    """Enclose each heading of the third level, and what is below it, in an element that opens."""
+    folded: list[Token] = []
+    is_open = False
+    for token in tokens:
+        if token.type == "heading_open":
+            folded += [_html("</details>\n")] * is_open
+            is_open = token.tag == "h3"
+            folded += [_html("<details>\n<summary>")] * is_open
+        folded.append(token)
+        if token.type == "heading_close" and is_open:
+            folded.append(_html("</summary>\n"))
+    return [*folded, *[_html("</details>\n")] * is_open]
+
+
+def _html(content: str) -> Token:
+    return Token("html_block", "", 0, content=content)
 
 
 def _add_anchors(tokens: Sequence[Token]) -> list[Section]:
@@ -142,16 +165,21 @@ def _contents(sections: Sequence[Section]) -> str:
 def _mark_cells(tokens: Sequence[Token]) -> None:
     """Give the cells of each table the values that they are sorted by."""
     table, rows = Token("", "", 0), list[list[tuple[Token, str]]]()
+    headings: list[str] = []
     for index, token in enumerate(tokens):
         if token.type == "table_open":
-            table, rows = token, []
+            table, rows, headings = token, [], []
         elif token.type == "tr_open":
             rows.append([])
+        elif token.type == "th_open":
+            headings.append(_visible_text(tokens[index + 1]))
         elif token.type == "td_open":
+            token.attrSet("data-label", headings[len(rows[-1])])
             rows[-1].append((token, _visible_text(tokens[index + 1])))
         elif token.type == "table_close":
             for column in zip(*(row for row in rows if row), strict=True):
                 _mark_column(column)
+            table.meta["columns"] = len(headings)
             table.meta["names"] = max((len(row[0][1]) for row in rows if row), default=0)
 
 
@@ -181,10 +209,12 @@ def _open_table(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any
 ) -> str:
     """Open a table in a region that scrolls by itself, with the keyboard too."""
-    name = html.escape(tokens[index].meta["heading"] or "table")
+    table = tokens[index]
+    name = html.escape(table.meta["heading"] or "table")
+    kind = "table cards" if table.meta["columns"] <= MAX_CARD_COLUMNS else "table"
     return (
-        f'<div class="table" role="region" tabindex="0" aria-label="{name}">\n'
-        f'<table style="--names: {tokens[index].meta["names"]}ch">\n'
+        f'<div class="{kind}" role="region" tabindex="0" aria-label="{name}">\n'
+        f'<table style="--names: {table.meta["names"]}ch">\n'
     )
 
 

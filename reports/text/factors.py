@@ -7,10 +7,17 @@ from reports.analysis.comparison import TEST_SET, Comparison
 from reports.analysis.factors.effects import Effect, Interaction, find_isolated_values
 from reports.analysis.factors.lines import find_factor_lines
 from reports.figures.factor import draw_factor
-from reports.text.format import escape, interval, level, markdown_table, setting_value, signed
+from reports.text.answer.summary import describe_context
+from reports.text.format import (
+    difference_interval,
+    escape,
+    level,
+    markdown_table,
+    setting_value,
+    signed,
+)
 from reports.text.page import Page
 from reports.text.sentences import join, verb
-from reports.text.summary import describe_context
 
 _MAX_NAMES = 8  # of a setting's values in a sentence; the rest are counted
 
@@ -113,8 +120,7 @@ def _points(comparison: Comparison) -> str:
 
 
 def _interval(comparison: Comparison) -> str:
-    difference = comparison.difference
-    return interval(100 * difference.low, 100 * difference.high)
+    return difference_interval(comparison.difference)
 
 
 def _heading(comparisons: Sequence[Comparison]) -> str:

@@ -3,15 +3,19 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
-from reports.analysis.comparison import TEST_SET, Difference
+from reports.analysis.comparison import SEEDS, TEST_SET, Difference
 from reports.analysis.overview import CellRow
+from reports.analysis.verdict import SEEDS_FOR_A_VERDICT
 
 Row = TypeVar("Row")
 
-MISSING = "-"
+MISSING = "–"  # noqa: RUF001  # an en dash
 _MOST_DIGITS = 6
+_SECONDS_IN = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+_FEW_SECONDS = 9.95  # below, a tenth of a second matters
 
 
 def markdown_table(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], str]]) -> str:
@@ -70,6 +74,16 @@ def interval(low: float, high: float, digits: int = 2) -> str:
     return f"{low + 0.0:+.{digits}f} to {high + 0.0:+.{digits}f}"
 
 
+def difference_interval(difference: Difference) -> str:
+    """Format the interval of a difference of fractions in points.
+
+    Two seeds leave one degree of freedom: such an interval would span more than all scores.
+    """
+    if SEEDS in difference.covers and difference.seeds < SEEDS_FOR_A_VERDICT:
+        return MISSING
+    return interval(100 * difference.low, 100 * difference.high)
+
+
 def with_unit(verdict: str) -> str:
     """Add the unit to a verdict that ends in a margin: within 0.5 -> within 0.5 points."""
     return f"{verdict} point" if verdict.endswith(" 1") else f"{verdict} points"
@@ -82,14 +96,13 @@ def level(confidence: float) -> str:
 
 def points(difference: Difference) -> str:
     """Format a difference of fractions: +1.02 points, 95 % interval -0.10 to +2.14."""
-    low, high = difference.low, difference.high
     if math.isnan(difference.mean):
         return "difference unknown"
     mean = f"{100 * difference.mean:+.2f} points"
-    if math.isnan(low):
-        return mean
     scope = f", {TEST_SET} only" if difference.covers == (TEST_SET,) else ""
-    ends = interval(100 * low, 100 * high)
+    ends = difference_interval(difference)
+    if ends == MISSING:
+        return mean
     return f"{mean}, {level(difference.confidence)} interval {ends}{scope}"
 
 
@@ -101,13 +114,16 @@ def spread(mean: float, std: float, n: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Format seconds as D-HH:MM:SS: 52953 -> 0-14:42:33."""
+    """Format seconds in at most two units: 23 -> 23 s, 52953 -> 14 h 42 min."""
     if math.isnan(seconds):
         return MISSING
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    days, hour = divmod(hours, 24)
-    return f"{days}-{hour:02d}:{minute:02d}:{second:02d}"
+    if round(seconds) < _SECONDS_IN["min"]:
+        return f"{seconds:.1f} s" if seconds < _FEW_SECONDS else f"{round(seconds)} s"
+    large, small = next(
+        pair for pair in pairwise(_SECONDS_IN) if round(seconds) >= _SECONDS_IN[pair[0]]
+    )
+    count, rest = divmod(round(seconds), _SECONDS_IN[large])
+    return f"{count} {large} {rest // _SECONDS_IN[small]} {small}"
 
 
 def setting_value(value: Any) -> str:

@@ -14,15 +14,15 @@ from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
 from reports.records import ExperimentRecord
+from reports.text.answer.summary import write_answer
 from reports.text.classes import write_classes
-from reports.text.columns import report_columns
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
 from reports.text.format import cover_test_set_only, escape, markdown_table, name_interval, number
 from reports.text.gaps import write_gaps
 from reports.text.page import Page
 from reports.text.pictures import write_pictures
-from reports.text.summary import write_answer
+from reports.text.table.columns import more_report_columns, report_columns
 
 _BLOCK_LENGTHS = (1, 10, 30, 60)  # frames, compared with the length in use
 
@@ -39,13 +39,16 @@ def write_heading(page: Page) -> str:
 
 
 def write_accuracy(page: Page) -> str:
-    """Write the main table, and explain how to read it."""
+    """Write the main table; further columns and how to read them are folded on the page."""
     parts = (
         "## Accuracy against latency",
         markdown_table(page.rows, report_columns(page.rows)),
         _describe_look(page.study),
-        _explain_columns(page),
         _describe_selection(page.record),
+        "### More columns",
+        markdown_table(page.rows, more_report_columns(page.rows)),
+        "### How to read the tables",
+        _explain_columns(page),
     )
     return "\n\n".join(part for part in parts if part)
 
@@ -72,8 +75,8 @@ def _explain_columns(page: Page) -> str:
         _explain_intervals(page.study),
         _explain_block_length(page.study),
         _explain_best_share(page.study),
-        "Training time (D-HH:MM:SS) is averaged over seeds; it counts optimiser steps only and "
-        "excludes the first steps after each start.",
+        "Training time is averaged over seeds; it counts optimiser steps only and excludes the "
+        "first steps after each start.",
     ]
     if any(not math.isnan(row.clip.median_ms) for row in page.rows):
         sentences.append(

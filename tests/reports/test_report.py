@@ -13,6 +13,7 @@ import pytest
 
 from reports.records import CellCost, ExperimentRecord, Latency, RunRecord
 from reports.report import build_report, rebuild
+from reports.text.format import MISSING
 from tests.reports.conftest import cost, finished_run, record, with_samples
 
 
@@ -71,8 +72,7 @@ def _mark_drawn_numbers(text: str) -> str:
         return "PAIRED T" if is_paired_t else match[0]
 
     text = re.sub(r"(\+[\d.]+) to (\+[\d.]+)", replace_interval, text)
-    text = re.sub(r"\| baseline \| 0\.[1-4] \|", "| baseline | SHARE |", text)
-    return re.sub(r"\| better \| 99\.[6-9] \|", "| better | SHARE |", text)
+    return re.sub(r"(\(baseline\)|new) \| (0\.[1-4]|99\.[6-9]) \|", r"\1 | SHARE |", text)
 
 
 def test_main_table_has_one_row_per_cell_with_all_its_numbers(
@@ -81,14 +81,16 @@ def test_main_table_has_one_row_per_cell_with_all_its_numbers(
     text = _mark_drawn_numbers(build_report(study, tmp_path).read_text())
 
     assert (
-        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | baseline | SHARE | 4.00 (5.00) "
-        "| 1.00 (1.00 to 1.00) | 2.00 (2.50) | 1.00 (1.00 to 1.00) | 0-00:01:00 | +0.0 % "
-        "| 1.00 | 12.5 | 64 | 100 | +0.00 % |"
+        "| **base** (baseline) | 42.00 ± 2.00 (3) | +0.00 | baseline | 4.00 | 1 min 0 s |" in text
+    )
+    assert "| new | 51.00 ± 1.00 (3) | +9.00 (PAIRED T) | better | 6.00 | 1 min 30 s |" in text
+    assert (
+        "| **base** (baseline) | SHARE | 5.00 | 1.00 (1.00 to 1.00) | 2.00 | 2.50 "
+        "| 1.00 (1.00 to 1.00) | +0.0 % | 1.00 | 12.5 | 64 | 100 | +0.00 % |"
     ) in text
     assert (
-        "| new | 51.00 ± 1.00 (3) | +9.00 (PAIRED T) | better | SHARE | 6.00 (7.00) "
-        "| 1.50 (1.50 to 1.50) | 3.00 (3.50) | 1.50 (1.50 to 1.50) | 0-00:01:30 | +50.0 % "
-        "| 2.00 | 12.5 | 64 | 100 | +21.43 % |"
+        "| new | SHARE | 7.00 | 1.50 (1.50 to 1.50) | 3.00 | 3.50 "
+        "| 1.50 (1.50 to 1.50) | +50.0 % | 2.00 | 12.5 | 64 | 100 | +21.43 % |"
     ) in text
     assert "2 cells; 6 of 6 trials finished." in text
     assert "scored on: test (4 frames)" in text
@@ -119,7 +121,7 @@ def test_missing_trials_are_named(study: ExperimentRecord, tmp_path: Path) -> No
     assert "**6 of 8 trials finished**" in text
     assert "- new, seed 7: FAILED, the loss is nan" in text
     assert "- other, seed 0: PENDING" in text
-    assert re.search(r"^\| other \| - \| - ", text, re.MULTILINE)
+    assert re.search(rf"^\| other \| {MISSING} \| {MISSING} ", text, re.MULTILINE)
 
 
 def test_experiment_without_results_still_has_a_report(tmp_path: Path) -> None:
@@ -210,7 +212,7 @@ def test_cell_without_latency_and_absent_class_are_named(tmp_path: Path) -> None
 
     assert "- no latency, so missing from the latency plot: b\\|c\n" in text
     assert "- class sky: neither labelled nor predicted in b\\|c\n" in text
-    assert re.search(r"^\| b\\\|c \| 40.0 \| - \|$", text, re.MULTILINE)
+    assert re.search(rf"^\| b\\\|c \| 40.0 \| {MISSING} \|$", text, re.MULTILINE)
 
 
 def test_noise_floor_is_the_baseline_measured_twice(
@@ -539,6 +541,8 @@ def test_table_for_a_paper_has_one_row_per_cell(study: ExperimentRecord, tmp_pat
     build_report(study, tmp_path)
 
     table = _mark_drawn_numbers((tmp_path / "table.tex").read_text())
-    assert "base & 42.00 $\\pm$ 2.00 (3) & +0.00 & - & baseline & 0-00:01:00 & 4.00" in table
-    assert "new & 51.00 $\\pm$ 1.00 (3) & +9.00 & PAIRED T & better & 0-00:01:30" in table
+    assert (
+        "base & 42.00 $\\pm$ 2.00 (3) & +0.00 & \N{EN DASH} & baseline & 1 min 0 s & 4.00" in table
+    )
+    assert "new & 51.00 $\\pm$ 1.00 (3) & +9.00 & PAIRED T & better & 1 min 30 s" in table
     assert "\\label{tab:study}" in table

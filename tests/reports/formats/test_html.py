@@ -12,9 +12,9 @@ from reports.formats.html import render_page, sort_value
 TABLE = """
 | cell | mIoU % | time |
 | :-- | --: | --: |
-| **fcn** (baseline) | 36.14 ± 0.17 (3) | 0-00:04:06 |
-| tma, 2 | 9.88 ± 1.07 (3) | 1-00:00:00 |
-| lost | - | - |
+| **fcn** (baseline) | 36.14 ± 0.17 (3) | 4 min 6 s |
+| tma, 2 | 9.88 ± 1.07 (3) | 1 d 0 h |
+| lost | - | \N{EN DASH} |
 """
 
 
@@ -35,9 +35,9 @@ def values(text: str, name: str) -> list[str]:
         ("[-0.5, 0.3]", -0.5),
         ("< 0.001", 0.001),
         ("4.2e-05", 4.2e-05),
-        ("0-00:04:06", 246.0),
-        ("2-01:00:00", 176_400.0),
-        ("14:42:33", 52_953.0),
+        ("4 min 6 s", 246.0),
+        ("2 d 1 h", 176_400.0),
+        ("8.5 s", 8.5),
         ("-inf", float("-inf")),
         ("better", None),
         ("information", None),
@@ -81,6 +81,24 @@ def test_contents_link_to_every_section(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert text.index("Intro.") < text.index("<nav") < text.index("<h2")
     assert "One &amp; two</a>" in text
+
+
+def test_what_is_below_a_heading_of_the_third_level_is_folded(tmp_path: Path) -> None:
+    text = render_page(
+        "t", f"## One\n\n### Part\n\n{TABLE}\n### Next\n\nb\n\n## Two\n\nc\n", tmp_path
+    )
+
+    folded = re.findall(r"<details>.*?</details>", text, re.DOTALL)
+    assert [re.findall("<h3.*?>(.*?)</h3>", part) for part in folded] == [["Part"], ["Next"]]
+    assert "<td" in folded[0]
+    assert "<p>c</p>" not in "".join(folded)
+
+
+def test_values_of_a_table_have_the_headings_that_phones_show(tmp_path: Path) -> None:
+    text = render_page("t", TABLE, tmp_path)
+
+    assert 'class="table cards"' in text
+    assert values(text, "data-label")[:3] == ["cell", "mIoU %", "time"]
 
 
 def test_short_report_has_no_contents(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from reports.text.format import (
+    MISSING,
     duration,
     escape,
     first_names,
@@ -23,23 +24,25 @@ from reports.text.format import (
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0.0, "0-00:00:00"),
-        (59.6, "0-00:01:00"),
-        (3_661.0, "0-01:01:01"),
-        (86_399.6, "1-00:00:00"),
-        (2 * 86_400 + 5 * 3600 + 7 * 60 + 9, "2-05:07:09"),
-        (120 * 86_400.0, "120-00:00:00"),
-        (math.nan, "-"),
+        (0.0, "0.0 s"),
+        (2.54, "2.5 s"),
+        (23.4, "23 s"),
+        (59.6, "1 min 0 s"),
+        (3_661.0, "1 h 1 min"),
+        (52_953.0, "14 h 42 min"),
+        (86_399.6, "1 d 0 h"),
+        (120 * 86_400.0, "120 d 0 h"),
+        (math.nan, MISSING),
     ],
 )
-def test_duration_is_formatted_as_days_and_time(seconds: float, text: str) -> None:
+def test_duration_has_at_most_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
 def test_spread_includes_the_number_of_seeds() -> None:
     assert spread(0.5123, 0.0045, 3) == "51.23 ± 0.45 (3)"
     assert spread(0.5123, math.nan, 1) == "51.23 (1)"
-    assert spread(math.nan, math.nan, 0) == "-"
+    assert spread(math.nan, math.nan, 0) == MISSING
 
 
 def test_numbers_are_formatted_and_missing_ones_become_dashes() -> None:
@@ -47,12 +50,12 @@ def test_numbers_are_formatted_and_missing_ones_become_dashes() -> None:
     assert signed(1.018) == "+1.02"
     assert signed(-0.166, 1, " %") == "-0.2 %"
     assert number(12_345.67) == "12,345.7"
-    assert {percent(math.nan), signed(math.nan), number(math.nan)} == {"-"}
+    assert {percent(math.nan), signed(math.nan), number(math.nan)} == {MISSING}
 
 
 def test_interval_has_both_signs_or_is_a_dash() -> None:
     assert interval(-0.123, 4.567) == "-0.12 to +4.57"
-    assert interval(math.nan, math.nan) == "-"
+    assert interval(math.nan, math.nan) == MISSING
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from reports.analysis.factors.effects import estimate_effects, estimate_interactions
 from reports.analysis.study import Study
 from reports.records import RunRecord
-from reports.text.summary import answer
+from reports.text.answer.summary import answer
 from tests.reports.conftest import SETTINGS, finished_run, record
 
 

@@ -8,20 +8,30 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.analysis.comparison import TEST_SET
-from reports.analysis.overview import CellRow, LatencyRow
+from reports.analysis.overview import CellRow
 from reports.text.format import (
-    MISSING,
     cover_test_set_only,
     duration,
-    escape,
-    interval,
     mark_test_set_only,
     name_interval,
     number,
     percent,
-    signed,
-    spread,
+)
+from reports.text.table.cell_texts import (
+    has_best_share,
+    ranks_on_test_sets_only,
+    write_best_share,
+    write_interval,
+    write_median,
+    write_more_seeds,
+    write_name,
+    write_p95,
+    write_points,
+    write_points_with_interval,
+    write_ratio,
+    write_relative,
+    write_score,
+    write_verdict,
 )
 
 _INTERVAL = "{interval}"  # in a heading: replaced by the name of the intervals
@@ -51,6 +61,7 @@ class Column:
     Attributes:
         text: a function that returns the text of a row.
         report: the heading in report.md and report.html.
+        is_main: whether the report shows it at once, and not below "More columns".
         paper: the heading in table.tex.
         terminal: the heading in the terminal, with its line breaks.
         order: the order of rows sorted by this column; None if they cannot be sorted by it.
@@ -59,6 +70,7 @@ class Column:
 
     text: Text
     report: str | None = None
+    is_main: bool = False
     paper: str | None = None
     terminal: str | None = None
     order: Order | None = None
@@ -66,8 +78,14 @@ class Column:
 
 
 def report_columns(rows: Rows) -> dict[str, Text]:
-    """Return heading -> text for the report, without columns that it does not need."""
-    return _select(rows, lambda column: column.report)
+    """Return heading -> text for the main table of the report: as many as fit on a page."""
+    return _select(rows, lambda column: column.report if column.is_main else None)
+
+
+def more_report_columns(rows: Rows) -> dict[str, Text]:
+    """Return heading -> text for the other columns that the report needs, if there are any."""
+    more = _select(rows, lambda column: None if column.is_main else column.report)
+    return {"cell": write_name, **more} if more else {}
 
 
 def paper_columns(rows: Rows) -> dict[str, Text]:
@@ -117,152 +135,100 @@ def _has_value(value: Callable[[CellRow], float]) -> Callable[[Rows], bool]:
     return lambda rows: any(not math.isnan(value(row)) for row in rows)
 
 
-def _cell(row: CellRow) -> str:
-    return f"**{escape(row.cell)}** (baseline)" if row.is_baseline else escape(row.cell)
-
-
-def _score(row: CellRow) -> str:
-    return spread(row.score.mean, row.score.std, row.score.n)
-
-
-def _points(row: CellRow) -> str:
-    return signed(100 * row.difference)
-
-
-def _interval_points(ends: tuple[float, float]) -> str:
-    return interval(100 * ends[0], 100 * ends[1])
-
-
-def _points_with_interval(row: CellRow) -> str:
-    ends = _interval_points(row.interval)
-    return _points(row) + (f" ({ends})" if ends != MISSING else "")
-
-
-def more_seeds(row: CellRow) -> str:
-    """Write how many more seeds would separate a cell from the baseline, if any number would."""
-    count = row.verdict_row.seeds_needed
-    if math.isnan(count):
-        return MISSING
-    if math.isinf(count):
-        return "more will not help"
-    return f"about {count:.0f}" if count else "0"
-
-
-def _verdict(row: CellRow) -> str:
-    return row.verdict_row.verdict
-
-
-def _best_share(row: CellRow) -> str:
-    return percent(row.verdict_row.best_share, 1)
-
-
-def _has_best_share(rows: Rows) -> bool:
-    return any(not math.isnan(row.verdict_row.best_share) for row in rows)
-
-
-def _ranks_on_test_sets_only(rows: Rows) -> bool:
-    return any(row.verdict_row.best_covers == (TEST_SET,) for row in rows)
-
-
-def _latency(latency: LatencyRow) -> str:
-    if math.isnan(latency.median_ms):
-        return MISSING
-    if math.isnan(latency.p95_ms):
-        return number(latency.median_ms, 2)
-    p95 = number(latency.p95_ms, 2)
-    if not math.isnan(latency.p95_low_ms):
-        p95 += f", {number(latency.p95_low_ms, 2)} to {number(latency.p95_high_ms, 2)}"
-    return f"{number(latency.median_ms, 2)} ({p95})"
-
-
-def _ratio(latency: LatencyRow) -> str:
-    ratio = number(latency.ratio, 2)
-    if math.isnan(latency.ratio) or math.isnan(latency.ratio_low):
-        return ratio
-    return f"{ratio} ({number(latency.ratio_low, 2)} to {number(latency.ratio_high, 2)})"
-
-
-def _relative(fraction: float, digits: int) -> str:
-    return signed(100 * fraction, digits, " %")
-
-
 _HAS_STREAMING = _has_value(lambda row: row.streaming.median_ms)
 
 COLUMNS = (
-    Column(_cell, report="cell", order=Order("cell", lambda row: row.cell)),
+    Column(write_name, report="cell", is_main=True, order=Order("cell", lambda row: row.cell)),
     Column(lambda row: row.cell, paper="cell", terminal="cell"),
     Column(
-        _score,
+        write_score,
         report="mIoU %, mean ± s.d. (seeds)",
+        is_main=True,
         paper="mIoU % (seeds)",
         terminal="mIoU %",
         order=Order("miou", lambda row: row.score.mean, highest_first=True),
     ),
     Column(
-        mark_test_set_only(_points_with_interval),
+        mark_test_set_only(write_points_with_interval),
         report=f"difference, points ({_INTERVAL})",
+        is_main=True,
         order=Order("difference", lambda row: row.difference, highest_first=True),
         is_needed=lambda rows: not cover_test_set_only(rows),
     ),
     Column(
-        _points_with_interval,
+        write_points_with_interval,
         report=f"difference, points ({_INTERVAL}, test set only)",
+        is_main=True,
         is_needed=cover_test_set_only,
     ),
-    Column(_points, paper="points", terminal="points"),
+    Column(write_points, paper="points", terminal="points"),
     Column(
-        mark_test_set_only(lambda row: _interval_points(row.interval)),
+        mark_test_set_only(write_interval),
         paper=_INTERVAL,
         is_needed=lambda rows: not cover_test_set_only(rows),
     ),
     Column(
-        lambda row: _interval_points(row.interval),
+        write_interval,
         paper=f"{_INTERVAL}, test set only",
         is_needed=cover_test_set_only,
     ),
-    Column(_verdict, report="verdict", paper="verdict", terminal="verdict"),
+    Column(write_verdict, report="verdict", is_main=True, paper="verdict", terminal="verdict"),
     Column(
-        more_seeds,
+        write_more_seeds,
         report="more seeds needed",
         is_needed=lambda rows: any(row.verdict_row.seeds_needed > 0 for row in rows),
     ),
     Column(
-        _best_share,
+        write_best_share,
         report="best, % of draws",
-        is_needed=lambda rows: _has_best_share(rows) and not _ranks_on_test_sets_only(rows),
+        is_needed=lambda rows: has_best_share(rows) and not ranks_on_test_sets_only(rows),
     ),
     Column(
-        _best_share,
+        write_best_share,
         report="best, % of draws, test set only",
-        is_needed=_ranks_on_test_sets_only,
+        is_needed=ranks_on_test_sets_only,
     ),
     Column(
-        lambda row: _latency(row.clip),
-        report="clip latency, ms (p95)",
+        lambda row: write_median(row.clip),
+        report="clip latency, ms",
+        is_main=True,
         order=Order("latency", lambda row: row.clip.median_ms),
     ),
-    Column(lambda row: _ratio(row.clip), report="clip latency, ratio"),
     Column(
-        lambda row: _latency(row.streaming),
-        report="streaming latency, ms (p95)",
+        lambda row: write_p95(row.clip),
+        report="p95 of clip latency, ms",
+        is_needed=_has_value(lambda row: row.clip.p95_ms),
+    ),
+    Column(lambda row: write_ratio(row.clip), report="clip latency, ratio"),
+    Column(
+        lambda row: write_median(row.streaming),
+        report="streaming latency, ms",
         order=Order("streaming", lambda row: row.streaming.median_ms),
         is_needed=_HAS_STREAMING,
     ),
     Column(
-        lambda row: _ratio(row.streaming),
+        lambda row: write_p95(row.streaming),
+        report="p95 of streaming latency, ms",
+        is_needed=_has_value(lambda row: row.streaming.p95_ms),
+    ),
+    Column(
+        lambda row: write_ratio(row.streaming),
         report="streaming latency, ratio",
         is_needed=_HAS_STREAMING,
     ),
     Column(
         lambda row: duration(row.train_seconds),
         report="training time",
+        is_main=True,
         paper="training time",
         terminal="training\ntime",
         order=Order("training-time", lambda row: row.train_seconds),
     ),
-    Column(lambda row: _relative(row.relative_train_seconds, 1), report="relative training time"),
-    Column(lambda row: number(row.clip.median_ms, 2), paper="clip, ms", terminal="latency\nms"),
-    Column(lambda row: number(row.streaming.median_ms, 2), paper="streaming, ms"),
+    Column(
+        lambda row: write_relative(row.relative_train_seconds, 1), report="relative training time"
+    ),
+    Column(lambda row: write_median(row.clip), paper="clip, ms", terminal="latency\nms"),
+    Column(lambda row: write_median(row.streaming), paper="streaming, ms"),
     Column(
         lambda row: number(row.parameters / 1e6, 2),
         report="parameters, M",
@@ -286,7 +252,7 @@ COLUMNS = (
         report="peak training memory, MiB",
         order=Order("training-memory", lambda row: row.peak_memory_mib),
     ),
-    Column(lambda row: _relative(row.relative_difference, 2), report="relative difference"),
+    Column(lambda row: write_relative(row.relative_difference, 2), report="relative difference"),
     Column(
         lambda row: percent(row.published_miou),
         report="published mIoU % (different protocol)",

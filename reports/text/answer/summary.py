@@ -21,8 +21,8 @@ from reports.analysis.verdict import (
     is_separable,
     is_verdict,
 )
+from reports.text.answer.frontier import describe_frontier
 from reports.text.format import escape, first_names, percent, points, setting_value, with_unit
-from reports.text.frontier import describe_frontier
 from reports.text.page import Page
 from reports.text.sentences import bold, join, verb
 
