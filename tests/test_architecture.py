@@ -35,7 +35,7 @@ LAYERS = {
         "data", "models", "inference", "scoring", "training", "profiling", "trial", "__main__",
     ),
     "orchestrator": (
-        "secrecy", "storage", "settings", "spec", "ledger", "tracking", "stores", "networks",
+        "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores", "networks",
         "upkeep", "terminal", "results", "offline", "execution", "health", "cli",
     ),
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),

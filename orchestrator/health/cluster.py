@@ -10,6 +10,7 @@ from orchestrator.execution.cluster import head as ray_head
 from orchestrator.execution.cluster.protection import is_loopback, is_open
 from orchestrator.health import http_request
 from orchestrator.health.finding import Finding, Level
+from orchestrator.host_names import look_up
 from orchestrator.secrecy.known_values import token_file
 from orchestrator.secrecy.secret_files import others_can_read
 from orchestrator.settings import Settings
@@ -36,6 +37,7 @@ def _check_address(address: str) -> Finding:
     if not port.isdigit():
         return Finding("Ray", Level.OK, f"RAY_ADDRESS={address} is resolved by Ray itself")
     try:
+        look_up(host)
         socket.create_connection((host, int(port)), timeout=_TIMEOUT_SECONDS).close()
     except OSError as error:
         text = f"no cluster answers at {address}: {error.strerror or error}"

@@ -4,6 +4,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from orchestrator.host_names import look_up
 
 _TIMEOUT_SECONDS = 5
 
@@ -23,6 +26,7 @@ def get(url: str, headers: Mapping[str, str] | None = None) -> Answer:
         OSError: if nothing answers, or not with HTTP.
     """
     request = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310  # the user's
+    look_up(urlsplit(url).hostname)
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
             return Answer(response.status, response.read().decode(errors="replace"))

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from orchestrator.host_names import look_up
 from orchestrator.ledger.availability.outage import report_outages
 from orchestrator.ledger.tables import VERSION_TABLE
 from orchestrator.secrecy import redact
@@ -52,6 +53,7 @@ def _connect(url: str) -> Engine:
     if (address.get_backend_name(), address.get_driver_name()) in _WITH_TIMEOUTS:
         options = {k: v for k, v in _POSTGRES_TIMEOUTS.items() if k not in address.query}
     engine = sa.create_engine(address, pool_pre_ping=True, connect_args=options)
+    look_up_host(address)
     report_outages(engine)
     if engine.dialect.name == "sqlite":
         if engine.url.database:
@@ -78,6 +80,16 @@ def parse_address(url: str) -> sa.URL:
             f"VSS_LEDGER_URL is not a database address: '{redact(url)}'; write for example "
             "postgresql://user@host:5432/database or sqlite:////folder/ledger.db"
         ) from None
+
+
+def look_up_host(address: sa.URL) -> None:
+    """Check that a database's host is known; its driver would wait for a silent name server.
+
+    Raises:
+        OSError: if it is not.
+    """
+    for host in (address.host or "").split(","):  # PostgreSQL's clients take several
+        look_up(host)
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from orchestrator.ledger.database import (
     UNREACHABLE,
     explain_unreachable,
+    look_up_host,
     parse_address,
     read_revision,
 )
@@ -56,4 +57,7 @@ def _connect(url: str) -> sa.Engine:
         return sa.create_engine(
             f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": _TIMEOUT_SECONDS}
         )
-    return sa.create_engine(parse_address(url), connect_args={"connect_timeout": _TIMEOUT_SECONDS})
+    address = parse_address(url)
+    engine = sa.create_engine(address, connect_args={"connect_timeout": _TIMEOUT_SECONDS})
+    look_up_host(address)
+    return engine

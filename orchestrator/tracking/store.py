@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from orchestrator.host_names import look_up
 from orchestrator.secrecy import redact
 
 _SECONDS = 5
@@ -23,11 +24,12 @@ def check_connection(uri: str) -> None:
     """Check that the store's port accepts connections; MLflow itself would retry for minutes.
 
     Raises:
-        OSError: if nothing listens on the port.
+        OSError: if its host is unknown, or nothing listens on the port.
     """
     address = urlsplit(uri)
     port = address.port or _PORTS.get(address.scheme.partition("+")[0])
     if address.hostname and port:
+        look_up(address.hostname)
         socket.create_connection((address.hostname, port), timeout=_SECONDS).close()
 
 

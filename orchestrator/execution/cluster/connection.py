@@ -245,6 +245,7 @@ def _check_answers(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not port.isdigit():
         return  # "auto" and the like
+    protection.check_host(address)
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.execution.cluster.connection import prepare_environment, silence
-from orchestrator.execution.cluster.protection import check_protected
+from orchestrator.execution.cluster.protection import check_host, check_protected
 from vss.errors import UserError
 
 _NO_AGENT = "No available agent"  # what a head says that has just been started
@@ -45,6 +45,7 @@ class Jobs:
     """
 
     def __init__(self, address: str, is_insecure: bool = False) -> None:
+        check_host(address)
         if not is_insecure:
             check_protected(address)
         prepare_environment(address)

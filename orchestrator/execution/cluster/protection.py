@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from orchestrator.host_names import look_up
 from orchestrator.secrecy.known_values import token_file
 from orchestrator.secrecy.secret_files import others_can_read
 from vss.errors import UserError
@@ -24,6 +25,25 @@ _REMEDY = (
     "start it with RAY_AUTH_MODE=token and the same token on all nodes (docs/cluster.md), or add "
     "--insecure if nobody else reaches it"
 )
+
+
+def check_host(address: str) -> None:
+    """Check that the host of a cluster's address is known.
+
+    Args:
+        address: host:port of its head, or http://host:port of its dashboard; others, such as
+            "auto", name no host.
+
+    Raises:
+        UserError: if it is not.
+    """
+    try:
+        look_up(_host(address))
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at '{address}': {error}; check --address and RAY_ADDRESS, or "
+            "leave them out to run on this machine"
+        ) from None
 
 
 def check_protected(address: str) -> None:

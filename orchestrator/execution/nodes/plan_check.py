@@ -44,10 +44,11 @@ def check_on_cluster(experiment: Experiment, address: str, is_insecure: bool = F
         UserError: if they do not, or the cluster does not answer or is open to others.
     """
     from orchestrator.execution.cluster.connection import connect, disconnect
-    from orchestrator.execution.cluster.protection import check_protected
+    from orchestrator.execution.cluster.protection import check_host, check_protected
     from orchestrator.execution.job import SlotSize
 
     if address.startswith(("http://", "https://")):
+        check_host(address)
         if not is_insecure:
             check_protected(address)
         return f"not checked against the nodes of {address}: submit does that"
