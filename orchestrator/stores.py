@@ -7,7 +7,9 @@ import functools
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from orchestrator.ledger.trial_names import check_name
 from orchestrator.settings import Settings
+from orchestrator.tracking.store import check_reachable
 from vss.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,17 +65,48 @@ def open_ledger(settings: Settings) -> "Ledger":
     return Ledger(settings.ledger_url)
 
 
-def open_existing_ledger(settings: Settings) -> "Ledger":
+def open_existing_ledger(settings: Settings, experiment: str | None = None) -> "Ledger":
     """Open the ledger for a command that reads it; a missing file is not created.
 
+    Args:
+        settings: the settings, with the address.
+        experiment: an experiment that the ledger must have.
+
     Raises:
-        UserError: if there is none, or it cannot be reached.
+        UserError: if there is none, or it cannot be reached, or lacks the experiment.
+    """
+    check_ledger(settings, *([] if experiment is None else [experiment]))
+    ledger = open_ledger(settings)
+    if experiment is not None:
+        ledger.experiment(experiment)
+    return ledger
+
+
+def check_ledger(settings: Settings, *names: str) -> None:
+    """Refuse a missing ledger, and names that it lacks, before imports that take seconds.
+
+    Args:
+        settings: the settings, with the address.
+        names: EXPERIMENT[:CELL[:SEED]]; a ledger that is not SQLite is not asked.
+
+    Raises:
+        UserError: if there is no ledger, or it lacks a name.
     """
     if not settings.has_ledger:
         raise UserError(
             f"nothing has been submitted in {settings.home}: submit a spec first, or check VSS_HOME"
         )
-    return open_ledger(settings)
+    for name in names:
+        check_name(name, settings.ledger_url)
+
+
+def check_tracking(settings: Settings) -> None:
+    """Refuse an MLflow server that does not answer, before imports that take seconds.
+
+    Raises:
+        UserError: if it does not answer within a few seconds.
+    """
+    check_reachable(settings.tracking_uri)
 
 
 def open_tracker(settings: Settings) -> "Tracker":
@@ -82,6 +115,7 @@ def open_tracker(settings: Settings) -> "Tracker":
     Raises:
         UserError: if the store cannot be reached.
     """
+    check_tracking(settings)
     from orchestrator.ledger.database import lock_tables
     from orchestrator.tracking.tracker import Tracker
 

@@ -78,21 +78,22 @@ def submit(
     http://HOST:8265, where a Ray job runs the submit. If the spec plans looks, --look N adds the
     seeds of later looks.
     """
-    from orchestrator.execution.driver import RunTarget
-    from orchestrator.execution.handover.detached import hand_over
-    from orchestrator.execution.handover.run import run_submit
-    from orchestrator.execution.planned_look import choose_look
-    from orchestrator.execution.smoke import smoke as smoke_test
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec
     from orchestrator.stores import Stores
 
     if detach and (smoke or in_process):
         raise UserError("--detach cannot be combined with --smoke or --in-process: leave one out")
-    settings, screen = load_settings(), console()
-    experiment = load_spec(spec, overrides or ())
+    settings, paths = load_settings(), parse_data_paths(data or [])
+    experiment = load_spec(spec, overrides or ())  # before imports that take seconds
+    from orchestrator.execution.driver import RunTarget
+    from orchestrator.execution.handover.detached import hand_over
+    from orchestrator.execution.handover.run import run_submit
+    from orchestrator.execution.planned_look import choose_look
+    from orchestrator.execution.smoke import smoke as smoke_test
+
+    screen = console()
     ray_address = None if in_process else _ray_address(address, settings)
-    paths = parse_data_paths(data or [])
     target = RunTarget(settings, paths, ray_address, in_process, is_insecure=insecure)
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, target, screen)))
@@ -132,14 +133,15 @@ def status(
     """Show the state of all experiments, or of the trials of one."""
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_existing_ledger, open_ledger
+
+    settings = load_settings()
+    ledger = open_existing_ledger(settings, name) if name else open_ledger(settings)
     from orchestrator.terminal.overview.status import (
         describe_experiment,
         describe_experiments,
         show_status,
     )
 
-    settings = load_settings()
-    ledger = open_existing_ledger(settings) if name else open_ledger(settings)
     if not as_json:
         show_status(name, ledger, console())
     else:
@@ -165,12 +167,14 @@ def logs(
     ] = False,
 ) -> None:
     """Print what an attempt at a trial has logged, and the error that ended it."""
-    from orchestrator.ledger.trial_names import find_trial_id
+    from orchestrator.ledger.trial_names import check_name_or_trial_id, find_trial_id
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_existing_ledger
+    from orchestrator.stores import check_ledger, open_existing_ledger
     from orchestrator.terminal.overview.trial_log import show_log
 
     settings = load_settings()
+    check_ledger(settings)
+    check_name_or_trial_id(trial, settings.ledger_url)
     ledger = open_existing_ledger(settings)
     trial_id = find_trial_id(trial, ledger)
     show_log(trial_id, attempt, ledger, settings.storage, echo, follow)
@@ -192,14 +196,18 @@ def import_directories(
 
     Exits with 1 if a directory was skipped.
     """
-    from orchestrator.offline.trial_import import import_trials
-    from orchestrator.results.report import print_report
+    from orchestrator.offline.inventory import find_trial_directories
     from orchestrator.settings import load_settings
+    from orchestrator.spec.file import load_spec
     from orchestrator.stores import Stores
 
-    settings, screen = load_settings(), console()
-    stores = Stores(settings)
-    result = import_trials(folders, spec, stores, settings.storage, say=echo)
+    settings, directories = load_settings(), find_trial_directories(folders)
+    experiment = None if spec is None else load_spec(spec)  # before imports that take seconds
+    from orchestrator.offline.trial_import import import_trials
+    from orchestrator.results.report import print_report
+
+    stores, screen = Stores(settings), console()
+    result = import_trials(directories, experiment, stores, settings.storage, say=echo)
     for name in result.experiments:
         print_report(name, stores, settings, pictures, screen)
     raise typer.Exit(TRIAL_FAILED if result.skipped_directories else ALL_FINISHED)

@@ -8,6 +8,7 @@ import typer
 from orchestrator.cli.options import DataPaths, Pictures
 from orchestrator.cli.output import console, echo
 from orchestrator.terminal.completion import complete_experiment, complete_trial
+from vss.errors import UserError
 
 app = typer.Typer()
 Target = Annotated[
@@ -66,8 +67,13 @@ def predict(
     """
     from fractions import Fraction
 
-    from orchestrator.networks.lookup import find_network
+    from orchestrator.networks.lookup import check_target, find_network
     from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    check_target(target, settings)  # before imports that take seconds
+    if not video.exists():
+        raise UserError(f"cannot read {video} as a video: no such file or directory")
     from orchestrator.terminal.progress_bar import frame_bar
     from vss.inference.prediction import (
         format_speed,
@@ -80,7 +86,7 @@ def predict(
     from vss.media.video import open_source
 
     source = open_source(video, Fraction(rate).limit_denominator(1001))
-    trained = find_network(target, like, load_settings()).trained
+    trained = find_network(target, like, settings).trained
     config = with_frame_size(trained.config, size)
     model = move_to_best_device(load_trained_network(trained))
     writers = open_writers(out, masks, source, trained.classes, alpha, legend)
@@ -127,18 +133,22 @@ def evaluate(
     With --name EXPERIMENT, they are added to the table of that finished experiment until its spec
     is next submitted. To keep them, add a cell with `steps: 0` and `weights: FILE` to the spec.
     """
-    from orchestrator.execution.driver import RunTarget, submit
-    from orchestrator.networks.evaluation import build_evaluation
-    from orchestrator.networks.lookup import find_networks
-    from orchestrator.results.report import print_report
+    from orchestrator.networks.lookup import check_target, find_networks
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.stores import Stores
 
-    settings, screen = load_settings(), console()
+    settings, paths = load_settings(), parse_data_paths(data or [])
+    for target in targets:  # before imports that take seconds
+        check_target(target, settings)
+    from orchestrator.execution.driver import RunTarget, submit
+    from orchestrator.networks.evaluation import build_evaluation
+    from orchestrator.results.report import print_report
+
+    screen = console()
     networks = find_networks(targets, like, settings)
     stores = Stores(settings)
     experiment = build_evaluation(networks, dataset, split, name, stores.ledger)
-    run_target = RunTarget(settings, parse_data_paths(data or []), in_process=True)
+    run_target = RunTarget(settings, paths, in_process=True)
     submission = submit(experiment, run_target, stores, screen)
     print_report(experiment.name, stores, settings, pictures, screen)
     raise typer.Exit(submission.exit_code)
@@ -162,11 +172,14 @@ def export(
     The program runs in fp32 and takes a whole clip. It is read back and compared with the network;
     if any logit differs by more than 1e-3, the export fails.
     """
-    from orchestrator.networks.lookup import find_network
+    from orchestrator.networks.lookup import check_target, find_network
     from orchestrator.settings import load_settings
+
+    settings = load_settings()
+    check_target(target, settings)  # before imports that take seconds
     from vss.inference.export import export_network, format_program, onnx_is_installed
 
-    network = find_network(target, like, load_settings())
+    network = find_network(target, like, settings)
     file = out or Path(f"{network.name}.pt2")
     with_onnx = onnx_is_installed() if onnx is None else onnx
     for program in export_network(network.trained, network.name, file, with_onnx):
@@ -190,6 +203,11 @@ def import_weights(
     ] = None,
 ) -> None:
     """Convert a published checkpoint to vss parameter names, for `weights` in a spec."""
+    from vss.untrusted.limited_file import open_limited
+    from vss.untrusted.weights_file import LIMIT
+
+    with open_limited(file, "weights", LIMIT):  # before imports that take seconds
+        pass
     from vss.models.published_checkpoints import convert_file
 
     path, count = convert_file(file, source, head, out)

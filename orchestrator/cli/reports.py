@@ -87,11 +87,11 @@ def compare(
 ) -> None:
     """Compare two cells, or the cells with the same name in two experiments."""
     from orchestrator.settings import load_settings
-    from orchestrator.stores import Stores, open_existing_ledger
+    from orchestrator.stores import Stores, check_ledger, check_tracking
 
     settings = load_settings()
-    for name in (first, second):  # before imports that take seconds
-        open_existing_ledger(settings).experiment(name.partition(":")[0])
+    check_ledger(settings, first, second)
+    check_tracking(settings)
     from orchestrator.results import comparison
     from orchestrator.terminal.result_tables import build_comparison_table
 
@@ -118,10 +118,11 @@ def _report(
 ) -> None:
     """Write a report once, or keep it up to date until Ctrl-C or the end of the experiment."""
     from orchestrator.settings import load_settings
-    from orchestrator.stores import Stores, open_existing_ledger
+    from orchestrator.stores import Stores, check_tracking, open_existing_ledger
 
     settings = load_settings()
-    open_existing_ledger(settings).experiment(name)  # before imports that take seconds
+    open_existing_ledger(settings, name)
+    check_tracking(settings)
     from orchestrator.results.report import build, watch
 
     stores, folder = Stores(settings), out or settings.report_folder(name)
@@ -139,8 +140,10 @@ def _report(
 
 
 def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: bool) -> None:
-    from orchestrator.results.report import rebuild
-
     if watch:
         raise UserError(f"--watch follows an experiment: give NAME instead of --from '{source}'")
+    if not source.is_dir():
+        raise UserError(f"no folder {source}: --from takes the folder of a report")
+    from orchestrator.results.report import rebuild
+
     echo(rebuild(source, out, pictures, sort))

@@ -23,9 +23,11 @@ def watch(name: ExperimentName) -> None:
     """
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_existing_ledger
+
+    ledger = open_existing_ledger(load_settings(), name)
     from orchestrator.terminal.overview.following import watch as watch_experiment
 
-    exit_code = watch_experiment(name, open_existing_ledger(load_settings()), console())
+    exit_code = watch_experiment(name, ledger, console())
     raise typer.Exit(INTERRUPTED if exit_code is None else exit_code)
 
 
@@ -45,11 +47,14 @@ def cancel(
     Running trials save a checkpoint: `retry` or the next submit resumes them. Cancelling an
     experiment also ends its submit, but leaves trials alone that another running experiment needs.
     """
-    from orchestrator.ledger.trial_names import find_trial_ids
+    from orchestrator.ledger.trial_names import check_name_or_trial_id, find_trial_ids
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_existing_ledger
+    from orchestrator.stores import check_ledger, open_existing_ledger
 
-    ledger = open_existing_ledger(load_settings())
+    settings = load_settings()
+    check_ledger(settings)
+    check_name_or_trial_id(name, settings.ledger_url)
+    ledger = open_existing_ledger(settings)
     if ":" not in name and name in ledger.names():
         cancellation = ledger.upkeep.cancel_experiment(name)
     else:

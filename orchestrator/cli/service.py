@@ -30,7 +30,7 @@ def ui(
 
     settings = load_settings()
     if name is not None:
-        open_existing_ledger(settings).experiment(name)
+        open_existing_ledger(settings, name)
     page = open_tracker(settings).runs_page(name)
     serve(settings.tracking_uri, page, port, say=echo)
 

@@ -27,8 +27,7 @@ def retry(
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_existing_ledger
 
-    ledger = open_existing_ledger(load_settings())
-    ledger.experiment(name)
+    ledger = open_existing_ledger(load_settings(), name)
     states = [State.FAILED] if failed else [State.FAILED, State.CANCELLED]
     count = ledger.upkeep.retry(name, states)
     if not count:
@@ -48,10 +47,11 @@ def delete(name: ExperimentName, yes: Yes = False) -> None:
     """
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores, open_existing_ledger
-    from orchestrator.upkeep.deletion import delete_experiment
 
     settings = load_settings()
-    open_existing_ledger(settings).experiment(name)
+    open_existing_ledger(settings, name)
+    from orchestrator.upkeep.deletion import delete_experiment
+
     stores = Stores(settings)
     planned = stores.ledger.upkeep.plan_deletion(name)
     trials, stay = count_of(len(planned.own), "trial"), len(planned.shared)

@@ -5,7 +5,6 @@ they claim trials, so that two submits never train the same trial at the same ti
 are in MLflow; `run_id` joins the two.
 """
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from orchestrator.ledger.overview.budget import read_budget
 from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.ledger.overview.experiments import read_experiment_statuses
 from orchestrator.ledger.overview.trials import read_attempts, read_trial_statuses
+from orchestrator.ledger.quick_names import explain_missing
 from orchestrator.ledger.rows import (
     cancel_orphans,
     read_cells_of_runs,
@@ -46,9 +46,6 @@ from orchestrator.ledger.rows import (
 from orchestrator.ledger.tables import experiments, members, trials
 from orchestrator.ledger.upkeep import Upkeep
 from vss.errors import UserError
-from vss.suggestions import did_you_mean
-
-_CLOSEST = 5  # experiments to name where one is unknown
 
 
 class Ledger:
@@ -220,13 +217,3 @@ class Ledger:
             yield driver
         finally:
             driver.release_claims()
-
-
-def explain_missing(kind: str, name: str, names: Sequence[str]) -> str:
-    """Return a message about a name that the ledger lacks; it lists the closest experiments."""
-    if not names:
-        return f"no {kind} '{name}' in the ledger, which is empty: submit a spec first"
-    closest = difflib.get_close_matches(name, names, n=_CLOSEST, cutoff=0)
-    label = "closest" if len(names) > _CLOSEST else "experiments"
-    hint = did_you_mean(name, dict.fromkeys(names))
-    return f"no {kind} '{name}' in the ledger ({label}: {', '.join(closest)}){hint}"

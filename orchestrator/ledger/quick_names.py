@@ -1,22 +1,32 @@
-"""The names in a ledger, for completion in a shell: read fast, without creating or migrating it.
+"""The names in a ledger, for completion in a shell and for refusing unknown ones at once.
 
-An SQLite ledger is read with Python's own module, as importing SQLAlchemy takes longer than the
-query.
+They are read without creating or migrating the ledger. An SQLite ledger is read with Python's own
+module, as importing SQLAlchemy takes longer than the query.
 """
 
+import difflib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 from urllib.parse import quote
+
+from vss.suggestions import did_you_mean
 
 _EXPERIMENTS = "SELECT name FROM experiments ORDER BY name"
 _CELLS = (
     "SELECT cell, seed FROM members WHERE experiment = :experiment "
     "GROUP BY cell, seed ORDER BY MIN(position)"
 )
+_TRIALS = "SELECT trial_id FROM trials WHERE substr(trial_id, 1, length(:beginning)) = :beginning"
 _TIMEOUT_SECONDS = 2
 _SQLITE = "sqlite:///"
+_CLOSEST = 5  # experiments to name where one is unknown
+
+
+def is_quick(url: str) -> bool:
+    """Return whether the names can be read without SQLAlchemy."""
+    return url.startswith(_SQLITE)
 
 
 def read_experiment_names(url: str) -> list[str]:
@@ -35,8 +45,23 @@ def read_cell_seeds(url: str, experiment: str) -> dict[str, list[int]]:
     return seeds
 
 
+def has_trial(url: str, beginning: str) -> bool:
+    """Return whether a trial_id begins like this; may raise any error."""
+    return bool(_query(url, f"{_TRIALS} LIMIT 1", {"beginning": beginning}))
+
+
+def explain_missing(kind: str, name: str, names: Sequence[str]) -> str:
+    """Return a message about a name that the ledger lacks; it lists the closest experiments."""
+    if not names:
+        return f"no {kind} '{name}' in the ledger, which is empty: submit a spec first"
+    closest = difflib.get_close_matches(name, names, n=_CLOSEST, cutoff=0)
+    label = "closest" if len(names) > _CLOSEST else "experiments"
+    hint = did_you_mean(name, dict.fromkeys(names))
+    return f"no {kind} '{name}' in the ledger ({label}: {', '.join(closest)}){hint}"
+
+
 def _query(url: str, query: str, values: Mapping[str, Any]) -> list[Any]:
-    if url.startswith(_SQLITE):
+    if is_quick(url):
         # Only this mode fails where there is no file instead of creating one.
         address = f"file:{quote(url.removeprefix(_SQLITE))}?mode=ro"
         with closing(sqlite3.connect(address, timeout=_TIMEOUT_SECONDS, uri=True)) as database:

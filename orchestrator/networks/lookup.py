@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.ledger.entries import State, TrialStatus
-from orchestrator.ledger.trial_names import find_trial, find_trials, refuse_experiment
+from orchestrator.ledger.trial_names import (
+    check_name,
+    find_trial,
+    find_trials,
+    refuse_experiment,
+)
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
 from orchestrator.stores import open_ledger, open_tracker
@@ -36,6 +41,27 @@ class NamedNetwork:
 
     name: str
     trained: "TrainedNetwork"
+
+
+def check_target(target: str, settings: Settings) -> None:
+    """Refuse a network that cannot exist, before imports that take seconds.
+
+    Args:
+        target: as for `find_network`.
+        settings: the addresses of the trials and of the ledger.
+
+    Raises:
+        UserError: if there is no such file, experiment, cell or trial.
+    """
+    if Path(target).expanduser().exists() or _RUN_ID.fullmatch(target):
+        return
+    if ":" in target:
+        _check_has_ledger(target, settings)
+        check_name(target, settings.ledger_url)
+    elif not _TRIAL_ID.fullmatch(target) and not _find_trial_ids(target, settings):
+        if settings.has_ledger:
+            refuse_experiment(target, settings.ledger_url)
+        raise UserError(_explain_unknown(target, settings))
 
 
 def find_network(target: str, like: str | None, settings: Settings) -> NamedNetwork:
@@ -128,7 +154,7 @@ def find_cell(like: str) -> TrialConfig:
 def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     from vss.inference.trained_network import read_trained_network
 
-    trial_ids = settings.storage.find_trials(target) if _HEXADECIMAL.fullmatch(target) else []
+    trial_ids = _find_trial_ids(target, settings)
     if len(trial_ids) > 1:
         raise UserError(
             f"'{target}' matches {len(trial_ids)} trials ({', '.join(trial_ids)}): "
@@ -140,22 +166,34 @@ def _find_trial(target: str, settings: Settings) -> NamedNetwork:
     run_id = open_tracker(settings).find_run_id(target) if _TRIAL_ID.fullmatch(target) else None
     if run_id is None:
         if settings.has_ledger:
-            refuse_experiment(target, open_ledger(settings))
-        raise UserError(
-            f"no trial '{target}' in {settings.storage}: write a trial_id or a prefix of it, "
-            "EXPERIMENT:CELL:SEED, an MLflow run id, or the path of a trial directory or of a "
-            "checkpoint"
-        )
+            refuse_experiment(target, settings.ledger_url)
+        raise UserError(_explain_unknown(target, settings))
     return _find_run(run_id, settings)
+
+
+def _find_trial_ids(beginning: str, settings: Settings) -> list[str]:
+    return settings.storage.find_trials(beginning) if _HEXADECIMAL.fullmatch(beginning) else []
+
+
+def _explain_unknown(target: str, settings: Settings) -> str:
+    return (
+        f"no trial '{target}' in {settings.storage}: write a trial_id or a prefix of it, "
+        "EXPERIMENT:CELL:SEED, an MLflow run id, or the path of a trial directory or of a "
+        "checkpoint"
+    )
 
 
 def _open_ledger(target: str, settings: Settings) -> "Ledger":
     """Open the ledger that `target` is looked up in, without creating one."""
+    _check_has_ledger(target, settings)
+    return open_ledger(settings)
+
+
+def _check_has_ledger(target: str, settings: Settings) -> None:
     if not settings.has_ledger:
         raise UserError(
             f"no trial '{target}': nothing has been submitted in {settings.home}; check VSS_HOME"
         )
-    return open_ledger(settings)
 
 
 def _read_trial(target: str, trial: TrialStatus, settings: Settings) -> NamedNetwork:

@@ -1,13 +1,16 @@
-"""The files of a trial directory from elsewhere, before any is read: all that it has is copied."""
+"""The trial directories in a folder from elsewhere and their files, before any is read.
+
+All that a trial directory has is copied. Importing this module loads nothing heavy.
+"""
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from vss.errors import UserError
 from vss.untrusted.limited_file import MIB, size_text
-from vss.untrusted.messages import excerpt_name
+from vss.untrusted.messages import excerpt_name, list_briefly
 
 MOST_FILES = 2000
 _LARGEST_FILE = 4096 * MIB
@@ -23,6 +26,26 @@ _LARGEST_FILES = {
     "samples.npz": 1024 * MIB,
     "attempt": MIB,
 }
+
+
+def find_trial_directories(folders: Sequence[Path]) -> list[Path]:
+    """Return the trial directories among folders and in them.
+
+    Raises:
+        UserError: if there is none at all.
+    """
+    directories = [
+        path
+        for folder in folders
+        for path in ([folder] if (folder / "config.json").exists() else sorted(folder.glob("*/")))
+        if (path / "config.json").exists() or (path / "result.json").exists()
+    ]
+    if not directories:
+        names = list_briefly(folders)
+        raise UserError(
+            f"no trial directory in {names}: a trial directory contains config.json and result.json"
+        )
+    return directories
 
 
 def check_inventory(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The import of trials that finished on offline machines into the ledger and MLflow."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,12 @@ from orchestrator.offline.finished_trial import (
     Placement,
     read_finished_trial,
 )
-from orchestrator.spec.file import load_spec
+from orchestrator.spec.experiment import Experiment
 from orchestrator.storage import Storage
 from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import RunContent, Tracker
-from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
-from vss.untrusted.messages import excerpt_name, list_briefly
+from vss.untrusted.messages import excerpt_name
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class ImportResult:
 
 
 def import_trials(
-    folders: Sequence[Path],
-    spec: Path | None,
+    directories: Sequence[Path],
+    experiment: Experiment | None,
     stores: Stores,
     storage: Storage,
     say: Callable[[str], None],
@@ -43,19 +42,16 @@ def import_trials(
     """Import the directories of finished trials; name and skip damaged ones.
 
     Args:
-        folders: trial directories, or folders that contain them.
-        spec: the spec of directories that have no trial file.
+        directories: the trial directories.
+        experiment: the experiment of directories that have no trial file.
         stores: the ledger and tracking store to import into.
         storage: the storage that trial directories are copied to.
         say: a function that prints a line; it is called once per directory.
-
-    Raises:
-        UserError: if there is no trial directory at all.
     """
-    placements = _placements(spec) if spec is not None else {}
+    placements = _placements(experiment) if experiment is not None else {}
     trials_by_experiment: dict[str, list[FinishedTrial]] = {}
     skipped_directories = 0
-    for folder in _trial_directories(folders):
+    for folder in directories:
         name = excerpt_name(folder.name)
         try:
             finished_trial = read_finished_trial(folder, placements)
@@ -71,28 +67,12 @@ def import_trials(
     return ImportResult(list(trials_by_experiment), skipped_directories)
 
 
-def _placements(spec: Path) -> Mapping[str, Placement]:
-    experiment = load_spec(spec)
+def _placements(experiment: Experiment) -> Mapping[str, Placement]:
     entry = ExperimentEntry.from_experiment(experiment)
     return {
         trial.trial_id: Placement(entry, trial.cell, position)
         for position, trial in enumerate(experiment.trials)
     }
-
-
-def _trial_directories(folders: Sequence[Path]) -> Iterator[Path]:
-    directories = [
-        path
-        for folder in folders
-        for path in ([folder] if (folder / "config.json").exists() else sorted(folder.glob("*/")))
-        if (path / "config.json").exists() or (path / "result.json").exists()
-    ]
-    if not directories:
-        names = list_briefly(folders)
-        raise UserError(
-            f"no trial directory in {names}: a trial directory contains config.json and result.json"
-        )
-    yield from directories
 
 
 def _import(finished_trial: FinishedTrial, stores: Stores, storage: Storage) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from mlflow.exceptions import MlflowException
 
 from orchestrator.tracking import store
-from vss.errors import UserError
 
 _TRANSIENT_CODES = {
     "INTERNAL_ERROR",  # also if the server does not answer, or has no database
@@ -18,31 +17,16 @@ _TRANSIENT_CODES = {
     "REQUEST_LIMIT_EXCEEDED",
     "COULD_NOT_ACQUIRE_LOCK",
 }
-# Errors of the operating system that stay until somebody changes something.
-_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)
-
-
-class TrackingUnreachableError(UserError):
-    """Raised when the tracking store cannot be reached.
-
-    Attributes:
-        outage: the reason in a few words; None if waiting would not help.
-    """
-
-    def __init__(self, message: str, outage: str | None = None) -> None:
-        super().__init__(message)
-        self.outage = outage
 
 
 def find_outage(error: BaseException) -> str | None:
     """Return the reason of an outage in a few words, or None if an error is something else."""
-    if isinstance(error, TrackingUnreachableError):
+    if isinstance(error, store.TrackingUnreachableError):
         return error.outage
     is_transient = isinstance(error, MlflowException) and error.error_code in _TRANSIENT_CODES
     # MLflow does not wrap all errors of databases, whose drivers agree on this name.
     is_of_database = any(type(cause).__name__ == "OperationalError" for cause in _causes(error))
-    is_of_system = isinstance(error, OSError) and not isinstance(error, _MISTAKES)
-    if is_transient or is_of_database or is_of_system:
+    if is_transient or is_of_database or store.is_transient(error):
         return store.find_root_cause(error)[:100].lower()
     return None
 

@@ -1,4 +1,7 @@
-"""The tracking store: its availability, its addresses and its files on this machine."""
+"""The tracking store: its availability, its addresses and its files on this machine.
+
+Imports no MLflow, so that an address that does not answer is refused before that takes seconds.
+"""
 
 import gc
 import http.client
@@ -15,9 +18,47 @@ from urllib.request import url2pathname
 
 from orchestrator.host_names import look_up
 from orchestrator.secrecy import redact
+from vss.errors import UserError
 
-_SECONDS = 5
+ADDRESS_REMEDY = "check MLFLOW_TRACKING_URI or VSS_HOME"
+_SECONDS = 4
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
+# Errors of the operating system that stay until somebody changes something.
+_MISTAKES = (FileNotFoundError, FileExistsError, NotADirectoryError, PermissionError)
+
+
+class TrackingUnreachableError(UserError):
+    """Raised when the tracking store cannot be reached.
+
+    Attributes:
+        outage: the reason in a few words; None if waiting would not help.
+    """
+
+    def __init__(self, message: str, outage: str | None = None) -> None:
+        super().__init__(message)
+        self.outage = outage
+
+
+def check_reachable(uri: str) -> None:
+    """Check that the store answers, if it is a server.
+
+    Raises:
+        TrackingUnreachableError: if it does not within a few seconds.
+    """
+    try:
+        check_connection(uri)
+        check_server(uri)
+    except OSError as error:
+        cause = find_root_cause(error)
+        raise TrackingUnreachableError(
+            f"cannot reach MLflow at {redact(uri)}: {cause}; {ADDRESS_REMEDY}",
+            cause[:100].lower() if is_transient(error) else None,
+        ) from None
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether an error of the operating system may be gone later."""
+    return isinstance(error, OSError) and not isinstance(error, _MISTAKES)
 
 
 def check_connection(uri: str) -> None:

@@ -29,7 +29,8 @@ from orchestrator.secrecy import redact
 from orchestrator.secrecy.addresses import take_login_of_server, with_own_password
 from orchestrator.settings import is_verbose, read_password_files
 from orchestrator.tracking import store
-from orchestrator.tracking.outage import TrackingUnreachableError, find_outage
+from orchestrator.tracking.outage import find_outage
+from orchestrator.tracking.store import TrackingUnreachableError
 from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
@@ -40,7 +41,6 @@ TRACKING_ERRORS = (
 )  # transient: a later attempt may succeed
 MLFLOW_EXPERIMENT = "vss-orch"
 LATENCY = "latency.json"
-_ADDRESS = "check MLFLOW_TRACKING_URI or VSS_HOME"
 _LOGIN = (
     "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD_FILE; workers need them before "
     "their Ray starts"
@@ -88,7 +88,7 @@ class Tracker:
             self.experiment_id = self._open_experiment(artifacts)
         except Exception as error:  # the drivers of stores raise many kinds of errors
             cause = store.find_root_cause(error)
-            remedy = _LOGIN if " 401 " in f"{cause} " else _ADDRESS
+            remedy = _LOGIN if " 401 " in f"{cause} " else store.ADDRESS_REMEDY
             raise TrackingUnreachableError(
                 f"cannot reach MLflow at {redact(uri)}: {cause}; {remedy}", find_outage(error)
             ) from None

@@ -1,0 +1,90 @@
+"""Mistakes in arguments: they are named before anything is imported that takes seconds."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator.ledger.ledger import Ledger
+from orchestrator.settings import Settings
+from orchestrator.stores import check_tracking
+from tests.conftest import free_port
+from tests.orchestrator.ledger.conftest import STUDY, members
+from tests.test_architecture import HEAVY_LIBRARIES
+from vss.errors import UserError
+
+MISTAKES = {
+    "submit nothing.yaml": "cannot read spec nothing.yaml",
+    "submit nothing.yaml --data camvid": "write NAME=PATH",
+    "plan nothing.yaml": "cannot read spec nothing.yaml",
+    "report nothing": "no experiment 'nothing'",
+    "report --from nothing": "no folder nothing",
+    "compare nothing study": "no experiment 'nothing'",
+    "compare study:a study:b": "no cell 'b'",
+    "status nothing": "no experiment 'nothing'",
+    "watch nothing": "no experiment 'nothing'",
+    "ui nothing": "no experiment 'nothing'",
+    "logs nothing": "no experiment or trial 'nothing'",
+    "cancel study:a:7": "no seed '7'",
+    "retry nothing": "no experiment 'nothing'",
+    "delete nothing": "no experiment 'nothing'",
+    "evaluate zzzz": "no trial 'zzzz'",
+    "evaluate study:b": "no cell 'b'",
+    "export study": "'study' is an experiment, not a trial",
+    "predict zzzz clip.mp4 --out masks": "no trial 'zzzz'",
+    "import nothing": "no trial directory in nothing",
+    "import-weights nothing.pth --from tmanet": "cannot read weights nothing.pth",
+}
+# Runs commands one after the other: what one has imported, the next one would not show.
+SCRIPT = f"""
+import contextlib, io, json, sys
+from orchestrator.cli.app import main
+errors, loaded = {{}}, {{}}
+for command in json.load(sys.stdin):
+    with contextlib.redirect_stderr(io.StringIO()) as output, contextlib.suppress(SystemExit):
+        main(command.split())
+    errors[command] = output.getvalue()
+    if heavy := {set(HEAVY_LIBRARIES)!r} & set(sys.modules):
+        loaded[command] = sorted(heavy)
+        break
+print(json.dumps([errors, loaded]))
+"""
+
+
+@pytest.fixture
+def study(settings: Settings) -> None:
+    Ledger(settings.ledger_url).add(STUDY, members(0, cell="a"))
+
+
+def test_mistakes_are_named_before_heavy_imports(study: None) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input=json.dumps(list(MISTAKES)),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+
+    errors, loaded = json.loads(process.stdout)
+    assert loaded == {}
+    unclear = {
+        command: errors[command]
+        for command, text in MISTAKES.items()
+        if text not in errors[command]
+    }
+    assert unclear == {}
+
+
+def test_dead_tracking_server_is_named_before_mlflow_is_imported(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # its import would be an ImportError
+    address = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    from orchestrator.settings import load_settings
+
+    with pytest.raises(UserError, match=rf"cannot reach MLflow at {address}: Connection refused"):
+        check_tracking(load_settings())
