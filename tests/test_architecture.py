@@ -35,8 +35,8 @@ LAYERS = {
         "data", "models", "inference", "scoring", "training", "profiling", "trial", "__main__",
     ),
     "orchestrator": (
-        "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores", "networks",
-        "upkeep", "terminal", "results", "offline", "execution", "health", "cli",
+        "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores",
+        "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "cli",
     ),
     "reports": ("records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
