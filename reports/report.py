@@ -38,9 +38,6 @@ def build_report(
     record = results_json.normalise(record)
     out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / PICTURES, ignore_errors=True)
-    for pattern in FIGURES:
-        for figure in out.glob(pattern):
-            figure.unlink()
     return _write(record, out, pictures, sort)
 
 
@@ -73,6 +70,9 @@ def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = N
 
 
 def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None) -> Path:
+    for pattern in FIGURES:
+        for figure in out.glob(pattern):
+            figure.unlink()
     study = Study(record)
     page = Page(study, sort_rows(build_overview(study), sort), out, pictures)
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"

@@ -23,6 +23,7 @@ class VerdictRow:
         mean: the score minus the baseline's; 0 for the baseline itself.
         low, high: the ends of the difference's interval, which holds for all judged cells at once;
             NaN for the baseline.
+        deviation: the standard deviation of the difference's error.
         confidence: the confidence of the interval: 0.95, or more if several looks are planned.
         verdict: "baseline", or as `verdict.py` reads it off the interval; "no verdict" below 3
             shared seeds, "interim" while it may still change.
@@ -39,6 +40,7 @@ class VerdictRow:
     mean: float
     low: float
     high: float
+    deviation: float
     confidence: float
     verdict: str
     covers: tuple[str, ...]
@@ -90,6 +92,7 @@ def _build_row(study: Study, cell: str, seeds_needed: float, best_share: float) 
         mean=difference.mean,
         low=difference.low,
         high=difference.high,
+        deviation=difference.deviation,
         confidence=difference.confidence,
         verdict=verdict,
         covers=difference.covers,

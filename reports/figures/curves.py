@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
+from reports.figures.palette import GREY, INK, PAPER
 from reports.figures.style import (
-    GREY,
-    INK,
     MAX_COLOURED_LINES,
     SMALL,
-    drawing,
+    Drawing,
+    drawings,
     fix_layout,
     label_ends,
     leave_room,
@@ -38,7 +38,7 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
     Args:
         panels: axis label -> the curves of one panel.
         highlights: the cells to colour if there are more than ten.
-        path: path of the PNG.
+        path: path of the SVG.
 
     Returns:
         whether there was anything to draw.
@@ -53,13 +53,14 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
         else [cell for cell in cells if cell in highlights]
     )
     colours = dict(zip(coloured_cells, series_colours(len(coloured_cells)), strict=True))
-    short_names = shorten_names(coloured_cells, 24, 40)
-    with drawing(path, height_inches=3.0 * len(panels)) as figure:
+    for drawing in drawings(path, height_inches=2.7 * len(panels)):
+        figure = drawing.figure
+        short_names = shorten_names(coloured_cells, drawing.name_characters - 4, 40)
         panel_axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         labels = []
         for axes, (label, panel) in zip(panel_axes, panels.items(), strict=True):
             drawable = _select_finite(panel)
-            labels.append(_draw_panel(axes, drawable, colours, short_names))
+            labels.append(_draw_panel(drawing, axes, label, drawable, colours, short_names))
             axes.set_ylabel(label)
             axes.set_title(_describe_gaps(panel), loc="left", fontsize=SMALL, color=INK)
             if _spans_orders(drawable):
@@ -106,7 +107,12 @@ def _spans_orders(cells: Curves) -> bool:
 
 
 def _draw_panel(
-    axes: Axes, cells: Curves, colours: Mapping[str, str], short_names: Mapping[str, str]
+    drawing: Drawing,
+    axes: Axes,
+    label: str,
+    cells: Curves,
+    colours: Mapping[str, str],
+    short_names: Mapping[str, str],
 ) -> list[Text]:
     """Draw the curves of one panel; return the labels of the coloured ones."""
     labels: list[tuple[str, float, str]] = []
@@ -122,4 +128,9 @@ def _draw_panel(
             axes.plot(steps, means, color=colour, linewidth=2 if cell in colours else 1, zorder=3)
             if cell in colours:
                 labels.append((short_names[cell], means[-1], colour))
+                (end,) = axes.plot(
+                    steps[-1], means[-1], "o", color=colour, markeredgecolor=PAPER, zorder=4,
+                    clip_on=False,
+                )  # fmt: skip
+                drawing.add_title(end, f"{cell}: {label} {means[-1]:.4g} at step {steps[-1]}")
     return label_ends(axes, labels)

@@ -1,5 +1,6 @@
 """The figure of differences from the baseline."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports.analysis.verdict import is_better, is_worse
+from reports.figures.palette import ACCENT, BASELINE, GREY, INK, PAPER
 from reports.figures.style import (
-    ACCENT,
-    BASELINE,
-    GREY,
-    INK,
-    NAME_CHARACTERS,
     SMALL,
-    drawing,
+    THICK,
+    THIN,
+    Drawing,
+    drawings,
     limit_reach,
     shorten_names,
 )
@@ -25,30 +25,31 @@ MAX_BARS = 60  # of more differences, only the largest and smallest are drawn
 
 @dataclass(frozen=True)
 class Bar:
-    """A difference from the baseline in points, with its simultaneous interval."""
+    """A difference from the baseline in points.
+
+    Attributes:
+        low, high: the ends of its simultaneous interval.
+        deviation: the standard deviation of its error.
+    """
 
     name: str
     mean: float
     low: float
     high: float
     verdict: str
+    deviation: float = math.nan
 
 
 def draw_differences(
-    bars: Sequence[Bar],
-    baseline: str,
-    path: Path,
-    is_test_set_only: bool = False,
-    interval_name: str = "95 % interval",
+    bars: Sequence[Bar], baseline: str, path: Path, metric: str = "mIoU", unit: str = "points"
 ) -> bool:
     """Draw differences with their intervals, which hold for all judged cells at once.
 
     Args:
         bars: the differences.
         baseline: the cell that the differences are relative to.
-        path: path of the PNG.
-        is_test_set_only: whether the intervals ignore the variation over seeds.
-        interval_name: the name of an interval, with its confidence.
+        path: path of the SVG.
+        metric, unit: what the differences are of.
 
     Returns:
         whether there was anything to draw.
@@ -57,12 +58,12 @@ def draw_differences(
     if not finite_bars:
         return False
     bars = _outermost(finite_bars)
-    scope = "of each cell alone, test set only" if is_test_set_only else "for all cells at once"
-    short_names = shorten_names([*(bar.name for bar in bars), baseline], NAME_CHARACTERS)
-    with drawing(path, height_inches=1.1 + 0.3 * len(bars)) as figure:
-        axes = figure.subplots()
+    names = [*(bar.name for bar in bars), baseline]
+    for drawing in drawings(path, height_inches=0.8 + 0.3 * len(bars)):
+        short_names = shorten_names(names, drawing.name_characters)
+        axes = drawing.figure.subplots()
         for height, bar in enumerate(bars):
-            _draw_bar(axes, height, bar)
+            _draw_bar(drawing, axes, height, bar)
         axes.axvline(0, color=BASELINE, linewidth=1)
         axes.set_yticks(range(len(bars)), [short_names[bar.name] for bar in bars])
         right = axes.secondary_yaxis("right")
@@ -76,18 +77,23 @@ def draw_differences(
             half = MAX_BARS // 2
             title = f"the {half} largest and {half} smallest of {len(finite_bars)} differences"
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
-        axes.set_xlabel(
-            f"mIoU difference from {short_names[baseline]} (points)\n"
-            f"{interval_name}s {scope} (very wide ones are cut off)"
-        )
+        axes.set_xlabel(f"{metric} difference from {short_names[baseline]} ({unit})")
     return True
 
 
-def _draw_bar(axes: Axes, height: int, bar: Bar) -> None:
+def _draw_bar(drawing: Drawing, axes: Axes, height: int, bar: Bar) -> None:
     colour, marker = _style(bar.verdict)
+    text = f"{bar.name}: {bar.mean:+.2f}"
     if np.isfinite(bar.low):
-        axes.plot([bar.low, bar.high], [height] * 2, color=colour, linewidth=2)
-    axes.plot(bar.mean, height, marker, color=colour, markersize=6, markeredgecolor="white")
+        axes.plot([bar.low, bar.high], [height] * 2, color=colour, linewidth=THIN)
+        text += f" ({bar.low:+.2f} to {bar.high:+.2f})"
+    if np.isfinite(bar.deviation):
+        ends = [bar.mean - bar.deviation, bar.mean + bar.deviation]
+        axes.plot(ends, [height] * 2, color=colour, linewidth=THICK, solid_capstyle="butt")
+    (mark,) = axes.plot(
+        bar.mean, height, marker, color=colour, markersize=9, markeredgecolor=PAPER, zorder=3
+    )
+    drawing.add_title(mark, f"{text}, {bar.verdict}")
 
 
 def _style(verdict: str) -> tuple[str, str]:

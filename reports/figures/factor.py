@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from reports.figures.palette import ACCENT, GREY, PAPER
 from reports.figures.style import (
-    ACCENT,
-    GREY,
     MAX_COLOURED_LINES,
-    drawing,
+    Drawing,
+    drawings,
     fix_layout,
     label_ends,
     leave_room,
@@ -32,7 +32,7 @@ def draw_factor(
         setting: the factor.
         values: the values in order, as printed.
         lines: name -> its points, NaN where there is no such cell.
-        path: path of the PNG.
+        path: path of the SVG.
 
     Returns:
         whether there was anything to draw.
@@ -45,27 +45,39 @@ def draw_factor(
     if not lines:
         return False
     is_crowded = len(lines) > MAX_COLOURED_LINES
-    with drawing(path, height_inches=3.2, width_inches=6) as figure:
+    for drawing in drawings(path, height_inches=3.0):
+        figure = drawing.figure
         axes = figure.subplots()
-        labels = _draw_crowd(axes, lines) if is_crowded else _draw_lines(axes, lines)
+        if is_crowded:
+            labels = _draw_crowd(axes, lines)
+        else:
+            labels = _draw_lines(drawing, axes, lines, [f"{setting} {value}" for value in values])
         axes.set_xticks(range(len(values)), list(shorten_names(values, 18).values()))
         axes.set_xlim(-0.3, len(values) - 0.7)
         axes.set_xlabel(setting)
-        axes.set_ylabel("mIoU (%)" if is_crowded else "mIoU (%), mean ± s.d.")
+        axes.set_ylabel("mIoU (%)")
         texts = label_ends(axes, labels) if len(lines) > 1 else []
         leave_room(figure, texts)
         spread_ends(axes, texts, fix_layout(figure))
     return True
 
 
-def _draw_lines(axes: Axes, lines: Mapping[str, Points]) -> list[Label]:
+def _draw_lines(
+    drawing: Drawing, axes: Axes, lines: Mapping[str, Points], values: Sequence[str]
+) -> list[Label]:
     """Draw each line in its colour, with error bars; return their labels."""
-    short_names = shorten_names(lines, 24, 40)
+    short_names = shorten_names(lines, drawing.name_characters - 4, 40)
     labels = []
     for colour, (name, points) in zip(series_colours(len(lines)), lines.items(), strict=True):
         positions, means, deviations = _finite(points)
         errors = np.nan_to_num(deviations)
-        axes.errorbar(positions, means, yerr=errors, color=colour, marker="o", capsize=3)
+        axes.errorbar(positions, means, yerr=errors, color=colour, elinewidth=1)
+        for position, mean, error in zip(positions, means, errors, strict=True):
+            (mark,) = axes.plot(
+                position, mean, "o", color=colour, markersize=8, markeredgecolor=PAPER, zorder=3
+            )
+            text = ", ".join(filter(None, [name, values[position]]))
+            drawing.add_title(mark, f"{text}: {mean:.2f} ± {error:.2f} % mIoU")
         labels.append((short_names[name], means[-1], colour))
     return labels
 

@@ -5,23 +5,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports.figures.label_placement import Obstacles, place_labels
+from reports.figures.palette import ACCENT, BASELINE, GREY, INK, PAPER
 from reports.figures.style import (
-    ACCENT,
-    BASELINE,
-    GREY,
-    INK,
-    NAME_CHARACTERS,
     SMALL,
-    drawing,
+    THICK,
+    THIN,
+    Drawing,
+    drawings,
     fix_layout,
     limit_reach,
     shorten_names,
@@ -36,6 +35,7 @@ _LEGEND = {
     (GREY, "o"): "no faster and no more accurate than another cell",
 }
 _KEYS_PER_ROW = 3
+_MARKER = 9  # size, points
 Line = Sequence[tuple[float, float]]  # corners in data units
 
 
@@ -48,6 +48,7 @@ class Point:
     comparison.
 
     Attributes:
+        deviation: the standard deviation of the error of that difference.
         is_doubtful: whether the cell is on the frontier with a lead over the next faster cell that
             is not separable.
     """
@@ -62,6 +63,7 @@ class Point:
     is_baseline: bool
     on_frontier: bool
     is_doubtful: bool = False
+    deviation: float = math.nan
 
     @property
     def is_dominated(self) -> bool:
@@ -69,21 +71,14 @@ class Point:
         return not (self.on_frontier or self.is_baseline)
 
 
-def draw_frontier(
-    points: Sequence[Point],
-    path: Path,
-    is_test_set_only: bool = False,
-    interval_name: str = "95 % interval",
-) -> bool:
+def draw_frontier(points: Sequence[Point], path: Path) -> bool:
     """Draw score against latency; a line joins the cells of the frontier, dominated cells are grey.
 
     Cells that may be on the frontier by chance are hollow.
 
     Args:
         points: the cells.
-        path: path of the PNG.
-        is_test_set_only: whether the intervals ignore the variation over seeds.
-        interval_name: the name of a score's interval, with its confidence.
+        path: path of the SVG.
 
     Returns:
         whether there was anything to draw.
@@ -91,51 +86,50 @@ def draw_frontier(
     points = [p for p in points if np.isfinite(p.latency_ms) and np.isfinite(p.score)]
     if not points:
         return False
-    with drawing(path, height_inches=4.6) as figure:
-        axes = figure.subplots()
+    for drawing in drawings(path, height_inches=4.6):
+        axes = drawing.figure.subplots()
         for point in sorted(points, key=lambda p: (p.on_frontier, p.is_baseline)):
             # With very many cells, the bars of all of them would hide the frontier.
             is_bare = len(points) > MAX_LABELLED_POINTS and point.is_dominated
-            _draw_point(axes, _without_intervals(point) if is_bare else point)
+            _draw_point(drawing, axes, _without_intervals(point) if is_bare else point)
         line = _frontier_line(points)
         axes.plot(*zip(*line, strict=True), color=ACCENT, linewidth=1, alpha=0.5, zorder=1)
         for point in points:
             if point.is_baseline:
                 dashes = (0, (4, 3))
                 axes.axhline(point.score, color=BASELINE, linewidth=0.8, linestyle=dashes, zorder=1)
-        _set_axes(axes, points, is_test_set_only, interval_name)
-        _add_legend(figure, points)
-        _label_points(figure, axes, points, line)
+        _set_axes(axes, points)
+        _add_legend(drawing, points)
+        _label_points(drawing, axes, points, line)
     return True
 
 
-def _draw_point(axes: Axes, point: Point) -> None:
+def _draw_point(drawing: Drawing, axes: Axes, point: Point) -> None:
     colour, marker = _colour_and_marker(point)
-    y_ends, x_ends = (
-        np.array([[middle - low], [high - middle]])
-        for low, middle, high in (
-            (point.score_low, point.score, point.score_high),
-            (point.latency_low, point.latency_ms, point.latency_high),
-        )
-    )
-    axes.errorbar(
-        point.latency_ms,
-        point.score,
-        yerr=None if np.isnan(y_ends).any() else np.maximum(y_ends, 0),
-        xerr=None if np.isnan(x_ends).any() else np.maximum(x_ends, 0),
-        fmt=marker,
-        markersize=6,
-        capsize=2.5,
-        elinewidth=1,
-        color=colour,
-        markerfacecolor="white" if point.is_doubtful else colour,
-        zorder=3,
-    )
+    x, y = point.latency_ms, point.score
+    text = f"{point.cell}: {y:.2f} % mIoU at {x:.2f} ms"
+    thin: dict[str, Any] = {"color": colour, "linewidth": THIN, "zorder": 2}
+    if np.isfinite([point.score_low, point.score_high]).all():
+        axes.plot([x, x], [point.score_low, point.score_high], **thin)
+    if np.isfinite([point.latency_low, point.latency_high]).all():
+        axes.plot([point.latency_low, point.latency_high], [y, y], **thin)
+        text += f" ({point.latency_low:.2f} to {point.latency_high:.2f})"
+    if np.isfinite(point.deviation):
+        ends = [y - point.deviation, y + point.deviation]
+        axes.plot([x, x], ends, color=colour, linewidth=THICK, solid_capstyle="butt", zorder=2)
+    (mark,) = axes.plot(
+        x, y, marker, color=colour, markersize=_MARKER, zorder=3,
+        markerfacecolor=PAPER if point.is_doubtful else colour,
+        markeredgecolor=colour if point.is_doubtful else PAPER,
+    )  # fmt: skip
+    drawing.add_title(mark, text)
 
 
 def _without_intervals(point: Point) -> Point:
     nan = math.nan
-    return replace(point, latency_low=nan, latency_high=nan, score_low=nan, score_high=nan)
+    return replace(
+        point, latency_low=nan, latency_high=nan, score_low=nan, score_high=nan, deviation=nan
+    )
 
 
 def _colour_and_marker(point: Point) -> tuple[str, str]:
@@ -144,9 +138,7 @@ def _colour_and_marker(point: Point) -> tuple[str, str]:
     return (ACCENT, "o") if point.on_frontier else (GREY, "o")
 
 
-def _set_axes(
-    axes: Axes, points: Sequence[Point], is_test_set_only: bool, interval_name: str
-) -> None:
+def _set_axes(axes: Axes, points: Sequence[Point]) -> None:
     latencies = [point.latency_ms for point in points]
     if max(latencies) > _LOG_SPAN * min(latencies):
         axes.set_xscale("log")
@@ -155,16 +147,15 @@ def _set_axes(
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.2)
     axes.set_ylim(*_score_limits(points))
-    axes.set_xlabel("clip latency per prediction (ms): median with its 95 % interval")
-    scope = " (test set only)" if is_test_set_only else ""
-    axes.set_ylabel(f"mIoU (%); bars: {interval_name}\nof the difference from the baseline{scope}")
+    axes.set_xlabel("clip latency per prediction (ms)")
+    axes.set_ylabel("mIoU (%)")
 
 
-def _add_legend(figure: Figure, points: Sequence[Point]) -> None:
+def _add_legend(drawing: Drawing, points: Sequence[Point]) -> None:
     """Explain the colours that occur, above the axes."""
     styles = {_colour_and_marker(point) for point in points}
     handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle="", markersize=6, label=meaning)
+        Line2D([], [], color=colour, marker=marker, linestyle="", markersize=7, label=meaning)
         for (colour, marker), meaning in _LEGEND.items()
         if (colour, marker) in styles
     ]
@@ -172,10 +163,10 @@ def _add_legend(figure: Figure, points: Sequence[Point]) -> None:
         handles.append(_hollow_handle())
     if sum(point.on_frontier for point in points) > 1:
         handles.append(Line2D([], [], color=ACCENT, alpha=0.5, linewidth=1, label="frontier"))
-    figure.legend(
+    drawing.figure.legend(
         handles=handles,
         loc="outside upper left",
-        ncols=min(len(handles), _KEYS_PER_ROW),
+        ncols=1 if drawing.is_narrow else min(len(handles), _KEYS_PER_ROW),
         fontsize=SMALL,
         frameon=False,
         handletextpad=0.4,
@@ -185,8 +176,8 @@ def _add_legend(figure: Figure, points: Sequence[Point]) -> None:
 
 def _hollow_handle() -> Line2D:
     label = "hollow: lead over the next faster cell not separable"
-    handle = Line2D([], [], color=ACCENT, marker="o", linestyle="", markersize=6, label=label)
-    handle.set_markerfacecolor("white")
+    handle = Line2D([], [], color=ACCENT, marker="o", linestyle="", markersize=7, label=label)
+    handle.set_markerfacecolor(PAPER)
     return handle
 
 
@@ -212,15 +203,15 @@ def _score_limits(points: Sequence[Point]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _label_points(figure: Figure, axes: Axes, points: Sequence[Point], line: Line) -> None:
+def _label_points(drawing: Drawing, axes: Axes, points: Sequence[Point], line: Line) -> None:
     """Write names next to points, covering as little as possible."""
     labelled_points = points
     if len(points) > MAX_LABELLED_POINTS:
         labelled_points = [point for point in points if not point.is_dominated]
         title = "only the frontier and the baseline are labelled"
         axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
-    short_names = shorten_names([point.cell for point in labelled_points], NAME_CHARACTERS)
-    renderer = fix_layout(figure)
+    short_names = shorten_names([point.cell for point in labelled_points], drawing.name_characters)
+    renderer = fix_layout(drawing.figure)
     texts = [
         axes.text(
             0,
@@ -274,7 +265,7 @@ def _marker_and_bars(axes: Axes, point: Point) -> list[tuple[float, float, float
     """Return the boxes of a marker and its error bars: left, bottom, right, top in pixels."""
     pixels = axes.transData.transform
     x, y = pixels((point.latency_ms, point.score))
-    boxes = [(x - 8, y - 8, x + 8, y + 8)]
+    boxes = [(x - 10, y - 10, x + 10, y + 10)]
     scores, latencies = (
         (point.score_low, point.score_high),
         (point.latency_low, point.latency_high),

@@ -1,13 +1,15 @@
-"""The style of all figures: size, colours, names of bounded length, labels at the ends of lines."""
+"""The style of all figures: size, names of bounded length, labels at the ends of lines."""
 
+import io
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,44 +18,92 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from scipy.optimize import isotonic_regression
 
+from reports.figures.palette import GRID, INK, SERIES
+from reports.figures.svg import refine
+
+_METADATA = ("Creator", "Date", "Format", "Type")  # that Matplotlib would write
 DPI = 150
-WIDTH_INCHES = 7
-_MAX_ASPECT_RATIO = 3.3  # width by height: the HTML page treats anything wider as a strip of frames
+WIDTH_INCHES, NARROW_INCHES = 10.4, 4.6  # on a screen, and on a phone
+_NARROW = "-narrow"  # at the end of the name of a file
 _LABEL_GAP = 0.05  # gap between axes and labels, as a fraction of the figure's width
 SMALL = 8  # font size of labels inside a figure, points
-NAME_CHARACTERS = 34
+NAME_CHARACTERS, NARROW_CHARACTERS = 34, 16
 MAX_COLOURED_LINES = 10  # with more lines, most are grey
 _MAX_REACH = 2.5  # as a multiple of the typical length; longer intervals are cut off
-BASELINE, ACCENT, GREY, INK = "#c2410c", "#1d4ed8", "#9ca3af", "#1f2937"
-# Paul Tol's muted scheme, safe for colour-blind readers, without the hue of the baseline.
-SERIES = (
-    "#332288", "#44aa99", "#aa4499", "#88ccee", "#117733", "#882255", "#999933", "#5577dd",
-    "#111111",
-)  # fmt: skip
+THICK, THIN = 3.5, 1  # widths of bars: one standard deviation, and the whole interval
 STYLE: dict[Any, Any] = {
     "font.size": 9,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "vss-orch",  # ids stay the same
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.formatter.useoffset": False,
-    "grid.color": "#e5e7eb",
+    "grid.color": GRID,
     "axes.axisbelow": True,
-    "figure.facecolor": "white",  # even on a dark page
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "text.parse_math": False,  # a dollar in a cell's name is a dollar
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
+    ),
 }
 
 
-@contextmanager
-def drawing(path: Path, height_inches: float, width_inches: float = WIDTH_INCHES) -> Iterator[Any]:
-    """Yield a figure, and write it as a PNG when the block ends; equal figures have equal bytes."""
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
-        # Letters that DejaVu Sans lacks become boxes; the tables have the name.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
-        height_inches = max(height_inches, width_inches / _MAX_ASPECT_RATIO)
-        figure = Figure(figsize=(width_inches, height_inches), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-        figure.savefig(path, dpi=DPI, metadata={"Software": None})
+@dataclass
+class Drawing:
+    """A figure under construction, in one of its two widths.
+
+    Attributes:
+        is_narrow: whether it is for a phone.
+        titles: id of a mark -> the text shown where the pointer rests on it.
+    """
+
+    figure: Figure
+    is_narrow: bool
+    titles: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name_characters(self) -> int:
+        """The most characters that a name may have."""
+        return NARROW_CHARACTERS if self.is_narrow else NAME_CHARACTERS
+
+    def add_title(self, mark: Artist, text: str) -> None:
+        """Show a text where the pointer rests on a mark."""
+        name = f"tip-{len(self.titles)}"
+        mark.set_gid(name)
+        self.titles[name] = text
+
+
+def drawings(
+    path: Path, height_inches: float, narrow_height: float | None = None
+) -> Iterator[Drawing]:
+    """Yield a figure to draw, for a screen and again for a phone; equal figures have equal bytes.
+
+    Args:
+        path: path of the SVG; the one for a phone is written beside it.
+        height_inches: the height for a screen.
+        narrow_height: the height for a phone; None for the same one.
+    """
+    for width, height, file in (
+        (WIDTH_INCHES, height_inches, path),
+        (NARROW_INCHES, narrow_height or height_inches, narrow_form(path)),
+    ):
+        with mpl.rc_context(STYLE), warnings.catch_warnings():
+            # Letters that DejaVu Sans lacks; the browser has them.
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
+            figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+            FigureCanvasAgg(figure)
+            drawing = Drawing(figure, is_narrow=file != path)
+            yield drawing
+            content = io.StringIO()
+            figure.savefig(content, format="svg", metadata=dict.fromkeys(_METADATA))
+            file.write_text(refine(content.getvalue(), file.stem, drawing.titles), "utf-8")
+
+
+def narrow_form(path: Path) -> Path:
+    """Return the path of the same figure for a phone."""
+    return path.with_stem(path.stem + _NARROW)
 
 
 def fix_layout(figure: Figure) -> RendererBase:
@@ -64,7 +114,7 @@ def fix_layout(figure: Figure) -> RendererBase:
 
 def _renderer(figure: Figure) -> RendererBase:
     canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101  # `drawing` made it so
+    assert isinstance(canvas, FigureCanvasAgg)  # noqa: S101  # `drawings` made it so
     renderer: RendererBase = canvas.get_renderer()  # type: ignore[no-untyped-call]
     return renderer
 
@@ -137,7 +187,7 @@ def leave_room(figure: Figure, texts: Sequence[Text]) -> None:
     widest = max((text.get_window_extent(renderer).width for text in texts), default=0.0)
     room = widest / figure.bbox.width + _LABEL_GAP if texts else 0.0
     engine = figure.get_layout_engine()
-    assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # `drawing` made it so
+    assert isinstance(engine, ConstrainedLayoutEngine)  # noqa: S101  # `drawings` made it so
     engine.set(rect=(0, 0, 1 - room, 1))
 
 

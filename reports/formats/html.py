@@ -21,6 +21,10 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
+from reports.figures.palette import define_variables
+from reports.figures.style import narrow_form
+from reports.figures.svg import embed
+
 MIN_HEADINGS_FOR_CONTENTS = 3
 MAX_CARD_COLUMNS = 7  # a table with more scrolls on a phone, instead of becoming a list
 WIDE = 3.5  # width by height: a wider picture is a strip of frames and gets the full width
@@ -63,6 +67,7 @@ def render_page(title: str, markdown: str, folder: Path) -> str:
         for part in (tokens[:first], tokens[first:])
     )
     style, script = ((_FOLDER / f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    style = f"{define_variables(':root')}\n{style}"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'
@@ -235,6 +240,8 @@ def _image(
     is_inside = path.is_relative_to(env["folder"]) and path.is_file()
     if not (is_inside and media.startswith("image/")):
         return f'<em class="missing">missing picture: {caption}</em>'
+    if path.suffix == ".svg" and path.parent == env["folder"]:  # drawn by us, not copied
+        return _figure(path, caption)
     content = path.read_bytes()
     width, height = _size(content)
     size = f' width="{width}" height="{height}"' if width else ""
@@ -242,6 +249,16 @@ def _image(
     picture = f'<img src="{source}" alt="{caption}"{size} />'
     kind = "strip" if width >= WIDE * height > 0 else "figure"
     return f'<span class="{kind}" role="group" tabindex="0" aria-label="{caption}">{picture}</span>'
+
+
+def _figure(path: Path, caption: str) -> str:
+    """Embed a figure in both of its forms; the style shows the one that suits the screen."""
+    forms = {"screen": path, "phone": narrow_form(path)}
+    return "".join(
+        f'<span class="figure {form}">{embed(file.read_text("utf-8"), caption)}</span>'
+        for form, file in forms.items()
+        if file.is_file()
+    )
 
 
 def _size(content: bytes) -> tuple[int, int]:

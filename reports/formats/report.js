@@ -39,6 +39,48 @@ for (const table of document.querySelectorAll("table")) {
   });
 }
 
+// Near a mark of a figure, its numbers are shown; without scripts, browsers show them as titles.
+const REACH = 20; // pixels
+const bubble = document.createElement("div");
+bubble.className = "bubble";
+bubble.hidden = true;
+document.body.append(bubble);
+
+function distance(mark, x, y) {
+  const box = mark.getBoundingClientRect();
+  const outside = (low, value, high) => Math.max(low - value, 0, value - high);
+  return Math.hypot(outside(box.left, x, box.right), outside(box.top, y, box.bottom));
+}
+
+function show(mark) {
+  const box = mark.getBoundingClientRect();
+  bubble.textContent = mark.getAttribute("aria-label");
+  bubble.hidden = false;
+  const left = box.left + box.width / 2 - bubble.offsetWidth / 2;
+  const limit = document.documentElement.clientWidth - bubble.offsetWidth - 4;
+  bubble.style.left = `${scrollX + Math.max(4, Math.min(left, limit))}px`;
+  bubble.style.top = `${scrollY + box.top - bubble.offsetHeight - 6}px`;
+}
+
+for (const plot of document.querySelectorAll("svg.plot")) {
+  const marks = [...plot.querySelectorAll(".tip")];
+  for (const mark of marks) {
+    const title = mark.querySelector("title");
+    mark.setAttribute("role", "img");
+    mark.setAttribute("aria-label", title.textContent);
+    title.remove();
+  }
+  const find = ({ clientX, clientY }) => {
+    const near = marks.map((mark) => [distance(mark, clientX, clientY), mark]);
+    const [nearest] = near.sort(([one], [other]) => one - other);
+    if (nearest && nearest[0] <= REACH) show(nearest[1]);
+    else bubble.hidden = true;
+  };
+  plot.addEventListener("pointermove", find);
+  plot.addEventListener("pointerdown", find);
+  plot.addEventListener("pointerleave", () => (bubble.hidden = true));
+}
+
 // In the sandboxed frame of an artifact viewer, browsers refuse to follow "#section".
 if (location.protocol === "blob:" || location.protocol === "about:") {
   for (const link of document.querySelectorAll('a[href^="#"]')) {

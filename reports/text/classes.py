@@ -10,7 +10,7 @@ from reports.analysis.overview import average_class_iou
 from reports.analysis.study import compare_classes
 from reports.analysis.verdict import is_better, is_separable, is_verdict, is_worse
 from reports.figures.class_heat_map import draw_class_heat_map
-from reports.text.format import escape, markdown_table, percent, points
+from reports.text.format import escape, markdown_table, percent, points, show_figure
 from reports.text.page import Page
 from reports.text.sentences import bold, join
 
@@ -34,8 +34,14 @@ def write_classes(page: Page) -> str:
         markdown_table(iou.items(), columns),
         "IoU in percent, averaged over seeds.",
     ]
-    if _draw_heat_map(differences, page.folder / "classes.png"):
-        parts.append("![IoU by class, compared with the baseline](classes.png)")
+    if _draw_heat_map(differences, page.folder / "classes.svg"):
+        parts.append(
+            show_figure(
+                "classes.svg",
+                "IoU by class, compared with the baseline",
+                "Difference in IoU from the baseline, points; bold with an asterisk: separable.",
+            )
+        )
     return "\n\n".join([*parts, *_describe_separable(differences)])
 
 

@@ -14,6 +14,7 @@ from reports.text.format import (
     level,
     markdown_table,
     setting_value,
+    show_figure,
     signed,
 )
 from reports.text.page import Page
@@ -139,12 +140,19 @@ def _draw_plots(page: Page) -> list[str]:
     scores = {row.cell: (100 * row.score.mean, 100 * row.score.std) for row in page.rows}
     parts = []
     for number, factor in enumerate(find_factor_lines(page.study), start=1):
-        file = page.folder / f"factor-{number}.png"
+        file = page.folder / f"factor-{number}.svg"
         points = {
             name: [scores.get(cell or "", no_score) for cell in cells]
             for name, cells in factor.lines.items()
         }
         values = [setting_value(value) for value in factor.values]
         if draw_factor(factor.setting, values, points, file):
-            parts.append(f"![mIoU against {escape(factor.setting)}]({file.name})")
+            parts.append(
+                show_figure(
+                    file.name,
+                    f"mIoU against {escape(factor.setting)}",
+                    f"Mean over seeds at each value of {escape(factor.setting)}; bars: one "
+                    "standard deviation over seeds to either side.",
+                )
+            )
     return parts

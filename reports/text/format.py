@@ -30,6 +30,11 @@ def markdown_table(rows: Iterable[Row], columns: Mapping[str, Callable[[Row], st
     return "\n".join(f"| {line} |" for line in lines)
 
 
+def show_figure(file: str, title: str, caption: str) -> str:
+    """Write a figure with its caption, which the page shows below it."""
+    return f"![{title}]({file})\n*{caption}*"
+
+
 def escape(text: str) -> str:
     """Escape text so that Markdown prints it as it is; ordinary names stay readable.
 

@@ -19,13 +19,11 @@ from reports.records import ExperimentRecord
 PICTURES = "pictures"
 PICTURES_TEXT = "section.md"  # next to the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
-# All figures that sections may draw.
-FIGURES = (
-    "accuracy_latency.png",
-    "differences.png",
-    "curves.png",
-    "classes.png",
-    "factor-*.png",
+# All figures that sections may draw, and those that earlier versions drew.
+FIGURES = tuple(
+    f"{name}*{ending}"
+    for name in ("accuracy_latency", "differences", "steadiness", "curves", "classes", "factor-")
+    for ending in (".svg", ".png")
 )
 
 

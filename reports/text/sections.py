@@ -2,26 +2,22 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from reports.analysis.blocks import SEQUENCES_AS_BLOCKS, count_frames
 from reports.analysis.comparison import SEEDS, TEST_SET
-from reports.analysis.frontier import compare_neighbours
-from reports.analysis.overview import CellRow, group_by_cell
+from reports.analysis.overview import CellRow
 from reports.analysis.study import Study
-from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT, is_separable
-from reports.figures.curves import draw_curves
-from reports.figures.differences import Bar, draw_differences
-from reports.figures.frontier import Point, draw_frontier
+from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT
 from reports.records import ExperimentRecord
 from reports.text.answer.summary import write_answer
 from reports.text.classes import write_classes
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
-from reports.text.format import cover_test_set_only, escape, markdown_table, name_interval, number
+from reports.text.format import escape, markdown_table, number
 from reports.text.gaps import write_gaps
 from reports.text.page import Page
 from reports.text.pictures import write_pictures
+from reports.text.plots import write_plots
 from reports.text.table.columns import more_report_columns, report_columns
 
 _BLOCK_LENGTHS = (1, 10, 30, 60)  # frames, compared with the length in use
@@ -39,18 +35,25 @@ def write_heading(page: Page) -> str:
 
 
 def write_accuracy(page: Page) -> str:
-    """Write the main table; further columns and how to read them are folded on the page."""
+    """Write the main table, and say which look it is from."""
     parts = (
         "## Accuracy against latency",
         markdown_table(page.rows, report_columns(page.rows)),
         _describe_look(page.study),
         _describe_selection(page.record),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def write_details(page: Page) -> str:
+    """Write the other columns, and how to read them; on the page, both are folded."""
+    parts = (
         "### More columns",
         markdown_table(page.rows, more_report_columns(page.rows)),
         "### How to read the tables",
         _explain_columns(page),
     )
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(parts)
 
 
 def _describe_look(study: Study) -> str:
@@ -217,77 +220,13 @@ def _describe_selection(record: ExperimentRecord) -> str:
     return f"**Selected on validation** (scored at the step with the best val mIoU): {names}."
 
 
-def write_plots(page: Page) -> str:
-    """Draw the figures of the main table, and show those that are not empty."""
-    figures = {
-        "accuracy_latency.png": ("mIoU against latency, by cell", _draw_frontier),
-        "differences.png": ("differences from the baseline, with intervals", _draw_differences),
-        "curves.png": ("loss and mIoU over training, by cell", _draw_curves),
-    }
-    return "\n\n".join(
-        f"![{title}]({file})"
-        for file, (title, draw) in figures.items()
-        if draw(page, page.folder / file)
-    )
-
-
-def _draw_frontier(page: Page, path: Path) -> bool:
-    points = []
-    doubtful_cells = {
-        slower
-        for slower, _, comparison in compare_neighbours(page.study, page.frontier)
-        if not is_separable(comparison.verdict)
-    }
-    for row in page.rows:
-        score, low, high = row.verdict_row.score, *row.interval
-        points.append(
-            Point(
-                cell=row.cell,
-                latency_ms=row.clip.median_ms,
-                latency_low=row.clip.low_ms,
-                latency_high=row.clip.high_ms,
-                score=100 * score,
-                score_low=100 * (score - row.difference + low),
-                score_high=100 * (score - row.difference + high),
-                is_baseline=row.is_baseline,
-                on_frontier=row.cell in page.frontier,
-                is_doubtful=row.cell in doubtful_cells,
-            )
-        )
-    is_test_set_only, name = cover_test_set_only(page.rows), name_interval(page.rows)
-    return draw_frontier(points, path, is_test_set_only, name)
-
-
-def _draw_differences(page: Page, path: Path) -> bool:
-    bars = []
-    for row in page.rows:
-        if not row.is_baseline:
-            low, high = (100 * end for end in row.interval)
-            bars.append(Bar(row.cell, 100 * row.difference, low, high, row.verdict_row.verdict))
-    is_test_set_only, name = cover_test_set_only(page.rows), name_interval(page.rows)
-    return draw_differences(bars, page.record.baseline, path, is_test_set_only, name)
-
-
-def _draw_curves(page: Page, path: Path) -> bool:
-    panels = {
-        label: {
-            cell: [[(step, scale * value) for step, value in r.curves.get(name, ())] for r in runs]
-            for cell, runs in group_by_cell(page.record).items()
-        }
-        for label, name, scale in (
-            ("training loss", "train/loss", 1),
-            ("val mIoU (%)", "val/miou", 100),
-        )
-    }
-    return draw_curves(panels, [page.record.baseline, *page.frontier], path)
-
-
 # In reading order; each returns Markdown, or "" if it has nothing to say.
 SECTIONS: list[Callable[[Page], str]] = [
     write_heading,
     write_answer,
     write_accuracy,
     write_plots,
+    write_details,
     write_factors,
     write_classes,
     write_pictures,

@@ -88,7 +88,8 @@ def with_samples(study: ExperimentRecord) -> ExperimentRecord:
     """Add a frame of two classes to seed 0 of both cells; the baseline predicts road everywhere."""
     image = np.full((4, 6, 3), 90, dtype=np.uint8)
     label = np.tile(np.array([0, 0, 0, 1, 1, 255], dtype=np.uint8), (4, 1))
-    predictions = {"base": np.zeros_like(label), "new": np.minimum(label, 1)}
+    right, road = np.minimum(label, 1), np.zeros_like(label)
+    predictions = {cell: road if cell == "base" else right for cell in study.cells}
     runs = [
         replace(r, samples={"s/1": Sample(image, label, predictions[r.cell])}) if r.seed == 0 else r
         for r in study.runs

@@ -53,8 +53,9 @@ def test_report_consists_of_the_documented_files(study: ExperimentRecord, tmp_pa
 
     assert path == tmp_path / "out" / "report.md"
     assert {p.name for p in path.parent.iterdir()} == {
-        "report.md", "report.html", "results.csv", "table.tex", "accuracy_latency.png",
-        "differences.png", "classes.png", "results.json", "confusions.npz", "curves.csv",
+        "report.md", "report.html", "results.csv", "table.tex", "results.json", "confusions.npz",
+        "curves.csv", "accuracy_latency.svg", "accuracy_latency-narrow.svg", "differences.svg",
+        "differences-narrow.svg", "classes.svg", "classes-narrow.svg",
     }  # fmt: skip
     assert len(pd.read_csv(path.parent / "results.csv")) == 6
 
@@ -128,7 +129,7 @@ def test_experiment_without_results_still_has_a_report(tmp_path: Path) -> None:
     text = build_report(record([RunRecord("a", 0, "x", "PENDING", {})]), tmp_path).read_text()
 
     assert "**0 of 1 trials finished**" in text
-    assert "png" not in text
+    assert "svg" not in text
 
 
 def per_frame_fields(frames: int, **changes: Any) -> dict[str, Any]:
@@ -410,8 +411,9 @@ def test_html_is_a_single_file(study: ExperimentRecord, tmp_path: Path) -> None:
 
     page = Page((tmp_path / "report.html").read_text())
     outside = [address for address in page.addresses if not address.startswith("#")]
-    assert len(outside) == 4  # three plots and a picture
+    assert len(outside) == 1  # a picture
     assert all(address.startswith("data:image/png;base64,") for address in outside)
+    assert page.tags.count("svg") == 6  # three figures in two forms
     assert (tmp_path / "pictures" / "1-best.png").exists()
 
 

@@ -1,17 +1,16 @@
 """The colours of a figure file."""
 
+import re
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
+from reports.figures.palette import variable_of
 
 
-def colours_of(path: Path) -> set[tuple[int, ...]]:
-    """Return every RGB colour that occurs in a picture."""
-    with Image.open(path) as image:
-        return {tuple(c) for c in np.asarray(image.convert("RGB")).reshape(-1, 3).tolist()}
+def variables_of(path: Path) -> set[str]:
+    """Return every variable for a colour that a figure refers to."""
+    return set(re.findall(r"(?:fill|stroke): (var\(--[\w-]+\))", path.read_text("utf-8")))
 
 
-def rgb(colour: str) -> tuple[int, ...]:
-    """Convert #rrggbb to RGB."""
-    return tuple(int(colour[start : start + 2], 16) for start in (1, 3, 5))
+def variables(*colours: str) -> set[str]:
+    """Return the variables that show these colours."""
+    return {variable_of(colour) for colour in colours}

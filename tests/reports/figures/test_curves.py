@@ -7,16 +7,16 @@ import pytest
 
 from reports.figures import curves
 from reports.figures.curves import draw_curves
-from reports.figures.style import SERIES
-from tests.reports.figures.conftest import colours_of, rgb
+from reports.figures.palette import SERIES
+from tests.reports.figures.conftest import variables, variables_of
 
 
 def test_highlighted_cells_are_coloured_among_many(tmp_path: Path) -> None:
-    path = tmp_path / "c.png"
+    path = tmp_path / "c.svg"
     seeds = [[(1, 2.0), (2, 1.5)], [(1, 2.1), (2, 1.4), (3, 1.0)]]
 
     assert draw_curves({"loss": {f"c{n}": seeds for n in range(12)}}, ["c3"], path)
-    assert rgb(SERIES[0]) in colours_of(path)
+    assert variables(SERIES[0]) <= variables_of(path)
 
 
 def test_diverged_loss_is_drawn_on_a_logarithmic_axis() -> None:
@@ -28,7 +28,7 @@ def test_diverged_loss_is_drawn_on_a_logarithmic_axis() -> None:
 
 
 def test_curves_without_points_are_not_drawn(tmp_path: Path) -> None:
-    path = tmp_path / "c.png"
+    path = tmp_path / "c.svg"
 
     assert not draw_curves({"loss": {"a": [[]]}}, [], path)
     assert not path.exists()
@@ -38,18 +38,18 @@ def test_curves_without_points_are_not_drawn(tmp_path: Path) -> None:
 def test_curve_that_ends_without_a_finite_value_is_drawn_as_far_as_it_goes(
     tmp_path: Path, value: float
 ) -> None:
-    path = tmp_path / "c.png"
+    path = tmp_path / "c.svg"
     diverged = [[(1, 2.0), (2, 3.0), (3, value)], [(1, 2.0), (2, value)]]
     panels = {"loss": {"a": [[(1, 2.0), (2, 1.0)]], "b": diverged}}
 
     assert draw_curves(panels, [], path)
-    assert {rgb(SERIES[0]), rgb(SERIES[1])} <= colours_of(path)
+    assert variables(SERIES[0], SERIES[1]) <= variables_of(path)
 
 
 def test_cells_without_any_finite_value_leave_an_empty_panel(tmp_path: Path) -> None:
     panels = {"loss": {"a": [[(1, math.nan)]]}, "mIoU": {"a": [[(1, 50.0)]]}}
 
-    assert draw_curves(panels, [], tmp_path / "c.png")
+    assert draw_curves(panels, [], tmp_path / "c.svg")
 
 
 def test_points_that_are_not_drawn_are_counted_by_cell() -> None:
@@ -65,4 +65,4 @@ def test_points_that_are_not_drawn_are_counted_by_cell() -> None:
 def test_values_near_the_limit_can_be_drawn(tmp_path: Path) -> None:
     panels = {"loss": {"a": [[(1, 0.0), (2, 1e300)], [(1, -1e300), (2, 0.0)]]}}
 
-    assert draw_curves(panels, [], tmp_path / "c.png")
+    assert draw_curves(panels, [], tmp_path / "c.svg")

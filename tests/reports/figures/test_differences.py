@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from reports.figures.differences import Bar, draw_differences
-from reports.figures.style import ACCENT, BASELINE, GREY
-from tests.reports.figures.conftest import colours_of, rgb
+from reports.figures.palette import ACCENT, BASELINE, GREY
+from tests.reports.figures.conftest import variables, variables_of
 
 NAN = math.nan
 
 
 def test_verdicts_differ_in_colour(tmp_path: Path) -> None:
-    path = tmp_path / "d.png"
+    path = tmp_path / "d.svg"
     bars = [
         Bar("up", 3, 2, 4, "better, by less than 5"),
         Bar("down", -3, -4, -2, "worse"),
@@ -22,11 +22,11 @@ def test_verdicts_differ_in_colour(tmp_path: Path) -> None:
     ]
 
     assert draw_differences(bars, "base", path)
-    assert {rgb(ACCENT), rgb(BASELINE), rgb(GREY)} <= colours_of(path)
+    assert variables(ACCENT, BASELINE, GREY) <= variables_of(path)
 
 
 def test_figure_without_bars_is_not_drawn(tmp_path: Path) -> None:
-    path = tmp_path / "d.png"
+    path = tmp_path / "d.svg"
 
     assert not draw_differences([], "base", path)
     assert not path.exists()
@@ -34,4 +34,4 @@ def test_figure_without_bars_is_not_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["$a_{b}$ |<", r"\frac{", "größe ∞", "x" * 70])
 def test_awkward_names_are_drawn_unchanged(name: str, tmp_path: Path) -> None:
-    assert draw_differences([Bar(name, 1, 0, 2, "better")], name, tmp_path / "d.png")
+    assert draw_differences([Bar(name, 1, 0, 2, "better")], name, tmp_path / "d.svg")

@@ -1,0 +1,108 @@
+"""The page of a report in a real browser: it fits on screens and phones, in light and in dark.
+
+The browser is the system's Chromium; without it, these tests are skipped.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reports.report import build_report
+from tests.reports.conftest import cost, finished_run, record, with_samples
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)")
+
+WIDTHS = {"screen": 1280, "phone": 390}
+CELLS = ("base", "new", "a cell with a rather long name, memory_length=4 share_slots=true")
+PATIENCE = 60_000  # milliseconds, against hanging alone
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    """Start Chromium, which loads nothing from elsewhere."""
+    with playwright.sync_playwright() as starter:
+        browser = starter.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Build the report of three cells and eleven classes, with curves and pictures."""
+    names = [f"class {number}" for number in range(11)]
+    runs = [
+        finished_run(
+            cell, seed, 0.4 + 0.02 * number + 0.01 * seed,
+            iou=dict.fromkeys(names, 0.3 + 0.01 * number),
+            curves={"train/loss": [(step, 1 / step) for step in range(1, 20)]},
+        )
+        for number, cell in enumerate(CELLS)
+        for seed in range(3)
+    ]  # fmt: skip
+    costs = {cell: cost(4.0 + number) for number, cell in enumerate(CELLS)}
+    study = with_samples(record(runs, costs=costs, source="name: study\n# " + "x" * 300))
+    folder = tmp_path_factory.mktemp("report")
+    build_report(replace(study, description="A question, " * 30), folder)
+    return (folder / "report.html").as_uri()
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    """Return a colour scheme."""
+    return str(request.param)
+
+
+@pytest.fixture(params=WIDTHS)
+def page(
+    request: pytest.FixtureRequest, browser: "playwright.Browser", address: str, scheme: str
+) -> Iterator["playwright.Page"]:
+    """Open the report, with everything unfolded."""
+    viewport = {"width": WIDTHS[request.param], "height": 900}
+    page = browser.new_page(viewport=viewport, color_scheme=scheme)
+    page.set_default_timeout(PATIENCE)
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    yield page
+    page.close()
+    assert faults == []
+
+
+def test_page_fits_its_figures_and_main_table_too(page: "playwright.Page") -> None:
+    excess = "(element) => element.scrollWidth - element.clientWidth"
+
+    assert page.evaluate(f"({excess})(document.documentElement)") == 0
+    assert page.locator(".table").first.evaluate(excess) == 0
+    for figure in page.locator(".figure:visible").all():
+        assert figure.evaluate(excess) == 0
+
+
+def test_one_form_of_each_figure_is_shown_in_the_colours_of_the_page(
+    page: "playwright.Page", scheme: str
+) -> None:
+    forms = ["screen", "phone"]
+    widths = [page.locator(f".figure.{form}:visible").count() for form in forms]
+    text = page.locator(".figure:visible text").first
+    lightness = text.evaluate("(element) => getComputedStyle(element).fill.match(/\\d+/g)")
+    font = "(element) => getComputedStyle(element).fontFamily"
+
+    assert sorted(widths) == [0, 4]
+    assert (np.mean([int(part) for part in lightness]) > 128) == (scheme == "dark")
+    assert text.evaluate(font) == page.locator("body").evaluate(font)
+
+
+def test_numbers_of_a_mark_are_shown_near_it(page: "playwright.Page") -> None:
+    page.locator(".figure:visible .tip").first.hover()
+
+    page.locator(".bubble:visible").wait_for()
+    assert "% mIoU at" in page.locator(".bubble").inner_text()
