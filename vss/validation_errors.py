@@ -1,7 +1,8 @@
 """Pydantic's validation errors as one line that a user can act on."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -11,6 +12,28 @@ from vss.suggestions import did_you_mean, list_names
 from vss.untrusted.messages import cut, excerpt, excerpt_name, printable
 
 _MOST_PROBLEMS = 3
+# Kind of a pydantic error -> what the value must be; {name} stands for what its context says.
+_EXPECTATIONS = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping of names to values",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "model_type": "a mapping of names to values",
+    "multiple_of": "a multiple of {multiple_of}",
+    "string_type": "text",
+    "tuple_type": "a list, such as [0, 1]",
+}
+_NAME_PATTERN = re.compile(r"\^\[A-Za-z0-9\]\[A-Za-z0-9(?P<others>[^\]]*)\]\*\$")
 
 
 def describe_validation_error(error: ValidationError, model: type[BaseModel]) -> str:
@@ -58,10 +81,45 @@ def _describe(error: ErrorDetails, model: type[BaseModel], is_alone: bool) -> st
             return f"'{location}': {text}" if location else text
         case "int_type" if _is_whole(error["input"]):
             # `1e9` is a real number in YAML
-            return f"'{location}': write the whole number {int(error['input'])}"
+            return f"'{location}': write {int(error['input'])}, a whole number"
         case _:
-            message = cut(printable(_lower_first(error["msg"])), 150)
-            return f"'{location}': {message} (got {excerpt(error['input'])})"
+            expectation = cut(printable(_describe_expectation(error)), 150)
+            return f"'{location}': {expectation} (got {excerpt(error['input'])})"
+
+
+def _describe_expectation(error: ErrorDetails) -> str:
+    context: Mapping[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "string_pattern_mismatch":
+            return _describe_pattern(context["pattern"])
+        case "list_type":
+            value = error["input"]
+            is_plain = isinstance(value, str | int | float)
+            example = f", such as [{excerpt_name(str(value))}]" if is_plain else ""
+            return f"must be a list{example}"
+        case "string_too_long" | "string_too_short":
+            return f"must have {_describe_length(context, 'character')}"
+        case "too_long" | "too_short":
+            return f"must have {_describe_length(context, 'item')}"
+        case kind if kind in _EXPECTATIONS:
+            bounds = {name: int(v) if _is_whole(v) else v for name, v in context.items()}
+            return f"must be {_EXPECTATIONS[kind].format(**bounds)}"
+        case _:
+            return error["msg"][:1].lower() + error["msg"][1:]
+
+
+def _describe_length(context: Mapping[str, Any], unit: str) -> str:
+    bound = "at most" if "max_length" in context else "at least"
+    count = context.get("max_length", context.get("min_length"))
+    return f"{bound} {count} {unit}{'' if count == 1 else 's'}"
+
+
+def _describe_pattern(pattern: str) -> str:
+    names = _NAME_PATTERN.fullmatch(pattern)
+    if names is None:
+        return f"must match the pattern {pattern}"
+    others = " ".join("spaces" if mark == " " else mark for mark in names["others"])
+    return f"must begin with a letter or digit and have only letters, digits and {others}"
 
 
 def _is_whole(value: object) -> bool:
@@ -76,7 +134,3 @@ def _fields_at(location: tuple[int | str, ...], model: type[BaseModel]) -> Mappi
             if isinstance(inner, type) and issubclass(inner, BaseModel):
                 model = inner
     return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

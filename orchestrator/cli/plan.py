@@ -169,9 +169,10 @@ def _print_plan(
             if trial.cell == cell:
                 echo(f"  {trial.trial_id}  seed {trial.config.seed}")
     for number, seeds in enumerate(experiment.looks, start=1):
-        echo(f"look {number}: {seeds} seeds, {seeds * len(experiment.cells)} trials")
-    trials, cells = len(experiment.trials), len(experiment.cells)
-    echo(f"{count_of(trials, 'trial')} in {count_of(cells, 'cell')}")
+        trials = count_of(seeds * len(experiment.cells), "trial")
+        echo(f"look {number}: {count_of(seeds, 'seed')}, {trials}")
+    trials = count_of(len(experiment.trials), "trial")
+    echo(f"{trials} in {count_of(len(experiment.cells), 'cell')}")
     if costs is not None:
         from orchestrator.terminal.cost_table import build_cost_table
 

@@ -1,6 +1,7 @@
 """An experiment as a folder of trial files, for offline machines. Imports no torch."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.spec.experiment import Experiment, PlannedTrial
@@ -39,16 +40,25 @@ def export(experiment: Experiment, folder: Path) -> list[Path]:
     Teachers come first. Exporting the same experiment again changes nothing.
 
     Raises:
-        UserError: if the folder contains anything else.
+        UserError: if the folder contains anything else, or cannot be written.
     """
     contents = _contents(experiment)
-    _check_contains_nothing_else(folder, contents)
+    try:
+        _check_contains_nothing_else(folder, contents)
+        _write(contents, folder)
+    except OSError as error:
+        raise UserError(
+            f"--export {folder} cannot be written: {error.strerror}; choose another folder"
+        ) from None
+    return [folder / name for name in contents if name.endswith(".json")]
+
+
+def _write(contents: Mapping[str, bytes], folder: Path) -> None:
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     (folder / "slurm_array.sh").chmod(0o755)
-    return [folder / name for name in contents if name.endswith(".json")]
 
 
 def _contents(experiment: Experiment) -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 """The design of an experiment: any mixture of `grid`, `cells` and `ablate`, minus `exclude`.
 
 `grid` crosses its factors, `cells` lists cells by name, and `ablate` varies one factor at a time,
-starting from `base`.
+starting from `base`. A spec with `base` alone has that one cell.
 """
 
 import itertools
@@ -72,7 +72,7 @@ def _grid(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
 
 
 def _ablation(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
-    if spec.ablate:
+    if spec.ablate or (spec.base and not spec.grid and not spec.cells):
         yield "base", {}
         for factor, values in spec.ablate.items():
             for value in values:

@@ -1,7 +1,8 @@
 """The spec as a YAML file: read it, and explain what is wrong with it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -56,6 +57,11 @@ def parse_recorded_spec(source: str) -> ExperimentSpec:
     return parse_spec(source, read_overrides(source))
 
 
+def _without_own_keys(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the keys that begin with x-, which hold what YAML aliases repeat elsewhere."""
+    return {key: value for key, value in content.items() if not key.startswith("x-")}
+
+
 def parse_spec(source: str, overrides: Sequence[str] = ()) -> ExperimentSpec:
     """Parse the text of a spec, changed by overrides, without checking its design.
 
@@ -66,7 +72,7 @@ def parse_spec(source: str, overrides: Sequence[str] = ()) -> ExperimentSpec:
     if not isinstance(content, dict):
         kind = {type(None): "nothing", str: "plain text"}.get(type(content), "something else")
         raise UserError(f"expected settings such as 'name: my-study', got {kind}")
-    content = apply_overrides(content, overrides)
+    content = apply_overrides(_without_own_keys(content), overrides)
     try:
         return ExperimentSpec(**content)
     except ValidationError as error:

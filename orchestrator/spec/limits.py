@@ -57,7 +57,7 @@ def check_cell_name(name: str) -> None:
 def _check_size(spec: ExperimentSpec) -> None:
     crossed = math.prod(map(len, spec.grid.values())) if spec.grid else 0
     varied = 1 + sum(map(len, spec.ablate.values())) if spec.ablate else 0
-    cells = crossed + varied + len(spec.cells)
+    cells = crossed + varied + len(spec.cells) or 1
     trials = cells * len(spec.seeds)
     if trials > MAX_TRIALS:
         raise UserError(

@@ -136,6 +136,7 @@ def build_json_schema() -> dict[str, Any]:
     }
     schema = ExperimentSpec.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["patternProperties"] = {"^x-": {"description": "anything, for YAML aliases to repeat"}}
     schema["$defs"]["settings"] = {
         "type": "object",
         "properties": settings,

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from vss.validation_errors import describe_validation_error
 
@@ -45,7 +45,7 @@ class Outer(BaseModel):
         ),
         (
             {"size": 1, "name": "a", "inner": {"length": "x"}},
-            "'inner.length': input should be a valid inte",
+            "'inner.length': must be a whole numbe",
         ),
         (
             {"size": 1, "xyz": 2},
@@ -58,3 +58,36 @@ def test_culprit_is_named_with_a_remedy(content: dict[str, Any], message: str) -
         Outer(**content)
 
     assert describe_validation_error(error.value, Outer).startswith(message)
+
+
+class Limited(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    name: str = Field("a", pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]*$", max_length=4)
+    values: list[int] = Field([1], min_length=1, max_length=2)
+    share: float = Field(0.5, gt=0, lt=1)
+    options: dict[str, int] = {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"name": "!"}, "must begin with a letter or digit and have only letters, digits and "
+                        "spaces _ . - (got '!')"),
+        ({"name": "abcde"}, "must have at most 4 characters (got 'abcde')"),
+        ({"name": 3}, "must be text (got 3)"),
+        ({"values": []}, "must have at least 1 item (got [])"),
+        ({"values": [1, 2, 3]}, "must have at most 2 items (got [1, 2, 3])"),
+        ({"values": 3}, "must be a list, such as [3] (got 3)"),
+        ({"values": [1e9]}, "write 1000000000, a whole number"),
+        ({"share": 0}, "must be above 0 (got 0)"),
+        ({"share": 1.0}, "must be below 1 (got 1.0)"),
+        ({"share": float("nan")}, "must be a finite number (got nan)"),
+        ({"options": [1]}, "must be a mapping of names to values (got [1])"),
+    ],
+)  # fmt: skip
+def test_value_is_described_as_a_person_would(content: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Limited(**content)
+
+    assert describe_validation_error(error.value, Limited).endswith(f": {message}")

@@ -129,7 +129,8 @@ MISTAKES = {
     "baseline that is not a cell": ("seeds:", "baseline: imge\nseeds:", "'imge'.*'image'"),
     "cell without settings": ("{head: fcn}\n  memory: {head: tma, memory_length: 1}", "{}", "head"),
     "no cells": (
-        "cells:\n  image: {head: fcn}\n  memory: {head: tma, memory_length: 1}\n", "", "no cells",
+        "cells:\n  image: {head: fcn}\n  memory: {head: tma, memory_length: 1}\n", "",
+        "cell 'base': 'head', 'memory_length' are missing",
     ),
     "tab": ("seeds:", "\tseeds:", "line .*column"),
     "brace not closed": ("{head: fcn}", "{head: fcn", "line .*column"),

@@ -180,7 +180,7 @@ def test_weights_that_do_not_fit_are_refused_before_anything_is_recorded(
 
 
 def test_unknown_split_is_refused(ledger: Ledger, network: NamedNetwork) -> None:
-    with pytest.raises(UserError, match=r"'scored_split': input should be 'train', 'val' or 'test"):
+    with pytest.raises(UserError, match=r"'scored_split': must be 'train', 'val' or 'test"):
         build_evaluation([network], None, "dev", "evaluation", ledger)
 
 

@@ -48,3 +48,10 @@ def test_teachers_come_before_their_students(write_spec: SpecWriter, tmp_path: P
     script = (tmp_path / "out" / "slurm_array.sh").read_text()
     assert "--array=0-3\n" in script
     assert "Tasks 0-3 train the teachers of tasks 4-5: run tasks 0-3 first" in script
+
+
+def test_folder_that_cannot_be_written_is_named(write_spec: SpecWriter, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UserError, match=r"--export .*/file/x cannot be written: Not a directory"):
+        export(load_spec(write_spec(TINY_SPEC)), tmp_path / "file" / "x")

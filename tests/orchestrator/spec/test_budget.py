@@ -20,7 +20,7 @@ def test_budget_is_read(write_spec: SpecWriter) -> None:
     [
         ("{}", "'budget': write gpu_hours or trial_hours, for example"),
         ("{gpu_hours: 2}", "never runs out, as trials use no GPU: write trial_hours"),
-        ("{trial_hours: 0}", r"'budget.trial_hours'.*greater than 0 \(got 0\)"),
+        ("{trial_hours: 0}", r"'budget.trial_hours'.*above 0 \(got 0\)"),
         ("{gpu_hour: 2}", "unknown setting 'budget.gpu_hour': did you mean 'gpu_hours'"),
     ],
 )

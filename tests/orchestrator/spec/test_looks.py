@@ -65,11 +65,11 @@ def test_look_follows_from_the_highest_seed() -> None:
 @pytest.mark.parametrize(
     ("seeds", "message"),
     [
-        ("{from: 2, to: 10}", "seeds: 'from': input should be greater than or equal to 3"),
+        ("{from: 2, to: 10}", "seeds: 'from': must be at least 3"),
         ("{from: 3, to: 3}", r"seeds: 'to' \(3\) must be greater than 'from' \(3\)"),
         ("{from: 3}", "seeds: 'to' is missing"),
         ("{from: 3, too: 5}", "seeds: 'to' is missing.*unknown setting 'too': did you mean 'to'"),
-        ("{from: 3, to: ten}", "seeds: 'to': input should be a valid integer"),
+        ("{from: 3, to: ten}", "seeds: 'to': must be a whole number"),
     ],
 )
 def test_mistake_in_a_range_is_named(seeds: str, message: str, load: SpecLoader) -> None:
@@ -92,5 +92,5 @@ def test_margin_is_in_points(load: SpecLoader) -> None:
 
 @pytest.mark.parametrize("margin", ["0", "-1", "wide"])
 def test_margin_must_be_a_positive_number(margin: str, load: SpecLoader) -> None:
-    with pytest.raises(UserError, match="'margin': input should be"):
+    with pytest.raises(UserError, match="'margin': must be"):
         load(f"cells: {{a: {{}}}}\nmargin: {margin}")

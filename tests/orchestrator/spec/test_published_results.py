@@ -38,7 +38,7 @@ def test_spec_without_published_results_has_none(write_spec: SpecWriter) -> None
     ("results", "message"),
     [
         ("0.75", "cell 'image': published must be a mapping such as {miou: .*got 0.75"),
-        ("{miou: 75.4}", "published: 'miou': .*less than or equal to 1 .*75.4"),
+        ("{miou: 75.4}", "published: 'miou': must be at most 1 .*75.4"),
         ('{train_time: "noon"}', "write a time as D-HH:MM:SS .*got 'noon'"),
         ("{accuracy: 0.75}", "unknown setting 'accuracy'"),
     ],

@@ -46,7 +46,7 @@ def test_damaged_description_ends_in_one_line(file: Path, content: bytes) -> Non
         ('labels: "', 'labels: "{number:>999999999}', "a brace that is no part of a placeholder"),
         ("train: training", "train: ../../etc", "contain neither .. nor"),
         ("road:", '"a\\e[31m":', r"class 'a\\x1b\[31m': a name is printable"),
-        ("128, 64, 128", "128, 64, 999", "'classes.road.2': input should be less than or equal to"),
+        ("128, 64, 128", "128, 64, 999", "'classes.road.2': must be at most 255"),
     ],
 )
 def test_pattern_or_name_that_could_do_harm_is_refused(
