@@ -5,6 +5,7 @@ import socket
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -153,8 +154,9 @@ class Driver:
         details: str | None = None,
         score: float | None = None,
         was_stopped: bool = False,
+        last_values: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Record the end of an attempt.
+        """Record the end of an attempt, together with its last heartbeat.
 
         Args:
             claim: the claim of the attempt.
@@ -164,11 +166,13 @@ class Driver:
             details: the worker's error with its traceback; stored with the attempt.
             score: mIoU on the scored split; only for FINISHED.
             was_stopped: whether the attempt did not fail, but was stopped.
+            last_values: what `beat` would write; one transaction is faster than two.
         """
         attempt_state = State.FAILED if state == State.PENDING else state
         if was_stopped:
             attempt_state = State.CANCELLED
         values: dict[str, Any] = {
+            **last_values, **({"heartbeat_at": now()} if last_values else {}),
             "state": state, "score": score, "cancel_requested_at": None,
             "finished_at": now() if state == State.FINISHED else None,
         }  # fmt: skip
@@ -229,8 +233,9 @@ class Driver:
 
 def _next_attempt(db: Connection, row: Any, experiment: str | None, gpus: float) -> Claim:
     same_trial = attempts.c.trial_id == row.trial_id
-    end_lost_attempts(db, [row.trial_id])
     number = db.execute(sa.select(sa.func.max(attempts.c.number)).where(same_trial)).scalar()
+    if number is not None:
+        end_lost_attempts(db, [row.trial_id])
     claim = Claim(row.trial_id, (number or 0) + 1, row.run_id)
     values = {"trial_id": claim.trial_id, "number": claim.attempt, "state": State.PENDING}
     db.execute(sa.insert(attempts).values(values | {"experiment": experiment, "gpus": gpus}))

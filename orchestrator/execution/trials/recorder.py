@@ -137,9 +137,9 @@ class Recorder:
             last_values["run_id"] = outcome.run_id  # it may have been opened after the start
 
         def write() -> None:
-            if last_values:
-                self._driver.beat({claim: last_values})
-            self._driver.end(claim, state, message, details, outcome.score, was_stopped)
+            self._driver.end(
+                claim, state, message, details, outcome.score, was_stopped, last_values
+            )
             self._held.discard(trial_id)
 
         self._write(write)

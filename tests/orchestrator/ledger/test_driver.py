@@ -31,6 +31,27 @@ def test_trial_goes_from_claim_to_result(ledger: Ledger) -> None:
     assert only_trial(ledger).state == State.FINISHED
 
 
+def test_last_heartbeat_is_written_with_the_end(ledger: Ledger, url: str) -> None:
+    ledger.add(STUDY, members(0))
+
+    with ledger.driver() as driver:
+        (claim,) = driver.claim(ids(0))
+        driver.start(claim, 0, None)
+        last_values = {"step": 4, "loss": 0.25, "miou": 0.5, "run_id": "run", "waiting_for": None}
+        driver.end(claim, State.FINISHED, score=0.5, last_values=last_values)
+        row = trial_row(url)
+        driver.end(claim, State.FINISHED, score=0.5, last_values={"step": 5})
+
+    assert (row.state, row.step, row.loss, row.miou, row.run_id) == (
+        "FINISHED",
+        4,
+        0.25,
+        0.5,
+        "run",
+    )
+    assert trial_row(url) == row
+
+
 def test_finished_row_never_changes(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:
