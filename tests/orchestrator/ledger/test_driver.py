@@ -1,6 +1,5 @@
 """Drivers: the claims they make and the states they write."""
 
-import multiprocessing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Claim, State
 from orchestrator.ledger.ledger import Ledger
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members, only_trial
+from tests.orchestrator.ledger.rivals import claim_ids, compete
 
 
 def test_trial_goes_from_claim_to_result(ledger: Ledger) -> None:
@@ -83,30 +83,12 @@ def test_two_drivers_never_claim_the_same_trial(ledger: Ledger) -> None:
         assert [c.trial_id for c in second.claim(ids(0, 1))] == ids(1)
 
 
-def claim_all(url: str, answers: Any, end_event: Any) -> None:
-    with Ledger(url).driver() as driver:
-        answers.put([claim.trial_id for claim in driver.claim(ids(*range(40)))])
-        end_event.wait(60)  # so that both have claims at the same time
-
-
-@pytest.mark.slow
 def test_two_processes_that_claim_at_once_share_no_trial(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(*range(40)))
-    context = multiprocessing.get_context("spawn")
-    answers, end_event = context.Queue(), context.Event()
-    processes = [
-        context.Process(target=claim_all, args=(url, answers, end_event), daemon=True)
-        for _ in range(2)
-    ]
-    for process in processes:
-        process.start()
 
-    trial_ids = [trial_id for _ in processes for trial_id in answers.get(timeout=60)]
-    end_event.set()
-    for process in processes:
-        process.join(timeout=60)
+    first, second = compete(2, claim_ids, url, ids(*range(40)))
 
-    assert sorted(trial_ids) == sorted(ids(*range(40)))
+    assert sorted(first + second) == sorted(ids(*range(40)))
 
 
 def test_deleted_trial_is_not_claimed(ledger: Ledger) -> None:

@@ -1,18 +1,18 @@
 """Leases: who runs an experiment."""
 
-import multiprocessing
 import os
 import socket
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from orchestrator.ledger import tables
 from orchestrator.ledger.availability.liveness import DRIVER_TIMEOUT, Contact
+from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.ledger import Ledger
 from tests.orchestrator.ledger.conftest import STUDY, members
+from tests.orchestrator.ledger.rivals import compete
 from vss.errors import UserError
 
 
@@ -60,25 +60,8 @@ def test_lease_of_a_silent_driver_is_taken_over(
     assert not lease.is_cancelled
 
 
-def take(url: str, answers: Any, end_event: Any) -> None:
-    with Ledger(url).driver() as driver:
-        answers.put(driver.take_lease("study"))
-        end_event.wait(60)  # so that all are alive at the same time
-
-
-@pytest.mark.slow
 def test_of_several_processes_one_gets_the_lease(ledger: Ledger, url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    answers, end_event = context.Queue(), context.Event()
-    processes = [
-        context.Process(target=take, args=(url, answers, end_event), daemon=True) for _ in range(3)
-    ]
-    for process in processes:
-        process.start()
-    results = [answers.get(timeout=60) for _ in processes]
-    end_event.set()
-    for process in processes:
-        process.join(60)
+    results = compete(3, Driver.take_lease, url, "study")
 
     assert sorted(results) == [False, False, True]
 
