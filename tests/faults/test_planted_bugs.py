@@ -70,7 +70,7 @@ def _run_test(
     if bug.caught_by in _TESTS:
         _TESTS[bug.caught_by](**arguments)
         return
-    for seed in range(_MOST_SEEDS):
+    for seed in range(bug.first_seed, bug.first_seed + _MOST_SEEDS):
         if bug.caught_by == MACHINE:
             walk(*machine, seed)
         else:

@@ -14,19 +14,7 @@ from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
-from tests.orchestrator.execution.test_driver import (
-    FakeExecutor,
-    FakeRay,
-    experiment,
-    fake_ray,
-    interruptible,
-    quiet,
-    run,
-    states,
-    target,
-)
-
-__all__ = ["experiment", "fake_ray", "interruptible", "target"]
+from tests.orchestrator.execution.fakes import FakeExecutor, FakeRay, quiet, run, states
 
 pytestmark = pytest.mark.usefixtures("tracker")
 

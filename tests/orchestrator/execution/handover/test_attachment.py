@@ -15,19 +15,7 @@ from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
-from tests.orchestrator.execution.test_driver import (
-    FakeRay,
-    experiment,
-    fake_ray,
-    interruptible,
-    quiet,
-    record,
-    run,
-    states,
-    target,
-)
-
-__all__ = ["experiment", "fake_ray", "interruptible", "target"]
+from tests.orchestrator.execution.fakes import FakeRay, quiet, record, run, states
 
 pytestmark = pytest.mark.usefixtures("tracker")
 

@@ -16,17 +16,8 @@ from orchestrator.ledger.entries import State
 from orchestrator.settings import load_settings
 from orchestrator.spec.experiment import Experiment
 from tests.orchestrator.conftest import PostgresServer, locked
-from tests.orchestrator.execution.test_driver import (
-    FakeRay,
-    experiment,
-    fake_ray,
-    quiet,
-    run,
-    states,
-    target,
-)
+from tests.orchestrator.execution.fakes import FakeRay, quiet, run, states
 
-__all__ = ["experiment", "fake_ray", "target"]  # fixtures
 pytestmark = pytest.mark.usefixtures("tracker")
 
 
