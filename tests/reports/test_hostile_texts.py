@@ -153,8 +153,8 @@ def test_escaped_text_makes_no_element(a: str, b: str) -> None:
         return Structure(render_page(a, text, Path("none")))
 
     assert page(a, b).elements <= page("word", "another").elements | {
-        ("td", ("data-number", "style")),
-        ("td", ("data-missing", "style")),
+        ("td", ("data-label", "data-number", "style")),
+        ("td", ("data-label", "data-missing", "style")),
     }
 
 
