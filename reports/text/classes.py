@@ -1,7 +1,7 @@
 """The section on the IoU of each class."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from reports.text.page import Page
 from reports.text.sentences import bold, join
 
 MAX_HEAT_MAP_CELLS = 40
+_UNLEARNT = 0.0005  # the table shows less as 0.0
+_MAX_NAMES = 20
 
 Differences = Mapping[str, Mapping[str, Comparison]]  # cell -> class -> difference
 Row = tuple[str, Mapping[str, float]]  # a cell and the IoU of each class
@@ -32,7 +34,7 @@ def write_classes(page: Page) -> str:
     parts = [
         "## IoU by class",
         markdown_table(iou.items(), columns),
-        "IoU in percent, averaged over seeds.",
+        " ".join(["IoU in percent, averaged over seeds.", *_name_unlearnt_classes(names, iou)]),
     ]
     if _draw_heat_map(differences, page.folder / "classes.svg"):
         parts.append(
@@ -43,6 +45,19 @@ def write_classes(page: Page) -> str:
             )
         )
     return "\n\n".join([*parts, *_describe_separable(differences)])
+
+
+def _name_unlearnt_classes(
+    names: Sequence[str], iou: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """Name the classes that every cell with a score shows as 0.0."""
+    values = {
+        name: [row[name] for row in iou.values() if not math.isnan(row[name])] for name in names
+    }
+    unlearnt = [escape(n) for n in names if values[n] and max(values[n]) < _UNLEARNT]
+    if not unlearnt:
+        return []
+    return [f"Unlearnt, at 0.0 in all cells: {join(unlearnt, _MAX_NAMES)}."]
 
 
 def _class_iou(name: str, row: Row) -> str:

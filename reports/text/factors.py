@@ -7,7 +7,7 @@ from reports.analysis.comparison import TEST_SET, Comparison
 from reports.analysis.factors.effects import Effect, Interaction, find_isolated_values
 from reports.analysis.factors.lines import find_factor_lines
 from reports.figures.factor import draw_factor
-from reports.text.answer.summary import describe_context
+from reports.text.answer.effects import describe_context, describe_other_effects
 from reports.text.format import (
     difference_interval,
     escape,
@@ -33,6 +33,7 @@ def write_factors(page: Page) -> str:
         heading,
         _introduce(page),
         _effect_table(page.effects),
+        *describe_other_effects(page.effects),
         *filter(None, [isolated_values]),
         *_draw_plots(page),
     ]

@@ -216,6 +216,18 @@ def test_cell_without_latency_and_absent_class_are_named(tmp_path: Path) -> None
     assert re.search(rf"^\| b\\\|c \| 40.0 \| {MISSING} \|$", text, re.MULTILINE)
 
 
+def test_class_at_zero_in_all_cells_is_unlearnt(tmp_path: Path) -> None:
+    classes = {"road": 0.9, "pole": 0.0, "sign": 0.0004}
+    runs = [
+        finished_run("a", 0, 0.4, iou=classes),
+        finished_run("b", 0, 0.4, iou={**classes, "sign": 0.001}),
+    ]
+
+    text = build_report(record(runs), tmp_path).read_text()
+
+    assert "Unlearnt, at 0.0 in all cells: pole.\n" in text
+
+
 def test_noise_floor_is_the_baseline_measured_twice(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:
