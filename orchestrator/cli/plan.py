@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.options import AsJson, Insecure, Overrides, SpecPath
+from orchestrator.cli.options import AsJson, DataPaths, Insecure, Overrides, SpecPath
 from orchestrator.cli.output import console, echo, print_json
 from orchestrator.terminal.completion import complete_experiment
 from orchestrator.terminal.counts import count_of
@@ -45,6 +45,14 @@ def plan(
         ),
     ] = None,
     insecure: Insecure = False,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe",
+            help="Run 5 steps of each cell on this machine, to tell how long trials take.",
+        ),
+    ] = False,
+    data: DataPaths = None,
     look: Annotated[
         int | None,
         typer.Option(metavar="N", help="List or export only the trials up to planned look N."),
@@ -66,7 +74,7 @@ def plan(
         ),
     ] = None,
 ) -> None:
-    """Check a spec and list its cells and trials, without starting any."""
+    """Check a spec, show what differs between its cells and how long it takes; start nothing."""
     from orchestrator.spec.file import load_spec
 
     experiment = load_spec(spec, overrides or ())
@@ -77,13 +85,16 @@ def plan(
         return
     if like is not None and not power:
         raise UserError(f"--like {like} has no effect without --power: add --power")
+    if data is not None and not probe:
+        raise UserError(f"--data {data[0]} has no effect without --probe: add --probe")
     room = _check_room(experiment, address, insecure)
+    seconds = _probe(experiment, data) if probe else _estimate_time(experiment)
     costs = _estimate_cost(experiment) if cost else None
     power_estimate = _estimate_power(experiment, like, spec) if power else None
     if as_json:
-        _print_plan_as_json(experiment, spec.parent, costs, power_estimate)
+        _print_plan_as_json(experiment, spec.parent, seconds, costs, power_estimate)
     else:
-        _print_plan(experiment, costs, power_estimate)
+        _print_plan(experiment, seconds, costs, power_estimate)
         for path in experiment.paths_outside(spec.parent):
             echo(f"outside the folder of the spec: {path}")
         echo(room)
@@ -128,9 +139,27 @@ def _estimate_power(experiment: "Experiment", like: str | None, spec: Path) -> "
     return estimate_power(experiment, earlier_study, settings)
 
 
+def _estimate_time(experiment: "Experiment") -> dict[str, float]:
+    from orchestrator.networks.time_estimate import estimate_trial_seconds
+    from orchestrator.settings import load_settings
+
+    return estimate_trial_seconds(experiment, load_settings())
+
+
+def _probe(experiment: "Experiment", data: list[str] | None) -> dict[str, float]:
+    from orchestrator.settings import load_settings, parse_data_paths
+
+    settings, paths = load_settings(), parse_data_paths(data or [])
+    from orchestrator.execution.driver import RunTarget
+    from orchestrator.execution.smoke import probe
+
+    return probe(experiment, RunTarget(settings, paths, in_process=True), console())
+
+
 def _print_plan_as_json(
     experiment: "Experiment",
     folder: Path,
+    seconds: "Mapping[str, float]",
     costs: "Mapping[str, CostEstimate] | None",
     power: "PowerEstimate | None",
 ) -> None:
@@ -146,6 +175,8 @@ def _print_plan_as_json(
         for trial in experiment.trials
     ]
     content: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+    if seconds:
+        content["trial_seconds"] = dict(seconds)
     if outside := experiment.paths_outside(folder):
         content["files_outside"] = outside
     if experiment.looks:
@@ -159,15 +190,22 @@ def _print_plan_as_json(
 
 def _print_plan(
     experiment: "Experiment",
+    seconds: "Mapping[str, float]",
     costs: "Mapping[str, CostEstimate] | None",
     power: "PowerEstimate | None",
 ) -> None:
+    from orchestrator.execution.nodes.plan_check import count_slots_here
+    from orchestrator.terminal.plan_tables import build_plan_table, describe_time
+
+    if len(experiment.cells) > 1:
+        console().print(build_plan_table(experiment, seconds))
     for cell in experiment.cells:
         mark = " (baseline)" if cell == experiment.baseline else ""
         echo(f"{cell}{mark}")
         for trial in experiment.trials:
             if trial.cell == cell:
                 echo(f"  {trial.trial_id}  seed {trial.config.seed}")
+    echo(describe_time(experiment, seconds, count_slots_here(experiment.resources)))
     for number, seeds in enumerate(experiment.looks, start=1):
         trials = count_of(seeds * len(experiment.cells), "trial")
         echo(f"look {number}: {count_of(seeds, 'seed')}, {trials}")

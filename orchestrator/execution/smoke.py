@@ -1,6 +1,9 @@
-"""The smoke test of an experiment: two steps of every cell, thrown away afterwards."""
+"""A few steps of every cell of an experiment: to see that they run, or how long they take."""
 
+import json
+import tempfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from rich.console import Console
 
@@ -12,6 +15,11 @@ from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trials.job_factory import JobFactory, Slots
 from orchestrator.ledger.entries import State
 from orchestrator.spec.experiment import Experiment
+from orchestrator.storage import RESULT, Storage
+from vss.errors import UserError
+
+_SMOKE_STEPS = 2
+_PROBE_STEPS = 5  # of which the clock leaves out the first three
 
 
 def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mapping[str, Outcome]:
@@ -21,11 +29,48 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
     Returns:
         cell -> how its attempt ended.
     """
+    return _run_briefly(experiment, target, console, _SMOKE_STEPS)[0]
+
+
+def probe(experiment: Experiment, target: RunTarget, console: Console) -> dict[str, float]:
+    """Run five steps of every cell and keep nothing, to estimate how long its trials will train.
+
+    Returns:
+        cell -> seconds that all steps of one of its trials take; without cells that train less.
+
+    Raises:
+        UserError: if a cell does not run.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        storage = Storage(folder)
+        outcomes, trial_ids = _run_briefly(experiment, target, console, _PROBE_STEPS, storage)
+        for cell, outcome in outcomes.items():
+            if outcome.state != State.FINISHED:
+                raise UserError(f"cell '{cell}' does not run: {outcome.message or outcome.state}")
+        results = {
+            cell: json.loads(Path(folder, trial_id, RESULT).read_text())
+            for cell, trial_id in trial_ids.items()
+        }
+    return {
+        cell: result["step_ms_median"] / 1000 * experiment.cells[cell].steps
+        for cell, result in results.items()
+        if result["step_ms_median"] is not None
+    }
+
+
+def _run_briefly(
+    experiment: Experiment,
+    target: RunTarget,
+    console: Console,
+    steps: int,
+    storage: Storage | None = None,
+) -> tuple[dict[str, Outcome], dict[str, str]]:
+    """Run a few steps of every cell; return how each ended, and the trial that each was."""
     settings = target.settings
     data = ExperimentData(experiment, target.data, settings, target.address is not None)
     size = SlotSize.from_resources(experiment.resources)
     factory = JobFactory(experiment, data, settings, Slots(size, size, 1))
-    jobs = {cell: factory.smoke_job(cell) for cell in experiment.cells}
+    jobs = {cell: factory.brief_job(cell, steps, storage) for cell in experiment.cells}
     events, stop = _Outcomes(), StopRequests()
     with (
         stop_on_signal(stop, console.print, keeps_checkpoints=False),
@@ -34,7 +79,8 @@ def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mappin
         executor.check_fits(size)
         run_jobs(_JobList(jobs.values(), size), executor, events, stop)
     cancelled = Outcome(State.CANCELLED)
-    return {cell: events.by_trial.get(job.trial_id, cancelled) for cell, job in jobs.items()}
+    outcomes = {cell: events.by_trial.get(job.trial_id, cancelled) for cell, job in jobs.items()}
+    return outcomes, {cell: job.trial_id for cell, job in jobs.items()}
 
 
 class _JobList:

@@ -30,7 +30,11 @@ from orchestrator.ledger.overview.attempt_status import AttemptStatus
 from orchestrator.ledger.overview.budget import read_budget
 from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.ledger.overview.experiments import read_experiment_statuses
-from orchestrator.ledger.overview.trials import read_attempts, read_trial_statuses
+from orchestrator.ledger.overview.trials import (
+    read_attempts,
+    read_durations,
+    read_trial_statuses,
+)
 from orchestrator.ledger.quick_names import explain_missing
 from orchestrator.ledger.rows import (
     cancel_orphans,
@@ -172,6 +176,11 @@ class Ledger:
         """Return the attempts at a trial, oldest first."""
         with self._engine.connect() as db:
             return read_attempts(db, trial_id)
+
+    def durations(self) -> list[tuple[dict[str, Any], float]]:
+        """Return the settings and the seconds of each trial that was trained in one attempt."""
+        with self._engine.connect() as db:
+            return read_durations(db)
 
     def membership(self, trial_id: str) -> dict[str, str]:
         """Return the cell of a trial in each experiment that lists it."""

@@ -1,27 +1,18 @@
 """The cost of an experiment before it runs: counted, or estimated from earlier trials."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from orchestrator.ledger.entries import State
+from orchestrator.networks.time_estimate import speed_key
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import open_ledger, open_tracker
 from vss.profiling.cost import count_cost, estimate_training_memory
 from vss.runtime.environment import device_name
 from vss.trial_config import TrialConfig
-
-# Settings that change what a network learns, but not how long a step takes.
-_SPEED_NEUTRAL = {
-    "seed", "steps", "learning_rate", "final_learning_rate", "poly_power", "warmup_share",
-    "schedule", "weight_decay", "momentum", "weights", "eval_every", "select", "scored_split",
-    "dropout", "auxiliary_weight", "class_weights", "teacher", "temperature",
-    "distillation_weight", "clips",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ def estimate_train_seconds(
     """Estimate the training time of one trial per cell; None without similar earlier trials."""
     step_seconds = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
     by_cell = {
-        cell: (config.steps, step_seconds.get(_speed_key(config.settings())))
+        cell: (config.steps, step_seconds.get(speed_key(config.settings())))
         for cell, config in experiment.cells.items()
     }
     return {
@@ -94,12 +85,7 @@ def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
     device = device_name(torch.device(device_type))
     runs = open_tracker(settings).read_runs(list(trials))
     return {
-        _speed_key(trials[run_id].settings): run.metrics["step_ms_median"] / 1000
+        speed_key(trials[run_id].settings): run.metrics["step_ms_median"] / 1000
         for run_id, run in runs.items()
         if run.tags.get("device") == device and "step_ms_median" in run.metrics
     }
-
-
-def _speed_key(settings: Mapping[str, Any]) -> str:
-    relevant_settings = {k: v for k, v in settings.items() if k not in _SPEED_NEUTRAL}
-    return json.dumps(relevant_settings, sort_keys=True)

@@ -32,6 +32,15 @@ def check_here(experiment: Experiment) -> str:
     return f"each trial fits on this machine ({has}); no cluster was checked"
 
 
+def count_slots_here(resources: Resources) -> int:
+    """Return how many trials can run at the same time on this machine."""
+    machine = describe_machine()
+    slots = machine.cpus // resources.cpus
+    if resources.gpus:
+        slots = min(slots, len(machine.gpus) // resources.gpus)
+    return int(slots)
+
+
 def check_on_cluster(experiment: Experiment, address: str, is_insecure: bool = False) -> str:
     """Check that the trials fit on a cluster, and return a line that says what was checked.
 

@@ -12,13 +12,12 @@ from orchestrator.ledger.entries import Claim
 from orchestrator.secrecy.addresses import without_password
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
-from orchestrator.storage import WEIGHTS
+from orchestrator.storage import WEIGHTS, Storage
 from vss.errors import UserError
 from vss.training.inputs import Compute, TrialInputs
 from vss.trial_config import TrialConfig, parse_settings
 
-_SMOKE_STEPS = 2
-_SMOKE_FRAMES = 4
+_MOST_SCORED_FRAMES = 4  # of a brief job
 
 
 @dataclass(frozen=True)
@@ -127,18 +126,24 @@ class JobFactory:
         size, storage = self.slot_size(alone), self._settings.storage
         return Job(inputs, size, storage, source, tracking, labels)
 
-    def smoke_job(self, cell: str) -> Job:
-        """Make a job of two steps of a cell that is tracked nowhere and keeps nothing."""
+    def brief_job(self, cell: str, steps: int, storage: Storage | None = None) -> Job:
+        """Make a job of a few steps of a cell that is tracked nowhere.
+
+        Args:
+            cell: the cell.
+            steps: number of steps, at most.
+            storage: the storage of its trial directory; None to keep nothing.
+        """
         config = self._experiment.cells[cell]
-        steps = min(_SMOKE_STEPS, config.steps)  # 0 stays 0: such a cell is only scored
+        steps = min(steps, config.steps)  # 0 stays 0: such a cell is only scored
         inputs = dataclasses.replace(
             self._inputs(config, attempt=1),
-            config=parse_settings({**config.settings(), "steps": steps, "eval_every": 1}),
+            config=parse_settings({**config.settings(), "steps": steps, "eval_every": steps or 1}),
             teacher_weights=None,
-            max_scored_frames=_SMOKE_FRAMES,
+            max_scored_frames=_MOST_SCORED_FRAMES,
         )
         source = self._data.source(config)
-        return Job(inputs, self._slots.regular, storage=None, data=source)
+        return Job(inputs, self._slots.regular, storage=storage, data=source)
 
     def _inputs(self, config: TrialConfig, attempt: int, alone: bool = False) -> TrialInputs:
         size, is_student = self._slots.regular, config.teacher != "none"

@@ -34,6 +34,20 @@ def read_trial_statuses(db: Connection, experiment: str) -> list[TrialStatus]:
     return [_status(row, live_drivers) for row in db.execute(query)]
 
 
+def read_durations(db: Connection) -> list[tuple[dict[str, Any], float]]:
+    """Return the settings of each trial that finished at its first attempt, and its seconds."""
+    query = (
+        sa.select(trials.c.settings, attempts.c.started_at, attempts.c.ended_at)
+        .join(attempts, attempts.c.trial_id == trials.c.trial_id)
+        .where(trials.c.state == State.FINISHED, attempts.c.state == State.FINISHED)
+        .where(attempts.c.first_step == 0, attempts.c.started_at.is_not(None))
+    )
+    rows = [row for row in db.execute(query) if row.ended_at is not None]
+    return [
+        (json.loads(row.settings), (row.ended_at - row.started_at).total_seconds()) for row in rows
+    ]
+
+
 def read_attempts(db: Connection, trial_id: str) -> list[AttemptStatus]:
     """Return the attempts at a trial, oldest first; one whose driver was lost is CANCELLED."""
     columns = ("number", "state", "first_step", "started_at", "ended_at", "message")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from orchestrator.settings import Settings
 from tests.conftest import TINY_SPEC, SpecWriter, save_weights
 from tests.orchestrator.conftest import assert_one_line
 
@@ -25,6 +26,42 @@ def test_plan_lists_cells_and_trials(run: Any, write_spec: SpecWriter) -> None:
     *_, count, room = result.out.splitlines()
     assert count == "4 trials in 2 cells"
     assert room.startswith("each trial fits on this machine (")
+
+
+def test_plan_shows_what_differs_between_cells(run: Any, write_spec: SpecWriter) -> None:
+    lines = run("plan", write_spec(TINY_SPEC)).out.splitlines()
+
+    (header,) = [line for line in lines if "head" in line and "seeds" in line]
+    (memory,) = [line for line in lines if line.split()[:2] == ["memory", "tma"]]
+    assert header.split() == ["cell", "head", "memory_length", "seeds"]
+    assert memory.split() == ["memory", "tma", "1", "2"]
+
+
+def test_plan_without_earlier_trials_says_how_to_tell_the_time(
+    run: Any, write_spec: SpecWriter
+) -> None:
+    result = run("plan", write_spec(TINY_SPEC))
+
+    assert "time: unknown for 2 cells, as no similar trial has finished; --probe" in result.out
+
+
+@pytest.mark.slow
+def test_probe_tells_the_time_and_keeps_nothing(
+    run: Any, prepared_home: None, settings: Settings, write_spec: SpecWriter
+) -> None:
+    spec = write_spec(TINY_SPEC.replace("steps: 4", "steps: 4000"))
+
+    plan = run("plan", spec, "--probe", "--json").json
+
+    assert set(plan["trial_seconds"]) == {"image", "memory"}
+    assert min(plan["trial_seconds"].values()) > 1
+    assert not settings.storage.folder.exists()
+
+
+def test_data_without_probe_is_refused(run: Any, write_spec: SpecWriter) -> None:
+    result = run("plan", write_spec(CAMVID_SPEC), "--data", "camvid=/data")
+
+    assert_one_line(result, "--data camvid=/data has no effect without --probe")
 
 
 def test_plan_that_cannot_run_is_refused(run: Any, write_spec: SpecWriter) -> None:
