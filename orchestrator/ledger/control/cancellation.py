@@ -17,6 +17,11 @@ from orchestrator.ledger.tables import members, now, trials
 
 _CHUNK = 500  # databases limit the length of a list of values
 _IS_OPEN = trials.c.state.in_(OPEN_STATES)
+# It is run all the time, and takes longer to build than to run.
+_TRIALS_TO_STOP = sa.select(trials.c.trial_id).where(
+    trials.c.trial_id.in_(sa.bindparam("ids", expanding=True)),
+    trials.c.cancel_requested_at.is_not(None),
+)
 
 
 def cancel_experiment(
@@ -91,9 +96,7 @@ def read_trials_to_stop(db: Connection, trial_ids: Sequence[str]) -> list[str]:
     """Return those of the trials that have been cancelled while they run."""
     if not trial_ids:
         return []
-    is_requested = trials.c.cancel_requested_at.is_not(None)
-    query = sa.select(trials.c.trial_id).where(trials.c.trial_id.in_(trial_ids), is_requested)
-    return list(db.scalars(query))
+    return list(db.scalars(_TRIALS_TO_STOP, {"ids": list(trial_ids)}))
 
 
 def _select_members(

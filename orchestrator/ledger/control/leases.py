@@ -13,6 +13,16 @@ from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.tables import drivers, leases, now
 from vss.errors import UserError
 
+# Queries that are run all the time, and take longer to build than to run.
+_LEASE = (
+    sa.select(leases, drivers.c.host, drivers.c.pid, drivers.c.job, drivers.c.activity)
+    .outerjoin(drivers, drivers.c.driver == leases.c.driver)
+    .where(leases.c.experiment == sa.bindparam("name"))
+)
+_CANCELLED_LEASE = sa.select(leases.c.experiment).where(
+    leases.c.driver == sa.bindparam("id"), leases.c.cancel_requested_at.is_not(None)
+)
+
 
 def take_lease(db: Connection, experiment: str, driver: str, live_drivers: Collection[str]) -> bool:
     """Let a driver have the lease of an experiment, unless another live one has it.
@@ -71,9 +81,7 @@ def request_end(db: Connection, experiment: str) -> None:
 
 def is_asked_to_end(db: Connection, driver: str) -> bool:
     """Return whether a driver has been asked to end."""
-    is_asked = leases.c.cancel_requested_at.is_not(None)
-    query = sa.select(leases.c.experiment).where(leases.c.driver == driver, is_asked)
-    return db.execute(query).first() is not None
+    return db.execute(_CANCELLED_LEASE, {"id": driver}).first() is not None
 
 
 def check_not_driven(db: Connection, experiment: str, live_drivers: Collection[str]) -> None:
@@ -91,12 +99,7 @@ def check_not_driven(db: Connection, experiment: str, live_drivers: Collection[s
 
 
 def _read(db: Connection, experiment: str) -> Any:
-    query = (
-        sa.select(leases, drivers.c.host, drivers.c.pid, drivers.c.job, drivers.c.activity)
-        .outerjoin(drivers, drivers.c.driver == leases.c.driver)
-        .where(leases.c.experiment == experiment)
-    )
-    return db.execute(query).first()
+    return db.execute(_LEASE, {"name": experiment}).first()
 
 
 def _insert(db: Connection, experiment: str, driver: str) -> bool:

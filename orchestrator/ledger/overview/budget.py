@@ -12,6 +12,7 @@ from orchestrator.ledger.tables import attempts, experiments, trials
 
 _HOUR = timedelta(hours=1)
 _UNITS = ("gpu_hours", "trial_hours")
+_LIMITS = sa.select(experiments.c.budget).where(experiments.c.name == sa.bindparam("experiment"))
 
 
 def read_budget(db: Connection, experiment: str) -> BudgetStatus | None:
@@ -20,8 +21,7 @@ def read_budget(db: Connection, experiment: str) -> BudgetStatus | None:
     An attempt counts for the experiment whose driver started it, from its start to its end; one
     that has no end yet, or lost its driver, to its last heartbeat.
     """
-    row = experiments.c.name == experiment
-    limits = db.scalar(sa.select(experiments.c.budget).where(row))
+    limits = db.scalar(_LIMITS, {"experiment": experiment})
     if not limits:
         return None
     query = (
