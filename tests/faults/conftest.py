@@ -1,4 +1,7 @@
-"""The size of the tests: a little in `make test`, thousands of examples in `make faults`."""
+"""The size of the tests: a little in `make test`, thousands of examples in `make faults`.
+
+VSS_FAULTS_EXAMPLES is the number of examples of the ledger's machine there.
+"""
 
 import os
 
@@ -11,6 +14,7 @@ from tests.orchestrator.conftest import job, postgres_server
 
 __all__ = ["job", "postgres_server"]  # fixtures that the tests here use too
 IS_FULL = os.environ.get("VSS_FAULTS") == "full"
+EXAMPLES = int(os.environ.get("VSS_FAULTS_EXAMPLES", "1600"))
 
 
 @pytest.fixture(scope="session")

@@ -124,9 +124,13 @@ class Snapshot:
                 self._statements.append(f"INSERT INTO {name} SELECT * FROM copy_of_{name}")
 
     def restore(self) -> None:
+        # In one go: it is done before every example.
+        script = ";".join(self._statements)
         with self._engine.begin() as db:
-            for statement in self._statements:
-                db.exec_driver_sql(statement)
+            if self._engine.dialect.name == "sqlite":
+                db.connection.dbapi_connection.executescript(f"BEGIN;{script}")  # type: ignore[union-attr]
+            else:
+                db.exec_driver_sql(script)
 
 
 def open_memory_ledger(folder: Path) -> Ledger:
