@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 # Long enough to be interrupted mid-run, evaluated often enough to have a checkpoint by then.
 SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]").replace("steps: 4", "steps: 300")
-SPEC = SPEC.replace("eval_every: 2", "eval_every: 20")
+SPEC = SPEC.replace("eval_every: 2", "eval_every: 20") + "measure_latency: false\n"
 TIMEOUT_SECONDS = 120.0
 
 

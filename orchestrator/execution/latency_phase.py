@@ -42,12 +42,14 @@ class LatencyPhase:
         self._open_executor = open_executor
 
     def measure(self, parent: str, stop: StopRequests) -> None:
-        """Measure all cells, unless exactly these networks have been measured already.
+        """Measure all cells, unless the spec says no or these networks have been measured already.
 
         Args:
             parent: the experiment's own run in MLflow, which keeps the measurement.
             stop: polled continuously; Ctrl-C, which stops the measurement at once, adds to it.
         """
+        if not self._experiment.measures_latency:
+            return
         name, ledger, tracker = self._experiment.name, self._stores.ledger, self._stores.tracker
         cells = find_trained_cells(self._patiently(lambda: ledger.trials(name)))
         measured_ids = self._patiently(lambda: tracker.read_latency(parent)).trial_ids()

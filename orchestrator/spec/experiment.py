@@ -49,6 +49,7 @@ class Experiment:
         published: cell -> its published results: `miou` (a fraction), `train_seconds`.
         margin_points: the largest difference in points of mIoU that does not matter; None if not
             stated.
+        measures_latency: whether the latency of its cells is measured after training.
         seeds: all planned seeds; empty for an experiment without a spec.
         looks: the number of seeds at each planned look; empty if the seeds are a list.
         budget: unit (gpu_hours, trial_hours) -> hours after which no trial starts.
@@ -65,6 +66,7 @@ class Experiment:
     source: str
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     margin_points: float | None = None
+    measures_latency: bool = True
     seeds: tuple[int, ...] = ()
     looks: tuple[int, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
@@ -145,6 +147,7 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         source=source,
         published={merged_names[cell]: numbers for cell, numbers in published.items()},
         margin_points=spec.margin,
+        measures_latency=spec.measure_latency,
         seeds=tuple(spec.seeds),
         looks=spec.looks,
         budget=spec.budget.limits() if spec.budget else {},

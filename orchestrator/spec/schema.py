@@ -90,6 +90,9 @@ class ExperimentSpec(BaseModel):
     baseline: str | None = Field(
         None, description="cell that the others are compared with (default: the first)"
     )
+    measure_latency: bool = Field(
+        True, description="whether the cells' latency is measured after training"
+    )
     resources: Resources = Resources()
     budget: Budget | None = Field(
         None, description="hours after which no trial starts; those that run then still finish"

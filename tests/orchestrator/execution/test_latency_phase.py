@@ -14,6 +14,8 @@ from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.file import load_spec
+from tests.conftest import TINY_SPEC, SpecWriter
 from tests.orchestrator.execution.fakes import FakeExecutor, FakeRay, quiet, run, states
 
 pytestmark = pytest.mark.usefixtures("tracker")
@@ -61,6 +63,20 @@ def test_interrupted_measurement_is_made_by_the_next_submit(
     assert "stopped: rerun the same command to measure latency" in output
     assert rest.startswith("every trial has ended; resume with: ")
     assert (again.ending, len(calls)) == (Ending.OVER, 1)
+
+
+def test_spec_can_do_without_latency(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+
+    with fake_ray(finish) as fake:
+        act_on_latency(monkeypatch, fake, calls.append)
+        run(load_spec(write_spec(TINY_SPEC + "measure_latency: false\n")), target)
+        assert calls == []
+        run(load_spec(write_spec(TINY_SPEC)), target)
+
+    assert len(calls) == 1
 
 
 def test_cancelled_experiment_stops_its_measurement(
