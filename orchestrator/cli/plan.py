@@ -195,7 +195,7 @@ def _print_plan(
     power: "PowerEstimate | None",
 ) -> None:
     from orchestrator.execution.nodes.plan_check import count_slots_here
-    from orchestrator.terminal.plan_tables import build_plan_table, describe_time
+    from orchestrator.terminal.plans.cell_table import build_plan_table, describe_time
 
     if len(experiment.cells) > 1:
         console().print(build_plan_table(experiment, seconds))
@@ -212,10 +212,10 @@ def _print_plan(
     trials = count_of(len(experiment.trials), "trial")
     echo(f"{trials} in {count_of(len(experiment.cells), 'cell')}")
     if costs is not None:
-        from orchestrator.terminal.cost_table import build_cost_table
+        from orchestrator.terminal.plans.cost_table import build_cost_table
 
         console().print(build_cost_table(experiment, costs))
     if power is not None:
-        from orchestrator.terminal.power_table import build_power_table
+        from orchestrator.terminal.plans.power_table import build_power_table
 
         console().print(build_power_table(power))

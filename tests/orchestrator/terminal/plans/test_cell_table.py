@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.spec.file import load_spec
-from orchestrator.terminal.plan_tables import (
+from orchestrator.terminal.plans.cell_table import (
     build_plan_table,
     describe_time,
     find_varying_settings,
