@@ -3,7 +3,7 @@
 The package knows neither how trials are run nor where they are stored. Each part imports only from
 those to its left:
 
-    records < analysis < figures < text < formats < report
+    metrics < records < analysis < figures < text < formats < report
 
 Other packages make `records`, or load them with `formats.results_json.load`. From these, they build
 a report with `report.build_report`, or get the verdicts alone from `verdicts`. For tables of their
@@ -24,7 +24,8 @@ def verdicts(
 
     Args:
         record: the experiment.
-        metric: the score to compare; higher is better. Only `miou` is resampled over test sets.
+        metric: the score to compare, in the direction that `metrics` declares. Only `miou` is
+            resampled over test sets.
         margin: the difference in points that does not matter; None for the record's own, if any.
 
     Returns:

@@ -38,7 +38,7 @@ LAYERS = {
         "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores",
         "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "cli",
     ),
-    "reports": ("records", "analysis", "figures", "text", "formats", "report"),
+    "reports": ("metrics", "records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
 # The only imports against this order, with the reason.
 UPWARD_IMPORTS = {

@@ -9,6 +9,7 @@ from orchestrator.results.records import read_record
 from orchestrator.stores import Stores
 from reports.analysis.study import Study
 from reports.analysis.verdict_rows import build_verdict_rows
+from reports.metrics import get_metric
 from reports.records import ExperimentRecord
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
@@ -51,6 +52,7 @@ def build_json(pairs: Sequence[ExperimentRecord], metric: str) -> dict[str, Any]
     """Return the rows of `reports.verdicts` for each pair, as plain values for JSON."""
     return {
         "metric": metric,
+        "higher_is_better": get_metric(metric).higher_is_better,
         "pairs": [
             {
                 "baseline": pair.baseline,

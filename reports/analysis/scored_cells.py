@@ -140,18 +140,21 @@ class ScoredCells:
         }
         return tuple(source for source, is_known in is_estimated.items() if is_known)
 
-    def estimate_best_shares(self) -> dict[str, float]:
-        """Estimate how often each cell scores highest over seeds and test sets; ties are shared.
+    def estimate_best_shares(self, sign: int = 1) -> dict[str, float]:
+        """Estimate how often each cell scores best over seeds and test sets; ties are shared.
 
         Empty if there are no `ranking_sources`. If some cells have enough seeds for a verdict, only
         those are ranked: what is not known about the others would often put one of them first.
+
+        Args:
+            sign: 1 if the highest score is best, -1 if the lowest is.
         """
         if not self.ranking_sources:
             return {}
         counts = {cell: len(by_seed) for cell, by_seed in self._scores.items()}
         cells = [cell for cell in self.cells if counts[cell] >= SEEDS_FOR_A_VERDICT] or self.cells
         draws = number_of_draws(len(self.cells), self._draws)
-        scores = self._fit.means + self.errors.draw_cells(np.random.default_rng(0), draws)
+        scores = sign * (self._fit.means + self.errors.draw_cells(np.random.default_rng(0), draws))
         scores = scores[:, np.array([self._indices[cell] for cell in cells])]
         highest = scores.max(axis=1, keepdims=True)
         is_first = scores >= highest - _ROUNDING * np.abs(highest)

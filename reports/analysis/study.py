@@ -7,6 +7,7 @@ every family of contrasts is judged on these draws (`inference.py`).
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
 
@@ -24,6 +25,8 @@ from reports.analysis.comparison import Comparison, Contrast, judge_family
 from reports.analysis.inference import CONFIDENCE, number_of_draws
 from reports.analysis.planning.looks import compute_look_confidence
 from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
+from reports.analysis.verdict import turn
+from reports.metrics import get_metric
 from reports.records import ExperimentRecord, RunRecord, check_record
 
 _ROUNDING = 1e-12  # as a fraction of a score; smaller differences count as none
@@ -180,12 +183,20 @@ class Study:
     def judge(self, contrasts: Sequence[Contrast]) -> list[Comparison]:
         """Judge contrasts of cells that have a score as one family."""
         is_interim = self.record.interim is not None
-        return self.scored.judge(contrasts, self.margin, self.confidence, is_interim)
+        comparisons = self.scored.judge(contrasts, self.margin, self.confidence, is_interim)
+        if self.sign > 0:
+            return comparisons
+        return [replace(each, verdict=turn(each.verdict)) for each in comparisons]
+
+    @property
+    def sign(self) -> int:
+        """1 if a higher score is better, else -1."""
+        return get_metric(self.metric).sign
 
     @cached_property
     def ranked(self) -> list[str]:
         """The cells that have a score, the best first."""
-        return sorted(self.scored.cells, key=lambda cell: -self.scored.means[cell])
+        return sorted(self.scored.cells, key=lambda cell: -self.sign * self.scored.means[cell])
 
     def equal_to(self, cell: str) -> list[str]:
         """Return the cells with the same mean, itself included."""

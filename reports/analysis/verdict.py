@@ -27,6 +27,13 @@ def read_verdict(low: float, high: float, margin: float | None = None) -> str:
     return direction or NOT_SEPARABLE
 
 
+def turn(verdict: str) -> str:
+    """Swap better and worse: for a metric of which less is better."""
+    swapped = {BETTER: WORSE, WORSE: BETTER}
+    word, comma, limit = verdict.partition(",")
+    return swapped.get(word, word) + comma + limit
+
+
 def is_verdict(verdict: str) -> bool:
     """Return whether a comparison has a verdict: enough seeds, and not an interim report."""
     return verdict not in (NO_VERDICT, INTERIM)

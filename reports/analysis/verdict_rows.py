@@ -30,7 +30,7 @@ class VerdictRow:
         covers: the sources of variation that the interval accounts for, "seeds" or "test set".
         seeds_needed: about how many more seeds would separate the cell from the baseline; 0 if its
             verdict is settled, infinity if no number would.
-        best_share: how often the cell scores highest of all cells over draws of seeds and test
+        best_share: how often the cell scores best of all cells over draws of seeds and test
             sets, as a fraction; ties are shared. It describes the ranking and is not a verdict.
         best_covers: the sources of variation that `best_share` accounts for.
     """
@@ -70,7 +70,7 @@ def judge_cells(
 def build_verdict_rows(study: Study) -> list[VerdictRow]:
     """Return the row of each cell, in the order of the spec."""
     more_seeds = count_more_seeds(study)
-    shares = study.scored.estimate_best_shares()
+    shares = study.scored.estimate_best_shares(study.sign)
     return [
         _build_row(study, cell, more_seeds.get(cell, NAN), shares.get(cell, NAN))
         for cell in study.record.cells

@@ -63,7 +63,7 @@ def draw_differences(
         short_names = shorten_names(names, drawing.name_characters)
         axes = drawing.figure.subplots()
         for height, bar in enumerate(bars):
-            _draw_bar(drawing, axes, height, bar)
+            draw_bar(drawing, axes, height, bar)
         axes.axvline(0, color=BASELINE, linewidth=1)
         axes.set_yticks(range(len(bars)), [short_names[bar.name] for bar in bars])
         right = axes.secondary_yaxis("right")
@@ -71,7 +71,7 @@ def draw_differences(
         right.tick_params(length=0)
         right.spines["right"].set_visible(False)
         axes.set_ylim(len(bars) - 0.4, -0.6)
-        axes.set_xlim(*_limits(bars))
+        axes.set_xlim(*choose_limits(bars))
         axes.grid(axis="y", visible=False)
         if len(finite_bars) > len(bars):
             half = MAX_BARS // 2
@@ -81,7 +81,7 @@ def draw_differences(
     return True
 
 
-def _draw_bar(drawing: Drawing, axes: Axes, height: int, bar: Bar) -> None:
+def draw_bar(drawing: Drawing, axes: Axes, height: int, bar: Bar) -> None:
     colour, marker = _style(bar.verdict)
     text = f"{bar.name}: {bar.mean:+.2f}"
     if np.isfinite(bar.low):
@@ -111,7 +111,7 @@ def _outermost(bars: Sequence[Bar]) -> list[Bar]:
     return [bars[index] for index in sorted([*ranked[: MAX_BARS // 2], *ranked[-MAX_BARS // 2 :]])]
 
 
-def _limits(bars: Sequence[Bar]) -> tuple[float, float]:
+def choose_limits(bars: Sequence[Bar]) -> tuple[float, float]:
     """Choose the limits of the axis; very wide intervals are cut off."""
     largest = max(abs(bar.mean) for bar in bars)
     ends = [end for b in bars for end in (b.low, b.high) if np.isfinite(end)]

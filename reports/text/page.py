@@ -19,6 +19,7 @@ from reports.records import ExperimentRecord
 PICTURES = "pictures"
 PICTURES_TEXT = "section.md"  # next to the pictures: the part of the report that shows them
 MAX_PICTURED_CELLS = 6
+_STEADINESS = ("flicker", "vc8", "vc16", "boundary_miou")
 # All figures that sections may draw, and those that earlier versions drew.
 FIGURES = tuple(
     f"{name}*{ending}"
@@ -57,6 +58,12 @@ class Page:
     def frontier(self) -> Sequence[str]:
         """The cells on the accuracy-latency frontier, the fastest first."""
         return find_frontier(self.latency_ms, self.study.scored.means)
+
+    @cached_property
+    def steadiness(self) -> Mapping[str, Study]:
+        """Metric -> comparisons of the cells, for metrics of steadiness that were measured."""
+        measured = {name for run in self.record.finished for name in run.metrics}
+        return {name: Study(self.record, name) for name in _STEADINESS if name in measured}
 
     @cached_property
     def effects(self) -> Sequence[Effect]:

@@ -18,6 +18,7 @@ from reports.text.gaps import write_gaps
 from reports.text.page import Page
 from reports.text.pictures import write_pictures
 from reports.text.plots import write_plots
+from reports.text.steadiness import write_steadiness
 from reports.text.table.columns import more_report_columns, report_columns
 
 _BLOCK_LENGTHS = (1, 10, 30, 60)  # frames, compared with the length in use
@@ -227,6 +228,7 @@ SECTIONS: list[Callable[[Page], str]] = [
     write_accuracy,
     write_plots,
     write_details,
+    write_steadiness,
     write_factors,
     write_classes,
     write_pictures,

@@ -1,7 +1,7 @@
 """`reports.verdicts`, as its documentation describes it."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,21 @@ def test_documented_example_prints_a_line_per_cell(
         "base: +0.00 points, baseline, best in 0%",
         "new: +9.00 points, better, best in 100%",
     ]
+
+
+def test_less_of_a_metric_is_better_where_it_is_declared_so(study: ExperimentRecord) -> None:
+    """The numbers keep their sign: 10 points less flicker are -10 points."""
+    runs = [
+        replace(run, metrics={**run.metrics, "flicker": 1 - run.metrics["miou"]})
+        for run in study.runs
+    ]
+    mirrored = replace(study, runs=runs)
+
+    base, new = reports.verdicts(mirrored, "flicker")
+
+    assert (new.verdict, new.mean) == ("better", pytest.approx(-0.09))
+    assert new.high < 0
+    assert (base.best_share, new.best_share) == pytest.approx((0, 1), abs=0.01)
 
 
 def test_every_field_of_a_row_is_documented() -> None:

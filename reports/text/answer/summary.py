@@ -24,7 +24,9 @@ from reports.text.answer.frontier import describe_frontier, name_untimed_cells
 from reports.text.format import percent, with_unit
 from reports.text.page import Page
 from reports.text.sentences import bold, join, verb
+from reports.text.steadiness import describe_steadiest
 
+_MAX_FINDINGS = 6
 _MAX_NAMES = 3  # of cells in a sentence; the rest are counted
 _VISIBLE_CHANGE = 5e-5  # the smallest change that can show in a score's two digits
 
@@ -32,6 +34,9 @@ _VISIBLE_CHANGE = 5e-5  # the smallest change that can show in a score's two dig
 def write_answer(page: Page) -> str:
     """Write the "Answer" section."""
     findings = answer(page.study, page.effects, page.interactions, page.latency_ms)
+    steadiest = describe_steadiest(page)
+    if steadiest and len(findings) < _MAX_FINDINGS:
+        findings.append(steadiest)
     return "## Answer\n\n" + "\n".join(f"- {finding}" for finding in findings)
 
 

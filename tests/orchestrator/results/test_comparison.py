@@ -76,7 +76,7 @@ def test_json_holds_the_rows_of_the_verdicts() -> None:
 
     content = build_json([record], "miou")
 
-    assert content["metric"] == "miou"
+    assert (content["metric"], content["higher_is_better"]) == ("miou", True)
     (pair,) = content["pairs"]
     assert (pair["baseline"], pair["interim"]) == ("a", "one is missing")
     assert pair["cells"][1] == asdict(reports.verdicts(record)[1])
