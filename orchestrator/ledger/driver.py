@@ -22,7 +22,13 @@ from orchestrator.ledger.control.leases import is_asked_to_end, release_leases, 
 from orchestrator.ledger.entries import OPEN_STATES, Claim, OpenTrial, State
 from orchestrator.ledger.open_trials import read_open_trials
 from orchestrator.ledger.overview.attempt_status import LOST_DRIVER
-from orchestrator.ledger.rows import end_lost_attempts, read_trials, update_unfinished
+from orchestrator.ledger.rows import (
+    CLAIMED_ATTEMPT,
+    CLAIMED_TRIAL,
+    end_lost_attempts,
+    read_trials,
+    update_unfinished,
+)
 from orchestrator.ledger.tables import attempts, drivers, now, trials
 from orchestrator.secrecy import redact
 
@@ -213,22 +219,14 @@ class Driver:
         return find_live_drivers(db, self._contact.is_established) - {self.driver_id}
 
     def _update_trial(self, db: Connection, claim: Claim, **values: Any) -> None:
-        newest = sa.select(sa.func.max(attempts.c.number)).where(
-            attempts.c.trial_id == claim.trial_id
-        )
-        still_claimed = trials.c.driver == self.driver_id
-        is_newest = newest.scalar_subquery() == claim.attempt
-        update = update_unfinished(claim.trial_id).where(still_claimed, is_newest)
-        db.execute(update.values(values))
+        db.execute(CLAIMED_TRIAL.values(values), self._keys(claim))
 
     def _update_attempt(self, db: Connection, claim: Claim, **values: Any) -> None:
         """Write an attempt that is open, unless another driver has claimed its trial."""
-        still_claimed = sa.exists().where(
-            trials.c.trial_id == claim.trial_id, trials.c.driver == self.driver_id
-        )
-        row = (attempts.c.trial_id == claim.trial_id) & (attempts.c.number == claim.attempt)
-        is_open = attempts.c.state.in_([State.PENDING, State.RUNNING])
-        db.execute(sa.update(attempts).where(row, is_open, still_claimed).values(values))
+        db.execute(CLAIMED_ATTEMPT.values(values), self._keys(claim))
+
+    def _keys(self, claim: Claim) -> dict[str, Any]:
+        return {"claimed": claim.trial_id, "number_of_claim": claim.attempt, "by": self.driver_id}
 
 
 def _next_attempt(db: Connection, row: Any, experiment: str | None, gpus: float) -> Claim:

@@ -18,6 +18,25 @@ from orchestrator.ledger.overview.attempt_status import LOST_DRIVER
 from orchestrator.ledger.tables import attempts, experiments, members, now, trials
 from vss.errors import UserError
 
+# What a claim gives the right to write. Driver and attempt must still be those of the claim, and
+# neither the trial nor the attempt may have ended. They take longer to build than to run.
+_TRIAL: Any = sa.bindparam("claimed")
+_NUMBER: Any = sa.bindparam("number_of_claim")
+_DRIVER: Any = sa.bindparam("by")
+CLAIMED_TRIAL = sa.update(trials).where(
+    trials.c.trial_id == _TRIAL,
+    trials.c.state != State.FINISHED,
+    trials.c.driver == _DRIVER,
+    sa.select(sa.func.max(attempts.c.number)).where(attempts.c.trial_id == _TRIAL).scalar_subquery()
+    == _NUMBER,
+)
+CLAIMED_ATTEMPT = sa.update(attempts).where(
+    attempts.c.trial_id == _TRIAL,
+    attempts.c.number == _NUMBER,
+    attempts.c.state.in_(OPEN_STATES),
+    sa.exists().where(trials.c.trial_id == _TRIAL, trials.c.driver == _DRIVER),
+)
+
 
 def read_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, Any]:
     """Return the rows of trials by trial_id, in several queries: databases limit list lengths."""
