@@ -34,11 +34,17 @@ def find_violations(study: Round, expected_digests: dict[str, str]) -> list[str]
             violations.append(f"a traceback: {output.strip().splitlines()[-1][:200]}")
     left = study.wait_until_quiet()
     violations += [f"still running: {line[:100]}" for line in left.values()]
+    names = {file.name for file in study.storage.rglob("*") if file.is_file()}
+    violations += [f"left behind: {name}" for name in sorted(names) if _is_temporary(name)]
     return violations
 
 
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") or name.rpartition(".")[2].isdigit()
+
+
 def _check_ledger(study: Round) -> list[str]:
-    ledger = Ledger(study.services.ledger_url)
+    ledger = Ledger(study.ledger_url)
     states = Counter(str(trial.state) for trial in ledger.trials(NAME))
     violations = [] if states == {"FINISHED": TRIALS} else [f"trials: {dict(states)}"]
     attempts = tables.attempts.c
@@ -59,8 +65,7 @@ def _check_ledger(study: Round) -> list[str]:
 
 def _check_mlflow(study: Round) -> list[str]:
     client = MlflowClient(tracking_uri=study.services.mlflow.url)
-    ids = [experiment.experiment_id for experiment in client.search_experiments()]
-    all_runs = client.search_runs(ids, max_results=1000)
+    all_runs = study.services.all_runs()
     runs = [run for run in all_runs if "trial_id" in run.data.tags]
     counts = Counter(run.data.tags["trial_id"] for run in runs)
     violations = [] if len(counts) == TRIALS else [f"{len(counts)} trials in MLflow"]

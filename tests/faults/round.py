@@ -1,64 +1,68 @@
-"""One round of real faults: its services, its study and the processes that run it."""
+"""One round of real faults: its study, and the submits that run it."""
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-import uuid
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pytest
-
-from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC
-from tests.orchestrator.conftest import PostgresServer
-from tests.orchestrator.execution.waiting.test_mlflow_outage import Server
-from tests.orchestrator.ledger.conftest import new_postgres_database
+from tests.faults.nodes import HEAD, find_processes
+from tests.faults.services import Services
 
 NAME = "tiny"
 TRIALS = 8
-_SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2, 3]\nresources: {retries: 3}")
-_SPEC = _SPEC.replace("steps: 4", "steps: 30").replace("eval_every: 2", "eval_every: 10")
-_END_SECONDS = 240.0  # of one submit
-_MOST_SUBMITS = 4
-_QUIET_SECONDS = 45.0  # after which nothing of a round may run any more
-_SHARED = Path(os.environ.get("VSS_FAULTS_CACHE", "/tmp/vss-faults-cache"))
+_SPEC = TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2, 3]\nresources: {cpus: 1, retries: 20}")
+_SPEC = _SPEC.replace("steps: 4", "steps: 24").replace("eval_every: 2", "eval_every: 8")
+_DISK_MEBIBYTES = 64
+# All of them only against hanging: a busy machine is ten times as slow.
+_END_SECONDS = 600.0  # of one submit
+_RECOVERY_SECONDS = 300.0
+_QUIET_SECONDS = 60.0  # after which nothing of a round may run any more
 
 
-class Services:
-    """The services of a round: an MLflow server, and PostgreSQL where its programs are."""
+class Round:
+    """A study, and the submits that run it.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.home = folder, folder / "home"
-        self.home.mkdir()
-        _SHARED.mkdir(exist_ok=True)
-        template = _SHARED / "mlflow.db"
-        if not template.exists():
-            Tracker(f"sqlite:///{_SHARED / 'draft.db'}", _SHARED / "unused")
-            (_SHARED / "draft.db").rename(template)
-        (folder / "mlflow.db").write_bytes(template.read_bytes())
-        self.mlflow = Server(f"sqlite:///{folder / 'mlflow.db'}", folder / "artifacts")
-        self.postgres: PostgresServer | None = None
-        with suppress(pytest.skip.Exception):
-            self.postgres = PostgresServer()
+    Args:
+        services: the services of the campaign.
+        folder: an empty folder.
+        rng: decides what is left to chance.
+        variables: environment variables of Ray's processes.
+    """
 
-    @property
-    def ledger_kind(self) -> str:
-        return "PostgreSQL" if self.postgres else "SQLite"
+    def __init__(
+        self, services: Services, folder: Path, rng: random.Random, variables: Mapping[str, str]
+    ) -> None:
+        self.services, self.folder, self.rng = services, folder, rng
+        self.home = folder / "home"
+        self.storage = self.home / "trials"
+        self.storage.mkdir(parents=True)
+        self._stack = ExitStack()
+        if services.nodes is not None:
+            self._mount_storage()
+        self.commands: list[subprocess.Popen[bytes]] = []
+        self.most_submits = 4
+        self.faults = 0
+        self.strikes: list[str] = []  # of a storm
+        self.recovery_seconds: float | None = None
+        self._variables = variables
+        self._recovery: threading.Thread | None = None
+        self._spec = folder / "spec.yaml"
+        self._spec.write_text(_SPEC)
+        self.ledger_url = services.new_ledger(self.home)
+        self.environment = services.environment(self.home) | {"VSS_LEDGER_URL": self.ledger_url}
+        self.environment |= variables  # the driver's messages get lost too
+        services.delete_runs()
 
     def __enter__(self) -> Self:
-        self.mlflow.start()
-        self.ledger_url = f"sqlite:///{self.folder / 'ledger.db'}"
-        if self.postgres is not None:
-            self.postgres.start()
-            self.ledger_url = new_postgres_database(self.postgres.url)
-        self.mlflow.wait()
         return self
 
     def __exit__(
@@ -67,91 +71,99 @@ class Services:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.mlflow.kill()
-        if self.postgres is not None:
-            self.postgres.stop()
-            shutil.rmtree(self.postgres.folder, ignore_errors=True)
+        for command in self.commands:
+            if command.poll() is None:
+                command.kill()
+                command.wait()
+        self._stack.close()
 
-    def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "VSS_HOME": str(self.home),
-            "VSS_CACHE": str(_SHARED / "frames"),
-            "VSS_LEDGER_URL": self.ledger_url,
-            "MLFLOW_TRACKING_URI": self.mlflow.url,
-            "COLUMNS": "150",
-        }
-
-
-class Round:
-    """A study, and the submits that run it one after the other."""
-
-    def __init__(self, services: Services, rng: random.Random) -> None:
-        self.services, self.rng = services, rng
-        self.commands: list[subprocess.Popen[bytes]] = []
-        self._spec = services.folder / "spec.yaml"
-        self._spec.write_text(_SPEC)
-        self.id = uuid.uuid4().hex
+    def _mount_storage(self) -> None:
+        """Give the study a small disk of its own, which can be filled."""
+        size = f"size={_DISK_MEBIBYTES}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.storage], check=True)
+        unmount = ["umount", "--lazy", str(self.storage)]
+        self._stack.callback(lambda: subprocess.run(unmount, check=True))
 
     @property
     def driver(self) -> subprocess.Popen[bytes]:
         return self.commands[-1]
 
-    @property
-    def storage(self) -> Path:
-        return self.services.home / "trials"
-
     def outputs(self) -> list[str]:
-        files = sorted(self.services.folder.glob("output-*.txt"))
+        files = sorted(self.folder.glob("output-*.txt"))
         return [file.read_text(errors="replace") for file in files]
 
     def submit(self) -> None:
-        output = self.services.folder / f"output-{len(self.commands)}.txt"
-        with output.open("wb") as file:
-            command = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.cli.app", "submit", str(self._spec)],
-                env=self.services.environment(),
+        """Submit as a user would, who has looked after the cluster before."""
+        if self.services.nodes is not None:
+            self.services.nodes.prepare(self._variables)
+        self.commands.append(self.start(self._spec, f"output-{len(self.commands)}.txt"))
+
+    def start(self, spec: Path, output_name: str) -> subprocess.Popen[bytes]:
+        """Start a submit of a spec."""
+        command = [sys.executable, "-m", "tests.faults.command", "submit", str(spec)]
+        if (nodes := self.services.nodes) is not None:
+            command = nodes.command(HEAD, [*command, "--address", nodes.address])
+        with (self.folder / output_name).open("wb") as file:
+            return subprocess.Popen(
+                command,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.commands.append(command)
 
     def wait_for_progress(self) -> None:
         """Wait until some random number of trials has begun, and a moment longer."""
         count = self.rng.randint(1, TRIALS - 1)
         deadline = time.monotonic() + _END_SECONDS
         while len(list(self.storage.glob("*/config.json"))) < count:
-            assert time.monotonic() < deadline, "no trial begins"
+            assert time.monotonic() < deadline, f"no trial begins: {self.outputs()}"
             if self.driver.poll() is not None:
                 return
             time.sleep(0.2)
-        time.sleep(self.rng.uniform(0, 3))
+        time.sleep(self.rng.uniform(0, 1))
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a while, or until the newest submit has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self.driver.wait(seconds)
+
+    def note_fault(self) -> None:
+        """Note a fault: from here on, the round counts the seconds until all trials go on."""
+        self.faults += 1
+        running = [f.parent for f in self.storage.glob("*/config.json") if not _is_over(f)]
+        self._recovery = threading.Thread(target=self._time_recovery, args=[running])
+        self._recovery.start()
+
+    def _time_recovery(self, running: Sequence[Path]) -> None:
+        """Measure the seconds until every trial that ran has written something again."""
+        start, clock = time.time(), time.monotonic()
+        waiting = set(running)
+        while waiting and time.monotonic() - clock < _RECOVERY_SECONDS:
+            time.sleep(0.2)
+            waiting = {folder for folder in waiting if _last_write(folder) <= start}
+        self.recovery_seconds = round(time.monotonic() - clock, 1)
 
     def finish(self) -> None:
         """Wait for the end of the study; submit it again where a user would have to."""
-        while self._wait() != 0 and len(self.commands) < _MOST_SUBMITS:
+        while self._wait() != 0 and len(self.commands) < self.most_submits:
             self.submit()
+        if self._recovery is not None:
+            self._recovery.join()
 
     def _wait(self) -> int:
         try:
             return self.driver.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            self.driver.send_signal(signal.SIGKILL)
+            self.driver.kill()
             return self.driver.wait()
 
     def processes(self) -> dict[int, str]:
-        """Return the processes that belong to the study, by the environment that they have."""
-        mark = f"VSS_HOME={self.services.home}\0".encode()
-        commands: dict[int, str] = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mark in (folder / "environ").read_bytes():
-                    line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    if line:
-                        commands[int(folder.name)] = line
-        return commands
+        """Return the processes of the study, and those of its trials."""
+        own = find_processes(f"VSS_HOME={self.home}")
+        nodes = self.services.nodes
+        return own | (nodes.trial_processes() if nodes else {})
 
     def wait_until_quiet(self) -> dict[int, str]:
         """Wait until no process of the study is left; return those that stay, and end them."""
@@ -162,3 +174,16 @@ class Round:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return left
+
+
+def _is_over(config: Path) -> bool:
+    return (config.parent / "result.json").exists()
+
+
+def _last_write(folder: Path) -> float:
+    """Return the time of the last write into a trial directory."""
+    times = [folder.stat().st_mtime] if folder.exists() else [0.0]
+    for file in folder.glob("*"):
+        with suppress(FileNotFoundError):
+            times.append(file.stat().st_mtime)
+    return max(times)

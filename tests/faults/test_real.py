@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.faults.injection import FAULTS
-from tests.faults.real import choose_fault, read_rows
+from tests.faults.real import FAULTS, choose_fault
+from tests.faults.results import read_rows
 
 
 def test_every_fault_has_its_turn_in_an_order_that_the_seed_decides() -> None:
@@ -12,6 +12,13 @@ def test_every_fault_has_its_turn_in_an_order_that_the_seed_decides() -> None:
     assert sorted(order) == sorted(FAULTS)
     assert order == [choose_fault(seed=1, number=number) for number in range(len(FAULTS))]
     assert order != [choose_fault(seed=2, number=number) for number in range(len(FAULTS))]
+
+
+def test_one_node_has_no_turn_of_faults_that_need_two() -> None:
+    order = [choose_fault(seed=1, number=number, on_two_nodes=False) for number in range(40)]
+
+    assert not [name for name in order if FAULTS[name].needs_nodes]
+    assert set(order) == {name for name, fault in FAULTS.items() if not fault.needs_nodes}
 
 
 def test_rerun_goes_on_after_the_rows_of_earlier_rounds(tmp_path: Path) -> None:

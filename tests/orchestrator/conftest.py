@@ -104,9 +104,13 @@ def locked(file: Path) -> Iterator[None]:
 
 
 class PostgresServer:
-    """A PostgreSQL server on loopback, whose programs must be installed."""
+    """A PostgreSQL server, whose programs must be installed.
 
-    def __init__(self) -> None:
+    Args:
+        host: the address of this machine that it listens on.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
         installed = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), reverse=True)
         initdb_path = shutil.which("initdb") or next(iter(installed), None)
         if initdb_path is None:
@@ -119,11 +123,13 @@ class PostgresServer:
         if self._user:
             shutil.chown(self.folder, "nobody")
         port, data = free_port(), self.folder / "data"
-        options = f"-p {port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        options = f"-p {port} -k {self.folder} -c listen_addresses={host} -c fsync=off"
         log = ["-w", "-l", self.folder / "log", "-o", options]
         self._server = [programs / "pg_ctl", "-D", data, *log]
-        self.url = f"postgresql+psycopg://tests@127.0.0.1:{port}"
+        self.url = f"postgresql+psycopg://tests@{host}:{port}"
         self._run([programs / "initdb", "-D", data, "-U", "tests", "-A", "trust", "--no-sync"])
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
 
     def start(self) -> None:
         self._run([*self._server, "start"])

@@ -21,15 +21,15 @@ from tests.orchestrator.conftest import tracked, with_inputs
 
 
 class Server:
-    """An MLflow server on loopback that keeps its port."""
+    """An MLflow server, on loopback by default, that keeps its port."""
 
-    def __init__(self, store: str, artifacts: Path) -> None:
+    def __init__(self, store: str, artifacts: Path, host: str = "127.0.0.1") -> None:
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://{host}:{port}"
         self._command = [
             *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
             *("--backend-store-uri", store, "--artifacts-destination", str(artifacts)),
-            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--host", host, "--port", str(port)),
         ]
 
     def start(self) -> None:
