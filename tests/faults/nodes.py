@@ -18,7 +18,7 @@ from typing import Self
 
 HEAD, SECOND = "head", "second"
 _PORT = 6379
-_START_SECONDS = 180.0  # only against hanging
+_MOST_STARTS = 4  # Ray itself gives up after half a minute, on a busy machine too early
 # Ray takes a minute to declare a node dead; here, it takes 15 to 20 s.
 _HEALTH = {
     "RAY_health_check_period_ms": "3000",
@@ -136,16 +136,19 @@ class Nodes:
         ]
         name, _, value = self._mark.partition("=")
         variables = {name: f"{value}-{host}", "VSS_CACHE": str(self._cache), **_HEALTH}
-        with (self._folder / f"{host}.log").open("ab") as log:
-            subprocess.run(
+        for _ in range(_MOST_STARTS):
+            start = subprocess.run(
                 self.command(host, command),
                 env={**os.environ, **self.login, **variables, **self._variables},
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                timeout=_START_SECONDS,
-                check=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
             )
+            if start.returncode == 0:
+                return
+            self._kill_all(host)
+        raise RuntimeError(f"Ray does not start: {start.stdout[-2000:]}")
 
     def _runs(self, host: str, program: str) -> bool:
         return any(program in line for line in self.processes(host).values())
