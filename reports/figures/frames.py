@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from reports.analysis.bootstrap import iou, mean_over_classes
+from reports.figures.style import shorten
 from reports.records import ExperimentRecord, RunRecord, Sample
 
 PANEL_WIDTH = 300
-_HEADINGS = ("frame", "label", "baseline", "cell", "where they differ")
-_HEADING_HEIGHT = 18
+HEADING_HEIGHT = 18
+_HEADING_CHARACTERS = 42
+CHIP = 14  # size of the sample of a class's colour, pixels
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
@@ -48,6 +50,7 @@ class RankedFrame:
         rank: best, median or worst, by the difference from the baseline in mIoU of the frame.
         difference: the difference in mIoU, a fraction.
         baseline, cell: the samples of the two networks.
+        cell_name: the name of the cell.
     """
 
     name: str
@@ -55,6 +58,7 @@ class RankedFrame:
     difference: float
     baseline: Sample
     cell: Sample
+    cell_name: str
 
 
 def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
@@ -63,7 +67,7 @@ def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
     They come from the lowest seed at which both cell and baseline have samples. Without such a
     seed, no frame is chosen.
     """
-    pair = _sampled_pair(record, cell)
+    pair = sampled_pair(record, cell)
     if pair is None:
         return []
     run, base = pair
@@ -73,38 +77,70 @@ def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
     for rank, index in (("best", 0), ("median", len(ranked) // 2), ("worst", len(ranked) - 1)):
         ranks_by_index.setdefault(index, rank)
     return [
-        RankedFrame(name, rank, gains[name], base.samples[name], run.samples[name])
+        RankedFrame(name, rank, gains[name], base.samples[name], run.samples[name], cell)
         for index, rank in ranks_by_index.items()
         for name in ranked[index : index + 1]
     ]
 
 
 def draw_frame(record: ExperimentRecord, frame: RankedFrame) -> bytes:
-    """Draw a frame, its label, both predictions and their differences side by side, as a PNG."""
+    """Draw a frame, its label, both predictions and their differences side by side, as a PNG.
+
+    The panels of the predictions have the names of their cells.
+    """
     palette = list(record.colours.values())
     label = frame.cell.label
     panels = [
         frame.cell.image,
-        _colourise(label, palette),
-        _colourise(frame.baseline.prediction, palette),
-        _colourise(frame.cell.prediction, palette),
+        colourise(label, palette),
+        colourise(frame.baseline.prediction, palette),
+        colourise(frame.cell.prediction, palette),
         _colour_outcomes(label, frame.baseline.prediction, frame.cell.prediction, len(palette)),
     ]
     height = round(PANEL_WIDTH * label.shape[0] / label.shape[1])
-    canvas = Image.new("RGB", (PANEL_WIDTH * len(panels), _HEADING_HEIGHT + height), "white")
+    canvas = Image.new("RGB", (PANEL_WIDTH * len(panels), HEADING_HEIGHT + height), "white")
     pen = ImageDraw.Draw(canvas)
-    for number, (heading, panel) in enumerate(zip(_HEADINGS, panels, strict=True)):
+    headings = ("frame", "label", record.baseline, frame.cell_name, "where they differ")
+    for number, (heading, panel) in enumerate(zip(headings, panels, strict=True)):
         left = PANEL_WIDTH * number
         resampling = Image.Resampling.BILINEAR if number == 0 else Image.Resampling.NEAREST
         scaled = Image.fromarray(panel).resize((PANEL_WIDTH - 2, height), resampling)
-        canvas.paste(scaled, (left, _HEADING_HEIGHT))
-        pen.text((left + 2, 2), heading, fill="black", font=ImageFont.load_default(12))
+        canvas.paste(scaled, (left, HEADING_HEIGHT))
+        text = shorten(heading, _HEADING_CHARACTERS)
+        pen.text((left + 2, 2), text, fill="black", font=heading_font())
     content = io.BytesIO()
     canvas.save(content, "PNG")
     return content.getvalue()
 
 
-def _sampled_pair(record: ExperimentRecord, cell: str) -> tuple[RunRecord, RunRecord] | None:
+def heading_font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font of the names above panels."""
+    return ImageFont.load_default(12)
+
+
+def find_classes(record: ExperimentRecord, frames: Sequence[RankedFrame]) -> dict[str, Colour]:
+    """Return the classes that occur in labels or predictions of frames, with their colours."""
+    pictures = [
+        picture
+        for frame in frames
+        for picture in (frame.cell.label, frame.cell.prediction, frame.baseline.prediction)
+    ]
+    shown = set(np.unique(np.concatenate([each.ravel() for each in pictures])).tolist())
+    return {
+        name: colour
+        for index, (name, colour) in enumerate(record.colours.items())
+        if index in shown
+    }
+
+
+def draw_chip(colour: Colour) -> bytes:
+    """Draw a square of a class's colour, as a PNG."""
+    content = io.BytesIO()
+    Image.new("RGB", (CHIP, CHIP), colour).save(content, "PNG")
+    return content.getvalue()
+
+
+def sampled_pair(record: ExperimentRecord, cell: str) -> tuple[RunRecord, RunRecord] | None:
     """Return the trials of cell and baseline at the lowest seed at which both have samples."""
     runs, bases = (
         {run.seed: run for run in record.finished if run.cell == name and run.samples}
@@ -125,7 +161,7 @@ def _frame_miou(run: RunRecord, frame: str) -> float:
     return float(mean_over_classes(iou(run.confusions[index : index + 1])))
 
 
-def _colourise(classes: Pixels, palette: Sequence[Colour]) -> Pixels:
+def colourise(classes: Pixels, palette: Sequence[Colour]) -> Pixels:
     """Colour class indices: (H, W) -> (H, W, 3)."""
     colours = np.full((256, 3), _UNLABELLED_RGB, dtype=np.uint8)
     colours[: len(palette)] = palette

@@ -28,6 +28,8 @@ from reports.figures.svg import embed
 MIN_HEADINGS_FOR_CONTENTS = 3
 MAX_CARD_COLUMNS = 7  # a table with more scrolls on a phone, instead of becoming a list
 WIDE = 3.5  # width by height: a wider picture is a strip of frames and gets the full width
+_CHIP = 24  # pixels; a smaller picture is part of its line
+_MEDIA = {".webp": "image/webp"}  # unknown to Python 3.11
 _FOLDER = Path(__file__).parent
 _MISSING = {"", "-", "\N{EN DASH}", "\N{EM DASH}", "nan"}
 _DURATION = re.compile(r"(?:(?:\d+(?:\.\d+)? (?:d|h|min|s)\b) ?)+")
@@ -236,7 +238,7 @@ def _image(
     token = tokens[index]
     caption = html.escape(renderer.renderInlineAsText(token.children, options, env))
     path = (env["folder"] / unquote(str(token.attrGet("src")))).resolve()
-    media = mimetypes.guess_type(path.name)[0] or ""
+    media = _MEDIA.get(path.suffix) or mimetypes.guess_type(path.name)[0] or ""
     is_inside = path.is_relative_to(env["folder"]) and path.is_file()
     if not (is_inside and media.startswith("image/")):
         return f'<em class="missing">missing picture: {caption}</em>'
@@ -247,6 +249,8 @@ def _image(
     size = f' width="{width}" height="{height}"' if width else ""
     source = f"data:{media};base64,{base64.b64encode(content).decode()}"
     picture = f'<img src="{source}" alt="{caption}"{size} />'
+    if 0 < width < _CHIP and height < _CHIP:
+        return f'<img class="chip" src="{source}" alt="{caption}"{size} />'
     kind = "strip" if width >= WIDE * height > 0 else "figure"
     return f'<span class="{kind}" role="group" tabindex="0" aria-label="{caption}">{picture}</span>'
 

@@ -1,7 +1,8 @@
 """The sections on how an experiment was measured and how to reproduce it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reports.records import RunRecord
 from reports.text.format import code, escape, setting_value
@@ -126,7 +127,16 @@ def _latency_line(page: Page) -> str:
         f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds of "
         f"{conditions['runs_per_round']} predictions per cell, {order}{spread}, warm-up excluded, "
         f"on {escape(str(conditions['device']))} (threads: {escape(str(conditions['threads']))})"
+        f"{_load(conditions)}"
     )
+
+
+def _load(conditions: Mapping[str, Any]) -> str:
+    """State how many processors other processes kept busy, if it was measured."""
+    load, processors = conditions.get("other_load"), conditions.get("processors")
+    if load is None or processors is None:
+        return ""
+    return f"; other processes kept {load:.1f} of {processors} processors busy"
 
 
 def _restarts_line(runs: Sequence[RunRecord]) -> str:

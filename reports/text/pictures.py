@@ -2,9 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 
-from reports.figures.frames import OUTCOMES, RankedFrame, choose_frames, draw_frame
-from reports.text.format import escape, first_names, signed
+from reports.figures.clip import choose_clip, draw_clip
+from reports.figures.frames import (
+    OUTCOMES,
+    RankedFrame,
+    choose_frames,
+    draw_chip,
+    draw_frame,
+    find_classes,
+)
+from reports.text.format import escape, first_names, show_figure, signed
 from reports.text.page import MAX_PICTURED_CELLS, PICTURES, PICTURES_TEXT, Page
+from reports.text.sentences import join
+
+_CLIP = "clip.webp"
+_MAX_CLASSES = 40  # in the legend
 
 
 def write_pictures(page: Page) -> str:
@@ -34,11 +46,6 @@ def _draw(page: Page) -> str:
     ]
     if not parts:
         return ""
-    legend = ", ".join(f"{outcome.colour} = {outcome.meaning}" for outcome in OUTCOMES)
-    rule = (
-        "Each cell is shown on the frames with its best, median and worst difference from the "
-        f"baseline, at the lowest seed that both share. Colours of the last panel: {legend}."
-    )
     frameless_cells = [escape(cell) for cell in pictured_cells if not frames[cell]]
     if frameless_cells:
         parts.append(
@@ -47,7 +54,48 @@ def _draw(page: Page) -> str:
         )
     if len(others) > MAX_PICTURED_CELLS:
         parts.append(f"Only the first {MAX_PICTURED_CELLS} of {len(others)} cells are shown.")
-    return "\n\n".join(["## Pictures", rule, *parts])
+    chosen_frames = [frame for cell in pictured_cells for frame in frames[cell]]
+    opening = [_explain(page), _write_legend(page, chosen_frames), _show_clip(page, pictured_cells)]
+    return "\n\n".join(["## Pictures", *filter(None, opening), *parts])
+
+
+def _explain(page: Page) -> str:
+    splits = sorted({run.scored_split for run in page.record.finished if run.scored_split})
+    origin = f"Frames of the {join(splits)} split. " if splits else ""
+    legend = ", ".join(f"{outcome.colour} = {outcome.meaning}" for outcome in OUTCOMES)
+    return (
+        f"{origin}Each cell is shown on the frames with its best, median and worst difference from "
+        "the baseline, at the lowest seed that both share. Colours of the last panel: "
+        f"{legend}."
+    )
+
+
+def _write_legend(page: Page, frames: Sequence[RankedFrame]) -> str:
+    """Write the classes that occur, each after a square of its colour."""
+    classes = find_classes(page.record, frames)
+    chips = []
+    for number, (name, colour) in enumerate(list(classes.items())[:_MAX_CLASSES], start=1):
+        file = page.folder / PICTURES / f"class-{number}.png"
+        file.write_bytes(draw_chip(colour))
+        chips.append(f"![]({PICTURES}/{file.name})\N{NO-BREAK SPACE}{escape(name)}")
+    more = len(classes) - _MAX_CLASSES
+    return f"Classes: {' '.join(chips)}{f' and {more} more' if more > 0 else ''}" if chips else ""
+
+
+def _show_clip(page: Page, cells: Sequence[str]) -> str:
+    """Show the best cell next to the baseline over time, if enough frames are evenly spaced."""
+    ranked = [cell for cell in page.study.ranked if cell in cells]
+    for cell in ranked:
+        if frames := choose_clip(page.record, cell):
+            content = draw_clip(page.record, cell, frames)
+            if content is None:
+                return ""
+            (page.folder / PICTURES / _CLIP).write_bytes(content)
+            title = f"label, {escape(page.record.baseline)} and {escape(cell)} over time"
+            sequence = escape(frames[0].rpartition("/")[0])
+            caption = f"{len(frames)} frames of {sequence}: label, baseline, and {escape(cell)}."
+            return show_figure(f"{PICTURES}/{_CLIP}", title, caption)
+    return ""
 
 
 def _draw_cell(page: Page, number: int, cell: str, frames: Sequence[RankedFrame]) -> Iterator[str]:

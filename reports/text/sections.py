@@ -10,6 +10,7 @@ from reports.analysis.study import Study
 from reports.analysis.verdict import NO_VERDICT, SEEDS_FOR_A_VERDICT
 from reports.records import ExperimentRecord
 from reports.text.answer.summary import write_answer
+from reports.text.busy import describe_disturbance, mark_heading
 from reports.text.classes import write_classes
 from reports.text.conditions import write_conditions, write_reproduction
 from reports.text.factors import write_factors
@@ -40,6 +41,7 @@ def write_accuracy(page: Page) -> str:
     parts = (
         "## Accuracy against latency",
         markdown_table(page.rows, report_columns(page.rows)),
+        describe_disturbance(page.record),
         _describe_look(page.study),
         _describe_selection(page.record),
     )
@@ -48,9 +50,11 @@ def write_accuracy(page: Page) -> str:
 
 def write_details(page: Page) -> str:
     """Write the other columns, and how to read them; on the page, both are folded."""
+    columns = more_report_columns(page.rows)
+    marked_columns = {mark_heading(each, page.record): columns[each] for each in columns}
     parts = (
         "### More columns",
-        markdown_table(page.rows, more_report_columns(page.rows)),
+        markdown_table(page.rows, marked_columns),
         "### How to read the tables",
         _explain_columns(page),
     )

@@ -109,5 +109,5 @@ def picture() -> bytes:
 def strip() -> bytes:
     """Return a PNG ten times as wide as it is high."""
     content = io.BytesIO()
-    Image.new("RGB", (20, 2)).save(content, "PNG")
+    Image.new("RGB", (60, 6)).save(content, "PNG")
     return content.getvalue()

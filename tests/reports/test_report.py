@@ -194,6 +194,17 @@ def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path)
     assert "No frames for blind: no seed in common with the baseline, or no predictions" in text
 
 
+def test_pictures_name_their_split_classes_and_cells(
+    study: ExperimentRecord, tmp_path: Path
+) -> None:
+    text = build_report(with_samples(study), tmp_path).read_text()
+
+    section = text[text.index("## Pictures") :]
+    assert section.count("test split") == 1
+    assert "![](pictures/class-1.png)\N{NO-BREAK SPACE}road ![](pictures/class-2.png)" in text
+    assert "clip.webp" not in section  # one frame is no clip
+
+
 def test_trials_scored_on_different_frames_are_reported(tmp_path: Path) -> None:
     runs = [
         finished_run("a", 0, 0.4, **per_frame_fields(4)),
@@ -423,7 +434,7 @@ def test_html_is_a_single_file(study: ExperimentRecord, tmp_path: Path) -> None:
 
     page = Page((tmp_path / "report.html").read_text())
     outside = [address for address in page.addresses if not address.startswith("#")]
-    assert len(outside) == 1  # a picture
+    assert len(outside) == 3  # a picture, and the colours of two classes
     assert all(address.startswith("data:image/png;base64,") for address in outside)
     assert page.tags.count("svg") == 6  # three figures in two forms
     assert (tmp_path / "pictures" / "1-best.png").exists()
@@ -512,7 +523,9 @@ def test_rebuilt_report_is_the_same(awkward_study: ExperimentRecord, tmp_path: P
     assert path == second / "report.md"
     assert contents(second) == contents(first)
     assert (second / "report.html").exists()
-    assert {p.name for p in (second / "pictures").iterdir()} == {"1-best.png", "section.md"}
+    assert {p.name for p in (second / "pictures").iterdir()} == {
+        "1-best.png", "class-1.png", "class-2.png", "section.md",
+    }  # fmt: skip
 
 
 @pytest.mark.slow

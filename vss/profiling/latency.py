@@ -71,6 +71,7 @@ def measure_latency(
     latencies = {name: _cell_latency(times, name, baseline) for name in cells}
     conditions = {
         **times[0].environment,
+        "other_load": _largest_load(times),
         "batch_size": 1,
         "processes": count,
         "rounds": count * rounds,
@@ -91,6 +92,12 @@ def run_process(
     from vss.profiling.latency_process import Schedule, measure_in_process
 
     return measure_in_process(cells, baseline, compute, Schedule(rounds, runs_per_round, number))
+
+
+def _largest_load(times: Sequence[ProcessTimes]) -> float | None:
+    """Return how many processors others kept busy during the most disturbed process."""
+    loads = [process.environment.get("other_load") for process in times]
+    return max((load for load in loads if load is not None), default=None)
 
 
 def _cell_latency(times: Sequence[ProcessTimes], name: str, baseline: str) -> CellLatency:

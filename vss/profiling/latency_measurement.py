@@ -43,7 +43,7 @@ class ProcessTimes:
     """The times that one worker process measured.
 
     Attributes:
-        environment: device and versions of the process.
+        environment: device and versions of the process, and the load by others meanwhile.
         groups: the times of each group of networks that took turns.
     """
 
@@ -102,7 +102,8 @@ class LatencyMeasurement(BaseModel):
     """The latency of several cells, measured side by side.
 
     Attributes:
-        conditions: device, versions, threads, batch size, processes, rounds and runs.
+        conditions: device, versions, threads, load by other processes, batch size, processes,
+            rounds and runs.
         cells: name of a cell -> its latency.
     """
 

@@ -4,6 +4,7 @@ In each round every network has its turns, in a new random order, so that neithe
 machine nor a cache that one network warms for the next favours any of them.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from vss.profiling.cost import count_cost
 from vss.profiling.latency_measurement import P95_RUNS, GroupTimes, ProcessTimes, TimedCell
 from vss.runtime.clock import synchronise
 from vss.runtime.environment import describe_environment
+from vss.runtime.load import OtherLoad
 from vss.runtime.peak_memory import PeakTensorMemory
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
@@ -60,10 +62,13 @@ def measure_in_process(
     device = torch.device(compute.device_type)
     torch.set_num_threads(compute.threads)
     rng = np.random.default_rng(schedule.number)
+    other_load = OtherLoad()
     groups = [
         _measure_group(group, baseline, device, schedule, rng) for group in _groups(cells, baseline)
     ]
-    return ProcessTimes(describe_environment(device, compute.threads), groups)
+    environment = describe_environment(device, compute.threads)
+    load = {"other_load": other_load.measure(), "processors": os.cpu_count()}
+    return ProcessTimes({**environment, **load}, groups)
 
 
 def _groups(cells: Mapping[str, TrialConfig], baseline: str) -> Iterator[Mapping[str, TrialConfig]]:

@@ -36,6 +36,7 @@ SCORING_BATCH = 8
 PICTURES = 4
 # Predictions kept for the pictures of a report: the number of frames, and a limit on their pixels.
 SAMPLES, SAMPLED_PIXELS = 60, 12_000_000
+CLIP_SHARE = 0.4  # of them: successive frames of one sequence, which a report shows as a clip
 
 
 class ScoreDirectory(Protocol):
@@ -113,7 +114,7 @@ def score(
     """
     model.eval()
     num_classes = len(config.class_names)
-    sampled_positions = set(_spread(len(clips), _count_samples(video))) if thorough else set()
+    sampled_positions = _choose_samples(video, clips) if thorough else set()
     consistency = Consistency(num_classes)
     confusions, boundaries, samples = [], [], {}
     for first in range(0, len(clips), SCORING_BATCH):
@@ -183,6 +184,17 @@ def write_scores(
 def _count_samples(video: DecodedVideo) -> int:
     height, width = (int(size) for size in video.labels.shape[1:])
     return max(PICTURES, min(SAMPLES, SAMPLED_PIXELS // (height * width)))
+
+
+def _choose_samples(video: DecodedVideo, clips: Sequence[Clip]) -> set[int]:
+    """Choose positions of clips: successive ones of the longest sequence, and some of all."""
+    count = _count_samples(video)
+    sequences: dict[str, list[int]] = {}
+    for position, clip in enumerate(clips):
+        sequences.setdefault(video.frames[clip.target].sequence, []).append(position)
+    longest = max(sequences.values(), key=len, default=[])
+    successive = longest[: round(CLIP_SHARE * count)]
+    return {*successive, *_spread(len(clips), count - len(successive))}
 
 
 def _spread(length: int, count: int) -> list[int]:

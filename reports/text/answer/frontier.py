@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from reports.analysis.frontier import compare_neighbours, find_frontier
 from reports.analysis.study import Study
 from reports.analysis.verdict import is_equivalent, is_separable, is_verdict
+from reports.text.busy import find_latency_signs
 from reports.text.format import number
 from reports.text.sentences import bold, join
 
@@ -23,6 +24,8 @@ def describe_frontier(study: Study, latency_ms: Mapping[str, float]) -> str:
     timed_cells = [c for c in means if not math.isnan(latency_ms.get(c, math.nan))]
     if len(means) < 2 or not timed_cells:
         return ""
+    if signs := find_latency_signs(study.record):
+        return f"Latency was measured on a busy machine, so no frontier is stated: {signs[0]}."
     frontier = find_frontier(latency_ms, means)
     if len(timed_cells) == 1 or len(frontier) == 1:
         return _describe_single(study, timed_cells, frontier[0], latency_ms)

@@ -145,6 +145,20 @@ def test_picture_is_embedded_in_the_page(tmp_path: Path, picture: bytes) -> None
     assert 'class="strip"' not in text
 
 
+def test_animated_picture_is_embedded_too(tmp_path: Path) -> None:
+    (tmp_path / "clip.webp").write_bytes(b"RIFF")
+
+    assert 'src="data:image/webp;base64,' in render_page("t", "![x](clip.webp)", tmp_path)
+
+
+def test_small_picture_is_part_of_its_line(tmp_path: Path, picture: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(picture)
+
+    text = render_page("t", "![](a.png) road", tmp_path)
+
+    assert '<p><img class="chip" src="data:image/png;base64,' in text
+
+
 def test_strip_of_frames_scrolls_by_itself(tmp_path: Path, strip: bytes) -> None:
     (tmp_path / "strip.png").write_bytes(strip)
 
