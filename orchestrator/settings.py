@@ -70,7 +70,12 @@ class Settings:
 
     def report_folder(self, experiment: str) -> Path:
         """Return the folder of an experiment's report."""
-        return self.home / "reports" / experiment
+        return self.reports / experiment
+
+    @property
+    def reports(self) -> Path:
+        """The folder of all reports."""
+        return self.home / "reports"
 
 
 def load_settings() -> Settings:

@@ -21,6 +21,10 @@ def report(
             metavar="NAME", help="Name of the experiment.", autocompletion=complete_experiment
         ),
     ] = None,
+    every_experiment: Annotated[
+        bool,
+        typer.Option("--all", help="Write a page of all experiments, and the reports they lack."),
+    ] = False,
     source: Annotated[
         Path | None,
         typer.Option(
@@ -31,7 +35,8 @@ def report(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder to write to (default: VSS_HOME/reports/NAME, or the folder of --from).",
+            help="Folder to write to (default: VSS_HOME/reports/NAME, VSS_HOME/reports with --all, "
+            "or the folder of --from).",
         ),
     ] = None,
     pictures: Pictures = True,
@@ -55,13 +60,13 @@ def report(
     With --from, rebuild a report from its own files, without the ledger or MLflow.
     """
     _check_sort(sort)
-    if name is not None and source is None:
+    _check_subject(name, source, every_experiment)
+    if name is not None:
         _report(name, out, pictures, sort, every if watch else None)
-    elif source is not None and name is None:
+    elif source is not None:
         _rebuild(source, out or source, pictures, sort, watch)
     else:
-        both = f"both: NAME is '{name}', --from is '{source}'" if name else "neither"
-        raise UserError(f"report takes either NAME or --from DIR, got {both}")
+        _report_all(out, pictures, watch)
 
 
 @app.command()
@@ -100,6 +105,37 @@ def compare(
         print_json(comparison.build_json(pairs, metric))
         return
     console().print(build_comparison_table(pairs, metric))
+
+
+def _check_subject(name: str | None, source: Path | None, every_experiment: bool) -> None:
+    subjects = {
+        f"NAME '{name}'": name is not None,
+        f"--from '{source}'": source is not None,
+        "--all": every_experiment,
+    }
+    given = [subject for subject, is_given in subjects.items() if is_given]
+    if len(given) != 1:
+        got = " and ".join(given) or "none"
+        raise UserError(f"report takes one of NAME, --all and --from DIR, got {got}")
+
+
+def _report_all(out: Path | None, pictures: bool, watch: bool) -> None:
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import Stores, open_existing_ledger
+
+    if watch:
+        raise UserError("--watch follows one experiment: give NAME instead of --all")
+    settings = load_settings()
+    ledger = open_existing_ledger(settings)
+    from orchestrator.results.index import build_index
+    from orchestrator.results.report import build
+
+    stores = Stores(settings)
+
+    def build_report(name: str) -> None:
+        build(name, stores, settings, settings.report_folder(name), pictures)
+
+    echo(build_index(ledger, settings, out or settings.reports, build_report))
 
 
 def _check_sort(sort: str | None) -> None:

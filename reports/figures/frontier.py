@@ -146,6 +146,7 @@ def _set_axes(axes: Axes, points: Sequence[Point]) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.2)
+    axes.set_xlim(left=max(0, axes.get_xlim()[0]))
     axes.set_ylim(*_score_limits(points))
     axes.set_xlabel("clip latency per prediction (ms)")
     axes.set_ylabel("mIoU (%)")

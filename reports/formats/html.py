@@ -68,6 +68,16 @@ def render_page(title: str, markdown: str, folder: Path) -> str:
         parser.renderer.render(part, parser.options, env)
         for part in (tokens[:first], tokens[first:])
     )
+    return render_document(title, f"{head}{_contents(sections)}{body}")
+
+
+def render_document(title: str, body: str) -> str:
+    """Render a page with its style, its script and a policy that allows nothing else.
+
+    Args:
+        title: the title of the page, plain text.
+        body: the HTML of its content.
+    """
     style, script = ((_FOLDER / f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
     style = f"{define_variables(':root')}\n{style}"
     return (
@@ -75,9 +85,18 @@ def render_page(title: str, markdown: str, folder: Path) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{head}{_contents(sections)}{body}</main>\n"
+        f"<body>\n<main>\n{body}</main>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
+
+
+def render_markdown(markdown: str, folder: Path) -> str:
+    """Render a part of a report, without contents; HTML in it is shown as text."""
+    parser = _parser()
+    tokens = parser.parse(markdown)
+    _add_anchors(tokens)
+    _mark_cells(tokens)
+    return str(parser.renderer.render(tokens, parser.options, {"folder": folder.resolve()}))
 
 
 def sort_value(text: str) -> float | None:

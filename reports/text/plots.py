@@ -11,6 +11,7 @@ from reports.analysis.verdict import is_separable
 from reports.figures.curves import draw_curves
 from reports.figures.differences import Bar, draw_differences
 from reports.figures.frontier import Point, draw_frontier
+from reports.text.busy import find_latency_signs
 from reports.text.format import MISSING, cover_test_set_only, name_interval, show_figure
 from reports.text.page import Page
 from reports.text.table.cell_texts import write_interval
@@ -78,10 +79,11 @@ def _bars(row: CellRow) -> tuple[float, float, float]:
 
 def _explain_frontier(page: Page) -> str:
     scope = ", test set only" if cover_test_set_only(page.rows) else ""
+    remark = ", measured on a busy machine" if find_latency_signs(page.record) else ""
     return (
         "Every cell by latency and mIoU. Vertical bars are of its difference from the "
         f"baseline{scope}: thin for the {name_interval(page.rows)}, thick for one standard "
-        "deviation to either side. Horizontal bars: 95 % interval of the latency."
+        f"deviation to either side. Horizontal bars: 95 % interval of the latency{remark}."
     )
 
 

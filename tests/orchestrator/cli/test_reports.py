@@ -49,8 +49,10 @@ def test_rebuilding_a_report_imports_no_heavy_library(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "report takes either NAME or --from DIR, got neither"),
-        (["x", "--from", "y"], "either NAME or --from DIR, got both: NAME is 'x', --from is 'y'"),
+        ([], "report takes one of NAME, --all and --from DIR, got none"),
+        (["x", "--from", "y"], "one of NAME, --all and --from DIR, got NAME 'x' and --from 'y'"),
+        (["x", "--all"], "one of NAME, --all and --from DIR, got NAME 'x' and --all"),
+        (["--all", "--watch"], "give NAME instead of --all"),
         (["--from", "y", "--watch"], "give NAME instead of --from 'y'"),
         (["--from", "nowhere"], "no folder nowhere: --from takes the folder of a report"),
         (["x", "--sort", "latenzy"], "cannot sort by 'latenzy' .*: did you mean 'latency'"),
