@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.spec.file import load_spec
+from reports.report import rebuild
 from tests.conftest import VARIABLES, SpecWriter
 
 ROOT = Path(__file__).parent.parent
@@ -65,3 +66,15 @@ def test_linked_files_exist(document: str) -> None:
     assert links
     files = [link for link in links if "://" not in link]
     assert [file for file in files if not (path.parent / file).exists()] == []
+
+
+@pytest.mark.slow
+def test_committed_report_is_rebuilt_byte_for_byte(tmp_path: Path) -> None:
+    committed = ROOT / "experiments" / "results" / "camvid_quick"
+
+    rebuild(committed, tmp_path)
+
+    for name in ("report.md", "results.csv", "results.json", "curves.csv", "table.tex"):
+        assert (tmp_path / name).read_bytes() == (committed / name).read_bytes(), name
+    names = {path.name for path in committed.iterdir()}
+    assert {path.name for path in tmp_path.iterdir()} == names
