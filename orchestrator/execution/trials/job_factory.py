@@ -138,7 +138,7 @@ class JobFactory:
         steps = min(steps, config.steps)  # 0 stays 0: such a cell is only scored
         inputs = dataclasses.replace(
             self._inputs(config, attempt=1),
-            config=parse_settings({**config.settings(), "steps": steps, "eval_every": steps or 1}),
+            config=parse_settings({**config.settings(), "steps": steps, "eval_every": 1}),
             teacher_weights=None,
             max_scored_frames=_MOST_SCORED_FRAMES,
         )
