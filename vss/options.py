@@ -1,6 +1,6 @@
 """Options: settings that apply only to some choices, such as one head. Imports nothing heavy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vss.catalog import CHOICES
@@ -19,6 +19,21 @@ def list_implied_options(settings: Mapping[str, Any]) -> list[str]:
         if choice is not None
         for option, default in choice.options.items()
         if settings.get(option) == default
+    ]
+
+
+def list_varying_settings(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """List the settings in which trials differ, in the order in which they state them.
+
+    The seed does not count, nor does an option that is implied wherever it applies.
+    """
+    implied = [set(list_implied_options(settings)) for settings in trials]
+    names = dict.fromkeys(name for settings in trials for name in settings if name != "seed")
+    return [
+        name
+        for name in names
+        if any(settings.get(name) != trials[0].get(name) for settings in trials[1:])
+        and any(name in s and name not in i for s, i in zip(trials, implied, strict=True))
     ]
 
 

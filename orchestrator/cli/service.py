@@ -27,11 +27,15 @@ def ui(
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_existing_ledger, open_tracker
     from orchestrator.tracking.ui_server import serve
+    from vss.options import list_varying_settings
 
     settings = load_settings()
-    if name is not None:
-        open_existing_ledger(settings, name)
-    page = open_tracker(settings).runs_page(name)
+    ledger = open_existing_ledger(settings, name) if name is not None else None
+    tracker = open_tracker(settings)
+    if name is not None and ledger is not None:
+        varying = list_varying_settings([trial.settings for trial in ledger.trials(name)])
+        tracker.share_view(name, varying)
+    page = tracker.runs_page(name)
     serve(settings.tracking_uri, page, port, say=echo)
 
 

@@ -23,6 +23,7 @@ from reports.formats import results_json
 from reports.formats.files import ReportError
 from reports.records import ExperimentRecord
 from vss.errors import UserError
+from vss.options import list_varying_settings
 from vss.untrusted.limited_file import name_of
 from vss.untrusted.messages import one_line
 
@@ -57,6 +58,7 @@ def build(
         UserError: if there is no such experiment, or the folder cannot be created.
     """
     from orchestrator.results.records import read_record
+    from orchestrator.results.study_numbers import build_study_numbers
     from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
@@ -66,6 +68,10 @@ def build(
     stores.ledger.set_report_state(name, None)
     if experiment.run_id is not None:
         stores.tracker.log_report(experiment.run_id, out)
+        page = stores.tracker.run_page(experiment.run_id)
+        stores.tracker.log_study(experiment.run_id, build_study_numbers(record, page))
+        varying = list_varying_settings([trial.settings for trial in trials])
+        stores.tracker.share_view(name, varying)
     return record, path
 
 

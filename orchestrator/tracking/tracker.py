@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -31,6 +30,8 @@ from orchestrator.settings import is_verbose, read_password_files
 from orchestrator.tracking import store
 from orchestrator.tracking.outage import find_outage
 from orchestrator.tracking.store import TrackingUnreachableError
+from orchestrator.tracking.study_run import StudyNumbers, log_study
+from orchestrator.tracking.study_view import VIEW_TAG, build_view, is_same_view
 from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
@@ -41,6 +42,8 @@ TRACKING_ERRORS = (
 )  # transient: a later attempt may succeed
 MLFLOW_EXPERIMENT = "vss-orch"
 LATENCY = "latency.json"
+# Without it, the UI opens in a mode for chat agents.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _LOGIN = (
     "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD_FILE; workers need them before "
     "their Ray starts"
@@ -98,13 +101,16 @@ class Tracker:
         if experiment is not None:
             if experiment.lifecycle_stage == "deleted":
                 self._client.restore_experiment(experiment.experiment_id)
+            for name, value in _EXPERIMENT_TAGS.items():
+                if name not in experiment.tags:
+                    self._client.set_experiment_tag(experiment.experiment_id, name, value)
             return str(experiment.experiment_id)
         if self.uri.startswith("sqlite:"):
             store.use_write_ahead_log(self.uri)
         # A server knows where its files belong; with a database, we are the server.
         location = artifacts.as_uri() if store.is_database(self.uri) else None
         try:
-            return self._client.create_experiment(MLFLOW_EXPERIMENT, artifact_location=location)
+            return self._client.create_experiment(MLFLOW_EXPERIMENT, location, _EXPERIMENT_TAGS)
         except MlflowException:  # another process has just created it
             experiment = self._client.get_experiment_by_name(MLFLOW_EXPERIMENT)
             if experiment is None:
@@ -260,13 +266,27 @@ class Tracker:
                 ) from None
             file.replace(folder / name)
 
+    def log_study(self, run_id: str, numbers: StudyNumbers) -> None:
+        """Write what an experiment says about its cells and trials, as far as it has changed."""
+        contents = self.read_runs([run_id, *numbers.trials])
+        logged = {run: content.metrics for run, content in contents.items()}
+        log_study(self._client, run_id, numbers, logged)
+
+    def share_view(self, experiment: str, varying: Sequence[str]) -> None:
+        """Keep the view of an experiment, in which settings vary, for `runs_page` to open."""
+        name, view = f"{VIEW_TAG}{experiment}", build_view(experiment, varying)
+        tags = self._client.get_experiment(self.experiment_id).tags
+        if not is_same_view(tags.get(name), view):
+            self._client.set_experiment_tag(self.experiment_id, name, view)
+
     def runs_page(self, experiment: str | None) -> str:
-        """Return the address of an experiment's runs in the UI, without the host."""
-        page = f"#/experiments/{self.experiment_id}/runs"
-        if experiment is None:
-            return page
-        query = f"tags.`experiment/{experiment}` LIKE '%'"
-        return f"{page}?searchFilter={quote(query, safe='')}"
+        """Return the address of an experiment's shared view in the UI, without the host."""
+        page = f"#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
+        return page if experiment is None else f"{page}&viewStateShareKey={experiment}"
+
+    def run_page(self, run_id: str) -> str:
+        """Return the address of a run in the UI, without the host."""
+        return f"#/experiments/{self.experiment_id}/runs/{run_id}"
 
     def _read_artifact(self, run_id: str, path: str) -> bytes | None:
         with tempfile.TemporaryDirectory() as folder:

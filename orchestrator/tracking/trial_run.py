@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from orchestrator.secrecy import redact
 from orchestrator.tracking import store
+from vss.options import list_implied_options
 from vss.training.inputs import TrialResult
 
 Point = tuple[str, int, float]  # curve, step, value
 _MOST_POINTS = 1000  # MLflow's limit for one request
+_LONGEST_DIGEST = 36  # characters
 
 ARTIFACTS = (
     "config.json",
@@ -99,12 +101,39 @@ class TrialRun:
             "scored_split": result.scored_split,
             "data_fingerprint": result.data_fingerprint,
         }
-        params = [Param(name, redact(str(value))) for name, value in settings.items()]
+        implied = list_implied_options(settings)  # would come first where the UI compares runs
+        params = [
+            Param(name, redact(str(value)))
+            for name, value in settings.items()
+            if name not in implied
+        ]
         self._client.log_batch(self.run_id, params=params, tags=make_run_tags(tags))
+        self._log_datasets(settings["dataset"], result, directory)
         for name in ARTIFACTS:
             self._client.log_artifact(self.run_id, str(directory / name))
         self._client.log_artifacts(self.run_id, str(directory / "pictures"), "pictures")
         self._client.set_terminated(self.run_id, "FINISHED")
+
+    def _log_datasets(self, name: str, result: TrialResult, directory: Path) -> None:
+        """Log the data as inputs of the run: its fingerprint, and the labelled frames by split."""
+        frames = json.loads((directory / "data.json").read_text()).get("labelled_frames", {})
+        fingerprint = result.data_fingerprint
+        splits = {"train": frames.get("train"), result.scored_split: result.scored_frames}
+        datasets = [
+            DatasetInput(
+                Dataset(
+                    name=f"{name} {split}",
+                    digest=fingerprint[:_LONGEST_DIGEST],
+                    source_type="vss",
+                    source=json.dumps({"dataset": name, "fingerprint": fingerprint}),
+                    profile=json.dumps({"split": split, "labelled_frames": count}),
+                ),
+                [InputTag("mlflow.data.context", split)],
+            )
+            for split, count in splits.items()
+            if count is not None
+        ]
+        self._client.log_inputs(self.run_id, datasets)
 
     def _log_scores(self, result: TrialResult, step: int) -> None:
         values = {

@@ -11,28 +11,10 @@ from rich.table import Table
 
 from orchestrator.spec.experiment import Experiment
 from orchestrator.terminal.counts import count_of
+from vss.options import list_varying_settings
 
 _MOST_COLUMNS = 5  # more settings than these share one column
 _LONGEST_VALUE = 24  # characters
-
-
-def find_varying_settings(experiment: Experiment) -> list[str]:
-    """Return the settings in which cells differ, in the order in which trials state them.
-
-    An option is left out if every cell that takes it has its default, as it follows from a choice.
-    """
-    configs = list(experiment.cells.values())
-    cells = [config.settings() for config in configs]
-    names = dict.fromkeys(name for settings in cells for name in settings)
-    return [
-        name
-        for name in names
-        if any(cell.get(name) != cells[0].get(name) for cell in cells[1:])
-        and any(
-            name in cell and cell[name] != config.option_defaults().get(name, ...)
-            for cell, config in zip(cells, configs, strict=True)
-        )
-    ]
 
 
 def build_plan_table(experiment: Experiment, seconds: Mapping[str, float]) -> Table:
@@ -42,7 +24,7 @@ def build_plan_table(experiment: Experiment, seconds: Mapping[str, float]) -> Ta
         experiment: the plan.
         seconds: cell -> seconds that one of its trials takes, where that is known.
     """
-    names = find_varying_settings(experiment)
+    names = list_varying_settings([c.settings() for c in experiment.cells.values()])
     share_column = len(names) > _MOST_COLUMNS
     columns = ["differs in"] if share_column else names
     table = Table(box=SIMPLE_HEAD, pad_edge=False)

@@ -1,9 +1,11 @@
 """The tracker, with a real MLflow store on SQLite."""
 
+import base64
 import dataclasses
 import json
 import socket
 import threading
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from mlflow import MlflowClient
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import Settings
 from orchestrator.tracking import store
+from orchestrator.tracking.study_run import StudyNumbers
 from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
 from tests.conftest import tiny
 from tests.orchestrator.health.conftest import serve_pages
@@ -52,6 +55,12 @@ def directory(tmp_path: Path) -> Path:
     trial.write_picture(Image.new("RGB", (2, 2)), "a/1")
     trial.finish(dataclasses.asdict(RESULT))
     return trial.path
+
+
+def unpack(view: str) -> Any:
+    """Return the state in the tag of a shared view."""
+    packed = json.loads(view)["state"].removeprefix("deflate;")
+    return json.loads(zlib.decompress(base64.b64decode(packed)))
 
 
 def experiment(run_id: str | None = None) -> ExperimentStatus:
@@ -126,6 +135,8 @@ def test_finished_run_has_settings_scores_and_artifacts(
     content = client.get_run(run.run_id)
     assert content.info.status == "FINISHED"
     assert content.data.params["head"] == "fcn"
+    inputs = {each.dataset.name: each.dataset.digest for each in content.inputs.dataset_inputs}
+    assert inputs == {"synthetic test": "f" * 36}
     assert content.data.metrics["miou"] == 0.5
     assert content.data.metrics["iou/Sky"] == 0.9
     assert "iou/Car" not in content.data.metrics
@@ -232,18 +243,54 @@ def test_characters_that_mlflow_refuses_are_replaced_in_metric_names(
     assert client.get_run(run.run_id).data.metrics["iou/Bike _ rider _50__"] == 0.5
 
 
-def test_page_of_an_experiment_is_filtered_by_its_tag(
+def test_view_of_an_experiment_shows_its_trials_only(
     tracker: Tracker, open_trial: Open, client: MlflowClient
 ) -> None:
-    from urllib.parse import unquote
-
     run = open_trial(**{"experiment/study-1.b": "a"})
     tracker.open_trial("other", "other", None, {})
+    tracker.open_experiment_run(dataclasses.replace(experiment(), name="study-1.b"))
 
-    query = unquote(tracker.runs_page("study-1.b").partition("searchFilter=")[2])
+    tracker.share_view("study-1.b", ["head"])
 
-    content = client.search_runs([tracker.experiment_id], query)
-    assert [r.info.run_id for r in content] == [run.run_id]
+    assert tracker.runs_page("study-1.b").endswith("&viewStateShareKey=study-1.b")
+    view = client.get_experiment(tracker.experiment_id).tags["mlflow.sharedViewState.study-1.b"]
+    state = unpack(view)
+    runs = client.search_runs([tracker.experiment_id], state["searchFilter"])
+    assert [r.info.run_id for r in runs] == [run.run_id]
+    assert state["selectedColumns"][:3] == [
+        "metrics.`miou`", "metrics.`difference_points/study-1.b`", "params.`head`",
+    ]  # fmt: skip
+    assert len(view) < 5000  # the limit of older databases
+
+
+def test_unchanged_view_is_not_written_again(tracker: Tracker, client: MlflowClient) -> None:
+    views = []
+    for varying in (["head"], ["head"], ["head", "dropout"]):
+        tracker.share_view("study", varying)
+        tags = client.get_experiment(tracker.experiment_id).tags
+        views.append(tags["mlflow.sharedViewState.study"])
+
+    assert views[0] == views[1] != views[2]
+
+
+def test_experiment_is_one_of_model_training(tracker: Tracker, client: MlflowClient) -> None:
+    tags = client.get_experiment(tracker.experiment_id).tags
+
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_numbers_of_a_study_are_in_its_run_and_in_those_of_its_trials(
+    tracker: Tracker, open_trial: Open, client: MlflowClient
+) -> None:
+    trial, study = open_trial(), tracker.open_experiment_run(experiment())
+    numbers = StudyNumbers({"miou/a": 0.5}, {trial.run_id: {"latency_ms/study": 12.0}}, "why")
+
+    tracker.log_study(study, numbers)
+    tracker.log_study(study, numbers)
+
+    assert client.get_run(study).data.metrics == {"miou/a": 0.5}
+    assert client.get_run(study).data.tags["mlflow.note.content"] == "why"
+    assert len(client.get_metric_history(trial.run_id, "latency_ms/study")) == 1
 
 
 def test_experiment_deleted_in_the_ui_is_restored(

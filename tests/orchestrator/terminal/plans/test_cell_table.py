@@ -6,22 +6,9 @@ from orchestrator.spec.file import load_spec
 from orchestrator.terminal.plans.cell_table import (
     build_plan_table,
     describe_time,
-    find_varying_settings,
     format_duration,
 )
 from tests.conftest import TINY_SPEC, SpecWriter
-
-
-def test_options_at_their_defaults_do_not_vary(write_spec: SpecWriter) -> None:
-    assert find_varying_settings(load_spec(write_spec(TINY_SPEC))) == ["head", "memory_length"]
-
-
-def test_option_varies_if_one_cell_states_another_value(write_spec: SpecWriter) -> None:
-    spec = TINY_SPEC.replace("{head: tma,", "{head: tma, share_slots: true,")
-
-    names = find_varying_settings(load_spec(write_spec(spec)))
-
-    assert names == ["head", "memory_length", "share_slots"]
 
 
 def test_many_settings_share_a_column(write_spec: SpecWriter) -> None:
