@@ -51,7 +51,7 @@ class Nodes:
     def __init__(self, folder: Path, cache: Path) -> None:
         self._folder = folder
         self._tag = f"vssf{os.getpid()}"
-        network = f"10.78.{os.getpid() % 255}"  # another campaign may run on this machine
+        network = f"10.81.{1 + os.getpid() % 254}"  # another campaign may run on this machine
         self._addresses = {HEAD: f"{network}.1", SECOND: f"{network}.2"}
         self.home_address = f"{network}.254"
         self.address = f"{self._addresses[HEAD]}:{_PORT}"

@@ -26,7 +26,7 @@ from tests.faults.disks import DISK_FAULTS
 from tests.faults.injection import PROCESS_FAULTS, Fault
 from tests.faults.links import LINK_FAULTS
 from tests.faults.results import read_rows, summarise
-from tests.faults.round import Round
+from tests.faults.round import RECOVERY_BOUND_SECONDS, Round
 from tests.faults.services import Services, can_make_nodes
 from tests.faults.storm import STORM
 
@@ -63,6 +63,8 @@ def run_round(
         violations = find_violations(study, dict(expected) or digests)
         if fault.needs_nobody and len(study.commands) > 1:
             violations.append("a second submit was needed")
+        if (study.recovery_seconds or 0) >= RECOVERY_BOUND_SECONDS:
+            violations.append("a trial that ran has not been heard of again")
         if violations:
             print(*study.outputs(), sep="\n", file=sys.stderr)
         row = {

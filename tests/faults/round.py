@@ -24,7 +24,7 @@ _SPEC = _SPEC.replace("steps: 4", "steps: 24").replace("eval_every: 2", "eval_ev
 _DISK_MEBIBYTES = 64
 # All of them only against hanging: a busy machine is ten times as slow.
 _END_SECONDS = 600.0  # of one submit
-_RECOVERY_SECONDS = 300.0
+RECOVERY_BOUND_SECONDS = 600.0
 _QUIET_SECONDS = 60.0  # after which nothing of a round may run any more
 
 
@@ -140,7 +140,7 @@ class Round:
         """Measure the seconds until every trial that ran has written something again."""
         start, clock = time.time(), time.monotonic()
         waiting = set(running)
-        while waiting and time.monotonic() - clock < _RECOVERY_SECONDS:
+        while waiting and time.monotonic() - clock < RECOVERY_BOUND_SECONDS:
             time.sleep(0.2)
             waiting = {folder for folder in waiting if _last_write(folder) <= start}
         self.recovery_seconds = round(time.monotonic() - clock, 1)
