@@ -90,7 +90,8 @@ class Nodes:
             variables: environment variables of Ray's processes.
         """
         self.heal()
-        if variables != self._variables or not self._runs(HEAD, "gcs_server"):
+        head_is_whole = self._runs(HEAD, "gcs_server") and self._runs(HEAD, "raylet/raylet")
+        if variables != self._variables or not head_is_whole:
             self.stop()
         self._variables = variables
         for host in (HEAD, SECOND):
