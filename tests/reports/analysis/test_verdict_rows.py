@@ -12,7 +12,7 @@ from reports.analysis.study import Study
 from reports.analysis.verdict_rows import VerdictRow
 from reports.records import ExperimentRecord, RunRecord
 from tests.reports.conftest import finished_run, record
-from tests.reports.text.test_summary_properties import ODD_CASES, OddCase
+from tests.reports.text.answer.test_summary_properties import ODD_CASES, OddCase
 
 FRAMES = [f"sequence{n}/1" for n in range(12)]
 
