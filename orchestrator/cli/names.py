@@ -1,6 +1,8 @@
 """Commands that help to write specs: a first one, and the settings and names that it may use."""
 
 import json
+import shutil
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -13,13 +15,12 @@ from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
-
     from orchestrator.spec.template import Answers
 
 app = typer.Typer()
 Answer = TypeVar("Answer")
 # Options whose value follows from the spec or its files.
+_NAME_WIDTH = 25  # characters
 _NO_DEFAULT = {"dataset_file": "required", "classes": "from dataset_file"}
 
 
@@ -110,34 +111,42 @@ def _ask(
 
 @app.command()
 def names(as_json: AsJson = False) -> None:
-    """List the settings of a spec and the names they accept."""
+    """List the settings of a spec, with their values and defaults, and the names they accept."""
     from dataclasses import asdict
 
+    from orchestrator.terminal.setting_list import describe_settings
     from vss import catalog
-    from vss.trial_config import TrialConfig
 
-    fields = TrialConfig.model_fields
+    settings = describe_settings()
     if as_json:
-        settings = {
-            name: {"description": field.description, "required": field.is_required()}
-            for name, field in fields.items()
-        }
+        described = {setting.name: asdict(setting) for setting in settings}
         tables = catalog.CHOICES.items()
         choices = {kind: {n: asdict(row) for n, row in t.items()} for kind, t in tables}
-        print_json({"settings": settings, **choices})
+        print_json({"settings": described, **choices})
         return
     typer.secho("settings", bold=True)
-    width = max(map(len, fields))
-    for name, field in fields.items():
-        echo(f"  {name:<{width}}  {field.description}{_default(field)}")
+    for setting in settings:
+        values = f"{setting.type}: {setting.values}" if setting.values else setting.type
+        _echo_wrapped(f"  {setting.name}", setting.description)
+        _echo_wrapped("", f"{values}; {setting.default_note}")
     for kind, table in catalog.CHOICES.items():
         typer.secho(kind, bold=True)
-        width = max(map(len, table))
         for name, row in table.items():
-            echo(f"  {name:<{width}}  {row.source}")
+            _echo_wrapped(f"  {name}", row.source)
             for option, value in row.options.items():
                 default = _NO_DEFAULT.get(option, f"default {json.dumps(value)}")
-                echo(f"  {'':<{width}}    {option} ({default})")
+                _echo_wrapped("", f"  {option} ({default})")
+
+
+def _echo_wrapped(name: str, text: str) -> None:
+    """Print a text beside a name, in as many lines as the terminal's width asks for."""
+    width = max(60, shutil.get_terminal_size().columns)
+    indent = " " * _NAME_WIDTH
+    beginning = f"{name:<{_NAME_WIDTH}}"
+    lines = textwrap.wrap(text, width - _NAME_WIDTH, break_on_hyphens=False)
+    leading = text[: len(text) - len(text.lstrip())]
+    for number, line in enumerate(lines):
+        echo(f"{indent if number else beginning}{leading if number else ''}{line}")
 
 
 @app.command()
@@ -146,9 +155,3 @@ def schema() -> None:
     from orchestrator.spec.schema import build_json_schema
 
     print_json(build_json_schema())
-
-
-def _default(field: "FieldInfo") -> str:
-    if field.is_required():
-        return " (required)"
-    return "" if field.default is None else f" (default {json.dumps(field.default)})"

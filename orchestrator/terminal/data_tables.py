@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +18,7 @@ def build_data_tables(report: DatasetReport) -> RenderableType:
     """Return tables of splits, classes and sequences, then remarks and broken files."""
     return Group(
         _splits(report),
+        _memory(report),
         _classes(report),
         _sequences(report),
         *(Text(f"remark: {remark}") for remark in report.remarks),
@@ -35,13 +36,7 @@ def _verdict(broken_files: int) -> str:
 
 
 def _splits(report: DatasetReport) -> Table:
-    lengths = [f"k={k}" for k in range(1, LONGEST_MEMORY + 1)]
-    names = ["split", "frames", "labelled", "images", "labels", "unlabelled %", *lengths]
-    table = _table(
-        names,
-        f"k=2: frames with 2 predecessors, {report.stride} video frames apart "
-        "(+ frames with one that is off by 1)",
-    )
+    table = _table(["split", "frames", "labelled", "images", "labels", "unlabelled %"])
     for name, split in report.splits.items():
         table.add_row(
             name,
@@ -50,11 +45,20 @@ def _splits(report: DatasetReport) -> Table:
             _sizes(split.image_sizes),
             _sizes(split.label_sizes),
             f"{100 * split.unlabelled_share:.1f}",
-            *(
-                f"{split.predecessors[k]} + {split.predecessors_near[k]}"
-                for k in range(1, LONGEST_MEMORY + 1)
-            ),
         )
+    return table
+
+
+def _memory(report: DatasetReport) -> Table:
+    lengths = range(1, LONGEST_MEMORY + 1)
+    spacing = count_of(report.stride, "video frame")
+    table = _table(
+        ["split", *(f"k={k}" for k in lengths)],
+        f"k=2: frames with 2 predecessors, {spacing} apart (+ frames with one that is off by 1)",
+    )
+    for name, split in report.splits.items():
+        counts = (f"{split.predecessors[k]} + {split.predecessors_near[k]}" for k in lengths)
+        table.add_row(name, *counts)
     return table
 
 
@@ -97,8 +101,9 @@ def _gaps(sequence: SequenceReport) -> str:
     return f"{gaps} and {hidden_gaps} more" if hidden_gaps > 0 else gaps
 
 
-def _table(names: list[str], caption: str, left: tuple[str, ...] = ()) -> Table:
+def _table(names: list[str], caption: str | None = None, left: tuple[str, ...] = ()) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left")
     for name in names:
-        table.add_column(name, justify="left" if name in (names[0], *left) else "right")
+        justify: JustifyMethod = "left" if name in (names[0], *left) else "right"
+        table.add_column(name, justify=justify, overflow="fold")  # never cut
     return table

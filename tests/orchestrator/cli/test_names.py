@@ -16,8 +16,27 @@ def test_names_lists_settings_and_choices(run: Any) -> None:
     assert "position_code" in content["head"]["tma"]["options"]
     assert "share_slots (default false)" in text
     assert "dataset_file (required)" in text
-    assert "memory_length          past frames that the head reads (required)" in text
+    assert "memory_length          past frames that the head reads\n" in text
     assert content["settings"]["memory_length"]["required"]
+
+
+def test_every_setting_has_a_type_and_a_default_or_a_reason(run: Any) -> None:
+    settings = run("names", "--json").json["settings"]
+
+    assert {"priority", "published", "teacher_seed", "seed"} <= set(settings)
+    assert all(setting["type"] for setting in settings.values())
+    notes = {name: setting["default_note"] for name, setting in settings.items()}
+    assert all(note.startswith(("default", "no default: ")) for note in notes.values()), notes
+    assert settings["head_channels"]["values"] == "at least 8, at most 65536, a multiple of 8"
+    assert settings["output_stride"]["values"] == "8, 16, 32"
+    assert (settings["dropout"]["type"], settings["dropout"]["default"]) == ("number", 0.1)
+    assert notes["pooling"] == "default by head: cube for apnb_tma, asym_tma, da_asym_tma"
+
+
+def test_names_fit_80_columns(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert max(map(len, run("names").out.splitlines())) <= 80
 
 
 def test_committed_schema_equals_the_printed_one(run: Any) -> None:
