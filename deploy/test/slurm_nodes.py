@@ -1,7 +1,6 @@
 """A Slurm of two nodes on one machine: each node has its own network, processes and /tmp."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -9,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-PACKAGES = ("slurm-wlm", "munge", "iproute2", "iptables")
+from deploy.test.packages import install
+
 HOST = "10.78.0.254"  # this machine, as the nodes see it
 NODES = {"n1": "10.78.0.1", "n2": "10.78.0.2"}
 _BRIDGE = "vss-slurm"
+_START_SECONDS = 300  # only against hanging
 _CONFIGURATION = """\
 ClusterName=vss
 SlurmctldHost={host}({address})
@@ -29,6 +30,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 ReturnToService=2
+SchedulerParameters=sched_interval=5,bf_interval=5
 KillWait=15
 MpiDefault=none
 {nodes}
@@ -39,7 +41,7 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 @contextmanager
 def running_slurm(folder: Path) -> Iterator[None]:
     """Run a controller and two nodes while the block runs; SLURM_CONF then names them."""
-    _install()
+    install("slurm")
     folder.mkdir(parents=True)
     with ExitStack() as stack:
         stack.enter_context(_bridge())
@@ -53,16 +55,6 @@ def running_slurm(folder: Path) -> Iterator[None]:
             stack.enter_context(_process(_node_command(name, folder), folder / f"{name}.out"))
         _wait_until_idle()
         yield
-
-
-def _install() -> None:
-    if all(shutil.which(program) for program in ("slurmctld", "slurmd", "munged", "ip")):
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise SystemExit(f"run it as root on Debian, where it installs {', '.join(PACKAGES)}")
-    subprocess.run(["apt-get", "-qq", "update"], check=True)
-    command = ["apt-get", "-qq", "--yes", "--no-install-recommends", "install", *PACKAGES]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -125,7 +117,11 @@ def _munge(folder: Path) -> Iterator[None]:
         *("--pid-file", str(private / "pid"), "--seed-file", str(private / "seed")),
     ]
     with _process(command, folder / "munged.out"):
-        time.sleep(1)
+        deadline = time.monotonic() + _START_SECONDS
+        while not (folder / "munge.socket").exists():
+            if time.monotonic() > deadline:
+                raise SystemExit(f"munged does not start: {(private / 'log').read_text()[-500:]}")
+            time.sleep(0.1)
         yield
 
 
@@ -165,7 +161,7 @@ def _process(command: list[str], log: Path) -> Iterator[None]:
 
 
 def _wait_until_idle() -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _START_SECONDS
     while True:
         command = ["sinfo", "--noheader", "--format=%t %D"]
         states = subprocess.run(command, capture_output=True, text=True).stdout.strip()
