@@ -31,8 +31,11 @@ def explain_missing_means() -> str | None:
     """Return what this machine lacks for networks of its own, or None."""
     if os.geteuid() != 0:
         return "needs root, for networks of its own"
-    missing = [name for name in ("ip", "nsenter") if shutil.which(name) is None]
-    return f"needs {', '.join(missing)} (Debian: iproute2, util-linux)" if missing else None
+    missing = [name for name in ("ip", "nsenter", "unshare") if shutil.which(name) is None]
+    if missing:
+        return f"needs {', '.join(missing)} (Debian: iproute2, util-linux)"
+    trial = subprocess.run(["unshare", "--net", "--mount", "true"], stderr=subprocess.DEVNULL)
+    return "may not make networks of its own" if trial.returncode else None
 
 
 class Nodes:

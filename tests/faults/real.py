@@ -32,7 +32,6 @@ from tests.faults.storm import STORM
 
 FAULTS: dict[str, Fault] = {**PROCESS_FAULTS, **DISK_FAULTS, **LINK_FAULTS, **STORM}
 NONE = "none"
-_MOST_ROUNDS = 10_000
 
 
 def choose_fault(seed: int, number: int, on_two_nodes: bool = True) -> str:
@@ -86,7 +85,7 @@ def run_campaign(options: argparse.Namespace) -> bool:
         Services(Path(folder), on_two_nodes) as services,
     ):
         end = time.monotonic() + 60 * options.minutes
-        while time.monotonic() < end and len(rows) < _MOST_ROUNDS:
+        while time.monotonic() < end and len(rows) < earlier_rows + options.rounds:
             number = len(rows)
             undisturbed = next((row for row in rows if row["fault"] == NONE), None)
             name = options.fault or choose_fault(options.seed, number, on_two_nodes)
@@ -109,6 +108,7 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=3, help="no round starts after these")
+    parser.add_argument("--rounds", type=int, default=10_000, help="at most so many rounds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path("faults.jsonl"))
     parser.add_argument("--fault", choices=[NONE, *sorted(FAULTS)], help="always this one")
