@@ -124,6 +124,14 @@ class Round:
             time.sleep(0.2)
         time.sleep(self.rng.uniform(0, 1))
 
+    def wait_for_writes(self, since: float) -> None:
+        """Wait until a trial has written something since a time, or the submit has ended."""
+        deadline = time.monotonic() + _END_SECONDS
+        while time.monotonic() < deadline and self.driver.poll() is None:
+            if any(_last_write(folder) > since for folder in self.storage.glob("*")):
+                return
+            time.sleep(0.2)
+
     def wait(self, seconds: float) -> None:
         """Wait for a while, or until the newest submit has ended."""
         with suppress(subprocess.TimeoutExpired):

@@ -1,12 +1,14 @@
 """A storm: fault after fault, until the study has ended all the same."""
 
+import time
+
 from tests.faults.disks import DISK_FAULTS
 from tests.faults.injection import PROCESS_FAULTS, Fault
 from tests.faults.links import LINK_FAULTS
 from tests.faults.round import Round
 
 _MOST_FAULTS = 40
-_CALM_SECONDS = (1.0, 6.0)
+_CALM_SECONDS = 4.0
 _FAULTS = {
     name: fault
     for name, fault in {**PROCESS_FAULTS, **DISK_FAULTS, **LINK_FAULTS}.items()
@@ -15,22 +17,27 @@ _FAULTS = {
 
 
 def _rage(study: Round) -> None:
-    """Strike with one fault after the other; the user submits again whenever a submit has ended."""
+    """Strike with one fault after the other; the user submits again whenever a submit has ended.
+
+    The next one strikes as soon as any trial has gone on, and a moment later.
+    """
     study.most_submits = _MOST_FAULTS
-    names = [
-        name for name, fault in _FAULTS.items() if study.services.nodes or not fault.needs_nodes
-    ]
+    on_two_nodes = study.services.nodes is not None
+    names = [name for name, fault in _FAULTS.items() if on_two_nodes or not fault.needs_nodes]
+    struck_at = time.time()
     while study.faults < _MOST_FAULTS:
-        study.wait(study.rng.uniform(*_CALM_SECONDS))
-        if (code := study.driver.poll()) is not None:
-            if code == 0:
-                return
+        study.wait_for_writes(struck_at)
+        study.wait(study.rng.uniform(0, _CALM_SECONDS))
+        if study.driver.poll() == 0:
+            return
+        if study.driver.poll() is not None:
             study.submit()
             continue
         name = study.rng.choice(names)
         _FAULTS[name].strike(study)
         study.strikes.append(name)
         study.faults += 1
+        struck_at = time.time()
 
 
 STORM = {"storm": Fault(_rage, begins_early=True)}
