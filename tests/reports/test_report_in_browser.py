@@ -6,10 +6,12 @@ The browser is the system's Chromium; without it, these tests are skipped.
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reports.formats.index_page import Card, write_index
 from reports.report import build_report
 from tests.reports.conftest import cost, finished_run, record, with_samples
 
@@ -35,7 +37,7 @@ def browser() -> Iterator["playwright.Browser"]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the report of three cells and eleven classes, with curves and pictures."""
     names = [f"class {number}" for number in range(11)]
     runs = [
@@ -51,6 +53,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     study = with_samples(record(runs, costs=costs, source="name: study\n# " + "x" * 300))
     folder = tmp_path_factory.mktemp("report")
     build_report(replace(study, description="A question, " * 30), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> str:
+    """Return the address of the report."""
     return (folder / "report.html").as_uri()
 
 
@@ -106,3 +114,34 @@ def test_numbers_of_a_mark_are_shown_near_it(page: "playwright.Page") -> None:
 
     page.locator(".bubble:visible").wait_for()
     assert "% mIoU at" in page.locator(".bubble").inner_text()
+
+
+def test_everything_is_there_without_scripts(browser: "playwright.Browser", address: str) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+
+    page.get_by_text("More columns").click()
+
+    assert page.get_by_text("clip latency, ratio").is_visible()
+    titles = page.locator(".figure:visible .tip title")
+    assert "base: 41.00 % mIoU at 4.00 ms" in "".join(titles.all_text_contents())
+    page.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS.values())
+def test_page_of_all_experiments_fits(
+    browser: "playwright.Browser", folder: Path, width: int
+) -> None:
+    card = Card("a study with a rather long name_" * 3, "Why? " * 40, "9 of 9", "today", folder)
+    write_index([card] * 3, folder.parent / "index.html")
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(PATIENCE)
+
+    page.goto((folder.parent / "index.html").as_uri())
+
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
+    page.get_by_role("link").first.click()
+    assert page.title() == "study"
+    page.close()
