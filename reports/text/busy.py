@@ -7,7 +7,7 @@ from reports.records import ExperimentRecord, Latency
 from reports.text.format import escape, number
 
 _MAX_LOAD_SHARE = 0.25  # of the processors, kept busy by other processes
-_MAX_TAIL = 1.5  # p95 over median; 1.05 to 1.2 on an idle machine
+_MAX_TAIL = 1.5  # p95 over median; 1.02 to 1.15 on idle machines
 _MAX_STEP_SPREAD = 1.25  # median step of the slowest seed over that of the fastest
 
 
