@@ -1,5 +1,6 @@
 """The base images under their usual tags: pulled, or stand-ins made from Debian's packages."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -13,15 +14,33 @@ _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def provide_base_images(folder: Path) -> None:
-    """Provide both base images.
+    """Provide both base images; stand-ins are kept in the user's cache for the next time.
 
     Args:
         folder: a folder for temporary files, on a disk that allows devices and programs.
     """
-    if not (_exists(DEBIAN) or _pull(DEBIAN)):
+    if all(_exists(image) or _pull(image) for image in (DEBIAN, POSTGRES)):
+        return
+    archive = _archive()
+    if archive.exists():
+        _docker("load", "--input", str(archive))
+        return
+    if not _exists(DEBIAN):
         _make_debian(folder)
-    if not (_exists(POSTGRES) or _pull(POSTGRES)):
+    if not _exists(POSTGRES):
         _docker("build", "--quiet", "--tag", POSTGRES, str(_HERE / "postgres"))
+    archive.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    draft = archive.with_suffix(f".{os.getpid()}")
+    _docker("save", "--output", str(draft), DEBIAN, POSTGRES)
+    draft.rename(archive)
+
+
+def _archive() -> Path:
+    """Return the file that keeps stand-ins made by this very recipe."""
+    files = [Path(__file__), _CERTIFICATES, *sorted((_HERE / "postgres").iterdir())]
+    recipe = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "vss-orch" / f"base-images-{recipe[:12]}.tar"
 
 
 def _make_debian(folder: Path) -> None:
@@ -59,6 +78,4 @@ def _pull(image: str) -> bool:
 
 
 def _docker(*arguments: str) -> None:
-    # The classic builder needs no plug-in.
-    environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
-    subprocess.run(["docker", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run(["docker", *arguments], check=True, stdout=subprocess.DEVNULL)

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 WORKER = "ray-worker-cpu"
 _PROJECT = "vss-compose-test"
 
+Trial = dict[str, Any]  # as `vss-orch status --json` describes it
+
 
 class Stack:
     """A copy of this repository, and the containers that its Compose file describes.
@@ -46,10 +48,10 @@ class Stack:
         command = [sys.executable, "-m", "orchestrator.cli.app", *arguments]
         return _run(command, self.folder, environment)
 
-    def trials(self, experiment: str) -> list[dict[str, Any]]:
+    def trials(self, experiment: str) -> list[Trial]:
         """Return the trials of an experiment as `vss-orch status` knows them."""
         status: dict[str, Any] = json.loads(self.vss_orch("status", experiment, "--json"))
-        trials: list[dict[str, Any]] = status["trials"]
+        trials: list[Trial] = status["trials"]
         return trials
 
     def secret(self, name: str) -> str:
