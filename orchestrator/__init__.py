@@ -3,7 +3,8 @@
 Only this package imports the other two. Each part imports only from those to its left:
 
     settings < spec < ledger < tracking < stores < networks < terminal < results < offline
-        < execution < cli
+        < execution < study < cli
 
-`stores` opens the ledger and the tracking store, `execution.driver` runs an experiment.
+`stores` opens the ledger and the tracking store, `execution.driver` runs an experiment, `study`
+does both for Python programs.
 """

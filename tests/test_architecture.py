@@ -36,7 +36,7 @@ LAYERS = {
     ),
     "orchestrator": (
         "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores",
-        "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "cli",
+        "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "study", "cli",
     ),
     "reports": ("metrics", "records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
@@ -60,6 +60,7 @@ LIGHT_MODULES = (
     "orchestrator.spec.file",
     "orchestrator.spec.schema",
     "orchestrator.stores",
+    "orchestrator.study",
     "orchestrator.terminal.completion",
     "reports",
     "vss.__main__",
