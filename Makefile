@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test faults compose-test slurm-test gpu check lint format clean
+.PHONY: demo test docs faults compose-test slurm-test gpu check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
@@ -34,6 +34,11 @@ compose-test: $(READY)
 # deploy/slurm.sh for real, on a Slurm of two nodes; as root on Debian.
 slurm-test: $(READY)
 	$(BIN)/python -m deploy.test.slurm $(if $(FOLDER),--folder $(FOLDER))
+
+# The pages that are made from the code.
+docs: $(READY)
+	$(BIN)/python -m typer orchestrator.cli.app utils docs --name vss-orch --title Commands \
+		--output docs/commands.md
 
 gpu:
 	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)

@@ -36,7 +36,8 @@ LAYERS = {
     ),
     "orchestrator": (
         "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores",
-        "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "study", "cli",
+        "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "study",
+        "cli",
     ),
     "reports": ("metrics", "records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip

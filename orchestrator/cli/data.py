@@ -66,6 +66,28 @@ def check(
     raise typer.Exit(BROKEN if report.broken else SOUND)
 
 
+@app.command()
+def frames(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write the frames to.")],
+) -> None:
+    """Write the frames of a video as 000000.jpg, 000001.jpg and so on, to label some of them.
+
+    Existing files are not overwritten.
+    """
+    from orchestrator.terminal.progress_bar import frame_bar
+    from vss.media.frames import write_frames
+    from vss.media.video import open_source
+
+    source = open_source(video)
+    try:
+        with frame_bar(source.count, "writing") as show:
+            written = write_frames(source, out, show)
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror or error}") from None
+    echo(f"{written} frames written to {out}")
+
+
 @prepare_app.command("camvid")
 def prepare_camvid(
     path: Annotated[

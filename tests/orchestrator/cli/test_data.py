@@ -27,6 +27,16 @@ def test_check_of_a_sound_dataset_lists_its_contents(
         assert picture.width > 3 * 2 * 240
 
 
+def test_frames_of_a_video_are_written(run: Any, tmp_path: Path) -> None:
+    video = paint_video(tmp_path / "drive.mp4", frames=3)
+
+    result = run("data", "frames", video, "--out", tmp_path / "frames")
+
+    assert result.out == f"3 frames written to {tmp_path / 'frames'}\n"
+    assert len(list((tmp_path / "frames").iterdir())) == 3
+    assert_one_line(run("data", "frames", video, "--out", "/proc/frames"), "cannot write to /proc")
+
+
 def test_check_of_a_broken_dataset_exits_1_and_names_the_file(run: Any, camvid: Path) -> None:
     (camvid / "testannot/Seq05VD_f00960.png").write_text("no picture")
 
