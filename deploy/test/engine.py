@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.test.packages import install
 
+_BRIDGE = "docker0"
 # Only against hanging.
 START_SECONDS = 300.0
 STOP_SECONDS = 300.0
@@ -29,6 +30,7 @@ def running_engine(folder: Path) -> Iterator[None]:
     install("compose")
     folder.mkdir(parents=True, exist_ok=True)
     socket = folder / "docker.sock"
+    had_bridge, forwards = _has_bridge(), _forwards()
     command = [
         *("dockerd", "--data-root", str(folder / "data"), "--exec-root", str(folder / "run")),
         *("--host", f"unix://{socket}", "--pidfile", str(folder / "pid"), "--log-level", "warn"),
@@ -46,6 +48,20 @@ def running_engine(folder: Path) -> Iterator[None]:
         engine.wait(STOP_SECONDS)
         os.environ.clear()
         os.environ.update(variables)
+        if not had_bridge and _has_bridge():
+            subprocess.run(["ip", "link", "delete", _BRIDGE], check=True)
+        if forwards and not _forwards():  # other tests join networks by a bridge
+            subprocess.run(["iptables", "--policy", "FORWARD", "ACCEPT"], check=True)
+
+
+def _has_bridge() -> bool:
+    return Path("/sys/class/net", _BRIDGE).exists()
+
+
+def _forwards() -> bool:
+    """Return whether this machine forwards packets that no rule is about."""
+    rules = subprocess.run(["iptables", "--list-rules", "FORWARD"], capture_output=True, text=True)
+    return rules.stdout.startswith("-P FORWARD ACCEPT")
 
 
 def _build_by_buildkit() -> None:

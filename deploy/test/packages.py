@@ -25,8 +25,8 @@ class Needs:
 
 NEEDS = {
     "compose": Needs(
-        programs=("dockerd", "docker-compose", "debootstrap", "iptables"),
-        packages=("docker.io", "docker-compose", "debootstrap", "iptables"),
+        programs=("dockerd", "docker-compose", "debootstrap", "iptables", "ip"),
+        packages=("docker.io", "docker-compose", "debootstrap", "iptables", "iproute2"),
     ),
     "slurm": Needs(
         programs=("slurmctld", "slurmd", "munged", "ip", "iptables", "pg_ctl"),

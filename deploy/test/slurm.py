@@ -55,9 +55,12 @@ def main() -> None:
     """Run the test."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, help="a folder that does not exist yet")
-    folder = parser.parse_args().folder or Path(tempfile.mkdtemp(dir="/var/tmp")) / "slurm-test"
-    folder.mkdir()
-    folder.parent.chmod(0o755)
+    folder = parser.parse_args().folder
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="vss-slurm-test-", dir="/var/tmp"))
+    else:
+        folder.mkdir()
+    folder.chmod(0o755)
     checkout = folder / "checkout"
     copy_repository(checkout)
     (checkout / ".venv").symlink_to((ROOT / ".venv").resolve())
