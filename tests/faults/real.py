@@ -67,7 +67,8 @@ def run_round(
         if violations:
             print(*study.outputs(), sep="\n", file=sys.stderr)
         row = {
-            "round": number, "seed": seed, "fault": name, "faults": study.faults,
+            "round": number, "seed": seed, "fault": name,
+            "faults": study.faults or int(name != NONE),
             "strikes": study.strikes, "submits": len(study.commands),
             "recovery_seconds": study.recovery_seconds,
             "seconds": round(time.monotonic() - start, 1),
