@@ -145,6 +145,12 @@ def cache_folder() -> Path:
     return _folder("VSS_CACHE", Path(tempfile.gettempdir()) / f"vss-orch-{os.getuid()}")
 
 
+def state_folder() -> Path:
+    """Return the folder of what concerns all homes of this user (XDG_STATE_HOME)."""
+    states = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111  # fails without a home, this does not
+    return Path(states) / "vss-orch"
+
+
 def cache_limit_gb() -> float:
     """Return VSS_CACHE_GB of this machine, the limit of decoded frames; by default half the disk.
 

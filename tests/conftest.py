@@ -125,6 +125,7 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("VSS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("VSS_CACHE", str(tmp_path / "home" / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ def test_persistent_head_runs_submits_until_it_is_stopped(
     start = command("dashboard")
     try:
         assert start.wait() == 0, start.output
-        head = ray_head.find_running_head(settings)
+        head = ray_head.find_running_head()
         assert head is not None
         assert head.dashboard_url in start.output
 
@@ -198,12 +198,12 @@ def test_persistent_head_runs_submits_until_it_is_stopped(
         submit = command("submit", short)
         assert_complete(settings, submit)
         assert head.dashboard_url in submit.output
-        assert ray_head.find_running_head(settings) == head  # a submit leaves it running
+        assert ray_head.find_running_head() == head  # a submit leaves it running
     finally:
         stop = command("dashboard", "--stop")
         assert stop.wait() == 0, stop.output
     assert "stopped the Ray head" in stop.output
-    assert ray_head.find_running_head(settings) is None
+    assert ray_head.find_running_head() is None
 
 
 def test_detached_submit_is_watched_extended_cancelled_and_resumed(

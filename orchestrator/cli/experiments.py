@@ -228,5 +228,5 @@ def _ray_address(option: str | None, settings: "Settings") -> str | None:
 
     if option or settings.ray_address:
         return option or settings.ray_address
-    head = ray_head.find_running_head(settings)
+    head = ray_head.find_running_head()
     return head.address if head else None

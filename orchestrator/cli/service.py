@@ -44,17 +44,19 @@ def dashboard(
     stop: Annotated[bool, typer.Option("--stop", help="Stop the running head.")] = False,
     insecure: Insecure = False,
 ) -> None:
-    """Start a Ray head that keeps running on this machine; later submits use it."""
+    """Start a Ray head that keeps running on this machine; your later submits here use it."""
     from orchestrator.execution.cluster import head as ray_head
     from orchestrator.settings import command, load_settings
 
     settings = load_settings()
     if stop:
-        stopped = ray_head.stop(settings)
+        stopped = ray_head.stop()
         echo("stopped the Ray head" if stopped else "no Ray head is running")
         return
     head = ray_head.start(settings, insecure)
-    echo(f"Ray dashboard: {head.dashboard_url} (submits now run on {head.address})")
+    echo(f"Ray dashboard: {head.dashboard_url}")
+    echo("Used by:       your later submits on this machine, from any VSS_HOME, unless --address")
+    echo("               or RAY_ADDRESS names another cluster, or they are --in-process")
     echo(f"Its token:     run {command('ray')} get-auth-token")
     echo(f"To stop it:    {command('vss-orch')} dashboard --stop")
 

@@ -26,7 +26,7 @@ def check_ray(settings: Settings) -> Finding:
     """Check that the cluster answers, accepts the user's token and runs the same version."""
     if settings.ray_address is not None:
         return _check_address(settings.ray_address)
-    head = ray_head.find_running_head(settings)
+    head = ray_head.find_running_head()
     if head is None:
         return _check_token_file() or Finding("Ray", Level.OK, "each submit starts its own")
     return _check_dashboard(head.address, head.dashboard_url)

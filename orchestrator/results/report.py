@@ -3,13 +3,17 @@
 Rebuilding a report needs only its own files, so this module does not import the stores' libraries.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.anonymisation import anonymise
@@ -100,10 +104,32 @@ def print_report_of_submit(
 
 def _print(record: ExperimentRecord, path: Path, console: Console) -> None:
     console.print(build_result_table(record))
-    console.print(f"report:    {path}", soft_wrap=True, highlight=False)
-    console.print(
-        f"MLflow UI: {command('vss-orch')} ui {record.name}", soft_wrap=True, highlight=False
-    )
+    page, program = path.with_suffix(".html"), command("vss-orch")
+    lines = [
+        Text("report:    ").append(str(page), Style(link=page.resolve().as_uri())),
+        Text(f"MLflow UI: {program} ui {record.name}"),
+        *(Text(f"next:      {program} {step}") for step in _suggest_next(record)),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _suggest_next(record: ExperimentRecord) -> list[str]:
+    """Return commands that go on from a finished experiment: its best cell against the baseline,
+    and a video through it."""
+    scores: dict[str, list[float]] = {}
+    for run in record.finished:
+        scores.setdefault(run.cell, []).append(run.metrics["miou"])
+    if not scores:
+        return []
+    best = max(scores, key=lambda cell: fmean(scores[cell]))
+    seed = next(run.seed for run in record.finished if run.cell == best)
+    network = shlex.quote(f"{record.name}:{best}:{seed}")
+    steps = [f"predict {network} VIDEO --out predicted.mp4"]
+    if record.baseline in scores and best != record.baseline:
+        pair = (f"{record.name}:{cell}" for cell in (record.baseline, best))
+        steps.insert(0, f"compare {' '.join(map(shlex.quote, pair))}")
+    return steps
 
 
 def watch(

@@ -1,4 +1,4 @@
-"""A persistent Ray head on this machine, used by later submits.
+"""A persistent Ray head on this machine, used by later submits of the same user from any home.
 
 `python -m orchestrator.execution.cluster.head FILE [--insecure]` is the head itself: it writes its
 address into FILE and runs until it is terminated.
@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orchestrator.execution.cluster.protection import prepare_token
-from orchestrator.settings import Settings, make_folder
+from orchestrator.settings import Settings, make_folder, state_folder
 from vss.errors import UserError
 
 _START_SECONDS = 90.0
@@ -40,9 +40,9 @@ class Head:
     dashboard_url: str
 
 
-def find_running_head(settings: Settings) -> Head | None:
+def find_running_head() -> Head | None:
     """Return the running head, or None if there is none."""
-    file = _file(settings)
+    file = head_file()
     if not file.exists():
         return None
     head = Head(**json.loads(file.read_text()))
@@ -50,7 +50,7 @@ def find_running_head(settings: Settings) -> Head | None:
     try:
         socket.create_connection((host, int(port)), timeout=2).close()
     except OSError:
-        with suppress(OSError):  # a home that cannot be written
+        with suppress(OSError):  # a folder that cannot be written
             file.unlink(missing_ok=True)  # it was killed and left its file
         return None
     return head
@@ -60,18 +60,19 @@ def start(settings: Settings, is_insecure: bool = False) -> Head:
     """Start a head, or return the running one.
 
     Args:
-        settings: the settings, whose home knows the head.
+        settings: the settings, whose home gets its log.
         is_insecure: whether it may do without a token.
 
     Raises:
         UserError: if it does not start, or would do without a token.
     """
-    if (head := find_running_head(settings)) is not None:
+    if (head := find_running_head()) is not None:
         return head
     if not is_insecure:
         prepare_token()
     log = make_folder(settings.home) / "ray-head.log"
-    command = [sys.executable, "-m", "orchestrator.execution.cluster.head", str(_file(settings))]
+    make_folder(head_file().parent)
+    command = [sys.executable, "-m", "orchestrator.execution.cluster.head", str(head_file())]
     if is_insecure:
         command.append(_INSECURE)
     with log.open("w") as output:
@@ -80,7 +81,7 @@ def start(settings: Settings, is_insecure: bool = False) -> Head:
         )
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if (head := find_running_head(settings)) is not None:
+        if (head := find_running_head()) is not None:
             return head
         time.sleep(0.3)
     process.terminate()
@@ -88,24 +89,25 @@ def start(settings: Settings, is_insecure: bool = False) -> Head:
     raise UserError(f"the Ray head did not start: {last}; its log is {log}")
 
 
-def stop(settings: Settings) -> bool:
+def stop() -> bool:
     """Stop the running head; return False if there is none."""
-    head = find_running_head(settings)
+    head = find_running_head()
     if head is None:
         return False
     os.kill(head.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
     while time.monotonic() < deadline:
-        if find_running_head(settings) is None:
+        if find_running_head() is None:
             return True
         time.sleep(0.2)
     os.killpg(head.pid, signal.SIGKILL)
-    _file(settings).unlink(missing_ok=True)
+    head_file().unlink(missing_ok=True)
     return True
 
 
-def _file(settings: Settings) -> Path:
-    return settings.home / "ray-head.json"
+def head_file() -> Path:
+    """Return the file with the running head's address; machines may share the user's folder."""
+    return state_folder() / f"ray-head-{socket.gethostname()}.json"
 
 
 def _serve(file: Path, is_insecure: bool) -> None:

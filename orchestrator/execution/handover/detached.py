@@ -54,7 +54,7 @@ class Cluster:
 
 def choose_cluster(target: RunTarget) -> Cluster:
     """Return the cluster of a target; without an address, the head of this machine, started now."""
-    head = ray_head.find_running_head(target.settings)
+    head = ray_head.find_running_head()
     if target.address is not None and (head is None or head.address != target.address):
         return Cluster(target.address, is_local=False)
     head = head or ray_head.start(target.settings, target.is_insecure)

@@ -25,7 +25,8 @@ def test_submit_goes_from_spec_to_report(
     assert result.code == 0
     assert result.err == ""
     assert "[4/4] FINISHED  memory, seed 1" in result.out
-    assert f"report:    {report}" in result.out
+    assert f"report:    {report.with_suffix('.html')}\n" in result.out
+    assert re.search(r"next:      \S*vss-orch predict tiny:\w+:\d VIDEO --out ", result.out)
     assert re.search(r"MLflow UI: \S*vss-orch ui tiny\n", result.out)
     assert "tiny: mIoU on test" in result.out
     assert report.exists()

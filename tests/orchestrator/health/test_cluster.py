@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.execution.cluster.head import Head
+from orchestrator.execution.cluster.head import Head, head_file
 from orchestrator.health.cluster import check_ray
 from orchestrator.health.finding import Finding, Level
 from orchestrator.settings import Settings
@@ -63,8 +63,8 @@ def test_token_for_the_cluster_is_tried(
 def test_persistent_head_is_checked_by_its_dashboard(settings: Settings, serve: Serve) -> None:
     dashboard = serve({"/api/version": (200, '{"ray_version": "1.0"}')})
     head = Head(1, dashboard.removeprefix("http://"), dashboard)
-    settings.home.mkdir()
-    (settings.home / "ray-head.json").write_text(json.dumps(asdict(head)))
+    head_file().parent.mkdir(parents=True)
+    head_file().write_text(json.dumps(asdict(head)))
 
     finding = check_ray(settings)
 
