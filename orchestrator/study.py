@@ -62,7 +62,7 @@ def submit(
     paths = parse_data_paths([f"{name}={path}" for name, path in (data or {}).items()])
     experiment = load_spec(Path(spec), overrides)
     address = address or settings.ray_address
-    if address is None and (head := find_running_head(settings)):
+    if address is None and (head := find_running_head()):
         address = head.address
     target = RunTarget(settings, paths, None if in_process else address, in_process)
     stores, console = Stores(settings), PlainConsole()
