@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from reports.figures.palette import GREY, PAPER, TILE_INK, TILE_PAPER
-from reports.figures.style import Drawing, drawings, shorten_names
+from reports.figures.style import NARROW_CHARACTERS, Drawing, drawings, shorten_names
 
 _MAX_COLUMNS = 8  # of cells on a phone; with more, the classes are the columns there, too
 _DARK = 0.55  # a tile with less luminance has light text
@@ -58,14 +58,17 @@ def _draw(
     columns: Sequence[str],
     table: Table,
     marks: NDArray[np.bool_],
-    limit: float,
+    scale: float,
 ) -> None:
     axes = drawing.figure.subplots()
     for (row, column), value in np.ndenumerate(table):
-        tile = _draw_tile(axes, row, column, value, limit)
-        drawing.add_title(tile, f"{rows[row]}, {columns[column]}: {value:+.2f} points")
-        _write_value(axes, tile, value, bool(marks[row, column]))
-    short_rows = shorten_names(rows, drawing.name_characters)
+        tile = _draw_tile(axes, row, column, value, scale)
+        points = f"{value:+.2f} points" if np.isfinite(value) else "no difference known"
+        drawing.add_title(tile, f"{rows[row]}, {columns[column]}: {points}")
+        if not drawing.is_narrow or len(columns) <= _MAX_COLUMNS:
+            _write_value(axes, tile, value, bool(marks[row, column]))
+    limit = NARROW_CHARACTERS if drawing.is_narrow else 1000
+    short_rows = shorten_names(rows, drawing.name_characters, limit)
     short_columns = shorten_names(columns, 14)
     axes.set_xticks(
         range(len(columns)), [short_columns[name] for name in columns],

@@ -55,7 +55,9 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
     colours = dict(zip(coloured_cells, series_colours(len(coloured_cells)), strict=True))
     for drawing in drawings(path, height_inches=2.7 * len(panels)):
         figure = drawing.figure
-        short_names = shorten_names(coloured_cells, drawing.name_characters - 4, 40)
+        short_names = shorten_names(
+            coloured_cells, drawing.name_characters - 4, 18 if drawing.is_narrow else 40
+        )
         panel_axes = figure.subplots(len(panels), squeeze=False, sharex=True)[:, 0]
         labels = []
         for axes, (label, panel) in zip(panel_axes, panels.items(), strict=True):

@@ -20,6 +20,8 @@ from reports.figures.style import (
     shorten_names,
 )
 
+NARROW_ROW = 0.42  # height of a row on a phone, inches
+_CHARACTERS_ABOVE = 38  # of a name above its row
 MAX_BARS = 60  # of more differences, only the largest and smallest are drawn
 
 
@@ -59,20 +61,19 @@ def draw_differences(
         return False
     bars = _outermost(finite_bars)
     names = [*(bar.name for bar in bars), baseline]
-    for drawing in drawings(path, height_inches=0.8 + 0.3 * len(bars)):
+    for drawing in drawings(path, 0.8 + 0.3 * len(bars), 0.9 + NARROW_ROW * len(bars)):
         short_names = shorten_names(names, drawing.name_characters)
         axes = drawing.figure.subplots()
         for height, bar in enumerate(bars):
             draw_bar(drawing, axes, height, bar)
         axes.axvline(0, color=BASELINE, linewidth=1)
-        axes.set_yticks(range(len(bars)), [short_names[bar.name] for bar in bars])
-        right = axes.secondary_yaxis("right")
-        right.set_yticks(range(len(bars)), [f"{bar.mean:+.2f}  {bar.verdict}" for bar in bars])
-        right.tick_params(length=0)
-        right.spines["right"].set_visible(False)
-        axes.set_ylim(len(bars) - 0.4, -0.6)
+        name_rows(drawing, axes, bars)
+        if not drawing.is_narrow:
+            right = axes.secondary_yaxis("right")
+            right.set_yticks(range(len(bars)), [f"{bar.mean:+.2f}  {bar.verdict}" for bar in bars])
+            right.tick_params(length=0)
+            right.spines["right"].set_visible(False)
         axes.set_xlim(*choose_limits(bars))
-        axes.grid(axis="y", visible=False)
         if len(finite_bars) > len(bars):
             half = MAX_BARS // 2
             title = f"the {half} largest and {half} smallest of {len(finite_bars)} differences"
@@ -81,7 +82,29 @@ def draw_differences(
     return True
 
 
+def name_rows(drawing: Drawing, axes: Axes, bars: Sequence[Bar]) -> None:
+    """Write the name of each row: beside it or, on a phone, above it and with its numbers."""
+    axes.grid(axis="y", visible=False)
+    names = [bar.name for bar in bars]
+    if not drawing.is_narrow:
+        short_names = shorten_names(names, drawing.name_characters)
+        axes.set_yticks(range(len(bars)), [short_names[name] for name in names])
+        axes.set_ylim(len(bars) - 0.4, -0.6)
+        return
+    short_names = shorten_names(names, _CHARACTERS_ABOVE)
+    for height, bar in enumerate(bars):
+        text = f"{short_names[bar.name]}: {bar.mean:+.2f}, {bar.verdict}"
+        axes.text(
+            0, height - 0.25, text, fontsize=SMALL, va="bottom",
+            transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(len(bars) - 0.6, -0.9)
+
+
 def draw_bar(drawing: Drawing, axes: Axes, height: int, bar: Bar) -> None:
+    """Draw a difference with its bars, and show its numbers near the pointer."""
     colour, marker = _style(bar.verdict)
     text = f"{bar.name}: {bar.mean:+.2f}"
     if np.isfinite(bar.low):

@@ -19,6 +19,8 @@ from reports.figures.style import (
     spread_ends,
 )
 
+_TICKS, _NARROW_TICKS = 110, 34  # characters that fit below the axis; more are turned
+
 Points = Sequence[tuple[float, float]]  # (mean, standard deviation) at each value
 Label = tuple[str, float, str]  # text, height, colour
 
@@ -52,7 +54,12 @@ def draw_factor(
             labels = _draw_crowd(axes, lines)
         else:
             labels = _draw_lines(drawing, axes, lines, [f"{setting} {value}" for value in values])
-        axes.set_xticks(range(len(values)), list(shorten_names(values, 18).values()))
+        short_values = list(shorten_names(values, 18).values())
+        axes.set_xticks(range(len(values)), short_values)
+        if sum(map(len, short_values)) > (_NARROW_TICKS if drawing.is_narrow else _TICKS):
+            axes.tick_params("x", rotation=40)
+            for label in axes.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
         axes.set_xlim(-0.3, len(values) - 0.7)
         axes.set_xlabel(setting)
         axes.set_ylabel("mIoU (%)")
@@ -66,7 +73,8 @@ def _draw_lines(
     drawing: Drawing, axes: Axes, lines: Mapping[str, Points], values: Sequence[str]
 ) -> list[Label]:
     """Draw each line in its colour, with error bars; return their labels."""
-    short_names = shorten_names(lines, drawing.name_characters - 4, 40)
+    limit = 18 if drawing.is_narrow else 40
+    short_names = shorten_names(lines, drawing.name_characters - 4, limit)
     labels = []
     for colour, (name, points) in zip(series_colours(len(lines)), lines.items(), strict=True):
         positions, means, deviations = _finite(points)

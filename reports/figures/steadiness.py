@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from reports.figures.differences import Bar, choose_limits, draw_bar
+from reports.figures.differences import NARROW_ROW, Bar, choose_limits, draw_bar, name_rows
 from reports.figures.palette import BASELINE
-from reports.figures.style import SMALL, Drawing, drawings, shorten_names
+from reports.figures.style import SMALL, Drawing, drawings
 
 MAX_CELLS = 30
 _ROW, _FRAME = 0.27, 0.85  # inches
@@ -31,8 +31,9 @@ def draw_panels(panels: Mapping[str, Sequence[Bar]], path: Path) -> bool:
     }
     if not panels:
         return False
-    height = _FRAME + _ROW * max(map(len, panels.values()))
-    for drawing in drawings(path, height, height * len(panels)):
+    rows = max(map(len, panels.values()))
+    narrow_height = (_FRAME + NARROW_ROW * rows) * len(panels)
+    for drawing in drawings(path, _FRAME + _ROW * rows, narrow_height):
         _draw(drawing, panels)
     return True
 
@@ -50,14 +51,11 @@ def _draw(drawing: Drawing, panels: Mapping[str, Sequence[Bar]]) -> None:
 
 
 def _draw_panel(drawing: Drawing, axes: Axes, bars: Sequence[Bar]) -> None:
-    short_names = shorten_names(_names(bars), drawing.name_characters)
     for height, bar in enumerate(bars):
         draw_bar(drawing, axes, height, bar)
     axes.axvline(0, color=BASELINE, linewidth=1)
-    axes.set_yticks(range(len(bars)), [short_names[bar.name] for bar in bars])
-    axes.set_ylim(len(bars) - 0.4, -0.6)
+    name_rows(drawing, axes, bars)
     axes.set_xlim(*choose_limits(bars))
-    axes.grid(axis="y", visible=False)
 
 
 def _names(bars: Sequence[Bar]) -> list[str]:

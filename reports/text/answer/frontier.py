@@ -10,7 +10,7 @@ from reports.text.busy import find_latency_signs
 from reports.text.format import number
 from reports.text.sentences import bold, join
 
-_MAX_NAMES = 6  # of cells in a sentence; the rest are counted
+_MAX_NAMES = 4  # of cells in a sentence; the rest are counted
 
 
 def describe_frontier(study: Study, latency_ms: Mapping[str, float]) -> str:
