@@ -49,7 +49,7 @@ def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object])
         return
     for number in (signal.SIGTERM, signal.SIGHUP):  # they stop the server like Ctrl-C
         signal.signal(number, signal.default_int_handler)
-    with _mlflow_server(tracking_uri, find_free_port(port)) as address:
+    with mlflow_server(tracking_uri, find_free_port(port)) as address:
         say(f"MLflow UI: {address}/{page}")
         say("Press Ctrl-C to stop.")
         if sys.stdout.isatty():
@@ -59,7 +59,7 @@ def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object])
 
 
 @contextmanager
-def _mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
+def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
     """Serve a store's UI on loopback while the block runs.
 
     Yields:

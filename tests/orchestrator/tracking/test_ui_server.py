@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.tracking.ui_server import _mlflow_server
+from orchestrator.tracking.ui_server import mlflow_server
 from tests.conftest import free_port
 from vss.errors import UserError
 
@@ -20,6 +20,6 @@ def test_server_that_exits_is_reported_with_its_last_line(
 
     with (
         pytest.raises(UserError, match="exited with code 3: address already in use"),
-        _mlflow_server("sqlite:///mlflow.db", free_port()),
+        mlflow_server("sqlite:///mlflow.db", free_port()),
     ):
         pytest.fail("the server never answers")
