@@ -14,6 +14,7 @@ from orchestrator.execution.nodes.output_log import copy_output
 from orchestrator.execution.waiting.reporter import Reporter
 from orchestrator.execution.waiting.storage import StoragePatience
 from orchestrator.ledger.entries import State
+from orchestrator.offline.contents import read_points
 from orchestrator.secrecy import redact
 from orchestrator.tracking.outbox import Outbox
 from orchestrator.tracking.tracker import TRACKING_ERRORS, Tracker
@@ -99,7 +100,10 @@ def _train(
     if result is None or not is_stored:
         _close_run(outbox, "KILLED")
         return Outcome(State.CANCELLED, run_id=outbox.run_id if outbox else None)
-    reporter.report_end(attempt.inputs.config.steps)
+    was_trained_before = reporter.report_end(attempt.inputs.config.steps)
+    if outbox is not None and was_trained_before:
+        # The attempt that trained it may have been cut off from MLflow, and lost with its points.
+        outbox.put(read_points(attempt.directory / "curves.csv"))
     if outbox is not None and not outbox.finish(
         lambda run: run.finish(result, attempt.directory), should_stop
     ):

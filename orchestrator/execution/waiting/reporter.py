@@ -32,12 +32,18 @@ class Reporter:
             self._last = Heartbeat(progress.step, progress.loss, progress.miou, None, *pace)
             self._send_last()
 
-    def report_end(self, step: int) -> None:
-        """Send a heartbeat about a trial that had been trained before, and so reported nothing."""
+    def report_end(self, step: int) -> bool:
+        """Send a heartbeat about a trial that had been trained before, and so reported nothing.
+
+        Returns:
+            whether it had been.
+        """
         with self._lock:
+            was_trained_before = self._last is None
             if self._last is None:
                 self._last = Heartbeat(step)
                 self._send_last()
+        return was_trained_before
 
     def set_pause(self, service: str, pause: Pause | None) -> None:
         """Say that the trial waits for a service, or with None that it no longer does.

@@ -156,6 +156,22 @@ def test_overtaken_attempt_writes_no_more_points(
     assert "train/loss" not in MlflowClient(tracking_uri=tracker.uri).get_run(run_id).data.metrics
 
 
+def test_curves_of_an_attempt_that_was_lost_with_its_points_are_logged_by_the_next_one(
+    job: Job, tracker: Tracker, settings: Settings
+) -> None:
+    """As after a cut link: trained to the end without MLflow, and then lost."""
+    evaluated = with_inputs(job, config=tiny(eval_every=2))
+    run_job(evaluated, ignore, never)
+
+    next_attempt = with_inputs(evaluated, attempt=2)
+    outcome = run_job(tracked(next_attempt, tracker.uri, settings), ignore, never)
+
+    client = MlflowClient(tracking_uri=tracker.uri)
+    history = client.get_metric_history(str(outcome.run_id), "val/miou")
+    assert outcome.state == "FINISHED"
+    assert [point.step for point in history] == [2, 4]
+
+
 def test_job_with_a_gpu_on_a_machine_without_one_says_so(job: Job) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
