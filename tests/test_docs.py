@@ -13,6 +13,7 @@ import typer
 
 from orchestrator.cli.app import app
 from orchestrator.spec.file import load_spec
+from orchestrator.terminal.settings_page import build_settings_page
 from reports.report import rebuild
 from tests.conftest import VARIABLES, SpecWriter
 
@@ -139,6 +140,10 @@ def options_of(command: Any) -> set[str]:
 def test_python_examples_are_valid(page: Path) -> None:
     for example in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         compile(example, name_of(page), "exec")
+
+
+def test_reference_of_settings_is_up_to_date() -> None:
+    assert (ROOT / "docs/settings.md").read_text() == build_settings_page(), "run: make docs"
 
 
 def test_reference_of_commands_is_up_to_date() -> None:
