@@ -7,6 +7,7 @@ import atexit
 import functools
 import logging
 import os
+import re
 import socket
 import sys
 import threading
@@ -23,6 +24,7 @@ from orchestrator.secrecy.known_values import token_file
 from orchestrator.settings import is_verbose
 from vss.errors import UserError
 
+_QUOTED_LOG = re.compile(r"The last \d+ lines of (\S+)")
 _USER_ERROR = 2  # the exit code of a command that ends with a RayDiedError
 
 
@@ -75,7 +77,7 @@ def connect(
     try:
         context = ray.init(address=address or "local", **options)
     except Exception as error:  # Ray raises many kinds of errors, also plain ones
-        reason = redact((str(error).strip() or type(error).__name__).splitlines()[0])
+        reason = explain(error)
         if address is None:
             raise UserError(f"cannot start Ray on this machine: {reason}") from None
         raise UserError(
@@ -90,6 +92,14 @@ def connect(
         _check_nodes(gcs_address)
     watch = Watch({"Ray's head": gcs_address, "Ray's raylet on this machine": _find_raylet()})
     return Connection(f"http://{url}" if url else None, gcs_address, watch)
+
+
+def explain(error: Exception) -> str:
+    """Return one line that says why Ray did not start; of a log that Ray quotes, its path."""
+    line = redact((str(error).strip() or type(error).__name__).splitlines()[0])
+    if quote := _QUOTED_LOG.match(line):
+        return f"{quote[1]} says why; if the machine is busy, try again"
+    return line
 
 
 def disconnect(watch: Watch | None) -> None:

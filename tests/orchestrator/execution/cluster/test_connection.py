@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.execution.cluster import connection as connection_module
-from orchestrator.execution.cluster.connection import Connection, connect
+from orchestrator.execution.cluster.connection import Connection, connect, explain
 from tests.processes import descendants
 from vss.errors import UserError
 
@@ -50,6 +50,14 @@ def test_dead_address_is_reported_at_once() -> None:
 def test_address_of_another_protocol_is_refused_in_one_line(address: str, message: str) -> None:
     with pytest.raises(UserError, match=rf"'{address}' is .*{message}"):
         connect(address)
+
+
+def test_log_that_ray_quotes_is_named() -> None:
+    error = RuntimeError("The last 20 lines of /tmp/ray/dashboard.log (it contains ...):\nbusy")
+
+    assert explain(error) == "/tmp/ray/dashboard.log says why; if the machine is busy, try again"
+    assert explain(ValueError("no\nroom")) == "no"
+    assert explain(TimeoutError()) == "TimeoutError"
 
 
 def test_ray_imported_too_early_is_shut_down(monkeypatch: pytest.MonkeyPatch) -> None:
