@@ -39,7 +39,7 @@ slurm-test: $(READY)
 docs: $(READY)
 	$(BIN)/python -m typer orchestrator.cli.app utils docs --name vss-orch --title Commands \
 		--output docs/commands.md
-	$(BIN)/python -m orchestrator.terminal.settings_page >docs/settings.md
+	$(BIN)/python -m orchestrator.terminal.reference.settings_page >docs/settings.md
 
 gpu:
 	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)

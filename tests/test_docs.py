@@ -13,7 +13,7 @@ import typer
 
 from orchestrator.cli.app import app
 from orchestrator.spec.file import load_spec
-from orchestrator.terminal.settings_page import build_settings_page
+from orchestrator.terminal.reference.settings_page import build_settings_page
 from reports.report import rebuild
 from tests.conftest import VARIABLES, SpecWriter
 

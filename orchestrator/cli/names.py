@@ -114,7 +114,7 @@ def names(as_json: AsJson = False) -> None:
     """List the settings of a spec, with their values and defaults, and the names they accept."""
     from dataclasses import asdict
 
-    from orchestrator.terminal.setting_list import describe_settings
+    from orchestrator.terminal.reference.setting_list import describe_settings
     from vss import catalog
 
     settings = describe_settings()

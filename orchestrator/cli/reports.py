@@ -1,7 +1,7 @@
 """Commands that report on experiments and compare cells."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from orchestrator.cli.options import INTERRUPTED, AsJson, Pictures
 from orchestrator.cli.output import console, echo, print_json
 from orchestrator.terminal.completion import complete_cell, complete_experiment
 from vss.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.results.differences import Difference
 
 app = typer.Typer()
 
@@ -105,6 +108,59 @@ def compare(
         print_json(comparison.build_json(pairs, metric))
         return
     console().print(build_comparison_table(pairs, metric))
+
+
+@app.command("diff")
+def show_differences(
+    first: Annotated[
+        str, typer.Argument(metavar="A", help="A spec, or TRIAL: EXPERIMENT:CELL:SEED or its id.")
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="What to compare with A.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between two specs, or between two trials.
+
+    Specs differ in cells, settings, seeds and resources; trials also in data, code and versions.
+    """
+    from dataclasses import asdict
+
+    is_spec = [name.endswith((".yaml", ".yml")) for name in (first, second)]
+    if is_spec[0] != is_spec[1]:
+        raise UserError(f"give two specs (.yaml) or two trials, not '{first}' and '{second}'")
+    differences = _compare_specs(first, second) if is_spec[0] else _compare_trials(first, second)
+    if as_json:
+        print_json([asdict(difference) for difference in differences])
+    elif differences:
+        from orchestrator.terminal.difference_table import build_difference_table
+
+        rows = ((row.subject, row.name, row.first, row.second) for row in differences)
+        console().print(build_difference_table(rows, first, second))
+    else:
+        echo("no difference")
+
+
+def _compare_specs(first: str, second: str) -> "list[Difference]":
+    from orchestrator.spec.file import load_spec
+
+    specs = [load_spec(Path(path)) for path in (first, second)]  # before imports that take seconds
+    from orchestrator.results.differences import compare_specs
+
+    return compare_specs(*specs)
+
+
+def _compare_trials(first: str, second: str) -> "list[Difference]":
+    from orchestrator.ledger.trial_names import check_name_or_trial_id
+    from orchestrator.settings import load_settings
+    from orchestrator.stores import Stores, check_ledger, check_tracking
+
+    settings = load_settings()
+    check_ledger(settings)
+    for name in (first, second):
+        check_name_or_trial_id(name, settings.ledger_url)
+    check_tracking(settings)
+    from orchestrator.results.differences import compare_trials
+
+    return compare_trials(first, second, Stores(settings))
 
 
 def _check_subject(name: str | None, source: Path | None, every_experiment: bool) -> None:

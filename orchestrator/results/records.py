@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.interim import explain_interim, find_current_look
 from orchestrator.spec.overrides import read_overrides
+from orchestrator.stores import Stores
 from orchestrator.tracking import artifacts
 from orchestrator.tracking.artifacts import Fields
 from orchestrator.tracking.tracker import RunContent, Tracker
@@ -120,6 +121,15 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
         message=files.describe_damage(),
         **counts,
     )
+
+
+def read_environment(trial_id: str, stores: Stores) -> dict[str, str]:
+    """Return device, versions and commit of a trial; empty if it has not finished."""
+    run_id = stores.ledger.finished_run(trial_id)
+    if run_id is None or run_id not in (contents := stores.tracker.read_runs([run_id])):
+        return {}
+    tags = contents[run_id].tags
+    return {name: tags[name] for name in _ENVIRONMENT if name in tags}
 
 
 class _Files:

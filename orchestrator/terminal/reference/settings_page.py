@@ -1,9 +1,9 @@
-"""The page of all settings and names: `python -m orchestrator.terminal.settings_page`."""
+"""The page of all settings and names: `python -m orchestrator.terminal.reference.settings_page`."""
 
 import json
 from collections.abc import Iterator
 
-from orchestrator.terminal.setting_list import describe_settings
+from orchestrator.terminal.reference.setting_list import describe_settings
 from vss.catalog import CHOICES
 
 _INTRODUCTION = """\
