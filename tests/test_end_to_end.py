@@ -88,9 +88,13 @@ def trials(settings: Settings) -> list[TrialStatus]:
     return list(open_ledger(settings.ledger_url).trials("tiny"))
 
 
-def is_training(settings: Settings) -> bool:
-    """Return whether a trial is past its first evaluation."""
-    return any(t.state == "RUNNING" and t.miou is not None for t in trials(settings))
+def is_training(settings: Settings, *cells: str) -> bool:
+    """Return whether a trial, of these cells if any are named, is past its first evaluation."""
+    return any(
+        trial.state == "RUNNING" and trial.miou is not None
+        for trial in trials(settings)
+        if not cells or trial.cell in cells
+    )
 
 
 def tracked_trials(settings: Settings) -> list[str]:
@@ -151,7 +155,7 @@ def test_killed_worker_is_replaced(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
     submit = command("submit", write_spec(SPEC))
-    wait_until(lambda: is_training(settings), submit)
+    wait_until(lambda: is_training(settings, "memory"), submit)
 
     os.kill(descendants(submit.process.pid, "ray::memory, seed 0")[0], signal.SIGKILL)
 
@@ -194,7 +198,7 @@ def test_persistent_head_runs_submits_until_it_is_stopped(
         assert head is not None
         assert head.dashboard_url in start.output
 
-        short = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]"))
+        short = write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]\nmeasure_latency: false"))
         submit = command("submit", short)
         assert_complete(settings, submit)
         assert head.dashboard_url in submit.output
@@ -239,7 +243,8 @@ def test_detached_submit_is_watched_extended_cancelled_and_resumed(
 def test_ui_shows_the_runs_of_an_experiment(
     command: Callable[..., Command], write_spec: SpecWriter, settings: Settings, tracker: Tracker
 ) -> None:
-    assert command("submit", write_spec(TINY_SPEC), "--in-process").wait() == 0
+    spec = write_spec(TINY_SPEC + "measure_latency: false\n")
+    assert command("submit", spec, "--in-process").wait() == 0
     ui = command("ui", "tiny", "--port", free_port())
     wait_until(lambda: "MLflow UI: " in ui.output, ui)
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.settings import Settings
+from reports.text.format import MISSING
 from tests.conftest import TINY_SPEC, TRAINED, SpecWriter, paint_camvid, paint_video
 from tests.orchestrator.conftest import assert_one_line
 from vss.media.video import open_source
@@ -115,7 +116,7 @@ def test_evaluate_reproduces_the_score_of_the_trial(
     score = f"{100 * trained['metrics']['miou']:.2f} (1)"
     (row,) = [line for line in result.out.splitlines() if line.startswith(f" {trial}")]
     assert score in row
-    assert re.search(r"\+0\.00 +baseline +- ", row)  # no training time
+    assert re.search(rf"\+0\.00 +baseline +{MISSING} ", row)  # no training time
     (entry,) = run("status", "evaluation", "--json").json["trials"]
     assert (entry["state"], entry["settings"]["steps"]) == ("FINISHED", 0)
 
