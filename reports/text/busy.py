@@ -46,7 +46,7 @@ def describe_disturbance(record: ExperimentRecord) -> str:
     if signs := find_training_signs(record):
         sentences.append(f"**Training time was measured on a busy machine**: {_join(signs)}.")
     if sentences:
-        sentences.append("Ratios of times are marked, as they may be of the other work.")
+        sentences.append("Ratios of times are marked, as other work may have distorted them.")
     return " ".join(sentences)
 
 
