@@ -76,9 +76,15 @@ def _blank_for_baseline(text: Callable[[CellRow], str]) -> Callable[[CellRow], s
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
-    """Return an empty table; only the first column may wrap, so numbers stay whole."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(headings[0], overflow="fold", min_width=12)
+    """Return an empty table; numbers stay whole, other columns wrap where space is short.
+
+    If only the first one could wrap, a narrow terminal would leave it no space at all.
+    """
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    table.add_column(headings[0], overflow="fold", min_width=10)
     for heading in headings[1:]:
-        table.add_column(heading, justify="right", no_wrap=True)
+        may_wrap = "interval" in heading or heading in ("verdict", "more\nseeds")
+        table.add_column(heading, justify="right", no_wrap=not may_wrap)
     return table

@@ -73,6 +73,17 @@ def test_comparison_shows_how_many_more_seeds_a_difference_needs() -> None:
     assert "more seeds" not in comparison_text((0.60, 0.62, 0.641))
 
 
+def test_comparison_names_its_cells_at_80_columns() -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+
+    console.print(build_comparison_table([study_with_counts(3)], "miou"))
+
+    text = console.export_text()
+    rows = [line.split()[0] for line in text.splitlines() if "(3)" in line]
+    assert rows == ["a", "b"]
+    assert "\u2026" not in text  # nothing is cut
+
+
 def test_comparison_states_why_it_is_interim() -> None:
     text = comparison_text((0.60, 0.62, 0.641), interim="2 of 6 planned trials have not finished")
 
