@@ -52,7 +52,7 @@ def submit(
         UserError: if something is wrong with the spec, the data or the cluster, or if the
             experiment was interrupted or cancelled.
     """
-    from orchestrator.execution.cluster.head import find_running_head
+    from orchestrator.execution.cluster.head import choose_address
     from orchestrator.execution.driver import RunTarget
     from orchestrator.execution.driver import submit as submit_experiment
     from orchestrator.results.report import print_report_of_submit
@@ -61,10 +61,8 @@ def submit(
     settings = load_settings()
     paths = parse_data_paths([f"{name}={path}" for name, path in (data or {}).items()])
     experiment = load_spec(Path(spec), overrides)
-    address = address or settings.ray_address
-    if address is None and (head := find_running_head()):
-        address = head.address
-    target = RunTarget(settings, paths, None if in_process else address, in_process)
+    ray_address = None if in_process else choose_address(address, settings)
+    target = RunTarget(settings, paths, ray_address, in_process)
     stores, console = Stores(settings), PlainConsole()
     submission = submit_experiment(
         experiment,

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.execution.job import Outcome
-    from orchestrator.settings import Settings
     from orchestrator.stores import Stores
 
 app = typer.Typer()
@@ -86,6 +85,7 @@ def submit(
         raise UserError("--detach cannot be combined with --smoke or --in-process: leave one out")
     settings, paths = load_settings(), parse_data_paths(data or [])
     experiment = load_spec(spec, overrides or ())  # before imports that take seconds
+    from orchestrator.execution.cluster.head import choose_address
     from orchestrator.execution.driver import RunTarget
     from orchestrator.execution.handover.detached import hand_over
     from orchestrator.execution.handover.run import run_submit
@@ -93,7 +93,7 @@ def submit(
     from orchestrator.execution.smoke import smoke as smoke_test
 
     screen = console()
-    ray_address = None if in_process else _ray_address(address, settings)
+    ray_address = None if in_process else choose_address(address, settings)
     target = RunTarget(settings, paths, ray_address, in_process, is_insecure=insecure)
     if smoke:
         raise typer.Exit(_print_smoke(smoke_test(experiment, target, screen)))
@@ -220,13 +220,3 @@ def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:
         echo(f"{cell}: {'ok' if outcome.state == 'FINISHED' else problem}")
     all_finished = all(outcome.state == "FINISHED" for outcome in outcomes.values())
     return ALL_FINISHED if all_finished else TRIAL_FAILED
-
-
-def _ray_address(option: str | None, settings: "Settings") -> str | None:
-    """Return --address, else RAY_ADDRESS, else the persistent head's address, else None."""
-    from orchestrator.execution.cluster import head as ray_head
-
-    if option or settings.ray_address:
-        return option or settings.ray_address
-    head = ray_head.find_running_head()
-    return head.address if head else None

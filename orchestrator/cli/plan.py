@@ -74,7 +74,7 @@ def plan(
         ),
     ] = None,
 ) -> None:
-    """Check a spec, show what differs between its cells and how long it takes; start nothing."""
+    """Check a spec, and show what differs between its cells and how long it takes."""
     from orchestrator.spec.file import load_spec
 
     experiment = load_spec(spec, overrides or ())

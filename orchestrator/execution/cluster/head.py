@@ -56,6 +56,14 @@ def find_running_head() -> Head | None:
     return head
 
 
+def choose_address(address: str | None, settings: Settings) -> str | None:
+    """Return the address given, else RAY_ADDRESS, else that of the running head, else None."""
+    if address or settings.ray_address:
+        return address or settings.ray_address
+    head = find_running_head()
+    return head.address if head else None
+
+
 def start(settings: Settings, is_insecure: bool = False) -> Head:
     """Start a head, or return the running one.
 
