@@ -11,6 +11,7 @@ import torch
 from orchestrator.execution.job import Failure, Job, Outcome, Report, ShouldStop
 from orchestrator.execution.nodes.attempt import Attempt, open_attempt
 from orchestrator.execution.nodes.output_log import copy_output
+from orchestrator.execution.nodes.system_metrics import SystemMetrics
 from orchestrator.execution.waiting.reporter import Reporter
 from orchestrator.execution.waiting.storage import StoragePatience
 from orchestrator.ledger.entries import State
@@ -81,9 +82,11 @@ def _train(
     patience: StoragePatience,
     should_stop: ShouldStop,
 ) -> Outcome:
+    system = SystemMetrics(attempt.inputs.compute)
+
     def on_progress(progress: Progress) -> None:
         if outbox is not None:
-            outbox.put(progress.points)
+            outbox.put([*progress.points, *system.sample(progress.step)])
         reporter.report(progress)
 
     def is_over() -> bool:

@@ -1,6 +1,7 @@
 """The outbox of a trial: its points reach MLflow in order and once, and never hold a step."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
@@ -72,7 +73,7 @@ class Outbox:
             self._changed.wait_for(lambda: not self._spool.is_full or self._error)
             self._check()
             if points:
-                self._spool.append(list(points))
+                self._spool.append({"time": round(time.time() * 1000), "points": list(points)})
                 self._changed.notify_all()
 
     def flush(self, should_stop: Callable[[], bool]) -> TrialRun | None:
@@ -146,10 +147,11 @@ class Outbox:
         """Write the oldest points and drop them."""
         assert self._run is not None  # noqa: S101  # opened before
         with self._changed:
-            points = self._spool.first()
+            item = self._spool.first()
         self._run.check_connection()
         self.check_owner()
-        self._run.log([(name, step, value) for name, step, value in points])
+        points = [(name, step, value) for name, step, value in item["points"]]
+        self._run.log(points, item["time"])
         with self._changed:
             self._spool.drop_first()
 

@@ -65,13 +65,18 @@ class TrialRun:
         """
         store.check_connection(self._client.tracking_uri)
 
-    def log(self, points: Sequence[Point]) -> None:
-        """Write the points that the store does not have: a resumed trial repeats some."""
+    def log(self, points: Sequence[Point], milliseconds: int | None = None) -> None:
+        """Write the points that the store does not have: a resumed trial repeats some.
+
+        Args:
+            points: the points.
+            milliseconds: their time since 1970; by default now.
+        """
         new_points = [point for point in points if point[1] > self._logged_step(point[0])]
         # In parts, of which the store takes each as a whole or not at all.
         for first in range(0, len(new_points), _MOST_POINTS):
             part = new_points[first : first + _MOST_POINTS]
-            self._log_metrics(part)
+            self._log_metrics(part, milliseconds)
             for name, step, _ in part:
                 self._logged_steps[name] = max(step, self._logged_steps[name])
 
@@ -156,9 +161,9 @@ class TrialRun:
             self._client.set_tag(self.run_id, "error", redact(message)[:5000])
         self._client.set_terminated(self.run_id, status)
 
-    def _log_metrics(self, points: Sequence[Point]) -> None:
-        now = int(time.time() * 1000)
-        metrics = [Metric(make_metric_name(name), value, now, step) for name, step, value in points]
+    def _log_metrics(self, points: Sequence[Point], milliseconds: int | None = None) -> None:
+        at = milliseconds or round(time.time() * 1000)
+        metrics = [Metric(make_metric_name(name), value, at, step) for name, step, value in points]
         for first in range(0, len(metrics), _MOST_POINTS):
             part = metrics[first : first + _MOST_POINTS]
             self._client.log_batch(self.run_id, metrics=part)

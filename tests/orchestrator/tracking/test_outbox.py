@@ -1,6 +1,7 @@
 """The outbox of a trial, before a store that fails for a while."""
 
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ class FlakyRun:
 
     def __init__(self, failures: int = 0, lost_answers: int = 0) -> None:
         self.points: list[Point] = []
+        self.times: list[int] = []
         self._failures = failures
         self._lost_answers = lost_answers
         self.forgot = False
@@ -33,7 +35,8 @@ class FlakyRun:
             self._failures -= 1
             raise ConnectionRefusedError(111, "Connection refused")
 
-    def log(self, points: Sequence[Point]) -> None:
+    def log(self, points: Sequence[Point], milliseconds: int) -> None:
+        self.times.append(milliseconds)
         kept_steps = {step for _, step, _ in self.points} if self.forgot else set()
         self.points += [point for point in points if point[1] not in kept_steps]
         if self._lost_answers:
@@ -71,6 +74,25 @@ def test_points_arrive_in_order_and_once_after_an_outage() -> None:
     assert str(pauses[0]).endswith("(connection refused)")
     assert "waiting for MLflow since" in str(pauses[0])
     assert pauses[-1] is None
+
+
+def test_points_keep_the_time_at_which_they_were_put() -> None:
+    may_open = threading.Event()
+    run = FlakyRun()
+
+    def open_run() -> Any:
+        may_open.wait(timeout=60)
+        return run
+
+    with Outbox(open_run) as box:
+        box.put([loss(1)])
+        put_at = time.time() * 1000
+        while time.time() * 1000 < put_at + 5:
+            pass
+        may_open.set()
+        box.flush(never)
+
+    assert run.times[0] <= put_at + 1
 
 
 def test_put_does_not_wait_for_a_store_that_hangs() -> None:
@@ -114,7 +136,7 @@ def test_stop_request_ends_the_wait() -> None:
 
 def test_error_that_waiting_does_not_mend_is_raised() -> None:
     class StrictRun(FlakyRun):
-        def log(self, points: Sequence[Point]) -> None:
+        def log(self, points: Sequence[Point], milliseconds: int) -> None:
             raise MlflowException.invalid_parameter_value("no such run")
 
     with opened(StrictRun()) as box:
