@@ -84,7 +84,7 @@ def _train(inputs: TrialInputs, should_stop: Callable[[], bool]) -> "TrialResult
     from vss.trial_directory import StaleAttemptError
 
     def report(progress: Progress) -> None:
-        _print_progress(progress, inputs.config.steps)
+        _print_progress(progress, inputs.config.last_step)
 
     try:
         return run_trial(inputs, Callbacks(report, should_stop))

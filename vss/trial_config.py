@@ -113,6 +113,9 @@ class TrialConfig(BaseModel):
     steps: _Number = Field(
         description="optimiser steps; 0 = only score the trained network in weights"
     )
+    stop_step: _Number = Field(
+        0, description="step after which training stops early, as in a search; 0 = after all"
+    )
     batch_size: int = Field(ge=1, le=1_000_000, description="clips per step")
     optimizer: str = Field(json_schema_extra=_name_schema("optimizer"), description="update rule")
     learning_rate: _Positive = Field(description="highest rate of the schedule")
@@ -223,6 +226,11 @@ class TrialConfig(BaseModel):
             non_default_settings["head_revision"] = revision
         text = json.dumps(non_default_settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def last_step(self) -> int:
+        """The number of steps that are trained; the schedule may be longer."""
+        return self.stop_step or self.steps
 
     @property
     def memory_slots(self) -> int:

@@ -3,6 +3,7 @@
 config.json          the settings
 attempt              number of the attempt that owns the directory
 resume.pt            state of an unfinished run; resume.previous.pt is the one before
+stopped.pt           state of a run that stopped before the end of its schedule, to go on from
 result.json          the scores, written last: a directory that has it is complete
 environment.json     device, versions and code
 weights.safetensors  the scored weights
@@ -40,6 +41,7 @@ from vss.untrusted.archive import check_archive
 from vss.untrusted.json_text import read_object
 from vss.untrusted.messages import one_line
 
+STOPPED_STATE = "stopped.pt"
 _LARGEST_STATE = 32 * 2**30  # bytes
 
 
@@ -165,11 +167,23 @@ class TrialDirectory:
         file_name = f"pictures/{name.replace('/', '-')}.png"
         self._write(file_name, lambda file: picture.save(file, format="png"))
 
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write the result and delete the state that only an unfinished trial needs."""
+    def finish(self, result: dict[str, Any], keeps_state: bool = False) -> None:
+        """Write the result and delete the state that only an unfinished trial needs.
+
+        Args:
+            result: the result.
+            keeps_state: whether another trial may go on from the state that was saved last.
+        """
+        if keeps_state:
+            self._persist(self._keep_state)
         self.write_json("result.json", result)
         for name in ("resume.pt", "resume.previous.pt"):
             self._persist(functools.partial((self.path / name).unlink, missing_ok=True))
+
+    def _keep_state(self) -> None:
+        latest = self.path / "resume.pt"
+        if latest.exists():  # or an earlier attempt was lost between here and the result
+            latest.replace(self.path / STOPPED_STATE)
 
     def result(self) -> dict[str, Any] | None:
         """Return the result, or None if the trial has not finished."""
@@ -234,6 +248,18 @@ def read_owner(directory: Path) -> int:
     if not text.isascii() or not text.isdigit():
         raise UserError(f"{path} is damaged: write the number of the last attempt into it")
     return int(text)
+
+
+def load_stopped_state(path: Path) -> dict[str, Any] | None:
+    """Load the state in which another trial has stopped; None if it is missing or damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return _read_state(path)
+    except Exception as error:  # a damaged file can raise anything
+        reason = one_line(str(error), 150)
+        warnings.warn(f"{path} is unreadable ({reason}): training begins anew", stacklevel=2)
+        return None
 
 
 def _read_state(path: Path) -> dict[str, Any]:

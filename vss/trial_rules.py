@@ -192,6 +192,14 @@ def _weights_are_contents(config: "TrialConfig") -> None:
         )
 
 
+def _early_stop_is_early(config: "TrialConfig") -> None:
+    if config.stop_step and config.stop_step >= config.steps:
+        raise ValueError(
+            f"stop_step ({config.stop_step}) is not before the last of {config.steps} steps: "
+            "lower it, or set it to 0 to train all steps"
+        )
+
+
 def _untrained_networks_are_complete(config: "TrialConfig") -> None:
     if config.steps > 0:
         return
@@ -225,5 +233,6 @@ RULES = (
     _imagenet_weights_exist,
     _folder_is_described,
     _weights_are_contents,
+    _early_stop_is_early,
     _untrained_networks_are_complete,
 )

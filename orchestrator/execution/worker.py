@@ -103,7 +103,7 @@ def _train(
     if result is None or not is_stored:
         _close_run(outbox, "KILLED")
         return Outcome(State.CANCELLED, run_id=outbox.run_id if outbox else None)
-    was_trained_before = reporter.report_end(attempt.inputs.config.steps)
+    was_trained_before = reporter.report_end(attempt.inputs.config.last_step)
     if outbox is not None and was_trained_before:
         # The attempt that trained it may have been cut off from MLflow, and lost with its points.
         outbox.put(read_points(attempt.directory / "curves.csv"))

@@ -144,6 +144,11 @@ class TrialStatus:
     score: float | None = None
     waiting_for: Pause | None = None
 
+    @property
+    def last_step(self) -> int:
+        """The step at which it ends, which may be before the end of its schedule."""
+        return int(self.settings.get("stop_step") or self.settings["steps"])
+
 
 class OpenTrial(NamedTuple):
     """A trial of an experiment that has not ended; a tuple, as drivers read thousands of them.

@@ -55,7 +55,7 @@ def estimate_train_seconds(
     """Estimate the training time of one trial per cell; None without similar earlier trials."""
     step_seconds = _step_seconds(settings, "cuda" if experiment.resources.gpus else "cpu")
     by_cell = {
-        cell: (config.steps, step_seconds.get(speed_key(config.settings())))
+        cell: (config.last_step, step_seconds.get(speed_key(config.settings())))
         for cell, config in experiment.cells.items()
     }
     return {

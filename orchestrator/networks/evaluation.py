@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Settings that apply only to training; a trial without steps must not state them.
 _TRAINING_SETTINGS = (
     "teacher", "distillation_weight", "temperature", "select", "eval_every", "class_weights",
+    "stop_step",
 )  # fmt: skip
 
 

@@ -12,9 +12,9 @@ from orchestrator.stores import open_ledger
 
 # Settings that change what a network learns, but not how long a step takes.
 _SPEED_NEUTRAL = {
-    "seed", "steps", "learning_rate", "final_learning_rate", "poly_power", "warmup_share",
-    "schedule", "weight_decay", "momentum", "weights", "eval_every", "select", "scored_split",
-    "dropout", "auxiliary_weight", "class_weights", "teacher", "temperature",
+    "seed", "steps", "stop_step", "learning_rate", "final_learning_rate", "poly_power",
+    "warmup_share", "schedule", "weight_decay", "momentum", "weights", "eval_every", "select",
+    "scored_split", "dropout", "auxiliary_weight", "class_weights", "teacher", "temperature",
     "distillation_weight", "clips",
 }  # fmt: skip
 
@@ -35,10 +35,11 @@ def estimate_trial_seconds(experiment: Experiment, settings: Settings) -> dict[s
         return {}
     step_seconds: dict[str, list[float]] = defaultdict(list)
     for trial_settings, seconds in open_ledger(settings).durations():
-        step_seconds[speed_key(trial_settings)].append(seconds / max(1, trial_settings["steps"]))
+        steps = trial_settings.get("stop_step") or trial_settings["steps"]
+        step_seconds[speed_key(trial_settings)].append(seconds / max(1, steps))
     medians = {key: median(values) for key, values in step_seconds.items()}
     return {
-        cell: medians[key] * max(1, config.steps)
+        cell: medians[key] * max(1, config.last_step)
         for cell, config in experiment.cells.items()
         if (key := speed_key(config.settings())) in medians
     }

@@ -68,10 +68,10 @@ def describe_rest(trials: Sequence[TrialStatus]) -> str:
     parts = []
     if stopped:
         first = stopped[0]
-        steps = f"step {first.step} of {first.settings['steps']}"
+        steps = f"step {first.step} of {first.last_step}"
         if len(stopped) > 1:
             numbers = sorted(trial.step for trial in stopped)
-            steps = f"steps {numbers[0]} to {numbers[-1]} of {first.settings['steps']}"
+            steps = f"steps {numbers[0]} to {numbers[-1]} of {first.last_step}"
         parts.append(f"{count_of(len(stopped), 'trial')} stopped at {steps}")
     if pending:
         parts.append(f"{pending} pending" if stopped else f"{count_of(pending, 'trial')} pending")
@@ -79,7 +79,7 @@ def describe_rest(trials: Sequence[TrialStatus]) -> str:
 
 
 def _describe_trial(trial: TrialStatus) -> str:
-    parts = [f"step {trial.step}/{trial.settings['steps']}"]
+    parts = [f"step {trial.step}/{trial.last_step}"]
     if trial.loss is not None:
         parts.append(f"loss {trial.loss:.3f}")
     if (remaining := seconds_left(trial)) is not None:

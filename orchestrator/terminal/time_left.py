@@ -22,7 +22,7 @@ def seconds_left(trial: TrialStatus) -> float | None:
     if trial.state != State.RUNNING or pace is None or trial.heartbeat_at is None:
         return None
     since_heartbeat = (datetime.now(UTC) - trial.heartbeat_at).total_seconds()
-    remaining: float = pace * (trial.settings["steps"] - trial.step) - since_heartbeat
+    remaining: float = pace * (trial.last_step - trial.step) - since_heartbeat
     return max(0.0, remaining)
 
 
@@ -79,7 +79,7 @@ def _estimate(trial: TrialStatus, paces: Mapping[str, float]) -> float:
         return remaining
     pace = paces.get(trial.cell) or fmean(paces.values())
     # A pending trial resumes from its newest checkpoint, which is close to its last step.
-    return float(pace * (trial.settings["steps"] - trial.step))
+    return float(pace * (trial.last_step - trial.step))
 
 
 def _mean_paces(trials: Sequence[TrialStatus]) -> dict[str, float]:
@@ -93,7 +93,7 @@ def _mean_paces(trials: Sequence[TrialStatus]) -> dict[str, float]:
 
 def _step_seconds(trial: TrialStatus) -> float | None:
     """Return the seconds of a step of the newest attempt; None if it has made none."""
-    last_step = trial.settings["steps"] if trial.state == State.FINISHED else trial.step
+    last_step = trial.last_step if trial.state == State.FINISHED else trial.step
     steps = last_step - trial.first_step
     end = trial.heartbeat_at if trial.ended_at is None else trial.ended_at
     if steps <= 0 or trial.started_at is None or end is None:

@@ -111,7 +111,7 @@ def _columns(trials: Sequence[TrialStatus], show_ids: bool) -> Columns:
 
 
 def _write_step(trial: TrialStatus) -> str:
-    steps = trial.settings["steps"]
+    steps = trial.last_step
     return f"{steps if trial.state == State.FINISHED else trial.step}/{steps}"
 
 

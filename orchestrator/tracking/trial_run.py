@@ -100,7 +100,7 @@ class TrialRun:
         """
         settings = json.loads((directory / "config.json").read_text())
         environment = json.loads((directory / "environment.json").read_text())
-        self._log_scores(result, settings["steps"])
+        self._log_scores(result, settings.get("stop_step") or settings["steps"])
         tags = {
             **environment,
             "scored_split": result.scored_split,

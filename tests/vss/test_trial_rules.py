@@ -77,6 +77,10 @@ CONTRADICTIONS = {
         {"steps": 0, "weights": DIGEST, "teacher": "0123456789ab", "distillation_weight": 1.0},
         "teacher '0123456789ab' has no effect in 0 steps",
     ),
+    "early stop that is late": (
+        {"steps": 4, "stop_step": 4},
+        r"stop_step \(4\) is not before the last of 4 steps: lower it",
+    ),
     "best of 0 steps": (
         {"steps": 0, "weights": DIGEST, "select": "best_val", "eval_every": 1},
         "select: best_val has no effect in 0 steps",

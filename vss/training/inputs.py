@@ -60,6 +60,9 @@ class TrialInputs:
         teacher: the trial that `config.teacher` names, or None.
         teacher_weights: path of the teacher's trained weights, or None for random ones (smoke
             test).
+        stopped_state: the file with the state in which an earlier trial stopped the same training
+            early, from which this one goes on, or None. If it is missing, training begins anew and
+            ends with the same bits.
         attempt: the number of the attempt, or None to count on from the last.
         compute: the device and threads to use.
         trials_on_device: the number of trials that may share the device, to be recorded.
@@ -77,6 +80,7 @@ class TrialInputs:
     weights: Path | None = None
     teacher: TrialConfig | None = None
     teacher_weights: Path | None = None
+    stopped_state: Path | None = None
     attempt: int | None = None
     compute: Compute = field(default_factory=Compute)
     trials_on_device: int = 1

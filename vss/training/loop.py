@@ -40,7 +40,7 @@ from vss.training.optimization import build_optimizer, learning_rate
 from vss.training.pace import Pace
 from vss.training.state import TrainingState, restore
 from vss.trial_config import TrialConfig
-from vss.trial_directory import TrialDirectory
+from vss.trial_directory import TrialDirectory, load_stopped_state
 
 REPORT_SECONDS = 1.0
 LOG_SECONDS = 30.0
@@ -95,17 +95,18 @@ def train(
     if config.ohem_threshold > 0:
         hard_pixels = HardPixels(config.ohem_threshold, config.ohem_min_share)
     state = TrainingState(dataset.fingerprint)
-    if (checkpoint := directory.load()) is not None:
-        state = restore(checkpoint, model, optimizer, config.trial_id, config.steps)
+    if (checkpoint := directory.load() or _load_stopped(inputs, directory)) is not None:
+        state = restore(checkpoint, model, optimizer, config.trial_id, config.last_step)
         _check_data(directory, state.data_fingerprint, dataset)
     wrapped_model = replica.wrap(torch.compile(model) if config.compile else model)
     clock = StepClock(device, state.step_seconds)
     pace = Pace(clock, batches)
-    directory.log(f"starting at step {state.step} of {config.steps}, {device}, {threads} threads")
+    end = f"{config.last_step}" + (f" of {config.steps}" if config.stop_step else "")
+    directory.log(f"starting at step {state.step} of {end}, {device}, {threads} threads")
     callbacks.report(state.progress(with_points=True))
     reported_at = saved_at = logged_at = time.monotonic()
 
-    while state.step < config.steps:
+    while state.step < config.last_step:
         if replica.agree(callbacks.should_stop()):
             directory.save(state.snapshot(model, optimizer))
             directory.log(f"stopped at step {state.step}")
@@ -170,9 +171,20 @@ def train(
     directory.write_json(
         "environment.json", {**environment, "trials_on_device": inputs.trials_on_device}
     )
-    directory.finish(asdict(result))
+    directory.finish(asdict(result), keeps_state=config.stop_step > 0)
     directory.log(f"finished: {config.scored_split} mIoU {result.metrics['miou']:.4f}")
     return result
+
+
+def _load_stopped(inputs: TrialInputs, directory: TrialDirectory) -> dict[str, Any] | None:
+    """Load the state in which an earlier trial stopped this training; None to begin anew."""
+    if inputs.stopped_state is None:
+        return None
+    state = load_stopped_state(inputs.stopped_state)
+    earlier = f"trial {inputs.stopped_state.parent.name}"
+    is_lost = "has left no state: beginning anew"
+    directory.log(f"{earlier} {is_lost}" if state is None else f"going on from {earlier}")
+    return state
 
 
 def _clips(
@@ -278,11 +290,11 @@ def _result(
     return TrialResult(
         scored_split=config.scored_split,
         scored_frames=len(scored.frames),
-        scored_step=state.best_step if state.best_weights else config.steps,
+        scored_step=state.best_step if state.best_weights else config.last_step,
         metrics=scored.metrics,
         iou=scored.iou,
         parameters=count_parameters(model),
         peak_memory_mib=peak_memory.mib(),
         data_fingerprint=state.data_fingerprint,
-        **clock.summary(config.steps),
+        **clock.summary(config.last_step),
     )

@@ -101,6 +101,9 @@ def open_attempt(job: Job, patience: StoragePatience) -> Iterator[Attempt]:
         if inputs.teacher_weights is not None:
             weights = job.storage.folder / inputs.teacher_weights
             inputs = dataclasses.replace(inputs, teacher_weights=weights)
+        if inputs.stopped_state is not None:
+            state = job.storage.folder / inputs.stopped_state
+            inputs = dataclasses.replace(inputs, stopped_state=state)
         yield Attempt(_with_files(inputs, job))
         return
     with _work_folder() as folder:
@@ -113,6 +116,10 @@ def open_attempt(job: Job, patience: StoragePatience) -> Iterator[Attempt]:
             if inputs.teacher_weights is not None:
                 weights = patience.repeat(lambda: _fetch_teacher(inputs, storage))
                 inputs = dataclasses.replace(inputs, teacher_weights=weights)
+            if inputs.stopped_state is not None:
+                stopped = inputs.stopped_state
+                state = patience.repeat(lambda: _fetch_state(stopped, inputs.storage, storage))
+                inputs = dataclasses.replace(inputs, stopped_state=state)
             yield Attempt(_with_files(inputs, job), upload)
 
 
@@ -158,6 +165,11 @@ def _fetch_teacher(inputs: TrialInputs, storage: Storage) -> Path:
     if not (folder / WEIGHTS).is_file():
         raise UserError(f"{storage} has no weights of the teacher, trial {inputs.config.teacher}")
     return folder / WEIGHTS
+
+
+def _fetch_state(stopped: Path, folder: Path, storage: Storage) -> Path:
+    """Fetch the state of a trial that stopped early; if it is lost, training begins anew."""
+    return storage.fetch(stopped.parent.name, folder, stopped.name) / stopped.name
 
 
 @contextmanager

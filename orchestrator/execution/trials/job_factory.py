@@ -136,9 +136,10 @@ class JobFactory:
         """
         config = self._experiment.cells[cell]
         steps = min(steps, config.steps)  # 0 stays 0: such a cell is only scored
+        changes = {"steps": steps, "stop_step": 0, "eval_every": 1}
         inputs = dataclasses.replace(
             self._inputs(config, attempt=1),
-            config=parse_settings({**config.settings(), "steps": steps, "eval_every": 1}),
+            config=parse_settings({**config.settings(), **changes}),
             teacher_weights=None,
             max_scored_frames=_MOST_SCORED_FRAMES,
         )

@@ -21,8 +21,10 @@ from vss.errors import UserError
 from vss.models.segmenter import build_model
 from vss.training.inputs import Callbacks, Progress, TrialInputs, TrialResult
 from vss.training.loop import train
+from vss.training.optimization import learning_rate
 from vss.training.state import CURVE_POINTS, TrainingState
 from vss.trial_config import TrialConfig, parse_settings
+from vss.trial_directory import STOPPED_STATE
 
 
 def run(
@@ -452,3 +454,54 @@ def test_requested_split_is_scored(
     assert (result.scored_split, result.scored_frames) == (split, frames)
     scored = np.load(tmp_path / config.trial_id / "frames.npz")["frame"]
     assert all(name.startswith(split) for name in scored)
+
+
+def stop_at(step: int, folder: Path, cache: Path, **options: Any) -> TrialConfig:
+    """Train a tiny trial up to a step of its 6, and return its config."""
+    config = tiny(steps=6, stop_step=step)
+    run(config, folder, cache, **options)
+    return config
+
+
+def test_early_stop_follows_the_schedule_of_all_steps(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = stop_at(4, tmp_path, synthetic_cache)
+
+    curve = (tmp_path / config.trial_id / "curves.csv").read_text().splitlines()
+    rates = [float(line.split(",")[2]) for line in curve if line.startswith("train/learning_rate")]
+    result = json.loads((tmp_path / config.trial_id / "result.json").read_text())
+    assert result["scored_step"] == 4
+    assert rates == [learning_rate(config, step) for step in range(4)]
+
+
+def test_training_that_goes_on_after_an_early_stop_ends_with_the_same_bits(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    config = tiny(steps=6)
+    run(config, whole, synthetic_cache)
+    first = stop_at(2, resumed, synthetic_cache)
+    second = stop_at(
+        4, resumed, synthetic_cache, stopped_state=resumed / first.trial_id / STOPPED_STATE
+    )
+
+    run(
+        config,
+        resumed,
+        synthetic_cache,
+        stopped_state=resumed / second.trial_id / STOPPED_STATE,
+    )
+
+    assert_same(whole, resumed, config)
+    assert "starting at step 4 of 6" in (resumed / config.trial_id / "log-1.txt").read_text()
+
+
+def test_training_whose_early_stop_left_nothing_begins_anew(
+    tmp_path: Path, synthetic_cache: Path
+) -> None:
+    config = stop_at(4, tmp_path, synthetic_cache, stopped_state=tmp_path / "lost" / STOPPED_STATE)
+
+    log = (tmp_path / config.trial_id / "log-1.txt").read_text()
+    assert "trial lost has left no state: beginning anew" in log
+    assert "starting at step 0 of 4 of 6" in log
