@@ -31,8 +31,9 @@ LIBRARY_FOLDERS = {
 LAYERS = {
     "vss": (
         "errors", "patience", "untrusted", "catalog", "options", "suggestions", "validation_errors",
-        "trial_rules", "trial_config", "trial_log", "trial_directory", "runtime", "media",
-        "data", "models", "inference", "scoring", "training", "profiling", "trial", "__main__",
+        "trial_rules", "trial_config", "trial_log", "saved_state", "trial_directory", "runtime",
+        "media", "data", "models", "inference", "scoring", "training", "profiling", "trial",
+        "__main__",
     ),
     "orchestrator": (
         "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores",

@@ -16,33 +16,29 @@ log-1.txt ...        the log of each attempt, written through while it runs
 
 import errno
 import functools
-import io
 import json
 import os
 import re
 import warnings
-import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 from PIL.Image import Image as PillowImage
 from safetensors.torch import save
 from torch import Tensor
 
 from vss.errors import UserError
 from vss.patience import NoPatience, Patience
+from vss.saved_state import read_state, serialise
 from vss.trial_config import TrialConfig
 from vss.trial_log import append_to_log, log_name
-from vss.untrusted.archive import check_archive
 from vss.untrusted.json_text import read_object
 from vss.untrusted.messages import one_line
 
 STOPPED_STATE = "stopped.pt"
-_LARGEST_STATE = 32 * 2**30  # bytes
 
 
 class StaleAttemptError(RuntimeError):
@@ -103,7 +99,7 @@ class TrialDirectory:
 
     def save(self, state: dict[str, Any]) -> None:
         """Save the state that a resumed run needs; keep the previous state as well."""
-        self._persist(functools.partial(self._save, _serialise(state)))
+        self._persist(functools.partial(self._save, serialise(state)))
 
     def try_save(self, state: dict[str, Any]) -> bool:
         """Save the state unless the storage is out of reach; return whether it was saved."""
@@ -111,7 +107,7 @@ class TrialDirectory:
             return True
         try:
             self._check_owner()
-            self._save(_serialise(state))
+            self._save(serialise(state))
         except OSError as error:
             self._patience.begin(error)  # training goes on, and the next checkpoint tries again
             return False
@@ -131,7 +127,7 @@ class TrialDirectory:
             if not path.exists():
                 continue
             try:
-                return _read_state(path)
+                return read_state(path)
             except Exception as error:  # a damaged file can raise anything
                 message = (
                     f"{name} of trial {self.path.name} is damaged ({one_line(str(error), 150)}): "
@@ -250,30 +246,6 @@ def read_owner(directory: Path) -> int:
     return int(text)
 
 
-def load_stopped_state(path: Path) -> dict[str, Any] | None:
-    """Load the state in which another trial has stopped; None if it is missing or damaged."""
-    if not path.is_file():
-        return None
-    try:
-        return _read_state(path)
-    except Exception as error:  # a damaged file can raise anything
-        reason = one_line(str(error), 150)
-        warnings.warn(f"{path} is unreadable ({reason}): training begins anew", stacklevel=2)
-        return None
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    check_archive(path, _LARGEST_STATE)
-    with zipfile.ZipFile(path) as archive:
-        damaged_entry = archive.testzip()  # torch.load does not verify every checksum
-    if damaged_entry is not None:
-        raise ValueError(f"{damaged_entry} has the wrong checksum")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(state, dict):
-        raise ValueError("it contains something else")
-    return state
-
-
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write to a temporary file, then rename it: readers see the old file or the whole new one."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
@@ -294,9 +266,3 @@ def _remove_partial_files(folder: Path) -> None:
     for file in (*folder.iterdir(), *folder.glob("pictures/*")):
         if re.fullmatch(r".+\.\d+", file.name):
             file.unlink(missing_ok=True)
-
-
-def _serialise(state: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()  # if its file cannot be written, torch.save raises no OSError
-    torch.save(state, buffer)
-    return buffer.getvalue()

@@ -26,6 +26,7 @@ from vss.models.segmenter import VideoSegmenter, build_model, count_parameters
 from vss.runtime.clock import StepClock
 from vss.runtime.environment import describe_environment
 from vss.runtime.peak_memory import PeakMemory
+from vss.saved_state import load_stopped_state
 from vss.scoring.score import Scores, score, write_scores
 from vss.training.distillation import distillation_loss, load_teacher, teacher_logits
 from vss.training.inputs import Callbacks, TrialInputs, TrialResult
@@ -40,7 +41,7 @@ from vss.training.optimization import build_optimizer, learning_rate
 from vss.training.pace import Pace
 from vss.training.state import TrainingState, restore
 from vss.trial_config import TrialConfig
-from vss.trial_directory import TrialDirectory, load_stopped_state
+from vss.trial_directory import TrialDirectory
 
 REPORT_SECONDS = 1.0
 LOG_SECONDS = 30.0
@@ -178,12 +179,11 @@ def train(
 
 def _load_stopped(inputs: TrialInputs, directory: TrialDirectory) -> dict[str, Any] | None:
     """Load the state in which an earlier trial stopped this training; None to begin anew."""
-    if inputs.stopped_state is None:
-        return None
-    state = load_stopped_state(inputs.stopped_state)
-    earlier = f"trial {inputs.stopped_state.parent.name}"
-    is_lost = "has left no state: beginning anew"
-    directory.log(f"{earlier} {is_lost}" if state is None else f"going on from {earlier}")
+    state = None
+    if (path := inputs.stopped_state) is not None:
+        state = load_stopped_state(path)
+        lost = ", which has left no state: beginning anew" if state is None else ""
+        directory.log(f"going on from trial {path.parent.name}{lost}")
     return state
 
 

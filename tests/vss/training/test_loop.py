@@ -503,5 +503,5 @@ def test_training_whose_early_stop_left_nothing_begins_anew(
     config = stop_at(4, tmp_path, synthetic_cache, stopped_state=tmp_path / "lost" / STOPPED_STATE)
 
     log = (tmp_path / config.trial_id / "log-1.txt").read_text()
-    assert "trial lost has left no state: beginning anew" in log
+    assert "going on from trial lost, which has left no state: beginning anew" in log
     assert "starting at step 0 of 4 of 6" in log
