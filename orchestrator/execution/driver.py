@@ -1,8 +1,9 @@
 """The driver: takes a checked experiment through all its trials.
 
 Whenever a slot is free, the ledger hands out the next trial. A trial whose worker was lost goes
-back to the ledger, and the driver waits for trials that another experiment is running. One driver
-at a time runs an experiment; others attach to it.
+back to the ledger, and the driver waits for trials that another experiment is running. When all
+have ended, the stages of the experiment may add more. One driver at a time runs an experiment;
+others attach to it.
 """
 
 import functools
@@ -26,6 +27,7 @@ from orchestrator.execution.nodes.experiment_data import ExperimentData, store_f
 from orchestrator.execution.nodes.memory_check import check_memory
 from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.execution.notifications.notifier import open_notifier
+from orchestrator.execution.stages.registration import Registration
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trials.job_factory import JobFactory, Slots
 from orchestrator.execution.trials.recorder import Recorder
@@ -34,7 +36,7 @@ from orchestrator.execution.trials.trial_queue import TrialQueue
 from orchestrator.execution.waiting.patience import Result, wait_until_reachable
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, TrialStatus
+from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.report_state import is_reported
 from orchestrator.settings import Settings, command
 from orchestrator.spec.experiment import Experiment
@@ -114,7 +116,7 @@ def join_running(experiment: Experiment, target: RunTarget, stores: Stores) -> L
     if lease is None or lease.is_cancelled:
         return None
     with ExitStack() as stack:
-        _Submit(experiment, target, stores, Console(), stack).record()
+        _Submit(experiment, target, stores, Console(), stack).registration.record()
     return lease
 
 
@@ -167,22 +169,26 @@ class _Submit:
         self._data = ExperimentData(
             experiment, target.data, target.settings, target.address is not None
         )
+        self.registration = Registration(experiment, self._data, stores, self._read_fingerprint)
 
     def run(self, driver: Driver) -> Ending:
         """Record the experiment, then run it or follow its driver."""
         name, ledger = self._experiment.name, self._stores.ledger
-        unfinished = ledger.unfinished([trial.trial_id for trial in self._experiment.trials])
         is_driven = ledger.lease(name) is not None
+        unfinished = self.registration.list_unfinished()
+        if not unfinished and not is_driven and self.registration.start_next_stage():
+            unfinished = self.registration.list_unfinished()
         if unfinished and not is_driven:
             self._start_services(len(unfinished))
-        has_changed = self.record()
+        has_changed = self.registration.record()
         has_work = is_driven or unfinished or has_changed
         if not has_work and is_reported(ledger.experiment(name), ledger.trials(name)):
             return Ending.OVER
         if not driver.take_lease(name):
             if unfinished and not is_driven:  # another submit was faster, and may wait for slots
                 self._executor.close()
-            ending = attach(self._experiment, ledger, driver, self._console)
+            has_next_stage = self.registration.has_next_stage
+            ending = attach(self._experiment, ledger, driver, self._console, has_next_stage)
             if ending is not None:
                 return ending
         return self._drive(driver)
@@ -205,31 +211,8 @@ class _Submit:
         self._stores.tracker  # noqa: B018  # raises its error
         threading.Thread(target=import_module, args=[_REPORT]).start()
 
-    def record(self) -> bool:
-        """Record the experiment in the ledger; a driver that runs it sees what has changed.
-
-        Returns:
-            whether trials with a run have joined or left it.
-        """
-        experiment, ledger, data = self._experiment, self._stores.ledger, self._data
-        trial_ids = [trial.trial_id for trial in experiment.trials]
-        data.find_elsewhere(lambda: ledger.started_fingerprints(trial_ids), self._read_fingerprint)
-        members = [Member(trial, data.fingerprint(trial.config)) for trial in experiment.trials]
-        changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
-        ledger.upkeep.reopen(experiment.name)
-        self._tag_runs(changes)
-        return bool(changes.joined or changes.left)
-
     def _read_fingerprint(self, config: TrialConfig, source: DataSource) -> str:
         return self._executor.read_fingerprint(config, source, self._size)
-
-    def _tag_runs(self, changes: Changes) -> None:
-        """Tag the runs of trials that joined the experiment, and untag those that left it."""
-        name = self._experiment.name
-        for run_id, cell in changes.joined.items():
-            self._stores.tracker.tag(run_id, f"experiment/{name}", cell)
-        for run_id in changes.left:
-            self._stores.tracker.untag(run_id, f"experiment/{name}")
 
     def _drive(self, driver: Driver) -> Ending:
         """Run all trials and measure latency, again if trials join meanwhile."""
@@ -242,7 +225,7 @@ class _Submit:
         with Recorder(driver, retries, stop, self._console.print) as recorder:
             queue = None
             while not stop.is_for_all():
-                if self._patiently(lambda: count_left(experiment, ledger)):
+                if self._patiently(lambda: count_left(experiment, ledger)) or self._grow(driver):
                     queue = self._run_trials(driver, recorder, stop)
                 if not self._patiently(lambda: driver.take_lease(experiment.name)):
                     return Ending.LEFT  # this process was paused, and another submit took over
@@ -280,7 +263,12 @@ class _Submit:
             note, notifier = view.note_once, self._notifier
             queue = TrialQueue(experiment, ledger, driver, factory, recorder, note, notifier)
             run_jobs(queue, executor, recorder, stop)
+            while not stop.is_for_all() and self._grow(driver):
+                run_jobs(queue, executor, recorder, stop)
         return queue
+
+    def _grow(self, driver: Driver) -> bool:
+        return self._patiently(lambda: self.registration.grow(driver))
 
     def _open_experiment_run(self) -> str:
         name, ledger = self._experiment.name, self._stores.ledger

@@ -73,10 +73,16 @@ class ExperimentEntry:
 
 @dataclass(frozen=True)
 class Member:
-    """A trial of an experiment, with the fingerprint of the data it would be trained on now."""
+    """A trial of an experiment.
+
+    Attributes:
+        data_fingerprint: the fingerprint of the data it would be trained on now.
+        is_later: whether it stays in the experiment only if it has joined it before.
+    """
 
     trial: "PlannedTrial"
     data_fingerprint: str
+    is_later: bool = False
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,13 @@ from orchestrator.ledger.overview.trials import (
 )
 from orchestrator.ledger.quick_names import explain_missing
 from orchestrator.ledger.rows import (
+    add_members,
     cancel_orphans,
     read_cells_of_runs,
     read_started_fingerprints,
     read_trials,
     record_changed_plan,
+    select_present,
     write_experiment,
     write_finished,
     write_members,
@@ -68,7 +70,8 @@ class Ledger:
     def add(self, entry: ExperimentEntry, trials_of_entry: Sequence[Member]) -> Changes:
         """Record an experiment: new trials are PENDING, recorded ones keep their state.
 
-        Trials that the experiment no longer lists leave it. If they never ran and no experiment
+        Later trials join only by `extend`; those that have joined stay. Trials that the experiment
+        no longer lists leave it. If they never ran and no experiment
         lists them any more, they become CANCELLED.
 
         Raises:
@@ -76,16 +79,32 @@ class Ledger:
         """
         with begin_registration(self._engine) as db:
             earlier_cells = read_cells_of_runs(db, entry.name)
-            record_changed_plan(db, entry, trials_of_entry)
+            present = select_present(db, entry.name, trials_of_entry)
+            record_changed_plan(db, entry, present)
             write_experiment(db, entry)
-            write_trials(db, trials_of_entry)
-            write_members(db, entry.name, trials_of_entry)
+            write_trials(db, present)
+            write_members(db, entry.name, present)
             cancel_orphans(db)
             cells = read_cells_of_runs(db, entry.name)
         return Changes(
             joined={run: cell for run, cell in cells.items() if earlier_cells.get(run) != cell},
             left=[run for run in earlier_cells if run not in cells],
         )
+
+    def extend(self, experiment: str, joining: Sequence[Member]) -> Changes:
+        """Add trials to an experiment while it runs, each after the others of its cell.
+
+        Those that it lists already stay as they are.
+
+        Raises:
+            UserError: if a trial was started on different data.
+        """
+        with begin_registration(self._engine) as db:
+            earlier_cells = read_cells_of_runs(db, experiment)
+            write_trials(db, joining)
+            add_members(db, experiment, joining)
+            cells = read_cells_of_runs(db, experiment)
+        return Changes(joined={r: c for r, c in cells.items() if r not in earlier_cells}, left=[])
 
     def add_finished(self, entry: ExperimentEntry, imported: Sequence[ImportedTrial]) -> None:
         """Record trials that have already finished; other members of the experiment stay.

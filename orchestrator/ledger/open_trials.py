@@ -42,7 +42,7 @@ def _query() -> sa.Select[Any]:
         sa.select(
             members,
             sa.func.row_number()
-            .over(partition_by=members.c.cell, order_by=members.c.position)
+            .over(partition_by=members.c.cell, order_by=(members.c.position, members.c.seed))
             .label("round"),
         )
         .where(of_experiment)
@@ -66,5 +66,6 @@ def _query() -> sa.Select[Any]:
             sa.case((trials.c.trial_id.in_(teachers), 0), else_=1),
             rounds.c.round,
             rounds.c.position,
+            rounds.c.seed,
         )
     )

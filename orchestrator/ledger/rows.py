@@ -181,6 +181,28 @@ def write_members(db: Connection, experiment: str, trials_of_entry: Sequence[Mem
     )
 
 
+def select_present(db: Connection, experiment: str, listed: Sequence[Member]) -> list[Member]:
+    """Leave out the later trials that have not joined the experiment."""
+    query = sa.select(members.c.trial_id).where(members.c.experiment == experiment)
+    joined = set(db.scalars(query))
+    return [member for member in listed if not member.is_later or member.trial.trial_id in joined]
+
+
+def add_members(db: Connection, experiment: str, joining: Sequence[Member]) -> None:
+    """Add members that the experiment does not list yet, at the position of their cell's last."""
+    rows = db.execute(sa.select(members).where(members.c.experiment == experiment)).all()
+    listed = {row.trial_id for row in rows}
+    positions: dict[str, int] = {}
+    for row in rows:
+        positions[row.cell] = max(row.position, positions.get(row.cell, 0))
+    for member in joining:
+        if member.trial.trial_id not in listed:
+            position = positions.setdefault(
+                member.trial.cell, max(positions.values(), default=0) + 1
+            )
+            db.execute(sa.insert(members).values(_member_row(experiment, position, member)))
+
+
 def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any]:
     return {
         "experiment": experiment,

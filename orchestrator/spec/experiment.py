@@ -54,6 +54,7 @@ class Experiment:
         looks: the number of seeds at each planned look; empty if the seeds are a list.
         budget: unit (gpu_hours, trial_hours) -> hours after which no trial starts.
         data_folders: the folders of images that descriptions of datasets name.
+        later_trials: planned trials that join only if the scores of earlier ones ask for them.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Experiment:
     looks: tuple[int, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
     data_folders: frozenset[Path] = frozenset()
+    later_trials: tuple[PlannedTrial, ...] = ()
 
     def at_look(self, look: int) -> "Experiment":
         """Return the experiment with the trials up to a planned look, numbered from 1.
@@ -88,6 +90,14 @@ class Experiment:
         seeds = self.seeds[: self.looks[look - 1]]
         trials = tuple(trial for trial in self.trials if trial.config.seed in seeds)
         return replace(self, trials=trials)
+
+    def joined_by(self, trial_ids: Collection[str]) -> "Experiment":
+        """Return the experiment with some later trials, each after the others of its cell."""
+        joined = [trial for trial in self.later_trials if trial.trial_id in trial_ids]
+        cells = list(dict.fromkeys(trial.cell for trial in (*self.trials, *joined)))
+        trials = sorted((*self.trials, *joined), key=lambda trial: cells.index(trial.cell))
+        later = tuple(trial for trial in self.later_trials if trial.trial_id not in trial_ids)
+        return replace(self, trials=tuple(trials), later_trials=later)
 
     def paths_outside(self, folder: Path) -> list[str]:
         """Return what its spec reads outside a folder, as messages show it: files, and folders of

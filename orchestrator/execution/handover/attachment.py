@@ -1,5 +1,7 @@
 """A submit of an experiment that another driver runs: it follows, and takes over if need be."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 
 from orchestrator.execution.handover.submission import Ending
@@ -13,7 +15,11 @@ from orchestrator.terminal.overview.following import follow
 
 
 def attach(
-    experiment: Experiment, ledger: Ledger, driver: Driver, console: Console
+    experiment: Experiment,
+    ledger: Ledger,
+    driver: Driver,
+    console: Console,
+    has_next_stage: Callable[[], bool] = lambda: False,
 ) -> Ending | None:
     """Follow the driver that runs an experiment, until it has ended.
 
@@ -22,6 +28,7 @@ def attach(
         ledger: the ledger that it is in.
         driver: this process, which takes the lease once it is free.
         console: the console to show the experiment on.
+        has_next_stage: returns whether more trials follow, although all have ended.
 
     Returns:
         how this submit ends; None if it has the lease now and something is left to do.
@@ -44,6 +51,8 @@ def attach(
     elif ledger.is_cancelled(name):
         return Ending.CANCELLED
     left = count_left(experiment, ledger)
+    if not left and has_next_stage():
+        return None
     if left:
         trials = count_of(left, "trial")
         console.print(

@@ -41,7 +41,7 @@ class ExperimentData:
         self._files = experiment.files_by_digest
         self._paths: dict[str, Path | None] = {}
         self._fingerprints: dict[str, str] = {}
-        self._trials = experiment.trials
+        self._trials = (*experiment.trials, *experiment.later_trials)
         for dataset in sorted({trial.config.dataset for trial in self._trials}):
             self._paths[dataset] = self._find(dataset)
 

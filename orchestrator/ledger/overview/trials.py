@@ -28,7 +28,7 @@ def read_trial_statuses(db: Connection, experiment: str) -> list[TrialStatus]:
         .join(members, members.c.trial_id == trials.c.trial_id)
         .outerjoin(attempts, is_newest)
         .where(members.c.experiment == experiment)
-        .order_by(members.c.position)
+        .order_by(members.c.position, members.c.seed)
     )
     live_drivers = find_live_drivers(db)
     return [_status(row, live_drivers) for row in db.execute(query)]

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -31,6 +32,41 @@ def test_submitting_twice_adds_nothing(ledger: Ledger) -> None:
 
     assert len(ledger.trials("study")) == 2
     assert len(ledger.experiments()) == 1
+
+
+def test_later_trial_is_left_out_until_it_has_joined(ledger: Ledger) -> None:
+    later = [replace(member, is_later=True) for member in members(2, 3)]
+    ledger.add(STUDY, [*members(0, 1), *later])
+    before = [trial.seed for trial in ledger.trials("study")]
+
+    ledger.extend("study", members(3))
+    ledger.add(STUDY, [*members(0, 1), *later])
+
+    assert before == [0, 1]
+    assert [trial.seed for trial in ledger.trials("study")] == [0, 1, 3]
+
+
+def test_joining_trials_follow_those_of_their_cell(ledger: Ledger) -> None:
+    ledger.add(STUDY, [*members(0, 1, cell="a"), *members(5, 6, cell="b")])
+
+    ledger.extend("study", [*members(7, 6, cell="b"), *members(2, cell="a")])
+
+    assert [(t.cell, t.seed) for t in ledger.trials("study")] == [
+        ("a", 0), ("a", 1), ("a", 2), ("b", 5), ("b", 6), ("b", 7),
+    ]  # fmt: skip
+
+
+def test_joining_trial_that_ran_elsewhere_is_named_with_its_run(ledger: Ledger) -> None:
+    ledger.add(ANOTHER, members(1))
+    with ledger.driver() as driver:
+        (claim,) = driver.claim(ids(1))
+        driver.start(claim, 0, "run 1")
+        driver.end(claim, State.FINISHED)
+    ledger.add(STUDY, members(0))
+
+    changes = ledger.extend("study", members(1, cell="b"))
+
+    assert changes == Changes(joined={"run 1": "b"}, left=[])
 
 
 def test_submits_at_the_same_moment_add_a_shared_trial_once(url: str) -> None:

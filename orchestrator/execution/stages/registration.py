@@ -1,0 +1,116 @@
+"""What a submit records in the ledger: its experiment at first, later what the stages add."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from orchestrator.execution.nodes.data_source import DataSource
+from orchestrator.execution.nodes.experiment_data import ExperimentData
+from orchestrator.execution.stages.stage import open_stages
+from orchestrator.ledger.driver import Driver
+from orchestrator.ledger.entries import Changes, ExperimentEntry, Member
+from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.stores import Stores
+from vss.trial_config import TrialConfig
+
+
+class Registration:
+    """An experiment in the ledger, as far as its stages have got.
+
+    Attributes:
+        experiment: the experiment with the trials so far.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        data: ExperimentData,
+        stores: Stores,
+        read_fingerprint: Callable[[TrialConfig, DataSource], str],
+    ) -> None:
+        """Find out how far the experiment has got, without recording anything.
+
+        Args:
+            experiment: the experiment as its spec begins it.
+            data: its data.
+            stores: the ledger and MLflow.
+            read_fingerprint: asks a machine that has the data.
+        """
+        self._stages = open_stages(experiment, stores)
+        self.experiment = self._stages.resume(experiment)
+        self._data = data
+        self._stores = stores
+        self._read_fingerprint = read_fingerprint
+
+    def list_unfinished(self) -> list[str]:
+        """Return the ids of the trials so far that have not finished."""
+        trial_ids = [trial.trial_id for trial in self.experiment.trials]
+        return self._stores.ledger.unfinished(trial_ids)
+
+    def record(self) -> bool:
+        """Record the experiment in the ledger; a driver that runs it sees what has changed.
+
+        Returns:
+            whether trials with a run have joined or left it.
+        """
+        experiment, ledger = self.experiment, self._stores.ledger
+        later_ids = {trial.trial_id for trial in experiment.later_trials}
+        listed = experiment.joined_by(later_ids).trials
+        trial_ids = [trial.trial_id for trial in listed]
+        self._data.find_elsewhere(
+            lambda: ledger.started_fingerprints(trial_ids), self._read_fingerprint
+        )
+        members = [self._member(trial, trial.trial_id in later_ids) for trial in listed]
+        changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
+        ledger.upkeep.reopen(experiment.name)
+        self._tag_runs(changes)
+        return bool(changes.joined or changes.left)
+
+    def start_next_stage(self) -> bool:
+        """Go on to the next stage before the experiment is recorded; return whether there is one.
+
+        `record` then records its trials too.
+        """
+        grown = self._find_next()
+        self.experiment = grown or self.experiment
+        return grown is not None
+
+    def grow(self, driver: Driver) -> bool:
+        """Record the trials of the next stage; return whether there are any.
+
+        Args:
+            driver: this process, which must have the lease of the experiment.
+        """
+        name = self.experiment.name
+        if not driver.take_lease(name) or (grown := self._find_next()) is None:
+            return False
+        earlier = self.experiment.trial_by_id
+        joining = [self._member(t) for t in grown.trials if t.trial_id not in earlier]
+        self._tag_runs(self._stores.ledger.extend(name, joining))
+        self.experiment = grown
+        return True
+
+    def has_next_stage(self) -> bool:
+        """Return whether more trials would follow now, as all so far have ended."""
+        return self._find_next() is not None
+
+    def _find_next(self) -> Experiment | None:
+        """Return the experiment with the trials of its next stage, if the budget allows any."""
+        self.experiment = self._stages.resume(self.experiment)  # another driver may have been here
+        grown = self._stages.next_trials(self.experiment)
+        budget = self._stores.ledger.budget(self.experiment.name)
+        if grown is None or budget is None:
+            return grown
+        # The budget may have been raised, which the ledger learns when it is recorded.
+        is_used_up = replace(budget, limits=self.experiment.budget).is_used_up
+        return None if is_used_up else grown
+
+    def _member(self, trial: PlannedTrial, is_later: bool = False) -> Member:
+        return Member(trial, self._data.fingerprint(trial.config), is_later)
+
+    def _tag_runs(self, changes: Changes) -> None:
+        """Tag the runs of trials that joined the experiment, and untag those that left it."""
+        name = self.experiment.name
+        for run_id, cell in changes.joined.items():
+            self._stores.tracker.tag(run_id, f"experiment/{name}", cell)
+        for run_id in changes.left:
+            self._stores.tracker.untag(run_id, f"experiment/{name}")
