@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +58,7 @@ class Round:
         self.recovery_seconds: float | None = None
         self._variables = variables
         self._recovery: threading.Thread | None = None
+        self._timing = threading.Event()
         self._spec = folder / "spec.yaml"
         self._spec.write_text(_SPEC)
         self.ledger_url = services.new_ledger(self.home)
@@ -141,25 +142,45 @@ class Round:
             self.driver.wait(seconds)
 
     def note_fault(self) -> None:
-        """Note a fault: from here on, the round counts the seconds until all trials go on."""
+        """Note a fault: from here on, the round counts the seconds until all trials go on.
+
+        If the study has to be submitted again, they count from there: until then, nothing but the
+        user is waited for.
+        """
         self.faults += 1
-        running = [f.parent for f in self.storage.glob("*/config.json") if not _is_over(f)]
-        self._recovery = threading.Thread(target=self._time_recovery, args=[running])
+        self._begin_timing()
+
+    def _begin_timing(self) -> None:
+        """Begin to time the recovery, from now on."""
+        self._end_timing()
+        self._timing = threading.Event()
+        self._recovery = threading.Thread(target=self._time_recovery, args=[self._timing])
         self._recovery.start()
 
-    def _time_recovery(self, running: Sequence[Path]) -> None:
+    def _end_timing(self) -> None:
+        if self._recovery is not None:
+            self._timing.set()
+            self._recovery.join()
+
+    def _time_recovery(self, is_void: threading.Event) -> None:
         """Measure the seconds until every trial that ran has written something again."""
-        start, clock = time.time(), time.monotonic()
-        waiting = set(running)
+        start, clock, waiting = time.time(), time.monotonic(), self._begun_trials()
         while waiting and time.monotonic() - clock < RECOVERY_BOUND_SECONDS:
-            time.sleep(0.2)
+            if is_void.wait(0.2):
+                return
             waiting = {folder for folder in waiting if _last_write(folder) <= start}
         self.recovery_seconds = round(time.monotonic() - clock, 1)
+
+    def _begun_trials(self) -> set[Path]:
+        """Return the directories of trials that have begun and not ended."""
+        return {f.parent for f in self.storage.glob("*/config.json") if not _is_over(f)}
 
     def finish(self) -> None:
         """Wait for the end of the study; submit it again where a user would have to."""
         while self._wait() != 0 and len(self.commands) < self.most_submits:
             self.submit()
+            if self._recovery is not None:
+                self._begin_timing()
         if self._recovery is not None:
             self._recovery.join()
 
