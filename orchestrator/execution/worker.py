@@ -86,7 +86,8 @@ def _train(
 
     def on_progress(progress: Progress) -> None:
         if outbox is not None:
-            outbox.put([*progress.points, *system.sample(progress.step)])
+            points = [*progress.points, *system.sample(progress.step)]
+            outbox.put(points, progress.pictures)
         reporter.report(progress)
 
     def is_over() -> bool:

@@ -56,6 +56,7 @@ def _describe(spec: Experiment) -> dict[str, Any]:
         "looks": list(spec.looks),
         "margin": spec.margin_points,
         "measure_latency": spec.measures_latency,
+        "log_pictures": spec.logs_pictures,
         "budget": dict(spec.budget),
         **{f"resources.{name}": value for name, value in spec.resources.model_dump().items()},
     }

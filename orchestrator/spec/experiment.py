@@ -68,6 +68,7 @@ class Experiment:
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     margin_points: float | None = None
     measures_latency: bool = True
+    logs_pictures: bool = True
     seeds: tuple[int, ...] = ()
     looks: tuple[int, ...] = ()
     budget: Mapping[str, float] = field(default_factory=dict)
@@ -158,6 +159,7 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         published={merged_names[cell]: numbers for cell, numbers in published.items()},
         margin_points=spec.margin,
         measures_latency=spec.measure_latency,
+        logs_pictures=spec.log_pictures,
         seeds=tuple(spec.seeds),
         looks=spec.looks,
         budget=spec.budget.limits() if spec.budget else {},

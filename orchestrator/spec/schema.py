@@ -93,6 +93,9 @@ class ExperimentSpec(BaseModel):
     measure_latency: bool = Field(
         True, description="whether the cells' latency is measured after training"
     )
+    log_pictures: bool = Field(
+        True, description="whether MLflow shows predictions on val while trials train"
+    )
     resources: Resources = Resources()
     budget: Budget | None = Field(
         None, description="hours after which no trial starts; those that run then still finish"

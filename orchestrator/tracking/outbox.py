@@ -1,15 +1,19 @@
-"""The outbox of a trial: its points reach MLflow in order and once, and never hold a step."""
+"""The outbox of a trial: its points and pictures reach MLflow in order and once, and never hold a
+step."""
 
+import base64
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from orchestrator.ledger.availability.pause import Pause
 from orchestrator.tracking.outage import find_outage
 from orchestrator.tracking.spool import Spool
 from orchestrator.tracking.trial_run import Point, TrialRun
+from vss.training.inputs import Picture
 
 RETRY_SECONDS = 3.0
 _LAST_WAIT_SECONDS = 10.0
@@ -63,8 +67,8 @@ class Outbox:
         """The id of the run, or None until it is open."""
         return self._run.run_id if self._run else None
 
-    def put(self, points: Sequence[Point]) -> None:
-        """Hand over points; wait only if there is no room for them.
+    def put(self, points: Sequence[Point], pictures: Sequence[Picture] = ()) -> None:
+        """Hand over points and pictures; wait only if there is no room for them.
 
         Raises:
             Exception: if the store has refused earlier ones.
@@ -72,8 +76,14 @@ class Outbox:
         with self._changed:
             self._changed.wait_for(lambda: not self._spool.is_full or self._error)
             self._check()
-            if points:
-                self._spool.append({"time": round(time.time() * 1000), "points": list(points)})
+            if points or pictures:
+                self._spool.append(
+                    {
+                        "time": round(time.time() * 1000),
+                        "points": list(points),
+                        "pictures": [_encode(picture) for picture in pictures],
+                    }
+                )
                 self._changed.notify_all()
 
     def flush(self, should_stop: Callable[[], bool]) -> TrialRun | None:
@@ -152,6 +162,8 @@ class Outbox:
         self.check_owner()
         points = [(name, step, value) for name, step, value in item["points"]]
         self._run.log(points, item["time"])
+        for picture in item["pictures"]:
+            self._run.log_picture(_decode(picture), item["time"])
         with self._changed:
             self._spool.drop_first()
 
@@ -188,3 +200,12 @@ class Outbox:
         if self.pause is not None:
             self.pause = None
             self.on_pause(None)
+
+
+def _encode(picture: Picture) -> dict[str, Any]:
+    """Convert a picture to JSON values."""
+    return {**dataclasses.asdict(picture), "png": base64.b64encode(picture.png).decode()}
+
+
+def _decode(values: dict[str, Any]) -> Picture:
+    return Picture(**{**values, "png": base64.b64decode(values["png"])})

@@ -13,8 +13,9 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 
 from orchestrator.secrecy import redact
 from orchestrator.tracking import store
+from orchestrator.tracking.pictures import list_pictures, log_picture, make_picture_key
 from vss.options import list_implied_options
-from vss.training.inputs import TrialResult
+from vss.training.inputs import Picture, TrialResult
 
 Point = tuple[str, int, float]  # curve, step, value
 _MOST_POINTS = 1000  # MLflow's limit for one request
@@ -56,6 +57,7 @@ class TrialRun:
         self.run_id = run_id
         self._is_new = is_new
         self._logged_steps: dict[str, int] = {}
+        self._logged_pictures: set[tuple[str, int]] | None = set() if is_new else None
 
     def check_connection(self) -> None:
         """Check that the store answers; MLflow itself would retry for a while.
@@ -84,6 +86,16 @@ class TrialRun:
         """Ask the store again which points it has: the answer to a write was lost."""
         self._is_new = False
         self._logged_steps = {}
+        self._logged_pictures = None
+
+    def log_picture(self, picture: Picture, milliseconds: int) -> None:
+        """Write a picture, unless an earlier attempt has: a resumed trial repeats some."""
+        if self._logged_pictures is None:
+            self._logged_pictures = list_pictures(self._client, self.run_id)
+        identity = (make_picture_key(picture.frame), picture.step)
+        if identity not in self._logged_pictures:
+            log_picture(self._client, self.run_id, picture, milliseconds)
+            self._logged_pictures.add(identity)
 
     def _logged_step(self, name: str) -> int:
         """Return the last step of a curve in the store, or -1."""

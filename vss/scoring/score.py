@@ -4,7 +4,7 @@ Shapes: F scored frames, K classes, H W size of the labels.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -98,6 +98,7 @@ def score(
     clips: Sequence[Clip],
     device: torch.device,
     thorough: bool = True,
+    sampled: Collection[int] = (),
 ) -> Scores:
     """Predict clips at the size of their labels, and count the results in confusion matrices.
 
@@ -108,13 +109,14 @@ def score(
         clips: the clips to score, in time order within each sequence.
         device: the network's device.
         thorough: also compute boundaries and consistency, and keep samples.
+        sampled: positions of the clips whose predictions are kept if it is not thorough.
 
     Raises:
         UserError: if a logit is not finite, as the largest one would be meaningless.
     """
     model.eval()
     num_classes = len(config.class_names)
-    sampled_positions = _choose_samples(video, clips) if thorough else set()
+    sampled_positions = _choose_samples(video, clips) if thorough else set(sampled)
     consistency = Consistency(num_classes)
     confusions, boundaries, samples = [], [], {}
     for first in range(0, len(clips), SCORING_BATCH):
@@ -128,8 +130,8 @@ def score(
             boundaries.append(boundary_counts(predictions, labels, num_classes))
             for offset, clip in enumerate(batch):
                 consistency.add(video.frames[clip.target], predictions[offset], labels[offset])
-            for position in sampled_positions & set(range(first, first + len(batch))):
-                samples[position] = predictions[position - first].cpu().numpy()
+        for position in sampled_positions & set(range(first, first + len(batch))):
+            samples[position] = predictions[position - first].cpu().numpy()
     model.train()
     return Scores(
         frames=[video.frames[clip.target].name for clip in clips],

@@ -70,6 +70,7 @@ class TrialInputs:
         max_scored_frames: the number of frames to score in each split (smoke test), or None for
             all.
         cache_gb: the limit of the cache's size in GiB, or None for what the disk holds.
+        pictured_frames: the number of frames of val whose predictions are drawn at evaluations.
     """
 
     config: TrialConfig
@@ -87,6 +88,22 @@ class TrialInputs:
     checkpoint_seconds: float = 20.0
     max_scored_frames: int | None = None
     cache_gb: float | None = None
+    pictured_frames: int = 0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Frame, label and prediction side by side.
+
+    Attributes:
+        frame: the name of the frame.
+        step: the step after which it was predicted.
+        png: the picture as a PNG file.
+    """
+
+    frame: str
+    step: int
+    png: bytes
 
 
 @dataclass(frozen=True)
@@ -101,6 +118,7 @@ class Progress:
             attempts come again in the first report. Empty in reports between evaluations.
         step_seconds: the mean duration of a step since the last report; None if there was none.
         data_wait_seconds: the mean wait of a step for its batch since the last report.
+        pictures: predictions on val at this step, if it is one at which they are drawn.
     """
 
     step: int
@@ -109,6 +127,7 @@ class Progress:
     points: Sequence[tuple[str, int, float]] = ()
     step_seconds: float | None = None
     data_wait_seconds: float | None = None
+    pictures: Sequence[Picture] = ()
 
 
 @dataclass(frozen=True)

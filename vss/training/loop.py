@@ -6,10 +6,9 @@ way change nothing.
 """
 
 import math
-import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from vss.data.batches import Batches
 from vss.data.cache import DecodedVideo, decode
-from vss.data.clips import Clip, count_matches, keep_needed_frames, list_clips
+from vss.data.clips import Clip, keep_needed_frames
 from vss.data.dataset import VideoDataset, load_dataset
 from vss.errors import UserError
 from vss.inference.windows import autocast
@@ -39,7 +38,14 @@ from vss.training.losses import (
 from vss.training.multi_gpu import SINGLE_PROCESS, Replica
 from vss.training.optimization import build_optimizer, learning_rate
 from vss.training.pace import Pace
+from vss.training.pictures import ProgressPictures
 from vss.training.state import TrainingState, restore
+from vss.training.trial_data import (
+    check_fingerprint,
+    check_splits,
+    describe_data,
+    list_clips_by_split,
+)
 from vss.trial_config import TrialConfig
 from vss.trial_directory import TrialDirectory
 
@@ -68,7 +74,7 @@ def train(
     config, device, threads = inputs.config, replica.device, inputs.compute.threads
     callbacks = callbacks or Callbacks()
     dataset = load_dataset(config, inputs.data)
-    _check_fingerprint(inputs, dataset)
+    check_fingerprint(inputs, dataset)
     directory = TrialDirectory(
         inputs.storage, config, inputs.attempt, replica.rank > 0, callbacks.storage
     )
@@ -87,11 +93,12 @@ def train(
     dataset = keep_needed_frames(dataset, config.memory_length, config.frame_stride)
     width, height = config.frame_width, config.frame_height
     video = decode(dataset, width, height, inputs.cache, inputs.cache_gb)
-    clips = _clips(config, dataset, inputs.max_scored_frames)
-    _check_splits(config, clips)
-    directory.write_json("data.json", _describe_data(config, dataset, video, clips))
+    clips = list_clips_by_split(config, dataset, inputs.max_scored_frames)
+    check_splits(config, clips)
+    directory.write_json("data.json", describe_data(config, dataset, video, clips))
     batches = Batches(config, video, clips["train"], device, replica.share(config.batch_size))
     class_weights = _class_weights(config, video, clips["train"], device)
+    pictures = ProgressPictures(inputs, video, clips["val"], dataset.classes)
     hard_pixels = None
     if config.ohem_threshold > 0:
         hard_pixels = HardPixels(config.ohem_threshold, config.ohem_min_share)
@@ -139,13 +146,16 @@ def train(
         state.add(batch_loss, rate, config.steps)
 
         if config.eval_every > 0 and state.step % config.eval_every == 0:
-            scores = score(model, config, video, clips["val"], device, thorough=False).metrics
+            kept = pictures.due_at(state.step)
+            predicted = score(model, config, video, clips["val"], device, False, kept)
+            scores = predicted.metrics
             state.miou = scores["miou"]
             state.points += [(f"val/{name}", state.step, value) for name, value in scores.items()]
             if config.select == "best_val" and scores["miou"] > state.best_miou:
                 state.keep_best(model)
             directory.log(f"step {state.step}: loss {state.loss:.4f}, val mIoU {state.miou:.4f}")
-            callbacks.report(state.progress(with_points=True))
+            drawn = pictures.draw(predicted, state.step)
+            callbacks.report(replace(state.progress(with_points=True), pictures=drawn))
         now = time.monotonic()
         if now - saved_at >= inputs.checkpoint_seconds:
             if directory.try_save(state.snapshot(model, optimizer)):
@@ -187,50 +197,6 @@ def _load_stopped(inputs: TrialInputs, directory: TrialDirectory) -> dict[str, A
     return state
 
 
-def _clips(
-    config: TrialConfig, dataset: VideoDataset, max_scored_frames: int | None
-) -> dict[str, list[Clip]]:
-    length, stride = config.memory_length, config.frame_stride
-    return {
-        "train": list_clips(dataset.frames, "train", length, stride),
-        "val": list_clips(dataset.frames, "val", length, stride)[:max_scored_frames],
-        "test": list_clips(dataset.frames, "test", length, stride)[:max_scored_frames],
-    }
-
-
-def _check_splits(config: TrialConfig, clips: Mapping[str, Sequence[Clip]]) -> None:
-    remedies = {
-        config.scored_split: "set scored_split to a different split",
-        "train": "check the dataset, as training needs some",
-    }
-    if config.eval_every > 0:
-        remedies.setdefault("val", "set eval_every to 0")
-    for split, remedy in remedies.items():
-        if not clips[split]:
-            raise UserError(f"split '{split}' of {config.dataset} has no labelled frames: {remedy}")
-
-
-def _describe_data(
-    config: TrialConfig,
-    dataset: VideoDataset,
-    video: DecodedVideo,
-    clips: Mapping[str, Sequence[Clip]],
-) -> dict[str, Any]:
-    """Summarise the trial's frames and the spacing of its memory frames, as JSON values."""
-    stride = config.frame_stride
-    return {
-        "fingerprint": dataset.fingerprint,
-        "classes": list(config.class_names),
-        "decoded_mib": (video.images.nbytes + video.labels.nbytes) / 2**20,
-        "labelled_frames": {split: len(split_clips) for split, split_clips in clips.items()},
-        "frame_stride": stride,
-        "memory_frames": {
-            split: count_matches(dataset.frames, split_clips, stride)
-            for split, split_clips in clips.items()
-        },
-    }
-
-
 def _class_weights(
     config: TrialConfig, video: DecodedVideo, clips: Sequence[Clip], device: torch.device
 ) -> Tensor | None:
@@ -258,16 +224,6 @@ def _check_finite(
         )
         directory.log(message)
         raise UserError(message)
-
-
-def _check_fingerprint(inputs: TrialInputs, dataset: VideoDataset) -> None:
-    expected = inputs.data_fingerprint
-    if expected is not None and dataset.fingerprint != expected:
-        raise UserError(
-            f"{inputs.config.dataset} at {inputs.data} on {platform.node()} has fingerprint "
-            f"{dataset.fingerprint[:12]}, but at submission it was {expected[:12]}: "
-            "all machines must have the same files"
-        )
 
 
 def _check_data(directory: TrialDirectory, fingerprint: str, dataset: VideoDataset) -> None:

@@ -18,6 +18,7 @@ from vss.training.inputs import Compute, TrialInputs
 from vss.trial_config import TrialConfig, parse_settings
 
 _MOST_SCORED_FRAMES = 4  # of a brief job
+_PICTURED_FRAMES = 3
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class JobFactory:
         inputs = dataclasses.replace(
             self._inputs(config, claim.attempt, alone),
             data_fingerprint=fingerprint or self._data.fingerprint(config),
+            pictured_frames=_PICTURED_FRAMES if self._experiment.logs_pictures else 0,
         )
         source = self._data.source(config)
         labels = {"experiment": self._experiment.name, "cell": cell, "seed": str(config.seed)}

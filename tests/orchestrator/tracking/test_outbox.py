@@ -12,6 +12,7 @@ from orchestrator.ledger.availability.pause import Pause
 from orchestrator.tracking import outbox
 from orchestrator.tracking.outbox import Outbox
 from orchestrator.tracking.trial_run import Point
+from vss.training.inputs import Picture
 
 
 def loss(step: int) -> Point:
@@ -26,6 +27,7 @@ class FlakyRun:
     def __init__(self, failures: int = 0, lost_answers: int = 0) -> None:
         self.points: list[Point] = []
         self.times: list[int] = []
+        self.pictures: list[Picture] = []
         self._failures = failures
         self._lost_answers = lost_answers
         self.forgot = False
@@ -42,6 +44,9 @@ class FlakyRun:
         if self._lost_answers:
             self._lost_answers -= 1
             raise MlflowException("no answer")
+
+    def log_picture(self, picture: Picture, milliseconds: int) -> None:
+        self.pictures.append(picture)
 
     def forget_logged_steps(self) -> None:
         self.forgot = True
@@ -74,6 +79,17 @@ def test_points_arrive_in_order_and_once_after_an_outage() -> None:
     assert str(pauses[0]).endswith("(connection refused)")
     assert "waiting for MLflow since" in str(pauses[0])
     assert pauses[-1] is None
+
+
+def test_pictures_wait_out_an_outage_too() -> None:
+    run = FlakyRun(failures=2)
+    picture = Picture("a/1", 3, b"\x89PNG\x00\xff")
+
+    with opened(run) as box:
+        box.put([loss(3)], [picture])
+        box.flush(never)
+
+    assert run.pictures == [picture]
 
 
 def test_points_keep_the_time_at_which_they_were_put() -> None:
