@@ -67,14 +67,18 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _inputs(trial: TrialFile, options: argparse.Namespace, compute: Compute) -> TrialInputs:
+    trained = {
+        setting: _trained_weights(trial, setting, trial_id, options.storage)
+        for setting, trial_id in trial.config.sources.items()
+    }
     return TrialInputs(
         config=trial.config,
         storage=options.storage,
         cache=options.cache or options.storage / ".cache",
         data=_data_path(trial.config.dataset, options.data),
-        weights=_weights(trial, options.trial.parent),
+        weights=_weights(trial, options.trial.parent) or trained.get("weights"),
         teacher=trial.teacher_config,
-        teacher_weights=_teacher_weights(trial, options.storage),
+        teacher_weights=trained.get("teacher"),
         compute=compute,
     )
 
@@ -145,15 +149,14 @@ def _weights(trial: TrialFile, folder: Path) -> Path | None:
     return path
 
 
-def _teacher_weights(trial: TrialFile, storage: Path) -> Path | None:
-    teacher = trial.config.teacher
-    if teacher == "none":
-        return None
-    folder = storage / teacher
+def _trained_weights(trial: TrialFile, setting: str, source: str, storage: Path) -> Path:
+    """Return the weights of a trial that `teacher` or `weights` names."""
+    folder = storage / source
     if not (folder / "result.json").exists():
+        relation = "learns from" if setting == "teacher" else "starts from the weights of"
         raise UserError(
-            f"trial {trial.trial_id} learns from trial {teacher}, which has not finished in "
-            f"{storage}: run the trial file NNNN-{teacher}.json with the same --storage first"
+            f"trial {trial.trial_id} {relation} trial {source}, which has not finished in "
+            f"{storage}: run the trial file NNNN-{source}.json with the same --storage first"
         )
     return folder / "weights.safetensors"
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vss import catalog
 from vss.errors import UserError
-from vss.trial_rules import check_rules
+from vss.trial_rules import WEIGHT_PARTS, check_rules
 from vss.validation_errors import describe_validation_error
 
 LARGEST_NUMBER = 2**31 - 1  # of a whole number in the ledger
@@ -66,7 +66,9 @@ class TrialConfig(BaseModel):
         8, description="input pixels per pixel of the feature map, along each side"
     )
     weights: str = Field(
-        "none", description="initial weights of the backbone: none, imagenet or, in a spec, a path"
+        "none",
+        description="initial weights of the backbone: none, imagenet or, in a spec, a path; of the "
+        "backbone or the whole network: another cell's",
     )
 
     head: str = Field(json_schema_extra=_name_schema("head"), description="decode head")
@@ -231,6 +233,16 @@ class TrialConfig(BaseModel):
     def last_step(self) -> int:
         """The number of steps that are trained; the schedule may be longer."""
         return self.stop_step or self.steps
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The trials that must finish before this one starts: setting -> trial_id.
+
+        The settings that name them are `teacher`, and `weights` if they are those of a trial.
+        """
+        sources = {} if self.teacher == "none" else {"teacher": self.teacher}
+        part, _, trial_id = self.weights.partition(":")
+        return {**sources, "weights": trial_id} if part in WEIGHT_PARTS else sources
 
     @property
     def memory_slots(self) -> int:

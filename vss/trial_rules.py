@@ -14,6 +14,8 @@ from vss.suggestions import require_known
 if TYPE_CHECKING:
     from vss.trial_config import TrialConfig
 
+WEIGHT_PARTS = ("backbone", "network")  # of another trial's network, as in weights "network:ID"
+
 
 def check_rules(config: "TrialConfig") -> None:
     """Check all rules.
@@ -183,12 +185,13 @@ def _folder_is_described(config: "TrialConfig") -> None:
 
 
 def _weights_are_contents(config: "TrialConfig") -> None:
-    hexadecimal = config.weights.removeprefix("sha256:")
-    is_digest = len(hexadecimal) == 64 and set(hexadecimal) <= set("0123456789abcdef")
-    if config.weights not in ("none", "imagenet") and not is_digest:
+    kind, _, hexadecimal = config.weights.partition(":")
+    digits = {"sha256": 64, **dict.fromkeys(WEIGHT_PARTS, 12)}.get(kind)
+    is_content = len(hexadecimal) == digits and set(hexadecimal) <= set("0123456789abcdef")
+    if config.weights not in ("none", "imagenet") and not is_content:
         raise ValueError(
-            f"weights '{config.weights}' is neither none, imagenet nor sha256:<64 hex digits>: "
-            "only a spec may contain a path"
+            f"weights '{config.weights}' is neither none, imagenet, sha256:<64 hex digits> nor "
+            "backbone: or network:<12 hex digits>: only a spec may contain a path or name a cell"
         )
 
 
@@ -203,10 +206,11 @@ def _early_stop_is_early(config: "TrialConfig") -> None:
 def _untrained_networks_are_complete(config: "TrialConfig") -> None:
     if config.steps > 0:
         return
-    if not config.weights.startswith("sha256:"):
+    if not config.weights.startswith(("sha256:", "network:")):
         raise ValueError(
-            "steps is 0, so nothing is trained: set weights to a file with a whole network (got "
-            f"{config.weights}), or set steps above 0"
+            "steps is 0, so nothing is trained: set weights to a file with a whole network or to "
+            "{cell: CELL, part: network} "
+            f"(got {config.weights}), or set steps above 0"
         )
     if config.teacher != "none":
         raise ValueError(

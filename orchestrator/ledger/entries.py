@@ -156,14 +156,30 @@ class TrialStatus:
         return int(self.settings.get("stop_step") or self.settings["steps"])
 
 
+class SourceTrial(NamedTuple):
+    """A trial that another one depends on.
+
+    Attributes:
+        setting: the setting of the other one that names it: `teacher` or `weights`.
+        state: its state; None if the ledger lacks it.
+    """
+
+    trial_id: str
+    setting: str
+    state: State | None
+
+    def describe(self) -> str:
+        """Return what it is to the other one, with its possessive."""
+        return "its teacher" if self.setting == "teacher" else "the trial that trains its weights"
+
+
 class OpenTrial(NamedTuple):
     """A trial of an experiment that has not ended; a tuple, as drivers read thousands of them.
 
     Attributes:
         driver: the id of the driver that claimed it last, or None.
         is_elsewhere: whether another live driver has claimed it.
-        teacher: the trial that it learns from, or None.
-        teacher_state: the state of that trial; None if the ledger lacks it.
+        sources: the trials that must finish before it starts.
     """
 
     trial_id: str
@@ -171,12 +187,17 @@ class OpenTrial(NamedTuple):
     seed: int
     driver: str | None
     is_elsewhere: bool
-    teacher: str | None
-    teacher_state: State | None
+    sources: tuple[SourceTrial, ...] = ()
 
     def can_start(self) -> bool:
         """Return whether nothing has to happen before it starts."""
-        return not self.is_elsewhere and self.teacher_state in (None, State.FINISHED)
+        return not self.is_elsewhere and all(
+            source.state in (None, State.FINISHED) for source in self.sources
+        )
+
+    def find_source(self, state: State) -> SourceTrial | None:
+        """Return a source that is in a state, or None if none is."""
+        return next((source for source in self.sources if source.state == state), None)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,15 @@ from sqlalchemy.engine import Connection
 
 from orchestrator.ledger.availability.liveness import find_live_drivers
 from orchestrator.ledger.entries import Deletion, State, StoredTrial
-from orchestrator.ledger.tables import attempts, drivers, experiments, leases, members, trials
+from orchestrator.ledger.tables import (
+    attempts,
+    dependencies,
+    drivers,
+    experiments,
+    leases,
+    members,
+    trials,
+)
 from vss.errors import UserError
 
 _CHUNK = 500  # databases limit the length of a list of values
@@ -17,9 +25,10 @@ _CHUNK = 500  # databases limit the length of a list of values
 def read_deletion(db: Connection, experiment: str) -> Deletion:
     """Return the trials of an experiment, parted by whether another experiment lists them."""
     others = members.alias()
-    is_shared = sa.exists().where(
+    is_listed = sa.exists().where(
         others.c.trial_id == trials.c.trial_id, others.c.experiment != experiment
     )
+    is_shared = is_listed | _is_needed(others, others.c.experiment != experiment)
     query = (
         sa.select(trials.c.trial_id, trials.c.state, trials.c.run_id, is_shared.label("shared"))
         .join(members, members.c.trial_id == trials.c.trial_id)
@@ -33,9 +42,27 @@ def read_deletion(db: Connection, experiment: str) -> Deletion:
     )
 
 
-def read_member_ids(db: Connection) -> set[str]:
-    """Return the trials that an experiment lists."""
-    return set(db.scalars(sa.select(members.c.trial_id).distinct()))
+def read_needed_ids(db: Connection) -> set[str]:
+    """Return the trials that an experiment lists, and those that an unfinished one of them needs.
+
+    A specification lists the sources of all its trials, but a ledger may list trials otherwise.
+    """
+    listed = set(db.scalars(sa.select(members.c.trial_id).distinct()))
+    others = members.alias()
+    needed = sa.select(trials.c.trial_id).where(_is_needed(others, sa.true()))
+    return listed | set(db.scalars(needed))
+
+
+def _is_needed(others: sa.FromClause, condition: sa.ColumnElement[bool]) -> sa.Exists:
+    """Return whether an unfinished trial that `others` lists depends on the trial of a query."""
+    dependent = trials.alias()
+    return sa.exists().where(
+        dependencies.c.source == trials.c.trial_id,
+        dependent.c.trial_id == dependencies.c.trial_id,
+        dependent.c.state != State.FINISHED,
+        others.c.trial_id == dependent.c.trial_id,
+        condition,
+    )
 
 
 def read_stored_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, StoredTrial]:
@@ -63,6 +90,7 @@ def delete_trials(db: Connection, trial_ids: Sequence[str]) -> None:
     for first in range(0, len(trial_ids), _CHUNK):
         chunk = trial_ids[first : first + _CHUNK]
         db.execute(sa.delete(attempts).where(attempts.c.trial_id.in_(chunk)))
+        db.execute(sa.delete(dependencies).where(dependencies.c.trial_id.in_(chunk)))
         db.execute(sa.delete(trials).where(trials.c.trial_id.in_(chunk)))
 
 

@@ -15,7 +15,7 @@ from orchestrator.ledger.entries import (
     State,
 )
 from orchestrator.ledger.overview.attempt_status import LOST_DRIVER
-from orchestrator.ledger.tables import attempts, experiments, members, now, trials
+from orchestrator.ledger.tables import attempts, dependencies, experiments, members, now, trials
 from vss.errors import UserError
 
 # What a claim gives the right to write. Driver and attempt must still be those of the claim, and
@@ -151,9 +151,12 @@ def _insert_trial(db: Connection, member: Member) -> None:
             settings=json.dumps(config.settings()),
             state=State.PENDING,
             data_fingerprint=member.data_fingerprint,
-            teacher=None if config.teacher == "none" else config.teacher,
         )
     )
+    if config.sources:
+        sources = [{"setting": s, "source": source} for s, source in config.sources.items()]
+        rows = [{"trial_id": member.trial.trial_id, **source} for source in sources]
+        db.execute(sa.insert(dependencies), rows)
 
 
 def _change_data(db: Connection, member: Member, row: Any) -> None:

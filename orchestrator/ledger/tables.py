@@ -46,7 +46,6 @@ trials = sa.Table(
     sa.Column("message", sa.Text),  # the reason if it failed
     sa.Column("run_id", sa.String(64)),
     sa.Column("data_fingerprint", sa.String(64), nullable=False),
-    sa.Column("teacher", sa.String(12)),  # the trial that must finish first
     sa.Column("driver", sa.String(36)),  # the driver that has claimed it
     sa.Column("cancel_requested_at", UtcTime),  # its driver has yet to stop it
     # The heartbeat of a running trial, read only by the live view and `status`.
@@ -68,6 +67,14 @@ members = sa.Table(  # which trials belong to which experiments
     sa.Column("cell", sa.Text, nullable=False),
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False, default=0),  # higher ones start first
+)
+dependencies = sa.Table(  # which trials must finish before a trial starts
+    "dependencies",
+    metadata,
+    sa.Column("trial_id", sa.ForeignKey("trials.trial_id"), primary_key=True),
+    sa.Column("setting", sa.String(20), primary_key=True),  # that names the source
+    # No foreign key: the ledger may lack the source, for example while trials are imported.
+    sa.Column("source", sa.String(12), nullable=False, index=True),
 )
 attempts = sa.Table(  # starts of trials; PENDING until the worker reports
     "attempts",

@@ -19,7 +19,7 @@ from orchestrator.ledger.removal import (
     delete_experiment,
     delete_trials,
     read_deletion,
-    read_member_ids,
+    read_needed_ids,
     read_stored_trials,
     reset_trials,
 )
@@ -116,7 +116,7 @@ def _read_deletion(db: Connection, experiment: str) -> Deletion:
 
 
 def _select_orphans(db: Connection, trial_ids: Sequence[str]) -> list[str]:
-    member_ids = read_member_ids(db)
-    orphans = [trial_id for trial_id in trial_ids if trial_id not in member_ids]
+    needed_ids = read_needed_ids(db)
+    orphans = [trial_id for trial_id in trial_ids if trial_id not in needed_ids]
     check_not_held(db, orphans)
     return orphans

@@ -1,7 +1,9 @@
 """An experiment as a folder of trial files, for offline machines. Imports no torch."""
 
+import itertools
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from orchestrator.spec.experiment import Experiment, PlannedTrial
@@ -37,7 +39,7 @@ srun python -m vss "${{files[0]}}" --storage results "$@"
 def export(experiment: Experiment, folder: Path) -> list[Path]:
     """Write trial files, weights, the spec and an example script; return the trial files.
 
-    Teachers come first. Exporting the same experiment again changes nothing.
+    Trials that others depend on come first. Exporting the same experiment again changes nothing.
 
     Raises:
         UserError: if the folder contains anything else, or cannot be written.
@@ -64,37 +66,54 @@ def _write(contents: Mapping[str, bytes], folder: Path) -> None:
 def _contents(experiment: Experiment) -> dict[str, bytes]:
     """Return the content of each file, by file name."""
     positions = {trial.trial_id: n for n, trial in enumerate(experiment.trials)}
-    ordered_trials = sorted(experiment.trials, key=lambda trial: trial.config.teacher != "none")
+    stages = _stages(experiment)
+    ordered_trials = [trial for stage in stages for trial in stage]
     contents = {"spec.yaml": experiment.source.encode()}
     for number, trial in enumerate(ordered_trials):
         file = _trial_file(experiment, trial, positions[trial.trial_id])
         contents[f"trials/{number:04d}-{trial.trial_id}.json"] = file.text().encode()
     for digest, path in experiment.files_by_digest.items():
         contents[f"trials/{_weights_name(digest)}"] = path.read_bytes()
-    students = sum(trial.config.teacher != "none" for trial in ordered_trials)
-    script, readme = _instructions(experiment, len(ordered_trials) - students, students)
+    script, readme = _instructions(experiment, [len(stage) for stage in stages])
     return {**contents, "slurm_array.sh": script.encode(), "README.txt": readme.encode()}
 
 
-def _instructions(experiment: Experiment, first: int, students: int) -> tuple[str, str]:
+def _stages(experiment: Experiment) -> list[list[PlannedTrial]]:
+    """Return the trials that depend on no other, then those that depend only on these, and so on.
+
+    Each stage keeps the order of the experiment.
+    """
+    sources = {trial.trial_id: trial.config.sources.values() for trial in experiment.trials}
+    numbers: dict[str, int] = {}
+    for trial_id in TopologicalSorter(sources).static_order():
+        numbers[trial_id] = max((numbers[s] + 1 for s in sources.get(trial_id, ())), default=0)
+    stages: list[list[PlannedTrial]] = [[] for _ in range(max(numbers.values()) + 1)]
+    for trial in experiment.trials:
+        stages[numbers[trial.trial_id]].append(trial)
+    return [stage for stage in stages if stage]
+
+
+def _instructions(experiment: Experiment, counts: Sequence[int]) -> tuple[str, str]:
     """Return the Slurm script and the README.
 
     Args:
         experiment: the experiment.
-        first: the number of trials without a teacher, which run first.
-        students: the number of trials with a teacher.
+        counts: the number of trials that can run first, that can run after them, and so on.
     """
-    count = first + students
+    count = sum(counts)
+    ends = list(itertools.accumulate(counts))
+    arrays = [f"{end - size}-{end - 1}" for end, size in zip(ends, counts, strict=True)]
     order = "The trials can run in any order."
-    if students:
+    if len(arrays) > 1:
+        later = ", then ".join(f"sbatch --array={array} slurm_array.sh" for array in arrays[1:])
         order = (
-            f"Tasks 0-{first - 1} train the teachers of tasks {first}-{count - 1}: run tasks "
-            f"0-{first - 1} first, then sbatch --array={first}-{count - 1} slurm_array.sh."
+            f"Tasks {arrays[0]} train what later tasks need, their teachers or initial weights: "
+            f"run them first; when they have finished, {later}."
         )
     gpus = experiment.resources.gpus
     script = _SLURM.format(
         name=shlex.quote(experiment.name),
-        array=f"0-{first - 1}",
+        array=arrays[0],
         cpus=max(1, int(experiment.resources.cpus)),
         gpus=f"#SBATCH --gpus-per-task={max(1, int(gpus))}\n" if gpus else "",
         order=order,

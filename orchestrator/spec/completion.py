@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.spec.schema import CellSettings, Resources
+from orchestrator.spec.sources.initial_weights import names_a_cell
 from vss import catalog
 from vss.data.custom.description import SIZE_LIMIT, read_description
 from vss.errors import UserError
@@ -61,8 +62,9 @@ class NamedFiles:
         if settings.get("dataset") == "folder" and "dataset_file" in settings:
             path = _require_path("dataset_file", settings["dataset_file"])
             replaced["dataset_file"], replaced["classes"] = self._description(path)
-        if settings.get("weights", "none") not in ("none", "imagenet"):
-            replaced["weights"] = self._weights(_require_path("weights", settings["weights"]))
+        weights = settings.get("weights", "none")
+        if weights not in ("none", "imagenet") and not names_a_cell("weights", weights):
+            replaced["weights"] = self._weights(_require_path("weights", weights))
         return {**settings, **replaced}
 
     def _read_weights(self, path: str) -> str:
@@ -71,7 +73,8 @@ class NamedFiles:
             content = digest_weights(file)
         except UserError as error:
             raise UserError(
-                f"{error} (paths are relative to the spec; weights may also be none or imagenet)"
+                f"{error} (paths are relative to the spec; weights may also be none, imagenet or "
+                "{cell: CELL})"
             ) from None
         self.by_digest[content] = file.resolve()
         return content

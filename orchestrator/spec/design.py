@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator.spec.limits import check_cell_name, check_limits
 from orchestrator.spec.published_results import parse_published_results
 from orchestrator.spec.schema import CellSettings, ExperimentSpec
+from orchestrator.spec.sources.initial_weights import label_weights, names_a_cell
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 from vss.trial_config import TrialConfig
@@ -82,12 +83,13 @@ def _ablation(spec: ExperimentSpec) -> Iterator[tuple[str, CellSettings]]:
 
 def _change(factor: str, value: Any) -> CellSettings:
     """Return the settings that a value of a factor stands for: the factor itself, or several."""
-    return value if isinstance(value, dict) else {factor: value}
+    is_change = isinstance(value, dict) and not names_a_cell(factor, value)
+    return value if is_change else {factor: value}
 
 
 def _name_cell(settings: CellSettings) -> str:
     name = " ".join(
-        str(value) if name in _UNLABELLED_SETTINGS else f"{name}={_as_yaml(value)}"
+        str(value) if name in _UNLABELLED_SETTINGS else f"{name}={_label(name, value)}"
         for name, value in settings.items()
         if name not in ("published", "priority")
     )
@@ -95,8 +97,10 @@ def _name_cell(settings: CellSettings) -> str:
     return name
 
 
-def _as_yaml(value: Any) -> str:
-    """Return a value as YAML writes it: true, 0.5, poly."""
+def _label(name: str, value: Any) -> str:
+    """Return a value as YAML writes it: true, 0.5, poly; for weights, the cell they come from."""
+    if names_a_cell(name, value):
+        return label_weights(value)
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from orchestrator.spec.completion import NamedFiles, complete
 from orchestrator.spec.design import Point, expand, read_published_results
 from orchestrator.spec.limits import SPEC_ONLY_SETTINGS
-from orchestrator.spec.schema import CellSettings, ExperimentSpec, Resources
-from orchestrator.spec.teachers import Teacher, assign_teachers
+from orchestrator.spec.schema import ExperimentSpec, Resources
+from orchestrator.spec.sources.dependencies import Dependencies, find_dependencies, order_cells
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 from vss.trial_config import LARGEST_NUMBER, TrialConfig, parse_settings
@@ -55,6 +55,7 @@ class Experiment:
         budget: unit (gpu_hours, trial_hours) -> hours after which no trial starts.
         data_folders: the folders of images that descriptions of datasets name.
         later_trials: planned trials that join only if the scores of earlier ones ask for them.
+        dependencies: cell -> the cells that it depends on: its teacher, the source of its weights.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Experiment:
     budget: Mapping[str, float] = field(default_factory=dict)
     data_folders: frozenset[Path] = frozenset()
     later_trials: tuple[PlannedTrial, ...] = ()
+    dependencies: Dependencies = field(default_factory=dict)
 
     def at_look(self, look: int) -> "Experiment":
         """Return the experiment with the trials up to a planned look, numbered from 1.
@@ -93,12 +95,25 @@ class Experiment:
         return replace(self, trials=trials)
 
     def joined_by(self, trial_ids: Collection[str]) -> "Experiment":
-        """Return the experiment with some later trials, each after the others of its cell."""
+        """Return the experiment with some later trials, each after the others of its cell.
+
+        Those that they depend on join too.
+        """
+        trial_ids = self._with_sources(trial_ids)
         joined = [trial for trial in self.later_trials if trial.trial_id in trial_ids]
         cells = list(dict.fromkeys(trial.cell for trial in (*self.trials, *joined)))
         trials = sorted((*self.trials, *joined), key=lambda trial: cells.index(trial.cell))
         later = tuple(trial for trial in self.later_trials if trial.trial_id not in trial_ids)
         return replace(self, trials=tuple(trials), later_trials=later)
+
+    def _with_sources(self, trial_ids: Collection[str]) -> set[str]:
+        """Return some of the later trials, and those later ones that they depend on."""
+        later = {trial.trial_id: trial.config.sources for trial in self.later_trials}
+        closed, added = set[str](), set(trial_ids)
+        while added:
+            closed |= added
+            added = {s for t in added for s in later.get(t, {}).values() if s in later} - closed
+        return closed
 
     def paths_outside(self, folder: Path) -> list[str]:
         """Return what its spec reads outside a folder, as messages show it: files, and folders of
@@ -131,13 +146,11 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
     files = NamedFiles(folder)
     points = _complete_points(spec, files)
     published = read_published_results(points)
-    # The teacher of a student at the first look is trained at that look.
+    # What a trial of the first look depends on is trained at that look.
     first_seeds = spec.seeds[: spec.looks[0]] if spec.looks else spec.seeds
-    teachers = assign_teachers(points, first_seeds)
-    settings_by_cell = {point.cell: point.settings for point in points}
-    first_trials = [
-        _build_trial(point, spec.seeds[0], teachers, settings_by_cell) for point in points
-    ]
+    dependencies = find_dependencies(points, first_seeds)
+    builder = _TrialBuilder(points, dependencies, spec.seeds)
+    first_trials = [builder.build(point, spec.seeds[0]) for point in points]
     cells, merged_names = _merge_equal(first_trials, spec.cells)
     if not cells:
         raise UserError("the spec defines no cells: add grid, cells or ablate, or exclude less")
@@ -145,9 +158,7 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         name=spec.name,
         description=spec.description,
         trials=tuple(
-            cells[cell]
-            if seed == spec.seeds[0]
-            else _build_trial(Point(cell, settings_by_cell[cell]), seed, teachers, settings_by_cell)
+            cells[cell] if seed == spec.seeds[0] else builder.trial(cell, seed)
             for cell in cells
             for seed in spec.seeds
         ),
@@ -164,6 +175,11 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         looks=spec.looks,
         budget=spec.budget.limits() if spec.budget else {},
         data_folders=frozenset(files.data_folders),
+        dependencies={
+            cell: [replace(source, cell=merged_names[source.cell]) for source in sources]
+            for cell, sources in dependencies.items()
+            if cell in cells
+        },
     )
 
 
@@ -179,24 +195,42 @@ def _complete_points(spec: ExperimentSpec, files: NamedFiles) -> list[Point]:
     return points
 
 
-def _build_trial(
-    point: Point,
-    seed: int,
-    teachers: Mapping[str, Teacher],
-    settings_by_cell: Mapping[str, CellSettings],
-) -> PlannedTrial:
-    """Build the trial of a point and a seed; a student refers to its teacher's trial."""
-    settings = {k: v for k, v in point.settings.items() if k not in SPEC_ONLY_SETTINGS}
-    teacher = teachers.get(point.cell)
-    if teacher is not None:
-        teacher_point = Point(teacher.cell, settings_by_cell[teacher.cell])
-        trial = _build_trial(teacher_point, teacher.seed(seed), teachers, settings_by_cell)
-        settings["teacher"] = trial.trial_id
-    try:
-        config = parse_settings({**settings, "seed": seed})
-        return PlannedTrial(point.cell, config, _priority(point))
-    except UserError as error:
-        raise UserError(f"cell '{excerpt_name(point.cell)}': {error}") from None
+class _TrialBuilder:
+    """A builder of trials, which refer to the trials that they depend on.
+
+    Args:
+        points: the points of the design.
+        dependencies: cell -> its sources.
+        seeds: all seeds.
+    """
+
+    def __init__(
+        self, points: Sequence[Point], dependencies: Dependencies, seeds: Sequence[int]
+    ) -> None:
+        self._points = {point.cell: point for point in points}
+        self._dependencies = dependencies
+        self._trials: dict[tuple[str, int], PlannedTrial] = {}
+        for cell in order_cells(dependencies):  # sources first: a chain may be a long one
+            for seed in seeds:
+                self.trial(cell, seed)
+
+    def trial(self, cell: str, seed: int) -> PlannedTrial:
+        """Return the trial of a cell and a seed."""
+        if (cell, seed) not in self._trials:
+            self._trials[cell, seed] = self.build(self._points[cell], seed)
+        return self._trials[cell, seed]
+
+    def build(self, point: Point, seed: int) -> PlannedTrial:
+        """Build the trial of a point and a seed."""
+        settings = {k: v for k, v in point.settings.items() if k not in SPEC_ONLY_SETTINGS}
+        for source in self._dependencies.get(point.cell, ()):
+            trial = self.trial(source.cell, source.seed(seed))
+            settings[source.setting] = source.refer_to(trial.trial_id)
+        try:
+            config = parse_settings({**settings, "seed": seed})
+            return PlannedTrial(point.cell, config, _priority(point))
+        except UserError as error:
+            raise UserError(f"cell '{excerpt_name(point.cell)}': {error}") from None
 
 
 def _priority(point: Point) -> int:

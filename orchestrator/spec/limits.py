@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.spec.schema import CellSettings, ExperimentSpec
+from orchestrator.spec.sources.initial_weights import names_a_cell
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
 from vss.trial_config import TrialConfig
@@ -72,7 +73,7 @@ def _count(number: int) -> str:
 
 def _check_factor(part: str, factor: str, values: Iterable[Any]) -> None:
     for value in values:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not names_a_cell(factor, value):
             _check_settings(value, f"{part} '{excerpt_name(factor)}'")
         else:
             _check_settings({factor: value}, part)

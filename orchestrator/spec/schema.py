@@ -15,6 +15,7 @@ from pydantic import (
 from orchestrator.spec.budget import Budget
 from orchestrator.spec.looks import MAX_SEEDS, SeedRange, parse_seed_range
 from orchestrator.spec.published_results import PublishedResults
+from orchestrator.spec.sources.initial_weights import WeightsFromCell
 from vss.trial_config import LARGEST_NUMBER, TrialConfig
 
 Seed = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
@@ -170,7 +171,10 @@ def _cell_settings_schemas() -> dict[str, Any]:
     settings = dict(TrialConfig.model_json_schema()["properties"])
     del settings["seed"]
     settings["precision"] = {**settings["precision"], "enum": ["auto", "fp32", "bf16"]}
-    settings["weights"] = {"type": "string", "description": settings["weights"]["description"]}
+    settings["weights"] = {
+        "anyOf": [{"type": "string"}, WeightsFromCell.model_json_schema()],
+        "description": settings["weights"]["description"],
+    }
     settings["teacher_seed"] = {
         "type": "integer",
         "description": "seed of the teacher's trial (default: that of the student)",

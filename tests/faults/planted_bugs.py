@@ -161,7 +161,7 @@ def _student_before_its_teacher(patch: pytest.MonkeyPatch) -> None:
 
 
 def _student_of_a_failed_teacher_waits(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(TrialQueue, "_fail_students", lambda self, trials: False)
+    patch.setattr(TrialQueue, "_fail_dependents", lambda self, trials: False)
 
 
 def _budget_ignored(patch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,20 @@ def test_message_about_a_missing_teacher_names_the_file_to_run_first(
     assert order.index(teacher) < files.index(student)
 
 
+def test_message_about_missing_weights_names_the_file_to_run_first(
+    write_spec: SpecWriter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = TINY_SPEC.replace("{head: fcn}", "{head: fcn, weights: {cell: memory}}")
+    files = export(load_spec(write_spec(spec)), tmp_path / "out")
+
+    code = main([str(files[-1]), "--storage", str(tmp_path / "results")])
+
+    source = read_trial_file(files[-1]).config.sources["weights"]
+    assert code == USER_ERROR
+    assert f"starts from the weights of trial {source}, which has not" in capsys.readouterr().err
+    assert source in [read_trial_file(file).trial_id for file in files[:2]]
+
+
 def test_two_gpu_trial_never_trains_on_one_gpu(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

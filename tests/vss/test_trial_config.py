@@ -49,6 +49,18 @@ def test_every_difference_makes_a_different_trial(change: dict[str, Any]) -> Non
     assert changed.trial_id != parse_settings(TINY_MEMORY).trial_id
 
 
+def test_sources_are_the_trials_that_a_trial_needs() -> None:
+    lesson = {"teacher": "0123456789ab", "distillation_weight": 1.0}
+
+    sources = [
+        tiny().sources,
+        tiny(weights="sha256:" + "0" * 64).sources,
+        tiny(weights="network:ba9876543210", **lesson).sources,
+    ]
+
+    assert sources == [{}, {}, {"teacher": "0123456789ab", "weights": "ba9876543210"}]
+
+
 def test_explicit_default_does_not_change_the_identity() -> None:
     defaults = {"dropout": 0.1, "share_slots": False, "weights": "none"}
 

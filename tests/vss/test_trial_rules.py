@@ -31,7 +31,10 @@ from vss.trial_config import parse_settings
         ({"scale_min": 2.0}, "scale_min (2.0) is above scale_max (1.0)"),
         ({"select": "best_val"}, "select: best_val needs eval_every above 0 (got 0)"),
         ({"weights": "imagenet"}, "imagenet weights need width 64 (got 8)"),
-        ({"weights": "w.pth"}, "weights 'w.pth' is neither none, imagenet nor sha256:"),
+        ({"weights": "w.pth"}, "weights 'w.pth' is neither none, imagenet, sha256:"),
+        ({"weights": "backbone:0123"}, "weights 'backbone:0123' is neither none"),
+        ({"weights": "head:0123456789ab"}, "weights 'head:0123456789ab' is neither none"),
+        ({"steps": 0, "weights": "backbone:0123456789ab"}, "steps is 0, so nothing is trained"),
         ({"head": "psp", "batch_size": 1}, "head 'psp' needs a batch_size of at least 2 (got 1)"),
     ],
 )

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from vss import catalog
-from vss.models.backbones import Features
+from vss.models.backbones import Features, ResNet
 from vss.models.heads.image import FCNHead
 from vss.models.layers import resize
 from vss.models.weights import check_fits, load_weights, read_state
 from vss.trial_config import TrialConfig
+
+_AUXILIARY = "auxiliary."  # begins the names of the auxiliary head's tensors
 
 
 class VideoSegmenter(nn.Module):
@@ -122,16 +124,17 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
 
     Args:
         config: the trial.
-        weights_path: the file whose digest is `config.weights`, if that is a digest; it contains
-            the backbone or, if the trial has no steps, the whole network.
+        weights_path: the file that `config.weights` stands for. With a digest, it contains the
+            backbone or, if the trial has no steps, the whole network. With another trial, it is
+            what that trial has left; None leaves all weights random (smoke test).
+
+    Raises:
+        UserError: naming tensors whose names or shapes do not fit.
     """
     num_classes = len(config.class_names)
     backbone = catalog.resolve(catalog.BACKBONES[config.backbone].build)(
         config.width, config.output_stride
     )
-    trains = config.steps > 0
-    if config.weights != "none" and trains:
-        load_weights(backbone, config.backbone, config.weights, weights_path)
     row = catalog.HEADS[config.head]
     slots = {"memory_slots": config.memory_slots} if row.uses_memory else {}
     head = catalog.resolve(row.build)(
@@ -144,7 +147,7 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         **config.chosen_options("head"),
     )
     auxiliary = None
-    if config.auxiliary_weight > 0 and trains:
+    if config.auxiliary_weight > 0 and config.steps > 0:
         auxiliary = FCNHead(
             backbone.channels, num_classes, config.auxiliary_channels, config.dropout, "stage4"
         )
@@ -157,11 +160,21 @@ def build_model(config: TrialConfig, weights_path: Path | None = None) -> VideoS
         config.include_current_frame,
         config.freeze_norm,
     )
-    if config.weights != "none" and not trains:
-        assert weights_path is not None  # noqa: S101  # the orchestrator passes it with every digest
-        load_network(model, weights_path)
+    _load_initial_weights(model, backbone, config, weights_path)
     _put_channels_last(model)
     return model
+
+
+def _load_initial_weights(
+    model: VideoSegmenter, backbone: ResNet, config: TrialConfig, path: Path | None
+) -> None:
+    if config.weights == "none" or (path is None and "weights" in config.sources):
+        return
+    if config.steps > 0 and not config.weights.startswith("network:"):
+        load_weights(backbone, config.backbone, config.weights, path)
+        return
+    assert path is not None  # noqa: S101  # the orchestrator passes it with every digest
+    load_network(model, path)
 
 
 def _put_channels_last(model: VideoSegmenter) -> None:
@@ -181,18 +194,19 @@ def build_inference_model(config: TrialConfig) -> VideoSegmenter:
 
 
 def load_network(model: VideoSegmenter, weights: Path) -> None:
-    """Load all weights into a network without an auxiliary head, ignoring one in the file.
+    """Load all weights into a network; an auxiliary head that only one of the two has is left out.
 
     Raises:
         UserError: naming tensors that are missing, unknown or of the wrong shape.
     """
-    state = {k: v for k, v in read_state(weights).items() if not k.startswith("auxiliary.")}
+    state = read_state(weights)
+    own = {k: v for k, v in model.state_dict().items() if k.startswith(_AUXILIARY)}
+    if not own or not any(k.startswith(_AUXILIARY) for k in state):
+        state = {k: v for k, v in state.items() if not k.startswith(_AUXILIARY)} | own
     check_fits(model, state, str(weights))
     model.load_state_dict(state)
 
 
 def count_parameters(model: nn.Module) -> int:
     """Count the trainable parameters used at inference, without the auxiliary head."""
-    return sum(
-        p.numel() for name, p in model.named_parameters() if not name.startswith("auxiliary.")
-    )
+    return sum(p.numel() for name, p in model.named_parameters() if not name.startswith(_AUXILIARY))

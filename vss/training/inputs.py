@@ -56,7 +56,8 @@ class TrialInputs:
         cache: the folder of decoded frames, shared by all trials of a machine.
         data: the dataset's folder or the file that describes it, or None if it needs neither.
         data_fingerprint: the fingerprint that the data must have, or None to accept any.
-        weights: path of the file whose digest is `config.weights`, or None.
+        weights: path of the file that `config.weights` stands for, or None; random ones replace
+            those of another trial if it is None (smoke test).
         teacher: the trial that `config.teacher` names, or None.
         teacher_weights: path of the teacher's trained weights, or None for random ones (smoke
             test).

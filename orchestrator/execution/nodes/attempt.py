@@ -97,13 +97,8 @@ def open_attempt(job: Job, patience: StoragePatience) -> Iterator[Attempt]:
         StaleAttemptError: if a newer attempt has begun.
     """
     if job.storage is not None and job.storage.folder is not None:
-        inputs = dataclasses.replace(job.inputs, storage=job.storage.folder)
-        if inputs.teacher_weights is not None:
-            weights = job.storage.folder / inputs.teacher_weights
-            inputs = dataclasses.replace(inputs, teacher_weights=weights)
-        if inputs.stopped_state is not None:
-            state = job.storage.folder / inputs.stopped_state
-            inputs = dataclasses.replace(inputs, stopped_state=state)
+        folder = job.storage.folder
+        inputs = _with_found(dataclasses.replace(job.inputs, storage=folder), folder.joinpath)
         yield Attempt(_with_files(inputs, job))
         return
     with _work_folder() as folder:
@@ -113,13 +108,9 @@ def open_attempt(job: Job, patience: StoragePatience) -> Iterator[Attempt]:
             return
         storage = job.storage
         with patience.repeat(lambda: _prepare(inputs, storage)) as upload:
-            if inputs.teacher_weights is not None:
-                weights = patience.repeat(lambda: _fetch_teacher(inputs, storage))
-                inputs = dataclasses.replace(inputs, teacher_weights=weights)
-            if inputs.stopped_state is not None:
-                stopped = inputs.stopped_state
-                state = patience.repeat(lambda: _fetch_state(stopped, inputs.storage, storage))
-                inputs = dataclasses.replace(inputs, stopped_state=state)
+            inputs = _with_found(
+                inputs, lambda path: patience.repeat(lambda: _fetch(path, folder, storage))
+            )
             yield Attempt(_with_files(inputs, job), upload)
 
 
@@ -128,7 +119,8 @@ def _with_files(inputs: TrialInputs, job: Job) -> TrialInputs:
     if job.data is None:
         return inputs
     weights = inputs.weights
-    if weights is not None and not weights.is_file() and job.storage is not None:
+    is_file = "weights" not in inputs.config.sources
+    if is_file and weights is not None and not weights.is_file() and job.storage is not None:
         weights = job.storage.find_file(inputs.config.weights, cache_folder() / "files")
     return dataclasses.replace(
         inputs,
@@ -160,16 +152,35 @@ def _prepare(inputs: TrialInputs, storage: Storage) -> Upload:
     return upload
 
 
-def _fetch_teacher(inputs: TrialInputs, storage: Storage) -> Path:
-    folder = storage.fetch(inputs.config.teacher, inputs.storage, WEIGHTS)
-    if not (folder / WEIGHTS).is_file():
-        raise UserError(f"{storage} has no weights of the teacher, trial {inputs.config.teacher}")
-    return folder / WEIGHTS
+def _with_found(inputs: TrialInputs, find: Callable[[Path], Path]) -> TrialInputs:
+    """Return the inputs with what other trials have left, whose paths are those in the storage.
+
+    Args:
+        inputs: the inputs.
+        find: returns the path of such a file on this machine.
+    """
+    of_teacher, state, weights = inputs.teacher_weights, inputs.stopped_state, inputs.weights
+    if weights is not None and "weights" in inputs.config.sources:
+        weights = find(weights)
+    return dataclasses.replace(
+        inputs,
+        weights=weights,
+        teacher_weights=of_teacher and find(of_teacher),
+        stopped_state=state and find(state),
+    )
 
 
-def _fetch_state(stopped: Path, folder: Path, storage: Storage) -> Path:
-    """Fetch the state of a trial that stopped early; if it is lost, training begins anew."""
-    return storage.fetch(stopped.parent.name, folder, stopped.name) / stopped.name
+def _fetch(path: Path, folder: Path, storage: Storage) -> Path:
+    """Fetch what another trial has left; without the state of a stopped one, training begins anew.
+
+    Raises:
+        UserError: if its weights are lost.
+    """
+    trial_id, name = path.parent.name, path.name
+    file = storage.fetch(trial_id, folder, name) / name
+    if name == WEIGHTS and not file.is_file():
+        raise UserError(f"{storage} has no weights of trial {trial_id}")
+    return file
 
 
 @contextmanager

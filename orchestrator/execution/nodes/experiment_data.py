@@ -93,7 +93,8 @@ class ExperimentData:
 
     def has_all(self, config: TrialConfig, data_fingerprint: str) -> bool:
         """Return whether the files of a trial are here, and its data is not known to differ."""
-        digests = {name for name in (config.weights, config.dataset_file or "") if ":" in name}
+        names = (config.weights, config.dataset_file or "")
+        digests = {name for name in names if name.startswith("sha256:")}
         if not digests <= self._files.keys():
             return False
         if not self._is_known(config):

@@ -139,9 +139,11 @@ class JobFactory:
         config = self._experiment.cells[cell]
         steps = min(steps, config.steps)  # 0 stays 0: such a cell is only scored
         changes = {"steps": steps, "stop_step": 0, "eval_every": 1}
+        inputs = self._inputs(config, attempt=1)
         inputs = dataclasses.replace(
-            self._inputs(config, attempt=1),
+            inputs,
             config=parse_settings({**config.settings(), **changes}),
+            weights=None if "weights" in config.sources else inputs.weights,
             teacher_weights=None,
             max_scored_frames=_MOST_SCORED_FRAMES,
         )
@@ -149,14 +151,17 @@ class JobFactory:
         return Job(inputs, self._slots.regular, storage=storage, data=source)
 
     def _inputs(self, config: TrialConfig, attempt: int, alone: bool = False) -> TrialInputs:
-        size, is_student = self._slots.regular, config.teacher != "none"
+        size = self._slots.regular
+        # Those of trials are paths in the storage.
+        trained = {setting: Path(source, WEIGHTS) for setting, source in config.sources.items()}
+        weights = self._experiment.files_by_digest.get(config.weights)
         return TrialInputs(
             config=config,
             storage=Path(),  # this and the cache are for the worker to choose
             cache=Path(),
-            weights=self._experiment.files_by_digest.get(config.weights),
-            teacher=self._configs[config.teacher] if is_student else None,
-            teacher_weights=Path(config.teacher, WEIGHTS) if is_student else None,
+            weights=trained.get("weights", weights),
+            teacher=self._configs[config.teacher] if "teacher" in trained else None,
+            teacher_weights=trained.get("teacher"),
             attempt=attempt,
             compute=Compute.from_resources(size.cpus, size.gpus),
             trials_on_device=1 if alone else self._slots.on_device,

@@ -9,7 +9,7 @@ from orchestrator.execution.trials.job_factory import JobFactory
 from orchestrator.execution.trials.recorder import Recorder
 from orchestrator.ledger.availability.outage import LedgerUnreachableError
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import OpenTrial, State
+from orchestrator.ledger.entries import OpenTrial, SourceTrial, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
 from orchestrator.terminal.counts import count_of
@@ -79,9 +79,9 @@ class TrialQueue:
     def _read(self) -> int:
         """Read the ledger, and return how many trials could start now."""
         trials = self._open_trials()
-        if self._fail_students(trials):
+        while self._fail_dependents(trials):  # also those that depend on these
             trials = self._open_trials()
-        self._name_cancelled_teachers(trials)
+        self._name_cancelled_sources(trials)
         self._elsewhere = sum(trial.is_elsewhere for trial in trials)
         if self._experiment.resources.on_failure == "stop" and self._retries.any_final:
             trials = []
@@ -136,9 +136,8 @@ class TrialQueue:
 
     def _can_run(self, trial: OpenTrial) -> bool:
         """Return whether this driver has all that a trial needs, also one that joined later."""
-        if trial.teacher is not None and not self._factory_can_run(trial.teacher):
-            return False
-        return self._factory_can_run(trial.trial_id)
+        needed = [*(source.trial_id for source in trial.sources), trial.trial_id]
+        return all(self._factory_can_run(trial_id) for trial_id in needed)
 
     def _factory_can_run(self, trial_id: str) -> bool:
         can_run = self._factory.can_run(trial_id)
@@ -156,31 +155,40 @@ class TrialQueue:
             self._notifier.tell_budget(budget.explain_used_up())
         return True
 
-    def _fail_students(self, trials: list[OpenTrial]) -> bool:
-        """Fail the students of teachers that failed; return whether there were any."""
-        students = [
-            trial
-            for trial in trials
-            if trial.teacher_state == State.FAILED and not trial.is_elsewhere
-        ]
-        for student in students:
-            message = f"its teacher failed: {self._name_teacher(student)}"
-            for claim in self._driver.claim([student.trial_id]):
-                self._driver.end(claim, State.FAILED, message, message)
-        return bool(students)
-
-    def _name_cancelled_teachers(self, trials: list[OpenTrial]) -> None:
-        """Say which trials stay pending, as their teacher has been cancelled."""
+    def _fail_dependents(self, trials: list[OpenTrial]) -> bool:
+        """Fail the trials that depend on one that failed; return whether any has failed."""
+        has_failed = False
         for trial in trials:
-            if trial.teacher_state == State.CANCELLED and not trial.is_elsewhere:
-                self._note(
-                    f"{trial.cell}, seed {trial.seed} stays pending: its teacher was cancelled "
-                    f"({self._name_teacher(trial)})"
-                )
+            source = trial.find_source(State.FAILED)
+            if source is None or trial.is_elsewhere:
+                continue
+            message = f"{source.describe()} failed: {self._name(source)}"
+            for claim in self._driver.claim([trial.trial_id]):
+                self._driver.end(claim, State.FAILED, message, message)
+                has_failed = True
+        return has_failed
 
-    def _name_teacher(self, student: OpenTrial) -> str:
-        assert student.teacher is not None  # noqa: S101  # its state is known
-        cells = self._ledger.membership(student.teacher)
-        cell = cells.get(self._experiment.name, student.teacher)
-        settings, _ = self._ledger.settings_and_data(student.teacher)
+    def _name_cancelled_sources(self, trials: list[OpenTrial]) -> None:
+        """Say which trials stay pending, as one that they depend on was cancelled or waits too."""
+        waiting = {t.trial_id for t in trials if t.find_source(State.CANCELLED)}
+        count = 0
+        while count < len(waiting):  # one more link of every chain at a time
+            count = len(waiting)
+            waiting |= {t.trial_id for t in trials if waiting & {s.trial_id for s in t.sources}}
+        for trial in trials:
+            if trial.trial_id in waiting and not trial.is_elsewhere:
+                self._note(f"{trial.cell}, seed {trial.seed} stays pending: {self._why(trial)}")
+
+    def _why(self, trial: OpenTrial) -> str:
+        """Return why a trial stays pending."""
+        cancelled = trial.find_source(State.CANCELLED)
+        if cancelled is not None:
+            return f"{cancelled.describe()} was cancelled ({self._name(cancelled)})"
+        source = next(s for s in trial.sources if s.state != State.FINISHED)
+        return f"so does {source.describe()} ({self._name(source)})"
+
+    def _name(self, source: SourceTrial) -> str:
+        cells = self._ledger.membership(source.trial_id)
+        cell = cells.get(self._experiment.name, source.trial_id)
+        settings, _ = self._ledger.settings_and_data(source.trial_id)
         return f"{cell}, seed {settings['seed']}"

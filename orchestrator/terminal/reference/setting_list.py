@@ -43,7 +43,10 @@ _DEFAULTS = {
     "teacher_seed": "that of the student",
     "priority": "0",
 }
-_VALUES = {"weights": "none, imagenet or a path", "teacher": "none or the name of a cell"}
+_VALUES = {
+    "weights": "none, imagenet, a path, or {cell: CELL, part: backbone or network, seed: SEED}",
+    "teacher": "none or the name of a cell",
+}
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,12 @@ STUDENT_SPEC = TINY_SPEC.replace(
     "  image: {head: fcn}\n",
     "  student: {head: fcn, teacher: big, distillation_weight: 1}\n  big: {head: fcn, width: 16}\n",
 )
+# Each cell starts from the weights of the one below it.
+CHAIN_SPEC = TINY_SPEC.replace(
+    "  image: {head: fcn}\n  memory: {head: tma, memory_length: 1}\n",
+    "  last: {head: fcn, weights: {cell: middle, part: network}}\n"
+    "  middle: {head: fcn, weights: {cell: first}}\n  first: {head: tma, memory_length: 1}\n",
+)
 
 
 def quiet() -> Console:

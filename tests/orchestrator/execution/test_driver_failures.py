@@ -13,7 +13,15 @@ from orchestrator.ledger.entries import State
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
-from tests.orchestrator.execution.fakes import LOST, STUDENT_SPEC, FakeRay, run, run_name, states
+from tests.orchestrator.execution.fakes import (
+    CHAIN_SPEC,
+    LOST,
+    STUDENT_SPEC,
+    FakeRay,
+    run,
+    run_name,
+    states,
+)
 
 pytestmark = pytest.mark.usefixtures("tracker")
 
@@ -57,6 +65,26 @@ def test_failed_teacher_fails_its_student_by_name(
     assert by_name["student, seed 1"].state == "FAILED"
     assert by_name["student, seed 1"].message == "its teacher failed: big, seed 1"
     assert len(fake.starts) == 5
+
+
+def test_failure_reaches_the_end_of_a_chain(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    def unlucky(job: Job, n: int) -> Outcome:
+        bad = run_name(job) == "first, seed 1"
+        return Outcome(State.FAILED, "bad luck") if bad else Outcome(State.FINISHED)
+
+    with fake_ray(unlucky) as fake:
+        submission = run(load_spec(write_spec(CHAIN_SPEC)), target)
+
+    messages = {f"{t.cell}, seed {t.seed}": t.message for t in submission.trials}
+    assert messages == {
+        "last, seed 0": None, "middle, seed 0": None, "first, seed 0": None,
+        "last, seed 1": "the trial that trains its weights failed: middle, seed 1",
+        "middle, seed 1": "the trial that trains its weights failed: first, seed 1",
+        "first, seed 1": "bad luck",
+    }  # fmt: skip
+    assert len(fake.starts) == 4
 
 
 def test_failure_stops_the_experiment_if_the_spec_says_so(

@@ -18,7 +18,15 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
-from tests.orchestrator.execution.fakes import STUDENT_SPEC, FakeRay, quiet, run, run_name, states
+from tests.orchestrator.execution.fakes import (
+    CHAIN_SPEC,
+    STUDENT_SPEC,
+    FakeRay,
+    quiet,
+    run,
+    run_name,
+    states,
+)
 
 pytestmark = pytest.mark.usefixtures("tracker")
 
@@ -108,6 +116,28 @@ def test_students_of_a_cancelled_teacher_stay_pending_and_are_named(
     assert by_name["student, seed 1"] == "PENDING"
     text = "student, seed 1 stays pending: its teacher was cancelled (big, seed 1)"
     assert text in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_all_that_a_cancelled_trial_is_needed_for_stays_pending_and_is_named(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    console = quiet()
+
+    def script(job: Job, n: int) -> Outcome:
+        if run_name(job) != "first, seed 1":
+            return Outcome(State.FINISHED)
+        ledger.upkeep.cancel_trials([job.trial_id])
+        return Outcome(State.CANCELLED)
+
+    with fake_ray(script):
+        submission = run(load_spec(write_spec(CHAIN_SPEC)), target, console)
+
+    by_name = {f"{t.cell}, seed {t.seed}": t.state for t in submission.trials}
+    assert (by_name["last, seed 0"], by_name["last, seed 1"]) == ("FINISHED", "PENDING")
+    text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "middle, seed 1 stays pending: the trial that trains its weights was cancelled " in text
+    assert "last, seed 1 stays pending: so does the trial that trains its weights (middle" in text
 
 
 @pytest.mark.usefixtures("interruptible")

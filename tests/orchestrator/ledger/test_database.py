@@ -99,7 +99,7 @@ def test_experiments_from_before_the_migrations_have_no_published_results(url: s
     config = Config()
     folder = Path(next(iter(orchestrator.ledger.__path__))) / "migrations"
     config.set_main_option("script_location", str(folder))
-    assert ScriptDirectory.from_config(config).get_current_head() == "0009"
+    assert ScriptDirectory.from_config(config).get_current_head() == "0010"
     with sa.create_engine(url).begin() as db:
         config.attributes["connection"] = db
         command.upgrade(config, "0001")
@@ -113,6 +113,35 @@ def test_experiments_from_before_the_migrations_have_no_published_results(url: s
     open_database(url)
 
     assert Ledger(url).experiment("old").published == {}
+
+
+def test_teachers_of_an_older_ledger_become_dependencies(url: str) -> None:
+    config = Config()
+    folder = Path(next(iter(orchestrator.ledger.__path__))) / "migrations"
+    config.set_main_option("script_location", str(folder))
+    engine = sa.create_engine(url)
+    with engine.begin() as db:
+        config.attributes["connection"] = db
+        command.upgrade(config, "0009")
+        for trial_id, teacher in (("a", None), ("b", "a")):
+            row = {"trial_id": trial_id, "teacher": teacher}
+            db.execute(
+                sa.text(
+                    "INSERT INTO trials (trial_id, settings, state, data_fingerprint, step, "
+                    "teacher) VALUES (:trial_id, '{}', 'PENDING', 'f', 0, :teacher)"
+                ),
+                row,
+            )
+
+    open_database(url)
+
+    with engine.begin() as db:
+        rows = db.execute(sa.text("SELECT trial_id, setting, source FROM dependencies")).all()
+        assert rows == [("b", "teacher", "a")]
+        config.attributes["connection"] = db
+        command.downgrade(config, "0009")
+        teachers = db.execute(sa.text("SELECT trial_id, teacher FROM trials ORDER BY 1")).all()
+        assert teachers == [("a", None), ("b", "a")]
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])

@@ -25,6 +25,48 @@ def test_first_seed_of_every_cell_comes_before_the_second(ledger: Ledger) -> Non
     assert names(ledger) == [("a", 7), ("b", 7), ("c", 7), ("a", 3), ("b", 3), ("c", 3)]
 
 
+def chain() -> list[Member]:
+    """A trial that starts from the weights of another one, which does so too."""
+    first = cell("first", 0, width=16)
+    second = cell("second", 0, weights=f"backbone:{first[0].trial.trial_id}")
+    third = cell("third", 0, weights=f"network:{second[0].trial.trial_id}")
+    return [*third, *second, *first, *cell("plain", 0)]
+
+
+def test_each_link_of_a_chain_waits_for_the_one_before(ledger: Ledger) -> None:
+    ledger.add(STUDY, chain())
+    starts = []
+
+    with ledger.driver() as driver:
+        while open_trials := driver.open_trials("study"):
+            starts.append([trial.cell for trial in open_trials if trial.can_start()])
+            trial = next(trial for trial in open_trials if trial.can_start())
+            (claim,) = driver.claim([trial.trial_id])
+            driver.end(claim, State.FINISHED)
+
+    assert starts == [["first", "plain"], ["second", "plain"], ["third", "plain"], ["plain"]]
+
+
+def test_trial_with_two_sources_waits_for_both(ledger: Ledger) -> None:
+    big, small = cell("big", 0, width=16)[0], cell("small", 0, width=24)[0]
+    lesson = {"teacher": big.trial.trial_id, "distillation_weight": 1}
+    weights = f"backbone:{small.trial.trial_id}"
+    ledger.add(STUDY, [big, small, *cell("student", 0, weights=weights, **lesson)])
+    can_start = []
+
+    with ledger.driver() as driver:
+        for member in (big, small):
+            (claim,) = driver.claim([member.trial.trial_id])
+            driver.end(claim, State.FINISHED)
+            can_start.append(student_can_start(driver))
+        (student,) = driver.open_trials("study")
+
+    assert can_start == [False, True]
+    assert [(source.trial_id, source.setting) for source in student.sources] == [
+        (big.trial.trial_id, "teacher"), (small.trial.trial_id, "weights"),
+    ]  # fmt: skip
+
+
 def test_teachers_come_first(ledger: Ledger) -> None:
     teachers = cell("teacher", 0, 1, width=16)
     students = [

@@ -5,8 +5,10 @@ import socket
 
 import pytest
 
-from orchestrator.ledger.entries import State
+from orchestrator.ledger.entries import Member, State
 from orchestrator.ledger.ledger import Ledger
+from orchestrator.spec.experiment import PlannedTrial
+from tests.conftest import tiny
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members
 from vss.errors import UserError
 
@@ -41,6 +43,27 @@ def test_deletion_spares_what_another_experiment_lists(ledger: Ledger) -> None:
     assert ledger.finished_run(ids(0)[0]) is not None
     assert ledger.finished_run(ids(1)[0]) is None
     assert [entry.name for entry in ledger.experiments()] == ["another"]
+
+
+def test_trial_that_an_unfinished_one_needs_stays(ledger: Ledger) -> None:
+    """No spec lists a trial without its sources, but a ledger may."""
+    (source,) = ids(0)
+    dependent = tiny(seed=1, weights=f"backbone:{source}")
+    member = Member(PlannedTrial("b", dependent), "f" * 64)
+    ledger.add(STUDY, members(0))
+    ledger.add(ANOTHER, [member])
+    end_as(ledger, State.FINISHED, 0)
+
+    planned = ledger.upkeep.plan_deletion("study")
+    deletion = ledger.upkeep.delete("study")
+    orphans = ledger.upkeep.find_orphans([source])
+    with ledger.driver() as driver:
+        (claim,) = driver.claim([dependent.trial_id])
+        driver.end(claim, State.FINISHED)
+
+    assert [trial.trial_id for trial in planned.shared] == [source]
+    assert (deletion.own, orphans) == ([], {})
+    assert ledger.upkeep.delete_orphans([source]) == [source]
 
 
 def test_orphans_are_trials_that_no_experiment_lists(ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ import pytest
 from orchestrator.offline.export import export
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
+from tests.orchestrator.execution.fakes import CHAIN_SPEC
 from vss.errors import UserError
 from vss.trial.file import read_trial_file
 
@@ -47,7 +48,21 @@ def test_teachers_come_before_their_students(write_spec: SpecWriter, tmp_path: P
     assert files[-1].teacher_config == experiment.trials[-1].config
     script = (tmp_path / "out" / "slurm_array.sh").read_text()
     assert "--array=0-3\n" in script
-    assert "Tasks 0-3 train the teachers of tasks 4-5: run tasks 0-3 first" in script
+    assert "Tasks 0-3 train what later tasks need" in script
+    assert "when they have finished, sbatch --array=4-5 slurm_array.sh." in script
+
+
+def test_each_link_of_a_chain_is_an_array_of_its_own(
+    write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    files = export(load_spec(write_spec(CHAIN_SPEC)), tmp_path / "out")
+
+    cells = [read_trial_file(path).cell for path in files]
+    assert cells == ["first"] * 2 + ["middle"] * 2 + ["last"] * 2
+    readme = (tmp_path / "out" / "README.txt").read_text()
+    later = "sbatch --array=2-3 slurm_array.sh, then sbatch --array=4-5 slurm_array.sh."
+    assert "Tasks 0-1 train what later tasks need, their teachers or initial weights" in readme
+    assert later in readme
 
 
 def test_folder_that_cannot_be_written_is_named(write_spec: SpecWriter, tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 """Whole networks."""
 
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.conftest import TINY_MEMORY, tiny
 from vss import catalog
+from vss.errors import UserError
 from vss.models.segmenter import build_model, count_parameters
 from vss.trial_config import parse_settings
 
@@ -112,3 +116,66 @@ def test_exported_program_agrees_after_a_reload(name: str) -> None:
     (logits,) = torch.export.load(file).module()(clip)
 
     torch.testing.assert_close(logits, model(clip)[0])
+
+
+def trained(tmp_path: Path, **changes: Any) -> tuple[Path, dict[str, torch.Tensor]]:
+    """Return the weights of a network with other initial weights, and their file."""
+    torch.manual_seed(1)
+    model = build_model(tiny(**changes))
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(state, tmp_path / "weights.safetensors")
+    return tmp_path / "weights.safetensors", state
+
+
+def equal_parts(model: torch.nn.Module, state: dict[str, torch.Tensor]) -> set[str]:
+    """Return the parts of a network of which all weights are equal to those in a state."""
+    own = model.state_dict()
+    parts = {name.partition(".")[0] for name in own}
+    unequal = {n.partition(".")[0] for n, w in own.items() if not torch.equal(w, state[n])}
+    return parts - unequal
+
+
+@pytest.mark.parametrize(
+    ("part", "parts"), [("backbone", {"backbone"}), ("network", {"backbone", "head", "auxiliary"})]
+)
+def test_network_starts_from_a_part_of_another_trial(
+    part: str, parts: set[str], tmp_path: Path
+) -> None:
+    file, state = trained(tmp_path)
+
+    torch.manual_seed(0)
+    model = build_model(tiny(weights=f"{part}:0123456789ab"), file)
+
+    assert equal_parts(model, state) == parts
+
+
+def test_equal_seeds_give_equal_heads_whatever_the_weights_of_the_backbone(tmp_path: Path) -> None:
+    file, _ = trained(tmp_path)
+    models = []
+    for weights in ("none", "backbone:0123456789ab"):
+        torch.manual_seed(0)
+        models.append(build_model(tiny(weights=weights), file))
+
+    assert equal_parts(models[1], models[0].state_dict()) == {"head", "auxiliary"}
+
+
+def test_auxiliary_head_that_the_other_trial_lacks_stays_random(tmp_path: Path) -> None:
+    file, state = trained(tmp_path, auxiliary_weight=0.0)
+
+    model = build_model(tiny(weights="network:0123456789ab"), file)
+
+    assert equal_parts(model, {**model.state_dict(), **state}) == {"backbone", "head", "auxiliary"}
+
+
+def test_network_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    file, _ = trained(tmp_path, head="psp")
+
+    with pytest.raises(UserError, match="do not fit the network: head.*is not in the network"):
+        build_model(tiny(weights="network:0123456789ab"), file)
+
+
+def test_without_the_other_trial_all_weights_are_random() -> None:
+    """A smoke test trains no other trial."""
+    model = build_model(tiny(weights="network:0123456789ab"))
+
+    assert count_parameters(model) == count_parameters(build_model(tiny()))

@@ -214,7 +214,24 @@ def test_student_gets_the_weights_of_its_teacher(remote_job: Job, storage: Stora
     storage.remove(teacher.trial_id)
     without = run_job(with_inputs(student, attempt=2, config=tiny(
         teacher=teacher.trial_id, distillation_weight=1.0, seed=4)), ignore, never)  # fmt: skip
-    assert "has no weights of the teacher" in str(without.message)
+    assert f"has no weights of trial {teacher.trial_id}" in str(without.message)
+
+
+def test_trial_starts_from_the_weights_that_another_one_left(
+    remote_job: Job, storage: Storage
+) -> None:
+    run_job(remote_job, ignore, never)
+    source = remote_job.inputs.config
+    config = tiny(weights=f"network:{source.trial_id}", steps=0)
+    job = with_inputs(
+        remote_job, config=config, weights=Path(source.trial_id, "weights.safetensors")
+    )
+
+    outcome = run_job(job, ignore, never)
+
+    assert (outcome.state, outcome.message) == ("FINISHED", None)
+    (score,) = {outcome.score, run_job(remote_job, ignore, never).score}
+    assert score is not None
 
 
 def test_smoke_test_keeps_nothing(job: Job, settings: Settings) -> None:
