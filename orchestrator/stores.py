@@ -43,7 +43,11 @@ class Stores:
         Raises:
             UserError: if it cannot be reached.
         """
-        return self.prepare_tracker().result()
+        try:
+            return self.prepare_tracker().result()
+        except BaseException:
+            self._tracker = None  # the next call tries again
+            raise
 
     def prepare_tracker(self) -> "Future[Tracker]":
         """Start to open the tracking store, which takes seconds, and return at once."""

@@ -21,9 +21,8 @@ from orchestrator.terminal.completion import complete_experiment, complete_trial
 from vss.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from orchestrator.execution.job import Outcome
     from orchestrator.stores import Stores
 
 app = typer.Typer()
@@ -96,7 +95,9 @@ def submit(
     ray_address = None if in_process else choose_address(address, settings)
     target = RunTarget(settings, paths, ray_address, in_process, is_insecure=insecure)
     if smoke:
-        raise typer.Exit(_print_smoke(smoke_test(experiment, target, screen)))
+        outcomes = smoke_test(experiment, target, screen).values()
+        are_fine = all(outcome.state == "FINISHED" for outcome in outcomes)
+        raise typer.Exit(ALL_FINISHED if are_fine else TRIAL_FAILED)
     stores = Stores(settings)
     experiment = choose_look(experiment, look, stores)
     is_dashboard = ray_address is not None and ray_address.startswith(("http://", "https://"))
@@ -211,12 +212,3 @@ def import_directories(
     for name in result.experiments:
         print_report(name, stores, settings, pictures, screen)
     raise typer.Exit(TRIAL_FAILED if result.skipped_directories else ALL_FINISHED)
-
-
-def _print_smoke(outcomes: "Mapping[str, Outcome]") -> int:
-    """Print the outcome of each cell and return the exit code."""
-    for cell, outcome in outcomes.items():
-        problem = f"{outcome.state}: {outcome.message or ''}"
-        echo(f"{cell}: {'ok' if outcome.state == 'FINISHED' else problem}")
-    all_finished = all(outcome.state == "FINISHED" for outcome in outcomes.values())
-    return ALL_FINISHED if all_finished else TRIAL_FAILED

@@ -98,10 +98,14 @@ def submit(
     ledger = stores.ledger
     with ledger.driver(target.job) as driver:
         with ExitStack() as stack:
-            ending = _Submit(experiment, target, stores, console, stack).run(driver)
+            attempt = _Submit(experiment, target, stores, console, stack)
+            ending = attempt.run(driver)
         if ending == Ending.OVER:
             wait_until_reachable(driver.touch, console.print)  # holds the lease for a minute
-            wait_until_reachable(write_report, console.print)
+            if attempt.has_begun:
+                wait_until_reachable(write_report, console.print)
+            else:
+                write_report()  # nothing is lost if it fails
     trials = wait_until_reachable(lambda: ledger.trials(experiment.name), console.print)
     return Submission(trials, ending)
 
@@ -147,7 +151,11 @@ def open_executor(target: RunTarget, name: str) -> Iterator[Executor]:
 
 
 class _Submit:
-    """One submit of an experiment; the executor is opened when it is first needed."""
+    """One submit of an experiment; the executor is opened when it is first needed.
+
+    Attributes:
+        has_begun: whether it has run or followed trials, so that an outage is to be waited out.
+    """
 
     def __init__(
         self,
@@ -165,6 +173,7 @@ class _Submit:
         self._notifier = stack.enter_context(
             open_notifier(experiment.name, target.settings.notify, console)
         )
+        self.has_begun = False
         self._size = SlotSize.from_resources(experiment.resources)
         self._data = ExperimentData(
             experiment, target.data, target.settings, target.address is not None
@@ -184,6 +193,9 @@ class _Submit:
         has_work = is_driven or unfinished or has_changed
         if not has_work and is_reported(ledger.experiment(name), ledger.trials(name)):
             return Ending.OVER
+        if not is_driven and not unfinished:
+            self._stores.tracker  # noqa: B018  # raises its error: nothing is lost by ending here
+        self.has_begun = True
         if not driver.take_lease(name):
             if unfinished and not is_driven:  # another submit was faster, and may wait for slots
                 self._executor.close()

@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from orchestrator.execution.trials.job_factory import JobFactory, Slots
 from orchestrator.ledger.entries import State
 from orchestrator.spec.experiment import Experiment
 from orchestrator.storage import RESULT, Storage
+from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
 
 _SMOKE_STEPS = 2
@@ -24,12 +26,18 @@ _PROBE_STEPS = 5  # of which the clock leaves out the first three
 
 def smoke(experiment: Experiment, target: RunTarget, console: Console) -> Mapping[str, Outcome]:
     """Run two steps of every cell and keep nothing, to check that every cell can be built, fits
-    into memory and runs.
+    into memory and runs. What becomes of a cell is printed as soon as it is known.
 
     Returns:
         cell -> how its attempt ended.
     """
-    return _run_briefly(experiment, target, console, _SMOKE_STEPS)[0]
+
+    def tell(cell: str, outcome: Outcome) -> None:
+        problem = f"{outcome.state}: {outcome.message or ''}".rstrip(": ")
+        text = "ok" if outcome.state == State.FINISHED else problem
+        console.print(f"{cell}: {text}", highlight=False, soft_wrap=True)
+
+    return _run_briefly(experiment, target, console, _SMOKE_STEPS, tell=tell)[0]
 
 
 def probe(experiment: Experiment, target: RunTarget, console: Console) -> dict[str, float]:
@@ -64,6 +72,7 @@ def _run_briefly(
     console: Console,
     steps: int,
     storage: Storage | None = None,
+    tell: Callable[[str, Outcome], None] = lambda cell, outcome: None,
 ) -> tuple[dict[str, Outcome], dict[str, str]]:
     """Run a few steps of every cell; return how each ended, and the trial that each was."""
     settings = target.settings
@@ -71,15 +80,25 @@ def _run_briefly(
     size = SlotSize.from_resources(experiment.resources)
     factory = JobFactory(experiment, data, settings, Slots(size, size, 1))
     jobs = {cell: factory.brief_job(cell, steps, storage) for cell in experiment.cells}
-    events, stop = _Outcomes(), StopRequests()
+    cells_of: dict[str, list[str]] = defaultdict(list)
+    for cell, job in jobs.items():
+        cells_of[job.trial_id].append(cell)
+
+    def tell_all(trial_id: str, outcome: Outcome) -> None:
+        for cell in cells_of[trial_id]:
+            tell(cell, outcome)
+
+    events, stop = _Outcomes(tell_all), StopRequests()
     with (
+        console.status(f"running {steps} steps of {count_of(len(jobs), 'cell')}"),
         stop_on_signal(stop, console.print, keeps_checkpoints=False),
         open_executor(target, f"{experiment.name}, smoke test") as executor,
     ):
         executor.check_fits(size)
         run_jobs(_JobList(jobs.values(), size), executor, events, stop)
-    cancelled = Outcome(State.CANCELLED)
-    outcomes = {cell: events.by_trial.get(job.trial_id, cancelled) for cell, job in jobs.items()}
+    for trial_id in cells_of.keys() - events.by_trial.keys():
+        events.on_end(trial_id, Outcome(State.CANCELLED))
+    outcomes = {cell: events.by_trial[job.trial_id] for cell, job in jobs.items()}
     return outcomes, {cell: job.trial_id for cell, job in jobs.items()}
 
 
@@ -104,14 +123,16 @@ class _JobList:
 
 
 class _Outcomes:
-    """The outcomes of the jobs, by trial."""
+    """The outcomes of the jobs, by trial; a function is told of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str, Outcome], None]) -> None:
         self.by_trial: dict[str, Outcome] = {}
+        self._tell = tell
 
     def on_heartbeat(self, trial_id: str, heartbeat: Heartbeat) -> None:
         """Ignore heartbeats."""
 
     def on_end(self, trial_id: str, outcome: Outcome) -> None:
-        """Keep the outcome."""
+        """Keep the outcome, and pass it on."""
         self.by_trial[trial_id] = outcome
+        self._tell(trial_id, outcome)

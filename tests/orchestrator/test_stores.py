@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from orchestrator.settings import Settings
-from orchestrator.stores import open_tracker
+from orchestrator.stores import Stores, open_tracker
 from orchestrator.tracking import tracker
+from vss.errors import UserError
 
 
 def test_two_submits_of_a_new_home_make_the_tables_one_after_the_other(
@@ -32,3 +33,21 @@ def test_two_submits_of_a_new_home_make_the_tables_one_after_the_other(
 
     (_, first_end), (second_start, _) = sorted(spans)
     assert first_end <= second_start
+
+
+def test_tracking_store_that_was_out_of_reach_is_opened_by_a_later_call(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a wait for it would never end."""
+    stores = Stores(settings)
+
+    def fail(*_: Any) -> None:
+        raise UserError("out of reach")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("orchestrator.stores.open_tracker", fail)
+        with pytest.raises(UserError, match="out of reach"):
+            stores.tracker  # noqa: B018
+    monkeypatch.setattr("orchestrator.stores.open_tracker", lambda settings: "open")
+
+    assert stores.tracker == "open"

@@ -22,6 +22,7 @@ from orchestrator.settings import Settings, load_settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
 from orchestrator.stores import Stores
+from orchestrator.tracking.store import TrackingUnreachableError
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, SpecWriter, paint_camvid
 from tests.orchestrator.execution.fakes import (
@@ -228,6 +229,22 @@ def test_finished_experiment_starts_no_ray_and_opens_no_mlflow(
     monkeypatch.setattr(again, "prepare_tracker", fail)
 
     assert states(submit(experiment, target, again, quiet())) == ["FINISHED"] * 4
+
+
+def test_finished_experiment_does_not_wait_for_an_mlflow_that_is_dead(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_ray(lambda job, n: Outcome(State.FINISHED)):
+        submit(experiment, target, Stores(target.settings), quiet())
+    again = Stores(target.settings)
+
+    def fail(*_: Any) -> None:
+        raise TrackingUnreachableError("cannot reach MLflow", outage="connection refused")
+
+    monkeypatch.setattr(again, "prepare_tracker", fail)
+
+    with pytest.raises(UserError, match="cannot reach MLflow"):
+        submit(experiment, target, again, quiet())
 
 
 @pytest.mark.slow
