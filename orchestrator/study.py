@@ -55,6 +55,7 @@ def submit(
     from orchestrator.execution.cluster.head import choose_address
     from orchestrator.execution.driver import RunTarget
     from orchestrator.execution.driver import submit as submit_experiment
+    from orchestrator.execution.planned_look import choose_look
     from orchestrator.results.report import print_report_of_submit
     from orchestrator.terminal.plain.console import PlainConsole
 
@@ -64,6 +65,7 @@ def submit(
     ray_address = None if in_process else choose_address(address, settings)
     target = RunTarget(settings, paths, ray_address, in_process)
     stores, console = Stores(settings), PlainConsole()
+    experiment = choose_look(experiment, None, stores)
     submission = submit_experiment(
         experiment,
         target,

@@ -132,7 +132,9 @@ class ExperimentRecord:
             spec states none.
         looks: the number of seeds at each planned look; empty if a single look is planned.
         look: the look that the trials belong to, counted from 1.
-        interim: why the verdicts are not final; None if they are.
+        interim: why the verdicts are not final; None if they are. Cells that an earlier look has
+            settled have a verdict all the same, unless the plan has changed.
+        has_changed_plan: whether the planned seeds changed after trials had finished.
     """
 
     name: str
@@ -150,6 +152,7 @@ class ExperimentRecord:
     looks: Sequence[int] = ()
     look: int = 1
     interim: str | None = None
+    has_changed_plan: bool = False
 
     @property
     def finished(self) -> list[RunRecord]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.analysis.comparison import Comparison
-from reports.analysis.study import Study, compare_classes
+from reports.analysis.families.classes import compare_classes
+from reports.analysis.study import Study
 from reports.records import ExperimentRecord, RunRecord
 
 Numbers = NDArray[np.float64]

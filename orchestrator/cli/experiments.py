@@ -30,7 +30,7 @@ Look = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Train the seeds up to planned look N (default: the last one submitted, or 1).",
+        help="Stop after planned look N (default: go on to the last one).",
     ),
 ]
 
@@ -73,8 +73,8 @@ def submit(
     Ctrl-C stops the trials at their next step; rerun the same command to resume. If another submit
     runs the experiment already, this one shows it, and takes over if that submit ends before the
     trials do; Ctrl-C then stops nothing. Nor does it if the cluster is given by its dashboard,
-    http://HOST:8265, where a Ray job runs the submit. If the spec plans looks, --look N adds the
-    seeds of later looks.
+    http://HOST:8265, where a Ray job runs the submit. If the spec plans looks, cells whose verdict
+    is open get more seeds, look by look; --look N stops after look N.
     """
     from orchestrator.settings import load_settings, parse_data_paths
     from orchestrator.spec.file import load_spec

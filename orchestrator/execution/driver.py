@@ -275,12 +275,12 @@ class _Submit:
             note, notifier = view.note_once, self._notifier
             queue = TrialQueue(experiment, ledger, driver, factory, recorder, note, notifier)
             run_jobs(queue, executor, recorder, stop)
-            while not stop.is_for_all() and self._grow(driver):
+            while not stop.is_for_all() and self._grow(driver, view.note):
                 run_jobs(queue, executor, recorder, stop)
         return queue
 
-    def _grow(self, driver: Driver) -> bool:
-        return self._patiently(lambda: self.registration.grow(driver))
+    def _grow(self, driver: Driver, say: Callable[[str], None] = lambda line: None) -> bool:
+        return self._patiently(lambda: self.registration.grow(driver, say))
 
     def _open_experiment_run(self) -> str:
         name, ledger = self._experiment.name, self._stores.ledger

@@ -1,4 +1,6 @@
-"""The look that a submit trains up to: the first one, the one it has reached, or a later one."""
+"""The looks that a submit trains: from the first one, or the one it has reached, to the last."""
+
+from dataclasses import replace
 
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.looks import find_look
@@ -7,11 +9,13 @@ from vss.errors import UserError
 
 
 def choose_look(experiment: Experiment, look: int | None, stores: Stores) -> Experiment:
-    """Return the experiment with the trials up to a look; unchanged if it plans none.
+    """Return the experiment with the trials of its first look, and the others for later.
+
+    Without planned looks it stays as it is.
 
     Args:
         experiment: the experiment with the trials of all looks.
-        look: number of the look, from 1; None for the first, or the one reached so far.
+        look: number of the look to stop after, from 1; None for the last one.
         stores: the stores, whose ledger has the trials so far.
 
     Raises:
@@ -25,7 +29,10 @@ def choose_look(experiment: Experiment, look: int | None, stores: Stores) -> Exp
             f"--look {look}: look {reached} of '{experiment.name}' was submitted before, and a "
             f"look cannot be undone; write --look {reached} or leave it out"
         )
-    return experiment.at_look(look or reached)
+    planned = experiment.at_look(look or len(experiment.looks))
+    first = planned.at_look(1)
+    later = tuple(t for t in planned.trials if t.trial_id not in first.trial_by_id)
+    return replace(first, later_trials=later)
 
 
 def _reached_look(experiment: Experiment, stores: Stores) -> int:

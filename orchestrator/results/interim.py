@@ -8,9 +8,7 @@ from orchestrator.spec.looks import find_look
 _OUTSTANDING_STATES = (State.PENDING, State.RUNNING, State.CANCELLED)
 
 
-def explain_interim(
-    experiment: ExperimentStatus, trials: Sequence[TrialStatus], look: int
-) -> str | None:
+def explain_interim(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> str | None:
     """Return the reason why the verdicts are not final, or None if they are.
 
     Failed trials do not count: they have ended, and their results are missing for good.
@@ -18,13 +16,12 @@ def explain_interim(
     Args:
         experiment: the experiment.
         trials: all of its trials.
-        look: the look that the trials belong to, numbered from 1.
     """
     outstanding_count = sum(trial.state in _OUTSTANDING_STATES for trial in trials)
     stop = _describe_budget(experiment) if outstanding_count else ""
     if experiment.earlier_seeds:
         return _describe_change(experiment) + stop
-    unrecorded_count = _count_unrecorded(experiment, trials, look)
+    unrecorded_count = _count_unrecorded(experiment, trials)
     if not outstanding_count and not unrecorded_count:
         return None
     planned_count = len(trials) + unrecorded_count
@@ -34,7 +31,7 @@ def explain_interim(
 
 
 def find_current_look(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
-    """Return the number of the look that the trials belong to, counted from 1."""
+    """Return the number of the last look that trials belong to, counted from 1."""
     return find_look(experiment.looks, (trial.seed for trial in trials))
 
 
@@ -56,18 +53,18 @@ def _describe_change(experiment: ExperimentStatus) -> str:
     )
 
 
-def _count_unrecorded(
-    experiment: ExperimentStatus, trials: Sequence[TrialStatus], look: int
-) -> int:
+def _count_unrecorded(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> int:
     """Count the planned trials that the ledger does not have, for example after a partial import.
 
-    Networks that are only scored have no planned seeds. Cells without any trial do not count.
+    Of a cell that an early look has settled, only the seeds up to that look are planned. Networks
+    that are only scored have no planned seeds. Cells without any trial do not count.
     """
-    seeds = set(experiment.seeds)
-    if experiment.looks:
-        seeds = set(experiment.seeds[: experiment.looks[look - 1]])
     seeds_by_cell: dict[str, set[int]] = {}
     for trial in trials:
         if trial.settings.get("steps", 0) > 0:
             seeds_by_cell.setdefault(trial.cell, set()).add(trial.seed)
-    return sum(len(seeds - cell_seeds) for cell_seeds in seeds_by_cell.values())
+    planned, looks = experiment.seeds, experiment.looks
+    return sum(
+        len({*planned[: looks[find_look(looks, seeds) - 1] if looks else None]} - seeds)
+        for seeds in seeds_by_cell.values()
+    )

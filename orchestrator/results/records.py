@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.interim import explain_interim, find_current_look
+from orchestrator.spec.looks import find_look
 from orchestrator.spec.overrides import read_overrides
 from orchestrator.stores import Stores
 from orchestrator.tracking import artifacts
@@ -52,23 +53,26 @@ def read_record(
         costs={cell: artifacts.convert_latency(cost) for cell, cost in latency.cells.items()},
         latency_conditions=latency.conditions,
         source=experiment.source,
-        command=build_submit_command(trials, experiment.source, look),
+        command=build_submit_command(trials, experiment.source, experiment.looks),
         published=experiment.published,
         margin_points=experiment.margin_points,
         looks=experiment.looks,
         look=look,
-        interim=explain_interim(experiment, trials, look),
+        interim=explain_interim(experiment, trials),
+        has_changed_plan=bool(experiment.earlier_seeds),
     )
     return _add_samples(record, contents, tracker) if pictures else record
 
 
-def build_submit_command(trials: Sequence[TrialStatus], source: str, look: int = 1) -> str:
+def build_submit_command(
+    trials: Sequence[TrialStatus], source: str, looks: Sequence[int] = ()
+) -> str:
     """Return the command that repeats an experiment; "" if it did not come from a spec.
 
     Args:
         trials: its trials, whose datasets may need a folder.
         source: the text of the spec, with the overrides that were submitted.
-        look: the planned look that the trials belong to.
+        looks: the number of seeds at each planned look; the trials may end at an early one.
     """
     lines = (line.partition("#")[0].strip() for line in source.splitlines())
     if not any(lines):
@@ -80,7 +84,8 @@ def build_submit_command(trials: Sequence[TrialStatus], source: str, look: int =
         for name in datasets
         if name in catalog.DATASETS and catalog.DATASETS[name].needs_path
     ]
-    options += [f"--look {look}"] if look > 1 else []
+    look = find_look(looks, (trial.seed for trial in trials))
+    options += [f"--look {look}"] if look < len(looks) else []
     return " ".join(["vss-orch submit spec.yaml", *options])
 
 

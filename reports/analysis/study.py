@@ -21,11 +21,12 @@ from reports.analysis.blocks import (
     deviations_over_blocks,
 )
 from reports.analysis.bootstrap import DRAWS, Numbers, TestSets, influence, mean_over_classes
-from reports.analysis.comparison import Comparison, Contrast, judge_family
-from reports.analysis.inference import CONFIDENCE, number_of_draws
-from reports.analysis.planning.looks import compute_look_confidence
+from reports.analysis.comparison import Comparison, Contrast
+from reports.analysis.inference import CONFIDENCE, TestSetError
+from reports.analysis.planning.growing import JudgedCell, can_be_replayed, judge_over_looks
+from reports.analysis.planning.looks import compute_growing_confidences, compute_look_confidence
 from reports.analysis.scored_cells import ERROR_DRAWS, ScoredCells
-from reports.analysis.verdict import turn
+from reports.analysis.verdict import is_verdict, read_verdict, turn
 from reports.metrics import get_metric
 from reports.records import ExperimentRecord, RunRecord, check_record
 
@@ -56,6 +57,7 @@ class Study:
         self.record = record
         self.metric = metric
         has_many_trials = len(record.finished) > MANY_TRIALS
+        self._asked_draws = draws
         self.draws = draws or (DRAWS // 10 if has_many_trials else DRAWS)
         self.error_draws = error_draws
         if margin_points is None and metric == "miou":
@@ -140,19 +142,30 @@ class Study:
 
         The comparisons with the baseline decide it for all families.
         """
+        if (variation := self._variation_of_looks) is None:
+            return 1 - (1 - CONFIDENCE) / max(1, len(self.record.looks))
+        return compute_look_confidence(*variation, np.random.default_rng(0))
+
+    @cached_property
+    def baseline_confidence(self) -> float:
+        """The confidence of the comparisons with the baseline at the look of this study."""
+        if (variation := self._variation_of_looks) is None:
+            return self.confidence
+        levels = compute_growing_confidences(*variation, np.random.default_rng(0))
+        return levels[self.record.look - 1]
+
+    @property
+    def _variation_of_looks(
+        self,
+    ) -> tuple[Sequence[int], Numbers, TestSetError | None, Numbers] | None:
+        """The looks and what their levels depend on; None with one look, or if it is unknown."""
         scored, looks = self.scored, self.record.looks
         variances = np.array(list(scored.variances.values()))
         if len(looks) < 2 or len(variances) < 2 or np.isnan(variances).any():
-            return 1 - (1 - CONFIDENCE) / max(1, len(looks))
+            return None
         base = self.record.baseline if self.record.baseline in scored.cells else scored.cells[0]
         pairs = [scored.pair(cell, base) for cell in scored.cells if cell != base]
-        return compute_look_confidence(
-            looks,
-            variances,
-            scored.errors.over_test_sets,
-            scored.weights(pairs),
-            np.random.default_rng(0),
-        )
+        return looks, variances, scored.errors.over_test_sets, scored.weights(pairs)
 
     @cached_property
     def scored(self) -> ScoredCells:
@@ -172,18 +185,60 @@ class Study:
 
     @cached_property
     def against_baseline(self) -> Mapping[str, Comparison]:
-        """Every other cell with a score, compared with the baseline as one family."""
+        """Every other cell with a score, compared with the baseline as one family.
+
+        If looks are planned, each look has its own family: see `planning/growing.py`.
+        """
+        if not self.judged_cells:
+            return self._compare_with_baseline(self.margin, self.confidence)
+        return {
+            cell: self._read_again(judged.comparison)
+            for cell, judged in self.judged_cells.items()
+            if judged.comparison is not None
+        }
+
+    @cached_property
+    def judged_cells(self) -> Mapping[str, JudgedCell]:
+        """The cells as the looks have judged them; empty unless looks at the mIoU are planned."""
+        if self.metric != "miou" or not can_be_replayed(self.record):
+            return {}
+        return judge_over_looks(self.record, self._judge_look)
+
+    def _judge_look(self, part: ExperimentRecord) -> Mapping[str, Comparison]:
+        """Compare the cells of a look with the baseline; by the margin of the plan."""
+        is_whole = part.runs is self.record.runs and part.interim == self.record.interim
+        study = self if is_whole else Study(part, self.metric, self._asked_draws, self.error_draws)
+        margin = None if part.margin_points is None else part.margin_points / 100
+        return study._compare_with_baseline(margin, study.baseline_confidence)
+
+    def _read_again(self, comparison: Comparison) -> Comparison:
+        """Read a verdict by the margin of this study, which may not be that of the plan."""
+        if not is_verdict(comparison.verdict) or self.margin_points == self.record.margin_points:
+            return comparison
+        difference = comparison.difference
+        verdict = read_verdict(difference.low, difference.high, self.margin)
+        return replace(comparison, verdict=verdict)
+
+    def _compare_with_baseline(
+        self, margin: float | None, confidence: float
+    ) -> Mapping[str, Comparison]:
         base = self.record.baseline
         if base not in self.scored.cells:
             return {}
         others = [c for c in self.record.cells if c in self.scored.cells and c != base]
-        comparisons = self.judge([self.scored.pair(cell, base) for cell in others])
+        pairs = [self.scored.pair(cell, base) for cell in others]
+        comparisons = self._judge(pairs, margin, confidence)
         return dict(zip(others, comparisons, strict=True))
 
     def judge(self, contrasts: Sequence[Contrast]) -> list[Comparison]:
         """Judge contrasts of cells that have a score as one family."""
+        return self._judge(contrasts, self.margin, self.confidence)
+
+    def _judge(
+        self, contrasts: Sequence[Contrast], margin: float | None, confidence: float
+    ) -> list[Comparison]:
         is_interim = self.record.interim is not None
-        comparisons = self.scored.judge(contrasts, self.margin, self.confidence, is_interim)
+        comparisons = self.scored.judge(contrasts, margin, confidence, is_interim)
         if self.sign > 0:
             return comparisons
         return [replace(each, verdict=turn(each.verdict)) for each in comparisons]
@@ -243,49 +298,3 @@ class Study:
         assert self.test_sets is not None  # noqa: S101  # the callers check
         assert run.confusions is not None  # noqa: S101  # else there are no test sets
         return self.test_sets.iou(run.confusions)
-
-
-def compare_best_two(study: Study) -> tuple[str, str, Comparison] | None:
-    """Compare the best cell with the second best; None if fewer than two cells have a score.
-
-    The same scores select these cells, so the comparison is judged as one of all pairs.
-    """
-    if len(study.scored.cells) < 2:
-        return None
-    best, second = study.ranked[:2]
-    return best, second, study.all_pairs[frozenset((best, second))]
-
-
-def compare_classes(study: Study) -> dict[str, dict[str, Comparison]]:
-    """Compare the IoU of every class with the baseline's, as one family.
-
-    Classes are drawn independently of each other. If they are correlated, this makes intervals too
-    wide, never too narrow (Sidak 1967).
-
-    Returns:
-        cell -> class -> comparison.
-    """
-    base = study.record.baseline
-    estimates, errors_by_class, keys = [], [], []
-    names = dict.fromkeys(name for run in study.record.finished for name in run.iou)
-    for number, name in enumerate(names):
-        scored = study.scored_by_class(name)
-        others = [c for c in study.record.cells if c in scored.cells and c != base]
-        if base not in scored.cells or not others:
-            continue
-        contrasts = [scored.pair(cell, base) for cell in others]
-        estimates += scored.estimate(contrasts)
-        errors_by_class.append(scored.draw(contrasts, number))
-        keys += [(cell, name) for cell in others]
-    if not keys:
-        return {}
-    draws = number_of_draws(len(keys), min(map(len, errors_by_class)))
-    errors = np.concatenate([part[:draws] for part in errors_by_class], axis=1)
-    by_cell: dict[str, dict[str, Comparison]] = {}
-    is_interim = study.record.interim is not None
-    comparisons = judge_family(
-        estimates, errors, confidence=study.confidence, is_interim=is_interim
-    )
-    for (cell, name), comparison in zip(keys, comparisons, strict=True):
-        by_cell.setdefault(cell, {})[name] = comparison
-    return by_cell

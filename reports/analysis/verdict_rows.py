@@ -84,7 +84,8 @@ def _build_row(study: Study, cell: str, seeds_needed: float, best_share: float) 
     else:
         is_baseline = cell == study.record.baseline
         mean = 0.0 if is_baseline and not math.isnan(score) else NAN
-        difference = Difference(mean, NAN, NAN, NAN, 0, (), study.confidence)
+        confidence = study.baseline_confidence if study.judged_cells else study.confidence
+        difference = Difference(mean, NAN, NAN, NAN, 0, (), confidence)
         verdict = BASELINE if is_baseline else NO_VERDICT
     return VerdictRow(
         cell=cell,

@@ -40,6 +40,8 @@ _OMITTED_FIELDS = {
     RunRecord: {"frames", "classes", "confusions", "curves", "samples"},
 }
 
+_ADDED_FIELDS = {"has_changed_plan": False}  # absent from the files of earlier versions
+
 
 def save(record: ExperimentRecord, folder: Path) -> None:
     """Write results.json, confusions.npz and curves.csv into an existing folder.
@@ -203,7 +205,9 @@ def _read_part(path: Path, name: str, kind: type, encoded: Any) -> dict[str, Any
 def _model(kind: type, omitted_fields: Iterable[str]) -> type[BaseModel]:
     """Build the model of a record's JSON, which refuses all other fields."""
     hints = get_type_hints(kind)
-    members: dict[str, Any] = {name: (hint, ...) for name, hint in hints.items()}
+    members: dict[str, Any] = {
+        name: (hint, _ADDED_FIELDS.get(name, ...)) for name, hint in hints.items()
+    }
     for name in omitted_fields:
         del members[name]
     return create_model(

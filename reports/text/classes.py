@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from reports.analysis.comparison import Comparison
+from reports.analysis.families.classes import compare_classes
 from reports.analysis.overview import average_class_iou
-from reports.analysis.study import compare_classes
 from reports.analysis.verdict import is_better, is_separable, is_verdict, is_worse
 from reports.figures.class_heat_map import draw_class_heat_map
 from reports.text.format import escape, markdown_table, percent, points, show_figure

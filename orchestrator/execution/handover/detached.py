@@ -102,6 +102,7 @@ def hand_over(
         source=experiment.source,
         spec=str(spec.resolve()),
         trial_ids=[trial.trial_id for trial in experiment.trials],
+        later_ids=[trial.trial_id for trial in experiment.later_trials],
         data={name: str(path.absolute()) for name, path in target.data.items()},
         pictures=pictures,
         words=words,

@@ -30,7 +30,8 @@ class Order:
         job: the id of the job.
         source: the text of the spec, with its overrides.
         spec: the absolute path of the spec, which the files that it names are relative to.
-        trial_ids: the trials to run, up to the look that was chosen.
+        trial_ids: the trials to run.
+        later_ids: the trials of later looks, up to the one that was chosen.
         data: dataset -> folder, from the command line.
         pictures: whether the report shows frames.
         words: the words after `vss-orch` as the user typed them.
@@ -44,6 +45,7 @@ class Order:
     source: str
     spec: str
     trial_ids: Sequence[str]
+    later_ids: Sequence[str]
     data: Mapping[str, str]
     pictures: bool
     words: Sequence[str]
@@ -81,12 +83,13 @@ class Order:
         overrides = read_overrides(self.source)
         spec = load_spec_text(remove_record(self.source), Path(self.spec), overrides)
         by_id = spec.trial_by_id
-        if not set(self.trial_ids) <= by_id.keys():
+        if not {*self.trial_ids, *self.later_ids} <= by_id.keys():
             raise UserError(
                 f"{self.spec}: a file that it names has other contents on the cluster than where "
                 "it was submitted; put the same file on both"
             )
-        return dataclasses.replace(spec, trials=tuple(by_id[t] for t in self.trial_ids))
+        trials, later = (tuple(by_id[t] for t in ids) for ids in (self.trial_ids, self.later_ids))
+        return dataclasses.replace(spec, trials=trials, later_trials=later)
 
 
 def collect_environment(settings: Settings, is_local: bool) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What a submit records in the ledger: its experiment at first, later what the stages add."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator.execution.nodes.data_source import DataSource
@@ -10,7 +10,9 @@ from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member
 from orchestrator.spec.experiment import Experiment, PlannedTrial
 from orchestrator.stores import Stores
+from orchestrator.terminal.counts import count_of
 from vss.trial_config import TrialConfig
+from vss.untrusted.messages import list_briefly
 
 
 class Registration:
@@ -74,19 +76,26 @@ class Registration:
         self.experiment = grown or self.experiment
         return grown is not None
 
-    def grow(self, driver: Driver) -> bool:
+    def grow(self, driver: Driver, say: Callable[[str], None] = lambda line: None) -> bool:
         """Record the trials of the next stage; return whether there are any.
 
         Args:
             driver: this process, which must have the lease of the experiment.
+            say: a function that prints a line: how many trials follow, and of which cells.
         """
         name = self.experiment.name
-        if not driver.take_lease(name) or (grown := self._find_next()) is None:
+        if not self._stages.are_due(self.experiment) or not driver.take_lease(name):
+            return False
+        driver.set_activity("comparing the scores so far, to choose the next trials")
+        grown = self._find_next()
+        driver.set_activity(None)
+        if grown is None:
             return False
         earlier = self.experiment.trial_by_id
-        joining = [self._member(t) for t in grown.trials if t.trial_id not in earlier]
-        self._tag_runs(self._stores.ledger.extend(name, joining))
+        joining = [trial for trial in grown.trials if trial.trial_id not in earlier]
+        self._tag_runs(self._stores.ledger.extend(name, list(map(self._member, joining))))
         self.experiment = grown
+        say(_describe(joining))
         return True
 
     def has_next_stage(self) -> bool:
@@ -114,3 +123,11 @@ class Registration:
             self._stores.tracker.tag(run_id, f"experiment/{name}", cell)
         for run_id in changes.left:
             self._stores.tracker.untag(run_id, f"experiment/{name}")
+
+
+def _describe(joining: Sequence[PlannedTrial]) -> str:
+    """Return what follows: "4 more trials: fcn, tma (seeds 3, 4)"."""
+    cells = list_briefly(dict.fromkeys(trial.cell for trial in joining))
+    numbers = sorted({trial.config.seed for trial in joining})
+    seeds = f"seed{'' if len(numbers) == 1 else 's'} {list_briefly(numbers)}"
+    return f"{count_of(len(joining), 'more trial')}: {cells} ({seeds})"

@@ -9,6 +9,7 @@ and MLflow say: a restarted driver, or another one, goes on at the same place.
 from collections.abc import Sequence
 from typing import Protocol
 
+from orchestrator.execution.stages.looks import Looks
 from orchestrator.ledger.entries import OPEN_STATES, State
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
@@ -46,13 +47,15 @@ class Stages:
 
     def next_trials(self, experiment: Experiment) -> Experiment | None:
         """Return the experiment with the trials that follow; None if it is over, or goes on."""
-        if not self._stages or not self._have_all_ended(experiment):
+        if not self.are_due(experiment):
             return None
         answers = (stage.next_trials(experiment, self._stores) for stage in self._stages)
         return next((answer for answer in answers if answer is not None), None)
 
-    def _have_all_ended(self, experiment: Experiment) -> bool:
-        """Return whether the ledger knows the experiment, and nothing of it is left to run."""
+    def are_due(self, experiment: Experiment) -> bool:
+        """Return whether there are stages, and nothing is left to run of what they added so far."""
+        if not self._stages:
+            return False
         states = {trial.state for trial in self._stores.ledger.trials(experiment.name)}
         if experiment.resources.on_failure == "stop" and State.FAILED in states:
             return False
@@ -61,5 +64,4 @@ class Stages:
 
 def open_stages(experiment: Experiment, stores: Stores) -> Stages:
     """Return the stages that the spec of an experiment asks for."""
-    stages: list[Stage] = []
-    return Stages(stages, stores)
+    return Stages([Looks()] if experiment.looks else [], stores)

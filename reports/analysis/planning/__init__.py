@@ -1,4 +1,5 @@
 """The plan of a study: looks that share its error, seeds needed and separable differences.
 
-Other packages may import `looks` (the confidence of a look) and `power` (the rest).
+Other packages may import `looks` (the confidence of a look), `growing` (which look settles which
+cell) and `power` (the rest).
 """

@@ -8,9 +8,14 @@ largest comparison of a look is expressed by its tail probability; the smallest 
 looks falls below the level in 5 % of studies.
 
 The more the test set dominates, the more error the looks share and the less they cost: with four
-looks, the level is 0.016 to 0.018 if seeds dominate and 0.036 to 0.039 if the test set does. An
-even split (0.05 over the number of looks, 0.0125) is the lower bound for a look; used instead of
+looks, an equal level is 0.016 to 0.018 if seeds dominate and 0.036 to 0.039 if the test set does.
+An even split (0.05 over the number of looks, 0.0125) is the lower bound for a look; used instead of
 the simulation, it lost 4 to 16 points of power. `benchmarks/looks.py` prints the comparison.
+
+Comparisons with the baseline, which decide whether a cell gets more seeds, have levels that grow
+from look to look instead (Wang and Tsiatis 1987): early looks find the large differences anyway,
+and what they do not spend is left for the last one. The other families keep equal levels, as a
+study may end at an early look.
 
 Shapes: D draws, K cells, J comparisons, N seeds, L looks.
 """
@@ -26,6 +31,9 @@ from reports.analysis.inference import CONFIDENCE, TestSetError, draw_normal_and
 Numbers = NDArray[np.float64]
 
 _DRAWS = 10_000
+_GROWTH = (
+    0.25  # of the family of Wang and Tsiatis: 0.5 has equal levels, 0 those of O'Brien-Fleming
+)
 _MAX_SCORES = 2e7  # scores in memory: for larger studies, fewer draws are made
 
 
@@ -51,11 +59,63 @@ def compute_look_confidence(
     if len(looks) < 2:
         return CONFIDENCE
     error = 1 - CONFIDENCE
-    draws = int(max(2000, min(draws, _MAX_SCORES // max(1, len(variances) * looks[-1]))))
-    largest = _draw_largest(looks, variances, over_test_sets, weights, rng, draws)  # (L, D)
-    tails = 1 - stats.rankdata(largest, axis=1) / (draws + 1)
+    tails = _draw_tails(looks, variances, over_test_sets, weights, rng, draws)
     level = float(np.quantile(tails.min(axis=0), error))
     return 1 - min(error, max(error / len(looks), level))
+
+
+def compute_growing_confidences(
+    looks: Sequence[int],
+    variances: Numbers,
+    over_test_sets: TestSetError | None,
+    weights: Numbers,
+    rng: np.random.Generator,
+    draws: int = _DRAWS,
+) -> list[float]:
+    """Return the confidence of the comparisons with the baseline at each look, one after the other.
+
+    The arguments are those of `compute_look_confidence`. At a look that has a share t of the
+    information of the last one, the critical value is c t^(growth - 1/2) standard deviations.
+    """
+    if len(looks) < 2:
+        return [CONFIDENCE]
+    error = 1 - CONFIDENCE
+    tails = _draw_tails(looks, variances, over_test_sets, weights, rng, draws)
+    shares = _share_of_information(looks, variances, over_test_sets, weights)
+    scale = shares ** (_GROWTH - 0.5)  # (L,)
+    sizes = stats.norm.isf(tails / 2) / scale[:, None]
+    critical = float(np.quantile(sizes.max(axis=0), 1 - error))
+    levels = 2 * stats.norm.sf(critical * scale)
+    levels *= max(1.0, error / levels.sum())  # an uneven split of the error is always valid
+    return [1 - min(error, float(level)) for level in levels]
+
+
+def _share_of_information(
+    looks: Sequence[int], variances: Numbers, over_test_sets: TestSetError | None, weights: Numbers
+) -> Numbers:
+    """Return the (L,) precision of a typical comparison at each look, over that of the last one."""
+    over_seeds = float(np.median((weights**2) @ variances))
+    fixed = 0.0
+    if over_test_sets is not None:
+        fixed = float(
+            np.median(np.einsum("jk,kl,jl->j", weights, over_test_sets.covariance, weights))
+        )
+    total = over_seeds / np.asarray(looks, dtype=np.float64) + max(0.0, fixed)
+    return np.asarray(total[-1] / total) if total[-1] > 0 else np.ones(len(looks))
+
+
+def _draw_tails(
+    looks: Sequence[int],
+    variances: Numbers,
+    over_test_sets: TestSetError | None,
+    weights: Numbers,
+    rng: np.random.Generator,
+    draws: int,
+) -> Numbers:
+    """Draw the tail probability of the largest studentised comparison at each look: (L, D)."""
+    draws = int(max(2000, min(draws, _MAX_SCORES // max(1, len(variances) * looks[-1]))))
+    largest = _draw_largest(looks, variances, over_test_sets, weights, rng, draws)
+    return np.asarray(1 - stats.rankdata(largest, axis=1) / (draws + 1))
 
 
 def _draw_largest(

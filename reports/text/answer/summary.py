@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from reports.analysis.comparison import Comparison
 from reports.analysis.factors.effects import Effect, Interaction
+from reports.analysis.families.best_two import compare_best_two
 from reports.analysis.statistics import summarise
-from reports.analysis.study import Study, compare_best_two
+from reports.analysis.study import Study
 from reports.analysis.verdict import (
     INTERIM,
     SEEDS_FOR_A_VERDICT,

@@ -1,4 +1,4 @@
-"""The look that a submit trains up to."""
+"""The looks that a submit trains, from the first one to the last."""
 
 import pytest
 
@@ -19,8 +19,13 @@ def experiment(write_spec: SpecWriter) -> Experiment:
     return load_spec(write_spec(PLANNED))
 
 
-def number_of_seeds(experiment: Experiment) -> int:
-    return len({trial.config.seed for trial in experiment.trials})
+def numbers_of_seeds(experiment: Experiment) -> tuple[int, int]:
+    """Return the number of seeds to train now, and after the last look."""
+    now, later = (
+        {trial.config.seed for trial in trials}
+        for trials in (experiment.trials, experiment.later_trials)
+    )
+    return len(now), len(now | later)
 
 
 def enter(experiment: Experiment, settings: Settings) -> None:
@@ -28,21 +33,22 @@ def enter(experiment: Experiment, settings: Settings) -> None:
     open_ledger(settings).add(ExperimentEntry.from_experiment(experiment), members)
 
 
-def test_first_submit_trains_the_first_look(experiment: Experiment, settings: Settings) -> None:
-    assert number_of_seeds(choose_look(experiment, None, Stores(settings))) == 3
+def test_submit_begins_with_the_first_look(experiment: Experiment, settings: Settings) -> None:
+    assert numbers_of_seeds(choose_look(experiment, None, Stores(settings))) == (3, 10)
     assert not settings.has_ledger
 
 
-def test_look_can_be_named(experiment: Experiment, settings: Settings) -> None:
-    assert number_of_seeds(choose_look(experiment, 3, Stores(settings))) == 7
+def test_submit_can_stop_after_a_look(experiment: Experiment, settings: Settings) -> None:
+    assert numbers_of_seeds(choose_look(experiment, 3, Stores(settings))) == (3, 7)
 
 
-def test_submit_without_a_look_resumes_the_last_one(
+def test_look_that_was_reached_can_be_gone_on_from(
     experiment: Experiment, settings: Settings
 ) -> None:
     enter(experiment.at_look(2), settings)
 
-    assert number_of_seeds(choose_look(experiment, None, Stores(settings))) == 5
+    assert numbers_of_seeds(choose_look(experiment, 2, Stores(settings))) == (3, 5)
+    assert numbers_of_seeds(choose_look(experiment, None, Stores(settings))) == (3, 10)
 
 
 def test_look_cannot_be_undone(experiment: Experiment, settings: Settings) -> None:

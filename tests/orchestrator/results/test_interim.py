@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.ledger.overview.budget_status import BudgetStatus
-from orchestrator.results.interim import explain_interim, find_current_look
+from orchestrator.results.interim import explain_interim
 from tests.orchestrator.results.test_records import experiment, trial
 
 LOOKS = (3, 5, 7, 10)
@@ -16,7 +16,7 @@ LOOKS = (3, 5, 7, 10)
 
 def find_reason(trials: Sequence[TrialStatus], **plan: Any) -> str | None:
     status: ExperimentStatus = dataclasses.replace(experiment(), **plan)
-    return explain_interim(status, trials, find_current_look(status, trials))
+    return explain_interim(status, trials)
 
 
 def finished_trials(*seeds: int) -> list[TrialStatus]:
@@ -61,6 +61,17 @@ def test_look_is_complete_with_its_own_seeds() -> None:
     assert find_reason(finished_trials(*range(5)), **plan) is None
     assert (
         find_reason(finished_trials(*range(4)), **plan) == "1 of 5 planned trials has not finished"
+    )
+
+
+def test_cell_that_an_early_look_settled_lacks_no_seeds() -> None:
+    settled = [trial(cell="settled", seed=seed) for seed in range(3)]
+    plan: dict[str, Any] = {"seeds": range(10), "looks": LOOKS}
+
+    assert find_reason([*finished_trials(*range(5)), *settled], **plan) is None
+    assert (
+        find_reason([*finished_trials(*range(5)), *settled[:2]], **plan)
+        == "1 of 8 planned trials has not finished"
     )
 
 

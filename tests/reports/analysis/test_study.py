@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from reports.analysis.bootstrap import iou, mean_over_classes
-from reports.analysis.study import (
-    Study,
-    compare_best_two,
-    compare_classes,
-)
+from reports.analysis.families.best_two import compare_best_two
+from reports.analysis.families.classes import compare_classes
+from reports.analysis.study import Study
 from reports.analysis.verdict import BETTER, NO_VERDICT, NOT_SEPARABLE
 from reports.records import RunRecord
 from tests.reports.conftest import finished_run, record

@@ -18,7 +18,8 @@ def order(spec: Path, *overrides: str) -> Order:
     experiment = load_spec(spec, overrides)
     return Order(
         job="tiny-1", source=experiment.source, spec=str(spec),
-        trial_ids=[trial.trial_id for trial in experiment.trials[:3]], data={}, pictures=True,
+        trial_ids=[trial.trial_id for trial in experiment.trials[:3]],
+        later_ids=[trial.trial_id for trial in experiment.trials[3:]], data={}, pictures=True,
         words=["submit", "tiny.yaml"], environment={"VSS_HOME": "/theirs"}, is_local=True,
     )  # fmt: skip
 
@@ -35,6 +36,7 @@ def test_experiment_survives_the_file_with_overrides_and_chosen_trials(
     assert received == sent
     experiment = received.build_experiment()
     assert [trial.trial_id for trial in experiment.trials] == sent.trial_ids
+    assert [trial.trial_id for trial in experiment.later_trials] == sent.later_ids
     assert {trial.config.steps for trial in experiment.trials} == {8}
     assert experiment.source == sent.source
 

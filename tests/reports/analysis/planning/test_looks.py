@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from reports.analysis.families.classes import compare_classes
 from reports.analysis.inference import TestSetError
-from reports.analysis.planning.looks import compute_look_confidence
-from reports.analysis.study import Study, compare_classes
+from reports.analysis.planning.looks import compute_growing_confidences, compute_look_confidence
+from reports.analysis.study import Study
 from reports.analysis.verdict import BETTER, INTERIM
 from reports.records import ExperimentRecord
 from tests.reports.conftest import finished_run, record
@@ -49,6 +50,44 @@ def test_looks_together_keep_the_error_level_if_seeds_dominate() -> None:
     p_values = [stats.ttest_1samp(differences[:, :seeds], 0, axis=1).pvalue for seeds in LOOKS]
 
     assert (np.min(p_values, axis=0) < level).mean() == pytest.approx(0.05, abs=0.008)
+
+
+def levels(test_set_variance: float, looks: tuple[int, ...] = LOOKS) -> list[float]:
+    """Return the error of each look at two cells whose variance over seeds is 1."""
+    error = TestSetError(test_set_variance * np.eye(2), 23) if test_set_variance else None
+    rng = np.random.default_rng(0)
+    return [1 - c for c in compute_growing_confidences(looks, np.ones(2), error, PAIR, rng)]
+
+
+def test_growing_levels_leave_most_of_the_error_for_the_last_look() -> None:
+    growing = levels(0.0)
+
+    assert growing == sorted(growing)
+    assert growing[0] < 1 - confidence(0.0) < growing[-1] < 0.05
+
+
+def test_growing_levels_are_nearly_equal_if_the_test_set_dominates() -> None:
+    """The first look then knows nearly as much as the last."""
+    growing = levels(1000.0)
+
+    assert growing[-1] - growing[0] < 0.003
+    assert growing[0] > 0.03
+
+
+def test_growing_levels_of_a_single_look() -> None:
+    assert levels(0.0, ()) == levels(0.0, (5,)) == [pytest.approx(0.05)]
+
+
+def test_growing_levels_together_keep_the_error_level() -> None:
+    from scipy import stats
+
+    rng = np.random.default_rng(1)
+    differences = rng.normal(size=(20_000, LOOKS[-1]))
+
+    p_values = [stats.ttest_1samp(differences[:, :seeds], 0, axis=1).pvalue for seeds in LOOKS]
+
+    is_false = (np.array(p_values) < np.array(levels(0.0))[:, None]).any(axis=0)
+    assert is_false.mean() == pytest.approx(0.05, abs=0.008)
 
 
 def two_cells(**changes: object) -> ExperimentRecord:

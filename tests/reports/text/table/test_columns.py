@@ -109,7 +109,7 @@ def test_heading_states_the_confidence_of_intervals_at_planned_looks() -> None:
     rows = rows_of(record(runs, looks=(3, 5, 7, 10), look=1))
     confidence = rows[1].verdict_row.confidence
 
-    assert 0.96 < confidence < 0.99
+    assert 0.96 < confidence < 0.999
     assert f"difference, points ({100 * confidence:.1f} % interval)" in report_columns(rows)
     assert f"{100 * confidence:.1f} % interval" in paper_columns(rows)
 

@@ -1,0 +1,67 @@
+"""The looks of an experiment as its stages: cells whose verdict is open get more seeds.
+
+At each look the cells are judged as in the report (`reports/analysis/planning/growing.py`). A cell
+that is better or worse than the baseline, or equivalent to it, is settled. The others get the seeds
+of their next look, and with them the baseline, and the trials that they learn from. So do cells
+that cannot be judged yet because trials have failed; those without any score do not.
+"""
+
+from dataclasses import replace
+
+from orchestrator.spec.experiment import Experiment
+from orchestrator.stores import Stores
+from reports.records import ExperimentRecord
+
+
+class Looks:
+    """The stage that takes an experiment from look to look."""
+
+    def resume(self, experiment: Experiment, stores: Stores) -> Experiment:
+        """Return the experiment with the trials of the looks that were reached."""
+        trials = stores.ledger.trials(experiment.name)
+        return experiment.joined_by({trial.trial_id for trial in trials})
+
+    def next_trials(self, experiment: Experiment, stores: Stores) -> Experiment | None:
+        """Return the experiment with the trials of the next look; None after the last one."""
+        if not experiment.later_trials:
+            return None
+        from orchestrator.results.records import read_record  # takes a second to import
+
+        ledger, name = stores.ledger, experiment.name
+        record = read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)
+        trial_ids = find_next_trials(experiment, record)
+        return experiment.joined_by(trial_ids) if trial_ids else None
+
+
+def find_next_trials(experiment: Experiment, record: ExperimentRecord) -> set[str]:
+    """Return the ids of the later trials that open cells and the baseline get next.
+
+    Args:
+        experiment: the experiment with its later trials.
+        record: its trials so far, which have all ended.
+    """
+    seeds_by_cell = {
+        cell: experiment.looks[look] for cell, look in _find_open_cells(record).items()
+    }
+    seeds_by_cell[record.baseline] = max(seeds_by_cell.values(), default=0)
+    return {
+        trial.trial_id
+        for trial in experiment.later_trials
+        if trial.config.seed < seeds_by_cell.get(trial.cell, 0)
+    }
+
+
+def _find_open_cells(record: ExperimentRecord) -> dict[str, int]:
+    """Return the look at which each cell was judged that is not settled, if another one follows."""
+    from reports.analysis.study import Study
+
+    # What was cancelled will have no score, and a change of plan is for the report to object to.
+    runs = [replace(r, state="FAILED") if r.state == "CANCELLED" else r for r in record.runs]
+    study = Study(replace(record, runs=runs, interim=None))
+    return {
+        cell: judged.look
+        for cell, judged in study.judged_cells.items()
+        if judged.comparison is not None
+        and not judged.is_settled
+        and judged.look < len(record.looks)
+    }
