@@ -128,6 +128,11 @@ class Nodes:
         """Join the second node again."""
         _ip(f"-n {self._tag}-hub link set {SECOND} up")
 
+    def count_lost_messages(self) -> int:
+        """Return how many messages Ray says it has lost on purpose, in all sessions."""
+        logs = (self._folder / "ray").glob("session_2*/logs/*.log")
+        return sum(log.read_bytes().count(b"Inject RPC re") for log in logs if log.is_file())
+
     def _start(self, host: str) -> None:
         own = ["--head", f"--port={_PORT}", "--include-dashboard=false"]
         own += [f"--temp-dir={self._folder / 'ray'}"]

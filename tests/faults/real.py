@@ -51,6 +51,7 @@ def run_round(
         tempfile.TemporaryDirectory(prefix="round-", dir=services.folder) as folder,
         Round(services, Path(folder), random.Random(f"{seed} {number}"), fault.variables) as study,
     ):
+        lost_before = services.count_lost_messages()
         study.submit()
         if not fault.begins_early:
             study.wait_for_progress()
@@ -72,6 +73,7 @@ def run_round(
             "strikes": study.strikes, "submits": len(study.commands),
             "recovery_seconds": study.recovery_seconds,
             "seconds": round(time.monotonic() - start, 1),
+            "lost_messages": services.count_lost_messages() - lost_before,
             "violations": violations, "on": services.kind,
         }  # fmt: skip
         return row | ({"digests": digests} if name == NONE else {})

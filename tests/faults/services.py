@@ -69,6 +69,10 @@ class Services:
         ray = "2 nodes" if self.nodes else "1 node"
         return f"{ray}, {'PostgreSQL' if self.postgres else 'SQLite'}"
 
+    def count_lost_messages(self) -> int:
+        """Return how many messages Ray has lost on purpose; it says so on nodes of ours only."""
+        return self.nodes.count_lost_messages() if self.nodes else 0
+
     def new_ledger(self, home: Path) -> str:
         """Return the address of an empty ledger."""
         if self.postgres is None:
