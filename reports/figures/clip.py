@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
-from reports.figures.frames import HEADING_HEIGHT, Colour, colourise, heading_font, sampled_pair
+from reports.figures.frames import Colour, colourise, sampled_pair
 from reports.figures.style import shorten
 from reports.records import ExperimentRecord
 
@@ -15,7 +15,7 @@ MAX_BYTES = 2_000_000
 MIN_FRAMES, _MAX_FRAMES = 6, 32
 _SECONDS = 8  # of the whole clip
 _WIDTHS = (320, 240, 160, 96)  # of a panel, pixels: the largest that fits
-_HEADING_CHARACTERS = 44
+_HEADING_HEIGHT, _HEADING_SIZE, _HEADING_CHARACTERS = 18, 12, 44
 _NAME = re.compile(r"^(?P<sequence>.*)/(?P<number>\d+)$")
 
 
@@ -63,20 +63,20 @@ def _draw(record: ExperimentRecord, cell: str, frame: str, width: int) -> Image.
     assert pair is not None  # noqa: S101  # `choose_clip` found frames of both
     run, base = (trial.samples[frame] for trial in pair)
     palette: Sequence[Colour] = list(record.colours.values())
-    panels = {
-        "label": run.label,
-        record.baseline: base.prediction,
-        cell: run.prediction,
-    }
+    panels = [
+        ("label", run.label),
+        (record.baseline, base.prediction),
+        (cell, run.prediction),
+    ]
     height = round(width * run.label.shape[0] / run.label.shape[1])
-    canvas = Image.new("RGB", (width * len(panels), HEADING_HEIGHT + height), "white")
-    pen = ImageDraw.Draw(canvas)
-    for number, (heading, classes) in enumerate(panels.items()):
+    canvas = Image.new("RGB", (width * len(panels), _HEADING_HEIGHT + height), "white")
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(_HEADING_SIZE)
+    for number, (heading, classes) in enumerate(panels):
         picture = Image.fromarray(colourise(classes, palette))
         scaled = picture.resize((width - 2, height), Image.Resampling.NEAREST)
-        canvas.paste(scaled, (width * number, HEADING_HEIGHT))
+        canvas.paste(scaled, (width * number, _HEADING_HEIGHT))
         text = shorten(heading, _HEADING_CHARACTERS * width // _WIDTHS[0])
-        pen.text((width * number + 2, 2), text, fill="black", font=heading_font())
+        pen.text((width * number + 2, 2), text, fill="black", font=font)
     return canvas
 
 

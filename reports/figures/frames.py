@@ -17,8 +17,8 @@ from reports.figures.style import shorten
 from reports.records import ExperimentRecord, RunRecord, Sample
 
 PANEL_WIDTH = 300
-HEADING_HEIGHT = 18
-_HEADING_CHARACTERS = 42
+# Readable on a phone too, where two panels stand side by side.
+_HEADING_HEIGHT, _HEADING_SIZE, _HEADING_CHARACTERS = 24, 16, 34
 CHIP = 14  # size of the sample of a class's colour, pixels
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -83,39 +83,41 @@ def choose_frames(record: ExperimentRecord, cell: str) -> list[RankedFrame]:
     ]
 
 
-def draw_frame(record: ExperimentRecord, frame: RankedFrame) -> bytes:
-    """Draw a frame, its label, both predictions and their differences side by side, as a PNG.
+def draw_panels(record: ExperimentRecord, frame: RankedFrame) -> list[tuple[str, bytes]]:
+    """Draw a frame, its label, both predictions and their differences.
 
-    The panels of the predictions have the names of their cells.
+    Returns:
+        the heading of each panel, which is drawn above it too, and the panel as a PNG.
     """
     palette = list(record.colours.values())
     label = frame.cell.label
+    baseline, cell = frame.baseline.prediction, frame.cell.prediction
     panels = [
-        frame.cell.image,
-        colourise(label, palette),
-        colourise(frame.baseline.prediction, palette),
-        colourise(frame.cell.prediction, palette),
-        _colour_outcomes(label, frame.baseline.prediction, frame.cell.prediction, len(palette)),
+        ("frame", frame.cell.image),
+        ("label", colourise(label, palette)),
+        (record.baseline, colourise(baseline, palette)),
+        (frame.cell_name, colourise(cell, palette)),
+        ("where they differ", _colour_outcomes(label, baseline, cell, len(palette))),
     ]
     height = round(PANEL_WIDTH * label.shape[0] / label.shape[1])
-    canvas = Image.new("RGB", (PANEL_WIDTH * len(panels), HEADING_HEIGHT + height), "white")
-    pen = ImageDraw.Draw(canvas)
-    headings = ("frame", "label", record.baseline, frame.cell_name, "where they differ")
-    for number, (heading, panel) in enumerate(zip(headings, panels, strict=True)):
-        left = PANEL_WIDTH * number
-        resampling = Image.Resampling.BILINEAR if number == 0 else Image.Resampling.NEAREST
-        scaled = Image.fromarray(panel).resize((PANEL_WIDTH - 2, height), resampling)
-        canvas.paste(scaled, (left, HEADING_HEIGHT))
-        text = shorten(heading, _HEADING_CHARACTERS)
-        pen.text((left + 2, 2), text, fill="black", font=heading_font())
+    photo, drawing = Image.Resampling.BILINEAR, Image.Resampling.NEAREST
+    return [
+        (heading, _draw_panel(heading, pixels, height, drawing if number else photo))
+        for number, (heading, pixels) in enumerate(panels)
+    ]
+
+
+def _draw_panel(heading: str, pixels: Pixels, height: int, resampling: Image.Resampling) -> bytes:
+    """Draw a panel below its heading."""
+    scaled = Image.fromarray(pixels).resize((PANEL_WIDTH, height), resampling)
+    canvas = Image.new("RGB", (PANEL_WIDTH, _HEADING_HEIGHT + height), "white")
+    canvas.paste(scaled, (0, _HEADING_HEIGHT))
+    text = shorten(heading, _HEADING_CHARACTERS)
+    font = ImageFont.load_default(_HEADING_SIZE)
+    ImageDraw.Draw(canvas).text((2, 2), text, fill="black", font=font)
     content = io.BytesIO()
     canvas.save(content, "PNG")
     return content.getvalue()
-
-
-def heading_font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return the font of the names above panels."""
-    return ImageFont.load_default(12)
 
 
 def find_classes(record: ExperimentRecord, frames: Sequence[RankedFrame]) -> dict[str, Colour]:

@@ -27,7 +27,6 @@ from reports.figures.svg import embed
 
 MIN_HEADINGS_FOR_CONTENTS = 3
 MAX_CARD_COLUMNS = 7  # a table with more scrolls on a phone, instead of becoming a list
-WIDE = 3.5  # width by height: a wider picture is a strip of frames and gets the full width
 _CHIP = 24  # pixels; a smaller picture is part of its line
 _MEDIA = {".webp": "image/webp"}  # unknown to Python 3.11
 _FOLDER = Path(__file__).parent
@@ -270,8 +269,9 @@ def _image(
     picture = f'<img src="{source}" alt="{caption}"{size} />'
     if 0 < width < _CHIP and height < _CHIP:
         return f'<img class="chip" src="{source}" alt="{caption}"{size} />'
-    kind = "strip" if width >= WIDE * height > 0 else "figure"
-    return f'<span class="{kind}" role="group" tabindex="0" aria-label="{caption}">{picture}</span>'
+    if sum(each.type == "image" for each in tokens) > 1:
+        return f'<span class="panel">{picture}</span>'
+    return f'<span class="figure" role="group" tabindex="0" aria-label="{caption}">{picture}</span>'
 
 
 def _figure(path: Path, caption: str) -> str:

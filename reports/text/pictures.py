@@ -8,7 +8,7 @@ from reports.figures.frames import (
     RankedFrame,
     choose_frames,
     draw_chip,
-    draw_frame,
+    draw_panels,
     find_classes,
 )
 from reports.text.format import escape, first_names, show_figure, signed
@@ -102,9 +102,12 @@ def _draw_cell(page: Page, number: int, cell: str, frames: Sequence[RankedFrame]
     folder = page.folder / PICTURES
     for frame in frames:
         folder.mkdir(exist_ok=True)
-        file = folder / f"{number}-{frame.rank}.png"
-        file.write_bytes(draw_frame(page.record, frame))
         difference = signed(100 * frame.difference)
         title = f"{escape(cell)}, {frame.rank} frame: {escape(frame.name)} ({difference} points)"
         yield f"**{title}**"
-        yield f"![{title}]({PICTURES}/{file.name})"
+        images = []
+        for place, (heading, content) in enumerate(draw_panels(page.record, frame), start=1):
+            file = folder / f"{number}-{frame.rank}-{place}.png"
+            file.write_bytes(content)
+            images.append(f"![{escape(heading)}]({PICTURES}/{file.name})")
+        yield " ".join(images)

@@ -106,8 +106,8 @@ def picture() -> bytes:
 
 
 @pytest.fixture
-def strip() -> bytes:
-    """Return a PNG ten times as wide as it is high."""
+def large_picture() -> bytes:
+    """Return a PNG that is too large for a line of text."""
     content = io.BytesIO()
-    Image.new("RGB", (60, 6)).save(content, "PNG")
+    Image.new("RGB", (60, 40)).save(content, "PNG")
     return content.getvalue()

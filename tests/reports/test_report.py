@@ -434,10 +434,10 @@ def test_html_is_a_single_file(study: ExperimentRecord, tmp_path: Path) -> None:
 
     page = Page((tmp_path / "report.html").read_text())
     outside = [address for address in page.addresses if not address.startswith("#")]
-    assert len(outside) == 3  # a picture, and the colours of two classes
+    assert len(outside) == 7  # five panels, and the colours of two classes
     assert all(address.startswith("data:image/png;base64,") for address in outside)
     assert page.tags.count("svg") == 6  # three figures in two forms
-    assert (tmp_path / "pictures" / "1-best.png").exists()
+    assert (tmp_path / "pictures" / "1-best-1.png").exists()
 
 
 @pytest.mark.parametrize("name", ["a|b", "<script>x</script>", "$5 & *more*", "a_b_ [c](d)"])
@@ -524,7 +524,8 @@ def test_rebuilt_report_is_the_same(awkward_study: ExperimentRecord, tmp_path: P
     assert contents(second) == contents(first)
     assert (second / "report.html").exists()
     assert {p.name for p in (second / "pictures").iterdir()} == {
-        "1-best.png", "class-1.png", "class-2.png", "section.md",
+        *(f"1-best-{panel}.png" for panel in range(1, 6)),
+        "class-1.png", "class-2.png", "section.md",
     }  # fmt: skip
 
 
@@ -538,7 +539,7 @@ def test_report_rebuilt_in_its_own_folder_is_the_same(
     rebuild(tmp_path, tmp_path)
 
     assert contents(tmp_path) == built
-    assert (tmp_path / "pictures" / "1-best.png").exists()
+    assert (tmp_path / "pictures" / "1-best-1.png").exists()
 
 
 @pytest.mark.slow

@@ -3,37 +3,27 @@
 The browser is the system's Chromium; without it, these tests are skipped.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from reports.formats.index_page import Card, write_index
 from reports.report import build_report
+from tests.browser import PATIENCE, WIDTHS, open_browser
 from tests.reports.conftest import cost, finished_run, record, with_samples
 
-playwright = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)")
-
-WIDTHS = {"screen": 1280, "phone": 390}
 CELLS = ("base", "new", "a cell with a rather long name, memory_length=4 share_slots=true")
-PATIENCE = 60_000  # milliseconds, against hanging alone
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    """Start Chromium, which loads nothing from elsewhere."""
-    with playwright.sync_playwright() as starter:
-        browser = starter.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE
-        )
+def browser() -> Iterator[Any]:
+    """Start Chromium."""
+    with open_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +59,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=WIDTHS)
-def page(
-    request: pytest.FixtureRequest, browser: "playwright.Browser", address: str, scheme: str
-) -> Iterator["playwright.Page"]:
+def page(request: pytest.FixtureRequest, browser: Any, address: str, scheme: str) -> Iterator[Any]:
     """Open the report, with everything unfolded."""
     viewport = {"width": WIDTHS[request.param], "height": 900}
     page = browser.new_page(viewport=viewport, color_scheme=scheme)
@@ -86,7 +74,7 @@ def page(
     assert faults == []
 
 
-def test_page_fits_its_figures_and_main_table_too(page: "playwright.Page") -> None:
+def test_page_fits_its_figures_and_main_table_too(page: Any) -> None:
     excess = "(element) => element.scrollWidth - element.clientWidth"
 
     assert page.evaluate(f"({excess})(document.documentElement)") == 0
@@ -95,8 +83,16 @@ def test_page_fits_its_figures_and_main_table_too(page: "playwright.Page") -> No
         assert figure.evaluate(excess) == 0
 
 
+def test_panels_of_a_frame_stand_in_one_row_or_two_by_two(page: Any) -> None:
+    rows = "(panels) => new Set(panels.map((each) => each.getBoundingClientRect().top)).size"
+
+    row_count = page.locator("p:has(> .panel)").first.locator(".panel").evaluate_all(rows)
+
+    assert row_count == (1 if page.viewport_size["width"] > 1000 else 3)
+
+
 def test_one_form_of_each_figure_is_shown_in_the_colours_of_the_page(
-    page: "playwright.Page", scheme: str
+    page: Any, scheme: str
 ) -> None:
     forms = ["screen", "phone"]
     widths = [page.locator(f".figure.{form}:visible").count() for form in forms]
@@ -109,14 +105,14 @@ def test_one_form_of_each_figure_is_shown_in_the_colours_of_the_page(
     assert text.evaluate(font) == page.locator("body").evaluate(font)
 
 
-def test_numbers_of_a_mark_are_shown_near_it(page: "playwright.Page") -> None:
+def test_numbers_of_a_mark_are_shown_near_it(page: Any) -> None:
     page.locator(".figure:visible .tip").first.hover()
 
     page.locator(".bubble:visible").wait_for()
     assert "% mIoU at" in page.locator(".bubble").inner_text()
 
 
-def test_everything_is_there_without_scripts(browser: "playwright.Browser", address: str) -> None:
+def test_everything_is_there_without_scripts(browser: Any, address: str) -> None:
     page = browser.new_page(java_script_enabled=False)
     page.set_default_timeout(PATIENCE)
     page.goto(address)
@@ -130,9 +126,7 @@ def test_everything_is_there_without_scripts(browser: "playwright.Browser", addr
 
 
 @pytest.mark.parametrize("width", WIDTHS.values())
-def test_page_of_all_experiments_fits(
-    browser: "playwright.Browser", folder: Path, width: int
-) -> None:
+def test_page_of_all_experiments_fits(browser: Any, folder: Path, width: int) -> None:
     card = Card("a study with a rather long name_" * 3, "Why? " * 40, "9 of 9", "today", folder)
     write_index([card] * 3, folder.parent / "index.html")
     page = browser.new_page(viewport={"width": width, "height": 900})

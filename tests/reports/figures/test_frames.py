@@ -9,7 +9,7 @@ from PIL import Image
 from reports.figures.frames import (
     PANEL_WIDTH,
     choose_frames,
-    draw_frame,
+    draw_panels,
 )
 from reports.records import ExperimentRecord, Sample
 from tests.reports.conftest import finished_run, record, with_samples
@@ -61,12 +61,14 @@ def test_picture_shows_where_predictions_differ(study: ExperimentRecord) -> None
     study_with_samples = with_samples(study)
     (frame,) = choose_frames(study_with_samples, "new")
 
-    with Image.open(io.BytesIO(draw_frame(study_with_samples, frame))) as image:
-        pixels = np.asarray(image.convert("RGB"))
+    panels = draw_panels(study_with_samples, frame)
 
-    assert pixels.shape[1] == 5 * PANEL_WIDTH
-    middle = pixels[pixels.shape[0] // 2]
-    last = middle[4 * PANEL_WIDTH :]
+    headings = [heading for heading, _ in panels]
+    assert headings == ["frame", "label", "base", "new", "where they differ"]
+    with Image.open(io.BytesIO(panels[-1][1])) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    assert pixels.shape[1] == PANEL_WIDTH
+    last = pixels[pixels.shape[0] // 2]
     assert tuple(last[10]) == (235, 235, 235)  # both right
     assert tuple(last[int(3.5 / 6 * PANEL_WIDTH)]) == (30, 100, 200)  # only the cell right
     assert tuple(last[int(5.5 / 6 * PANEL_WIDTH)]) == (120, 120, 120)  # not labelled
@@ -76,4 +78,4 @@ def test_picture_is_the_same_every_time(study: ExperimentRecord) -> None:
     study_with_samples = with_samples(replace(study, name="a"))
     (frame,) = choose_frames(study_with_samples, "new")
 
-    assert draw_frame(study_with_samples, frame) == draw_frame(study_with_samples, frame)
+    assert draw_panels(study_with_samples, frame) == draw_panels(study_with_samples, frame)

@@ -142,7 +142,7 @@ def test_picture_is_embedded_in_the_page(tmp_path: Path, picture: bytes) -> None
 
     assert base64.b64encode(picture).decode() in text
     assert 'alt="a &lt; b" width="6" height="2"' in text
-    assert 'class="strip"' not in text
+    assert 'class="panel"' not in text
 
 
 def test_animated_picture_is_embedded_too(tmp_path: Path) -> None:
@@ -159,10 +159,12 @@ def test_small_picture_is_part_of_its_line(tmp_path: Path, picture: bytes) -> No
     assert '<p><img class="chip" src="data:image/png;base64,' in text
 
 
-def test_strip_of_frames_scrolls_by_itself(tmp_path: Path, strip: bytes) -> None:
-    (tmp_path / "strip.png").write_bytes(strip)
+def test_pictures_in_one_line_are_panels(tmp_path: Path, large_picture: bytes) -> None:
+    (tmp_path / "a.png").write_bytes(large_picture)
 
-    assert 'class="strip"' in render_page("t", "![x](strip.png)", tmp_path)
+    text = render_page("t", "![x](a.png) ![y](a.png)", tmp_path)
+
+    assert text.count('<span class="panel"><img') == 2
 
 
 @pytest.mark.parametrize("source", ["gone.png", "../secret.png", "notes.txt", "pictures"])
