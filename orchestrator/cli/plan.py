@@ -195,7 +195,8 @@ def _print_plan(
     power: "PowerEstimate | None",
 ) -> None:
     from orchestrator.execution.nodes.plan_check import count_slots_here
-    from orchestrator.terminal.plans.cell_table import build_plan_table, describe_time
+    from orchestrator.terminal.plans.cell_table import build_plan_table
+    from orchestrator.terminal.plans.size import describe_count, describe_looks, describe_time
 
     if len(experiment.cells) > 1:
         console().print(build_plan_table(experiment, seconds))
@@ -206,11 +207,9 @@ def _print_plan(
             if trial.cell == cell:
                 echo(f"  {trial.trial_id}  seed {trial.config.seed}")
     echo(describe_time(experiment, seconds, count_slots_here(experiment.resources)))
-    for number, seeds in enumerate(experiment.looks, start=1):
-        trials = count_of(seeds * len(experiment.cells), "trial")
-        echo(f"look {number}: {count_of(seeds, 'seed')}, {trials}")
-    trials = count_of(len(experiment.trials), "trial")
-    echo(f"{trials} in {count_of(len(experiment.cells), 'cell')}")
+    for line in describe_looks(experiment):
+        echo(line)
+    echo(f"{describe_count(experiment)} in {count_of(len(experiment.cells), 'cell')}")
     if costs is not None:
         from orchestrator.terminal.plans.cost_table import build_cost_table
 

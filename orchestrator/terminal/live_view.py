@@ -14,6 +14,7 @@ from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.overview.budget_status import BudgetStatus
+from orchestrator.terminal.overview.look_line import describe_look
 from orchestrator.terminal.progress_line import Interval, describe_progress
 from orchestrator.terminal.trial_tables import build_trial_table, describe_waits
 
@@ -53,6 +54,8 @@ class LiveView:
         self._printed_waits: Sequence[str] = ()
         self._outage: Pause | None = None
         self._activity: str | None = None
+        self._looks: Sequence[int] | None = None  # not read yet
+        self._look: str | None = None
         self._interval = interval or Interval()
         self._observe = observe
         self._stop_requested = threading.Event()
@@ -95,7 +98,8 @@ class LiveView:
     def _show(self) -> None:
         self._read()
         if self._console.is_terminal:
-            lines = [*self._notes, *(str(line) for line in (self._activity, self._outage) if line)]
+            states = (self._look, self._activity, self._outage)
+            lines = [*self._notes, *(str(line) for line in states if line)]
             room = max(5, self._console.size.height - 6 - len(lines))
             table = build_trial_table(self._trials, room, budget=self._budget)
             self._live.update(Group(table, *map(Text, lines)), refresh=True)
@@ -109,6 +113,7 @@ class LiveView:
         """Read the trials; while the ledger is out of reach, those read last stay."""
         try:
             self._trials = self._ledger.trials(self._experiment)
+            self._note_look()
             self._budget = self._ledger.budget(self._experiment)
             lease = self._ledger.lease(self._experiment)
             self._note_activity(lease.activity if lease else None)
@@ -121,6 +126,14 @@ class LiveView:
             if self._outage is not None:
                 self._print_if_plain("the ledger answers again")
             self._outage = None
+
+    def _note_look(self) -> None:
+        if self._looks is None:
+            self._looks = self._ledger.experiment(self._experiment).looks
+        look = describe_look(self._looks, self._trials)
+        if look is not None and look != self._look:
+            self._print_if_plain(look)
+        self._look = look
 
     def _note_activity(self, activity: str | None) -> None:
         if activity is not None and activity != self._activity:

@@ -13,6 +13,7 @@ from reports.text.answer.summary import write_answer
 from reports.text.busy import describe_disturbance, mark_heading
 from reports.text.classes import write_classes
 from reports.text.conditions import write_conditions, write_reproduction
+from reports.text.design.looks import write_looks
 from reports.text.factors import write_factors
 from reports.text.format import escape, markdown_table, number
 from reports.text.gaps import write_gaps
@@ -69,11 +70,20 @@ def _describe_look(study: Study) -> str:
         sentences.append(
             f"Look {record.look} of {len(record.looks)} (a planned analysis), at "
             f"{record.looks[record.look - 1]} of at most {record.looks[-1]} seeds: each interval "
-            f"holds at {100 * study.confidence:.1f} %, so that all looks together hold at 95 %."
+            f"holds at {_write_confidences(study)}, so that all looks together hold at 95 %."
         )
     if record.interim is not None:
-        sentences.append(f"**Interim**, without verdicts: {escape(record.interim)}.")
+        settled = any(each.is_settled for each in study.judged_cells.values())
+        without = "with the verdicts of settled cells only" if settled else "without verdicts"
+        sentences.append(f"**Interim**, {without}: {escape(record.interim)}.")
     return " ".join(sentences)
+
+
+def _write_confidences(study: Study) -> str:
+    """Write the confidence of the comparisons with the baseline, a range if looks differ in it."""
+    confidences = [each.difference.confidence for each in study.against_baseline.values()]
+    ends = min(confidences, default=study.confidence), max(confidences, default=study.confidence)
+    return " to ".join(dict.fromkeys(f"{100 * end:.1f}" for end in ends)) + " %"
 
 
 def _explain_columns(page: Page) -> str:
@@ -120,6 +130,8 @@ def _explain_differences(study: Study) -> str:
     scored = study.scored
     counts = {len(scored.shared_seeds(cell)) for cell in scored.cells}
     text = f"Differences are relative to **{escape(study.record.baseline)}**, paired by seed"
+    if len({each.look for each in study.judged_cells.values()}) > 1:
+        return f"{text}, at the look of each cell; the means in front of ± are over all its seeds."
     if len(counts) > 1:
         text += ", and adjusted for the seeds that a cell lacks; the means in front of ± are not"
     return f"{text}."
@@ -232,6 +244,7 @@ SECTIONS: list[Callable[[Page], str]] = [
     write_accuracy,
     write_plots,
     write_details,
+    write_looks,
     write_steadiness,
     write_factors,
     write_classes,

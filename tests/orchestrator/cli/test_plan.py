@@ -159,13 +159,13 @@ def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
 
     assert lines[-6:-1] == [
         "look 1: 3 seeds, 6 trials",
-        "look 2: 5 seeds, 10 trials",
-        "look 3: 7 seeds, 14 trials",
-        "look 4: 10 seeds, 20 trials",
-        "20 trials in 2 cells",
+        "look 2: 5 seeds, at most 10 trials",
+        "look 3: 7 seeds, at most 14 trials",
+        "look 4: 10 seeds, at most 20 trials",
+        "6 to 20 trials in 2 cells",
     ]
     assert run("plan", spec, "--json").json["looks"] == [3, 5, 7, 10]
-    assert run("plan", spec, "--look", 2).out.splitlines()[-2] == "10 trials in 2 cells"
+    assert run("plan", spec, "--look", 2).out.splitlines()[-2] == "6 to 10 trials in 2 cells"
 
 
 @pytest.mark.slow

@@ -51,6 +51,21 @@ def test_activity_of_the_driver_is_shown(ledger: Ledger) -> None:
         assert "measuring the latency of 1 cell" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_look_is_shown_and_said_once(ledger: Ledger) -> None:
+    entry = ExperimentEntry("looks", seeds=range(10), looks=(3, 5, 7, 10))
+    trials = [PlannedTrial("a", tiny(seed=seed)) for seed in range(3)]
+    ledger.add(entry, [Member(trial, "f" * 64) for trial in trials])
+    plain = Console(file=io.StringIO(), width=200)
+    terminal = Console(file=io.StringIO(), width=100, height=30, force_terminal=True)
+
+    with LiveView(ledger, "looks", plain) as view, LiveView(ledger, "looks", terminal):
+        view.note("a line")
+
+    line = "look 1 of 4 (3 of at most 10 seeds): 3 to 10 trials"
+    assert plain.file.getvalue().count(line) == 1  # type: ignore[attr-defined]
+    assert line in terminal.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_table_is_shown_on_a_terminal(ledger: Ledger) -> None:
     console = Console(file=io.StringIO(), width=100, height=30, force_terminal=True)
 

@@ -1,0 +1,1 @@
+"""Sections on what the design of an experiment decided while it ran."""
