@@ -115,12 +115,17 @@ def read_cells(name: str, metric: str = "miou", margin: float | None = None) -> 
 
     from reports import verdicts
 
-    return pd.DataFrame([asdict(row) for row in verdicts(_read(name), metric, margin)])
+    record = _read(name, compared=True)
+    return pd.DataFrame([asdict(row) for row in verdicts(record, metric, margin)])
 
 
-def _read(name: str) -> "ExperimentRecord":
+def _read(name: str, compared: bool = False) -> "ExperimentRecord":
+    """Read an experiment, with or without the cells that only train weights for others."""
     from orchestrator.results.records import read_record
+    from orchestrator.results.source_cells import leave_out_sources
 
     settings = load_settings()
     ledger = open_existing_ledger(settings, name)
-    return read_record(ledger.experiment(name), ledger.trials(name), Stores(settings).tracker)
+    trials = ledger.trials(name)
+    record = read_record(ledger.experiment(name), trials, Stores(settings).tracker)
+    return leave_out_sources(record, trials) if compared else record

@@ -135,6 +135,8 @@ class ExperimentRecord:
         interim: why the verdicts are not final; None if they are. Cells that an earlier look has
             settled have a verdict all the same, unless the plan has changed.
         has_changed_plan: whether the planned seeds changed after trials had finished.
+        uncompared: cell -> its score, for cells that only train weights for others and are scored
+            on data of their own; they are not among `cells`.
     """
 
     name: str
@@ -153,6 +155,7 @@ class ExperimentRecord:
     look: int = 1
     interim: str | None = None
     has_changed_plan: bool = False
+    uncompared: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def finished(self) -> list[RunRecord]:

@@ -73,13 +73,24 @@ def plan(
             "from (default: committed results on the same dataset).",
         ),
     ] = None,
+    graph: Annotated[
+        bool,
+        typer.Option(
+            "--graph", help="Print only the graph of teachers and initial weights, for Mermaid."
+        ),
+    ] = False,
 ) -> None:
     """Check a spec, and show what differs between its cells and how long it takes."""
+    from orchestrator.execution.nodes.plan_check import check_experiment
     from orchestrator.spec.file import load_spec
 
     experiment = load_spec(spec, overrides or ())
     if look is not None or (export is not None and experiment.looks):
         experiment = experiment.at_look(look or 1)
+    check_experiment(experiment)
+    if graph:
+        _print_graph(experiment)
+        return
     if export is not None:
         _export(experiment, export)
         return
@@ -109,6 +120,13 @@ def _check_room(experiment: "Experiment", address: str | None, is_insecure: bool
     if address is None:
         return check_here(experiment)
     return check_on_cluster(experiment, address, is_insecure)
+
+
+def _print_graph(experiment: "Experiment") -> None:
+    from orchestrator.terminal.plans.dependency_graph import draw_mermaid
+
+    for line in draw_mermaid(experiment):
+        echo(line)
 
 
 def _export(experiment: "Experiment", folder: Path) -> None:
@@ -165,6 +183,8 @@ def _print_plan_as_json(
 ) -> None:
     from dataclasses import asdict
 
+    from orchestrator.terminal.plans.dependency_graph import list_dependencies
+
     trials = [
         {
             "trial_id": trial.trial_id,
@@ -175,6 +195,8 @@ def _print_plan_as_json(
         for trial in experiment.trials
     ]
     content: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
+    if experiment.dependencies:
+        content["dependencies"] = list_dependencies(experiment)
     if seconds:
         content["trial_seconds"] = dict(seconds)
     if outside := experiment.paths_outside(folder):
@@ -196,10 +218,15 @@ def _print_plan(
 ) -> None:
     from orchestrator.execution.nodes.plan_check import count_slots_here
     from orchestrator.terminal.plans.cell_table import build_plan_table
+    from orchestrator.terminal.plans.dependency_graph import draw_tree
     from orchestrator.terminal.plans.size import describe_count, describe_looks, describe_time
 
     if len(experiment.cells) > 1:
         console().print(build_plan_table(experiment, seconds))
+    if experiment.dependencies:
+        echo("trained first, then what starts or learns from it, seed by seed:")
+        for line in draw_tree(experiment):
+            echo(f"  {line}")
     for cell in experiment.cells:
         mark = " (baseline)" if cell == experiment.baseline else ""
         echo(f"{cell}{mark}")

@@ -25,6 +25,7 @@ from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData, store_files
 from orchestrator.execution.nodes.memory_check import check_memory
+from orchestrator.execution.nodes.plan_check import check_experiment
 from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.execution.notifications.notifier import open_notifier
 from orchestrator.execution.stages.registration import Registration
@@ -91,6 +92,7 @@ def submit(
     Raises:
         UserError: if something is wrong, before anything is recorded or started.
     """
+    check_experiment(experiment)
     target.settings.storage.prepare()
     remove_stale_files(target.settings.storage.folder)
     if target.address is not None:
@@ -116,6 +118,7 @@ def join_running(experiment: Experiment, target: RunTarget, stores: Stores) -> L
     Returns:
         the lease of that driver; None, and nothing recorded, if nobody runs the experiment.
     """
+    check_experiment(experiment)
     lease = stores.ledger.lease(experiment.name)
     if lease is None or lease.is_cancelled:
         return None

@@ -12,6 +12,7 @@ from orchestrator.execution.driver import RunTarget, open_executor
 from orchestrator.execution.job import Heartbeat, Job, Outcome, SlotSize
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.nodes.experiment_data import ExperimentData
+from orchestrator.execution.nodes.plan_check import check_experiment
 from orchestrator.execution.stop_requests import StopRequests, stop_on_signal
 from orchestrator.execution.trials.job_factory import JobFactory, Slots
 from orchestrator.ledger.entries import State
@@ -75,6 +76,7 @@ def _run_briefly(
     tell: Callable[[str, Outcome], None] = lambda cell, outcome: None,
 ) -> tuple[dict[str, Outcome], dict[str, str]]:
     """Run a few steps of every cell; return how each ended, and the trial that each was."""
+    check_experiment(experiment)
     settings = target.settings
     data = ExperimentData(experiment, target.data, settings, target.address is not None)
     size = SlotSize.from_resources(experiment.resources)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import orchestrator
 from orchestrator.results.records import read_record
+from orchestrator.results.source_cells import leave_out_sources
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import open_ledger, open_tracker
@@ -43,7 +44,8 @@ def _read_named(like: str, folder: Path, settings: Settings) -> ExperimentRecord
         ledger = open_ledger(settings)
         if like in [status.name for status in ledger.experiments()]:
             trials = ledger.trials(like)
-            return read_record(ledger.experiment(like), trials, open_tracker(settings))
+            record = read_record(ledger.experiment(like), trials, open_tracker(settings))
+            return leave_out_sources(record, trials)
     committed_folders = {path.name: path for path in _committed_folders(folder)}
     if like in committed_folders:
         return _load(committed_folders[like])

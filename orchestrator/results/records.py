@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.interim import explain_interim, find_current_look
+from orchestrator.results.source_cells import name_sources
 from orchestrator.spec.looks import find_look
 from orchestrator.spec.overrides import read_overrides
 from orchestrator.stores import Stores
@@ -39,6 +40,7 @@ def read_record(
         tracker: the tracking store with their runs.
         pictures: also read sampled frames, from one seed of each cell that the report illustrates.
     """
+    trials = name_sources(trials)
     contents = tracker.read_runs([trial.run_id for trial in trials if trial.run_id])
     latency = tracker.read_latency(experiment.run_id)
     with ThreadPoolExecutor() as pool:

@@ -62,19 +62,21 @@ def build(
         UserError: if there is no such experiment, or the folder cannot be created.
     """
     from orchestrator.results.records import read_record
+    from orchestrator.results.source_cells import leave_out_sources, name_sources
     from orchestrator.results.study_numbers import build_study_numbers
     from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
     with pause_garbage_collection():
-        record = anonymise(read_record(experiment, trials, stores.tracker, pictures), settings)
+        record = read_record(experiment, trials, stores.tracker, pictures)
+        record = anonymise(leave_out_sources(record, trials), settings)
         path = report.build_report(record, make_folder(out), pictures, sort)
     stores.ledger.set_report_state(name, None)
     if experiment.run_id is not None:
         stores.tracker.log_report(experiment.run_id, out)
         page = stores.tracker.run_page(experiment.run_id)
         stores.tracker.log_study(experiment.run_id, build_study_numbers(record, page))
-        varying = list_varying_settings([trial.settings for trial in trials])
+        varying = list_varying_settings([trial.settings for trial in name_sources(trials)])
         stores.tracker.share_view(name, varying)
     return record, path
 

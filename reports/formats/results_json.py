@@ -40,7 +40,8 @@ _OMITTED_FIELDS = {
     RunRecord: {"frames", "classes", "confusions", "curves", "samples"},
 }
 
-_ADDED_FIELDS = {"has_changed_plan": False}  # absent from the files of earlier versions
+# Absent from the files of earlier versions.
+_ADDED_FIELDS: dict[str, Any] = {"has_changed_plan": False, "uncompared": {}}
 
 
 def save(record: ExperimentRecord, folder: Path) -> None:

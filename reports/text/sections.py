@@ -45,8 +45,17 @@ def write_accuracy(page: Page) -> str:
         describe_disturbance(page.record),
         _describe_look(page.study),
         _describe_selection(page.record),
+        _list_uncompared(page.record),
     )
     return "\n\n".join(part for part in parts if part)
+
+
+def _list_uncompared(record: ExperimentRecord) -> str:
+    """Name the cells that only train weights for others; return "" if there are none."""
+    cells = [f"{escape(cell)} ({escape(text)})" for cell, text in record.uncompared.items()]
+    if not cells:
+        return ""
+    return f"Trained for other cells to start from, and not compared with them: {'; '.join(cells)}."
 
 
 def write_details(page: Page) -> str:

@@ -90,7 +90,7 @@ def make_record(texts: Sequence[str]) -> ExperimentRecord:
     return record(
         [*runs, lost], name=text(17), description=text(18), source=source,
         command=f"vss-orch submit {text(3)}", interim=text(2),
-        costs={cell: cost(4.0) for cell in cells[:3]},
+        costs={cell: cost(4.0) for cell in cells[:3]}, uncompared={text(4): text(5)},
     )  # fmt: skip
 
 

@@ -199,12 +199,17 @@ def load_network(model: VideoSegmenter, weights: Path) -> None:
     Raises:
         UserError: naming tensors that are missing, unknown or of the wrong shape.
     """
-    state = read_state(weights)
-    own = {k: v for k, v in model.state_dict().items() if k.startswith(_AUXILIARY)}
-    if not own or not any(k.startswith(_AUXILIARY) for k in state):
-        state = {k: v for k, v in state.items() if not k.startswith(_AUXILIARY)} | own
+    state = adapt_auxiliary(read_state(weights), model)
     check_fits(model, state, str(weights))
     model.load_state_dict(state)
+
+
+def adapt_auxiliary(state: dict[str, Tensor], model: VideoSegmenter) -> dict[str, Tensor]:
+    """Return weights of a network with the auxiliary head of a model if one of the two has none."""
+    own = {k: v for k, v in model.state_dict().items() if k.startswith(_AUXILIARY)}
+    if own and any(k.startswith(_AUXILIARY) for k in state):
+        return state
+    return {k: v for k, v in state.items() if not k.startswith(_AUXILIARY)} | own
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -1,5 +1,6 @@
 """Weight files: read without executing anything, checked against a network, loaded into it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -77,6 +78,16 @@ def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     Raises:
         UserError: naming up to three that do not.
     """
+    if (problems := describe_misfits(model, state)) is not None:
+        raise UserError(f"weights {name_of(Path(source))} do not fit the network: {problems}")
+
+
+def describe_misfits(model: nn.Module, state: Mapping[str, Tensor]) -> str | None:
+    """Name up to three tensors that do not have the names and shapes of a model's parameters.
+
+    Returns:
+        them, or None if all do.
+    """
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     shapes = {key: tuple(value.shape) for key, value in state.items()}
     problems = [f"{key} is missing" for key in expected.keys() - shapes.keys()]
@@ -86,9 +97,7 @@ def check_fits(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
         for key in expected.keys() & shapes.keys()
         if expected[key] != shapes[key]
     ]
-    if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise UserError(
-            f"weights {name_of(Path(source))} do not fit the network: "
-            f"{'; '.join(one_line(problem, 100) for problem in sorted(problems)[:3])}{more}"
-        )
+    if not problems:
+        return None
+    more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+    return "; ".join(one_line(problem, 100) for problem in sorted(problems)[:3]) + more

@@ -36,6 +36,11 @@ def load_teacher(config: TrialConfig, student: TrialConfig, weights: Path | None
             f"the teacher was trained on '{config.dataset}', but the student is trained on "
             f"'{student.dataset}': both need the same dataset"
         )
+    if config.class_names != student.class_names:
+        raise UserError(
+            f"the teacher predicts {len(config.class_names)} classes, but the student "
+            f"{len(student.class_names)}: both need the same ones"
+        )
     teacher = build_inference_model(config)
     if config.memory_length > student.memory_length or (
         config.memory_length > 0 and config.frame_stride != student.frame_stride

@@ -8,6 +8,18 @@ from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
 
 
+def check_experiment(experiment: Experiment) -> None:
+    """Check what a spec alone does not show: whether cells fit what they take from others.
+
+    Raises:
+        UserError: if they do not.
+    """
+    if experiment.dependencies:
+        from orchestrator.networks.source_check import check_sources  # imports torch
+
+        check_sources(experiment)
+
+
 def check_here(experiment: Experiment) -> str:
     """Check that the trials fit on this machine, and return a line that says what was checked.
 

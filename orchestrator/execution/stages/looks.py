@@ -26,10 +26,11 @@ class Looks:
         if not experiment.later_trials:
             return None
         from orchestrator.results.records import read_record  # takes a second to import
+        from orchestrator.results.source_cells import leave_out_sources
 
-        ledger, name = stores.ledger, experiment.name
-        record = read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)
-        trial_ids = find_next_trials(experiment, record)
+        trials = stores.ledger.trials(experiment.name)
+        record = read_record(stores.ledger.experiment(experiment.name), trials, stores.tracker)
+        trial_ids = find_next_trials(experiment, leave_out_sources(record, trials))
         return experiment.joined_by(trial_ids) if trial_ids else None
 
 

@@ -5,7 +5,7 @@ these cells that have its own seed, unless the spec fixes another one.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
@@ -14,6 +14,7 @@ from orchestrator.spec.design import Point
 from orchestrator.spec.sources.initial_weights import parse_weights
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
+from vss.trial_rules import WEIGHT_PARTS
 from vss.untrusted.messages import excerpt, excerpt_name, list_briefly
 
 _MOST_NAMED = 6  # cells of a cycle
@@ -93,6 +94,20 @@ def order_cells(dependencies: Dependencies) -> list[str]:
         return list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise UserError(_explain_cycle(error.args[1])) from None
+
+
+def name_source(value: str, find_cell: Callable[[str], str | None]) -> str:
+    """Return the value of `teacher` or `weights` with the cell of the trial that it names.
+
+    Args:
+        value: a trial_id, or "backbone:" or "network:" and a trial_id; others are returned.
+        find_cell: returns the cell of a trial, or None if it is unknown.
+    """
+    part, _, trial_id = value.rpartition(":")
+    cell = find_cell(trial_id) if part in ("", *WEIGHT_PARTS) else None
+    if cell is None:
+        return value
+    return f"{part} of {cell}" if part else cell
 
 
 def _find_teacher(point: Point) -> list[Source]:

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.sources.dependencies import name_source
 from orchestrator.terminal.plans.size import format_duration
 from vss.options import list_varying_settings
 
@@ -46,8 +47,12 @@ def _show(value: Any, experiment: Experiment) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):
-        teacher = experiment.trial_by_id.get(value)
-        text = teacher.cell if teacher else value
+        text = name_source(value, lambda trial_id: _find_cell(trial_id, experiment))
     else:
         text = f"{value:g}" if isinstance(value, float) else json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
+def _find_cell(trial_id: str, experiment: Experiment) -> str | None:
+    trial = experiment.trial_by_id.get(trial_id)
+    return None if trial is None else trial.cell

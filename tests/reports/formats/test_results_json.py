@@ -54,6 +54,7 @@ def awkward_record() -> ExperimentRecord:
         colours={"a|b": (1, 2, 255)},
         published={"plain": {"miou": 0.7541}},
         latency_conditions={"batch_size": 1, "device": "NaN", "shared": False, "extra": [1, None]},
+        uncompared={"pretraining": "50 % | <b>"},
     )
 
 
