@@ -92,7 +92,6 @@ def submit(
     Raises:
         UserError: if something is wrong, before anything is recorded or started.
     """
-    check_experiment(experiment)
     target.settings.storage.prepare()
     remove_stale_files(target.settings.storage.folder)
     if target.address is not None:
@@ -118,7 +117,6 @@ def join_running(experiment: Experiment, target: RunTarget, stores: Stores) -> L
     Returns:
         the lease of that driver; None, and nothing recorded, if nobody runs the experiment.
     """
-    check_experiment(experiment)
     lease = stores.ledger.lease(experiment.name)
     if lease is None or lease.is_cancelled:
         return None
@@ -168,6 +166,7 @@ class _Submit:
         console: Console,
         stack: ExitStack,
     ) -> None:
+        check_experiment(experiment)
         self._experiment = experiment
         self._target = target
         self._stores = stores
