@@ -1,5 +1,6 @@
 """The command that checks a spec and shows what it would run."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.networks.cost_estimate import CostEstimate
     from orchestrator.networks.power_estimate import PowerEstimate
@@ -227,12 +228,7 @@ def _print_plan(
         echo("trained first, then what starts or learns from it, seed by seed:")
         for line in draw_tree(experiment):
             echo(f"  {line}")
-    for cell in experiment.cells:
-        mark = " (baseline)" if cell == experiment.baseline else ""
-        echo(f"{cell}{mark}")
-        for trial in experiment.trials:
-            if trial.cell == cell:
-                echo(f"  {trial.trial_id}  seed {trial.config.seed}")
+    echo("\n".join(_list_trials(experiment)))
     echo(describe_time(experiment, seconds, count_slots_here(experiment.resources)))
     for line in describe_looks(experiment):
         echo(line)
@@ -245,3 +241,10 @@ def _print_plan(
         from orchestrator.terminal.plans.power_table import build_power_table
 
         console().print(build_power_table(power))
+
+
+def _list_trials(experiment: "Experiment") -> "Iterator[str]":
+    for cell, trials in groupby(experiment.trials, key=lambda trial: trial.cell):
+        yield f"{cell} (baseline)" if cell == experiment.baseline else cell
+        for trial in trials:
+            yield f"  {trial.trial_id}  seed {trial.config.seed}"

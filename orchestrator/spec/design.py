@@ -105,4 +105,7 @@ def _label(name: str, value: Any) -> str:
 
 
 def _matches(settings: CellSettings, pattern: CellSettings) -> bool:
-    return all(name in settings and settings[name] == value for name, value in pattern.items())
+    for name, value in pattern.items():  # a generator takes 5 times as long, and points are many
+        if name not in settings or settings[name] != value:
+            return False
+    return True

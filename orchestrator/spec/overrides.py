@@ -56,7 +56,7 @@ def check_effects(spec: ExperimentSpec, overrides: Sequence[str]) -> None:
     Raises:
         UserError: if every cell states the setting itself.
     """
-    points = expand(spec)
+    points = expand(spec) if overrides else []
     for override in map(_parse, overrides):
         setting = override.path[-1]
         if override.path[:-1] != ("base",) or spec.base.get(setting) != override.value:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -10,11 +11,13 @@ from rich.table import Table
 
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.sources.dependencies import name_source
+from orchestrator.terminal.counts import count_of
 from orchestrator.terminal.plans.size import format_duration
 from vss.options import list_varying_settings
 
 _MOST_COLUMNS = 5  # more settings than these share one column
 _LONGEST_VALUE = 24  # characters
+_MOST_CELLS = 500  # more rows take seconds to lay out, and nobody reads them
 
 
 def build_plan_table(experiment: Experiment, seconds: Mapping[str, float]) -> Table:
@@ -33,7 +36,9 @@ def build_plan_table(experiment: Experiment, seconds: Mapping[str, float]) -> Ta
     for column in ("seeds", "a trial takes")[: 2 if seconds else 1]:
         table.add_column(column, justify="right", no_wrap=True)
     seeds = Counter(trial.cell for trial in experiment.trials)
-    for cell, config in experiment.cells.items():
+    if (more := len(experiment.cells) - _MOST_CELLS) > 0:
+        table.caption = f"and {count_of(more, 'more cell')}, which `plan --json` lists"
+    for cell, config in islice(experiment.cells.items(), _MOST_CELLS):
         values = {name: _show(config.settings().get(name), experiment) for name in names}
         together = ", ".join(f"{name} {value}" for name, value in values.items() if value != "-")
         mark = " (baseline)" if cell == experiment.baseline else ""
