@@ -180,7 +180,7 @@ def print_gates(ours: pd.DataFrame) -> None:
     columns = [k + suffix for suffix in ("", ", 10 % missing") for k in DEVIATIONS]
     table = ours.pivot_table("rate", ["comparisons", "seeds", "share"], "kind", aggfunc="max")
     print("\nStudies with a false verdict, %\n")
-    print(_markdown(100 * table[[c for c in columns if c in table]], 1))
+    print(markdown(100 * table[[c for c in columns if c in table]], 1))
     above = ours[ours.is_above]
     print(f"\nsignificantly above the limit: {len(above)} of {len(ours)} scenarios")
     for row in above.itertuples():
@@ -205,7 +205,7 @@ def print_rivals(rows: pd.DataFrame) -> None:
     power = (100 * sums.separated / sums.judged).map("{:.0f}".format)
     table = (false + ", " + width + ", " + power).unstack("procedure", sort=False)
     print("\nFalse verdicts in %, width, power in %: means over the shares of the test set\n")
-    print(_markdown(table.sort_index(), 1))
+    print(markdown(table.sort_index(), 1))
 
 
 def print_corners(rows: pd.DataFrame) -> None:
@@ -213,10 +213,10 @@ def print_corners(rows: pd.DataFrame) -> None:
     keys = ["comparisons", "seeds", "sequences", "share"]
     print("\nStudies with a false verdict through the real bootstrap, %\n")
     table = rows.sort_values(keys).set_index(keys)
-    print(_markdown(table[["cells", "classes"]].mul(100).div(table.studies, axis=0), 1))
+    print(markdown(table[["cells", "classes"]].mul(100).div(table.studies, axis=0), 1))
 
 
-def _markdown(table: pd.DataFrame, digits: int) -> str:
+def markdown(table: pd.DataFrame, digits: int) -> str:
     flat = table.reset_index()
     head = [str(column) for column in flat.columns]
     lines = ["| " + " | ".join(head) + " |", "|" + "--:|" * len(head)]

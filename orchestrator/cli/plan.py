@@ -238,13 +238,19 @@ def _print_plan(
 
         console().print(build_cost_table(experiment, costs))
     if power is not None:
-        from orchestrator.terminal.plans.power_table import build_power_table
+        from orchestrator.terminal.plans.power_table import build_growth_table, build_power_table
 
         console().print(build_power_table(power))
+        if power.growth:
+            console().print(build_growth_table(power))
 
 
 def _list_trials(experiment: "Experiment") -> "Iterator[str]":
+    from orchestrator.spec.looks import find_look
+
     for cell, trials in groupby(experiment.trials, key=lambda trial: trial.cell):
         yield f"{cell} (baseline)" if cell == experiment.baseline else cell
         for trial in trials:
-            yield f"  {trial.trial_id}  seed {trial.config.seed}"
+            number = find_look(experiment.looks, [trial.config.seed])
+            look = f", look {number}" if number > 1 else ""
+            yield f"  {trial.trial_id}  seed {trial.config.seed}{look}"

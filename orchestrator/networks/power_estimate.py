@@ -10,7 +10,8 @@ from orchestrator.networks.cost_estimate import estimate_train_seconds
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from reports.analysis.inference import CONFIDENCE, TestSetError
-from reports.analysis.planning.looks import compute_look_confidence
+from reports.analysis.planning.adaptive import GrowingStudies
+from reports.analysis.planning.looks import compute_growing_confidences
 from reports.analysis.planning.power import (
     Variation,
     estimate_typical_variation,
@@ -22,6 +23,8 @@ from reports.records import ExperimentRecord
 from vss.errors import UserError
 
 _NUMBERS_OF_SEEDS = (3, 5, 10, 20)  # in addition to those of the spec
+_MULTIPLES = (0.0, 0.5, 1.0, 2.0, 4.0)  # of the difference that the last look separates
+_STUDIES = 200  # simulated to see how a design grows
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,23 @@ class PowerRow:
 
 
 @dataclass(frozen=True)
+class GrowthRow:
+    """What becomes of a design that grows look by look, if all cells truly differ by as much.
+
+    Attributes:
+        points: the true difference of every cell from the baseline, in points of mIoU.
+        trainings: the mean number of trials.
+        settled: the share of cells with a verdict in the end: better, worse or equivalent.
+        settled_by_all_seeds: the same, if every cell got all seeds and was judged once.
+    """
+
+    points: float
+    trainings: float
+    settled: float
+    settled_by_all_seeds: float
+
+
+@dataclass(frozen=True)
 class PowerEstimate:
     """The differences that a design can separate, by its number of seeds.
 
@@ -53,12 +73,16 @@ class PowerEstimate:
         test_set_deviation: standard deviation of a difference over test sets, in points; 0 if
             unknown.
         rows: one row per number of seeds.
+        growth: one row per true difference; empty if no looks are planned.
+        most_trials: the number of trials if every cell needs all seeds.
     """
 
     source: str
     seed_deviation: float
     test_set_deviation: float
     rows: Sequence[PowerRow]
+    growth: Sequence[GrowthRow] = ()
+    most_trials: int = 0
 
 
 def estimate_power(
@@ -82,22 +106,50 @@ def estimate_power(
             f"'{earlier_study.name}' shows no variance over seeds: use --like with a study "
             "in which two cells share at least two seeds"
         )
+    rows = _rows(experiment, variation, estimate_train_seconds(experiment, settings))
     return PowerEstimate(
         source=earlier_study.name,
         seed_deviation=100 * math.sqrt(variation.over_seeds),
         test_set_deviation=100 * math.sqrt(variation.over_test_sets),
-        rows=_rows(experiment, variation, estimate_train_seconds(experiment, settings)),
+        rows=rows,
+        growth=_simulate_growth(experiment, variation, rows) if experiment.looks else (),
+        most_trials=len(experiment.trials),
     )
+
+
+def _simulate_growth(
+    experiment: Experiment, variation: Variation, rows: Sequence[PowerRow]
+) -> list[GrowthRow]:
+    looks = [look for look in experiment.looks if look <= _count_seeds(experiment)]
+    separable = next(row.points for row in rows if row.seeds == looks[-1])
+    margin = None if experiment.margin_points is None else experiment.margin_points / 100
+    deviations = np.ones(len(experiment.cells))
+    studies = GrowingStudies(looks, variation, deviations, _STUDIES, np.random.default_rng(0))
+    growth = []
+    for points in (float(f"{multiple * separable:.2g}") for multiple in _MULTIPLES):
+        differences = np.full(len(deviations) - 1, points / 100)
+        grown = studies.grow(differences, margin)
+        once = studies.judge_once(differences, margin)
+        settled = (
+            float(((outcomes.directions != 0) | outcomes.equivalent).mean())
+            for outcomes in (grown, once)
+        )
+        growth.append(GrowthRow(points, float(grown.trainings.mean()), *settled))
+    return growth
+
+
+def _count_seeds(experiment: Experiment) -> int:
+    return len({trial.config.seed for trial in experiment.trials})
 
 
 def _rows(
     experiment: Experiment, variation: Variation, train_seconds: Mapping[str, float | None]
 ) -> list[PowerRow]:
-    planned_seeds = set(experiment.looks or [len({t.config.seed for t in experiment.trials})])
+    planned_seeds = set(experiment.looks or [_count_seeds(experiment)])
     estimated_seconds = [seconds for seconds in train_seconds.values() if seconds is not None]
     is_complete = len(estimated_seconds) == len(train_seconds)
     hours = sum(estimated_seconds) / 3600 if is_complete else None
-    confidence = _confidence(experiment, variation)
+    confidences = _confidences(experiment, variation)
     return [
         PowerRow(
             seeds=seeds,
@@ -106,7 +158,7 @@ def _rows(
                 variation,
                 len(experiment.cells),
                 seeds,
-                confidence if seeds in experiment.looks else CONFIDENCE,
+                confidences.get(seeds, CONFIDENCE),
             ),
             trials=seeds * len(experiment.cells),
             hours=None if hours is None else seeds * hours,
@@ -117,16 +169,17 @@ def _rows(
     ]
 
 
-def _confidence(experiment: Experiment, variation: Variation) -> float:
-    """Return the confidence of each planned look."""
+def _confidences(experiment: Experiment, variation: Variation) -> dict[int, float]:
+    """Return number of seeds -> confidence of the comparisons with the baseline at that look."""
     cells = len(experiment.cells)
     error = None
     if variation.over_test_sets > 0:
         error = TestSetError(variation.over_test_sets / 2 * np.eye(cells), variation.freedom)
-    return compute_look_confidence(
+    confidences = compute_growing_confidences(
         experiment.looks,
         np.full(cells, variation.over_seeds),
         error,
         np.hstack([-np.ones((cells - 1, 1)), np.eye(cells - 1)]),
         np.random.default_rng(0),
     )
+    return dict(zip(experiment.looks, confidences, strict=False))

@@ -55,19 +55,26 @@ def test_study_can_be_named_by_its_folder_or_its_name(
 
 
 @pytest.mark.slow
-def test_several_looks_need_a_larger_difference_than_one(
+def test_looks_need_a_larger_difference_and_save_trials_where_it_is_large(
     write_spec: SpecWriter, tmp_path: Path, settings: Settings
 ) -> None:
-    spec_with_looks = CAMVID.replace("seeds: [0, 1]", "seeds: {from: 3, to: 10}")
-    spec_with_a_list = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(10))}")
+    spec_with_looks = CAMVID.replace("seeds: [0, 1]", "seeds: {from: 3, to: 5}")
+    spec_with_a_list = CAMVID.replace("seeds: [0, 1]", f"seeds: {list(range(5))}")
 
-    rows = [
-        {row.seeds: row for row in estimate(load_spec(spec), None, tmp_path, settings).rows}
+    grown, fixed = (
+        estimate(load_spec(spec), None, tmp_path, settings)
         for spec in map(write_spec, (spec_with_looks, spec_with_a_list))
-    ]
+    )
 
-    assert [seeds for seeds, row in rows[0].items() if row.is_planned] == [3, 5, 7, 10]
-    assert rows[0][10].points > rows[1][10].points
+    rows = [{row.seeds: row for row in power.rows} for power in (grown, fixed)]
+    assert [seeds for seeds, row in rows[0].items() if row.is_planned] == [3, 4, 5]
+    assert rows[0][3].points > rows[1][3].points
+    assert fixed.growth == ()
+    assert grown.most_trials == 10
+    none, *_, largest = grown.growth
+    assert (none.points, largest.settled, largest.settled_by_all_seeds) == (0, 1, 1)
+    assert largest.trainings < 7 < 9 < none.trainings <= 10
+    assert none.settled < 0.15
 
 
 def test_unknown_study_is_refused_with_the_remedy(
