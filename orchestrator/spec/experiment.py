@@ -55,6 +55,7 @@ class Experiment:
         budget: unit (gpu_hours, trial_hours) -> hours after which no trial starts.
         data_folders: the folders of images that descriptions of datasets name.
         later_trials: planned trials that join only if the scores of earlier ones ask for them.
+        extended_specs: the files of the specs that its own one extends.
         dependencies: cell -> the cells that it depends on: its teacher, the source of its weights.
     """
 
@@ -76,6 +77,7 @@ class Experiment:
     data_folders: frozenset[Path] = frozenset()
     later_trials: tuple[PlannedTrial, ...] = ()
     dependencies: Dependencies = field(default_factory=dict)
+    extended_specs: tuple[Path, ...] = ()
 
     def at_look(self, look: int) -> "Experiment":
         """Return the experiment with the trials up to a planned look, numbered from 1.
@@ -119,7 +121,8 @@ class Experiment:
         """Return what its spec reads outside a folder, as messages show it: files, and folders of
         images."""
         home = folder.resolve()
-        paths = sorted({*self.files_by_digest.values(), *self.data_folders})
+        files = (*self.files_by_digest.values(), *self.extended_specs)
+        paths = sorted({*files, *self.data_folders})
         return [name_of(path) for path in paths if not path.is_relative_to(home)]
 
     @cached_property

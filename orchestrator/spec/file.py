@@ -1,12 +1,14 @@
 """The spec as a YAML file: read it, and explain what is wrong with it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from orchestrator.spec.experiment import Experiment, build_experiment
+from orchestrator.spec.extension.resolve import SIZE_LIMIT, resolve_extension
 from orchestrator.spec.overrides import (
     apply_overrides,
     check_effects,
@@ -16,12 +18,10 @@ from orchestrator.spec.overrides import (
 )
 from orchestrator.spec.schema import ExperimentSpec
 from vss.errors import UserError
-from vss.untrusted.limited_file import MIB, name_of, read_text
+from vss.untrusted.limited_file import name_of, read_text
 from vss.untrusted.messages import one_line
 from vss.untrusted.yaml_text import read_yaml
 from vss.validation_errors import describe_validation_error
-
-SIZE_LIMIT = MIB
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -41,9 +41,13 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 def load_spec_text(source: str, path: Path, overrides: Sequence[str] = ()) -> Experiment:
     """Check the text of a spec as if it was read from `path`; otherwise like `load_spec`."""
     try:
-        spec = parse_spec(source, overrides)
+        standalone = resolve_extension(source, path)
+        spec = parse_spec(standalone.text, overrides)
         check_effects(spec, overrides)
-        return build_experiment(spec, record_overrides(source, overrides), path.parent)
+        record = record_overrides(standalone.text, overrides)
+        return replace(
+            build_experiment(spec, record, path.parent), extended_specs=standalone.extended
+        )
     except UserError as error:
         raise UserError(one_line(f"{name_of(path)}: {error}")) from None
 

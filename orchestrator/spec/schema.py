@@ -143,6 +143,12 @@ def build_json_schema() -> dict[str, Any]:
     }
     schema = ExperimentSpec.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["properties"]["extends"] = {
+        "type": "string",
+        "description": "path of another spec; this one states what differs, and null removes a key",
+    }
+    schema["required"] = ["name"]
+    schema["anyOf"] = [{"required": ["seeds"]}, {"required": ["extends"]}]
     schema["patternProperties"] = {"^x-": {"description": "anything, for YAML aliases to repeat"}}
     schema["$defs"]["settings"] = {
         "type": "object",

@@ -20,6 +20,7 @@ from orchestrator.execution.handover.order import (
     collect_environment,
     list_own_passwords,
 )
+from orchestrator.execution.nodes.plan_check import check_experiment
 from orchestrator.execution.nodes.store_check import check_stores
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.settings import command, make_folder
@@ -87,6 +88,7 @@ def hand_over(
     Raises:
         UserError: if the job does not start, or ends before it has taken over.
     """
+    check_experiment(experiment)  # the job would say so too, but later
     lease = join_running(experiment, target, stores)
     if lease is not None:
         return [
