@@ -1,37 +1,45 @@
 """The graph of what cells take from other cells: as text, and for Mermaid."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.sources.dependencies import Source, order_cells
 from vss.errors import UserError
 
 # Mermaid writes a character that would end a label by its name.
-_ENTITIES = str.maketrans({"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;"})
+_ENTITIES = str.maketrans(
+    {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;"}
+)
+_MOST_LINES = 500  # a chain of thousands would be indented by megabytes
 
 
 def draw_tree(experiment: Experiment) -> list[str]:
     """Return lines that show below each cell what starts or learns from it.
 
-    A cell with several sources is below each of them, but what follows from it only once.
+    A cell with several sources is below each of them, but what follows from it only once. A large
+    tree is cut short.
     """
+    lines = list(islice(_draw_lines(experiment), _MOST_LINES + 1))
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES:] = ["... (`plan --json` lists all)"]
+    return lines
+
+
+def _draw_lines(experiment: Experiment) -> Iterator[str]:
     dependents = _dependents(experiment)
     drawn: set[str] = set()
-    lines: list[str] = []
     for root in [cell for cell in dependents if cell not in experiment.dependencies]:
-        lines.append(root)
+        yield root
         stack = _branches(root, dependents, "")
         while stack:  # a chain may be longer than Python's stack
             cell, source, indent, is_last = stack.pop()
             is_repeated = cell in drawn and cell in dependents
-            lines.append(
-                f"{indent}{'└── ' if is_last else '├── '}{cell} ({_label(source)})"
-                f"{', as above' if is_repeated else ''}"
-            )
+            mark = ", as above" if is_repeated else ""
+            yield f"{indent}{'└── ' if is_last else '├── '}{cell} ({_label(source)}){mark}"
             if not is_repeated:
                 drawn.add(cell)
                 stack += _branches(cell, dependents, indent + ("    " if is_last else "│   "))
-    return lines
 
 
 def draw_mermaid(experiment: Experiment) -> list[str]:
