@@ -41,8 +41,9 @@ from orchestrator.ledger import tables
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import load_settings
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.schema import Resources
+from orchestrator.spec.trial_builder import PlannedTrial
 from vss.trial_config import TrialConfig, parse_settings
 
 EVALUATIONS, CELLS = 50, 20

@@ -24,7 +24,7 @@ from mlflow import MlflowClient
 from orchestrator.ledger.entries import ExperimentEntry, ImportedTrial, Member
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings, load_settings
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.tracking.tracker import Tracker
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.trial_config import TrialConfig, parse_settings

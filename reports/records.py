@@ -78,6 +78,53 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class SampleRecord:
+    """A sample of a search: a training with settings to try; None means that it has no score.
+
+    Attributes:
+        settings: the settings that are searched.
+        steps: the steps that it was trained.
+        score: its last score on val, a fraction.
+        first_score: its score on val at the step at which all samples of its cell were compared.
+        train_seconds: training time, optimiser steps only.
+        is_best: whether its settings were found.
+    """
+
+    number: int
+    settings: Mapping[str, Any]
+    steps: int
+    score: float | None = None
+    first_score: float | None = None
+    train_seconds: float | None = None
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """The search for the settings of one cell.
+
+    Attributes:
+        ranges: setting -> what it was chosen from, in words.
+        method: how samples were chosen and ended, in words.
+        samples_planned: the number of samples that the spec asks for.
+        steps: the steps of a full sample.
+        first_steps: the steps after which all samples were compared; fewer if some ended then.
+        borders: setting -> the end of its range at which the best value lies: lower or upper.
+        common_cell: the cell that keeps the settings of the spec; None if there is none.
+    """
+
+    cell: str
+    ranges: Mapping[str, str]
+    method: str
+    samples_planned: int
+    steps: int
+    first_steps: int
+    samples: Sequence[SampleRecord]
+    borders: Mapping[str, str] = field(default_factory=dict)
+    common_cell: str | None = None
+
+
+@dataclass(frozen=True)
 class Latency:
     """The latency of one prediction of a cell, measured alone on an idle device.
 
@@ -137,6 +184,7 @@ class ExperimentRecord:
         has_changed_plan: whether the planned seeds changed after trials had finished.
         uncompared: cell -> its score, for cells that only train weights for others and are scored
             on data of their own; they are not among `cells`.
+        searches: the searches of the cells whose settings were tuned.
     """
 
     name: str
@@ -156,6 +204,7 @@ class ExperimentRecord:
     interim: str | None = None
     has_changed_plan: bool = False
     uncompared: Mapping[str, str] = field(default_factory=dict)
+    searches: Sequence[SearchRecord] = ()
 
     @property
     def finished(self) -> list[RunRecord]:

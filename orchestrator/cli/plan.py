@@ -185,10 +185,13 @@ def _print_plan_as_json(
     from dataclasses import asdict
 
     from orchestrator.terminal.plans.dependency_graph import list_dependencies
+    from orchestrator.terminal.plans.search import describe_searches
 
+    tuned = experiment.tuning.searches if experiment.tuning is not None else ()
     trials = [
         {
-            "trial_id": trial.trial_id,
+            # That of a tuned cell follows from what its search will find.
+            "trial_id": None if trial.cell in tuned else trial.trial_id,
             "cell": trial.cell,
             "seed": trial.config.seed,
             "settings": trial.config.settings(),
@@ -202,6 +205,8 @@ def _print_plan_as_json(
         content["trial_seconds"] = dict(seconds)
     if outside := experiment.paths_outside(folder):
         content["files_outside"] = outside
+    if experiment.tuning is not None:
+        content["search"] = describe_searches(experiment.tuning)
     if experiment.looks:
         content["looks"] = list(experiment.looks)
     if costs is not None:
@@ -220,6 +225,7 @@ def _print_plan(
     from orchestrator.execution.nodes.plan_check import count_slots_here
     from orchestrator.terminal.plans.cell_table import build_plan_table
     from orchestrator.terminal.plans.dependency_graph import draw_tree
+    from orchestrator.terminal.plans.search import describe_search
     from orchestrator.terminal.plans.size import describe_count, describe_looks, describe_time
 
     if len(experiment.cells) > 1:
@@ -230,7 +236,7 @@ def _print_plan(
             echo(f"  {line}")
     echo("\n".join(_list_trials(experiment)))
     echo(describe_time(experiment, seconds, count_slots_here(experiment.resources)))
-    for line in describe_looks(experiment):
+    for line in (*describe_looks(experiment), *describe_search(experiment)):
         echo(line)
     echo(f"{describe_count(experiment)} in {count_of(len(experiment.cells), 'cell')}")
     if costs is not None:
@@ -248,9 +254,11 @@ def _print_plan(
 def _list_trials(experiment: "Experiment") -> "Iterator[str]":
     from orchestrator.spec.looks import find_look
 
+    tuned = experiment.tuning.searches if experiment.tuning is not None else ()
     for cell, trials in groupby(experiment.trials, key=lambda trial: trial.cell):
         yield f"{cell} (baseline)" if cell == experiment.baseline else cell
         for trial in trials:
             number = find_look(experiment.looks, [trial.config.seed])
             look = f", look {number}" if number > 1 else ""
-            yield f"  {trial.trial_id}  seed {trial.config.seed}{look}"
+            trial_id = "(after the search)" if cell in tuned else trial.trial_id
+            yield f"  {trial_id}  seed {trial.config.seed}{look}"

@@ -1,6 +1,6 @@
 """The values that the ledger stores and returns; no database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from orchestrator.ledger.overview.budget_status import BudgetStatus
 
     # It builds models, which takes longer than the queries of `status`.
-    from orchestrator.spec.experiment import Experiment, PlannedTrial
+    from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.trial_builder import PlannedTrial
 
 PublishedByCell = Mapping[str, Mapping[str, float]]
 
@@ -28,6 +29,16 @@ class State(StrEnum):
 
 
 OPEN_STATES = (State.PENDING, State.RUNNING)
+
+
+def name_trial(cell: str, seed: int, sample: int | None) -> str:
+    """Return what messages call a trial: its cell, and its seed or the number of its sample."""
+    return f"{cell}, seed {seed}" if sample is None else f"{cell}, sample {sample}"
+
+
+def tag_of(experiment: str, is_sample: bool) -> str:
+    """Return the tag that names the cell of a run in an experiment."""
+    return f"{'search' if is_sample else 'experiment'}/{experiment}"
 
 
 @dataclass(frozen=True)
@@ -111,10 +122,12 @@ class Changes:
     Attributes:
         joined: run id -> cell, for trials that joined the experiment or moved to another cell.
         left: the run ids of trials that left it.
+        samples: those of all these run ids whose trials belong to its search.
     """
 
     joined: Mapping[str, str]
     left: Sequence[str]
+    samples: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -130,6 +143,8 @@ class TrialStatus:
         score: mIoU on the scored split, once finished. Only for the live view and `status`: reports
             read it from MLflow.
         waiting_for: the service that it waits for while it runs, or None.
+        sample: its number among the samples of its cell, if it belongs to the search of the
+            experiment; None for a trial of the study.
     """
 
     trial_id: str
@@ -149,6 +164,17 @@ class TrialStatus:
     ended_at: datetime | None = None
     score: float | None = None
     waiting_for: Pause | None = None
+    sample: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its cell, and its seed or the number of its sample."""
+        return name_trial(self.cell, self.seed, self.sample)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it is a trial of the study that failed; a sample that fails only scores worst."""
+        return self.state == State.FAILED and self.sample is None
 
     @property
     def last_step(self) -> int:
@@ -180,6 +206,7 @@ class OpenTrial(NamedTuple):
         driver: the id of the driver that claimed it last, or None.
         is_elsewhere: whether another live driver has claimed it.
         sources: the trials that must finish before it starts.
+        sample: as in `TrialStatus`.
     """
 
     trial_id: str
@@ -188,6 +215,12 @@ class OpenTrial(NamedTuple):
     driver: str | None
     is_elsewhere: bool
     sources: tuple[SourceTrial, ...] = ()
+    sample: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its cell, and its seed or the number of its sample."""
+        return name_trial(self.cell, self.seed, self.sample)
 
     def can_start(self) -> bool:
         """Return whether nothing has to happen before it starts."""
@@ -249,6 +282,7 @@ class StoredTrial:
     trial_id: str
     state: State
     run_id: str | None
+    is_sample: bool = False  # in the experiment that is asked about
 
 
 @dataclass(frozen=True)

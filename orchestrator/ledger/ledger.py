@@ -25,6 +25,7 @@ from orchestrator.ledger.entries import (
     Member,
     State,
     TrialStatus,
+    tag_of,
 )
 from orchestrator.ledger.overview.attempt_status import AttemptStatus
 from orchestrator.ledger.overview.budget import read_budget
@@ -40,6 +41,7 @@ from orchestrator.ledger.rows import (
     add_members,
     cancel_orphans,
     read_cells_of_runs,
+    read_sample_runs,
     read_started_fingerprints,
     read_trials,
     record_changed_plan,
@@ -79,6 +81,7 @@ class Ledger:
         """
         with begin_registration(self._engine) as db:
             earlier_cells = read_cells_of_runs(db, entry.name)
+            samples = read_sample_runs(db, entry.name)
             present = select_present(db, entry.name, trials_of_entry)
             record_changed_plan(db, entry, present)
             write_experiment(db, entry)
@@ -86,9 +89,11 @@ class Ledger:
             write_members(db, entry.name, present)
             cancel_orphans(db)
             cells = read_cells_of_runs(db, entry.name)
+            samples |= read_sample_runs(db, entry.name)
         return Changes(
             joined={run: cell for run, cell in cells.items() if earlier_cells.get(run) != cell},
             left=[run for run in earlier_cells if run not in cells],
+            samples=samples,
         )
 
     def extend(self, experiment: str, joining: Sequence[Member]) -> Changes:
@@ -104,7 +109,9 @@ class Ledger:
             write_trials(db, joining)
             add_members(db, experiment, joining)
             cells = read_cells_of_runs(db, experiment)
-        return Changes(joined={r: c for r, c in cells.items() if r not in earlier_cells}, left=[])
+            samples = read_sample_runs(db, experiment)
+        joined = {run: cell for run, cell in cells.items() if run not in earlier_cells}
+        return Changes(joined, left=[], samples=samples)
 
     def add_finished(self, entry: ExperimentEntry, imported: Sequence[ImportedTrial]) -> None:
         """Record trials that have already finished; other members of the experiment stay.
@@ -181,10 +188,16 @@ class Ledger:
         with self._engine.connect() as db:
             return sorted(db.scalars(query))
 
-    def trials(self, experiment: str) -> list[TrialStatus]:
-        """Return the trials of an experiment, in the order of its spec."""
+    def trials(self, experiment: str, with_samples: bool = False) -> list[TrialStatus]:
+        """Return the trials of an experiment, in the order of its spec.
+
+        Args:
+            experiment: its name.
+            with_samples: whether those of its search are among them.
+        """
         with self._engine.connect() as db:
-            return read_trial_statuses(db, experiment)
+            statuses = read_trial_statuses(db, experiment)
+        return [status for status in statuses if with_samples or status.sample is None]
 
     def budget(self, experiment: str) -> BudgetStatus | None:
         """Return the budget of an experiment and what is spent of it; None if it has none."""
@@ -208,6 +221,14 @@ class Ledger:
         )
         with self._engine.connect() as db:
             return {row.experiment: row.cell for row in db.execute(query)}
+
+    def run_tags(self, trial_id: str) -> dict[str, str]:
+        """Return the tags that name the cell of a trial's run in each experiment that lists it."""
+        columns = (members.c.experiment, members.c.cell, members.c.sample)
+        query = sa.select(*columns).where(members.c.trial_id == trial_id)
+        with self._engine.connect() as db:
+            rows = db.execute(query).all()
+        return {tag_of(row.experiment, row.sample is not None): row.cell for row in rows}
 
     @property
     def upkeep(self) -> Upkeep:

@@ -29,8 +29,16 @@ def read_open_trials(
     rows = db.execute(_query(), {"experiment": experiment}).all()
     sources = _read_sources(db, experiment) if rows else {}
     return [
-        OpenTrial(trial_id, cell, seed, driver, driver in other_drivers, sources.get(trial_id, ()))
-        for trial_id, driver, cell, seed in rows
+        OpenTrial(
+            trial_id,
+            cell,
+            seed,
+            driver,
+            driver in other_drivers,
+            sources.get(trial_id, ()),
+            sample,
+        )
+        for trial_id, driver, cell, seed, sample in rows
     ]
 
 
@@ -63,7 +71,7 @@ def _query() -> sa.Select[Any]:
         .where(of_experiment)
     )
     return (
-        sa.select(trials.c.trial_id, trials.c.driver, rounds.c.cell, rounds.c.seed)
+        sa.select(trials.c.trial_id, trials.c.driver, rounds.c.cell, rounds.c.seed, rounds.c.sample)
         .join(rounds, rounds.c.trial_id == trials.c.trial_id)
         .where(trials.c.state.in_(_OPEN))
         .order_by(

@@ -31,14 +31,15 @@ def read_deletion(db: Connection, experiment: str) -> Deletion:
     is_shared = is_listed | _is_needed(others, others.c.experiment != experiment)
     query = (
         sa.select(trials.c.trial_id, trials.c.state, trials.c.run_id, is_shared.label("shared"))
+        .add_columns(members.c.sample)
         .join(members, members.c.trial_id == trials.c.trial_id)
         .where(members.c.experiment == experiment)
         .order_by(members.c.position)
     )
     rows = db.execute(query).all()
     return Deletion(
-        own=[_stored_trial(row) for row in rows if not row.shared],
-        shared=[_stored_trial(row) for row in rows if row.shared],
+        own=[_stored_trial(row, row.sample) for row in rows if not row.shared],
+        shared=[_stored_trial(row, row.sample) for row in rows if row.shared],
     )
 
 
@@ -94,8 +95,17 @@ def delete_trials(db: Connection, trial_ids: Sequence[str]) -> None:
         db.execute(sa.delete(trials).where(trials.c.trial_id.in_(chunk)))
 
 
-def reset_trials(db: Connection, experiment: str, states: Collection[State]) -> int:
+def reset_trials(
+    db: Connection, experiment: str, states: Collection[State], keep_searches: bool = False
+) -> int:
     """Make the trials of an experiment that are in one of these states PENDING; count them.
+
+    Args:
+        db: a connection.
+        experiment: name of the experiment.
+        states: the states.
+        keep_searches: whether to leave out samples of cells that have trials of the study: their
+            search is over.
 
     Raises:
         UserError: if a live driver holds one of them.
@@ -105,6 +115,14 @@ def reset_trials(db: Connection, experiment: str, states: Collection[State]) -> 
         .join(members, members.c.trial_id == trials.c.trial_id)
         .where(members.c.experiment == experiment, trials.c.state.in_(states))
     )
+    if keep_searches:
+        others = members.alias()
+        has_study_trials = sa.exists().where(
+            others.c.experiment == experiment,
+            others.c.cell == members.c.cell,
+            others.c.sample.is_(None),
+        )
+        query = query.where(members.c.sample.is_(None) | ~has_study_trials)
     trial_ids = list(db.scalars(query))
     check_not_held(db, trial_ids)
     values = {"message": None, "driver": None, "cancel_requested_at": None}
@@ -133,5 +151,5 @@ def check_not_held(db: Connection, trial_ids: Sequence[str]) -> None:
             )
 
 
-def _stored_trial(row: Any) -> StoredTrial:
-    return StoredTrial(row.trial_id, State(row.state), row.run_id)
+def _stored_trial(row: Any, sample: int | None = None) -> StoredTrial:
+    return StoredTrial(row.trial_id, State(row.state), row.run_id, sample is not None)

@@ -122,6 +122,7 @@ def record_changed_plan(
         sa.select(members.c.trial_id)
         .join(trials, trials.c.trial_id == members.c.trial_id)
         .where(members.c.experiment == entry.name, trials.c.state == State.FINISHED)
+        .where(members.c.sample.is_(None))
     )
     trial_ids = {member.trial.trial_id for member in trials_of_entry}
     if any(trial.trial_id in trial_ids for trial in db.execute(finished_trials)):
@@ -214,6 +215,7 @@ def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any
         "cell": member.trial.cell,
         "seed": member.trial.config.seed,
         "priority": member.trial.priority,
+        "sample": member.trial.sample,
     }
 
 
@@ -232,6 +234,16 @@ def read_cells_of_runs(db: Connection, experiment: str) -> dict[str, str]:
         .where(members.c.experiment == experiment, trials.c.run_id.is_not(None))
     )
     return {row.run_id: row.cell for row in db.execute(query)}
+
+
+def read_sample_runs(db: Connection, experiment: str) -> set[str]:
+    """Return the runs of the trials that belong to the search of an experiment."""
+    query = (
+        sa.select(trials.c.run_id)
+        .join(members, members.c.trial_id == trials.c.trial_id)
+        .where(members.c.experiment == experiment, members.c.sample.is_not(None))
+    )
+    return {run_id for run_id in db.scalars(query) if run_id is not None}
 
 
 def write_finished(db: Connection, experiment: str, imported: ImportedTrial) -> None:

@@ -67,6 +67,7 @@ members = sa.Table(  # which trials belong to which experiments
     sa.Column("cell", sa.Text, nullable=False),
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False, default=0),  # higher ones start first
+    sa.Column("sample", sa.Integer),  # number among its cell's in a search; NULL for the study's
 )
 dependencies = sa.Table(  # which trials must finish before a trial starts
     "dependencies",

@@ -45,10 +45,14 @@ class Upkeep:
             return cancel_trials(db, trial_ids, find_live_drivers(db))
 
     def reopen(self, experiment: str) -> None:
-        """Make the trials of an experiment that failed or were cancelled PENDING again."""
+        """Make the trials of an experiment that failed or were cancelled PENDING again.
+
+        Samples that failed stay as they are once the search of their cell is over.
+        """
         with self._engine.begin() as db:
             withdraw_requests(db, experiment, find_live_drivers(db))
-            reset_trials(db, experiment, [State.FAILED, State.CANCELLED])
+            states = [State.FAILED, State.CANCELLED]
+            reset_trials(db, experiment, states, keep_searches=True)
 
     def retry(self, experiment: str, states: Collection[State]) -> int:
         """Make the trials that are in one of these states PENDING again, and count them.

@@ -76,7 +76,7 @@ def _step_seconds(settings: Settings, device_type: str) -> Mapping[str, float]:
     trials = {
         trial.run_id: trial
         for experiment in ledger.experiments()
-        for trial in ledger.trials(experiment.name)
+        for trial in ledger.trials(experiment.name, with_samples=True)
         if trial.state == State.FINISHED and trial.run_id
     }
     has_device = device_type == "cpu" or torch.cuda.is_available()

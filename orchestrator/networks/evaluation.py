@@ -14,8 +14,9 @@ from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.overview.budget_status import BudgetStatus
 from orchestrator.networks.lookup import NamedNetwork
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.schema import Resources
+from orchestrator.spec.trial_builder import PlannedTrial
 from vss import catalog
 from vss.errors import UserError
 from vss.trial_config import TrialConfig, parse_settings

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.trial_builder import PlannedTrial
 from vss.errors import UserError
 from vss.trial.file import ExperimentPart, ResourcesPart, TrialFile
 
@@ -44,6 +45,12 @@ def export(experiment: Experiment, folder: Path) -> list[Path]:
     Raises:
         UserError: if the folder contains anything else, or cannot be written.
     """
+    if experiment.tuning is not None:
+        raise UserError(
+            f"--export: '{experiment.name}' searches settings, and each of its trials follows from "
+            "the scores of earlier ones: submit it where the ledger is, or remove tune to export "
+            "the trials with the settings of the spec"
+        )
     contents = _contents(experiment)
     try:
         _check_contains_nothing_else(folder, contents)

@@ -13,8 +13,8 @@ from orchestrator.ledger.entries import ExperimentEntry
 from orchestrator.offline import contents
 from orchestrator.offline.inventory import check_inventory
 from orchestrator.spec.design import expand, read_published_results
-from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.spec.file import parse_recorded_spec
+from orchestrator.spec.trial_builder import PlannedTrial
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import TrialResult

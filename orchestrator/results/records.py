@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.interim import explain_interim, find_current_look
 from orchestrator.results.source_cells import name_sources
+from orchestrator.results.tuning.searches import read_searches
 from orchestrator.spec.looks import find_look
 from orchestrator.spec.overrides import read_overrides
 from orchestrator.stores import Stores
@@ -31,6 +32,7 @@ def read_record(
     trials: Sequence[TrialStatus],
     tracker: Tracker,
     pictures: bool = False,
+    samples: Sequence[TrialStatus] = (),
 ) -> ExperimentRecord:
     """Join an experiment with its runs, by run id.
 
@@ -38,6 +40,7 @@ def read_record(
         experiment: the experiment.
         trials: all of its trials.
         tracker: the tracking store with their runs.
+        samples: the trials of its searches.
         pictures: also read sampled frames, from one seed of each cell that the report illustrates.
     """
     trials = name_sources(trials)
@@ -50,7 +53,8 @@ def read_record(
         name=experiment.name,
         description=experiment.description,
         baseline=experiment.baseline,
-        cells=list(dict.fromkeys(trial.cell for trial in trials)),
+        # A cell whose search is not over, or has found nothing, has samples only.
+        cells=list(dict.fromkeys(trial.cell for trial in (*trials, *samples))),
         runs=list(runs),
         costs={cell: artifacts.convert_latency(cost) for cell, cost in latency.cells.items()},
         latency_conditions=latency.conditions,
@@ -60,6 +64,7 @@ def read_record(
         margin_points=experiment.margin_points,
         looks=experiment.looks,
         look=look,
+        searches=read_searches(experiment, samples, tracker),
         interim=explain_interim(experiment, trials),
         has_changed_plan=bool(experiment.earlier_seeds),
     )

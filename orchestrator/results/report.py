@@ -68,7 +68,8 @@ def build(
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
     with pause_garbage_collection():
-        record = read_record(experiment, trials, stores.tracker, pictures)
+        samples = _read_samples(stores, name)
+        record = read_record(experiment, trials, stores.tracker, pictures, samples)
         record = anonymise(leave_out_sources(record, trials), settings)
         path = report.build_report(record, make_folder(out), pictures, sort)
     stores.ledger.set_report_state(name, None)
@@ -189,6 +190,12 @@ def rebuild(folder: Path, out: Path, pictures: bool, sort: str | None = None) ->
     except Exception as error:  # numbers from elsewhere can be odd in more ways than we can list
         reason = one_line(f"{type(error).__name__}: {error}", 120)
         raise UserError(f"cannot write a report on {name_of(folder)}: {reason}") from error
+
+
+def _read_samples(stores: Stores, name: str) -> list[TrialStatus]:
+    """Return the trials of an experiment's searches."""
+    trials = stores.ledger.trials(name, with_samples=True)
+    return [trial for trial in trials if trial.sample is not None]
 
 
 def _fingerprint(trials: Sequence[TrialStatus]) -> object:

@@ -7,32 +7,16 @@ from pathlib import Path
 
 from orchestrator.spec.completion import NamedFiles, complete
 from orchestrator.spec.design import Point, expand, read_published_results
-from orchestrator.spec.limits import SPEC_ONLY_SETTINGS
 from orchestrator.spec.schema import ExperimentSpec, Resources
-from orchestrator.spec.sources.dependencies import Dependencies, find_dependencies, order_cells
+from orchestrator.spec.sources.dependencies import Dependencies, find_dependencies
+from orchestrator.spec.trial_builder import PlannedTrial, TrialBuilder
+from orchestrator.spec.tuning.searches import build_searches, check_seeds, prepare_points
+from orchestrator.spec.tuning.tuning import Tuning
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
-from vss.trial_config import LARGEST_NUMBER, TrialConfig, parse_settings
+from vss.trial_config import TrialConfig
 from vss.untrusted.limited_file import name_of
-from vss.untrusted.messages import excerpt, excerpt_name, list_briefly
-
-
-@dataclass(frozen=True)
-class PlannedTrial:
-    """One planned run of an experiment: a cell and a seed.
-
-    Attributes:
-        priority: trials with a higher one start first.
-    """
-
-    cell: str
-    config: TrialConfig
-    priority: int = 0
-
-    @cached_property
-    def trial_id(self) -> str:
-        """The identity of the trial, computed once."""
-        return self.config.trial_id
+from vss.untrusted.messages import excerpt_name, list_briefly
 
 
 @dataclass(frozen=True)
@@ -57,6 +41,8 @@ class Experiment:
         later_trials: planned trials that join only if the scores of earlier ones ask for them.
         extended_specs: the files of the specs that its own one extends.
         dependencies: cell -> the cells that it depends on: its teacher, the source of its weights.
+        tuning: the search for the settings of its cells, if its spec has one. The trials of tuned
+            cells are then those before the search: they say what is planned, and are not trained.
     """
 
     name: str
@@ -78,6 +64,7 @@ class Experiment:
     later_trials: tuple[PlannedTrial, ...] = ()
     dependencies: Dependencies = field(default_factory=dict)
     extended_specs: tuple[Path, ...] = ()
+    tuning: Tuning | None = None
 
     def at_look(self, look: int) -> "Experiment":
         """Return the experiment with the trials up to a planned look, numbered from 1.
@@ -147,16 +134,22 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
             f"'seeds' contains duplicates: list each seed once (got [{list_briefly(spec.seeds)}])"
         )
     files = NamedFiles(folder)
-    points = _complete_points(spec, files)
+    points, tuned = prepare_points(spec.tune, _complete_points(spec, files))
     published = read_published_results(points)
     # What a trial of the first look depends on is trained at that look.
     first_seeds = spec.seeds[: spec.looks[0]] if spec.looks else spec.seeds
     dependencies = find_dependencies(points, first_seeds)
-    builder = _TrialBuilder(points, dependencies, spec.seeds)
+    builder = TrialBuilder(points, dependencies, spec.seeds)
     first_trials = [builder.build(point, spec.seeds[0]) for point in points]
-    cells, merged_names = _merge_equal(first_trials, spec.cells)
+    cells, merged_names = _merge_equal(first_trials, spec.cells, tuned)
     if not cells:
         raise UserError("the spec defines no cells: add grid, cells or ablate, or exclude less")
+    configs = {cell: trial.config for cell, trial in cells.items()}
+    dependencies = {
+        cell: [replace(source, cell=merged_names[source.cell]) for source in sources]
+        for cell, sources in dependencies.items()
+        if cell in cells
+    }
     return Experiment(
         name=spec.name,
         description=spec.description,
@@ -165,7 +158,7 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
             for cell in cells
             for seed in spec.seeds
         ),
-        cells={cell: trial.config for cell, trial in cells.items()},
+        cells=configs,
         baseline=_find_baseline(spec, cells, merged_names),
         resources=spec.resources,
         files_by_digest=files.by_digest,
@@ -178,12 +171,29 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         looks=spec.looks,
         budget=spec.budget.limits() if spec.budget else {},
         data_folders=frozenset(files.data_folders),
-        dependencies={
-            cell: [replace(source, cell=merged_names[source.cell]) for source in sources]
-            for cell, sources in dependencies.items()
-            if cell in cells
-        },
+        dependencies=dependencies,
+        tuning=_plan_tuning(
+            spec,
+            {cell: configs[cell] for cell in map(merged_names.__getitem__, tuned)},
+            points,
+            dependencies,
+        ),
     )
+
+
+def _plan_tuning(
+    spec: ExperimentSpec,
+    tuned: Mapping[str, TrialConfig],
+    points: Sequence[Point],
+    dependencies: Dependencies,
+) -> Tuning | None:
+    """Return the searches of the tuned cells, by their first trials; None without any."""
+    if spec.tune is None:
+        return None
+    check_seeds(spec.tune, spec.seeds)
+    searches = build_searches(spec.tune, tuned, points)
+    builder = TrialBuilder(points, dependencies, spec.seeds)
+    return Tuning(spec.tune, searches, dependencies, builder, spec.seeds[0])
 
 
 def _complete_points(spec: ExperimentSpec, files: NamedFiles) -> list[Point]:
@@ -198,69 +208,22 @@ def _complete_points(spec: ExperimentSpec, files: NamedFiles) -> list[Point]:
     return points
 
 
-class _TrialBuilder:
-    """A builder of trials, which refer to the trials that they depend on.
-
-    Args:
-        points: the points of the design.
-        dependencies: cell -> its sources.
-        seeds: all seeds.
-    """
-
-    def __init__(
-        self, points: Sequence[Point], dependencies: Dependencies, seeds: Sequence[int]
-    ) -> None:
-        self._points = {point.cell: point for point in points}
-        self._dependencies = dependencies
-        self._trials: dict[tuple[str, int], PlannedTrial] = {}
-        for cell in order_cells(dependencies):  # sources first: a chain may be a long one
-            for seed in seeds:
-                self.trial(cell, seed)
-
-    def trial(self, cell: str, seed: int) -> PlannedTrial:
-        """Return the trial of a cell and a seed."""
-        if (cell, seed) not in self._trials:
-            self._trials[cell, seed] = self.build(self._points[cell], seed)
-        return self._trials[cell, seed]
-
-    def build(self, point: Point, seed: int) -> PlannedTrial:
-        """Build the trial of a point and a seed."""
-        settings = {k: v for k, v in point.settings.items() if k not in SPEC_ONLY_SETTINGS}
-        for source in self._dependencies.get(point.cell, ()):
-            trial = self.trial(source.cell, source.seed(seed))
-            settings[source.setting] = source.refer_to(trial.trial_id)
-        try:
-            config = parse_settings({**settings, "seed": seed})
-            return PlannedTrial(point.cell, config, _priority(point))
-        except UserError as error:
-            raise UserError(f"cell '{excerpt_name(point.cell)}': {error}") from None
-
-
-def _priority(point: Point) -> int:
-    priority = point.settings.get("priority", 0)
-    if type(priority) is not int or abs(priority) > LARGEST_NUMBER:
-        raise UserError(
-            f"'priority' must be a whole number of at most {LARGEST_NUMBER} (got "
-            f"{excerpt(priority)})"
-        )
-    return priority
-
-
 def _merge_equal(
-    trials: Sequence[PlannedTrial], chosen_names: Collection[str]
+    trials: Sequence[PlannedTrial], chosen_names: Collection[str], tuned: Collection[str]
 ) -> tuple[dict[str, PlannedTrial], dict[str, str]]:
     """Merge cells with equal settings.
 
     Args:
         trials: one trial of each cell, all with the same seed.
         chosen_names: the names under `cells`; they take precedence over generated names.
+        tuned: the cells that are tuned: the search may set them apart from equal ones.
 
     Returns:
         name of a cell -> its trial, and every name -> the name that it is merged into.
     """
-    equal_trials: dict[str, list[PlannedTrial]] = {}
+    equal_trials: dict[tuple[bool, str], list[PlannedTrial]] = {}
     for trial in trials:
-        equal_trials.setdefault(trial.trial_id, []).append(trial)
+        equal_trials.setdefault((trial.cell in tuned, trial.trial_id), []).append(trial)
     cells: dict[str, PlannedTrial] = {}
     merged_names: dict[str, str] = {}
     for group in equal_trials.values():

@@ -60,6 +60,8 @@ def _check_size(spec: ExperimentSpec) -> None:
     varied = 1 + sum(map(len, spec.ablate.values())) if spec.ablate else 0
     cells = crossed + varied + len(spec.cells) or 1
     trials = cells * len(spec.seeds)
+    if spec.tune is not None:
+        trials = (1 + spec.tune.with_common) * trials + cells * spec.tune.samples
     if trials > MAX_TRIALS:
         raise UserError(
             f"{_count(cells)} cells with {len(spec.seeds)} seeds each make {_count(trials)} trials "

@@ -1,6 +1,6 @@
 """The spec as written: its fields, and the JSON schema that editors use."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -16,6 +16,8 @@ from orchestrator.spec.budget import Budget
 from orchestrator.spec.looks import MAX_SEEDS, SeedRange, parse_seed_range
 from orchestrator.spec.published_results import PublishedResults
 from orchestrator.spec.sources.initial_weights import WeightsFromCell
+from orchestrator.spec.tuning.ranges import Kind
+from orchestrator.spec.tuning.tune import SEARCHABLE_SETTINGS, Tune
 from vss.trial_config import LARGEST_NUMBER, TrialConfig
 
 Seed = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
@@ -101,6 +103,9 @@ class ExperimentSpec(BaseModel):
     budget: Budget | None = Field(
         None, description="hours after which no trial starts; those that run then still finish"
     )
+    tune: Tune | None = Field(
+        None, description="search for settings, the same for each cell, before the study is trained"
+    )
     _looks: tuple[int, ...] = PrivateAttr(())
 
     @property
@@ -164,12 +169,31 @@ def build_json_schema() -> dict[str, Any]:
         ],
         "description": seeds["description"],
     }
+    _describe_search(schema["$defs"]["Tune"], settings)
     parts["base"] = {**reference, "description": parts["base"]["description"]}
     parts["cells"]["additionalProperties"] = reference
     parts["exclude"]["items"] = reference
     for part in ("grid", "ablate"):
         parts[part] = {**factors, "description": parts[part]["description"]}
     return schema
+
+
+def _describe_search(tune: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Say which settings can be searched, and how their values are given."""
+    pair = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    interval = {
+        "type": "object",
+        "properties": dict.fromkeys(get_args(Kind), pair),
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    search = tune["properties"]["search"]
+    search["additionalProperties"] = False
+    search["properties"] = {
+        name: {"anyOf": [{"type": "array", "items": settings[name], "minItems": 2}, interval]}
+        for name in SEARCHABLE_SETTINGS
+    }
 
 
 def _cell_settings_schemas() -> dict[str, Any]:

@@ -112,7 +112,7 @@ class LiveView:
     def _read(self) -> None:
         """Read the trials; while the ledger is out of reach, those read last stay."""
         try:
-            self._trials = self._ledger.trials(self._experiment)
+            self._trials = self._ledger.trials(self._experiment, with_samples=True)
             self._note_look()
             self._budget = self._ledger.budget(self._experiment)
             lease = self._ledger.lease(self._experiment)
@@ -150,7 +150,7 @@ class LiveView:
             if self._printed_states.get(trial.trial_id, State.PENDING) != trial.state:
                 count = sum(t.state == State.FINISHED for t in trials)
                 self._print_if_plain(
-                    f"[{count}/{len(trials)}] {trial.state:<9} {trial.cell}, seed {trial.seed}"
+                    f"[{count}/{len(trials)}] {trial.state:<9} {trial.name}"
                     + (f": {trial.message}" if trial.message else "")
                 )
             self._printed_states[trial.trial_id] = trial.state

@@ -84,4 +84,4 @@ def _describe_trial(trial: TrialStatus) -> str:
         parts.append(f"loss {trial.loss:.3f}")
     if (remaining := seconds_left(trial)) is not None:
         parts.append(f"{format_seconds(remaining)} left")
-    return f"{trial.cell}, seed {trial.seed}: {', '.join(parts)}"
+    return f"{trial.name}: {', '.join(parts)}"

@@ -57,7 +57,9 @@ def read_seconds_left(
 ) -> dict[str, float]:
     """Return name -> time left, for the experiments of which a trial is running."""
     estimates = {
-        experiment.name: experiment_seconds_left(ledger.trials(experiment.name), experiment.budget)
+        experiment.name: experiment_seconds_left(
+            ledger.trials(experiment.name, with_samples=True), experiment.budget
+        )
         for experiment in experiments
         if experiment.counts.get(State.RUNNING)
     }

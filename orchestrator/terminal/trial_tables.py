@@ -63,9 +63,7 @@ def build_trial_table(
         table.add_row(*(texts[name][number] for name in shown), style=STATE_STYLES[trial.state])
     if len(rows) < len(trials):
         table.caption = f"and {len(trials) - len(rows)} more"
-    messages = [
-        Text(f"{t.cell}, seed {t.seed}: {t.message}", style="red") for t in rows if t.message
-    ]
+    messages = [Text(f"{t.name}: {t.message}", style="red") for t in rows if t.message]
     waits = [Text(line, style="yellow") for line in describe_waits(trials)]
     return Group(table, *messages, *waits)
 
@@ -97,7 +95,8 @@ def _columns(trials: Sequence[TrialStatus], show_ids: bool) -> Columns:
     split = splits.pop() if len(splits) == 1 else "scored"
     return columns | {
         "cell": lambda trial: trial.cell,
-        "seed": lambda trial: str(trial.seed),
+        "seed": lambda trial: str(trial.seed) if trial.sample is None else "",
+        "sample": lambda trial: "" if trial.sample is None else str(trial.sample),
         "state": lambda trial: trial.state,
         "step": _write_step,
         "loss": lambda trial: _write_number(trial.loss if trial.state == State.RUNNING else None),

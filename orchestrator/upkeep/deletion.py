@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orchestrator.ledger.entries import Deletion
+from orchestrator.ledger.entries import Deletion, tag_of
 from orchestrator.settings import Settings
 from orchestrator.stores import Stores
 
@@ -20,7 +20,7 @@ def delete_experiment(name: str, stores: Stores, settings: Settings) -> Deletion
     planned = ledger.upkeep.plan_deletion(name)
     for trial in planned.shared:
         if trial.run_id is not None:
-            tracker.untag(trial.run_id, f"experiment/{name}")
+            tracker.untag(trial.run_id, tag_of(name, trial.is_sample))
     run_ids = [experiment.run_id, *(trial.run_id for trial in planned.own)]
     tracker.delete_runs(run_id for run_id in run_ids if run_id is not None)
     deletion = ledger.upkeep.delete(name)

@@ -30,7 +30,9 @@ Curve = Sequence[tuple[int, float]]  # (step, value)
 Curves = Mapping[str, Sequence[Curve]]  # cell -> one curve per seed
 
 
-def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: Path) -> bool:
+def draw_curves(
+    panels: Mapping[str, Curves], highlights: Sequence[str], path: Path, x_label: str = "step"
+) -> bool:
     """Draw curves over training: a thin line per seed, and their mean in bold.
 
     Points without a finite value, as of a loss that has diverged, are counted above their panel.
@@ -39,6 +41,7 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
         panels: axis label -> the curves of one panel.
         highlights: the cells to colour if there are more than ten.
         path: path of the SVG.
+        x_label: what is counted from left to right.
 
     Returns:
         whether there was anything to draw.
@@ -62,13 +65,14 @@ def draw_curves(panels: Mapping[str, Curves], highlights: Sequence[str], path: P
         labels = []
         for axes, (label, panel) in zip(panel_axes, panels.items(), strict=True):
             drawable = _select_finite(panel)
-            labels.append(_draw_panel(drawing, axes, label, drawable, colours, short_names))
+            axis_labels = {"x": x_label, "y": label}
+            labels.append(_draw_panel(drawing, axes, axis_labels, drawable, colours, short_names))
             axes.set_ylabel(label)
             axes.set_title(_describe_gaps(panel), loc="left", fontsize=SMALL, color=INK)
             if _spans_orders(drawable):
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter("{x:g}")  # the default one is a formula
-        panel_axes[-1].set_xlabel("step")
+        panel_axes[-1].set_xlabel(x_label)
         leave_room(figure, [text for texts in labels for text in texts])
         renderer = fix_layout(figure)
         for axes, texts in zip(panel_axes, labels, strict=True):
@@ -111,7 +115,7 @@ def _spans_orders(cells: Curves) -> bool:
 def _draw_panel(
     drawing: Drawing,
     axes: Axes,
-    label: str,
+    axis_labels: Mapping[str, str],
     cells: Curves,
     colours: Mapping[str, str],
     short_names: Mapping[str, str],
@@ -134,5 +138,6 @@ def _draw_panel(
                     steps[-1], means[-1], "o", color=colour, markeredgecolor=PAPER, zorder=4,
                     clip_on=False,
                 )  # fmt: skip
-                drawing.add_title(end, f"{cell}: {label} {means[-1]:.4g} at step {steps[-1]}")
+                value = f"{axis_labels['y']} {means[-1]:.4g}"
+                drawing.add_title(end, f"{cell}: {value} at {axis_labels['x']} {steps[-1]}")
     return label_ends(axes, labels)

@@ -31,7 +31,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from reports.formats import arrays
 from reports.formats.files import ReportError, read_file, shorten
-from reports.records import CellCost, ExperimentRecord, Latency, RunRecord, check_record
+from reports.records import (
+    CellCost,
+    ExperimentRecord,
+    Latency,
+    RunRecord,
+    SampleRecord,
+    SearchRecord,
+    check_record,
+)
 
 RESULTS = "results.json"
 FORMAT = 1
@@ -41,7 +49,7 @@ _OMITTED_FIELDS = {
 }
 
 # Absent from the files of earlier versions.
-_ADDED_FIELDS: dict[str, Any] = {"has_changed_plan": False, "uncompared": {}}
+_ADDED_FIELDS: dict[str, Any] = {"has_changed_plan": False, "uncompared": {}, "searches": ()}
 
 
 def save(record: ExperimentRecord, folder: Path) -> None:
@@ -162,6 +170,8 @@ def _decode_record(kind: type, encoded: Any) -> dict[str, Any]:
             values["colours"] = {name: tuple(rgb) for name, rgb in values["colours"].items()}
         if isinstance(values.get("costs"), dict):
             values["costs"] = {cell: _cost(**cost) for cell, cost in values["costs"].items()}
+        if isinstance(values.get("searches"), list):
+            values["searches"] = [_search(**search) for search in values["searches"]]
         _MODELS[kind].model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
@@ -176,6 +186,11 @@ def _cost(**values: Any) -> CellCost:
     modes = ("clip", "streaming")
     latencies = {mode: Latency(**values[mode]) for mode in modes if values.get(mode) is not None}
     return CellCost(**{**values, **latencies})
+
+
+def _search(**values: Any) -> SearchRecord:
+    samples = [SampleRecord(**sample) for sample in values["samples"]]
+    return SearchRecord(**{**values, "samples": samples})
 
 
 def _read_results(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int]:

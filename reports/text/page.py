@@ -23,7 +23,15 @@ _STEADINESS = ("flicker", "vc8", "vc16", "boundary_miou")
 # All figures that sections may draw, and those that earlier versions drew.
 FIGURES = tuple(
     f"{name}*{ending}"
-    for name in ("accuracy_latency", "differences", "steadiness", "curves", "classes", "factor-")
+    for name in (
+        "accuracy_latency",
+        "differences",
+        "steadiness",
+        "curves",
+        "classes",
+        "tuning",
+        "factor-",
+    )
     for ending in (".svg", ".png")
 )
 

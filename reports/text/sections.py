@@ -22,6 +22,7 @@ from reports.text.pictures import write_pictures
 from reports.text.plots import write_plots
 from reports.text.steadiness import write_steadiness
 from reports.text.table.columns import more_report_columns, report_columns
+from reports.text.tuning.section import write_tuning
 
 _BLOCK_LENGTHS = (1, 10, 30, 60)  # frames, compared with the length in use
 
@@ -254,6 +255,7 @@ SECTIONS: list[Callable[[Page], str]] = [
     write_plots,
     write_details,
     write_looks,
+    write_tuning,
     write_steadiness,
     write_factors,
     write_classes,

@@ -6,8 +6,9 @@ from typing import Any
 
 from orchestrator.ledger.entries import ExperimentEntry, Member
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.schema import Resources
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import tiny
 from tests.faults.world import Snapshot
 from vss.trial_config import TrialConfig

@@ -7,7 +7,7 @@ from rich.console import Console
 from orchestrator.execution.handover.submission import Ending
 from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import OPEN_STATES, State
+from orchestrator.ledger.entries import OPEN_STATES
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
 from orchestrator.terminal.counts import count_of
@@ -71,7 +71,7 @@ def _describe(lease: Lease) -> str:
 
 def count_left(experiment: Experiment, ledger: Ledger) -> int:
     """Return how many trials a driver that takes over would go on with."""
-    states = [trial.state for trial in ledger.trials(experiment.name)]
-    if experiment.resources.on_failure == "stop" and State.FAILED in states:
+    trials = ledger.trials(experiment.name, with_samples=True)
+    if experiment.resources.on_failure == "stop" and any(trial.is_failure for trial in trials):
         return 0
-    return sum(state in OPEN_STATES for state in states)
+    return sum(trial.state in OPEN_STATES for trial in trials)

@@ -88,7 +88,11 @@ class Order:
                 f"{self.spec}: a file that it names has other contents on the cluster than where "
                 "it was submitted; put the same file on both"
             )
-        trials, later = (tuple(by_id[t] for t in ids) for ids in (self.trial_ids, self.later_ids))
+        # Before a search, equal cells have equal trials.
+        trials, later = (
+            tuple(trial for trial in spec.trials if trial.trial_id in set(ids))
+            for ids in (self.trial_ids, self.later_ids)
+        )
         return dataclasses.replace(spec, trials=trials, later_trials=later)
 
 

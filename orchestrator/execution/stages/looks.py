@@ -23,8 +23,8 @@ class Looks:
 
     def next_trials(self, experiment: Experiment, stores: Stores) -> Experiment | None:
         """Return the experiment with the trials of the next look; None after the last one."""
-        if not experiment.later_trials:
-            return None
+        if not experiment.later_trials or experiment.baseline not in _list_cells(experiment):
+            return None  # the search of the baseline's settings has found none
         from orchestrator.results.records import read_record  # takes a second to import
         from orchestrator.results.source_cells import leave_out_sources
 
@@ -32,6 +32,11 @@ class Looks:
         record = read_record(stores.ledger.experiment(experiment.name), trials, stores.tracker)
         trial_ids = find_next_trials(experiment, leave_out_sources(record, trials))
         return experiment.joined_by(trial_ids) if trial_ids else None
+
+
+def _list_cells(experiment: Experiment) -> set[str]:
+    """Return the cells that have trials of the study."""
+    return {trial.cell for trial in experiment.trials if trial.sample is None}
 
 
 def find_next_trials(experiment: Experiment, record: ExperimentRecord) -> set[str]:

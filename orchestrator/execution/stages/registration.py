@@ -7,8 +7,9 @@ from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.stages.stage import open_stages
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import Changes, ExperimentEntry, Member
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, tag_of
+from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
 from vss.trial_config import TrialConfig
@@ -120,14 +121,28 @@ class Registration:
         """Tag the runs of trials that joined the experiment, and untag those that left it."""
         name = self.experiment.name
         for run_id, cell in changes.joined.items():
-            self._stores.tracker.tag(run_id, f"experiment/{name}", cell)
+            self._stores.tracker.tag(run_id, tag_of(name, run_id in changes.samples), cell)
         for run_id in changes.left:
-            self._stores.tracker.untag(run_id, f"experiment/{name}")
+            self._stores.tracker.untag(run_id, tag_of(name, run_id in changes.samples))
 
 
 def _describe(joining: Sequence[PlannedTrial]) -> str:
     """Return what follows: "4 more trials: fcn, tma (seeds 3, 4)"."""
+    samples = [trial for trial in joining if trial.sample is not None]
+    study = [trial for trial in joining if trial.sample is None]
+    parts = []
+    if samples:
+        numbers = sorted({trial.sample or 0 for trial in samples})
+        parts.append(_describe_part(samples, "more sample", "sample", numbers))
+    if study:
+        numbers = sorted({trial.config.seed for trial in study})
+        parts.append(_describe_part(study, "more trial", "seed", numbers))
+    return "; ".join(parts)
+
+
+def _describe_part(
+    joining: Sequence[PlannedTrial], noun: str, kind: str, numbers: Sequence[int]
+) -> str:
     cells = list_briefly(dict.fromkeys(trial.cell for trial in joining))
-    numbers = sorted({trial.config.seed for trial in joining})
-    seeds = f"seed{'' if len(numbers) == 1 else 's'} {list_briefly(numbers)}"
-    return f"{count_of(len(joining), 'more trial')}: {cells} ({seeds})"
+    plural = kind if len(numbers) == 1 else f"{kind}s"
+    return f"{count_of(len(joining), noun)}: {cells} ({plural} {list_briefly(numbers)})"

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from orchestrator.execution.stages.looks import Looks
-from orchestrator.ledger.entries import OPEN_STATES, State
+from orchestrator.execution.stages.tuning.stage import TuningStage
+from orchestrator.ledger.entries import OPEN_STATES
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 
@@ -56,12 +57,17 @@ class Stages:
         """Return whether there are stages, and nothing is left to run of what they added so far."""
         if not self._stages:
             return False
-        states = {trial.state for trial in self._stores.ledger.trials(experiment.name)}
-        if experiment.resources.on_failure == "stop" and State.FAILED in states:
+        trials = self._stores.ledger.trials(experiment.name, with_samples=True)
+        if experiment.resources.on_failure == "stop" and any(trial.is_failure for trial in trials):
             return False
-        return bool(states) and states.isdisjoint(OPEN_STATES)
+        return bool(trials) and not any(trial.state in OPEN_STATES for trial in trials)
 
 
 def open_stages(experiment: Experiment, stores: Stores) -> Stages:
     """Return the stages that the spec of an experiment asks for."""
-    return Stages([Looks()] if experiment.looks else [], stores)
+    stages: list[Stage] = []
+    if experiment.tuning is not None:
+        stages.append(TuningStage(experiment, experiment.tuning))
+    if experiment.looks:
+        stages.append(Looks())
+    return Stages(stages, stores)

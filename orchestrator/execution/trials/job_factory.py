@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.execution.job import Job, SlotSize, Tracking
 from orchestrator.execution.nodes.experiment_data import ExperimentData
-from orchestrator.ledger.entries import Claim
+from orchestrator.ledger.entries import Claim, OpenTrial
 from orchestrator.secrecy.addresses import without_password
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
@@ -16,6 +16,7 @@ from orchestrator.storage import WEIGHTS, Storage
 from vss.errors import UserError
 from vss.training.inputs import Compute, TrialInputs
 from vss.trial_config import TrialConfig, parse_settings
+from vss.trial_directory import STOPPED_STATE
 
 _MOST_SCORED_FRAMES = 4  # of a brief job
 _PICTURED_FRAMES = 3
@@ -99,14 +100,14 @@ class JobFactory:
         return True
 
     def job(
-        self, claim: Claim, cell: str, membership: Mapping[str, str], alone: bool = False
+        self, claim: Claim, trial: OpenTrial, tags: Mapping[str, str], alone: bool = False
     ) -> Job:
         """Make the job of a claimed trial.
 
         Args:
             claim: the right to run it.
-            cell: its cell in this experiment.
-            membership: experiment -> cell, for all experiments that the trial belongs to.
+            trial: the trial in this experiment.
+            tags: tags of its run, which name its cell in all experiments that it belongs to.
             alone: whether it may share its device with no other trial.
         """
         config, settings = self._configs[claim.trial_id], self._settings
@@ -114,17 +115,18 @@ class JobFactory:
             uri=without_password(settings.tracking_uri),  # the worker finds it in its environment
             artifacts=settings.artifacts,
             run_id=claim.run_id,
-            run_name=f"{cell}, seed {config.seed}",
-            tags={f"experiment/{name}": cell for name, cell in membership.items()},
+            run_name=trial.name,
+            tags=tags,
         )
         fingerprint = self._joined_fingerprints.get(claim.trial_id)
         inputs = dataclasses.replace(
             self._inputs(config, claim.attempt, alone),
             data_fingerprint=fingerprint or self._data.fingerprint(config),
             pictured_frames=_PICTURED_FRAMES if self._experiment.logs_pictures else 0,
+            stopped_state=None if trial.sample is None else self._find_stopped_state(config),
         )
         source = self._data.source(config)
-        labels = {"experiment": self._experiment.name, "cell": cell, "seed": str(config.seed)}
+        labels = {"experiment": self._experiment.name, "cell": trial.cell, "seed": str(config.seed)}
         size, storage = self.slot_size(alone), self._settings.storage
         return Job(inputs, size, storage, source, tracking, labels)
 
@@ -149,6 +151,15 @@ class JobFactory:
         )
         source = self._data.source(config)
         return Job(inputs, self._slots.regular, storage=storage, data=source)
+
+    def _find_stopped_state(self, config: TrialConfig) -> Path | None:
+        """Return where in the storage the state is from which a sample goes on, if from any."""
+        tuning = self._experiment.tuning
+        earlier = tuning and tuning.tune.earlier_stop(config.last_step, config.steps)
+        if not earlier:
+            return None
+        stopped = parse_settings({**config.settings(), "stop_step": earlier})
+        return Path(stopped.trial_id, STOPPED_STATE)
 
     def _inputs(self, config: TrialConfig, attempt: int, alone: bool = False) -> TrialInputs:
         size = self._slots.regular

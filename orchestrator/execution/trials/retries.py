@@ -18,12 +18,14 @@ class Retries:
 
     Attributes:
         alone: ids of trials whose next attempt needs a device of its own.
-        any_final: whether a trial has failed for good.
+        any_final: whether a trial of the study has failed for good.
+        samples: ids of trials that belong to a search, which goes on without them.
     """
 
     def __init__(self, limit: int) -> None:
         self.alone: set[str] = set()
         self.any_final = False
+        self.samples: set[str] = set()
         self._limit = limit
         self._furthest_start: dict[str, int] = {}
         self._failures: Counter[str] = Counter()
@@ -41,7 +43,7 @@ class Retries:
             return State(outcome.state)
         if self._is_worth_another_attempt(trial_id, outcome.failure):
             return State.PENDING
-        self.any_final = True
+        self.any_final |= trial_id not in self.samples
         return State.FAILED
 
     def _is_worth_another_attempt(self, trial_id: str, failure: Failure | None) -> bool:

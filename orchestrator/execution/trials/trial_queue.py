@@ -109,11 +109,13 @@ class TrialQueue:
             return None
 
     def _claim(self, trial: OpenTrial) -> Job | None:
-        membership = self._ledger.membership(trial.trial_id)
+        tags = self._ledger.run_tags(trial.trial_id)
         gpus = self._factory.slot_size(self._is_alone(trial)).gpus
         for claim in self._driver.claim([trial.trial_id], self._experiment.name, gpus):
             self._recorder.follow(claim)
-            job = self._factory.job(claim, trial.cell, membership, self._is_alone(trial))
+            if trial.sample is not None:
+                self._retries.samples.add(trial.trial_id)
+            job = self._factory.job(claim, trial, tags, self._is_alone(trial))
             self._retries.alone.discard(trial.trial_id)
             return job
         self._elsewhere += 1
@@ -177,7 +179,7 @@ class TrialQueue:
             waiting |= {t.trial_id for t in trials if waiting & {s.trial_id for s in t.sources}}
         for trial in trials:
             if trial.trial_id in waiting and not trial.is_elsewhere:
-                self._note(f"{trial.cell}, seed {trial.seed} stays pending: {self._why(trial)}")
+                self._note(f"{trial.name} stays pending: {self._why(trial)}")
 
     def _why(self, trial: OpenTrial) -> str:
         """Return why a trial stays pending."""

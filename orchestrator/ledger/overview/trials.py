@@ -24,6 +24,7 @@ def read_trial_statuses(db: Connection, experiment: str) -> list[TrialStatus]:
     is_newest = (attempts.c.trial_id == trials.c.trial_id) & (attempts.c.number == newest)
     query = (
         sa.select(trials, members.c.cell, members.c.seed, count.label("count"))
+        .add_columns(members.c.sample)
         .add_columns(attempts.c.first_step, attempts.c.started_at, attempts.c.ended_at)
         .join(members, members.c.trial_id == trials.c.trial_id)
         .outerjoin(attempts, is_newest)
@@ -91,4 +92,5 @@ def _status(row: Any, live_drivers: Collection[str]) -> TrialStatus:
         ended_at=row.ended_at,
         score=row.score,
         waiting_for=Pause.from_json(row.waiting_for) if row.waiting_for and is_running else None,
+        sample=row.sample,
     )

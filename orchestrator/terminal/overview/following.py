@@ -64,7 +64,7 @@ def watch(name: str, ledger: "Ledger", console: Console) -> int | None:
     notes = [f"run by {lease.describe()}; Ctrl-C leaves it running"]
     if not follow(name, ledger, console, lambda: ledger.lease(name) is None, notes):
         return None
-    trials = ledger.trials(name)
+    trials = ledger.trials(name, with_samples=True)
     if (left := sum(trial.state in OPEN_STATES for trial in trials)) > 0:
         console.print(
             f"its submit has ended; {count_of(left, 'trial')} left: "
@@ -75,7 +75,7 @@ def watch(name: str, ledger: "Ledger", console: Console) -> int | None:
 
 
 def _exit_code(name: str, ledger: "Ledger") -> int:
-    states = {trial.state for trial in ledger.trials(name)}
+    states = {trial.state for trial in ledger.trials(name, with_samples=True)}
     if State.CANCELLED in states and ledger.is_cancelled(name):
         return 130
     return int(states != {State.FINISHED})

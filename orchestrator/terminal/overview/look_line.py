@@ -19,6 +19,7 @@ def count_at_most(looks: Sequence[int], trials: Sequence[TrialStatus]) -> int:
 
 def describe_look(looks: Sequence[int], trials: Sequence[TrialStatus]) -> str | None:
     """Return "look 2 of 4 (5 of at most 10 seeds): 14 to 24 trials"; None without looks."""
+    trials = [trial for trial in trials if trial.sample is None]
     if not looks or not trials:
         return None
     look = find_look(looks, (trial.seed for trial in trials))

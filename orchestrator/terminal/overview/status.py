@@ -32,7 +32,7 @@ def show_status(name: str | None, ledger: "Ledger", console: Console) -> None:
         console.print(table, soft_wrap=True)
         return
     experiment = ledger.experiment(name)
-    trials = ledger.trials(name)
+    trials = ledger.trials(name, with_samples=True)
     console.print(build_trial_table(trials, show_ids=True, budget=experiment.budget))
     if (look := describe_look(experiment.looks, trials)) is not None:
         console.print(look, highlight=False, soft_wrap=True)
@@ -47,13 +47,13 @@ def describe_experiment(name: str, ledger: "Ledger") -> dict[str, Any]:
     Raises:
         UserError: if there is no such experiment.
     """
-    experiment, trials = ledger.experiment(name), ledger.trials(name)
-    looks = experiment.looks
+    experiment, trials = ledger.experiment(name), ledger.trials(name, with_samples=True)
+    looks, study = experiment.looks, [trial for trial in trials if trial.sample is None]
     return {
         "experiment": name,
         "looks": looks,
-        "look": find_look(looks, (trial.seed for trial in trials)) if looks else None,
-        "trials_at_most": count_at_most(looks, trials) if looks else len(trials),
+        "look": find_look(looks, (trial.seed for trial in study)) if looks else None,
+        "trials_at_most": count_at_most(looks, study) if looks else len(study),
         "drivers": experiment.drivers,
         "seconds_left": experiment_seconds_left(trials, experiment.budget),
         "budget": asdict(experiment.budget) if experiment.budget else None,

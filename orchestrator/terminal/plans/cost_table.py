@@ -9,6 +9,7 @@ from rich.table import Table
 
 from orchestrator.networks.cost_estimate import CostEstimate
 from orchestrator.spec.experiment import Experiment
+from orchestrator.terminal.plans.search import estimate_seconds
 
 
 def build_cost_table(experiment: Experiment, costs: Mapping[str, CostEstimate]) -> Table:
@@ -33,10 +34,13 @@ def build_cost_table(experiment: Experiment, costs: Mapping[str, CostEstimate]) 
             _time(cost.train_seconds),
             str(trials[cell]),
         )
-    seconds = [c.train_seconds * trials[cell] for cell, c in costs.items() if c.train_seconds]
+    known = {cell: cost.train_seconds for cell, cost in costs.items() if cost.train_seconds}
+    seconds = [known[cell] * trials[cell] for cell in known]
     caption = "GiB: peak size of a trial's tensors; a CPU process needs about 0.5 more. "
     if len(seconds) == len(costs):
-        caption += f"All trials in sequence: {_time(sum(seconds))}."
+        caption += f"All trials in sequence: {_time(sum(seconds))}"
+        search = sum(estimate_seconds(experiment, known))
+        caption += f", after {_time(search)} of search." if search else "."
     else:
         caption += "A training time is unknown (?) until a similar trial has run on this device."
     table.caption, table.caption_justify = caption, "left"

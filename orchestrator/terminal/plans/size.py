@@ -3,8 +3,10 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment
+from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.terminal.counts import count_of
+from orchestrator.terminal.plans.search import estimate_seconds
 
 
 def describe_count(experiment: Experiment) -> str:
@@ -41,8 +43,10 @@ def describe_time(experiment: Experiment, seconds: Mapping[str, float], slots: i
             "trial has finished; --probe runs 5 steps of each to tell"
         )
     sizes = [trials for trials in (_first_look(experiment), experiment.trials) if trials]
-    times = [[seconds[trial.cell] for trial in trials] for trials in sizes]
-    line = f"time: about {_join(map(sum, times))} one after the other"
+    samples = estimate_seconds(experiment, seconds)
+    times = [[*samples, *(seconds[trial.cell] for trial in trials)] for trials in sizes]
+    search = f" ({_join([sum(samples)])} of it for the search)" if samples else ""
+    line = f"time: about {_join(map(sum, times))} one after the other{search}"
     together = min(slots, len(times[-1]))
     if together > 1:
         parallel = (max(*part, sum(part) / together) for part in times)

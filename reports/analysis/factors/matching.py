@@ -13,6 +13,7 @@ from reports.records import ExperimentRecord
 
 # Settings that follow from others or mean nothing by themselves.
 NOT_FACTORS = ("seed", "teacher")
+TUNED = "tuned"  # the value of a setting that was searched
 # Settings whose values have their own options; an option that does not apply is None.
 CHOICES = ("head", "backbone", "dataset", "optimizer", "schedule")
 
@@ -102,10 +103,17 @@ class CellIndex:
 
 
 def settings_by_cell(record: ExperimentRecord) -> dict[str, Mapping[str, Any]]:
-    """Return the settings of every cell, as its first trial has them."""
+    """Return the settings of every cell, as its first trial has them.
+
+    What was searched has the same value in all tuned cells: each has the best one for itself.
+    """
     settings: dict[str, Mapping[str, Any]] = {}
     for run in record.runs:
         settings.setdefault(run.cell, run.settings)
+    for search in record.searches:
+        if search.cell in settings:
+            tuned = dict.fromkeys(search.ranges, TUNED)
+            settings[search.cell] = {**settings[search.cell], **tuned}
     return settings
 
 

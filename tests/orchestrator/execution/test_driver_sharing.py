@@ -17,8 +17,9 @@ from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.ledger import tables
 from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.spec.experiment import Experiment, PlannedTrial
+from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import TINY_SPEC, SpecWriter, save_weights
 from tests.orchestrator.execution.fakes import FakeRay, quiet, record, run, states
 

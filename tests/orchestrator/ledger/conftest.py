@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from orchestrator.ledger.entries import ExperimentEntry, Member, TrialStatus
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import tiny
 
 DATA = "f" * 64

@@ -99,7 +99,7 @@ def test_experiments_from_before_the_migrations_have_no_published_results(url: s
     config = Config()
     folder = Path(next(iter(orchestrator.ledger.__path__))) / "migrations"
     config.set_main_option("script_location", str(folder))
-    assert ScriptDirectory.from_config(config).get_current_head() == "0010"
+    assert ScriptDirectory.from_config(config).get_current_head() == "0011"
     with sa.create_engine(url).begin() as db:
         config.attributes["connection"] = db
         command.upgrade(config, "0001")

@@ -279,3 +279,50 @@ def test_looks_planned_after_results_exist_change_the_plan(ledger: Ledger) -> No
     ledger.add(entry_with_plan(*range(5), looks=[3, 5]), members(0, 1, 2))
 
     assert ledger.experiment("study").earlier_seeds == [0, 1, 2]
+
+
+def add_with_sample(ledger: Ledger, cell: str = "a") -> str:
+    """Add a study with one trial and one sample, and return the run of the sample."""
+    (study,), (sample,) = members(0, cell=cell), members(7, cell=cell)
+    sample = replace(sample, trial=replace(sample.trial, sample=3))
+    changes = ledger.add(STUDY, [study, sample])
+    if changes.joined:
+        return next(iter(changes.joined))
+    with ledger.driver() as driver:
+        (claim,) = driver.claim(ids(7))
+        driver.start(claim, 0, "sample's run")
+        driver.end(claim, State.FINISHED, score=0.5)
+    return "sample's run"
+
+
+def test_samples_of_a_search_are_listed_only_on_demand(ledger: Ledger) -> None:
+    add_with_sample(ledger)
+
+    study, everything = ledger.trials("study"), ledger.trials("study", with_samples=True)
+
+    assert [trial.name for trial in study] == ["a, seed 0"]
+    assert [trial.name for trial in everything] == ["a, seed 0", "a, sample 3"]
+    assert everything[1].score == 0.5
+
+
+def test_run_of_a_sample_has_a_tag_of_its_own(ledger: Ledger) -> None:
+    run = add_with_sample(ledger)
+
+    changes = ledger.add(STUDY, [*members(0), *members(7, cell="b")])
+
+    assert changes.samples == {run}
+    assert ledger.run_tags(ids(7)[0]) == {"experiment/study": "b"}
+
+
+def test_finished_samples_do_not_fix_the_planned_seeds(ledger: Ledger) -> None:
+    (sample,) = members(7)
+    first = [replace(sample, trial=replace(sample.trial, sample=0))]
+    ledger.add(replace(STUDY, seeds=[0]), first)
+    with ledger.driver() as driver:
+        (claim,) = driver.claim(ids(7))
+        driver.start(claim, 0, "run")
+        driver.end(claim, State.FINISHED)
+
+    ledger.add(replace(STUDY, seeds=[0, 1]), first)
+
+    assert ledger.experiment("study").earlier_seeds == []

@@ -3,7 +3,7 @@
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import tiny
 from tests.orchestrator.ledger.conftest import ANOTHER, DATA, STUDY, ids, members
 

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.ledger.entries import Member, State
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import tiny
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members
 from vss.errors import UserError

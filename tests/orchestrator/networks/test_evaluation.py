@@ -13,7 +13,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.networks.evaluation import build_evaluation, build_scoring_config
 from orchestrator.networks.lookup import NamedNetwork
 from orchestrator.settings import Settings
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import TRAINED, save_weights, tiny
 from vss import catalog
 from vss.errors import UserError

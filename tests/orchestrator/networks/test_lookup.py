@@ -9,7 +9,7 @@ from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.networks.lookup import find_cell, find_network, find_networks
 from orchestrator.settings import Settings
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC, TRAINED, SpecWriter
 from vss.errors import UserError

@@ -8,8 +8,8 @@ from orchestrator.ledger.entries import ExperimentEntry, Member
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.differences import Difference, compare_specs
 from orchestrator.settings import Settings
-from orchestrator.spec.experiment import PlannedTrial
 from orchestrator.spec.file import load_spec
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import TINY_SPEC, SpecWriter, tiny
 
 

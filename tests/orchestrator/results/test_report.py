@@ -11,7 +11,7 @@ from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report import build, watch
 from orchestrator.settings import Settings
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import tiny

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from orchestrator.ledger import tables
 from orchestrator.ledger.entries import Member, State
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from tests.conftest import tiny
 from tests.orchestrator.ledger.conftest import ANOTHER, DATA, STUDY, ids, members
 

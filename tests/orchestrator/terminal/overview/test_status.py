@@ -8,7 +8,7 @@ from rich.console import Console
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.terminal.overview.status import (
     describe_experiment,
     describe_experiments,

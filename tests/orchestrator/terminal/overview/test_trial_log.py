@@ -7,7 +7,7 @@ import pytest
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
-from orchestrator.spec.experiment import PlannedTrial
+from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.storage import Storage
 from orchestrator.terminal.overview.trial_log import show_log
 from tests.conftest import tiny

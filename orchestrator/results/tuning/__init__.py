@@ -1,0 +1,1 @@
+"""The searches of settings of an experiment, as its report sees them."""

@@ -1,0 +1,1 @@
+"""The section on the search of settings."""
