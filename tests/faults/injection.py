@@ -89,9 +89,11 @@ def _restart_again_and_again(kill: Callable[[Round], None]) -> Callable[[Round],
     """Return a fault that kills a service every 5 to 20 s until the submit has ended."""
 
     def strike(study: Round) -> None:
+        kill(study)
+        study.wait(study.rng.uniform(5, 20))
         while study.driver.poll() is None:
-            kill(study)
             study.faults += 1
+            kill(study)
             study.wait(study.rng.uniform(5, 20))
 
     return strike
@@ -122,11 +124,9 @@ PROCESS_FAULTS = {
     "kill driver": Fault(kill_driver),
     "kill MLflow": Fault(_kill_mlflow, needs_nobody=True),
     "kill PostgreSQL": Fault(_kill_postgres, needs_nobody=True),
-    "restart MLflow all the time": Fault(
-        _restart_again_and_again(_kill_mlflow), needs_nobody=True, begins_early=True
-    ),
+    "restart MLflow all the time": Fault(_restart_again_and_again(_kill_mlflow), needs_nobody=True),
     "restart PostgreSQL all the time": Fault(
-        _restart_again_and_again(_kill_postgres), needs_nobody=True, begins_early=True
+        _restart_again_and_again(_kill_postgres), needs_nobody=True
     ),
     "pause driver": Fault(pause_driver, needs_nobody=True),
     "Ctrl-C once": Fault(_interrupt_once),
