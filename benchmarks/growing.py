@@ -8,14 +8,15 @@ cell, judged once at 95 %.
 Gates: false verdicts are not significantly above those of `benchmarks/verdicts.py` in any scenario,
 and no scenario has 3 points less power than the fixed design.
 
-Real code: some studies go through the analysis of a report instead (`Study.judged_cells`), seed by
-seed and look by look, to check the simulation.
+Real code: some studies without variance over test sets go through the analysis of a report instead
+(`Study.judged_cells`), to check the simulation.
 
 Results are stored as JSON lines; scenarios that already have a result are not simulated again.
 """
 
 import argparse
 import itertools
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -32,7 +33,9 @@ from benchmarks.verdicts import LIMIT_EQUAL, LIMIT_FOURFOLD, markdown, run_missi
 from reports.analysis.planning.adaptive import GrowingStudies
 from reports.analysis.planning.power import Variation, estimate_typical_variation
 from reports.analysis.study import Study
+from reports.analysis.verdict import is_better, is_worse
 from reports.formats import results_json
+from reports.records import ExperimentRecord, RunRecord
 
 LOOKS = (3, 5, 7, 10)
 COMPARISONS = (1, 3, 10, 20)
@@ -41,7 +44,8 @@ EFFECTS: dict[str, Any] = {  # true differences in points
     "0 to 3": (0.0, 3.0), "half 0": "half",
 }  # fmt: skip
 MARGINS = (None, 0.5)  # points
-STUDIES, BATCH = 1000, 250
+STUDIES, REAL_STUDIES, BATCH = 1000, 200, 250
+REAL_EFFECTS = ("0", "0 to 3")
 LOST_POWER = 0.03
 # Sums over studies. Power is the share of cells with a right verdict: of the true direction, or
 # equivalent within the margin.
@@ -66,20 +70,34 @@ class Batch:
     test_sets: float
 
 
+@dataclass(frozen=True)
+class RealBatch:
+    """Studies that go through the analysis of a report: three cells beside the baseline."""
+
+    effect: str
+    source: str
+    comparisons: int = 3
+
+
 def main() -> None:
     """Simulate what has no result yet, and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--studies", type=int, default=STUDIES, help="studies per scenario")
+    parser.add_argument("--real-studies", type=int, default=REAL_STUDIES, help="through a report")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--results", type=Path, default=Path("growing"), help="folder of results")
     options = parser.parse_args()
     options.results.mkdir(parents=True, exist_ok=True)
-    file = options.results / "growing.jsonl"
+    file, real_file = (options.results / f"{name}.jsonl" for name in ("growing", "real"))
     run_missing(file, list(batches()), run, options.studies, options.processes)
+    sources = dict.fromkeys(batch.source for batch in batches())
+    real = [RealBatch(effect, source) for source in sources for effect in REAL_EFFECTS]
+    run_missing(real_file, real, run_real, options.real_studies, options.processes)
     rows = pd.read_json(file, lines=True, precise_float=True, dtype={"effect": str})
     print(f"{datetime.now(UTC):%Y-%m-%d}, {options.studies:,} studies of each kind")
     print_gates(rows)
     print_savings(rows)
+    print_real(rows, pd.read_json(real_file, lines=True, precise_float=True, dtype={"effect": str}))
 
 
 def batches() -> Iterator[Batch]:
@@ -146,6 +164,39 @@ def measure(drawn: GrowingStudies, differences: np.ndarray, margin: float | None
     )
 
 
+def run_real(batch: RealBatch, studies: int) -> list[dict[str, Any]]:
+    """Judge simulated studies as a report does; return one row."""
+    rng = np.random.default_rng(batch.comparisons)
+    typical = Batch(batch.comparisons, "equal", batch.source, 0.0)
+    deviation = math.sqrt(read_variation(typical).over_seeds)
+    differences = true_differences(EFFECTS[batch.effect], batch.comparisons)
+    outcomes = [judge_really(differences, deviation, rng) for _ in range(studies)]
+    sums = [float(sum(values)) for values in zip(*outcomes, strict=True)]
+    names = ("false", "power", "trainings")
+    return [{**asdict(batch), "studies": studies} | dict(zip(names, sums, strict=True))]
+
+
+def judge_really(
+    differences: np.ndarray, deviation: float, rng: np.random.Generator
+) -> tuple[bool, float, int]:
+    """Return whether a study has a false verdict, the share of right ones, and its trainings."""
+    truths = {"base": 0.0} | {f"cell {n}": float(each) for n, each in enumerate(differences)}
+    scores = 0.5 + rng.normal(size=(len(truths), LOOKS[-1])) * deviation
+    scores += np.array([*truths.values()])[:, None]
+    runs = [
+        RunRecord(cell, seed, f"{cell} {seed}", "FINISHED", {}, metrics={"miou": float(score)})
+        for cell, row in zip(truths, scores, strict=True)
+        for seed, score in enumerate(row)
+    ]
+    record = ExperimentRecord("study", "", "base", list(truths), runs, looks=LOOKS, look=len(LOOKS))
+    judged = Study(record).judged_cells
+    verdicts = {cell: each.comparison.verdict for cell, each in judged.items() if each.comparison}
+    signs = {cell: is_better(text) - float(is_worse(text)) for cell, text in verdicts.items()}
+    is_right = [sign == np.sign(truths[cell]) for cell, sign in signs.items() if sign]
+    seeds = [LOOKS[each.look - 1] for each in judged.values()]
+    return not all(is_right), sum(is_right) / len(signs), sum(seeds) + max(seeds)
+
+
 def print_gates(rows: pd.DataFrame) -> None:
     """Print the largest rates of false verdicts, and the largest loss of power."""
     limits = np.where(rows.deviations == "equal", LIMIT_EQUAL, LIMIT_FOURFOLD)
@@ -187,6 +238,20 @@ def print_savings(rows: pd.DataFrame) -> None:
         wide = f"margin {margin:g} points" if margin else "no margin"
         print(f"\nTrainings saved in % (power, that of the fixed design in %), {wide}\n")
         print(markdown(table.loc[[each for each in order if each in table.index]], 0))
+
+
+def print_real(rows: pd.DataFrame, real: pd.DataFrame) -> None:
+    """Print the studies that went through the analysis of a report, beside simulated ones."""
+    print("\nThrough the analysis of a report, and simulated: false in %, power in %, trainings\n")
+    same = rows[(rows.deviations == "equal") & (rows.test_sets == 0) & (rows.margin == 0)]
+    same = same.merge(real[["effect", "source", "comparisons"]])
+    for name, part in (("report", real), ("simulated", same)):
+        for row in part.itertuples():
+            print(
+                f"- {row.comparisons} cells, effect {row.effect}, {name}: "
+                f"{100 * row.false / row.studies:.1f}, {100 * row.power / row.studies:.1f}, "
+                f"{row.trainings / row.studies:.1f} ({row.studies:.0f} studies)"
+            )
 
 
 if __name__ == "__main__":

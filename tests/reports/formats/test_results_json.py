@@ -55,6 +55,7 @@ def awkward_record() -> ExperimentRecord:
         published={"plain": {"miou": 0.7541}},
         latency_conditions={"batch_size": 1, "device": "NaN", "shared": False, "extra": [1, None]},
         uncompared={"pretraining": "50 % | <b>"},
+        has_changed_plan=True,
     )
 
 
@@ -133,6 +134,15 @@ def test_every_field_is_saved(tmp_path: Path) -> None:
     content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert set(content["experiment"]) == {f.name for f in fields(ExperimentRecord)} - {"runs"}
     assert set(content["trials"][0]) == {f.name for f in fields(RunRecord)} - set(ELSEWHERE)
+
+
+def test_fields_that_earlier_versions_lacked_are_left_out_where_they_say_nothing(
+    tmp_path: Path,
+) -> None:
+    save(replace(awkward_record(), uncompared={}, has_changed_plan=False), tmp_path)
+
+    assert "has_changed_plan" not in (tmp_path / "results.json").read_text(encoding="utf-8")
+    assert not load(tmp_path).has_changed_plan
 
 
 def test_every_field_is_documented() -> None:
