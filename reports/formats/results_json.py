@@ -48,9 +48,8 @@ _OMITTED_FIELDS = {
     RunRecord: {"frames", "classes", "confusions", "curves", "samples"},
 }
 
-# Fields that earlier versions did not have, and the values at which they are left out.
+# Fields that earlier versions did not have, and their values where they are left out.
 _ADDED_FIELDS: dict[str, Any] = {"has_changed_plan": False, "uncompared": {}, "searches": ()}
-_ALWAYS = object()
 
 
 def save(record: ExperimentRecord, folder: Path) -> None:
@@ -118,7 +117,7 @@ def _encode_record(record: ExperimentRecord | RunRecord) -> dict[str, Any]:
         field.name: _encode(getattr(record, field.name), field.name)
         for field in fields(record)
         if field.name not in omitted_fields
-        and getattr(record, field.name) != _ADDED_FIELDS.get(field.name, _ALWAYS)
+        and (field.name not in _ADDED_FIELDS or getattr(record, field.name))
     }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from reports.formats.files import ReportError
 from reports.formats.results_json import load, normalise, save
-from reports.records import ExperimentRecord, RunRecord, Sample
+from reports.records import ExperimentRecord, RunRecord, Sample, SampleRecord, SearchRecord
 from tests.reports.conftest import finished_run, record
 
 ROOT = Path(__file__).parents[3]
@@ -48,6 +48,7 @@ def awkward_record() -> ExperimentRecord:
         ),
         RunRecord("lost", 1, 'a "q"', "PENDING", {"nan": math.nan, "text": "NaN", "word": "null"}),
     ]
+    samples = [SampleRecord(0, {"steps": 1}, 10, 0.5, None, 1.5, True)]
     return record(
         runs,
         source="name: a\r\n# é\n",
@@ -56,6 +57,11 @@ def awkward_record() -> ExperimentRecord:
         latency_conditions={"batch_size": 1, "device": "NaN", "shared": False, "extra": [1, None]},
         uncompared={"pretraining": "50 % | <b>"},
         has_changed_plan=True,
+        searches=[
+            SearchRecord(
+                "plain", {"steps": "1 | 2"}, "random", 2, 10, 5, samples, {"steps": "upper"}
+            )
+        ],
     )
 
 
@@ -139,10 +145,13 @@ def test_every_field_is_saved(tmp_path: Path) -> None:
 def test_fields_that_earlier_versions_lacked_are_left_out_where_they_say_nothing(
     tmp_path: Path,
 ) -> None:
-    save(replace(awkward_record(), uncompared={}, has_changed_plan=False), tmp_path)
+    plain = replace(awkward_record(), uncompared={}, has_changed_plan=False, searches=())
 
-    assert "has_changed_plan" not in (tmp_path / "results.json").read_text(encoding="utf-8")
-    assert not load(tmp_path).has_changed_plan
+    save(plain, tmp_path)
+
+    content = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert not {"uncompared", "has_changed_plan", "searches"} & content["experiment"].keys()
+    assert same(load(tmp_path), normalise(plain))
 
 
 def test_every_field_is_documented() -> None:
