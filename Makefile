@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test docs faults compose-test slurm-test gpu check lint format clean
+.PHONY: demo test docs faults compose-test slurm-test gpu paper-reduced check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
@@ -40,6 +40,13 @@ docs: $(READY)
 	$(BIN)/python -m typer orchestrator.cli.app utils docs --name vss-orch --title Commands \
 		--output docs/commands.md
 	$(BIN)/python -m orchestrator.terminal.reference.settings_page >docs/settings.md
+
+# The paper's questions at a small scale, one after the other; what has finished is not repeated.
+paper-reduced: $(READY)
+	set -e; for spec in $$(ls experiments/paper/reduced/*.yaml | grep -v recipe); do \
+		$(BIN)/vss-orch submit $$spec; done
+	$(if $(CAMVID),set -e; for spec in $$(ls experiments/paper/reduced/camvid/*.yaml | grep -v recipe); do \
+		$(BIN)/vss-orch submit $$spec --data camvid=$(CAMVID); done)
 
 gpu:
 	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)

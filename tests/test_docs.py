@@ -59,7 +59,8 @@ def test_example_of_all_designs_is_a_valid_spec(write_spec: SpecWriter) -> None:
 def test_committed_spec_is_valid_and_states_its_cost_and_expected_scores(path: Path) -> None:
     text = path.read_text()
 
-    assert load_spec(path).name == path.stem
+    folders = [name for name in path.relative_to(ROOT / "experiments").parts if name != "recipes"]
+    assert load_spec(path).name == "_".join(folders).removesuffix(".yaml")
     schema = "../" * (len(path.relative_to(ROOT).parts) - 2) + "spec.schema.json"
     assert text.startswith(f"# yaml-language-server: $schema={schema}\n")
     assert "# Cost:" in text

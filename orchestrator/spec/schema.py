@@ -149,8 +149,9 @@ def build_json_schema() -> dict[str, Any]:
     schema = ExperimentSpec.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["properties"]["extends"] = {
-        "type": "string",
-        "description": "path of another spec; this one states what differs, and null removes a key",
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        "description": "path of another spec; this one states what differs, and null removes a "
+        "key. Of several, later ones change earlier ones",
     }
     schema["required"] = ["name"]
     schema["anyOf"] = [{"required": ["seeds"]}, {"required": ["extends"]}]

@@ -19,8 +19,8 @@ def merge(extended: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
         earlier = merged.get(key)
         if value is None:
             merged.pop(key, None)
-        elif isinstance(value, dict) and isinstance(earlier, dict):
-            merged[key] = merge(earlier, value)
+        elif isinstance(value, dict):
+            merged[key] = merge(earlier if isinstance(earlier, dict) else {}, value)
         else:
             merged[key] = value
     return merged

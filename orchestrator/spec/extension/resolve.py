@@ -1,9 +1,11 @@
-"""The text of a spec that extends another one, made to stand alone.
+"""The text of a spec that extends others, made to stand alone.
 
-The ledger, reports and trial files hold that text: it needs no other file to be read again.
+The ledger, reports and trial files hold that text: it needs no other file to be read again. What a
+file states itself counts once, even if two of the others extend it.
 """
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from vss.untrusted.yaml_text import read_yaml
 SIZE_LIMIT = MIB
 _KEY = "extends"
 _MENTION = re.compile(rf"^[\"']?{_KEY}[\"']?\s*:|[{{,]\s*[\"']?{_KEY}[\"']?\s*:", re.MULTILINE)
-_MOST_SPECS = 5  # that extend each other
+_MOST_SPECS = 5  # that one extends, one after the other or all at once
 _WIDTH = 100  # characters of a line
 
 
@@ -57,28 +59,49 @@ def resolve_extension(source: str, path: Path) -> StandaloneText:
             f"'name' is missing: a spec that extends another one is an experiment of its own "
             f"(it extends {excerpt(content[_KEY])})"
         )
-    content, extended = _extend(content, path.parent, [path.resolve()])
-    heading = _leading_comments(source) + f"# Extends {', '.join(p.name for p in extended)}.\n"
-    return StandaloneText(heading + _write(content), tuple(extended))
+    layers = {layer.path: layer for layer in _layers(content, path, [])}
+    own = layers.pop(path.resolve())
+    merged: dict[str, Any] = {}
+    for layer in layers.values():
+        merged = merge(merged, layer.moved_to(path.parent))
+    names = ", ".join(each.name for each in layers)
+    heading = f"{_leading_comments(source)}# Extends {names}.\n"
+    return StandaloneText(heading + _write(merge(merged, own.changes)), tuple(layers))
 
 
-def _extend(
-    content: dict[str, Any], folder: Path, seen: list[Path]
-) -> tuple[dict[str, Any], list[Path]]:
-    """Return the content merged into what it extends, and the specs that were read."""
+@dataclass(frozen=True)
+class _Layer:
+    """What one file states itself."""
+
+    path: Path
+    changes: dict[str, Any]
+
+    def moved_to(self, folder: Path) -> Any:
+        """Return it with the paths of files relative to a folder."""
+        return move_paths(self.changes, self.path.parent, folder.resolve())
+
+
+def _layers(content: dict[str, Any], path: Path, dependents: list[Path]) -> Iterator[_Layer]:
+    """Yield what a spec extends, directly or not, and at last the spec itself."""
     changes = {key: value for key, value in content.items() if not key.startswith("x-")}
-    name = changes.pop(_KEY, None)
-    if name is None:
-        return changes, []
-    if not isinstance(name, str):
-        raise UserError(f"'{_KEY}' must be the path of another spec (got {excerpt(name)})")
-    path = folder / name
-    if path.resolve() in seen or len(seen) >= _MOST_SPECS:
-        names = " > ".join(each.name for each in [*seen, path])
-        raise UserError(f"'{_KEY}': specs extend each other in a circle, or too deeply: {names}")
-    other = _read(path)
-    extended, others = _extend(other, path.parent, [*seen, path.resolve()])
-    return merge(move_paths(extended, path.parent, folder), changes), [path.resolve(), *others]
+    line = [*dependents, path.resolve()]
+    for name in _names(changes.pop(_KEY, [])):
+        other = path.parent / name
+        if other.resolve() in line or len(line) > _MOST_SPECS:
+            names = " > ".join(each.name for each in [*line, other])
+            raise UserError(f"'{_KEY}': specs extend each other in a circle, or too far: {names}")
+        yield from _layers(_read(other), other, line)
+    yield _Layer(path.resolve(), changes)
+
+
+def _names(value: Any) -> list[str]:
+    names = value if isinstance(value, list) else [value]
+    if not all(isinstance(name, str) for name in names) or len(names) > _MOST_SPECS:
+        raise UserError(
+            f"'{_KEY}' must be the path of another spec, or a list of at most {_MOST_SPECS} (got "
+            f"{excerpt(value)})"
+        )
+    return names
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from orchestrator.spec.extension.merge import merge, move_paths
         ({"a": {"x": 1}}, {"a": 5}, {"a": 5}),
         ({"a": 1, "b": {"x": 1, "y": 2}}, {"a": None, "b": {"x": None}}, {"b": {"y": 2}}),
         ({}, {"a": None}, {}),
+        ({"a": 1}, {"a": {"x": None, "y": 2}}, {"a": {"y": 2}}),
     ],
 )
 def test_mappings_are_merged_and_the_rest_is_replaced(

@@ -64,6 +64,24 @@ def test_chain_is_merged_from_its_far_end(folder: Path) -> None:
     assert (config.steps, config.batch_size) == (2, 4)
 
 
+def test_what_two_specs_extend_counts_once(folder: Path) -> None:
+    """Otherwise the common one would undo what the first of the two changes."""
+    extend(folder, "extends: tiny.yaml\nname: b\nbase: {steps: 3, batch_size: 4}\n", "b.yaml")
+    extend(
+        folder,
+        "extends: tiny.yaml\nname: d\nbase: {steps: 2, eval_every: null}\nseeds: [7]\n",
+        "scale.yaml",
+    )
+    path = extend(folder, "extends: [../b.yaml, ../scale.yaml]\nname: c\n")
+
+    experiment = load_spec(path)
+
+    configs = [trial.config for trial in experiment.trials]
+    assert {(c.steps, c.batch_size, c.eval_every, c.seed) for c in configs} == {(2, 4, 0, 7)}
+    names = [file.name for file in experiment.extended_specs]
+    assert names == ["tiny.yaml", "b.yaml", "scale.yaml"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -84,7 +102,7 @@ def test_texts_stay_texts(folder: Path, text: str) -> None:
     [
         ("extends: ../tiny.yaml\nseeds: [1]\n", "'name' is missing: a spec that extends another"),
         ("extends: ../tini.yaml\nname: a\n", r"'extends': .*tini.yaml.*relative to the spec"),
-        ("extends: [a]\nname: a\n", "'extends' must be the path of another spec"),
+        ("extends: [1]\nname: a\n", "'extends' must be the path of another spec, or a list"),
         ("extends: smaller.yaml\nname: a\n", "extend each other in a circle.*smaller.yaml > sm"),
         ("extends: ../list.yaml\nname: a\n", "list.yaml is not a spec"),
         ("{extends: ../tiny.yaml, name: a, base: {stesp: 1}}", "unknown setting 'stesp'"),

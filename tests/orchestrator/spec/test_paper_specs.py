@@ -1,0 +1,54 @@
+"""The specs of the paper's questions, at full and at reduced scale."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.networks.source_check import check_sources
+from orchestrator.spec.file import load_spec
+from vss.catalog import HEADS
+
+PAPER = Path(__file__).parents[3] / "experiments" / "paper"
+FULL = sorted(PAPER.glob("*.yaml"))
+REDUCED = sorted(PAPER.glob("reduced/**/*.yaml"))
+# All that a reduced spec may change of a cell, besides `base`.
+_POSITION = "position_code"
+
+
+@pytest.mark.parametrize("path", [*FULL, *REDUCED], ids=lambda p: str(p.relative_to(PAPER)))
+def test_spec_can_be_planned(path: Path) -> None:
+    experiment = load_spec(path)
+
+    check_sources(experiment)
+    assert experiment.margin_points == 0.5
+    assert experiment.looks[0] >= 3
+
+
+@pytest.mark.parametrize("path", REDUCED, ids=lambda p: str(p.relative_to(PAPER)))
+def test_reduced_spec_asks_the_question_of_the_full_one(path: Path) -> None:
+    full, reduced = load_spec(PAPER / path.name), load_spec(path)
+
+    assert list(reduced.cells) == list(full.cells)
+    assert reduced.published == full.published
+    for cell, config in reduced.cells.items():
+        compared = ("head", "backbone", "memory_length", "include_current_frame")
+        options = HEADS[config.head].options.keys() - {_POSITION}
+        for name in [*compared, *options]:
+            assert getattr(config, name) == getattr(full.cells[cell], name), (cell, name)
+
+
+def test_every_row_of_the_paper_has_its_figures() -> None:
+    published = {
+        (round(numbers.get("miou", 0), 4), numbers.get("train_seconds"))
+        for path in FULL
+        for numbers in load_spec(path).published.values()
+    }
+
+    hours = lambda d, h, m, s: float(((24 * d + h) * 60 + m) * 60 + s)  # noqa: E731  # short
+    assert published >= {
+        (0.7541, hours(0, 14, 42, 33)), (0.7528, hours(0, 13, 51, 51)),
+        (0.7618, hours(0, 18, 20, 18)), (0, hours(0, 18, 0, 0)), (0.7567, hours(0, 9, 0, 0)),
+        (0.7528, hours(0, 16, 8, 58)), (0.7463, None), (0.7519, None), (0.7496, None),
+        (0.7541, hours(1, 3, 20, 40)), (0.7478, hours(0, 18, 15, 28)), (0.76, None),
+        (0.7531, hours(0, 12, 52, 49)), (0.7539, hours(0, 10, 3, 19)),
+    }  # fmt: skip
