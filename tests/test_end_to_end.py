@@ -246,11 +246,12 @@ def test_ui_shows_the_runs_of_an_experiment(
     spec = write_spec(TINY_SPEC + "measure_latency: false\n")
     assert command("submit", spec, "--in-process").wait() == 0
     ui = command("ui", "tiny", "--port", free_port())
-    wait_until(lambda: "MLflow UI: " in ui.output, ui)
+    wait_until(lambda: "Ctrl-C" in ui.output, ui)
 
-    address, _, query = ui.output.split("MLflow UI: ")[1].split()[0].partition("/#/")
+    page_address = ui.output.split("MLflow UI: ")[1].split()[0]
+    address = ui.output.split("reach it at ")[1].split()[0]
 
-    assert query.startswith("experiments/")
+    assert "/#/experiments/" in page_address
     with urllib.request.urlopen(address, timeout=10) as page:
         assert b"<title>MLflow</title>" in page.read()
     runs = search(address, tracker.experiment_id, "tags.`experiment/tiny` LIKE '%'")

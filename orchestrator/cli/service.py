@@ -27,16 +27,19 @@ def ui(
     from orchestrator.settings import load_settings
     from orchestrator.stores import open_existing_ledger, open_tracker
     from orchestrator.tracking.ui_server import serve
-    from vss.options import list_varying_settings
 
     settings = load_settings()
     ledger = open_existing_ledger(settings, name) if name is not None else None
     tracker = open_tracker(settings)
+    from orchestrator.tracking.pages import pictures_page, runs_page  # takes seconds
+
+    pages = {"MLflow UI": runs_page(tracker.experiment_id, name)}
     if name is not None and ledger is not None:
-        varying = list_varying_settings([trial.settings for trial in ledger.trials(name)])
-        tracker.share_view(name, varying)
-    page = tracker.runs_page(name)
-    serve(settings.tracking_uri, page, port, say=echo)
+        from orchestrator.results.study_numbers import share_view
+
+        if share_view(name, ledger.trials(name), tracker):
+            pages["Pictures"] = pictures_page(tracker.experiment_id, name)
+    serve(settings.tracking_uri, pages, port, say=echo)
 
 
 @app.command()

@@ -27,7 +27,6 @@ from reports.formats import results_json
 from reports.formats.files import ReportError
 from reports.records import ExperimentRecord
 from vss.errors import UserError
-from vss.options import list_varying_settings
 from vss.untrusted.limited_file import name_of
 from vss.untrusted.messages import one_line
 
@@ -62,8 +61,9 @@ def build(
         UserError: if there is no such experiment, or the folder cannot be created.
     """
     from orchestrator.results.records import read_record
-    from orchestrator.results.source_cells import leave_out_sources, name_sources
-    from orchestrator.results.study_numbers import build_study_numbers
+    from orchestrator.results.source_cells import leave_out_sources
+    from orchestrator.results.study_numbers import build_study_numbers, share_view
+    from orchestrator.tracking.pages import run_page
     from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
@@ -75,10 +75,9 @@ def build(
     stores.ledger.set_report_state(name, None)
     if experiment.run_id is not None:
         stores.tracker.log_report(experiment.run_id, out)
-        page = stores.tracker.run_page(experiment.run_id)
+        page = run_page(stores.tracker.experiment_id, experiment.run_id)
         stores.tracker.log_study(experiment.run_id, build_study_numbers(record, page))
-        varying = list_varying_settings([trial.settings for trial in name_sources(trials)])
-        stores.tracker.share_view(name, varying)
+        share_view(name, trials, stores.tracker)
     return record, path
 
 

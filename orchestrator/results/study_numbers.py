@@ -1,11 +1,25 @@
 """What MLflow shows of an experiment: means per cell, and where each trial stands within it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import TYPE_CHECKING
 
+from orchestrator.ledger.entries import State, TrialStatus
+from orchestrator.results.source_cells import name_sources
 from orchestrator.tracking.study_run import StudyNumbers
 from orchestrator.tracking.study_view import DIFFERENCE, LATENCY, study_metric
 from reports.records import ExperimentRecord, RunRecord
+from vss.options import list_varying_settings
+
+if TYPE_CHECKING:
+    from orchestrator.tracking.tracker import Tracker
+
+
+def share_view(name: str, trials: Sequence[TrialStatus], tracker: "Tracker") -> bool:
+    """Keep views of an experiment for MLflow's UI; return whether there is one of pictures."""
+    varying = list_varying_settings([trial.settings for trial in name_sources(trials)])
+    run_ids = (trial.run_id for trial in trials if trial.state == State.FINISHED)
+    return tracker.share_view(name, varying, next(filter(None, run_ids), None))
 
 
 def build_study_numbers(record: ExperimentRecord, page: str) -> StudyNumbers:

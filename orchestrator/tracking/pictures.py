@@ -23,7 +23,8 @@ _SMALL = "+compressed.webp"  # written last: where it is, the PNG is too
 
 def make_picture_key(frame: str) -> str:
     """Return the name under which MLflow shows the pictures of a frame."""
-    return f"val prediction/{re.sub(r'[^a-zA-Z0-9_./ -]', '_', frame)}"
+    # What follows a slash would be a section of its own in the UI.
+    return f"val prediction/{re.sub(r'[^a-zA-Z0-9_. -]', '-', frame)}"
 
 
 def log_picture(client: MlflowClient, run_id: str, picture: Picture, milliseconds: int) -> None:

@@ -10,11 +10,15 @@ import json
 import time
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from mlflow import MlflowClient
+
+from orchestrator.tracking.pictures import list_pictures
+
 VIEW_TAG = "mlflow.sharedViewState."
-SECTION = "At a glance"
+SECTION, PICTURES_SECTION = "At a glance", "Predictions on val"
 _COLUMN_PIXELS = 130
 DIFFERENCE, LATENCY = "difference_points", "latency_ms"
 
@@ -22,6 +26,40 @@ DIFFERENCE, LATENCY = "difference_points", "latency_ms"
 def study_metric(metric: str, experiment: str) -> str:
     """Return the name of a metric that a trial has within an experiment; it may be in several."""
     return f"{metric}/{experiment}"
+
+
+def share_view(
+    client: MlflowClient,
+    experiment_id: str,
+    experiment: str,
+    varying: Sequence[str],
+    run_id: str | None,
+) -> bool:
+    """Keep the views of an experiment, unless they are there.
+
+    Args:
+        client: the connection to the store.
+        experiment_id: the experiment of MLflow.
+        experiment: our experiment.
+        varying: the settings in which its cells differ.
+        run_id: the run of one of its trials, which log pictures of the same frames, or None.
+
+    Returns:
+        whether there is a view of pictures.
+    """
+    views = {experiment: build_view(experiment, varying)}
+    if pictures := list_pictures(client, run_id) if run_id else set():
+        views[picture_view(experiment)] = build_picture_view(experiment, pictures)
+    tags = client.get_experiment(experiment_id).tags
+    for name, view in views.items():
+        if not is_same_view(tags.get(f"{VIEW_TAG}{name}"), view):
+            client.set_experiment_tag(experiment_id, f"{VIEW_TAG}{name}", view)
+    return len(views) > 1
+
+
+def picture_view(experiment: str) -> str:
+    """Return the key of the view of an experiment's pictures; no experiment has such a name."""
+    return f"{experiment}:pictures"
 
 
 def build_view(experiment: str, varying: Sequence[str]) -> str:
@@ -39,19 +77,8 @@ def build_view(experiment: str, varying: Sequence[str]) -> str:
         f"metrics.`{study_metric(LATENCY, experiment)}`",
     ]
     section = _uuid(experiment, "section")
-    charts = _charts(experiment, section, varying)
-    # The UI adds a chart of every other metric to the section of its name: closed, below ours.
-    others = [study_metric(name, "").rstrip("/") for name in (DIFFERENCE, LATENCY)]
-    names = ["Model metrics", "train", "val", "iou", *others, "System metrics"]
-    sections = [_section(section, SECTION), *(_section(_uuid(experiment, n), n) for n in names)]
     state = {
-        "searchFilter": f"tags.`experiment/{experiment}` LIKE '%' AND tags.trial_id LIKE '%'",
-        "orderByKey": "metrics.`miou`",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "modelVersionFilter": "All Runs",
-        "datasetsFilter": [],
+        **_common_state(experiment),
         "selectedColumns": columns,
         "columnOrder": columns,
         "columnWidths": dict.fromkeys(columns, _COLUMN_PIXELS),
@@ -60,15 +87,60 @@ def build_view(experiment: str, varying: Sequence[str]) -> str:
             "groupByKeys": [{"mode": "tag", "groupByData": f"experiment/{experiment}"}],
         },
         "useGroupedValuesInCharts": True,
-        "compareRunCharts": charts,
-        "compareRunSections": sections,
+        "compareRunCharts": _charts(experiment, section, varying),
+        "compareRunSections": [_section(section, SECTION), *_other_sections(experiment)],
+    }
+    return _envelope(experiment, state)
+
+
+def build_picture_view(experiment: str, pictures: Collection[tuple[str, int]]) -> str:
+    """Return the text of the tag that holds the view of an experiment's pictures, by trial: the UI
+    shows none of groups.
+
+    Args:
+        experiment: name of the experiment.
+        pictures: key and step of pictures that its trials log.
+    """
+    section = _uuid(experiment, "pictures")
+    columns = ["metrics.`miou`"]
+    last_step = max(step for _, step in pictures)
+    state = {
+        **_common_state(experiment),
+        "selectedColumns": columns,
+        "columnOrder": columns,
+        "columnWidths": dict.fromkeys(columns, _COLUMN_PIXELS),
+        "groupBy": None,
+        "useGroupedValuesInCharts": False,
+        "compareRunCharts": [
+            _images(experiment, key, last_step, section) for key in sorted({k for k, _ in pictures})
+        ],
+        "compareRunSections": [
+            # One below the other: a trial's picture is three panels wide.
+            {**_section(section, PICTURES_SECTION), "columns": 1, "cardHeight": 420},
+            *_other_sections(experiment),
+        ],
+    }
+    return _envelope(picture_view(experiment), state)
+
+
+def _common_state(experiment: str) -> dict[str, Any]:
+    return {
+        "searchFilter": f"tags.`experiment/{experiment}` LIKE '%' AND tags.trial_id LIKE '%'",
+        "orderByKey": "metrics.`miou`",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
         "isAccordionReordered": True,
         "hideEmptyCharts": True,
         "runsHiddenMode": "FIRST_20_RUNS",
     }
+
+
+def _envelope(name: str, state: Mapping[str, Any]) -> str:
     now = int(time.time() * 1000)
-    envelope = {"name": experiment, "createdAt": now, "updatedAt": now, "state": _pack(state)}
-    return json.dumps(envelope)
+    return json.dumps({"name": name, "createdAt": now, "updatedAt": now, "state": _pack(state)})
 
 
 def _pack(state: Mapping[str, Any]) -> str:
@@ -136,6 +208,15 @@ def _bar(experiment: str, metric: str, name: str, section: str) -> dict[str, Any
     return {**_card("BAR", experiment, name, section), "metricKey": metric}
 
 
+def _images(experiment: str, key: str, step: int, section: str) -> dict[str, Any]:
+    return {
+        **_card("IMAGE", experiment, key, section),
+        "imageKeys": [key],
+        "step": step,
+        "showRunParams": False,
+    }
+
+
 def _card(kind: str, experiment: str, name: str, section: str) -> dict[str, Any]:
     return {
         "uuid": _uuid(experiment, f"{kind} {name}"),
@@ -148,11 +229,18 @@ def _card(kind: str, experiment: str, name: str, section: str) -> dict[str, Any]
     }
 
 
+def _other_sections(experiment: str) -> list[dict[str, Any]]:
+    """Return the sections to which the UI adds charts of all other metrics: closed, below ours."""
+    ours = [study_metric(name, "").rstrip("/") for name in (DIFFERENCE, LATENCY)]
+    names = ["Model metrics", "train", "val", "iou", *ours, "System metrics"]
+    return [_section(_uuid(experiment, name), name) for name in names]
+
+
 def _section(identity: str, name: str) -> dict[str, Any]:
     return {
         "uuid": identity,
         "name": name,
-        "display": name == SECTION,
+        "display": name in (SECTION, PICTURES_SECTION),
         "isReordered": True,
         "deleted": False,
         "isGenerated": False,

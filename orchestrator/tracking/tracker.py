@@ -32,7 +32,7 @@ from orchestrator.tracking import store
 from orchestrator.tracking.outage import find_outage
 from orchestrator.tracking.store import TrackingUnreachableError
 from orchestrator.tracking.study_run import StudyNumbers, log_study
-from orchestrator.tracking.study_view import VIEW_TAG, build_view, is_same_view
+from orchestrator.tracking.study_view import share_view
 from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
@@ -273,21 +273,20 @@ class Tracker:
         logged = {run: content.metrics for run, content in contents.items()}
         log_study(self._client, run_id, numbers, logged)
 
-    def share_view(self, experiment: str, varying: Sequence[str]) -> None:
-        """Keep the view of an experiment, in which settings vary, for `runs_page` to open."""
-        name, view = f"{VIEW_TAG}{experiment}", build_view(experiment, varying)
-        tags = self._client.get_experiment(self.experiment_id).tags
-        if not is_same_view(tags.get(name), view):
-            self._client.set_experiment_tag(self.experiment_id, name, view)
+    def share_view(
+        self, experiment: str, varying: Sequence[str], run_id: str | None = None
+    ) -> bool:
+        """Keep the views of an experiment, in which settings vary, for `pages`.
 
-    def runs_page(self, experiment: str | None) -> str:
-        """Return the address of an experiment's shared view in the UI, without the host."""
-        page = f"#/experiments/{self.experiment_id}/runs?workflowType=machine_learning"
-        return page if experiment is None else f"{page}&viewStateShareKey={experiment}"
+        Args:
+            experiment: the experiment.
+            varying: the settings.
+            run_id: the run of one of its trials, or None.
 
-    def run_page(self, run_id: str) -> str:
-        """Return the address of a run in the UI, without the host."""
-        return f"#/experiments/{self.experiment_id}/runs/{run_id}"
+        Returns:
+            whether there is a page of pictures.
+        """
+        return share_view(self._client, self.experiment_id, experiment, varying, run_id)
 
     def _read_artifact(self, run_id: str, path: str) -> bytes | None:
         with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO
 
@@ -18,6 +18,10 @@ from vss.errors import UserError
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 15.0
+# Browsers resolve any name below "localhost" to this machine, except for Safari. Under the usual
+# names, the UI opens its chat assistant over the page, once in every browser.
+BROWSER_HOST = "127.0.0.1" if sys.platform == "darwin" else "mlflow.localhost"
+_HOSTS = ("localhost", "127.0.0.1", BROWSER_HOST)
 
 
 def find_free_port(first: int) -> int:
@@ -33,29 +37,38 @@ def find_free_port(first: int) -> int:
     raise UserError(f"no free port from {first} to {first + 99}: choose a different --port")
 
 
-def serve(tracking_uri: str, page: str, port: int, say: Callable[[str], object]) -> None:
-    """Serve a page of the UI until Ctrl-C or SIGTERM.
+def serve(
+    tracking_uri: str, pages: Mapping[str, str], port: int, say: Callable[[str], object]
+) -> None:
+    """Serve pages of the UI until Ctrl-C or SIGTERM, and open the first one.
 
-    A tracking server has its own UI, so only its address is printed.
+    A tracking server has its own UI, so only addresses are printed.
 
     Args:
         tracking_uri: address of the store.
-        page: part of the address after the host.
+        pages: what a page shows -> the part of its address after the host.
         port: first port to try.
         say: a function that prints a line.
     """
     if tracking_uri.startswith(("http://", "https://")):
-        say(f"MLflow UI: {tracking_uri.rstrip('/')}/{page}")
+        _say_addresses(tracking_uri.rstrip("/"), pages, say)
         return
     for number in (signal.SIGTERM, signal.SIGHUP):  # they stop the server like Ctrl-C
         signal.signal(number, signal.default_int_handler)
-    with mlflow_server(tracking_uri, find_free_port(port)) as address:
-        say(f"MLflow UI: {address}/{page}")
-        say("Press Ctrl-C to stop.")
+    free_port = find_free_port(port)
+    with mlflow_server(tracking_uri, free_port) as server_address:
+        address = f"http://{BROWSER_HOST}:{free_port}"
+        _say_addresses(address, pages, say)
+        say(f"Press Ctrl-C to stop. Other programs than browsers reach it at {server_address}")
         if sys.stdout.isatty():
-            webbrowser.open(f"{address}/{page}")
+            webbrowser.open(f"{address}/{next(iter(pages.values()))}")
         with suppress(KeyboardInterrupt):
             signal.pause()
+
+
+def _say_addresses(host: str, pages: Mapping[str, str], say: Callable[[str], object]) -> None:
+    for title, page in pages.items():
+        say(f"{title + ':':<10} {host}/{page}")
 
 
 @contextmanager
@@ -79,6 +92,8 @@ def mlflow_server(tracking_uri: str, port: int) -> Iterator[str]:
         # Halves memory use and cuts start-up time to a third.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(f"{host}:*" for host in _HOSTS),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": f"http://{BROWSER_HOST}:*",
     }
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(  # noqa: S603

@@ -8,10 +8,13 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+from PIL import Image as PillowImage
 
+from vss.catalog import VOID_COLOUR
 from vss.data.cache import DecodedVideo
 from vss.data.clips import Clip
-from vss.media.render import Colour, draw_side_by_side
+from vss.media.image import Image, resize_image
+from vss.media.render import Colour, colourise
 from vss.scoring.score import Scores
 from vss.training.inputs import Picture, TrialInputs
 
@@ -47,20 +50,38 @@ class ProgressPictures:
         return self._positions if step in self._steps else ()
 
     def draw(self, scores: Scores, step: int) -> tuple[Picture, ...]:
-        """Draw the predictions that were kept, beside frame and label."""
+        """Draw the predictions that were kept.
+
+        Each picture has four panels, as MLflow shows pictures in squares: the frame and its label
+        above, the prediction and its errors below.
+        """
         return tuple(
             Picture(scores.frames[position], step, self._draw(position, prediction))
             for position, prediction in sorted(scores.samples.items())
         )
 
-    def _draw(self, position: int, prediction: np.ndarray) -> bytes:
+    def _draw(self, position: int, prediction: Image) -> bytes:
         frame = self._clips[position].target
         label = self._video.labels[self._video.label_rows[frame]]
-        picture = draw_side_by_side(self._video.images[frame], label, prediction, self._colours)
-        picture.thumbnail((3 * LONGEST_SIDE, LONGEST_SIDE))
+        picture = _draw_panels(self._video.images[frame], label, prediction, self._colours)
+        picture.thumbnail((2 * LONGEST_SIDE, 2 * LONGEST_SIDE))
         buffer = io.BytesIO()
         picture.save(buffer, format="png")
         return buffer.getvalue()
+
+
+def _draw_panels(
+    frame: Image, label: Image, prediction: Image, palette: Sequence[Colour]
+) -> PillowImage.Image:
+    """Draw frame, label, prediction, and the prediction where it is wrong, at the label's size."""
+    height, width = label.shape
+    errors = colourise(prediction, palette)
+    errors[prediction == label] = 255
+    errors[label >= len(palette)] = VOID_COLOUR
+    above = [resize_image(frame, width, height), colourise(label, palette)]
+    below = [colourise(prediction, palette), errors]
+    rows = [np.concatenate(panels, axis=1) for panels in (above, below)]
+    return PillowImage.fromarray(np.concatenate(rows))
 
 
 def _spread_inside(length: int, count: int) -> list[int]:

@@ -32,7 +32,7 @@ def test_files_are_named_as_those_of_mlflow(tracker: Tracker) -> None:
     ours.log_picture(Picture("clip/1#2", 40, draw()), milliseconds=1234567890123)
 
     client.log_image(
-        theirs.run_id, Image.new("RGB", (6, 2)), key="val prediction/clip/1_2", step=40
+        theirs.run_id, Image.new("RGB", (6, 2)), key="val prediction/clip-1-2", step=40
     )
     names, expected_names = (
         [without_time_and_id(name) for name in names_of_files(client, run.run_id)]
@@ -54,6 +54,6 @@ def test_resumed_trial_does_not_repeat_pictures(tracker: Tracker) -> None:
 
     assert len(names_of_files(client, first.run_id)) == 4
     assert list_pictures(client, first.run_id) == {
-        ("val prediction/clip/1", 40),
-        ("val prediction/clip/1", 60),
+        ("val prediction/clip-1", 40),
+        ("val prediction/clip-1", 60),
     }

@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import Settings
 from orchestrator.tracking import store
+from orchestrator.tracking.pages import runs_page
 from orchestrator.tracking.study_run import StudyNumbers
 from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
 from tests.conftest import tiny
@@ -43,9 +44,14 @@ def client(tracker: Tracker) -> MlflowClient:
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """Write a complete trial directory and return its path."""
+    return write_directory(tmp_path)
+
+
+def write_directory(storage: Path) -> Path:
+    """Write a complete trial directory into a storage folder and return its path."""
     from PIL import Image
 
-    trial = TrialDirectory(tmp_path, CONFIG)
+    trial = TrialDirectory(storage, CONFIG)
     trial.write_json("data.json", {})
     trial.write_weights({})
     trial.write_arrays("frames.npz", {"confusion": np.zeros((1, 2, 2), int)})
@@ -252,7 +258,7 @@ def test_view_of_an_experiment_shows_its_trials_only(
 
     tracker.share_view("study-1.b", ["head"])
 
-    assert tracker.runs_page("study-1.b").endswith("&viewStateShareKey=study-1.b")
+    assert runs_page(tracker.experiment_id, "study-1.b").endswith("&viewStateShareKey=study-1.b")
     view = client.get_experiment(tracker.experiment_id).tags["mlflow.sharedViewState.study-1.b"]
     state = unpack(view)
     runs = client.search_runs([tracker.experiment_id], state["searchFilter"])

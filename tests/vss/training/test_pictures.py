@@ -43,7 +43,7 @@ def test_same_frames_are_drawn_at_every_evaluation(tmp_path: Path, synthetic_cac
     assert first != second
     assert later == [first, second]
     drawn = Image.open(io.BytesIO(pictures[0].png))
-    assert drawn.size == (3 * 96, 64)  # at the size of labels
+    assert drawn.size == (2 * 96, 2 * 64)  # four panels at the size of labels
 
 
 def test_no_pictures_are_drawn_unless_asked_for(tmp_path: Path, synthetic_cache: Path) -> None:
@@ -81,4 +81,22 @@ def test_large_frames_make_small_pictures(
 
     (picture,) = pictures.draw(scores, step=1)
 
-    assert Image.open(io.BytesIO(picture.png)).size == (3 * 24, 16)
+    assert Image.open(io.BytesIO(picture.png)).size == (2 * 24, 2 * 16)
+
+
+def test_errors_are_drawn_in_the_colour_of_the_wrong_class(synthetic_cache: Path) -> None:
+    pictures, video = pictures_of(synthetic_cache, 1)
+    first_clip = list_clips(load_dataset(tiny(), None).frames, "val", 0, 1)[0]
+    label = video.labels[video.label_rows[first_clip.target]]
+    prediction = label.copy()
+    prediction[:, :10] = 1
+    scores = Scores(["a"], [], np.zeros((1, 1, 1)), samples={0: prediction})
+
+    (picture,) = pictures.draw(scores, step=1)
+
+    pixels = np.asarray(Image.open(io.BytesIO(picture.png)))
+    errors = pixels[label.shape[0] :, label.shape[1] :]
+    road = pixels[label.shape[0], 0]
+    is_wrong = prediction != label
+    assert (errors[is_wrong] == road).all()
+    assert (errors[~is_wrong & (label < 255)] == 255).all()
