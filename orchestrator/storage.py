@@ -258,9 +258,20 @@ def _copy(source: Path, target: Path) -> None:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}")
-        copy = shutil.copytree if source.is_dir() else shutil.copyfile
-        copy(source, unfinished)
+        if source.is_dir():
+            _copy_folder(source, unfinished)
+        else:
+            shutil.copyfile(source, unfinished)
         unfinished.rename(target)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder in which somebody else may put a link in place of a file meanwhile."""
+    shutil.copytree(source, target, symlinks=True)
+    links = [path for path in target.rglob("*") if path.is_symlink()]
+    if links:
+        shutil.rmtree(target)
+        raise UserError(f"{source} has become a folder with links, such as {links[0].name}")
 
 
 @functools.cache

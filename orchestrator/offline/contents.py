@@ -4,32 +4,30 @@ Every function raises whatever its decoder raises; the caller names the file.
 """
 
 import csv
+import io
 import json
 import math
 import re
-from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from safetensors import safe_open
 
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
-from vss.scoring.metrics import miou
 from vss.training.inputs import TrialResult
 from vss.trial_config import LARGEST_NUMBER
-from vss.untrusted.archive import check_archive
-from vss.untrusted.limited_file import MIB, read_text
+from vss.untrusted.limited_file import MIB, open_limited, read_text
 from vss.untrusted.messages import excerpt, excerpt_name
 from vss.validation_errors import describe_validation_error
 
 _RESULT = TypeAdapter(TrialResult)
 _LONGEST_NAME, _MOST_NAMES = 200, 1000  # MLflow takes 250 characters
 _LONGEST_TAG = 1000
-_LARGEST_ARRAYS = 1024 * MIB
+_MOST_POINTS = 500_000  # of all curves
+_LARGEST_SCORE, _LARGEST_MEASUREMENT = 1e6, 1e12
 # Tags that say which trial a run is: only the import sets them.
 _OWN_TAGS = {"trial_id", "seed", "attempt", "error"}
 
@@ -42,8 +40,9 @@ def parse_result(content: Any) -> TrialResult:
         first = error.errors()[0]
         place = excerpt_name(".".join(map(str, first["loc"])))
         raise UserError(f"'{place}': {first['msg']}") from None
-    if not math.isfinite(result.metrics.get("miou", math.nan)):
-        raise UserError("it has no finite miou")
+    if not 0 <= result.metrics.get("miou", math.nan) <= 1:
+        raise UserError("it has no miou between 0 and 1")
+    _check_numbers(result)
     if not re.fullmatch(r"[0-9a-f]{1,64}", result.data_fingerprint):
         raise UserError(f"data_fingerprint {excerpt(result.data_fingerprint)} is no digest")
     _check_names([*result.metrics, *result.iou, result.scored_split])
@@ -51,6 +50,25 @@ def parse_result(content: Any) -> TrialResult:
     if not all(0 <= count < 2**63 for count in counts):
         raise UserError(f"a count is negative or too large: {excerpt(list(counts))}")
     return result
+
+
+def _check_numbers(result: TrialResult) -> None:
+    """Check that reports can calculate with all numbers; a metric may be unknown."""
+    for values in (result.metrics, result.iou):
+        for name, value in values.items():
+            if value is not None and abs(value) > _LARGEST_SCORE:  # not so if it is NaN
+                raise UserError(f"'{excerpt_name(name)}' is no score: {excerpt(value)}")
+    for name in ("train_seconds", "step_ms_median", "step_ms_p95", "peak_memory_mib"):
+        value = getattr(result, name)
+        if value is not None and not 0 <= value <= _LARGEST_MEASUREMENT:
+            raise UserError(f"'{name}' is no measurement: {excerpt(value)}")
+
+
+def check_data(content: Any) -> None:
+    """Check the content of data.json, of which the numbers of labelled frames are logged."""
+    frames = content.get("labelled_frames", {}) if isinstance(content, dict) else None
+    if not isinstance(frames, dict) or not all(type(n) is int for n in frames.values()):
+        raise UserError("it has no numbers of labelled frames")
 
 
 def check_environment(content: Any) -> None:
@@ -73,27 +91,18 @@ def check_weights(path: Path) -> None:
             file.get_slice(name)[:1] if file.get_slice(name).get_shape() else file.get_tensor(name)
 
 
-def read_arrays(path: Path) -> Mapping[str, NDArray[Any]]:
-    """Return the arrays in a file of numpy, of which none is a pickle."""
-    check_archive(path, _LARGEST_ARRAYS)
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def read_score(path: Path) -> float:
-    """Return the mIoU that follows from the confusion matrices in frames.npz."""
-    confusion = read_arrays(path)["confusion"]
-    if confusion.ndim != 3 or confusion.shape[1] != confusion.shape[2]:
-        raise UserError(f"its confusion matrices have the shape {confusion.shape}")
-    return float(miou(confusion.astype(np.int64).sum(axis=0)))
-
-
 def read_points(path: Path) -> list[tuple[str, int, float]]:
     """Return the (curve, step, value) points of all curves, in the order of their steps."""
-    lines = read_text(path, "file", 64 * MIB).splitlines()
-    points = [
-        (row["curve"], int(row["step"]), float(row["value"])) for row in csv.DictReader(lines)
-    ]
+    with open_limited(path, "file", 64 * MIB) as file:
+        rows = csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""))
+        points = [
+            (row["curve"], int(row["step"]), float(row["value"]))
+            for row in islice(rows, _MOST_POINTS + 1)
+        ]
+    if len(points) > _MOST_POINTS:
+        raise UserError(f"it has more than {_MOST_POINTS} points")
+    if any(math.isinf(value) for _, _, value in points):
+        raise UserError("a value is infinite")
     _check_names(list({curve for curve, _, _ in points}))
     if not all(0 <= step <= LARGEST_NUMBER for _, step, _ in points):
         raise UserError("a step is negative or too large")

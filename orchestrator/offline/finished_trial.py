@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.ledger.entries import ExperimentEntry
 from orchestrator.offline import contents
+from orchestrator.offline.arrays import check_samples, read_score
 from orchestrator.offline.inventory import check_inventory
 from orchestrator.spec.design import expand, read_published_results
 from orchestrator.spec.file import parse_recorded_spec
@@ -21,8 +22,8 @@ from vss.training.inputs import TrialResult
 from vss.trial.file import COPY, ExperimentPart, read_trial_file
 from vss.trial_config import TrialConfig, parse_settings
 from vss.untrusted.json_text import parse_json
-from vss.untrusted.limited_file import MIB, read_text
-from vss.untrusted.messages import one_line
+from vss.untrusted.limited_file import MIB, read_bytes
+from vss.untrusted.messages import excerpt, one_line
 
 _LARGEST_JSON = 16 * MIB
 _TOLERANCE = 1e-6  # largest difference between mIoU in result.json and from frames.npz
@@ -79,12 +80,15 @@ def read_finished_trial(folder: Path, placements: Mapping[str, Placement]) -> Fi
     config = _read_config(folder)
     placement = _read_placement(folder, config.trial_id, placements)
     result = _read("result.json", lambda: contents.parse_result(_json(folder / "result.json")))
+    if result.scored_split != config.scored_split:
+        split = excerpt(result.scored_split)
+        raise DamagedTrialError(f"result.json is of {split}, the trial of '{config.scored_split}'")
     environment = folder / "environment.json"
     _read("environment.json", lambda: contents.check_environment(_json(environment)))
-    _read("data.json", lambda: _json(folder / "data.json"))
+    _read("data.json", lambda: contents.check_data(_json(folder / "data.json")))
     _read("weights.safetensors", lambda: contents.check_weights(folder / "weights.safetensors"))
-    _read("samples.npz", lambda: contents.read_arrays(folder / "samples.npz"))
-    score = _read("frames.npz", lambda: contents.read_score(folder / "frames.npz"))
+    _read("samples.npz", lambda: check_samples(folder / "samples.npz"))
+    score = _read("frames.npz", lambda: read_score(folder / "frames.npz", config.class_names))
     if not abs(score - result.metrics["miou"]) <= _TOLERANCE:
         raise DamagedTrialError(
             f"result.json has mIoU {result.metrics['miou']:.6f}, but frames.npz gives {score:.6f}"
@@ -149,7 +153,7 @@ def _read_latency(folder: Path, cell: str) -> LatencyMeasurement | None:
 
 
 def _json(path: Path) -> Any:
-    return parse_json(read_text(path, "file", _LARGEST_JSON))
+    return parse_json(read_bytes(path, "file", _LARGEST_JSON).decode())
 
 
 def _read(name: str, read: Callable[[], Any]) -> Any:

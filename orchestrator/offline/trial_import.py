@@ -84,7 +84,8 @@ def _import(finished_trial: FinishedTrial, stores: Stores, storage: Storage) -> 
         _check_same_results(finished_trial, stores.tracker.read_runs([run_id]).get(run_id))
     storage.add_result(finished_trial.folder, trial.trial_id, finished_trial.last_attempt)
     if run_id is None:
-        run_id = _log(finished_trial, stores.tracker)
+        copy = storage.folder and storage.folder / trial.trial_id  # that nobody else changes
+        run_id = _log(finished_trial, copy or finished_trial.folder, stores.tracker)
     member = Member(trial, finished_trial.result.data_fingerprint)
     imported = ImportedTrial(
         member,
@@ -114,7 +115,7 @@ def _check_same_results(finished_trial: FinishedTrial, run: RunContent | None) -
         )
 
 
-def _log(finished_trial: FinishedTrial, tracker: Tracker) -> str:
+def _log(finished_trial: FinishedTrial, folder: Path, tracker: Tracker) -> str:
     """Write the MLflow run of a trial, as its worker would have done; return its id."""
     trial = finished_trial.trial
     tags = {
@@ -125,7 +126,7 @@ def _log(finished_trial: FinishedTrial, tracker: Tracker) -> str:
     name = f"{trial.cell}, seed {trial.config.seed}"
     run = tracker.open_trial(name, trial.trial_id, None, tags)
     run.log(finished_trial.points)
-    run.finish(finished_trial.result, finished_trial.folder)
+    run.finish(finished_trial.result, folder)
     return run.run_id
 
 

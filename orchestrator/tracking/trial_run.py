@@ -186,8 +186,9 @@ def _is_equal(logged: float | None, value: float) -> bool:
 
 
 def make_metric_name(name: str) -> str:
-    """Replace the characters that MLflow forbids: all but letters, digits and "_-. :/"."""
-    return re.sub(r"[^\w\-. :/]", "_", name)
+    """Replace what MLflow forbids: all but letters, digits and "_-. :/", and paths that lead up."""
+    allowed = re.sub(r"[^\w\-. :/]", "_", name)
+    return "/".join("_" if part in ("", ".", "..") else part for part in allowed.split("/"))
 
 
 def make_run_tags(values: Mapping[str, Any]) -> list[RunTag]:

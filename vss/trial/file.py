@@ -26,7 +26,7 @@ from vss.untrusted.limited_file import name_of
 from vss.untrusted.messages import one_line
 from vss.validation_errors import describe_validation_error
 
-_CELL = r"^\P{C}*\S\P{C}*$"  # printable
+_CELL = r"^\P{C}*[^\s\p{C}]\P{C}*$"  # printable
 COPY = "trial.json"  # name of the trial file's copy in the trial directory
 
 

@@ -1,6 +1,7 @@
 """Trial directories that are damaged or hostile: each is read, or skipped with one line."""
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from orchestrator.ledger.entries import ExperimentEntry
 from orchestrator.offline.finished_trial import DamagedTrialError, Placement, read_finished_trial
 from orchestrator.offline.inventory import MOST_FILES, check_inventory
+from orchestrator.storage import Storage
 from tests.conftest import TRAINED
 from tests.examples import assert_loads_or_ends_in_one_line, assert_one_short_line, examples
 from tests.hostile import damaged, mutants
+from vss.errors import UserError
 
 JSON_FILES = ("config.json", "environment.json", "data.json", "result.json")
 FILES = (
@@ -117,10 +120,10 @@ class Trap:
 def test_arrays_that_would_execute_code_are_not_loaded(
     directory: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    np.savez(tmp_path / "trap.npz", confusion=np.array([Trap()], dtype=object))
+    np.savez(tmp_path / "trap.npz", frame=np.array([Trap()], dtype=object))
 
     trap = replaced(directory / name, (tmp_path / "trap.npz").read_bytes())
-    with trap, pytest.raises(DamagedTrialError, match=f"{name}: Object arrays cannot"):
+    with trap, pytest.raises(DamagedTrialError, match=f"{name}: 'frame' is no array"):
         read_finished_trial(directory, PLACEMENTS)
 
     assert "executed" not in capsys.readouterr().out
@@ -129,3 +132,36 @@ def test_arrays_that_would_execute_code_are_not_loaded(
 def _make_sparse(path: Path, size: int) -> None:
     with path.open("wb") as file:
         file.truncate(size)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("result.json", {"train_seconds": -1.0}),
+        ("result.json", {"peak_memory_mib": math.inf}),
+        ("result.json", {"metrics": {"miou": 1e308}}),
+        ("result.json", {"iou": {"road": -math.inf}}),
+        ("result.json", {"scored_split": "train"}),
+        ("data.json", {"labelled_frames": [1]}),
+        ("data.json", {"labelled_frames": {"train": "many"}}),
+    ],
+)
+def test_numbers_that_no_trial_writes_are_refused(
+    directory: Path, name: str, change: dict[str, Any]
+) -> None:
+    content = {**json.loads((directory / name).read_text()), **change}
+
+    damage = replaced(directory / name, json.dumps(content).encode())
+    with damage, pytest.raises(DamagedTrialError, match=name):
+        read_finished_trial(directory, PLACEMENTS)
+
+
+def test_link_that_appears_after_the_check_is_not_copied(directory: Path, tmp_path: Path) -> None:
+    hostile = shutil.copytree(directory, tmp_path / TRAINED.trial_id)
+    (hostile / "pictures" / "x.png").symlink_to("/etc/passwd")
+    storage = Storage(str(tmp_path / "storage"))
+
+    with pytest.raises(UserError, match="has become a folder with links, such as x.png"):
+        storage.add_result(hostile, TRAINED.trial_id, attempt=1)
+
+    assert list((tmp_path / "storage").iterdir()) == []

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.utils.validation import _validate_metric_name
 
 from orchestrator.ledger.entries import ExperimentStatus
 from orchestrator.settings import Settings
@@ -21,6 +22,7 @@ from orchestrator.tracking import store
 from orchestrator.tracking.pages import runs_page
 from orchestrator.tracking.study_run import StudyNumbers
 from orchestrator.tracking.tracker import Tracker, TrackingUnreachableError
+from orchestrator.tracking.trial_run import make_metric_name
 from tests.conftest import tiny
 from tests.orchestrator.health.conftest import serve_pages
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
@@ -379,3 +381,19 @@ def test_files_of_a_database_without_a_server_are_in_the_home(
 
     artifact_uri = MlflowClient(tracking_uri=uri).get_run(run_id).info.artifact_uri
     assert artifact_uri.startswith((tmp_path / "artifacts").as_uri())
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("iou/road", "iou/road"),
+        ("iou/J&F %", "iou/J_F _"),
+        ("iou/..", "iou/_"),
+        ("../../a", "_/_/a"),
+        ("/a//b/", "_/a/_/b/_"),
+    ],
+)
+def test_any_class_makes_a_name_that_mlflow_takes(name: str, metric: str) -> None:
+    _validate_metric_name(make_metric_name(name))
+
+    assert make_metric_name(name) == metric

@@ -11,6 +11,7 @@ from tests.conftest import tiny
 from tests.examples import assert_loads_or_ends_in_one_line, assert_one_short_line, examples
 from tests.hostile import damaged, mutants
 from vss.__main__ import USER_ERROR, main
+from vss.errors import UserError
 from vss.trial.file import ExperimentPart, ResourcesPart, TrialFile, read_trial_file
 from vss.trial_config import TrialConfig
 
@@ -55,6 +56,14 @@ def test_damaged_trial_file_ends_in_one_line(file: Path, content: bytes) -> None
     file.write_bytes(content)
 
     assert_loads_or_ends_in_one_line(lambda: read_trial_file(file))
+
+
+@pytest.mark.parametrize("cell", ["\x1b", "\u202e", "a\u202e", "\x1b[2J", " ", ""])
+def test_cell_with_control_characters_is_refused(file: Path, cell: str) -> None:
+    file.write_text(json.dumps({**CONTENT.model_dump(), "cell": cell}))
+
+    with pytest.raises(UserError, match="'cell'"):
+        read_trial_file(file)
 
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/zero", "deep", "/etc/passwd"])
