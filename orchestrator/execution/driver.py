@@ -107,7 +107,7 @@ def submit(
                 wait_until_reachable(write_report, console.print)
             else:
                 write_report()  # nothing is lost if it fails
-    trials = wait_until_reachable(lambda: ledger.trials(experiment.name), console.print)
+    trials = wait_until_reachable(lambda: ledger.deciding_trials(experiment.name), console.print)
     return Submission(trials, ending)
 
 
@@ -247,7 +247,7 @@ class _Submit:
                     latency.measure(parent, stop)
                 if queue is None or not queue.count_ready():
                     break
-        trials = self._patiently(lambda: ledger.trials(experiment.name))
+        trials = self._patiently(lambda: ledger.deciding_trials(experiment.name))
         all_finished = all(trial.state == State.FINISHED for trial in trials)
         tracker = self._stores.tracker
         self._patiently(lambda: tracker.close_experiment_run(parent, all_finished))

@@ -56,6 +56,13 @@ from orchestrator.ledger.upkeep import Upkeep
 from vss.errors import UserError
 
 
+def _rank_sample(status: TrialStatus) -> tuple[bool, int, int]:
+    """Return a value by which the samples of a cell come first, in their order."""
+    if status.sample is None:
+        return True, 0, 0
+    return False, status.sample, status.last_step
+
+
 class Ledger:
     """The ledger in a database.
 
@@ -193,11 +200,25 @@ class Ledger:
 
         Args:
             experiment: its name.
-            with_samples: whether those of its search are among them.
+            with_samples: whether those of its search are among them: before the others of their
+                cell, sample by sample.
         """
         with self._engine.connect() as db:
             statuses = read_trial_statuses(db, experiment)
-        return [status for status in statuses if with_samples or status.sample is None]
+        if not with_samples:
+            return [status for status in statuses if status.sample is None]
+        cells = {cell: n for n, cell in enumerate(dict.fromkeys(s.cell for s in statuses))}
+        return sorted(statuses, key=lambda status: (cells[status.cell], _rank_sample(status)))
+
+    def deciding_trials(self, experiment: str) -> list[TrialStatus]:
+        """Return the trials that say how an experiment has ended, or how far it has got.
+
+        Those of the study, and the samples of the cells that have none of the study: their search
+        is not over, or all of its samples have failed.
+        """
+        trials = self.trials(experiment, with_samples=True)
+        studied = {trial.cell for trial in trials if trial.sample is None}
+        return [trial for trial in trials if trial.sample is None or trial.cell not in studied]
 
     def budget(self, experiment: str) -> BudgetStatus | None:
         """Return the budget of an experiment and what is spent of it; None if it has none."""

@@ -75,7 +75,7 @@ def watch(name: str, ledger: "Ledger", console: Console) -> int | None:
 
 
 def _exit_code(name: str, ledger: "Ledger") -> int:
-    states = {trial.state for trial in ledger.trials(name, with_samples=True)}
+    states = {trial.state for trial in ledger.deciding_trials(name)}
     if State.CANCELLED in states and ledger.is_cancelled(name):
         return 130
     return int(states != {State.FINISHED})

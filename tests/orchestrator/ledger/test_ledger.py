@@ -301,8 +301,8 @@ def test_samples_of_a_search_are_listed_only_on_demand(ledger: Ledger) -> None:
     study, everything = ledger.trials("study"), ledger.trials("study", with_samples=True)
 
     assert [trial.name for trial in study] == ["a, seed 0"]
-    assert [trial.name for trial in everything] == ["a, seed 0", "a, sample 3"]
-    assert everything[1].score == 0.5
+    assert [trial.name for trial in everything] == ["a, sample 3", "a, seed 0"]
+    assert everything[0].score == 0.5
 
 
 def test_run_of_a_sample_has_a_tag_of_its_own(ledger: Ledger) -> None:

@@ -217,6 +217,8 @@ def test_cell_whose_samples_all_failed_is_not_trained(
         return score(job)
 
     with fake_ray(script):
-        run(plan(), target)
+        submission = run(plan(), target)
 
     assert rates(ledger) == {"image": {0.02}}
+    assert states(submission) == ["FINISHED"] * 2 + ["FAILED"] * 3
+    assert submission.exit_code == 1
