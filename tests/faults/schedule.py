@@ -19,7 +19,7 @@ from orchestrator.execution.job import Job
 from orchestrator.ledger.availability.liveness import DRIVER_TIMEOUT
 from tests.faults.bench import Bench, open_bench
 from tests.faults.fake_workers import FakeWorker, Odds, Storage
-from tests.faults.study import ORDER, TEACHER_OF, TRIAL_IDS, experiment
+from tests.faults.study import ORDER, SOURCE_OF, TRIAL_IDS, experiment
 from tests.faults.submit import Submit
 from tests.faults.world import World, enter
 
@@ -167,8 +167,8 @@ class Schedule:
             assert not submit.executor.workers, f"{trial_id} does not have its device alone"
         rows = self._read("SELECT trial_id, state, driver, cancel_requested_at FROM trials")
         by_id = {row[0]: row for row in rows}
-        teacher = TEACHER_OF.get(trial_id)
-        assert teacher is None or by_id[teacher][1] == "FINISHED", "a student before its teacher"
+        source = SOURCE_OF.get(trial_id)
+        assert source is None or by_id[source][1] == "FINISHED", "a trial before its source"
         assert by_id[trial_id][3] is None, "a cancelled trial starts"
         if job.size.cpus == 1:
             self._check_order(name, trial_id, by_id)
@@ -181,10 +181,10 @@ class Schedule:
         """Check that no trial waits that should have started earlier."""
         for earlier in ORDER[name][: ORDER[name].index(trial_id)]:
             _, state, driver, cancelled = by_id[earlier]
-            teacher = TEACHER_OF.get(earlier)
+            source = SOURCE_OF.get(earlier)
             is_ready = state == "PENDING" and driver is None and cancelled is None
-            if teacher is not None:
-                is_ready = is_ready and by_id[teacher][1] == "FINISHED"
+            if source is not None:
+                is_ready = is_ready and by_id[source][1] == "FINISHED"
             assert not is_ready, f"{trial_id} starts before {earlier}"
 
     def _is_run_elsewhere(self, submit: Submit, trial_id: str) -> bool:
@@ -216,7 +216,7 @@ class Schedule:
         for trial_id in TRIAL_IDS:
             submits = [submit for submit in self._ended if trial_id in ORDER[submit.name]]
             is_open = states[trial_id] in ("PENDING", "RUNNING")
-            waits = states.get(TEACHER_OF.get(trial_id, "")) in ("CANCELLED", "PENDING")
+            waits = states.get(SOURCE_OF.get(trial_id, "")) in ("CANCELLED", "PENDING")
             if submits and is_open and not waits:
                 assert self._may_leave(submits[-1]), f"{trial_id} has been left"
 

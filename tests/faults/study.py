@@ -1,4 +1,7 @@
-"""The experiments that simulated drivers run: a teacher, its student and a trial they share."""
+"""The experiments that simulated drivers run.
+
+One has a teacher, its student and a trial that starts from the student's weights; both share one more.
+"""
 
 from dataclasses import dataclass
 from functools import cache
@@ -16,20 +19,22 @@ from vss.trial_config import TrialConfig
 _FINGERPRINT = "f" * 64
 _TEACHER = tiny(width=16)
 _STUDENT = tiny(teacher=_TEACHER.trial_id, distillation_weight=1.0)
+_TUNED = tiny(weights=f"network:{_STUDENT.trial_id}", seed=3)
 _SHARED = tiny(seed=1)
 _URGENT = tiny(seed=2)
 _TRIALS = {
     "study": (
         PlannedTrial("student", _STUDENT),
+        PlannedTrial("tuned", _TUNED),
         PlannedTrial("big", _TEACHER),
         PlannedTrial("plain", _SHARED),
     ),
     "another": (PlannedTrial("plain", _SHARED), PlannedTrial("urgent", _URGENT, priority=5)),
 }
-TEACHER_OF = {_STUDENT.trial_id: _TEACHER.trial_id}
+SOURCE_OF = {_STUDENT.trial_id: _TEACHER.trial_id, _TUNED.trial_id: _STUDENT.trial_id}
 # The order in which trials start; nothing else decides where all of them are ready.
 ORDER = {
-    "study": [_TEACHER.trial_id, _STUDENT.trial_id, _SHARED.trial_id],
+    "study": [_STUDENT.trial_id, _TEACHER.trial_id, _TUNED.trial_id, _SHARED.trial_id],
     "another": [_URGENT.trial_id, _SHARED.trial_id],
 }
 TRIAL_IDS = sorted({trial_id for order in ORDER.values() for trial_id in order})
