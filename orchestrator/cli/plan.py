@@ -138,6 +138,8 @@ def _export(experiment: "Experiment", folder: Path) -> None:
     echo(f"{count} in {folder}/trials; copy {folder} and vss/ to the offline machine")
     echo(f"On that machine:        python -m vss trials/{files[0].name} --storage results")
     echo("                        or edit slurm_array.sh, then sbatch slurm_array.sh")
+    if experiment.dependencies:
+        echo(f"Some need what others train: {folder}/README.txt says in which order to run them")
     echo("Then, on this machine:  vss-orch import results")
 
 

@@ -10,6 +10,7 @@ from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.trial_builder import PlannedTrial
 from vss.errors import UserError
 from vss.trial.file import ExperimentPart, ResourcesPart, TrialFile
+from vss.untrusted.messages import list_briefly
 
 _README = """\
 The trials of experiment {name}, for offline machines ({count} trial files).
@@ -19,7 +20,9 @@ All trials, on Slurm:                       sbatch slurm_array.sh    (edit its h
 Then, on the machine with the ledger:       vss-orch import results
 
 If a dataset needs a folder, add --data PATH or set VSS_DATA. To resume an interrupted trial, rerun
-the same command. {order}
+the same command.
+
+{order}
 """
 _SLURM = """\
 #!/bin/bash
@@ -30,7 +33,8 @@ _SLURM = """\
 #SBATCH --signal=TERM@120
 #SBATCH --requeue
 # SIGTERM reaches python two minutes before the time limit and makes it save a checkpoint; submit
-# this script again to resume. {order}
+# this script again to resume.
+# {order}
 cd "${{SLURM_SUBMIT_DIR:-$(dirname "$0")}}" || exit 2
 files=(trials/"$(printf %04d "$SLURM_ARRAY_TASK_ID")"-*.json)
 srun python -m vss "${{files[0]}}" --storage results "$@"
@@ -81,7 +85,7 @@ def _contents(experiment: Experiment) -> dict[str, bytes]:
         contents[f"trials/{number:04d}-{trial.trial_id}.json"] = file.text().encode()
     for digest, path in experiment.files_by_digest.items():
         contents[f"trials/{_weights_name(digest)}"] = path.read_bytes()
-    script, readme = _instructions(experiment, [len(stage) for stage in stages])
+    script, readme = _instructions(experiment, stages)
     return {**contents, "slurm_array.sh": script.encode(), "README.txt": readme.encode()}
 
 
@@ -100,32 +104,32 @@ def _stages(experiment: Experiment) -> list[list[PlannedTrial]]:
     return [stage for stage in stages if stage]
 
 
-def _instructions(experiment: Experiment, counts: Sequence[int]) -> tuple[str, str]:
-    """Return the Slurm script and the README.
-
-    Args:
-        experiment: the experiment.
-        counts: the number of trials that can run first, that can run after them, and so on.
-    """
-    count = sum(counts)
-    ends = list(itertools.accumulate(counts))
-    arrays = [f"{end - size}-{end - 1}" for end, size in zip(ends, counts, strict=True)]
-    order = "The trials can run in any order."
-    if len(arrays) > 1:
-        later = ", then ".join(f"sbatch --array={array} slurm_array.sh" for array in arrays[1:])
-        order = (
-            f"Tasks {arrays[0]} train what later tasks need, their teachers or initial weights: "
-            f"run them first; when they have finished, {later}."
-        )
+def _instructions(
+    experiment: Experiment, stages: Sequence[Sequence[PlannedTrial]]
+) -> tuple[str, str]:
+    """Return the Slurm script and the README."""
+    count = sum(map(len, stages))
+    ends = itertools.accumulate(map(len, stages))
+    arrays = [f"{end - len(stage)}-{end - 1}" for end, stage in zip(ends, stages, strict=True)]
+    order = ["The trials can run in any order."]
+    if len(stages) > 1:
+        order = ["Later tasks need what earlier ones train, their teachers or initial weights. Run"]
+        order += ["these one after the other, each when the one before has finished:"]
+        order += [
+            f"  sbatch --array={array} slurm_array.sh    trains "
+            f"{list_briefly(dict.fromkeys(trial.cell for trial in stage))}"
+            for array, stage in zip(arrays, stages, strict=True)
+        ]
     gpus = experiment.resources.gpus
     script = _SLURM.format(
         name=shlex.quote(experiment.name),
         array=arrays[0],
         cpus=max(1, int(experiment.resources.cpus)),
         gpus=f"#SBATCH --gpus-per-task={max(1, int(gpus))}\n" if gpus else "",
-        order=order,
+        order="\n# ".join(order),
     )
-    return script, _README.format(name=experiment.name, count=count, order=order)
+    readme = _README.format(name=experiment.name, count=count, order="\n".join(order))
+    return script, readme
 
 
 def _trial_file(experiment: Experiment, trial: PlannedTrial, position: int) -> TrialFile:

@@ -1,6 +1,7 @@
 """The experiments that simulated drivers run.
 
-One has a teacher, its student and a trial that starts from the student's weights; both share one more.
+One has a teacher, its student and a trial that starts from the student's weights; one more trial
+belongs to both.
 """
 
 from dataclasses import dataclass
