@@ -268,10 +268,9 @@ def _copy(source: Path, target: Path) -> None:
 def _copy_folder(source: Path, target: Path) -> None:
     """Copy a folder in which somebody else may put a link in place of a file meanwhile."""
     shutil.copytree(source, target, symlinks=True)
-    links = [path for path in target.rglob("*") if path.is_symlink()]
-    if links:
+    if links := [path.name for path in target.rglob("*") if path.is_symlink()]:
         shutil.rmtree(target)
-        raise UserError(f"{source} has become a folder with links, such as {links[0].name}")
+        raise UserError(f"{source} has become a folder with links, such as {links[0]}")
 
 
 @functools.cache

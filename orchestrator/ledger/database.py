@@ -76,8 +76,9 @@ def parse_address(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):  # of a port that is not a number
+        shown = f": '{redact(url)}'" if "://" in url else ""  # it may be the password alone
         raise UserError(
-            f"VSS_LEDGER_URL is not a database address: '{redact(url)}'; write for example "
+            f"VSS_LEDGER_URL is not a database address{shown}; write for example "
             "postgresql://user@host:5432/database or sqlite:////folder/ledger.db"
         ) from None
 

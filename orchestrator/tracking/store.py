@@ -43,11 +43,16 @@ def check_reachable(uri: str) -> None:
     """Check that the store answers, if it is a server.
 
     Raises:
-        TrackingUnreachableError: if it does not within a few seconds.
+        TrackingUnreachableError: if it does not within a few seconds, or the address is none.
     """
     try:
         check_connection(uri)
         check_server(uri)
+    except ValueError as error:  # of a port that is not a number, or half an IPv6 address
+        raise TrackingUnreachableError(
+            f"MLFLOW_TRACKING_URI={redact(uri)} is not an address: {redact(str(error))}; write for "
+            "example http://host:5000"
+        ) from None
     except OSError as error:
         cause = find_root_cause(error)
         raise TrackingUnreachableError(

@@ -397,3 +397,14 @@ def test_any_class_makes_a_name_that_mlflow_takes(name: str, metric: str) -> Non
     _validate_metric_name(make_metric_name(name))
 
     assert make_metric_name(name) == metric
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://user:geheim@127.0.0.1:port", "http://[::1", "http://h:99999"],
+)
+def test_address_that_is_none_is_named_without_its_password(uri: str) -> None:
+    with pytest.raises(TrackingUnreachableError, match="is not an address: .*write for") as refusal:
+        store.check_reachable(uri)
+
+    assert "geheim" not in str(refusal.value)
