@@ -8,7 +8,7 @@ from dataclasses import replace
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.interim import explain_interim, find_current_look
 from orchestrator.results.source_cells import name_sources
-from orchestrator.results.tuning.searches import read_searches
+from orchestrator.results.tuning.searches import explain_open_searches, read_searches
 from orchestrator.spec.looks import find_look
 from orchestrator.spec.overrides import read_overrides
 from orchestrator.stores import Stores
@@ -65,7 +65,7 @@ def read_record(
         looks=experiment.looks,
         look=look,
         searches=read_searches(experiment, samples, tracker),
-        interim=explain_interim(experiment, trials),
+        interim=explain_interim(experiment, trials) or explain_open_searches(trials, samples),
         has_changed_plan=bool(experiment.earlier_seeds),
     )
     return _add_samples(record, contents, tracker) if pictures else record

@@ -7,6 +7,7 @@ from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.spec.file import parse_recorded_spec
 from orchestrator.spec.tuning.searches import find_best, name_common
 from orchestrator.spec.tuning.tune import Tune
+from orchestrator.terminal.counts import count_of
 from orchestrator.tracking.tracker import Tracker
 from reports.records import SampleRecord, SearchRecord
 from vss.errors import UserError
@@ -32,6 +33,20 @@ def read_searches(
     for sample in samples:
         by_cell.setdefault(sample.cell, []).append(sample)
     return [_search(cell, tune, trials, seconds) for cell, trials in by_cell.items()]
+
+
+def explain_open_searches(
+    trials: Sequence[TrialStatus], samples: Sequence[TrialStatus]
+) -> str | None:
+    """Return why verdicts are not final if cells still lack settings, else None.
+
+    A cell whose samples have all failed lacks them for good.
+    """
+    studied = {trial.cell for trial in trials}
+    waiting = {s.cell for s in samples if s.state != State.FAILED} - studied
+    if not waiting:
+        return None
+    return f"the search for the settings of {count_of(len(waiting), 'cell')} is not over"
 
 
 def _read_tune(experiment: ExperimentStatus) -> Tune | None:

@@ -39,7 +39,7 @@ def compare_with_common(page: Page) -> str:
         "rank, tuned": lambda row: str(row[2]),
     }
     parts = (
-        "### Tuned against common settings",
+        "## Tuned against common settings",
         markdown_table(rows, columns),
         _describe_ranking(pairs, common_ranks, tuned_ranks),
     )

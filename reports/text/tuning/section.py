@@ -102,6 +102,8 @@ def _warn(page: Page) -> Iterator[str]:
         ]
         yield f"**Budgets differ** between cells: {'; '.join(texts)}."
     for search in searches:
+        if all(sample.first_score is None for sample in search.samples):
+            yield f"**{escape(search.cell)}** has no settings yet: none of its samples has a score."
         for name, border in search.borders.items():
             yield (
                 f"**{escape(search.cell)}**: the best `{name}` lies at the {border} end of its "
@@ -134,4 +136,9 @@ def _draw(page: Page) -> str:
         "(Dodge et al. 2019). Where a line still rises at its end, more samples would find better "
         "settings; where two cross, the better cell depends on the budget."
     )
+    if early:
+        caption += (
+            " At this step, cells that learn fast are ahead: the table has the last scores, which "
+            "only the samples have that went on."
+        )
     return show_figure(_FIGURE, "expected best score on val against the number of samples", caption)

@@ -25,9 +25,12 @@ class Searcher(Protocol):
     def find_survivors(self, steps: int, milestone: int, scores: Sequence[float]) -> Sequence[int]:
         """Return which of the samples that have reached a milestone go on."""
 
+    def close(self) -> None:
+        """Free what it takes while nobody asks; it may be asked again."""
+
 
 class RayTune:
-    """Ray Tune in a process that is started when it is first asked."""
+    """Ray Tune in a process that is started when it is asked."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -75,7 +78,7 @@ class RayTune:
         return self._answers[text]
 
     def close(self) -> None:
-        """End the process, which otherwise ends with this one."""
+        """End the process, which holds 200 MB; the next question starts another one."""
         if self._process is not None:
             self._process.communicate()
             self._process = None

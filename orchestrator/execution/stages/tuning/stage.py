@@ -75,6 +75,7 @@ class TuningStage:
             samples[cell] = list(progress.samples)
             if progress.is_over:
                 found[cell] = progress.settings
+        self._searcher.close()
         return samples, found
 
 

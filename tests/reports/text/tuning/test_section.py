@@ -36,7 +36,7 @@ def tuned(*searches: SearchRecord, scores: dict[str, float]) -> ExperimentRecord
 
 def section(made: ExperimentRecord, folder: Path) -> str:
     text = build_report(made, folder, pictures=False).read_text()
-    return text[text.index("## Tuning") :].split("\n## ")[0]
+    return text[text.index("## Tuning") : text.index("\n## How it was measured")]
 
 
 TWO = {"a": 0.5, "b": 0.6}

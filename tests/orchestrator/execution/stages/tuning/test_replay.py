@@ -23,6 +23,9 @@ class BestHalf:
         ranked = sorted(range(len(scores)), key=lambda n: -scores[n])
         return sorted(ranked[: len(scores) // 2])
 
+    def close(self) -> None:
+        pass
+
 
 def build(values: Mapping[str, Any], number: int, last_step: int) -> PlannedTrial:
     stop = last_step if last_step < 9 else 0

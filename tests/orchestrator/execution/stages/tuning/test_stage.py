@@ -36,6 +36,9 @@ class FixedRates:
         ranked = sorted(range(len(scores)), key=lambda n: -scores[n])
         return sorted(ranked[: (len(scores) + 1) // 2])
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture
 def ray_tune(monkeypatch: pytest.MonkeyPatch) -> None:
