@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -141,8 +142,20 @@ def data_folder() -> Path | None:
 
 def cache_folder() -> Path:
     """Return VSS_CACHE of this machine; by default in its temporary folder, as a home may be on the
-    network."""
-    return _folder("VSS_CACHE", Path(tempfile.gettempdir()) / f"vss-orch-{os.getuid()}")
+    network.
+
+    Raises:
+        UserError: if another user has made the default folder, or a link in its place: frames and
+            weights of theirs would be taken for ours.
+    """
+    default = Path(tempfile.gettempdir()) / f"vss-orch-{os.getuid()}"
+    if not os.environ.get("VSS_CACHE") and os.path.lexists(default):  # a link, too
+        status = default.lstat()
+        if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+            raise UserError(
+                f"{default} is not a folder of yours: remove it, or set VSS_CACHE to one that is"
+            )
+    return _folder("VSS_CACHE", default)
 
 
 def state_folder() -> Path:

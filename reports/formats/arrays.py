@@ -32,6 +32,7 @@ CONFUSIONS, CURVES = "confusions.npz", "curves.csv"
 _COLUMNS = ["trial_id", "curve", "step", "value"]
 # The zlib level: 1,000 trials x 233 frames x 11 classes take 1 s (level 6: 4 s, a fifth smaller).
 _LEVEL = 1
+_LARGEST, _LARGEST_NAMES = 2**31, 2**26  # bytes, unpacked: of all arrays, and of one with names
 Curve = tuple[tuple[int, float], ...]
 
 
@@ -91,6 +92,7 @@ def load_confusions(folder: Path, trial_ids: Sequence[str]) -> dict[str, dict[st
 
 
 def _read_confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    _check_sizes(path)
     with np.load(path, allow_pickle=False) as file:
         if file["trials"].tolist() != list(trial_ids):
             raise ReportError(f"{path} lists different trials from results.json")
@@ -109,6 +111,15 @@ def _read_confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str
                     raise ValueError(f"{name} has the shape {counts.shape} instead of {shape}")
             trials[trial_id] = {"frames": frames, "classes": classes, "confusions": counts}
     return trials
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse a small file that would unpack to more than the memory."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = {part.filename: part.file_size for part in archive.infolist()}
+    names = [size for name, size in sizes.items() if not name.startswith("confusions/")]
+    if max(names, default=0) > _LARGEST_NAMES or sum(sizes.values()) > _LARGEST:
+        raise ReportError(f"{path} unpacks to more than any report has")
 
 
 def count_curve_rows(runs: Sequence[RunRecord]) -> int:

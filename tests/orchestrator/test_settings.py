@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,18 @@ def test_cache_is_on_this_machine_by_default(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("VSS_CACHE")
 
     assert load_settings().cache.parent == Path(tempfile.gettempdir()).resolve()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("/tmp"), Path.touch])
+def test_cache_that_somebody_has_put_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    monkeypatch.delenv("VSS_CACHE")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    make(tmp_path / f"vss-orch-{os.getuid()}")
+
+    with pytest.raises(UserError, match="is not a folder of yours: remove it, or set VSS_CACHE"):
+        load_settings()
 
 
 def test_limit_of_the_cache_is_read_or_half_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import zipfile
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -327,4 +328,13 @@ def test_confusions_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
     save(record([run]), tmp_path)
 
     with pytest.raises(ReportError, match="confusions/a-0 has the shape"):
+        load(tmp_path)
+
+
+def test_small_file_that_unpacks_to_a_lot_is_refused(tmp_path: Path) -> None:
+    save(record([finished_run("a", 0, 0.4)]), tmp_path)
+    with zipfile.ZipFile(tmp_path / "confusions.npz", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("frames_1.npy", bytes(2**26 + 1))
+
+    with pytest.raises(ReportError, match="unpacks to more than any report has"):
         load(tmp_path)
