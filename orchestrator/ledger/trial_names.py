@@ -96,7 +96,7 @@ def find_trials(name: str, ledger: "Ledger") -> list[TrialStatus]:
     """
     experiment, _, rest = name.partition(":")
     ledger.experiment(experiment)
-    trials = ledger.trials(experiment)
+    trials = ledger.deciding_trials(experiment)
     cell, seed = split_cell(experiment, rest, dict.fromkeys(trial.cell for trial in trials))
     of_cell = [trial for trial in trials if trial.cell == cell]
     if seed is None:

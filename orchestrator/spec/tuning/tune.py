@@ -102,9 +102,9 @@ class Tune(BaseModel):
         earlier = [step for step in self.milestones(steps) if step < last_step]
         return earlier[-1] if earlier else None
 
-    def __str__(self) -> str:
-        ranges = "; ".join(f"{name} from {choice}" for name, choice in self.ranges.items())
-        return f"{self.samples} samples, {self.method}, of {ranges}"
+    def describe_ranges(self) -> str:
+        """Return what is searched, in words."""
+        return "; ".join(f"{name} from {choice}" for name, choice in self.ranges.items())
 
 
 def _explain_unsearchable(name: str) -> str:

@@ -15,13 +15,17 @@ def describe_search(experiment: Experiment) -> Iterator[str]:
     tuning = experiment.tuning
     if tuning is None or not tuning.searches:
         return
-    yield f"search: in each of {count_of(len(tuning.searches), 'cell')}, {tuning.tune}"
+    cells = count_of(len(tuning.searches), "cell")
+    yield f"search: {tuning.tune.describe_ranges()} in each of {cells}"
     least = sum(_count_steps(search, survivors_only=True) for search in tuning.searches.values())
     most = sum(_count_steps(search) for search in tuning.searches.values())
     samples = tuning.tune.samples * len(tuning.searches)
-    steps = f"{most:,} steps" if least == most else f"{least:,} to {most:,} steps"
+    steps = f"{most:,} steps" if least == most else f"about {least:,} steps"
     study = sum(trial.config.steps for trial in experiment.trials)
-    yield f"search: {samples} samples on val, {steps} (the study: {study:,}), before the study"
+    yield (
+        f"search: {samples} samples, {tuning.tune.method}; {steps}, after which the study trains "
+        f"{study:,}"
+    )
 
 
 def describe_searches(tuning: Tuning) -> dict[str, Any]:

@@ -7,12 +7,14 @@ import pytest
 
 from orchestrator.execution.driver import RunTarget
 from orchestrator.execution.job import Job, Outcome
+from orchestrator.execution.planned_look import choose_look
 from orchestrator.execution.stages.tuning import stage
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
 from orchestrator.spec.tuning.tune import Tune
+from orchestrator.stores import Stores
 from tests.conftest import TINY_SPEC, SpecWriter
 from tests.orchestrator.execution.fakes import STUDENT_SPEC, FakeRay, run, run_name, states
 
@@ -23,6 +25,7 @@ TUNE = """tune:
   samples: 3
   steps: 3
 """
+LAST = "memory, sample 2"
 BEST = {"fcn": 0.02, "tma": 0.03}  # head -> its best learning rate
 
 
@@ -225,3 +228,45 @@ def test_cell_whose_samples_all_failed_is_not_trained(
     assert rates(ledger) == {"image": {0.02}}
     assert states(submission) == ["FINISHED"] * 2 + ["FAILED"] * 3
     assert submission.exit_code == 1
+
+
+def test_later_looks_have_the_settings_that_were_found(
+    plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay
+) -> None:
+    stores = Stores(target.settings)
+    spec = TINY_SPEC.replace("seeds: [0, 1]", "seeds: {from: 3, to: 5}")
+    experiment = choose_look(plan(spec=spec), None, stores)
+    assert experiment.tuning is not None
+    searching = stage.TuningStage(experiment, experiment.tuning)
+
+    before = searching.resume(experiment, stores)
+    with fake_ray(score):
+        run(choose_look(plan(spec=spec), 1, stores), target)
+    after = searching.resume(experiment, stores)
+
+    assert not before.later_trials
+    assert [(t.cell, t.config.seed, t.config.learning_rate) for t in after.later_trials] == [
+        ("image", 3, 0.02), ("image", 4, 0.02), ("memory", 3, 0.03), ("memory", 4, 0.03),
+    ]  # fmt: skip
+
+
+def test_cancelled_sample_keeps_its_cell_waiting_until_the_next_submit(
+    plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
+) -> None:
+    cancelled: list[str] = []
+
+    def script(job: Job, start: int) -> Outcome:
+        if not cancelled:
+            (trial,) = (t for t in ledger.trials("tiny", with_samples=True) if t.name == LAST)
+            cancelled.append(trial.trial_id)
+            ledger.upkeep.cancel_trials(cancelled)
+        return score(job)
+
+    with fake_ray(script):
+        first = run(plan(), target)
+    with fake_ray(score):
+        second = run(plan(), target)
+
+    assert first.exit_code == 1
+    assert rates(ledger) == {"image": {0.02}, "memory": {0.03}}
+    assert states(second) == ["FINISHED"] * 4
