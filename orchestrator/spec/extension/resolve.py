@@ -87,11 +87,19 @@ def _layers(content: dict[str, Any], path: Path, dependents: list[Path]) -> Iter
     line = [*dependents, path.resolve()]
     for name in _names(changes.pop(_KEY, [])):
         other = path.parent / name
-        if other.resolve() in line or len(line) > _MOST_SPECS:
+        if _locate(other) in line or len(line) > _MOST_SPECS:
             names = " > ".join(each.name for each in [*line, other])
             raise UserError(f"'{_KEY}': specs extend each other in a circle, or too far: {names}")
         yield from _layers(_read(other), other, line)
     yield _Layer(path.resolve(), changes)
+
+
+def _locate(path: Path) -> Path:
+    """Return a path without links."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a character that is none
+        raise UserError(f"'{_KEY}': {name_of(path)} is no valid path") from None
 
 
 def _names(value: Any) -> list[str]:

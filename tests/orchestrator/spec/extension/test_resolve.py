@@ -1,5 +1,6 @@
 """Specs that extend other ones, read from files."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,12 @@ def test_spec_that_extends_none_is_recorded_as_written(folder: Path) -> None:
     text = f"# extends: nothing\n{TINY_SPEC}"
 
     assert resolve_extension(text, folder / "a.yaml").text == text
+
+
+@pytest.mark.parametrize("name", ["loop.yaml", "a\0b"])
+def test_path_that_leads_nowhere_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    source = f"name: study\nextends: {json.dumps(name)}\n"
+
+    with pytest.raises(UserError, match="is no valid path"):
+        resolve_extension(source, tmp_path / "spec.yaml")
