@@ -103,7 +103,6 @@ def build_picture_view(experiment: str, pictures: Collection[tuple[str, int]]) -
     """
     section = _uuid(experiment, "pictures")
     columns = ["metrics.`miou`"]
-    last_step = max(step for _, step in pictures)
     state = {
         **_common_state(experiment),
         "selectedColumns": columns,
@@ -112,11 +111,16 @@ def build_picture_view(experiment: str, pictures: Collection[tuple[str, int]]) -
         "groupBy": None,
         "useGroupedValuesInCharts": False,
         "compareRunCharts": [
-            _images(experiment, key, last_step, section) for key in sorted({k for k, _ in pictures})
+            # A table: a row a frame, a column a trial.
+            {
+                **_card("IMAGE", experiment, "pictures", section),
+                "imageKeys": sorted({key for key, _ in pictures}),
+                "step": max(step for _, step in pictures),
+                "showRunParams": False,
+            }
         ],
         "compareRunSections": [
-            # One below the other: a trial's picture is three panels wide.
-            {**_section(section, PICTURES_SECTION), "columns": 1, "cardHeight": 420},
+            {**_section(section, PICTURES_SECTION), "columns": 1, "cardHeight": 600},
             *_other_sections(experiment),
         ],
     }
@@ -206,15 +210,6 @@ def _line(experiment: str, metric: str, name: str, section: str) -> dict[str, An
 
 def _bar(experiment: str, metric: str, name: str, section: str) -> dict[str, Any]:
     return {**_card("BAR", experiment, name, section), "metricKey": metric}
-
-
-def _images(experiment: str, key: str, step: int, section: str) -> dict[str, Any]:
-    return {
-        **_card("IMAGE", experiment, key, section),
-        "imageKeys": [key],
-        "step": step,
-        "showRunParams": False,
-    }
 
 
 def _card(kind: str, experiment: str, name: str, section: str) -> dict[str, Any]:
