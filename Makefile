@@ -42,11 +42,12 @@ docs: $(READY)
 	$(BIN)/python -m orchestrator.terminal.reference.settings_page >docs/settings.md
 
 # The paper's questions at a small scale, one after the other; what has finished is not repeated.
+REDUCED := experiments/paper/reduced/[!r]*.yaml
+REDUCED_CAMVID := experiments/paper/reduced/camvid/[!r]*.yaml
 paper-reduced: $(READY)
-	set -e; for spec in $$(ls experiments/paper/reduced/*.yaml | grep -v recipe); do \
-		$(BIN)/vss-orch submit $$spec; done
-	$(if $(CAMVID),set -e; for spec in $$(ls experiments/paper/reduced/camvid/*.yaml | grep -v recipe); do \
-		$(BIN)/vss-orch submit $$spec --data camvid=$(CAMVID); done)
+	code=0; for spec in $(REDUCED) $(if $(CAMVID),$(REDUCED_CAMVID)); do \
+		$(BIN)/vss-orch submit $$spec $(if $(CAMVID),--data camvid=$(CAMVID)) || code=$$?; \
+		[ $$code -lt 2 ] || exit $$code; done; exit $$code
 
 gpu:
 	$(PYTHON) -m tests.gpu --device $(DEVICE) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FRESH),--fresh)
