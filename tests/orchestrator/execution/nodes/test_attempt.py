@@ -217,21 +217,20 @@ def test_student_gets_the_weights_of_its_teacher(remote_job: Job, storage: Stora
     assert f"has no weights of trial {teacher.trial_id}" in str(without.message)
 
 
+@pytest.mark.parametrize("place", ["job", "remote_job"])
 def test_trial_starts_from_the_weights_that_another_one_left(
-    remote_job: Job, storage: Storage
+    place: str, request: pytest.FixtureRequest
 ) -> None:
-    run_job(remote_job, ignore, never)
-    source = remote_job.inputs.config
+    """Without steps of its own, it scores as much as the other one."""
+    source: Job = request.getfixturevalue(place)
     config = tiny(weights=f"network:{source.trial_id}", steps=0)
-    job = with_inputs(
-        remote_job, config=config, weights=Path(source.trial_id, "weights.safetensors")
-    )
+    weights = Path(source.trial_id, "weights.safetensors")
 
-    outcome = run_job(job, ignore, never)
+    first = run_job(source, ignore, never)
+    second = run_job(with_inputs(source, config=config, weights=weights), ignore, never)
 
-    assert (outcome.state, outcome.message) == ("FINISHED", None)
-    (score,) = {outcome.score, run_job(remote_job, ignore, never).score}
-    assert score is not None
+    assert (second.state, second.message) == ("FINISHED", None)
+    assert second.score == first.score is not None
 
 
 def test_smoke_test_keeps_nothing(job: Job, settings: Settings) -> None:
