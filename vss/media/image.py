@@ -9,6 +9,8 @@ from PIL import Image as PillowImage
 from vss.errors import UserError
 
 Image = NDArray[np.uint8]
+# Damaged PNG files raise SyntaxError; images of so many pixels that they fill the memory, the last.
+_UNREADABLE = (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError)
 
 
 def read_image(path: Path, mode: str) -> Image:
@@ -24,7 +26,7 @@ def read_image(path: Path, mode: str) -> Image:
     try:
         with PillowImage.open(path) as image:
             return np.asarray(image.convert(mode))
-    except OSError as error:
+    except _UNREADABLE as error:
         raise UserError(f"cannot read image {path.name}: {error}") from None
 
 

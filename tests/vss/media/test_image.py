@@ -25,6 +25,25 @@ def test_unreadable_image_is_named(tmp_path: Path) -> None:
         read_image(tmp_path / "image.png", "RGB")
 
 
+def test_image_that_would_fill_the_memory_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "image.png"
+    PillowImage.new("1", (20_000, 20_000)).save(file)  # 50 kB
+
+    with pytest.raises(UserError, match=r"cannot read image image.png: .*400000000 pixels"):
+        read_image(file, "RGB")
+
+
+def test_damaged_image_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "image.png"
+    PillowImage.new("RGB", (64, 64)).save(file)
+    content = bytearray(file.read_bytes())
+    content[45:60] = b"x" * 15
+    file.write_bytes(content)
+
+    with pytest.raises(UserError, match="cannot read image image.png"):
+        read_image(file, "RGB")
+
+
 def test_shrinking_averages_pixels() -> None:
     pixels = np.zeros((4, 4, 3), dtype=np.uint8)
     pixels[:, ::2] = 200

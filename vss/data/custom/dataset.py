@@ -59,7 +59,7 @@ def _frames(folder: Path, description: DatasetDescription, split: str) -> Iterat
     for path in folder.glob(re.sub(r"\{\w+\}", "*", pattern)):
         image = path.relative_to(folder).as_posix()
         name = expression.fullmatch(image)
-        if name is not None:
+        if name is not None and path.is_file():  # not a pipe, say, which would be read for ever
             label = description.labels.format(
                 split=split_name, sequence=name["sequence"], number=name["number"]
             )

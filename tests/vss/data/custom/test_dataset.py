@@ -1,5 +1,6 @@
 """A user's own data, described by a YAML file."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,13 @@ def test_frames_are_listed_in_order_with_their_labels(tmp_path: Path) -> None:
         ("train", "train/drive", 10, True),
     ]  # fmt: skip
     assert len(frames) == 9
+
+
+def test_pipe_is_no_frame(tmp_path: Path) -> None:
+    description = paint(tmp_path)
+    os.mkfifo(tmp_path / "frames" / "training" / "drive" / "11.png")
+
+    assert len(custom.load(config(), description).frames) == 9
 
 
 @pytest.mark.parametrize(
