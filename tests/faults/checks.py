@@ -12,6 +12,8 @@ from orchestrator.ledger.ledger import Ledger
 from tests.faults.round import NAME, TRIALS, Round
 
 _CURVES = ("train/loss", "val/miou")
+# Of Python, Ray, MLflow's progress bars and anybody's logger.
+_FOREIGN_WORDS = ("Traceback", "raylet", "(pid=", "it/s]", "WARNING")
 
 
 def weights_digests(study: Round) -> dict[str, str]:
@@ -29,9 +31,9 @@ def find_violations(study: Round, expected_digests: dict[str, str]) -> list[str]
         violations.append(f"the last submit ended with {study.driver.returncode}")
     if weights_digests(study) != expected_digests:
         violations.append("weights differ from an undisturbed run")
-    for output in study.outputs():
-        if "Traceback" in output:
-            violations.append(f"a traceback: {output.strip().splitlines()[-1][:200]}")
+    lines = [line for output in study.outputs() for line in output.splitlines()]
+    foreign = (line for line in lines if any(word in line for word in _FOREIGN_WORDS))
+    violations += [f"foreign output: {line.strip()[:200]}" for line in foreign]
     left = study.wait_until_quiet()
     violations += [f"still running: {line[:100]}" for line in left.values()]
     names = {file.name for file in study.storage.rglob("*") if file.is_file()}
