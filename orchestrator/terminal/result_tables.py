@@ -11,14 +11,13 @@ from reports.metrics import get_metric
 from reports.records import ExperimentRecord
 from reports.text.format import (
     cover_test_set_only,
-    interval,
     mark_test_set_only,
     name_interval,
     number,
     signed,
     spread,
 )
-from reports.text.table.cell_texts import write_more_seeds
+from reports.text.table.cell_texts import write_interval, write_more_seeds
 from reports.text.table.columns import terminal_columns
 
 
@@ -48,11 +47,6 @@ def build_comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Ta
 
 def _comparison_columns(rows: Sequence[CellRow]) -> dict[str, Callable[[CellRow], str]]:
     """Return heading -> function that returns the text of a row."""
-
-    def write_interval(row: CellRow) -> str:
-        low, high = row.interval
-        return interval(100 * low, 100 * high)
-
     name = name_interval(rows)
     columns = {
         "cell": lambda row: row.cell,

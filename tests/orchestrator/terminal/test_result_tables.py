@@ -84,6 +84,14 @@ def test_comparison_names_its_cells_at_80_columns() -> None:
     assert "\u2026" not in text  # nothing is cut
 
 
+def test_interval_of_two_seeds_is_a_dash() -> None:
+    """It would be wider than all that it could tell apart."""
+    text = print_pairs([study_with_counts(2)])
+
+    assert " to " not in text
+    assert "\N{EN DASH} no verdict" in text
+
+
 def test_comparison_states_why_it_is_interim() -> None:
     text = comparison_text((0.60, 0.62, 0.641), interim="2 of 6 planned trials have not finished")
 
