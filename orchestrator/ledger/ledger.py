@@ -40,6 +40,7 @@ from orchestrator.ledger.quick_names import explain_missing
 from orchestrator.ledger.rows import (
     add_members,
     cancel_orphans,
+    order_cells,
     read_cells_of_runs,
     read_sample_runs,
     read_started_fingerprints,
@@ -103,10 +104,17 @@ class Ledger:
             samples=samples,
         )
 
-    def extend(self, experiment: str, joining: Sequence[Member]) -> Changes:
+    def extend(
+        self, experiment: str, joining: Sequence[Member], cells: Sequence[str] = ()
+    ) -> Changes:
         """Add trials to an experiment while it runs, each after the others of its cell.
 
         Those that it lists already stay as they are.
+
+        Args:
+            experiment: its name.
+            joining: the trials.
+            cells: its cells, in the order of its spec; without them, new cells come last.
 
         Raises:
             UserError: if a trial was started on different data.
@@ -115,9 +123,10 @@ class Ledger:
             earlier_cells = read_cells_of_runs(db, experiment)
             write_trials(db, joining)
             add_members(db, experiment, joining)
-            cells = read_cells_of_runs(db, experiment)
+            order_cells(db, experiment, cells)
+            cell_by_run = read_cells_of_runs(db, experiment)
             samples = read_sample_runs(db, experiment)
-        joined = {run: cell for run, cell in cells.items() if run not in earlier_cells}
+        joined = {run: cell for run, cell in cell_by_run.items() if run not in earlier_cells}
         return Changes(joined, left=[], samples=samples)
 
     def add_finished(self, entry: ExperimentEntry, imported: Sequence[ImportedTrial]) -> None:

@@ -207,6 +207,14 @@ def add_members(db: Connection, experiment: str, joining: Sequence[Member]) -> N
             db.execute(sa.insert(members).values(_member_row(experiment, position, member)))
 
 
+def order_cells(db: Connection, experiment: str, cells: Sequence[str]) -> None:
+    """Give all members of a cell its position in this order; seeds order them within it."""
+    if cells:
+        row = (members.c.experiment == experiment) & (members.c.cell == sa.bindparam("of_cell"))
+        update = sa.update(members).where(row).values(position=sa.bindparam("rank"))
+        db.execute(update, [{"of_cell": cell, "rank": n} for n, cell in enumerate(cells)])
+
+
 def _member_row(experiment: str, position: int, member: Member) -> dict[str, Any]:
     return {
         "experiment": experiment,

@@ -94,7 +94,8 @@ class Registration:
             return False
         earlier = self.experiment.trial_by_id
         joining = [trial for trial in grown.trials if trial.trial_id not in earlier]
-        self._tag_runs(self._stores.ledger.extend(name, list(map(self._member, joining))))
+        members, cells = list(map(self._member, joining)), list(grown.cells)
+        self._tag_runs(self._stores.ledger.extend(name, members, cells))
         self.experiment = grown
         say(_describe(joining))
         return True

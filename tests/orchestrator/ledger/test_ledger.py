@@ -56,6 +56,16 @@ def test_joining_trials_follow_those_of_their_cell(ledger: Ledger) -> None:
     ]  # fmt: skip
 
 
+def test_joining_cells_take_their_place_in_the_spec(ledger: Ledger) -> None:
+    ledger.add(STUDY, [*members(1, 0, cell="a"), *members(5, cell="c")])
+
+    ledger.extend("study", members(3, cell="b"), cells=["a", "b", "c"])
+
+    assert [(t.cell, t.seed) for t in ledger.trials("study")] == [
+        ("a", 0), ("a", 1), ("b", 3), ("c", 5),
+    ]  # fmt: skip
+
+
 def test_joining_trial_that_ran_elsewhere_is_named_with_its_run(ledger: Ledger) -> None:
     ledger.add(ANOTHER, members(1))
     with ledger.driver() as driver:

@@ -126,3 +126,14 @@ def test_passwords_in_files_stay_on_this_machine(
 
     assert {"PGPASSWORD", "VSS_LEDGER_PASSWORD_FILE"} & variables.keys() == set()
     assert "secret" not in variables.values()
+
+
+def test_equal_cells_that_a_search_may_set_apart_stay_two(write_spec: SpecWriter) -> None:
+    tune = "tune: {samples: 2, search: {learning_rate: [0.1, 0.2]}, with_common: true}\n"
+    spec = write_spec(TINY_SPEC + tune)
+    planned = load_spec(spec)
+    sent = replace(
+        order(spec), trial_ids=[trial.trial_id for trial in planned.trials], later_ids=[]
+    )
+
+    assert sent.build_experiment().trials == planned.trials
