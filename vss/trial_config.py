@@ -67,8 +67,8 @@ class TrialConfig(BaseModel):
     )
     weights: str = Field(
         "none",
-        description="initial weights of the backbone: none, imagenet or, in a spec, a path; of the "
-        "backbone or the whole network: another cell's",
+        description="initial weights of the backbone: none, imagenet or, in a spec, a path; or "
+        "those that another cell ends with",
     )
 
     head: str = Field(json_schema_extra=_name_schema("head"), description="decode head")
