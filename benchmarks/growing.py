@@ -6,7 +6,7 @@ times as much and no variance over test sets, and compared with a fixed design: 
 cell, judged once at 95 %.
 
 Gates: false verdicts are not significantly above those of `benchmarks/verdicts.py` in any scenario,
-and no scenario has 3 points less power than the fixed design.
+and no scenario with the variances of a committed study has 3 points less power than the fixed one.
 
 Real code: some studies without variance over test sets go through the analysis of a report instead
 (`Study.judged_cells`), to check the simulation.
