@@ -142,7 +142,7 @@ def watch(
     say: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Build a report whenever a trial changes, until none is pending or running.
+    """Build a report whenever a trial changes, until none is left and no driver adds any.
 
     Args:
         name: the experiment.
@@ -162,7 +162,9 @@ def watch(
         if (fingerprint := _fingerprint(trials)) != last_fingerprint:
             say(f"{count_by_state(trials) or 'no trials'}: {build_report()}")
             last_fingerprint = fingerprint
-        if not any(trial.state in _ACTIVE_STATES for trial in trials):
+        # A driver may add trials when all have ended, as the looks of the experiment decide.
+        is_active = any(trial.state in _ACTIVE_STATES for trial in trials)
+        if not is_active and ledger.lease(name) is None:
             return
         sleep(every_seconds)
 

@@ -105,6 +105,20 @@ def test_report_is_rebuilt_at_every_change_until_all_trials_have_ended(
     ]
 
 
+def test_trials_that_a_driver_adds_when_all_have_ended_are_waited_for(
+    ledger: Ledger, run_watch: Watch
+) -> None:
+    with ledger.driver() as driver:
+        driver.take_lease("study")
+        for claim in driver.claim([config.trial_id for config in CONFIGS]):
+            finish(driver, claim)
+        events = iter([lambda: None, driver.release_claims])
+
+        lines = run_watch(lambda: next(events)())
+
+    assert lines == ["2 finished: out/report.md"]
+
+
 def test_finished_experiment_is_reported_once(ledger: Ledger, run_watch: Watch) -> None:
     with ledger.driver() as driver:
         for claim in driver.claim([config.trial_id for config in CONFIGS]):
