@@ -53,7 +53,8 @@ def test_yaml_is_read_in_one_place_only() -> None:
         str(file.relative_to(ROOT))
         for file in FILES
         for call in calls(file)
-        if ast.unparse(call.func).startswith("yaml.") and "Error" not in ast.unparse(call.func)
+        if ast.unparse(call.func).startswith("yaml.")
+        and not any(word in ast.unparse(call.func) for word in ("Error", "dump"))
     }
 
     assert readers <= {"vss/untrusted/yaml_text.py"}

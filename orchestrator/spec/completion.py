@@ -73,8 +73,7 @@ class NamedFiles:
             content = digest_weights(file)
         except UserError as error:
             raise UserError(
-                f"{error} (paths are relative to the spec; weights may also be none, imagenet or "
-                "{cell: CELL})"
+                f"{error} (paths are relative to the spec; else none, imagenet or {{cell: NAME}})"
             ) from None
         self.by_digest[content] = file.resolve()
         return content
