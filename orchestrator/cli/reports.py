@@ -155,8 +155,11 @@ def _compare_trials(first: str, second: str) -> "list[Difference]":
 
     settings = load_settings()
     check_ledger(settings)
-    for name in (first, second):
-        check_name_or_trial_id(name, settings.ledger_url)
+    try:
+        for name in (first, second):
+            check_name_or_trial_id(name, settings.ledger_url)
+    except UserError as error:
+        raise UserError(f"{error}; a spec ends in .yaml") from None
     check_tracking(settings)
     from orchestrator.results.differences import compare_trials
 

@@ -49,6 +49,7 @@ def _find_common(changes: Sequence[Sequence[Difference]]) -> list[Difference]:
 
 
 def _describe(spec: Experiment) -> dict[str, Any]:
+    tune = spec.tuning.tune.model_dump(mode="json") if spec.tuning else {}
     return {
         "name": spec.name,
         "baseline": spec.baseline,
@@ -58,6 +59,7 @@ def _describe(spec: Experiment) -> dict[str, Any]:
         "measure_latency": spec.measures_latency,
         "log_pictures": spec.logs_pictures,
         "budget": dict(spec.budget),
+        **{f"tune.{name}": value for name, value in tune.items()},
         **{f"resources.{name}": value for name, value in spec.resources.model_dump().items()},
     }
 

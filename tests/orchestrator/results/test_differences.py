@@ -28,6 +28,14 @@ def test_specs_differ_in_cells_settings_and_seeds(write_spec: SpecWriter) -> Non
     assert compare_specs(first, first) == []
 
 
+def test_specs_differ_in_what_they_search(write_spec: SpecWriter) -> None:
+    tune = "tune: {search: {learning_rate: {log_uniform: [1e-3, 0.1]}}, samples: 3}\n"
+    first = load_spec(write_spec(TINY_SPEC + tune))
+    second = load_spec(write_spec(TINY_SPEC + tune.replace("samples: 3", "samples: 2")))
+
+    assert compare_specs(first, second) == [Difference("spec", "tune.samples", 3, 2)]
+
+
 def test_specs_without_a_common_cell_differ_in_cells_only(write_spec: SpecWriter) -> None:
     first = load_spec(write_spec(TINY_SPEC))
     second = load_spec(write_spec(TINY_SPEC.replace("image:", "one:").replace("memory:", "two:")))
