@@ -158,12 +158,13 @@ def test_reference_of_commands_is_up_to_date() -> None:
 
 
 @pytest.mark.slow
-def test_committed_report_is_rebuilt_byte_for_byte(tmp_path: Path) -> None:
-    committed = ROOT / "experiments" / "results" / "camvid_quick"
+@pytest.mark.parametrize("name", [f.name for f in (ROOT / "experiments/results").iterdir()])
+def test_committed_report_is_rebuilt_byte_for_byte(name: str, tmp_path: Path) -> None:
+    committed = ROOT / "experiments" / "results" / name
 
     rebuild(committed, tmp_path)
 
-    for name in ("report.md", "results.csv", "results.json", "curves.csv", "table.tex"):
-        assert (tmp_path / name).read_bytes() == (committed / name).read_bytes(), name
+    for file in ("report.md", "results.csv", "results.json", "curves.csv", "table.tex"):
+        assert (tmp_path / file).read_bytes() == (committed / file).read_bytes(), file
     names = {path.name for path in committed.iterdir()}
     assert {path.name for path in tmp_path.iterdir()} == names
