@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from deploy.test.packages import install
+from deploy.test.stack import ROOT
 
 HOST = "10.78.0.254"  # this machine, as the nodes see it
 NODES = {"n1": "10.78.0.1", "n2": "10.78.0.2"}
@@ -134,7 +135,8 @@ def _node_command(name: str, folder: Path) -> list[str]:
     steps = (
         f"hostname {name}",
         f"mount --bind {folder}/hosts /etc/hosts",
-        f"mount --bind {private} /tmp",
+        *_share_checkout(private),
+        f"mount --rbind {private} /tmp",
         "mount -t tmpfs shm /dev/shm",
         f"exec slurmd -D -N {name}",
     )
@@ -143,6 +145,16 @@ def _node_command(name: str, folder: Path) -> list[str]:
         *("nsenter", f"--net=/run/netns/vss-{name}", "unshare", "--mount", "--uts"),
         *("--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", " && ".join(steps)),
     ]
+
+
+def _share_checkout(private: Path) -> Iterator[str]:
+    """Keep the checkout and its environment visible, which may be in the /tmp of this machine."""
+    environment = (ROOT / ".venv").resolve()
+    for shared in (ROOT,) if environment.is_relative_to(ROOT) else (ROOT, environment):
+        if shared.is_relative_to("/tmp"):
+            place = private / shared.relative_to("/tmp")
+            place.mkdir(parents=True)
+            yield f"mount --bind {shared} {place}"
 
 
 @contextmanager
