@@ -121,10 +121,10 @@ def _ask_optuna(space: Mapping[str, Any], seed: int, scores: Sequence[float]) ->
         names = [str(number) for number in range(first, first + BATCH)]
         for name in names:
             yield dict(search.suggest(name) or {})
-        known = scores[first : first + BATCH]
-        if len(known) < BATCH:
+        batch_scores = scores[first : first + BATCH]
+        if len(batch_scores) < BATCH:
             return
-        for name, score in zip(names, known, strict=True):
+        for name, score in zip(names, batch_scores, strict=True):
             search.on_trial_complete(name, {_METRIC: score, _TIME: 1})
 
 

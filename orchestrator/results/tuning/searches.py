@@ -78,8 +78,8 @@ def _search(
         _sample(number, tune, rungs, seconds, number == best)
         for number in sorted(rungs[first_steps])
     ]
-    found = next((sample.settings for sample in samples if sample.is_best), {})
-    borders = {name: tune.ranges[name].find_border(value) for name, value in found.items()}
+    best_settings = next((sample.settings for sample in samples if sample.is_best), {})
+    borders = {name: tune.ranges[name].find_border(value) for name, value in best_settings.items()}
     return SearchRecord(
         cell=cell,
         ranges={name: str(choice) for name, choice in tune.ranges.items()},

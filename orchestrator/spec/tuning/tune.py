@@ -109,10 +109,10 @@ class Tune(BaseModel):
 
 def _explain_unsearchable(name: str) -> str:
     if name in TrialConfig.model_fields:
-        known = ", ".join(SEARCHABLE_SETTINGS)
+        choices = ", ".join(SEARCHABLE_SETTINGS)
         return (
             f"'{name}' cannot be searched: it would change the network, the data, the scores or "
-            f"the work of a step, which cells must have in common (choose from {known})"
+            f"the work of a step, which cells must have in common (choose from {choices})"
         )
     hint = did_you_mean(name, dict.fromkeys(SEARCHABLE_SETTINGS))
     return (

@@ -34,12 +34,14 @@ def build_cost_table(experiment: Experiment, costs: Mapping[str, CostEstimate]) 
             _time(cost.train_seconds),
             str(trials[cell]),
         )
-    known = {cell: cost.train_seconds for cell, cost in costs.items() if cost.train_seconds}
-    seconds = [known[cell] * trials[cell] for cell in known]
+    seconds_by_cell = {
+        cell: cost.train_seconds for cell, cost in costs.items() if cost.train_seconds
+    }
+    seconds = [seconds_by_cell[cell] * trials[cell] for cell in seconds_by_cell]
     caption = "GiB: peak size of a trial's tensors; a CPU process needs about 0.5 more. "
     if len(seconds) == len(costs):
         caption += f"All trials in sequence: {_time(sum(seconds))}"
-        search = sum(estimate_seconds(experiment, known))
+        search = sum(estimate_seconds(experiment, seconds_by_cell))
         caption += f", after {_time(search)} of search." if search else "."
     else:
         caption += "A training time is unknown (?) until a similar trial has run on this device."

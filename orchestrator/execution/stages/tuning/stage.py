@@ -34,9 +34,9 @@ class TuningStage:
         """Return the experiment with the trials that the ledger lists, and those that begin it."""
         trials = _read_trials(experiment.name, stores)
         first = self._grow(experiment, {}).trial_by_id
-        known = first.keys() | {trial.trial_id for trial in trials}
+        listed_ids = first.keys() | {trial.trial_id for trial in trials}
         grown = self._grow(experiment, _read_scores(trials))
-        return replace(grown, trials=tuple(t for t in grown.trials if t.trial_id in known))
+        return replace(grown, trials=tuple(t for t in grown.trials if t.trial_id in listed_ids))
 
     def next_trials(self, experiment: Experiment, stores: Stores) -> Experiment | None:
         """Return the experiment with the samples or trials that follow, if any do."""
@@ -47,10 +47,10 @@ class TuningStage:
 
     def _grow(self, experiment: Experiment, scores: Mapping[str, float]) -> Experiment:
         """Return the experiment with all trials that follow from the scores of its samples."""
-        samples, found = self._search(scores)
+        samples, settings_by_cell = self._search(scores)
         present = {_name(trial) for trial in (*self._planned.trials, *experiment.trials)}
         planned = map(_name, (*self._planned.trials, *self._planned.later_trials))
-        study = self._tuning.build_trials(planned, found)
+        study = self._tuning.build_trials(planned, settings_by_cell)
         trials: list[PlannedTrial] = []
         later: list[PlannedTrial] = []
         for cell in self._planned.cells:
@@ -60,23 +60,23 @@ class TuningStage:
         return replace(experiment, trials=tuple(trials), later_trials=tuple(later))
 
     def _search(self, scores: Mapping[str, float]) -> tuple[dict[str, list[PlannedTrial]], Found]:
-        """Return the samples of each cell so far, and what was found."""
+        """Return the samples of each cell so far, and the settings that its search has found."""
         samples: dict[str, list[PlannedTrial]] = {}
-        found: dict[str, Mapping[str, Any] | None] = {}
+        settings_by_cell: dict[str, Mapping[str, Any] | None] = {}
         for cell in self._tuning.order():  # teachers first: students learn from tuned ones
-            if not self._tuning.can_search(cell, found):
+            if not self._tuning.can_search(cell, settings_by_cell):
                 continue
             progress = replay(
                 self._tuning.searches[cell],
-                self._tuning.sample_builder(cell, found),
+                self._tuning.sample_builder(cell, settings_by_cell),
                 self._searcher,
                 scores,
             )
             samples[cell] = list(progress.samples)
             if progress.is_over:
-                found[cell] = progress.settings
+                settings_by_cell[cell] = progress.settings
         self._searcher.close()
-        return samples, found
+        return samples, settings_by_cell
 
 
 def _name(trial: PlannedTrial) -> tuple[str, int]:

@@ -36,12 +36,12 @@ def build(values: Mapping[str, Any], number: int, last_step: int) -> PlannedTria
 def progress(scheduler: str, *scores: Mapping[tuple[int, int], float]) -> Progress:
     """Return the progress of a search, given {(sample, last step): score}."""
     tune = Tune(search={"learning_rate": [0.1, 0.2, 0.3, 0.4]}, samples=4, scheduler=scheduler)
-    known = {
+    score_by_id = {
         build({"learning_rate": RATES[number]}, number, step).trial_id: score
         for group in scores
         for (number, step), score in group.items()
     }
-    return replay(CellSearch("a", tune, 9), build, BestHalf(), known)
+    return replay(CellSearch("a", tune, 9), build, BestHalf(), score_by_id)
 
 
 def names(state: Progress) -> list[tuple[int, int]]:
