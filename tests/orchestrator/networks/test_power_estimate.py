@@ -13,7 +13,9 @@ from tests.conftest import TINY_SPEC, SpecWriter
 from vss.errors import UserError
 
 CAMVID_QUICK = Path(__file__).parents[3] / "experiments" / "results" / "camvid_quick"
-CAMVID = TINY_SPEC.replace("dataset: synthetic\n  clips: 2", "dataset: camvid")
+SYNTHETIC_DATA = "dataset: synthetic\n  clips: 2"
+CAMVID = TINY_SPEC.replace(SYNTHETIC_DATA, "dataset: camvid")
+CITYSCAPES = TINY_SPEC.replace(SYNTHETIC_DATA, "dataset: cityscapes")
 
 
 @pytest.fixture
@@ -82,5 +84,5 @@ def test_unknown_study_is_refused_with_the_remedy(
 ) -> None:
     with pytest.raises(UserError, match="--like nowhere is neither an experiment in the ledger"):
         estimate(experiment, "nowhere", tmp_path, settings)
-    with pytest.raises(UserError, match="no committed results on synthetic: name a study"):
-        estimate(load_spec(write_spec(TINY_SPEC)), None, tmp_path, settings)
+    with pytest.raises(UserError, match="no committed results on cityscapes: name a study"):
+        estimate(load_spec(write_spec(CITYSCAPES)), None, tmp_path, settings)
