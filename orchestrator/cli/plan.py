@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_MOST_LISTED = 100  # trials; longer lists push the tables off the screen, and --json has them
+
 
 @app.command()
 def plan(
@@ -236,7 +238,10 @@ def _print_plan(
         echo("trained first, then what starts or learns from it, seed by seed:")
         for line in draw_tree(experiment):
             echo(f"  {line}")
-    echo("\n".join(_list_trials(experiment)))
+    if len(experiment.trials) <= _MOST_LISTED:
+        echo("\n".join(_list_trials(experiment)))
+    else:
+        echo(f"{len(experiment.trials)} trials; list their ids with --json")
     echo(describe_time(experiment, seconds, count_slots_here(experiment.resources)))
     for line in (*describe_looks(experiment), *describe_search(experiment)):
         echo(line)

@@ -1,5 +1,9 @@
 """A plan on a terminal."""
 
+import io
+
+from rich.console import Console
+
 from orchestrator.spec.file import load_spec
 from orchestrator.terminal.plans.cell_table import build_plan_table
 from tests.conftest import TINY_SPEC, SpecWriter
@@ -12,6 +16,20 @@ def test_many_settings_share_a_column(write_spec: SpecWriter) -> None:
     table = build_plan_table(load_spec(write_spec(spec)), {})
 
     assert [column.header for column in table.columns] == ["cell", "differs in", "seeds"]
+
+
+def test_settings_stay_whole_on_80_characters(write_spec: SpecWriter) -> None:
+    memory = "memory_length: 4, share_slots: true, position_code: 2"
+    long_name = "TMANet over a memory of four frames with places"
+    spec = TINY_SPEC.replace("cells:\n", f"cells:\n  {long_name}: {{head: tma, {memory}}}\n")
+    console = Console(width=80, file=(text := io.StringIO()))
+
+    console.print(build_plan_table(load_spec(write_spec(spec)), {"image": 40.0}))
+
+    lines = text.getvalue().splitlines()
+    words = {word for line in lines for word in line.split()}
+    assert {"memory_", "length", "share_", "slots", "true", "position_", "code"} <= words
+    assert set(long_name.split()) <= words
 
 
 def test_thousands_of_cells_are_cut_short(write_spec: SpecWriter) -> None:
