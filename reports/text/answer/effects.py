@@ -14,7 +14,7 @@ def describe_strongest_effect(effects: Sequence[Effect]) -> str:
     """Name the strongest effect that is clear, or say that none is; "" if none has a verdict."""
     clear_effects = [effect for effect in effects if is_separable(effect.comparison.verdict)]
     if not clear_effects:
-        return _name_unclear_settings(effects)
+        return _name_unclear_values(effects)
     strongest = max(clear_effects, key=lambda effect: abs(effect.comparison.difference.mean))
     points = signed(100 * strongest.comparison.difference.mean)
     return f"All else being equal, {_change(strongest)} changes mIoU by {points} points."
@@ -35,10 +35,10 @@ def describe_interactions(interactions: Sequence[Interaction]) -> str:
 
 
 def describe_other_effects(effects: Sequence[Effect]) -> list[str]:
-    """Say which settings have no clear effect, which have none, and which have no verdict."""
+    """Say which values are not separable, which are equivalent, and which have no verdict."""
     sentences = []
     if any(is_separable(effect.comparison.verdict) for effect in effects):
-        sentences.append(_name_unclear_settings(effects))
+        sentences.append(_name_unclear_values(effects))
     equivalent_settings, unjudged_changes = [], []
     for setting, group in _group_by_setting(effects).items():
         verdicts = [e.comparison.verdict for e in group if is_verdict(e.comparison.verdict)]
@@ -67,18 +67,35 @@ def describe_context(effect: Effect) -> str:
     )
 
 
-def _name_unclear_settings(effects: Sequence[Effect]) -> str:
-    settings = []
-    for setting, group in _group_by_setting(effects).items():
-        verdicts = [e.comparison.verdict for e in group if is_verdict(e.comparison.verdict)]
-        is_unclear = verdicts and not any(map(is_separable, verdicts))
-        if is_unclear and not all(map(is_equivalent, verdicts)):
-            settings.append(escape(setting))
-    if not settings:
-        return ""
-    the_effects = verb(settings, "The effect", "The effects")
-    are = verb(settings, "is", "are")
-    return f"{the_effects} of {join(settings, _MAX_NAMES)} {are} not separable from noise."
+def _name_unclear_values(effects: Sequence[Effect]) -> str:
+    """Name the values that are not separable from another one of a setting without a clear effect.
+
+    "All else being equal, head b and c are not separable from a."
+    """
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for group in _group_by_setting(effects).values():
+        judged_effects = [e for e in group if is_verdict(e.comparison.verdict)]
+        if any(is_separable(e.comparison.verdict) for e in judged_effects):
+            continue
+        for effect in judged_effects:
+            if not is_equivalent(effect.comparison.verdict):
+                key = effect.setting, setting_value(effect.reference), describe_context(effect)
+                groups.setdefault(key, []).append(setting_value(effect.value))
+    clauses = [_relate_values(*key, values) for key, values in groups.items()]
+    if len(clauses) == 1:
+        return f"All else being equal, {clauses[0]}."
+    # One that is left over is written out, as `join` does.
+    shown = clauses if len(clauses) <= _MAX_NAMES + 1 else clauses[:_MAX_NAMES]
+    rest = f"; and {len(clauses) - len(shown)} more" if len(shown) < len(clauses) else ""
+    return f"All else being equal: {'; '.join(shown)}{rest}." if clauses else ""
+
+
+def _relate_values(setting: str, reference: str, context: str, values: Sequence[str]) -> str:
+    """Write "head b and c are not separable from a (with width 16)"."""
+    names = join([escape(value) for value in values], _MAX_NAMES)
+    where = f" (with {context})" if context else ""
+    are = verb(values, "is", "are")
+    return f"{escape(setting)} {names} {are} not separable from {escape(reference)}{where}"
 
 
 def _group_by_setting(effects: Sequence[Effect]) -> dict[str, list[Effect]]:

@@ -77,10 +77,23 @@ def test_effect_is_attributed_to_the_only_setting_that_changed() -> None:
     assert "memory_length 4 instead of 1 changes mIoU by +5.00 points." in text
 
 
-def test_settings_without_a_separable_effect_are_named() -> None:
+def test_values_that_are_not_separable_are_named() -> None:
     text = answer_to(cell("one", BASE, code=False), cell("four", [0.43, 0.41, 0.44], code=True))
 
-    assert "The effect of code is not separable from noise." in text
+    assert "All else being equal, code true is not separable from false." in text
+
+
+def test_values_of_a_setting_that_are_not_separable_share_a_clause() -> None:
+    noisy = [0.43, 0.41, 0.44]
+    text = answer_to(
+        cell("base", BASE, head="a", width=16), cell("b", noisy, head="b", width=16),
+        cell("c", noisy, head="c", width=16), cell("wide", noisy, head="a", width=64),
+    )  # fmt: skip
+
+    assert (
+        "All else being equal: head b and c are not separable from a; "
+        "width 64 is not separable from 16." in text
+    )
 
 
 def test_interacting_settings_are_named_in_pairs() -> None:
@@ -243,8 +256,9 @@ def test_setting_without_a_verdict_is_not_reported_as_without_effect() -> None:
         cell("b", [0.9], a=0, b=1),
     )  # fmt: skip
 
-    assert "The effect of a is not separable from noise." in text
+    assert "All else being equal, a 1 is not separable from 0." in text
     assert "effect of b" not in text
+    assert "b 1" not in text
 
 
 def test_effects_that_interact_are_given_for_each_context() -> None:

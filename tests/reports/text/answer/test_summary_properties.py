@@ -433,10 +433,20 @@ def comparisons_in(facts: Facts, text: str) -> Iterable[list[Comparison]]:
 
 
 def check_no_clear_effect(facts: Facts, match: re.Match[str]) -> None:
-    for comparisons in comparisons_in(facts, match[1]):
-        judged_comparisons = [c for c in comparisons if facts.is_judged(c)]
-        assert judged_comparisons
-        assert not any(map(facts.is_separable, judged_comparisons))
+    clauses = match[1].split("; ")
+    for clause in clauses:
+        if re.fullmatch(r"and \d+ more", clause):
+            assert len(clauses) == 4
+            continue
+        parts = re.fullmatch(UNCLEAR, clause)
+        assert parts, clause
+        setting, values, reference, context = parts.groups()
+        for value in re.findall(r"\d+", re.sub(r" and \d+ more$", "", values)):
+            comparison = find_effect(facts, setting, value, reference, context).comparison
+            assert facts.is_judged(comparison)
+            assert not facts.is_within(comparison)
+        (comparisons,) = comparisons_in(facts, setting)
+        assert not any(map(facts.is_separable, comparisons))
 
 
 def check_equivalent_effects(facts: Facts, match: re.Match[str]) -> None:
@@ -563,6 +573,7 @@ RELATION = (
 )
 HIGHEST = rf"{BOLD} scores highest, {SCORE}"
 SECOND = rf"(?:the runner-up, )?{BOLD}(, which ties with .+? for second place)?"
+UNCLEAR = r"(\w+) (\d+.*?) (?:is|are) not separable from (\d+)(?: \(with (.+?)\))?"
 CHANGE = r"(\w+) (\d+) instead of (\d+)(?: with (.+?))?"
 PATTERNS: dict[str, Check] = {
     rf"{HIGHEST}, ({RELATION}) {SECOND}\.": check_best_with_verdict,
@@ -574,7 +585,7 @@ PATTERNS: dict[str, Check] = {
     rf"The baseline, {BOLD}, has no score, so no cell is compared with it\.": check_no_baseline,
     rf"Compared with the baseline, {BOLD}: (.+)\.": check_against_baseline,
     rf"All else being equal, {CHANGE} changes mIoU by ({NUMBER}) points\.": check_strongest_effect,
-    r"The effects? of (.+) (?:is|are) not separable from noise\.": check_no_clear_effect,
+    rf"All else being equal[:,] ({UNCLEAR}.*)\.": check_no_clear_effect,
     r"Every judged value of (.+) is equivalent to its reference within ([\d.]+) points\.":
         check_equivalent_effects,
     r"There is no verdict on the effect of (.+)\.": check_unjudged_effects,
