@@ -21,13 +21,24 @@ def retry(
     failed: Annotated[
         bool, typer.Option("--failed", help="Leave trials that were cancelled as they are.")
     ] = False,
+    latency: Annotated[
+        bool,
+        typer.Option("--latency", help="Only have the next submit measure latency again."),
+    ] = False,
 ) -> None:
     """Make failed and cancelled trials of an experiment pending again."""
     from orchestrator.ledger.entries import State
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_existing_ledger
+    from orchestrator.stores import Stores, open_existing_ledger
 
-    ledger = open_existing_ledger(load_settings(), name)
+    settings = load_settings()
+    ledger = open_existing_ledger(settings, name)
+    if latency:
+        from orchestrator.upkeep.latency import forget_latency
+
+        forget_latency(name, Stores(settings))
+        echo(f"the latency of '{name}' is measured again when its spec is submitted")
+        return
     states = [State.FAILED] if failed else [State.FAILED, State.CANCELLED]
     count = ledger.upkeep.retry(name, states)
     if not count:

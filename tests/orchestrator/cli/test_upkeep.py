@@ -12,6 +12,7 @@ from tests.orchestrator.conftest import Terminal, assert_one_line
 from tests.orchestrator.ledger.conftest import STUDY, ids, members
 from tests.orchestrator.ledger.test_driver import change_driver, make_lost_driver
 from tests.orchestrator.upkeep.conftest import stores
+from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 
 __all__ = ["stores"]
 
@@ -43,6 +44,22 @@ def test_retry_makes_failed_and_cancelled_trials_pending(run: Any, stores: Store
     assert states(stores) == [State.PENDING, State.PENDING]
     assert stores.ledger.trials("study")[2].message is None
     assert (again.code, again.out) == (0, "no trial of 'study' is FAILED or CANCELLED\n")
+
+
+def test_retry_has_latency_measured_again(run: Any, stores: Stores) -> None:
+    unmeasured = run("retry", "study", "--latency")
+    run_id = stores.ledger.experiment("study").run_id
+    assert run_id is not None
+    clip = FormLatency(median_ms=1, p95_ms=None, rounds_ms=[1], baseline_rounds_ms=[])
+    network = {"precision": "fp32", "parameters": 1, "gflops": 1, "peak_memory_mib": 1}
+    cell = CellLatency(trial_id="0123456789ab", clip=clip, **network)
+    stores.tracker.log_latency(run_id, LatencyMeasurement(cells={"a": cell}))
+
+    measured = run("retry", "study", "--latency")
+
+    assert_one_line(unmeasured, "no latency of 'study' has been measured; submit its spec")
+    assert "latency of 'study' is measured again when its spec is submitted" in measured.out
+    assert stores.tracker.read_latency(run_id) == LatencyMeasurement()
 
 
 @pytest.mark.parametrize("command", ["retry", "delete"])

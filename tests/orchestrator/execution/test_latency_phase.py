@@ -15,8 +15,11 @@ from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
+from orchestrator.stores import Stores
+from orchestrator.upkeep.latency import forget_latency
 from tests.conftest import TINY_SPEC, SpecWriter
 from tests.orchestrator.execution.fakes import FakeExecutor, FakeRay, quiet, run, states
+from vss.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("tracker")
 
@@ -77,6 +80,34 @@ def test_spec_can_do_without_latency(
         run(load_spec(write_spec(TINY_SPEC)), target)
 
     assert len(calls) == 1
+
+
+def test_forgotten_latency_is_measured_once_more(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+    stores = Stores(target.settings)
+    with fake_ray(finish) as fake:
+        act_on_latency(monkeypatch, fake, calls.append)
+        run(experiment, target)
+        run(experiment, target)
+        calls_before = len(calls)
+
+        forget_latency("tiny", stores)
+
+        run(experiment, target)
+        run(experiment, target)
+    assert (calls_before, len(calls)) == (1, 2)
+
+
+def test_latency_that_was_never_measured_cannot_be_forgotten(
+    target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
+) -> None:
+    with fake_ray(finish):
+        run(load_spec(write_spec(TINY_SPEC + "measure_latency: false\n")), target)
+
+    with pytest.raises(UserError, match="no latency of 'tiny' has been measured; submit its spec"):
+        forget_latency("tiny", Stores(target.settings))
 
 
 def test_cancelled_experiment_stops_its_measurement(
