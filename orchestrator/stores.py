@@ -3,8 +3,11 @@
 Opening them imports SQLAlchemy and MLflow; importing this module imports neither.
 """
 
+import atexit
 import functools
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from orchestrator.ledger.trial_names import check_name
@@ -52,10 +55,26 @@ class Stores:
     def prepare_tracker(self) -> "Future[Tracker]":
         """Start to open the tracking store, which takes seconds, and return at once."""
         if self._tracker is None:
-            pool = ThreadPoolExecutor(1)
-            self._tracker = pool.submit(open_tracker, self.settings)
-            pool.shutdown(wait=False)
+            self._tracker = Future()
+            # A daemon: the import of MLflow never ends if Ctrl-C has interrupted another import,
+            # and the process would wait for it.
+            arguments = (self.settings, self._tracker)
+            threading.Thread(target=_open_into, args=arguments, daemon=True).start()
         return self._tracker
+
+
+def _open_into(settings: Settings, tracker: "Future[Tracker]") -> None:
+    """Open the tracking store in a thread; the process ends only when its tables are complete."""
+    wait = threading.current_thread().join
+    try:
+        check_tracking(settings)
+        import_module("orchestrator.tracking.tracker")
+        atexit.register(wait)
+        tracker.set_result(open_tracker(settings))
+    except BaseException as error:
+        tracker.set_exception(error)
+    finally:
+        atexit.unregister(wait)
 
 
 def open_ledger(settings: Settings) -> "Ledger":

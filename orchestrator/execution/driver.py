@@ -223,7 +223,7 @@ class _Submit:
         self._stores.prepare_tracker()
         self._executor.free_slots(self._size, trial_count)
         self._stores.tracker  # noqa: B018  # raises its error
-        threading.Thread(target=import_module, args=[_REPORT]).start()
+        threading.Thread(target=import_module, args=[_REPORT], daemon=True).start()
 
     def _read_fingerprint(self, config: TrialConfig, source: DataSource) -> str:
         return self._executor.read_fingerprint(config, source, self._size)

@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.ledger.availability.pause import Pause
+from orchestrator.ledger.overview.labels import label_trial, name_trial
 
 if TYPE_CHECKING:
     from orchestrator.ledger.overview.budget_status import BudgetStatus
 
     # It builds models, which takes longer than the queries of `status`.
     from orchestrator.spec.experiment import Experiment
-from orchestrator.spec.trial_builder import PlannedTrial
+    from orchestrator.spec.trial_builder import PlannedTrial
 
 PublishedByCell = Mapping[str, Mapping[str, float]]
 
@@ -29,11 +30,6 @@ class State(StrEnum):
 
 
 OPEN_STATES = (State.PENDING, State.RUNNING)
-
-
-def name_trial(cell: str, seed: int, sample: int | None) -> str:
-    """Return what messages call a trial: its cell, and its seed or the number of its sample."""
-    return f"{cell}, seed {seed}" if sample is None else f"{cell}, sample {sample}"
 
 
 def tag_of(experiment: str, is_sample: bool) -> str:
@@ -170,6 +166,11 @@ class TrialStatus:
     def name(self) -> str:
         """Its cell, and its seed or the number of its sample."""
         return name_trial(self.cell, self.seed, self.sample)
+
+    @property
+    def label(self) -> str:
+        """Its part of the name EXPERIMENT:CELL:SEED: its seed, or "sample 0" in a search."""
+        return label_trial(self.seed, self.sample)
 
     @property
     def is_failure(self) -> bool:

@@ -11,12 +11,13 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
+from orchestrator.ledger.overview.labels import label_trial
 from vss.suggestions import did_you_mean
 
 _EXPERIMENTS = "SELECT name FROM experiments ORDER BY name"
 _CELLS = (
-    "SELECT cell, seed FROM members WHERE experiment = :experiment "
-    "GROUP BY cell, seed ORDER BY MIN(position)"
+    "SELECT cell, seed, sample FROM members WHERE experiment = :experiment "
+    "GROUP BY cell, seed, sample ORDER BY MIN(position)"
 )
 _TRIALS = "SELECT trial_id FROM trials WHERE substr(trial_id, 1, length(:beginning)) = :beginning"
 _TIMEOUT_SECONDS = 2
@@ -34,15 +35,23 @@ def read_experiment_names(url: str) -> list[str]:
     return [name for (name,) in _query(url, _EXPERIMENTS, {})]
 
 
-def read_cell_seeds(url: str, experiment: str) -> dict[str, list[int]]:
-    """Return the seeds of each cell of an experiment, as its spec orders them; may raise any error.
+def read_cell_labels(url: str, experiment: str) -> dict[str, list[str]]:
+    """Return the trials of each cell of an experiment by their seeds; may raise any error.
 
-    An unknown experiment has no cells.
+    They have the order of its spec; samples of a search come last, as "sample 0". An unknown
+    experiment has no cells.
     """
-    seeds: dict[str, list[int]] = {}
-    for cell, seed in _query(url, _CELLS, {"experiment": experiment}):
-        seeds.setdefault(cell, []).append(seed)
-    return seeds
+    rows = _query(url, _CELLS, {"experiment": experiment})
+    labels: dict[str, list[str]] = {cell: [] for cell, _, _ in rows}
+    for cell, seed, sample in sorted(rows, key=_rank):
+        labels[cell].append(label_trial(seed, sample))
+    return labels
+
+
+def _rank(row: tuple[str, int, int | None]) -> tuple[bool, int]:
+    """Return a value by which the samples of a search come last, in their order."""
+    sample = row[2]
+    return sample is not None, sample or 0
 
 
 def has_trial(url: str, beginning: str) -> bool:

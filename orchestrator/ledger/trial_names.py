@@ -1,10 +1,10 @@
 """Names of trials: EXPERIMENT:CELL:SEED, or EXPERIMENT:CELL for all seeds of a cell.
 
-Names of experiments contain no colon; those of cells may. Importing this module loads no
-SQLAlchemy.
+"EXPERIMENT:CELL:sample 0" names a sample of the search of a cell. Names of experiments contain no
+colon; those of cells may. Importing this module loads no SQLAlchemy.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,12 @@ from orchestrator.ledger.quick_names import (
     explain_missing,
     has_trial,
     is_quick,
-    read_cell_seeds,
+    read_cell_labels,
     read_experiment_names,
 )
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
+from vss.untrusted.messages import list_briefly
 
 if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
@@ -35,11 +36,10 @@ def check_name(name: str, url: str) -> None:
         return
     if experiment not in experiments:
         raise UserError(explain_missing("experiment", experiment, experiments))
-    if colon:
-        seeds = read_cell_seeds(url, experiment)
-        cell, seed = split_cell(experiment, rest, seeds)
-        if seed is not None and seed not in map(str, seeds[cell]):
-            raise UserError(_explain_seed(experiment, cell, seed, seeds[cell]))
+    if colon and (labels := _read_labels(url, experiment)):
+        cell, label = split_cell(experiment, rest, labels)
+        if label is not None and label not in labels[cell]:
+            raise UserError(_explain_label(experiment, cell, label, labels[cell]))
 
 
 def check_name_or_trial_id(name: str, url: str) -> None:
@@ -62,18 +62,28 @@ def _read_experiments(url: str) -> list[str] | None:
     return None
 
 
+def _read_labels(url: str, experiment: str) -> dict[str, list[str]]:
+    with suppress(Exception):  # as above; a ledger of an earlier version has no samples
+        return read_cell_labels(url, experiment)
+    return {}
+
+
 def find_trial(name: str, ledger: "Ledger") -> TrialStatus:
     """Return the trial that EXPERIMENT:CELL:SEED names; a cell's only seed may be omitted.
+
+    Of a sample that went on, it is the trial that went on last.
 
     Raises:
         UserError: if there is no such trial, or more than one.
     """
     trials = find_trials(name, ledger)
-    if len(trials) > 1:
+    labels = list(dict.fromkeys(trial.label for trial in trials))
+    if len(labels) > 1:
         raise UserError(
-            f"'{name}' names {len(trials)} trials: write {name}:SEED (seeds: {_list_seeds(trials)})"
+            f"'{name}' names {len(trials)} trials: write '{name}:{labels[0]}' "
+            f"(seeds: {list_briefly(labels)})"
         )
-    return trials[0]
+    return trials[-1]
 
 
 def find_trial_id(name: str, ledger: "Ledger") -> str:
@@ -91,20 +101,23 @@ def find_trial_id(name: str, ledger: "Ledger") -> str:
 def find_trials(name: str, ledger: "Ledger") -> list[TrialStatus]:
     """Return the trials that EXPERIMENT:CELL[:SEED] names, at least one.
 
+    Without a seed, they are those of the study; samples if the cell has none of the study yet.
+
     Raises:
         UserError: if there is no such experiment, cell or seed.
     """
     experiment, _, rest = name.partition(":")
     ledger.experiment(experiment)
-    trials = ledger.deciding_trials(experiment)
-    cell, seed = split_cell(experiment, rest, dict.fromkeys(trial.cell for trial in trials))
+    trials = ledger.trials(experiment, with_samples=True)
+    cell, label = split_cell(experiment, rest, dict.fromkeys(trial.cell for trial in trials))
     of_cell = [trial for trial in trials if trial.cell == cell]
-    if seed is None:
-        return of_cell
-    of_seed = [trial for trial in of_cell if str(trial.seed) == seed]
-    if not of_seed:
-        raise UserError(_explain_seed(experiment, cell, seed, [trial.seed for trial in of_cell]))
-    return of_seed
+    if label is None:
+        return [trial for trial in of_cell if trial.sample is None] or of_cell
+    named = [trial for trial in of_cell if trial.label == label]
+    if not named:
+        labels = dict.fromkeys(trial.label for trial in of_cell)
+        raise UserError(_explain_label(experiment, cell, label, labels))
+    return named
 
 
 def find_trial_ids(name: str, ledger: "Ledger") -> list[str]:
@@ -133,7 +146,7 @@ def refuse_experiment(name: str, url: str) -> None:
         UserError: if it is, naming its cells.
     """
     if name in (_read_experiments(url) or ()):
-        raise UserError(_explain_experiment(name, read_cell_seeds(url, name)))
+        raise UserError(_explain_experiment(name, _read_labels(url, name)))
 
 
 def _explain_experiment(name: str, cells: Iterable[str]) -> str:
@@ -158,12 +171,8 @@ def split_cell(experiment: str, text: str, cells: Collection[str]) -> tuple[str,
     )
 
 
-def _explain_seed(experiment: str, cell: str, seed: str, seeds: Sequence[int]) -> str:
+def _explain_label(experiment: str, cell: str, label: str, labels: Collection[str]) -> str:
     return (
-        f"cell '{cell}' of experiment '{experiment}' has no seed '{seed}' "
-        f"(seeds: {', '.join(map(str, seeds))})"
+        f"cell '{cell}' of experiment '{experiment}' has no seed '{label}' "
+        f"(seeds: {list_briefly(labels)})"
     )
-
-
-def _list_seeds(trials: Sequence[TrialStatus]) -> str:
-    return ", ".join(str(trial.seed) for trial in trials)

@@ -6,7 +6,7 @@ It runs whenever the tab key is pressed, so it must be fast, print nothing else 
 import re
 from collections.abc import Mapping
 
-from orchestrator.ledger.quick_names import read_cell_seeds, read_experiment_names
+from orchestrator.ledger.quick_names import read_cell_labels, read_experiment_names
 from orchestrator.settings import load_settings
 
 
@@ -28,10 +28,10 @@ def complete_trial(incomplete: str) -> list[str]:
     """Return what `complete_cell` returns, and the matching EXPERIMENT:CELL:SEED."""
     experiment, colon, rest = incomplete.partition(":")
     trials = [
-        f"{experiment}:{cell}:{seed}"
-        for cell, seeds in (_read_cells(experiment) if colon else {}).items()
+        f"{experiment}:{cell}:{label}"
+        for cell, labels in (_read_cells(experiment) if colon else {}).items()
         if rest.startswith(f"{cell}:")
-        for seed in seeds
+        for label in labels
     ]
     return complete_cell(incomplete) + [name for name in trials if name.startswith(incomplete)]
 
@@ -73,8 +73,8 @@ def _read_experiments() -> list[str]:
         return []
 
 
-def _read_cells(experiment: str) -> dict[str, list[int]]:
+def _read_cells(experiment: str) -> dict[str, list[str]]:
     try:
-        return read_cell_seeds(load_settings().ledger_url, experiment)
+        return read_cell_labels(load_settings().ledger_url, experiment)
     except Exception:  # as above
         return {}

@@ -1,5 +1,8 @@
 """The opening of the two stores."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -51,3 +54,24 @@ def test_tracking_store_that_was_out_of_reach_is_opened_by_a_later_call(
     monkeypatch.setattr("orchestrator.stores.open_tracker", lambda settings: "open")
 
     assert stores.tracker == "open"
+
+
+_HANGING_IMPORT = """
+import threading
+from orchestrator import stores
+from orchestrator.settings import load_settings
+
+stores.import_module = lambda name: threading.Event().wait()
+stores.Stores(load_settings()).prepare_tracker()
+"""
+
+
+def test_process_does_not_wait_for_an_import_that_hangs(settings: Settings) -> None:
+    """As one does in a thread if Ctrl-C has interrupted another import."""
+    environment = {**os.environ, "VSS_HOME": str(settings.home)}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", _HANGING_IMPORT], env=environment, timeout=120, check=False
+    )
+
+    assert ended.returncode == 0

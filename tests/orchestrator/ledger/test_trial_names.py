@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.ledger.entries import Member
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.trial_names import find_trial, find_trial_id, find_trials, split_cell
-from tests.orchestrator.ledger.conftest import STUDY, ids, members
+from orchestrator.spec.trial_builder import PlannedTrial
+from tests.conftest import tiny
+from tests.orchestrator.ledger.conftest import DATA, STUDY, ids, members
 from vss.errors import UserError
 
 
@@ -30,10 +33,28 @@ def test_cell_stands_for_all_its_seeds(study: Ledger) -> None:
     assert [trial.trial_id for trial in find_trials("study:big", study)] == ids(0, 1)
 
 
+def test_sample_of_a_search_is_named_by_its_number(study: Ledger) -> None:
+    first, longer = tiny(seed=9), tiny(seed=9, steps=7)
+    samples = [Member(PlannedTrial("big", each, sample=3), DATA) for each in (first, longer)]
+    study.extend("study", samples)
+
+    assert find_trial("study:big:sample 3", study).trial_id == longer.trial_id  # it went on
+    assert len(find_trials("study:big:sample 3", study)) == 2
+    assert [trial.trial_id for trial in find_trials("study:big", study)] == ids(0, 1)
+    with pytest.raises(UserError, match=r"no seed '9' \(seeds: sample 3, 0, 1\)"):
+        find_trial("study:big:9", study)
+
+
+def test_before_its_search_is_over_a_cell_stands_for_its_samples(study: Ledger) -> None:
+    study.extend("study", [Member(PlannedTrial("new", tiny(seed=9), sample=0), DATA)])
+
+    assert find_trial("study:new", study).name == "new, sample 0"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("study:big", r"names 2 trials: write study:big:SEED \(seeds: 0, 1\)"),
+        ("study:big", r"names 2 trials: write 'study:big:0' \(seeds: 0, 1\)"),
         ("study:big:7", r"cell 'big' of experiment 'study' has no seed '7' \(seeds: 0, 1\)"),
         ("study:bgi", r"'study' has no cell 'bgi' \(cells: big, big:0\): did you mean 'big'"),
         ("stud:big", "no experiment 'stud'.*did you mean 'study'"),

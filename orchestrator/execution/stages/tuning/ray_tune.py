@@ -29,6 +29,10 @@ class Searcher(Protocol):
         """Free what it takes while nobody asks; it may be asked again."""
 
 
+class _KilledError(UserError):
+    """Raised when the process was killed."""
+
+
 class RayTune:
     """Ray Tune in a process that is started when it is asked."""
 
@@ -69,12 +73,17 @@ class RayTune:
     def ask(self, request: Mapping[str, Any]) -> Any:
         """Return the answer to a request, which is always the same.
 
+        A process that was killed, as the machine does when its memory runs out, is asked again.
+
         Raises:
             UserError: if the process fails.
         """
         text = json.dumps(request)
         if text not in self._answers:
-            self._answers[text] = self._ask_process(text)
+            try:
+                self._answers[text] = self._ask_process(text)
+            except _KilledError:
+                self._answers[text] = self._ask_process(text)
         return self._answers[text]
 
     def close(self) -> None:
@@ -103,9 +112,20 @@ class RayTune:
             stdin.flush()
             return json.loads(stdout.readline())
         except (OSError, ValueError):
-            self._errors.seek(0)
-            lines = self._errors.read().strip().splitlines() or ["it ended without a word"]
-            raise UserError(f"Ray Tune cannot search: {one_line(lines[-1])}") from None
+            raise self._end_failed_process(self._process) from None
+
+    def _end_failed_process(self, process: subprocess.Popen[str]) -> UserError:
+        """Return the error that a process has ended with; the next question starts another one."""
+        self.close()
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines()
+        if process.returncode < 0:
+            return _KilledError(
+                f"the process that asks Ray Tune was killed (signal {-process.returncode}): run "
+                "the same command again to resume"
+            )
+        reason = one_line(lines[-1]) if lines else f"exit code {process.returncode}"
+        return UserError(f"Ray Tune cannot search: {reason}")
 
 
 def check_installed(tune: Tune) -> None:

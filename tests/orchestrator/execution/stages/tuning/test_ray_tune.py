@@ -1,7 +1,9 @@
 """What Ray Tune answers in its own process."""
 
 import importlib.util
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +77,26 @@ def test_failure_of_the_process_is_explained() -> None:
         searcher.ask({"ask": "nonsense"})
 
     searcher.close()
+
+
+def test_process_that_was_killed_is_asked_again(ray_tune: RayTune) -> None:
+    ray_tune.find_survivors(900, 100, [0.1, 0.2])
+    assert ray_tune._process is not None
+    ray_tune._process.kill()
+
+    assert ray_tune.find_survivors(900, 100, [0.4, 0.2]) == [0]
+
+
+def test_process_that_is_killed_again_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -9 $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+    with pytest.raises(UserError, match=r"was killed \(signal 9\): run the same command again"):
+        RayTune().find_survivors(900, 100, [0.1])
 
 
 def test_missing_optuna_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
