@@ -84,7 +84,8 @@ def clean(
     """List and remove trial directories that no experiment asks for.
 
     Their trials leave the ledger, and their MLflow runs are marked as deleted. What killed
-    processes left behind is removed without a question.
+    processes left behind is removed without a question, and so are states from which no sample of
+    a search will go on.
     """
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores
@@ -118,7 +119,10 @@ def _remove_remains(stores: "Stores") -> None:
         remove_stale_files,
         remove_unread_orders,
     )
+    from orchestrator.upkeep.stopped_states import remove_stopped_states
 
+    if states := remove_stopped_states(stores):
+        echo(f"removed {count_of(states, 'state')} of samples whose search is over")
     folder = stores.settings.storage.folder
     files = remove_stale_files(folder) + remove_partial_files(folder)
     files += remove_unread_orders(stores.settings.orders)

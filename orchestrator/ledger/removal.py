@@ -1,5 +1,6 @@
 """Rows that leave the ledger: those of an experiment, or those of trials that nobody asks for."""
 
+import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -66,6 +67,39 @@ def _is_needed(others: sa.FromClause, condition: sa.ColumnElement[bool]) -> sa.E
     )
 
 
+def read_stopped_samples(db: Connection, experiment: str | None) -> list[str]:
+    """Return the finished samples that stopped early and whose searches are all over.
+
+    A search is over once its cell has trials of the study.
+    """
+    others = members.alias()
+    is_searched = sa.exists().where(
+        others.c.trial_id == trials.c.trial_id,
+        others.c.sample.is_not(None),
+        ~_has_study_trials(others),
+    )
+    query = (
+        sa.select(trials.c.trial_id, trials.c.settings)
+        .join(members, members.c.trial_id == trials.c.trial_id)
+        .where(members.c.sample.is_not(None), trials.c.state == State.FINISHED, ~is_searched)
+        .distinct()
+    )
+    if experiment is not None:
+        query = query.where(members.c.experiment == experiment)
+    rows = db.execute(query).all()
+    return [row.trial_id for row in rows if json.loads(row.settings).get("stop_step")]
+
+
+def _has_study_trials(listed: sa.FromClause) -> sa.Exists:
+    """Return whether the cell of a listed trial has trials of the study."""
+    studied = members.alias()
+    return sa.exists().where(
+        studied.c.experiment == listed.c.experiment,
+        studied.c.cell == listed.c.cell,
+        studied.c.sample.is_(None),
+    )
+
+
 def read_stored_trials(db: Connection, trial_ids: Sequence[str]) -> dict[str, StoredTrial]:
     """Return the trials among `trial_ids` that the ledger has, by trial_id."""
     trials_by_id: dict[str, StoredTrial] = {}
@@ -116,13 +150,7 @@ def reset_trials(
         .where(members.c.experiment == experiment, trials.c.state.in_(states))
     )
     if keep_searches:
-        others = members.alias()
-        has_study_trials = sa.exists().where(
-            others.c.experiment == experiment,
-            others.c.cell == members.c.cell,
-            others.c.sample.is_(None),
-        )
-        query = query.where(members.c.sample.is_(None) | ~has_study_trials)
+        query = query.where(members.c.sample.is_(None) | ~_has_study_trials(members))
     trial_ids = list(db.scalars(query))
     check_not_held(db, trial_ids)
     values = {"message": None, "driver": None, "cancel_requested_at": None}

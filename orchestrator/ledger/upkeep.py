@@ -20,6 +20,7 @@ from orchestrator.ledger.removal import (
     delete_trials,
     read_deletion,
     read_needed_ids,
+    read_stopped_samples,
     read_stored_trials,
     reset_trials,
 )
@@ -110,6 +111,15 @@ class Upkeep:
             orphans = _select_orphans(db, trial_ids)
             delete_trials(db, orphans)
         return orphans
+
+    def find_stopped_samples(self, experiment: str | None = None) -> list[str]:
+        """Return the finished samples that stopped early, and that no search needs any more.
+
+        Args:
+            experiment: the experiment that lists them; None for all.
+        """
+        with self._engine.connect() as db:
+            return read_stopped_samples(db, experiment)
 
 
 def _read_deletion(db: Connection, experiment: str) -> Deletion:

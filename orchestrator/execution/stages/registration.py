@@ -1,6 +1,7 @@
 """What a submit records in the ledger: its experiment at first, later what the stages add."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from orchestrator.execution.nodes.data_source import DataSource
@@ -12,6 +13,7 @@ from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
+from orchestrator.upkeep.stopped_states import remove_stopped_states
 from vss.trial_config import TrialConfig
 from vss.untrusted.messages import list_briefly
 
@@ -87,6 +89,8 @@ class Registration:
         name = self.experiment.name
         if not self._stages.are_due(self.experiment) or not driver.take_lease(name):
             return False
+        with suppress(OSError):  # the next stage or `clean` does it
+            remove_stopped_states(self._stores, name)
         driver.set_activity("comparing the scores so far, to choose the next trials")
         grown = self._find_next()
         driver.set_activity(None)

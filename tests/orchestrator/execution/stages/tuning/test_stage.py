@@ -1,6 +1,7 @@
 """The search as a stage of the driver: workers that train nothing, and a small fake of Ray Tune."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from orchestrator.spec.tuning.tune import Tune
 from orchestrator.stores import Stores
 from tests.conftest import TINY_SPEC, SpecWriter
 from tests.orchestrator.execution.fakes import STUDENT_SPEC, FakeRay, run, run_name, states
+from vss.trial_directory import STOPPED_STATE
 
 pytestmark = pytest.mark.usefixtures("tracker", "ray_tune")
 RATES = [0.01, 0.02, 0.03]
@@ -174,6 +176,29 @@ def test_asha_trains_the_best_samples_further_from_their_state(
     state = samples[-1].inputs.stopped_state
     assert state is not None
     assert state.parent.name == samples[1].trial_id
+
+
+def test_states_of_stopped_samples_are_removed_when_the_search_is_over(
+    plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay
+) -> None:
+    folder = target.settings.storage.folder
+    assert folder is not None
+    left_by_study: list[list[Path]] = []
+
+    def leave_state(job: Job, start: int) -> Outcome:
+        state = folder / job.trial_id / STOPPED_STATE
+        if job.inputs.config.stop_step:
+            state.parent.mkdir(parents=True)
+            state.touch()
+        elif job.inputs.config.seed < 1_000_000:
+            left_by_study.append(list(folder.rglob(STOPPED_STATE)))
+        return score(job)
+
+    with fake_ray(leave_state):
+        run(plan("  scheduler: asha\n  cells: [image]\n"), target)
+
+    assert len(left_by_study[-1]) == 3
+    assert not list(folder.rglob(STOPPED_STATE))
 
 
 def test_cells_can_be_trained_with_common_settings_too(
