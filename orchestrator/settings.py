@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.secrecy.addresses import split_login, take_login_of_server
+from orchestrator.secrecy.addresses import read_address, take_login_of_server
 from orchestrator.secrecy.known_values import token_file
 from orchestrator.secrecy.secret_files import require_private
 from orchestrator.storage import Storage
@@ -98,7 +98,8 @@ def load_settings() -> Settings:
         tracking_uri=_tracking_uri() or f"sqlite:///{home / 'mlflow.db'}",
         storage=_storage(home / "trials"),
         data=data_folder(),
-        ray_address=os.environ.get("RAY_ADDRESS") or None,
+        ray_address=read_address("RAY_ADDRESS", "set RAY_AUTH_TOKEN_PATH to a token's file")
+        or None,
         cache=cache_folder(),
         notify=os.environ.get("VSS_NOTIFY") or None,
     )
@@ -273,15 +274,17 @@ def _tracking_uri() -> str:
 
 
 def _storage(default: Path) -> Storage:
-    address = os.environ.get("VSS_STORAGE", "")
-    if "://" in address:
-        if (parts := split_login(address)).password is not None:
-            raise UserError(
-                f"VSS_STORAGE={parts.bare} has a password, which jobs would be told: leave it out "
-                "and set the variables of its service, such as AWS_SECRET_ACCESS_KEY"
-            )
-        return Storage(address.rstrip("/"))
-    return Storage(str(_folder("VSS_STORAGE", default)))
+    remedy = "set the variables of its service, such as AWS_SECRET_ACCESS_KEY"
+    address = read_address("VSS_STORAGE", remedy)
+    if "://" not in address:
+        return Storage(str(_folder("VSS_STORAGE", default)))
+    scheme, _, place = address.partition("://")
+    if scheme == "memory" or not place.strip("/"):
+        raise UserError(
+            f"VSS_STORAGE={address} names no place that workers share: write a folder or "
+            "s3://bucket/prefix"
+        )
+    return Storage(address.rstrip("/"))
 
 
 def is_verbose() -> bool:

@@ -15,6 +15,8 @@ from orchestrator.secrecy.known_values import token_file
 from orchestrator.secrecy.secret_files import others_can_read
 from orchestrator.settings import Settings
 
+_RESOLVED_BY_RAY = ("auto", "local")
+_PORTS = {"http": 80, "https": 443}
 _DASHBOARD_PORT = 8265
 _TIMEOUT_SECONDS = 5
 _TOKEN = "set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to the file of the cluster's token"  # noqa: S105
@@ -33,18 +35,25 @@ def check_ray(settings: Settings) -> Finding:
 
 
 def _check_address(address: str) -> Finding:
-    host, _, port = address.rpartition("://")[2].rstrip("/").rpartition(":")
-    if not port.isdigit():
+    if address in _RESOLVED_BY_RAY:
         return Finding("Ray", Level.OK, f"RAY_ADDRESS={address} is resolved by Ray itself")
+    is_dashboard = address.startswith(("http://", "https://"))
+    parts = urlsplit(address if is_dashboard else f"//{address}")
     try:
-        look_up(host)
-        socket.create_connection((host, int(port)), timeout=_TIMEOUT_SECONDS).close()
+        port = parts.port or (_PORTS[parts.scheme] if is_dashboard else None)
+    except ValueError:  # no number, or too large
+        port = None
+    if not parts.hostname or port is None:
+        text = f"RAY_ADDRESS={address} is not HOST:PORT, nor the http://HOST:PORT of a dashboard"
+        return Finding("Ray", Level.PROBLEM, text, _ADDRESS)
+    try:
+        look_up(parts.hostname)
+        socket.create_connection((parts.hostname, port), timeout=_TIMEOUT_SECONDS).close()
     except OSError as error:
         text = f"no cluster answers at {address}: {error.strerror or error}"
         return Finding("Ray", Level.PROBLEM, text, _ADDRESS)
-    is_dashboard = address.startswith(("http://", "https://"))
-    dashboard = address.rstrip("/") if is_dashboard else f"http://{host}:{_DASHBOARD_PORT}"
-    return _check_dashboard(address, dashboard)
+    dashboard = f"http://{parts.hostname}:{_DASHBOARD_PORT}"
+    return _check_dashboard(address, address.rstrip("/") if is_dashboard else dashboard)
 
 
 def _check_dashboard(address: str, dashboard: str) -> Finding:

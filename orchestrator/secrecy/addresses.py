@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from vss.errors import UserError
+
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*://)(?P<rest>.*)", re.DOTALL)
 _WEB = ("http://", "https://")
 
@@ -42,6 +44,22 @@ def split_login(address: str) -> Address:
     user, colon, password = login.partition(":")
     bare = f"{match['scheme']}{user}@{host}" if user else f"{match['scheme']}{host}"
     return Address(bare, unquote(user), password if colon else None)
+
+
+def read_address(variable: str, remedy: str) -> str:
+    """Return the address in a variable, or "" if it is not set.
+
+    Raises:
+        UserError: if it has a password, which jobs would be told.
+    """
+    address = os.environ.get(variable, "")
+    parts = split_login(address)
+    if parts.password is not None:
+        raise UserError(
+            f"{variable}={parts.bare} has a password, which jobs would be told: leave it out; "
+            f"{remedy}"
+        )
+    return address
 
 
 def _split_at_host(rest: str) -> tuple[str, str, str]:

@@ -53,12 +53,23 @@ def test_storage_may_be_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (str(storage), storage.folder) == ("s3://bucket/trials", None)
 
 
-def test_password_in_the_address_of_the_storage_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("address", ["s3://", "s3:///", "memory://trials"])
+def test_storage_that_no_worker_can_share_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setenv("VSS_STORAGE", "ftp://me:geheim@host/trials")
+    monkeypatch.setenv("VSS_STORAGE", address)
 
-    with pytest.raises(UserError, match="VSS_STORAGE=ftp://me@host/trials has a password") as error:
+    with pytest.raises(UserError, match=f"VSS_STORAGE={address} names no place that workers share"):
+        load_settings()
+
+
+@pytest.mark.parametrize("variable", ["VSS_STORAGE", "RAY_ADDRESS"])
+def test_password_in_an_address_that_jobs_are_told_is_refused(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "ftp://me:geheim@host/trials")
+
+    with pytest.raises(UserError, match=f"{variable}=ftp://me@host/trials has a passwo") as error:
         load_settings()
 
     assert "geheim" not in str(error.value)

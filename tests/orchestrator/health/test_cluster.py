@@ -38,6 +38,20 @@ def test_cluster_that_does_not_answer_is_a_problem(settings: Settings) -> None:
     assert finding.text == f"no cluster answers at {address}: Connection refused"
 
 
+@pytest.mark.parametrize("address", ["nosuch", "host:port", "host:99999", "ray://host", "http://"])
+def test_address_of_another_form_is_a_problem(settings: Settings, address: str) -> None:
+    finding = check_ray(replace(settings, ray_address=address))
+
+    assert finding.level == Level.PROBLEM
+    assert finding.text.startswith(f"RAY_ADDRESS={address} is not HOST:PORT")
+
+
+def test_ray_itself_finds_the_cluster_of_this_machine(settings: Settings) -> None:
+    finding = check_ray(replace(settings, ray_address="auto"))
+
+    assert finding == Finding("Ray", Level.OK, "RAY_ADDRESS=auto is resolved by Ray itself")
+
+
 def test_token_for_the_cluster_is_tried(
     settings: Settings, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
