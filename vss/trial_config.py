@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vss import catalog
 from vss.errors import UserError
+from vss.suggestions import require_known
 from vss.trial_rules import WEIGHT_PARTS, check_rules
 from vss.validation_errors import describe_validation_error
 
@@ -196,14 +197,13 @@ class TrialConfig(BaseModel):
     def _fill_option_defaults(cls, settings: Any) -> Any:
         if not isinstance(settings, dict):
             return settings
-        complete_settings = dict(settings)
+        complete = dict(settings)
         for setting, table in catalog.CHOICES.items():
-            name = complete_settings.get(setting, cls.model_fields[setting].default)
-            choice = table.get(name) if isinstance(name, str) else None
-            for option, default in choice.options.items() if choice else ():
-                if complete_settings.get(option) is None:
-                    complete_settings[option] = default
-        return complete_settings
+            name = complete.get(setting, cls.model_fields[setting].default)
+            if isinstance(name, str):  # a wrong one is named, not the options that it lacks
+                options = table[require_known(setting, name, table)].options
+                complete |= {o: value for o, value in options.items() if complete.get(o) is None}
+        return complete
 
     @model_validator(mode="after")
     def _follows_the_rules(self) -> Self:

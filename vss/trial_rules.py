@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from vss import catalog
 from vss.options import ALL_OPTIONS, find_setting, list_choices_with
-from vss.suggestions import require_known
 
 if TYPE_CHECKING:
     from vss.trial_config import TrialConfig
@@ -25,11 +24,6 @@ def check_rules(config: "TrialConfig") -> None:
     """
     for rule in RULES:
         rule(config)
-
-
-def _names_are_known(config: "TrialConfig") -> None:
-    for setting, table in catalog.CHOICES.items():
-        require_known(setting, getattr(config, setting), table)
 
 
 def _options_belong_to_choices(config: "TrialConfig") -> None:
@@ -221,7 +215,6 @@ def _untrained_networks_are_complete(config: "TrialConfig") -> None:
 
 
 RULES = (
-    _names_are_known,
     _options_belong_to_choices,
     _memory_suits_head,
     _current_frame_suits_head,

@@ -1,10 +1,11 @@
 """The command line: all commands, its completion in shells, and the handling of user errors."""
 
+import errno
 import io
 import os
 import sys
 from contextlib import redirect_stdout
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -69,8 +70,16 @@ def main(arguments: list[str] | None = None) -> None:
         words = sys.argv[1:] if arguments is None else arguments
         app(words, obj=words)  # the words as typed, for hints on how to go on
     except UserError as error:
-        print(f"error: {one_line(str(error), _LONGEST_ERROR)}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        _refuse(str(error))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _refuse(f"no file can have this name: {error.filename}")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"error: {one_line(message, _LONGEST_ERROR)}", file=sys.stderr)
+    sys.exit(USER_ERROR)
 
 
 def _complete_in_bash() -> None:

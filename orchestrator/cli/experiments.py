@@ -84,6 +84,8 @@ def submit(
         raise UserError("--detach cannot be combined with --smoke or --in-process: leave one out")
     settings, paths = load_settings(), parse_data_paths(data or [])
     experiment = load_spec(spec, overrides or ())  # before imports that take seconds
+    if look is not None:
+        experiment.at_look(look)  # so is this
     from orchestrator.execution.cluster.head import choose_address
     from orchestrator.execution.driver import RunTarget
     from orchestrator.execution.handover.detached import hand_over
@@ -175,7 +177,7 @@ def logs(
 
     settings = load_settings()
     check_ledger(settings)
-    check_name_or_trial_id(trial, settings.ledger_url)
+    check_name_or_trial_id(trial, settings.ledger_url, is_one_trial=True)
     ledger = open_existing_ledger(settings)
     trial_id = find_trial_id(trial, ledger)
     show_log(trial_id, attempt, ledger, settings.storage, echo, follow)

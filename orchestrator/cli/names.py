@@ -64,9 +64,17 @@ def init(
     experiment = load_spec_text(text, file)
     if file.exists():
         confirm(f"Overwrite {file}?", is_confirmed=False)
-    file.write_text(text, encoding="utf-8")
+    _write(file, text)
     cells, trials = count_of(len(experiment.cells), "cell"), len(experiment.trials)
     echo(f"{file}: {count_of(trials, 'trial')} in {cells}; next: vss-orch plan {file}")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"{file} cannot be written: {error.strerror}; choose another file"
+        raise UserError(message) from None
 
 
 def _collect_answers(

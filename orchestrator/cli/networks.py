@@ -71,7 +71,7 @@ def predict(
     from orchestrator.settings import load_settings
 
     settings = load_settings()
-    check_target(target, settings)  # before imports that take seconds
+    check_target(target, settings, is_one=True)  # before imports that take seconds
     if not video.exists():
         raise UserError(f"cannot read {video} as a video: no such file or directory")
     from orchestrator.terminal.progress_bar import frame_bar
@@ -176,7 +176,7 @@ def export(
     from orchestrator.settings import load_settings
 
     settings = load_settings()
-    check_target(target, settings)  # before imports that take seconds
+    check_target(target, settings, is_one=True)  # before imports that take seconds
     from vss.inference.export import export_network, format_program, onnx_is_installed
 
     network = find_network(target, like, settings)

@@ -99,6 +99,7 @@ def compare(
 
     settings = load_settings()
     check_ledger(settings, first, second)
+    _check_comparison(first, second, metric)
     check_tracking(settings)
     from orchestrator.results import comparison
     from orchestrator.terminal.result_tables import build_comparison_table
@@ -108,6 +109,19 @@ def compare(
         print_json(comparison.build_json(pairs, metric))
         return
     console().print(build_comparison_table(pairs, metric))
+
+
+def _check_comparison(first: str, second: str, metric: str) -> None:
+    """Refuse what cannot be compared, before imports that take seconds."""
+    from reports.metrics import METRICS
+    from vss.suggestions import require_known
+
+    if first == second:
+        raise UserError(f"'{first}' and '{second}' are the same: choose two different cells")
+    try:
+        require_known("metric", metric, METRICS)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 @app.command("diff")
@@ -157,7 +171,7 @@ def _compare_trials(first: str, second: str) -> "list[Difference]":
     check_ledger(settings)
     try:
         for name in (first, second):
-            check_name_or_trial_id(name, settings.ledger_url)
+            check_name_or_trial_id(name, settings.ledger_url, is_one_trial=True)
     except UserError as error:
         raise UserError(f"{error}; a spec ends in .yaml") from None
     check_tracking(settings)
@@ -239,6 +253,8 @@ def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: b
         raise UserError(f"--watch follows an experiment: give NAME instead of --from '{source}'")
     if not source.is_dir():
         raise UserError(f"no folder {source}: --from takes the folder of a report")
+    if not (source / "results.json").exists():
+        raise UserError(f"no results.json in {source}: give the folder of a complete report")
     from orchestrator.results.report import rebuild
 
     echo(rebuild(source, out, pictures, sort))

@@ -4,7 +4,7 @@
 colon; those of cells may. Importing this module loads no SQLAlchemy.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
 
 
-def check_name(name: str, url: str) -> None:
+def check_name(name: str, url: str, is_one_trial: bool = False) -> None:
     """Refuse EXPERIMENT[:CELL[:SEED]] if an SQLite ledger lacks it, without loading SQLAlchemy.
 
     Raises:
-        UserError: if there is no such experiment, cell or seed.
+        UserError: if there is no such experiment, cell or seed, or several where one is meant.
     """
     experiment, colon, rest = name.partition(":")
     experiments = _read_experiments(url) if is_quick(url) else None
@@ -40,20 +40,23 @@ def check_name(name: str, url: str) -> None:
         cell, label = split_cell(experiment, rest, labels)
         if label is not None and label not in labels[cell]:
             raise UserError(_explain_label(experiment, cell, label, labels[cell]))
+        seeds = [each for each in labels[cell] if each.isdecimal()] or labels[cell]
+        if is_one_trial and label is None and len(seeds) > 1:
+            raise UserError(_explain_several(name, seeds))
 
 
-def check_name_or_trial_id(name: str, url: str) -> None:
+def check_name_or_trial_id(name: str, url: str, is_one_trial: bool = False) -> None:
     """Refuse a name as `check_name` does, unless a trial_id begins like this.
 
     Raises:
-        UserError: if there is no such experiment, cell, seed or trial.
+        UserError: as `check_name`, or if there is no such trial.
     """
     experiments = _read_experiments(url) if is_quick(url) else None
     if experiments is None or (":" not in name and has_trial(url, name)):
         return
     if ":" not in name and name not in experiments:
         raise UserError(explain_missing("experiment or trial", name, experiments))
-    check_name(name, url)
+    check_name(name, url, is_one_trial)
 
 
 def _read_experiments(url: str) -> list[str] | None:
@@ -79,10 +82,7 @@ def find_trial(name: str, ledger: "Ledger") -> TrialStatus:
     trials = find_trials(name, ledger)
     labels = list(dict.fromkeys(trial.label for trial in trials))
     if len(labels) > 1:
-        raise UserError(
-            f"'{name}' names {len(trials)} trials: write '{name}:{labels[0]}' "
-            f"(seeds: {list_briefly(labels)})"
-        )
+        raise UserError(_explain_several(name, labels))
     return trials[-1]
 
 
@@ -147,6 +147,13 @@ def refuse_experiment(name: str, url: str) -> None:
     """
     if name in (_read_experiments(url) or ()):
         raise UserError(_explain_experiment(name, _read_labels(url, name)))
+
+
+def _explain_several(name: str, labels: Sequence[str]) -> str:
+    return (
+        f"'{name}' names {len(labels)} trials: write '{name}:{labels[0]}' "
+        f"(seeds: {list_briefly(labels)})"
+    )
 
 
 def _explain_experiment(name: str, cells: Iterable[str]) -> str:

@@ -43,21 +43,22 @@ class NamedNetwork:
     trained: "TrainedNetwork"
 
 
-def check_target(target: str, settings: Settings) -> None:
+def check_target(target: str, settings: Settings, is_one: bool = False) -> None:
     """Refuse a network that cannot exist, before imports that take seconds.
 
     Args:
         target: as for `find_network`.
         settings: the addresses of the trials and of the ledger.
+        is_one: whether all seeds of a cell are too many.
 
     Raises:
-        UserError: if there is no such file, experiment, cell or trial.
+        UserError: if there is no such file, experiment, cell or trial, or too many of them.
     """
     if Path(target).expanduser().exists() or _RUN_ID.fullmatch(target):
         return
     if ":" in target:
         _check_has_ledger(target, settings)
-        check_name(target, settings.ledger_url)
+        check_name(target, settings.ledger_url, is_one)
     elif not _TRIAL_ID.fullmatch(target) and not _find_trial_ids(target, settings):
         if settings.has_ledger:
             refuse_experiment(target, settings.ledger_url)

@@ -180,8 +180,9 @@ def rebuild(folder: Path, out: Path, pictures: bool, sort: str | None = None) ->
     """
     if not folder.is_dir():
         raise UserError(f"no folder {folder}: --from takes the folder of a report")
+    make_folder(out)
     try:
-        return report.rebuild(folder, make_folder(out), pictures, sort)
+        return report.rebuild(folder, out, pictures, sort)
     except ReportError as error:
         raise UserError(one_line(str(error))) from None
     except OSError as error:

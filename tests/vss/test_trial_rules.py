@@ -13,6 +13,7 @@ from vss.trial_config import parse_settings
     ("change", "message"),
     [
         ({"memory_lenght": 2}, "unknown setting 'memory_lenght': did you mean 'memory_length'?"),
+        ({"head": "fnc", "memory_length": None}, "unknown head 'fnc': did you mean 'fcn'?"),
         ({"head": "tam"}, "unknown head 'tam': did you mean 'tma'?"),
         ({"backbone": "resnet19"}, "unknown backbone 'resnet19': did you mean 'resnet1"),
         ({"memory_length": 2}, "head 'fcn' reads only the current frame: set memory_length to 0"),

@@ -39,6 +39,16 @@ def test_unknown_experiment_is_named(
     assert_one_line(result, "'nothing'")
 
 
+@pytest.mark.parametrize("command", [["init", "--yes"], ["report", "--from"], ["import"]])
+def test_name_that_no_file_can_have_is_named_on_one_line(
+    run: Any, prepared_home: None, command: list[str]
+) -> None:
+    result = run(*command, "x" * 300)
+
+    assert result.code == 2
+    assert_one_line(result, "no file can have this name: xxx")
+
+
 def test_unreachable_database_is_named_without_its_password(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.stores import check_tracking
-from tests.conftest import free_port
+from tests.conftest import TINY_SPEC, SpecWriter, free_port
 from tests.orchestrator.ledger.conftest import STUDY, members
 from tests.test_architecture import HEAVY_LIBRARIES
 from vss.errors import UserError
@@ -18,20 +18,27 @@ from vss.errors import UserError
 MISTAKES = {
     "submit nothing.yaml": "cannot read spec nothing.yaml",
     "submit nothing.yaml --data camvid": "write NAME=PATH",
+    "submit spec.yaml --look 2": "'tiny' plans no looks",
     "plan nothing.yaml": "cannot read spec nothing.yaml",
     "report nothing": "no experiment 'nothing'",
     "report --from nothing": "no folder nothing",
+    "report --from .": "no results.json in .",
     "compare nothing study": "no experiment 'nothing'",
     "compare study:a study:b": "no cell 'b'",
+    "compare study study": "'study' and 'study' are the same",
+    "compare study:a study:c --metric flickr": "did you mean 'flicker'?",
+    "diff study:a study:c": "'study:a' names 2 trials",
     "status nothing": "no experiment 'nothing'",
     "watch nothing": "no experiment 'nothing'",
     "ui nothing": "no experiment 'nothing'",
     "logs nothing": "no experiment or trial 'nothing'",
+    "logs study:a": "'study:a' names 2 trials",
     "cancel study:a:7": "no seed '7'",
     "retry nothing": "no experiment 'nothing'",
     "delete nothing": "no experiment 'nothing'",
     "evaluate zzzz": "no trial 'zzzz'",
     "evaluate study:b": "no cell 'b'",
+    "export study:a": "'study:a' names 2 trials: write 'study:a:0'",
     "export study": "'study' is an experiment, not a trial",
     "predict zzzz clip.mp4 --out masks": "no trial 'zzzz'",
     "import nothing": "no trial directory in nothing",
@@ -54,8 +61,10 @@ print(json.dumps([errors, loaded]))
 
 
 @pytest.fixture
-def study(settings: Settings) -> None:
-    Ledger(settings.ledger_url).add(STUDY, members(0, cell="a"))
+def study(settings: Settings, write_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put two cells into the ledger, and a spec into the working directory."""
+    Ledger(settings.ledger_url).add(STUDY, [*members(0, 1, cell="a"), *members(2, cell="c")])
+    monkeypatch.chdir(write_spec(TINY_SPEC).parent)
 
 
 def test_mistakes_are_named_before_heavy_imports(study: None) -> None:

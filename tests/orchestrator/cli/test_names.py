@@ -87,3 +87,11 @@ def test_init_overwrites_nothing_without_asking(
     assert f"Overwrite {file}?" in refused.out
     assert refused.code == 1
     assert file.read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that takes no files")
+def test_init_names_a_file_that_cannot_be_written(run: Any) -> None:
+    result = run("init", "/proc/study.yaml", "--yes")
+
+    assert result.code == 2
+    assert_one_line(result, "/proc/study.yaml cannot be written: No such file or directory")

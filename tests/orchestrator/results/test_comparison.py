@@ -62,8 +62,10 @@ def test_cells_and_experiments_are_compared_and_mistakes_are_named(
         assert message is None or message in result.err
     result = run("compare", "tiny:image", "tiny:memory", "--metric", "miuo")
     assert result.code == 2
-    assert "no trial has the metric 'miuo' (metrics: " in result.err
     assert "did you mean 'miou'?" in result.err
+    result = run("compare", "tiny:image", "tiny:memory", "--metric", "miou_without_void")
+    assert result.code == 2
+    assert "no trial has the metric 'miou_without_void' (metrics: " in result.err
 
 
 def test_json_holds_the_rows_of_the_verdicts() -> None:
