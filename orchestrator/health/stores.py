@@ -24,13 +24,15 @@ _MLFLOW_TOKEN = (
 
 def check_ledger(settings: Settings) -> Finding:
     """Check that the ledger answers, can be written, and is not newer than this program."""
-    url = settings.ledger_url
-    if not settings.has_ledger:
-        path = Path(url.removeprefix(_SQLITE))
-        return check_writable("ledger", path.parent, "VSS_HOME or VSS_LEDGER_URL")
+    from orchestrator.ledger.database import parse_address
     from orchestrator.ledger.probe import probe_ledger
 
+    url = settings.ledger_url
     try:
+        parse_address(url)
+        if not settings.has_ledger:
+            path = Path(url.removeprefix(_SQLITE))
+            return check_writable("ledger", path.parent, "VSS_HOME or VSS_LEDGER_URL")
         address = probe_ledger(url)
     except UserError as error:
         text, _, remedy = str(error).rpartition("; ")

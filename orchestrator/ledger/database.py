@@ -74,13 +74,20 @@ def parse_address(url: str) -> sa.URL:
             "the password into the file that VSS_LEDGER_PASSWORD_FILE names"
         )
     try:
-        return sa.make_url(url)
+        address = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):  # of a port that is not a number
         shown = f": '{redact(url)}'" if "://" in url else ""  # it may be the password alone
         raise UserError(
             f"VSS_LEDGER_URL is not a database address{shown}; write for example "
             "postgresql://user@host:5432/database or sqlite:////folder/ledger.db"
         ) from None
+    file = address.database or ":memory:"
+    if address.get_backend_name() == "sqlite" and (":memory:" in file or "mode" in address.query):
+        raise UserError(
+            f"VSS_LEDGER_URL={redact(url)} is a database in the memory of one process, which no "
+            "other one can read; write for example sqlite:////folder/ledger.db"
+        )
+    return address
 
 
 def look_up_host(address: sa.URL) -> None:

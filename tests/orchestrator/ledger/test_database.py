@@ -67,6 +67,8 @@ def test_password_of_an_unreachable_database_is_hidden() -> None:
     ("url", "message"),
     [
         ("nonsense", "VSS_LEDGER_URL is not a database address; write for example"),
+        ("sqlite://", "VSS_LEDGER_URL=sqlite:// is a database in the memory of one process"),
+        ("sqlite:///:memory:", "VSS_LEDGER_URL=sqlite:///:memory: is a database in the memory"),
         (
             "sqlite:////proc/none/ledger.db",
             "cannot reach the ledger at sqlite:////proc/none/ledger.db:",
