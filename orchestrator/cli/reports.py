@@ -78,7 +78,8 @@ def compare(
         str,
         typer.Argument(
             metavar="A",
-            help="EXPERIMENT:CELL, or EXPERIMENT for all cells.",
+            help="EXPERIMENT:CELL, or EXPERIMENT for all cells; instead of EXPERIMENT, the folder "
+            "of a report.",
             autocompletion=complete_cell,
         ),
     ],
@@ -94,13 +95,17 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two cells, or the cells with the same name in two experiments."""
+    from orchestrator.results.report_folder import is_report_folder
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores, check_ledger, check_tracking
 
     settings = load_settings()
-    check_ledger(settings, first, second)
+    experiments = [s for s in (first, second) if not is_report_folder(s.partition(":")[0])]
+    if experiments:
+        check_ledger(settings, *experiments)
     _check_comparison(first, second, metric)
-    check_tracking(settings)
+    if experiments:
+        check_tracking(settings)
     from orchestrator.results import comparison
     from orchestrator.terminal.result_tables import build_comparison_table
 

@@ -48,7 +48,9 @@ def check_mlflow(settings: Settings) -> Finding:
     if uri.startswith(_SQLITE):
         return _check_sqlite(Path(uri.removeprefix(_SQLITE)), uri)
     if "://" not in uri:
-        return check_writable("MLflow", Path(uri), "MLFLOW_TRACKING_URI")
+        text = f"MLFLOW_TRACKING_URI={redact(uri)} is neither a server nor a database"
+        remedy = "write http://host:5000 or sqlite:////folder/mlflow.db"
+        return Finding("MLflow", Level.PROBLEM, text, remedy)
     from orchestrator.ledger.probe import find_login_error
 
     if reason := find_login_error(uri):

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from orchestrator.ledger.trial_names import split_cell
 from orchestrator.results.records import read_record
+from orchestrator.results.report_folder import is_report_folder, load_report_folder
 from orchestrator.stores import Stores
 from reports.analysis.study import Study
 from reports.analysis.verdict_rows import build_verdict_rows
@@ -21,7 +23,8 @@ def compare(
     """Return pairs of cells as experiments of two cells each; the first cell is the baseline.
 
     Args:
-        first: `EXPERIMENT:CELL`, or `EXPERIMENT` for all of its cells.
+        first: `EXPERIMENT:CELL`, or `EXPERIMENT` for all of its cells; the folder of a report may
+            stand for an experiment.
         second: the same for the other side. Of two experiments, cells with the same name are
             compared.
         stores: the stores of the experiments.
@@ -76,8 +79,8 @@ def _check_metric(pairs: Sequence[ExperimentRecord], metric: str) -> None:
 def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]:
     """Read one side of a comparison: return its experiment and the cells to compare."""
     name, colon, cell = side.partition(":")
-    ledger = stores.ledger
-    record = read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)
+    is_folder = is_report_folder(name)
+    record = load_report_folder(Path(name)) if is_folder else _read_experiment(name, stores)
     if not colon:
         return record, list(record.cells)
     cell, seed = split_cell(name, cell, record.cells)
@@ -87,6 +90,11 @@ def _read_cells(side: str, stores: Stores) -> tuple[ExperimentRecord, list[str]]
             f"write {name}:{cell}"
         )
     return record, [cell]
+
+
+def _read_experiment(name: str, stores: Stores) -> ExperimentRecord:
+    ledger = stores.ledger
+    return read_record(ledger.experiment(name), ledger.trials(name), stores.tracker)
 
 
 def _pair(

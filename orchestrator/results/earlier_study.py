@@ -5,15 +5,14 @@ from pathlib import Path
 
 import orchestrator
 from orchestrator.results.records import read_record
+from orchestrator.results.report_folder import load_report_folder
 from orchestrator.results.source_cells import leave_out_sources
 from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import open_ledger, open_tracker
-from reports.formats import results_json
-from reports.formats.files import ReportError
+from reports.formats.files import RESULTS
 from reports.records import ExperimentRecord
 from vss.errors import UserError
-from vss.untrusted.messages import one_line
 
 
 def find_earlier_study(
@@ -39,7 +38,7 @@ def find_earlier_study(
 def _read_named(like: str, folder: Path, settings: Settings) -> ExperimentRecord:
     """Read a study from the folder of its report, the ledger, or committed results."""
     if Path(like).is_dir():
-        return _load(Path(like))
+        return load_report_folder(Path(like))
     if settings.has_ledger:
         ledger = open_ledger(settings)
         if like in [status.name for status in ledger.experiments()]:
@@ -48,7 +47,7 @@ def _read_named(like: str, folder: Path, settings: Settings) -> ExperimentRecord
             return leave_out_sources(record, trials)
     committed_folders = {path.name: path for path in _committed_folders(folder)}
     if like in committed_folders:
-        return _load(committed_folders[like])
+        return load_report_folder(committed_folders[like])
     names = ", ".join(committed_folders) or "none"
     raise UserError(
         f"--like {like} is neither an experiment in the ledger nor the folder of a report "
@@ -59,7 +58,7 @@ def _read_named(like: str, folder: Path, settings: Settings) -> ExperimentRecord
 def _read_committed(experiment: Experiment, folder: Path) -> ExperimentRecord:
     """Read the committed results with the most trials on the dataset of an experiment."""
     datasets = {config.dataset for config in experiment.cells.values()}
-    records = [_load(path) for path in _committed_folders(folder)]
+    records = [load_report_folder(path) for path in _committed_folders(folder)]
     similar_records = [
         record
         for record in records
@@ -77,11 +76,4 @@ def _committed_folders(folder: Path) -> Iterator[Path]:
     """Yield the folders of committed results, next to the spec and in the repository."""
     home = Path(next(iter(orchestrator.__path__))).parent / "experiments"
     for parent in dict.fromkeys((folder.resolve() / "results", home / "results")):
-        yield from sorted(path.parent for path in parent.glob(f"*/{results_json.RESULTS}"))
-
-
-def _load(folder: Path) -> ExperimentRecord:
-    try:
-        return results_json.load(folder)
-    except ReportError as error:
-        raise UserError(one_line(str(error))) from None
+        yield from sorted(path.parent for path in parent.glob(f"*/{RESULTS}"))

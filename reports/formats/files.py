@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+RESULTS = "results.json"
 _MIB = 2**20
 # 20,000 trials take 30 MiB of results.json.
-_LIMITS = {"results.json": 64 * _MIB, "confusions.npz": 1024 * _MIB, "curves.csv": 1024 * _MIB}
+_LIMITS = {RESULTS: 64 * _MIB, "confusions.npz": 1024 * _MIB, "curves.csv": 1024 * _MIB}
 _LARGEST_PICTURE = 16 * _MIB
 _MOST_PICTURES = 1000
 _UNPACKED = 4096 * _MIB  # bytes of all arrays

@@ -30,7 +30,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from reports.formats import arrays
-from reports.formats.files import ReportError, read_file, shorten
+from reports.formats.files import RESULTS, ReportError, read_file, shorten
 from reports.records import (
     CellCost,
     ExperimentRecord,
@@ -41,7 +41,6 @@ from reports.records import (
     check_record,
 )
 
-RESULTS = "results.json"
 FORMAT = 1
 _OMITTED_FIELDS = {
     ExperimentRecord: {"runs"},

@@ -110,3 +110,10 @@ def test_server_with_a_different_major_version_is_a_warning(
 def test_address_without_an_mlflow_server_is_a_problem(settings: Settings, serve: Serve) -> None:
     for address in (serve({}), f"http://127.0.0.1:{free_port()}"):
         assert check_mlflow(replace(settings, tracking_uri=address)).level == Level.PROBLEM
+
+
+def test_folder_is_no_store_for_mlflow(settings: Settings) -> None:
+    finding = check_mlflow(replace(settings, tracking_uri="mlruns"))
+
+    assert finding.level == Level.PROBLEM
+    assert finding.text == "MLFLOW_TRACKING_URI=mlruns is neither a server nor a database"

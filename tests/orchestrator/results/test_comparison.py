@@ -1,6 +1,7 @@
 """The comparison of cells from one experiment or two."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ from orchestrator.settings import Settings
 from orchestrator.stores import Stores
 from reports.records import ExperimentRecord, RunRecord
 from tests.conftest import TINY_SPEC, SpecWriter
+from tests.orchestrator.conftest import assert_one_line
+
+COMMITTED = Path(__file__).parents[3] / "experiments" / "results" / "camvid_quick"
 
 
 @pytest.fixture
@@ -82,3 +86,19 @@ def test_json_holds_the_rows_of_the_verdicts() -> None:
     (pair,) = content["pairs"]
     assert (pair["baseline"], pair["interim"]) == ("a", "one is missing")
     assert pair["cells"][1] == asdict(reports.verdicts(record)[1])
+
+
+def test_report_folders_need_no_stores(run: Any, tmp_path: Path) -> None:
+    cells = ["tma, memory 1", "tma, memory 2"]
+    arguments = [f"{COMMITTED}:{cell}" for cell in cells]
+
+    result = run("compare", *arguments, "--json")
+    missing = run("compare", f"{COMMITTED}:tma, memory 9", arguments[1])
+    unknown = run("compare", arguments[0], f"{tmp_path}:memory 4")
+
+    assert result.code == 0
+    [pair] = result.json["pairs"]
+    assert pair["baseline"] == "camvid_quick: tma, memory 1"
+    assert [row["mean"] is not None for row in pair["cells"]] == [True, True]
+    assert_one_line(missing, "no cell .tma, memory 9.")
+    assert_one_line(unknown, "nothing has been submitted")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.results.earlier_study import find_earlier_study
 from orchestrator.results.report import rebuild
+from orchestrator.results.report_folder import load_report_folder
 from orchestrator.settings import Settings
 from orchestrator.spec.file import load_spec
 from reports.formats.results_json import save
@@ -41,7 +42,7 @@ def test_damaged_file_ends_in_one_line(folder: Path, name: str, data: st.DataObj
     original = (folder / name).read_bytes()
     (folder / name).write_bytes(data.draw(damaged(original)))
 
-    assert_loads_or_ends_in_one_line(lambda: _load(folder))
+    assert_loads_or_ends_in_one_line(lambda: load_report_folder(folder))
 
     (folder / name).write_bytes(original)
 
@@ -52,7 +53,7 @@ def test_odd_values_end_in_one_line(folder: Path, data: st.DataObject) -> None:
     original = (folder / "results.json").read_text()
     (folder / "results.json").write_text(json.dumps(data.draw(mutants([json.loads(original)]))))
 
-    assert_loads_or_ends_in_one_line(lambda: _load(folder))
+    assert_loads_or_ends_in_one_line(lambda: load_report_folder(folder))
 
     (folder / "results.json").write_text(original)
 
@@ -107,9 +108,3 @@ def test_earlier_study_is_read_as_carefully(
 
     with pytest.raises(UserError, match="results.json is damaged: maximum recursion depth"):
         find_earlier_study(experiment, str(tmp_path), tmp_path, settings)
-
-
-def _load(folder: Path) -> None:
-    from orchestrator.results.earlier_study import _load as load_earlier
-
-    load_earlier(folder)
