@@ -15,6 +15,7 @@ from orchestrator.spec.experiment import Experiment
 from orchestrator.storage import Storage
 from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import RunContent, Tracker
+from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.untrusted.messages import excerpt_name
 
@@ -47,6 +48,9 @@ def import_trials(
         stores: the ledger and tracking store to import into.
         storage: the storage that trial directories are copied to.
         say: a function that prints a line; it is called once per directory.
+
+    Raises:
+        UserError: if the experiment searches settings.
     """
     placements = _placements(experiment) if experiment is not None else {}
     trials_by_experiment: dict[str, list[FinishedTrial]] = {}
@@ -68,6 +72,12 @@ def import_trials(
 
 
 def _placements(experiment: Experiment) -> Mapping[str, Placement]:
+    if experiment.tuning is not None:
+        raise UserError(
+            f"--spec: '{experiment.name}' searches settings, so it does not say which ones its "
+            "trials were trained with: import them with a spec that states in each cell what was "
+            "found, without tune"
+        )
     entry = ExperimentEntry.from_experiment(experiment)
     return {
         trial.trial_id: Placement(entry, trial.cell, position)

@@ -53,8 +53,7 @@ def read_record(
         name=experiment.name,
         description=experiment.description,
         baseline=experiment.baseline,
-        # A cell whose search is not over, or has found nothing, has samples only.
-        cells=list(dict.fromkeys(trial.cell for trial in (*trials, *samples))),
+        cells=_list_cells(experiment, (*trials, *samples)),
         runs=list(runs),
         costs={cell: artifacts.convert_latency(cost) for cell, cost in latency.cells.items()},
         latency_conditions=latency.conditions,
@@ -69,6 +68,18 @@ def read_record(
         has_changed_plan=bool(experiment.earlier_seeds),
     )
     return _add_samples(record, contents, tracker) if pictures else record
+
+
+def _list_cells(experiment: ExperimentStatus, trials: Sequence[TrialStatus]) -> list[str]:
+    """Return the cells in the order of the spec.
+
+    One whose search is not over, or has found nothing, has samples only. The baseline is among them
+    also if the ledger has no trial of it, as after the import of some of the trials.
+    """
+    cells = list(dict.fromkeys(trial.cell for trial in trials))
+    if experiment.baseline and experiment.baseline not in cells:
+        return [experiment.baseline, *cells]
+    return cells
 
 
 def build_submit_command(

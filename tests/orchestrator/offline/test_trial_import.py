@@ -172,3 +172,15 @@ def test_folder_without_trials_is_refused(run: Any, tmp_path: Path) -> None:
 
     assert result.code == 2
     assert "no trial directory in" in result.err
+
+
+def test_spec_that_searches_settings_does_not_name_trials(
+    run: Any, results: Path, tmp_path: Path
+) -> None:
+    search = "tune: {search: {learning_rate: [0.01, 0.02]}, samples: 2}\n"
+    (tmp_path / "spec.yaml").write_text(TINY_SPEC + search)
+
+    result = run("import", results, "--spec", tmp_path / "spec.yaml")
+
+    assert result.code == 2
+    assert "states in each cell what was found, without tune" in result.err

@@ -73,6 +73,13 @@ def test_cells_keep_the_order_of_the_spec() -> None:
     assert record.source == "name: study"
 
 
+def test_baseline_without_a_trial_is_a_cell() -> None:
+    """Only some of the trials may have been imported."""
+    record = read_record(experiment(), [trial("b")], FakeTracker({"run": CONTENT}))
+
+    assert record.cells == ["a", "b"]
+
+
 def test_latency_of_a_cell_is_added() -> None:
     clip = FormLatency(median_ms=7.0, p95_ms=9.0, rounds_ms=[7.0], baseline_rounds_ms=[])
     cell = CellLatency(
