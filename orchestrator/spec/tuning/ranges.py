@@ -1,6 +1,7 @@
 """What a search may choose a setting from: a list of values, or all numbers between two."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -124,7 +125,7 @@ def _parse_choice(setting: str, values: Sequence[Any]) -> Choice:
             f"'{setting}' must have 2 to {_MOST_VALUES} values (got {len(values)}); state a single "
             "one in base"
         )
-    texts = [repr(value) for value in values]
+    texts = [repr(float(value) if _is_number(value) else value) for value in values]
     if len(set(texts)) < len(texts):
         raise ValueError(f"'{setting}' lists a value twice (got {excerpt(list(values))})")
     return Choice(tuple(values))
@@ -150,4 +151,4 @@ def _parse_interval(setting: str, kind: Kind, bounds: Any) -> Interval:
 
 def _is_number(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+    return is_number and abs(value) <= sys.float_info.max  # which no NaN is

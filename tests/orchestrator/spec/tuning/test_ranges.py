@@ -14,17 +14,23 @@ from orchestrator.spec.tuning.ranges import Choice, Interval, parse_range
         (0.1, "'dropout' must be a list of values such as [0, 0.01], or a range such as"),
         ([0.1], "'dropout' must have 2 to 100 values (got 1); state a single one in base"),
         ([0.1, 0.1], "'dropout' lists a value twice"),
+        ([0, 0.0], "'dropout' lists a value twice"),
         ({"loguniform": [1, 2]}, "unknown kind of range 'loguniform': did you mean 'log_uniform'?"),
         ({"uniform": [0.5, 0.1]}, "uniform needs two numbers, the smaller one first, such as"),
         ({"uniform": [0, 0.5, 1]}, "(got [0, 0.5, 1])"),
         ({"log_uniform": [0, 0.1]}, "log_uniform needs numbers above 0 (got [0, 0.1]); to try 0"),
         ({"integer": [1, 2.5]}, "integer needs whole numbers (got [1, 2.5])"),
+        ({"uniform": [0, 10**400]}, "uniform needs two numbers"),
         ({"uniform": ["a", True]}, "uniform needs two numbers"),
     ],
 )
 def test_invalid_range_is_explained(content: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         parse_range("dropout", content)
+
+
+def test_value_too_large_for_any_setting_is_left_to_the_setting() -> None:
+    assert parse_range("dropout", [0, 10**400]) == Choice((0, 10**400))
 
 
 @pytest.mark.parametrize(
