@@ -1,6 +1,6 @@
 """The end of a driver's work: the latency of all trained cells is measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
@@ -8,11 +8,11 @@ from orchestrator.execution.job import Executor, SlotSize
 from orchestrator.execution.stop_requests import StopRequests, interrupt_on_signal
 from orchestrator.execution.waiting.patience import Result, wait_until_reachable
 from orchestrator.ledger.driver import Driver
-from orchestrator.results.trained_cells import find_trained_cells
+from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
-from vss.trial_config import TrialConfig
+from vss.trial_config import TrialConfig, parse_settings
 
 
 class LatencyPhase:
@@ -51,7 +51,7 @@ class LatencyPhase:
         if not self._experiment.measures_latency:
             return
         name, ledger, tracker = self._experiment.name, self._stores.ledger, self._stores.tracker
-        cells = find_trained_cells(self._patiently(lambda: ledger.trials(name)))
+        cells = _find_trained_cells(self._patiently(lambda: ledger.trials(name)))
         measured_ids = self._patiently(lambda: tracker.read_latency(parent)).trial_ids()
         if cells and measured_ids != {cell: config.trial_id for cell, config in cells.items()}:
             self._measure(cells, parent, stop)
@@ -77,3 +77,16 @@ class LatencyPhase:
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         return wait_until_reachable(call, self._console.print)
+
+
+def _find_trained_cells(trials: Sequence[TrialStatus]) -> dict[str, TrialConfig]:
+    """Return the first trial of each cell that has a result, also of cells that joined later."""
+    trained = {trial.cell for trial in trials if trial.state == State.FINISHED}
+    firsts: dict[str, TrialStatus] = {}
+    for trial in trials:
+        firsts.setdefault(trial.cell, trial)
+    return {
+        cell: parse_settings(dict(trial.settings))
+        for cell, trial in firsts.items()
+        if cell in trained
+    }

@@ -40,18 +40,21 @@ def leave_out_sources(record: ExperimentRecord, trials: Sequence[TrialStatus]) -
     """
     data = {run.cell: _data(run.settings) for run in record.runs}
     sources = _find_sources_of_weights(trials)
-    others = {cell for cell in sources if data[cell] != data[record.baseline]}
-    if not others:
+    others = [cell for cell in record.cells if cell not in sources]
+    # The baseline may have no trial.
+    reference = next((data[cell] for cell in (record.baseline, *others) if cell in data), None)
+    strangers = {cell for cell in sources if data[cell] != reference}
+    if not strangers:
         return record
     return replace(
         record,
-        cells=[cell for cell in record.cells if cell not in others],
-        runs=[run for run in record.runs if run.cell not in others],
-        costs={cell: cost for cell, cost in record.costs.items() if cell not in others},
+        cells=[cell for cell in record.cells if cell not in strangers],
+        runs=[run for run in record.runs if run.cell not in strangers],
+        costs={cell: cost for cell, cost in record.costs.items() if cell not in strangers},
         uncompared={
             cell: _describe([run for run in record.runs if run.cell == cell])
             for cell in record.cells
-            if cell in others
+            if cell in strangers
         },
     )
 

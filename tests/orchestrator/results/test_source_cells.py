@@ -48,6 +48,12 @@ def test_source_of_weights_on_other_data_is_not_compared() -> None:
     assert record.uncompared == {"pre": "50.00 % mIoU on synthetic (test), 1 seed"}
 
 
+def test_source_of_weights_is_left_out_beside_a_baseline_without_trials() -> None:
+    record = read(trial_of("tuned", weights=WEIGHTS), trial_of("pre", clips=9))
+
+    assert record.cells == ["a", "tuned"]
+
+
 def test_source_of_weights_on_the_same_data_is_compared() -> None:
     source = tiny(steps=9)
     weights = f"network:{source.trial_id}"
