@@ -63,7 +63,7 @@ def build(
     from orchestrator.results.records import read_record
     from orchestrator.results.source_cells import leave_out_sources
     from orchestrator.results.study_numbers import build_study_numbers, share_view
-    from orchestrator.tracking.pages import run_page
+    from orchestrator.tracking.pages import report_page
     from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
@@ -75,7 +75,7 @@ def build(
     stores.ledger.set_report_state(name, None)
     if experiment.run_id is not None:
         stores.tracker.log_report(experiment.run_id, out)
-        page = run_page(stores.tracker.experiment_id, experiment.run_id)
+        page = report_page(stores.tracker.experiment_id, experiment.run_id)
         stores.tracker.log_study(experiment.run_id, build_study_numbers(record, page))
         share_view(name, trials, stores.tracker)
     return record, path

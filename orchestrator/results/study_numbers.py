@@ -27,7 +27,7 @@ def build_study_numbers(record: ExperimentRecord, page: str) -> StudyNumbers:
 
     Args:
         record: the experiment.
-        page: the address of its run in the UI, without the host.
+        page: the address of its report in the UI, without the host.
     """
     numbers = {run.run_id: _numbers(run, record) for run in record.finished if run.run_id}
     cells: dict[str, float] = {}
@@ -71,7 +71,7 @@ def _describe(record: ExperimentRecord, cells: Mapping[str, float], page: str) -
         if f"miou/{cell}" in cells
     ]
     header = ["| cell | mIoU % | points | latency ms |", "|---|---|---|---|"]
-    report = f"[Report]({page}/artifacts/report/report.html)"
+    report = f"[Report]({page})"
     return "\n".join([record.description, "", report, "", *(header + rows if rows else [])])
 
 

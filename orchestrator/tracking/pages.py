@@ -19,6 +19,12 @@ def pictures_page(experiment_id: str, experiment: str) -> str:
     return f"{runs_page(experiment_id, picture_view(experiment))}&compareRunsMode=CHART"
 
 
-def run_page(experiment_id: str, run_id: str) -> str:
-    """Return the page of a run."""
-    return f"#/experiments/{experiment_id}/runs/{run_id}?{_WORKFLOW}"
+def run_page(experiment_id: str, run_id: str, tab: str = "") -> str:
+    """Return the page of a run, or one of its tabs, such as "system-metrics"."""
+    path = f"#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{path}{tab and f'/{tab}'}?{_WORKFLOW}"
+
+
+def report_page(experiment_id: str, run_id: str) -> str:
+    """Return the page of the report among the artifacts of a run."""
+    return run_page(experiment_id, run_id, "artifacts/report/report.html")

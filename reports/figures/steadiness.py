@@ -11,7 +11,7 @@ from reports.figures.palette import BASELINE
 from reports.figures.style import SMALL, Drawing, drawings
 
 MAX_CELLS = 30
-_ROW, _FRAME = 0.27, 0.85  # inches
+_ROW, _FRAME, _LINE = 0.27, 0.85, 0.15  # inches
 
 
 def draw_panels(panels: Mapping[str, Sequence[Bar]], path: Path) -> bool:
@@ -33,7 +33,7 @@ def draw_panels(panels: Mapping[str, Sequence[Bar]], path: Path) -> bool:
         return False
     rows = max(map(len, panels.values()))
     narrow_height = (_FRAME + NARROW_ROW * rows) * len(panels)
-    for drawing in drawings(path, _FRAME + _ROW * rows, narrow_height):
+    for drawing in drawings(path, _FRAME + _LINE + _ROW * rows, narrow_height):
         _draw(drawing, panels)
     return True
 
@@ -43,7 +43,9 @@ def _draw(drawing: Drawing, panels: Mapping[str, Sequence[Bar]]) -> None:
     all_axes = drawing.figure.subplots(*shape, squeeze=False).ravel()
     for number, (axes, (title, bars)) in enumerate(zip(all_axes, panels.items(), strict=True)):
         _draw_panel(drawing, axes, bars)
-        axes.set_title(title, fontsize=SMALL, loc="left")
+        # Side by side, titles of two lines are narrower than the panels.
+        text = title if drawing.is_narrow else title.replace(" (", "\n(")
+        axes.set_title(text, fontsize=SMALL, loc="left")
         if number and not drawing.is_narrow and _names(bars) == _names(next(iter(panels.values()))):
             axes.set_yticklabels([])
         if not drawing.is_narrow or number == len(panels) - 1:

@@ -23,7 +23,7 @@ from reports.figures.svg import refine
 
 _METADATA = ("Creator", "Date", "Format", "Type")  # that Matplotlib would write
 DPI = 150
-WIDTH_INCHES, NARROW_INCHES = 10.4, 4.6  # on a screen, and on a phone
+WIDTH_INCHES, NARROW_INCHES = 10.4, 4.1  # on a screen, and on a phone
 _NARROW = "-narrow"  # at the end of the name of a file
 _LABEL_GAP = 0.05  # gap between axes and labels, as a fraction of the figure's width
 SMALL = 8  # font size of labels inside a figure, points

@@ -27,6 +27,7 @@ from reports.figures.svg import embed
 
 MIN_HEADINGS_FOR_CONTENTS = 3
 MAX_CARD_COLUMNS = 7  # a table with more scrolls on a phone, instead of becoming a list
+_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 _CHIP = 24  # pixels; a smaller picture is part of its line
 _MEDIA = {".webp": "image/webp"}  # unknown to Python 3.11
 _FOLDER = Path(__file__).parent
@@ -268,7 +269,10 @@ def _image(
     source = f"data:{media};base64,{base64.b64encode(content).decode()}"
     picture = f'<img src="{source}" alt="{caption}"{size} />'
     if 0 < width < _CHIP and height < _CHIP:
-        return f'<img class="chip" src="{source}" alt="{caption}"{size} />'
+        # Lines break beside an image, also at a no-break space, but not beside a background.
+        name = f'role="img" aria-label="{caption}"' if caption else 'aria-hidden="true"'
+        style = f'style="background-image: url({source})"'
+        return f'<span class="chip" {name} {style}>{3 * _NO_BREAK_SPACE}</span>'
     if sum(each.type == "image" for each in tokens) > 1:
         return f'<span class="panel">{picture}</span>'
     return f'<span class="figure" role="group" tabindex="0" aria-label="{caption}">{picture}</span>'

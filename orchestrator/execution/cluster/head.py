@@ -80,7 +80,7 @@ def start(settings: Settings, is_insecure: bool = False) -> Head:
         prepare_token()
     log = make_folder(settings.home) / "ray-head.log"
     make_folder(head_file().parent)
-    command = [sys.executable, "-m", "orchestrator.execution.cluster.head", str(head_file())]
+    command = [sys.executable, "-P", "-m", "orchestrator.execution.cluster.head", str(head_file())]
     if is_insecure:
         command.append(_INSECURE)
     with log.open("w") as output:

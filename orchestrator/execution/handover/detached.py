@@ -152,7 +152,7 @@ def _start(order: Order, cluster: Cluster, target: RunTarget) -> "Jobs":
         file = _local_file(order, target)
         make_folder(file.parent)
         order.write(file)
-        entrypoint = shlex.join([sys.executable, "-m", _MODULE, str(file)])
+        entrypoint = shlex.join([sys.executable, "-P", "-m", _MODULE, str(file)])
         # A head that was started earlier may not know where the data is.
         data = order.environment.get("VSS_DATA")
         jobs.start(order.job, f"exec {entrypoint}", variables={"VSS_DATA": data} if data else {})

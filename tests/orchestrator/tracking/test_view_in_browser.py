@@ -91,13 +91,8 @@ def trial_runs(store: Tracker) -> dict[str, str]:
 @pytest.fixture
 def run_address(store: Tracker, address: str) -> Callable[..., str]:
     """Return a function that returns the address of a tab of a trial's run."""
-    page = run_page(store.experiment_id, trial_runs(store)["memory"])
-
-    def tab_address(tab: str = "") -> str:
-        path, _, query = page.partition("?")
-        return f"{address}/{path}/{tab}?{query}"
-
-    return tab_address
+    run_id = trial_runs(store)["memory"]
+    return lambda tab="": f"{address}/{run_page(store.experiment_id, run_id, tab)}"
 
 
 @pytest.fixture

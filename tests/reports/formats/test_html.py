@@ -135,13 +135,13 @@ def test_page_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     assert "missing picture: x" in text
 
 
-def test_picture_is_embedded_in_the_page(tmp_path: Path, picture: bytes) -> None:
-    (tmp_path / "größe 1.png").write_bytes(picture)
+def test_picture_is_embedded_in_the_page(tmp_path: Path, large_picture: bytes) -> None:
+    (tmp_path / "größe 1.png").write_bytes(large_picture)
 
     text = render_page("t", "![a < b](<größe 1.png>)", tmp_path)
 
-    assert base64.b64encode(picture).decode() in text
-    assert 'alt="a &lt; b" width="6" height="2"' in text
+    assert base64.b64encode(large_picture).decode() in text
+    assert 'alt="a &lt; b" width="60" height="40"' in text
     assert 'class="panel"' not in text
 
 
@@ -156,7 +156,7 @@ def test_small_picture_is_part_of_its_line(tmp_path: Path, picture: bytes) -> No
 
     text = render_page("t", "![](a.png) road", tmp_path)
 
-    assert '<p><img class="chip" src="data:image/png;base64,' in text
+    assert '<p><span class="chip" aria-hidden="true" style="background-image: url(data:' in text
 
 
 def test_pictures_in_one_line_are_panels(tmp_path: Path, large_picture: bytes) -> None:

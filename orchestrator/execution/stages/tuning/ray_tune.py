@@ -97,7 +97,7 @@ class RayTune:
             self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
             # It ends when this process closes its input.
             self._process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-m", _MODULE],
+                [sys.executable, "-P", "-m", _MODULE],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
