@@ -27,7 +27,9 @@ _HOSTS = ("localhost", "127.0.0.1", BROWSER_HOST)
 
 def find_free_port(first: int) -> int:
     """Return the first unused port on loopback, starting from `first`."""
-    for port in sorted({*range(first, first + 100)} - _BLOCKED_BY_BROWSERS):
+    for port in range(first, first + 100):
+        if port in _BLOCKED_BY_BROWSERS:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

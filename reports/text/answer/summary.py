@@ -28,7 +28,8 @@ from reports.text.sentences import bold, join, verb
 from reports.text.steadiness import describe_steadiest
 
 _MAX_FINDINGS = 6
-_MAX_NAMES = 3  # of cells in a sentence; the rest are counted
+_MAX_NAMES = 3  # of cells in a list; the rest are counted
+_MAX_COMPARED = 8  # cells; of more, each clause names one, else the sentence fills a phone
 _VISIBLE_CHANGE = 5e-5  # the smallest change that can show in a score's two digits
 
 
@@ -137,8 +138,9 @@ def _compare_with_baseline(study: Study) -> str:
     best_first = sorted(comparisons, key=study.ranked.index)
     for cell in sorted(best_first, key=lambda cell: _order(comparisons[cell])):
         groups.setdefault(_predicate(comparisons[cell]), []).append(cell)
+    limit = _MAX_NAMES if len(comparisons) <= _MAX_COMPARED else 1
     clauses = [
-        _clause(cells, predicate, {cell: comparisons[cell] for cell in cells})
+        _clause(cells, predicate, {cell: comparisons[cell] for cell in cells}, limit)
         for predicate, cells in groups.items()
     ]
     return f"Compared with the baseline, {bold(base)}: {'; '.join(clauses)}."
@@ -166,10 +168,12 @@ def _predicate(comparison: Comparison) -> str:
     return with_unit(verdict) if is_equivalent(verdict) or ", " in verdict else verdict
 
 
-def _clause(cells: Sequence[str], predicate: str, comparisons: Mapping[str, Comparison]) -> str:
+def _clause(
+    cells: Sequence[str], predicate: str, comparisons: Mapping[str, Comparison], limit: int
+) -> str:
     """Write one clause about all cells with a predicate; a clear one has its largest difference."""
     words = ("has", "have") if predicate.startswith("no verdict") else ("is", "are")
-    text = f"{join([bold(cell) for cell in cells], _MAX_NAMES)} {verb(cells, *words)} {predicate}"
+    text = f"{join([bold(cell) for cell in cells], limit)} {verb(cells, *words)} {predicate}"
     if not is_separable(predicate) or ", " in predicate:
         return text
     largest = max(abs(comparison.difference.mean) for comparison in comparisons.values())

@@ -69,6 +69,15 @@ def test_better_and_worse_cells_are_in_separate_clauses() -> None:
     assert "**up** is better by 10.00 points; **down** is worse by 9.97 points." in text
 
 
+def test_of_many_cells_each_clause_names_the_best() -> None:
+    better = [cell(f"up {n}", [v + 0.1 + n / 100 for v in BASE]) for n in range(5)]
+    worse = [cell(f"down {n}", [v - 0.1 - n / 100 for v in BASE]) for n in range(5)]
+
+    text = answer_to(cell("base", BASE), *better, *worse)
+
+    assert "**up 4** and 4 more are better by up to 14.00 points; **down 0** and 4 more" in text
+
+
 def test_effect_is_attributed_to_the_only_setting_that_changed() -> None:
     text = answer_to(
         cell("one", BASE, memory_length=1), cell("four", [v + 0.05 for v in BASE], memory_length=4)
