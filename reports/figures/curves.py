@@ -73,6 +73,7 @@ def draw_curves(
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter("{x:g}")  # the default one is a formula
         panel_axes[-1].set_xlabel(x_label)
+        panel_axes[-1].xaxis.get_major_locator().set_params(integer=True)
         leave_room(figure, [text for texts in labels for text in texts])
         renderer = fix_layout(figure)
         for axes, texts in zip(panel_axes, labels, strict=True):

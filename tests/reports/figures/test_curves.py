@@ -27,6 +27,15 @@ def test_diverged_loss_is_drawn_on_a_logarithmic_axis() -> None:
     assert not curves._spans_orders({"a": []})
 
 
+def test_few_steps_are_counted_in_whole_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "c.svg"
+
+    draw_curves({"loss": {"a": [[(1, 2.0), (2, 1.5), (3, 1.0)]]}}, [], path)
+
+    assert ">3<" in path.read_text()
+    assert ">1.25<" not in path.read_text()
+
+
 def test_curves_without_points_are_not_drawn(tmp_path: Path) -> None:
     path = tmp_path / "c.svg"
 
