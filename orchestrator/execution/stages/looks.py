@@ -25,13 +25,25 @@ class Looks:
         """Return the experiment with the trials of the next look; None after the last one."""
         if not experiment.later_trials or experiment.baseline not in _list_cells(experiment):
             return None  # the search of the baseline's settings has found none
-        from orchestrator.results.records import read_record  # takes a second to import
-        from orchestrator.results.source_cells import leave_out_sources
-
-        trials = stores.ledger.trials(experiment.name)
-        record = read_record(stores.ledger.experiment(experiment.name), trials, stores.tracker)
-        trial_ids = find_next_trials(experiment, leave_out_sources(record, trials))
+        trial_ids = find_next_trials(experiment, _read_record(experiment, stores))
         return experiment.joined_by(trial_ids) if trial_ids else None
+
+
+def _read_record(experiment: Experiment, stores: Stores) -> ExperimentRecord:
+    """Return the trials so far, by the plan of the spec: the ledger may have an earlier one."""
+    from orchestrator.results.records import read_record  # takes a second to import
+    from orchestrator.results.source_cells import leave_out_sources
+
+    recorded, listed = stores.ledger.experiment(experiment.name), experiment.trial_by_id
+    trials = [t for t in stores.ledger.trials(experiment.name) if t.trial_id in listed]
+    planned = replace(
+        recorded,
+        baseline=experiment.baseline,
+        margin_points=experiment.margin_points,
+        seeds=experiment.seeds,
+        looks=experiment.looks,
+    )
+    return leave_out_sources(read_record(planned, trials, stores.tracker), trials)
 
 
 def _list_cells(experiment: Experiment) -> set[str]:

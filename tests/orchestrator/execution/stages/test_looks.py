@@ -1,5 +1,6 @@
 """Looks as stages: cells whose verdict is open get more seeds."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,10 +11,11 @@ from orchestrator.execution.driver import RunTarget
 from orchestrator.execution.job import Job, Outcome
 from orchestrator.execution.planned_look import choose_look
 from orchestrator.execution.stages.looks import find_next_trials
-from orchestrator.ledger.entries import State
+from orchestrator.ledger.entries import ExperimentStatus, State
 from orchestrator.results import records
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.file import load_spec
+from orchestrator.spec.looks import find_look
 from orchestrator.stores import Stores
 from reports.records import ExperimentRecord, RunRecord
 from tests.conftest import TINY_SPEC, SpecWriter
@@ -179,8 +181,30 @@ def test_driver_follows_the_looks_by_itself(
     assert order[9:11] == ["image, seed 3", "memory, seed 3"]
 
 
-def _read_made_up_record(experiment: object, trials: list[RunRecord], tracker: object) -> object:
+@pytest.mark.usefixtures("tracker")
+def test_changed_plan_is_followed_before_the_ledger_has_it(
+    write_spec: SpecWriter, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looks by an earlier plan may be more than there are now."""
+    cells = "  clear: {head: fcn, width: 16}\n  memory:"
+    stores = Stores(target.settings)
+    monkeypatch.setattr(records, "read_record", _read_made_up_record)
+
+    def submit(last_seed: int, look: int | None) -> dict[str, int]:
+        spec = TINY_SPEC.replace("seeds: [0, 1]", f"seeds: {{from: 3, to: {last_seed}}}")
+        experiment = load_spec(write_spec(spec.replace("  memory:", cells)))
+        with fake_ray(lambda job, start: Outcome(State.FINISHED)):
+            submission = run(choose_look(experiment, look, stores), target)
+        return dict(Counter(trial.cell for trial in submission.trials))
+
+    assert submit(10, look=3) == {"image": 7, "clear": 3, "memory": 7}
+    assert submit(5, look=None) == {"image": 5, "clear": 3, "memory": 5}
+
+
+def _read_made_up_record(
+    experiment: ExperimentStatus, trials: list[RunRecord], tracker: object
+) -> object:
     """Give the trials of the ledger the scores of this file."""
     runs = [finished_run(t.cell, t.seed, score(t.cell, t.seed)) for t in trials]
-    most = max(run.seed for run in runs) + 1
-    return record(runs, looks=(3, 4, 5), look=(3, 4, 5).index(most) + 1)
+    looks = tuple(experiment.looks)
+    return record(runs, looks=looks, look=find_look(looks, (run.seed for run in runs)))
