@@ -27,7 +27,11 @@ def publish_heartbeat(job: Job, heartbeat: Heartbeat) -> None:
     """Publish the progress of a trial; what it does not know yet stays unset."""
     if not job.labels:
         return  # a smoke test
-    tags = {**job.labels, "trial": job.trial_id}
+    # Ray takes ASCII only, and fails the trial otherwise: "Größe" becomes "Gr\xf6\xdfe".
+    labels = {
+        name: text.encode("ascii", "backslashreplace").decode() for name, text in job.labels.items()
+    }
+    tags = {**labels, "trial": job.trial_id}
     values = (
         heartbeat.step,
         heartbeat.loss,

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.execution.cluster.connection import Connection
-from orchestrator.execution.job import Job
+from orchestrator.execution.cluster.metrics import publish_heartbeat
+from orchestrator.execution.job import Heartbeat, Job
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.stop_requests import StopRequests
 from orchestrator.ledger.entries import State
@@ -37,6 +38,12 @@ def wait_for(condition: Callable[[list[str]], bool]) -> list[str]:
         assert time.monotonic() < deadline, lines
         time.sleep(1)
     return lines
+
+
+def test_heartbeat_of_a_cell_with_letters_that_ray_refuses_is_published(job: Job) -> None:
+    labels = {**LABELS, "cell": "Größe 4, 記憶 \udc80"}
+
+    publish_heartbeat(dataclasses.replace(job, labels=labels), Heartbeat(4, 0.5, 0.25))
 
 
 @pytest.mark.slow
