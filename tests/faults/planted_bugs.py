@@ -139,7 +139,9 @@ def _cancellation_takes_running_trials(patch: pytest.MonkeyPatch) -> None:
 def _submit_reopens_finished_trials(patch: pytest.MonkeyPatch) -> None:
     reset = upkeep.reset_trials
     patch.setattr(
-        upkeep, "reset_trials", lambda db, name, states: reset(db, name, [*states, State.FINISHED])
+        upkeep,
+        "reset_trials",
+        lambda db, name, states, **options: reset(db, name, [*states, State.FINISHED], **options),
     )
 
 
