@@ -55,7 +55,8 @@ def _add_titles(svg: str, titles: Mapping[str, str]) -> str:
 
 
 def _refine_tag(tag: str, name: str, references: Container[str]) -> str:
-    """Replace fonts, colours and ids; ids that nothing refers to are left out."""
+    """Replace fonts, colours and ids; unused ids and digits that nobody sees are left out."""
+    tag = re.sub(r"(\.\d\d)\d+", r"\1", tag)  # 0.01 of a point
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
     tag = re.sub(r"#[0-9a-f]{6}\b", lambda match: variable_of(match[0]), tag)
     tag = re.sub(

@@ -12,8 +12,9 @@ from orchestrator.ledger.ledger import Ledger
 from tests.faults.round import NAME, TRIALS, Round
 
 _CURVES = ("train/loss", "val/miou")
-# Of Python, Ray, MLflow's progress bars and anybody's logger.
-_FOREIGN_WORDS = ("Traceback", "raylet", "(pid=", "it/s]", "WARNING")
+# Of Python, Ray and its C++, MLflow's progress bars and anybody's logger. Our own messages may name
+# a raylet.
+_FOREIGN_WORDS = ("Traceback", "(raylet", ".cc:", "(pid=", "it/s]", "WARNING")
 
 
 def weights_digests(study: Round) -> dict[str, str]:

@@ -51,6 +51,13 @@ def test_ids_begin_with_the_name_of_the_figure(figure: str) -> None:
     assert {*re.findall(r'<[^>]*(?:href="|url\()#([^")]+)', figure)} == {*ids}
 
 
+def test_numbers_have_no_digits_that_nobody_sees(figure: str) -> None:
+    tags = "".join(re.findall("<[^>]*>", figure.partition("</style>")[2]))
+
+    assert re.search(r"\.\d\d\b", tags)
+    assert not re.search(r"\.\d\d\d", tags)
+
+
 def test_mark_has_a_title(figure: str) -> None:
     (title,) = re.findall('<g class="tip"><title>(.*?)</title>', figure)
 

@@ -1,0 +1,50 @@
+"""The page of findings: its numbers are those of the committed results."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reports.analysis.verdict_rows import judge_cells
+from reports.formats import results_json
+
+ROOT = Path(__file__).parent.parent
+# | claim | first → second | published | difference (interval) | verdict | [name](report) |
+_ROW = re.compile(
+    r"^\| .* \| (?P<first>[^|]+) → (?P<second>[^|]+) \| [^|]* \| "
+    r"(?P<numbers>[-+][^|]+) \| (?P<verdict>[^|]+) \| \[[^|]*\]\(\.\./(?P<report>[^|]+)\) \|$",
+    re.MULTILINE,
+)
+ROWS = [match.groupdict() for match in _ROW.finditer((ROOT / "docs/findings.md").read_text())]
+
+
+def test_every_claim_has_a_row() -> None:
+    table = (ROOT / "docs/findings.md").read_text().partition("## The claims")[2]
+    claims = set(re.findall(r"^\| (\d)\. ", table, re.MULTILINE))
+
+    assert claims == set("1234567")
+    assert len(ROWS) >= 7
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['first']} and {row['second']}")
+def test_difference_and_verdict_are_those_of_the_study(row: dict[str, str]) -> None:
+    record = results_json.load((ROOT / row["report"]).parent)
+
+    verdicts = judge_cells(replace(record, baseline=row["first"]))
+
+    judged = {verdict.cell: verdict for verdict in verdicts}[row["second"]]
+    mean, low, high = (f"{100 * x:+.2f}" for x in (judged.mean, judged.low, judged.high))
+    assert row["numbers"] == f"{mean} ({low} to {high})"
+    assert row["verdict"] == judged.verdict
+
+
+def test_front_page_shows_the_table_of_its_study() -> None:
+    readme = (ROOT / "README.md").read_text().partition("A larger study")[2]
+    report = ROOT / "experiments/results/paper_reduced_heads/report.md"
+
+    rows = re.findall(r"^\| (?!cell|:).*(?= \|$)", readme.partition("\n## ")[0], re.MULTILINE)
+
+    lines = report.read_text().splitlines()
+    assert len(rows) == 7
+    assert [row for row in rows if not any(line.startswith(row) for line in lines)] == []
