@@ -36,7 +36,7 @@ def build_comparison_table(pairs: Sequence[ExperimentRecord], metric: str) -> Ta
     """Return a table with one row per cell; differences are relative to the row above."""
     rows = [row for pair in pairs for row in build_overview(Study(pair, metric))]
     columns = _comparison_columns(rows)
-    table = _table(f"{metric} ({get_metric(metric).direction})", list(columns))
+    table = _table(f"{get_metric(metric).title} ({get_metric(metric).direction})", list(columns))
     for row in rows:
         table.add_row(*(text(row) for text in columns.values()))
     reasons = dict.fromkeys(pair.interim for pair in pairs if pair.interim is not None)

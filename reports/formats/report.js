@@ -1,7 +1,9 @@
 "use strict";
-// Clicking a heading cycles through ascending, descending and original order. Missing values stay
-// last.
-const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
+// Clicking a heading cycles through both orders, first the one with the best value on top, and the
+// original one. Missing values stay last.
+const UP = ["ascending", "descending", "none"];
+const DOWN = ["descending", "ascending", "none"];
+const LOW_FIRST = /latency|time|parameters|GFLOPs|memory|lower is better|seeds needed|^look|step/;
 
 function compare(one, other, sign) {
   const missing = ("missing" in one.dataset) - ("missing" in other.dataset);
@@ -11,6 +13,11 @@ function compare(one, other, sign) {
     return a === b ? 0 : sign * (a < b ? -1 : 1);
   }
   return sign * one.textContent.localeCompare(other.textContent, "en", { numeric: true });
+}
+
+function choose_orders(rows, column, heading) {
+  const is_numeric = rows.some((row) => "number" in row.cells[column].dataset);
+  return is_numeric && !LOW_FIRST.test(heading.textContent) ? DOWN : UP;
 }
 
 function sorted(rows, column, order) {
@@ -30,8 +37,9 @@ for (const table of document.querySelectorAll("table")) {
     button.append(...heading.childNodes);
     heading.append(button);
     heading.setAttribute("aria-sort", "none");
+    const orders = choose_orders(original, column, heading);
     button.addEventListener("click", () => {
-      const order = NEXT[heading.getAttribute("aria-sort")];
+      const order = orders[(orders.indexOf(heading.getAttribute("aria-sort")) + 1) % 3];
       for (const each of headings) each.setAttribute("aria-sort", "none");
       heading.setAttribute("aria-sort", order);
       body.append(...sorted(original, column, order));

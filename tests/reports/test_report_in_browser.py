@@ -112,6 +112,16 @@ def test_numbers_of_a_mark_are_shown_near_it(page: Any) -> None:
     assert "% mIoU at" in page.locator(".bubble").inner_text()
 
 
+def test_first_click_on_a_heading_puts_the_best_value_on_top(page: Any) -> None:
+    table = page.locator("table").first
+    for heading, order in (("mIoU", "descending"), ("clip latency, ms", "ascending")):
+        column = table.locator("th", has_text=heading).first
+
+        column.locator("button").dispatch_event("click")  # phones show no headings
+
+        assert column.get_attribute("aria-sort") == order
+
+
 def test_everything_is_there_without_scripts(browser: Any, address: str) -> None:
     page = browser.new_page(java_script_enabled=False)
     page.set_default_timeout(PATIENCE)

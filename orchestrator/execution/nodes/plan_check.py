@@ -2,6 +2,7 @@
 
 from orchestrator.execution.nodes.machine import Machine, describe_machine
 from orchestrator.execution.nodes.memory_check import check_memory
+from orchestrator.execution.stages.tuning.ray_tune import check_installed
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.schema import Resources
 from orchestrator.terminal.counts import count_of
@@ -26,7 +27,8 @@ def check_here(experiment: Experiment) -> str:
     Trials that need GPUs which this machine lacks are planned for another one: the line says so.
 
     Raises:
-        UserError: if the trials do not fit, and no other machine is meant.
+        UserError: if the trials do not fit or a searcher is not installed, and no other machine is
+            meant.
     """
     machine, resources = describe_machine(), experiment.resources
     if (missing := _missing_gpus(resources, machine)) is not None:
@@ -40,6 +42,8 @@ def check_here(experiment: Experiment) -> str:
             "lower cpus in resources, or give the --address of a cluster"
         )
     check_memory(experiment, lambda: [machine])
+    if experiment.tuning is not None:
+        check_installed(experiment.tuning.tune)
     has = f"{count_of(machine.cpus, 'CPU')}, {machine.memory_mib / 1024:.0f} GiB"
     return f"each trial fits on this machine ({has}); no cluster was checked"
 

@@ -17,6 +17,17 @@ def test_plan_says_that_only_this_machine_was_checked(write_spec: SpecWriter) ->
     assert line.endswith("; no cluster was checked")
 
 
+def test_searcher_that_is_not_installed_is_named(
+    write_spec: SpecWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = "tune: {search: {learning_rate: [1e-3, 1e-2]}, samples: 2, searcher: optuna}\n"
+    experiment = load_spec(write_spec(TINY_SPEC + search))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(UserError, match="tune.searcher: optuna is not installed"):
+        check_here(experiment)
+
+
 def test_more_cores_than_this_machine_has_are_refused(write_spec: SpecWriter) -> None:
     experiment = load_spec(write_spec(TINY_SPEC + "resources: {cpus: 5000}\n"))
 
