@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import signal
 import sys
 from contextlib import redirect_stdout
 from typing import Annotated, NoReturn
@@ -20,7 +21,7 @@ from orchestrator.cli import (
     service,
     upkeep,
 )
-from orchestrator.cli.options import USER_ERROR
+from orchestrator.cli.options import INTERRUPTED, USER_ERROR
 from orchestrator.secrecy.streams import redact_output
 from vss.errors import UserError
 from vss.untrusted.messages import one_line
@@ -62,7 +63,11 @@ def _handle_global_options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; print a user error on one line and exit with code 2."""
+    """Run the command line; print a user error on one line and exit with code 2.
+
+    Args:
+        arguments: the words after `vss-orch`; None for those of this process, which ends then.
+    """
     redact_output()
     try:
         if os.environ.get("_VSS_ORCH_COMPLETE") == "complete_bash":
@@ -75,6 +80,15 @@ def main(arguments: list[str] | None = None) -> None:
         if error.errno != errno.ENAMETOOLONG:
             raise
         _refuse(f"no file can have this name: {error.filename}")
+    finally:
+        if arguments is None:
+            _end_at_once_if_interrupted()
+
+
+def _end_at_once_if_interrupted() -> None:
+    """Make Ctrl-C end a process that has done its work: Python would show where it waits."""
+    sys.stdout.flush()
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
 
 
 def _refuse(message: str) -> NoReturn:

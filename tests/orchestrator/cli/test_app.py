@@ -1,6 +1,7 @@
 """The command line as a whole: its help, its completion, and its exit code for user errors."""
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
@@ -95,3 +96,27 @@ def test_shell_completes_commands_and_names(
     )
 
     assert (process.stdout.splitlines(), process.stderr) == (offers, "")
+
+
+def test_ctrl_c_while_the_process_ends_shows_no_traceback() -> None:
+    code = """
+import sys, threading, time
+from orchestrator.cli.app import main
+threading.Thread(target=time.sleep, args=(600,)).start()
+sys.argv = ["vss-orch", "--version"]
+try:
+    main()
+finally:
+    print("done", flush=True)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    while process.stdout.readline() != "done\n":
+        assert process.poll() is None
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 130
