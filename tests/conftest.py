@@ -142,6 +142,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+def pytest_collection_finish() -> None:
+    """Refuse test modules that import ray, which reads its environment only once: too early."""
+    if "ray" in sys.modules:
+        raise pytest.UsageError("a test module imports ray before connect(): import it in the test")
+
+
 _modules_at_freeze = 0
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.execution.cluster.connection import Connection
-from orchestrator.execution.cluster.metrics import publish_heartbeat
 from orchestrator.execution.job import Heartbeat, Job
 from orchestrator.execution.loop import run_jobs
 from orchestrator.execution.stop_requests import StopRequests
@@ -40,7 +39,11 @@ def wait_for(condition: Callable[[list[str]], bool]) -> list[str]:
     return lines
 
 
+@pytest.mark.usefixtures("connection")
+@pytest.mark.slow
 def test_heartbeat_of_a_cell_with_letters_that_ray_refuses_is_published(job: Job) -> None:
+    from orchestrator.execution.cluster.metrics import publish_heartbeat
+
     labels = {**LABELS, "cell": "Größe 4, 記憶 \udc80"}
 
     publish_heartbeat(dataclasses.replace(job, labels=labels), Heartbeat(4, 0.5, 0.25))
