@@ -102,7 +102,7 @@ def test_submit_exits_1_if_trials_fail(
     assert log.code == 0
     assert "attempt 1: FAILED" in log.out
     assert "Traceback (most recent call last)" in log.out
-    assert_one_line(run("logs", "tiny:memory"), r"write tiny:memory:SEED \(seeds: 0, 1\)")
+    assert_one_line(run("logs", "tiny:memory"), r"write 'tiny:memory:0' \(seeds: 0, 1\)")
 
 
 @pytest.mark.slow

@@ -161,7 +161,7 @@ def test_cell_of_an_experiment_is_scored_with_all_its_seeds(
     assert result.code == 0
     trials = run("status", "evaluation", "--json").json["trials"]
     assert [(trial["cell"], trial["seed"]) for trial in trials] == [("memory", 0), ("memory", 1)]
-    assert_one_line(without_seed, r"write tiny:memory:SEED \(seeds: 0, 1\)")
+    assert_one_line(without_seed, r"write 'tiny:memory:0' \(seeds: 0, 1\)")
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def test_cells_and_experiments_are_compared_and_mistakes_are_named(
 
     result = run("compare", "tiny:memory", "other:memory", "--metric", "pixel_accuracy")
     assert result.code == 0
-    assert "pixel_accuracy" in result.out
+    assert "pixel accuracy (higher is better)" in result.out
     assert "other: memory" in result.out
 
     content = run("compare", "tiny", "other", "--json").json
