@@ -5,7 +5,7 @@ import io
 import os
 import signal
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -87,7 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _end_at_once_if_interrupted() -> None:
     """Make Ctrl-C end a process that has done its work: Python would show where it waits."""
-    sys.stdout.flush()
+    if sys.stdout is not None:  # the user has closed it
+        with suppress(OSError):  # Python flushes once more, and says so
+            sys.stdout.flush()
     signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
 
 

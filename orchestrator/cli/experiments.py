@@ -85,7 +85,7 @@ def submit(
     settings, paths = load_settings(), parse_data_paths(data or [])
     experiment = load_spec(spec, overrides or ())  # before imports that take seconds
     if look is not None:
-        experiment.at_look(look)  # so is this
+        experiment.at_look(look)  # refuses one that is not planned
     from orchestrator.execution.cluster.head import choose_address
     from orchestrator.execution.driver import RunTarget
     from orchestrator.execution.handover.detached import hand_over

@@ -258,8 +258,10 @@ def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: b
         raise UserError(f"--watch follows an experiment: give NAME instead of --from '{source}'")
     if not source.is_dir():
         raise UserError(f"no folder {source}: --from takes the folder of a report")
-    if not (source / "results.json").exists():
-        raise UserError(f"no results.json in {source}: give the folder of a complete report")
+    from reports.formats.files import RESULTS
+
+    if not (source / RESULTS).exists():
+        raise UserError(f"no {RESULTS} in {source}: give the folder of a complete report")
     from orchestrator.results.report import rebuild
 
     echo(rebuild(source, out, pictures, sort))

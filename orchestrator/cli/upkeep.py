@@ -7,6 +7,7 @@ import typer
 from orchestrator.cli.options import ExperimentName
 from orchestrator.cli.output import confirm, console, echo
 from orchestrator.terminal.counts import count_of
+from vss.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.stores import Stores
@@ -31,6 +32,8 @@ def retry(
     from orchestrator.settings import load_settings
     from orchestrator.stores import Stores, open_existing_ledger
 
+    if failed and latency:
+        raise UserError("--latency touches no trial: leave out --failed")
     settings = load_settings()
     ledger = open_existing_ledger(settings, name)
     if latency:

@@ -38,5 +38,6 @@ def redact_stream(stream: TextIO) -> TextIO:
 
 def redact_output() -> None:
     """Redact all that Python prints from now on, tracebacks included."""
-    sys.stdout = redact_stream(sys.stdout)
-    sys.stderr = redact_stream(sys.stderr)
+    for name in ("stdout", "stderr"):
+        if (stream := getattr(sys, name)) is not None:  # the user has closed it
+            setattr(sys, name, redact_stream(stream))

@@ -120,3 +120,13 @@ finally:
 
     assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 130
+
+
+def test_output_may_be_closed() -> None:
+    command = [sys.executable, "-m", "orchestrator.cli.app", "--version"]
+
+    process = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *command], capture_output=True, text=True
+    )
+
+    assert (process.returncode, process.stderr) == (0, "")

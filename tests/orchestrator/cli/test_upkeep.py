@@ -47,6 +47,7 @@ def test_retry_makes_failed_and_cancelled_trials_pending(run: Any, stores: Store
 
 
 def test_retry_has_latency_measured_again(run: Any, stores: Stores) -> None:
+    assert_one_line(run("retry", "study", "--latency", "--failed"), "leave out --failed")
     unmeasured = run("retry", "study", "--latency")
     run_id = stores.ledger.experiment("study").run_id
     assert run_id is not None
