@@ -35,10 +35,10 @@ class Page(HTMLParser):
             self.open.append(tag)
         if tag in ("td", "th"):
             self.cells.append("")
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        self._read_addresses(attrs)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        self._read_addresses(attrs)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -46,6 +46,15 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] in ("td", "th", "strong") and self.cells:
             self.cells[-1] += data
+
+    def _read_addresses(self, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.addresses += [
+            address
+            for name, value in attrs
+            if name == "style"
+            for address in re.findall(r"url\((.*?)\)", value or "")
+        ]
 
 
 def test_report_consists_of_the_documented_files(study: ExperimentRecord, tmp_path: Path) -> None:
