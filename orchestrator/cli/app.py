@@ -77,9 +77,12 @@ def main(arguments: list[str] | None = None) -> None:
     except UserError as error:
         _refuse(str(error))
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        _refuse(f"no file can have this name: {error.filename}")
+        if error.errno == errno.ENAMETOOLONG:
+            _refuse(f"no file can have this name: {error.filename}")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            name = f" {error.filename}" if error.filename else ""  # none of an open file
+            _refuse(f"cannot write{name}: {error.strerror}; free some space and try again")
+        raise
     finally:
         if arguments is None:
             _end_at_once_if_interrupted()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,16 @@ def test_output_may_be_closed() -> None:
     )
 
     assert (process.returncode, process.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_full_disk_under_the_output_is_an_error_of_one_line() -> None:
+    command = [sys.executable, "-m", "orchestrator.cli.app", "--version"]
+
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+
+    assert process.returncode == 2
+    assert process.stderr == (
+        "error: cannot write: No space left on device; free some space and try again\n"
+    )
