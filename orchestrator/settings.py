@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import shutil
 import stat
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.remote_storage import check_address
 from orchestrator.secrecy.addresses import read_address, take_login_of_server
 from orchestrator.secrecy.known_values import token_file
 from orchestrator.secrecy.secret_files import require_private
@@ -18,6 +20,7 @@ from vss import catalog
 from vss.errors import UserError
 from vss.suggestions import require_known
 
+_ONE_SLASH = re.compile(r"(?:s3a?|gcs|gs|az|abfs|file):(?!//)", re.IGNORECASE)
 # Variable that names a file -> variable that is read in its place. A password in an address
 # would end up in messages and in the arguments of jobs.
 _PASSWORD_FILES = {
@@ -277,13 +280,10 @@ def _storage(default: Path) -> Storage:
     remedy = "set the variables of its service, such as AWS_SECRET_ACCESS_KEY"
     address = read_address("VSS_STORAGE", remedy)
     if "://" not in address:
+        if _ONE_SLASH.match(address):
+            raise UserError(f"VSS_STORAGE={address}: write s3://bucket/prefix, with two slashes")
         return Storage(str(_folder("VSS_STORAGE", default)))
-    scheme, _, place = address.partition("://")
-    if scheme == "memory" or not place.strip("/"):
-        raise UserError(
-            f"VSS_STORAGE={address} names no place that workers share: write a folder or "
-            "s3://bucket/prefix"
-        )
+    check_address(address)
     return Storage(address.rstrip("/"))
 
 

@@ -5,34 +5,24 @@ attempts: each writes to `TRIAL/ATTEMPT/`, so that one that has been given up ca
 a newer one has stored. Readers take the newest attempt that has a result.
 """
 
-import errno
-import functools
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from orchestrator.remote_storage import reach
 from vss.errors import UserError
 
 WEIGHTS = "weights.safetensors"
 RESULT = "result.json"  # written last: an attempt that has it is complete
-# The packages that fsspec needs for some schemes.
-_PACKAGES = {"s3": "'vss-orch[s3]'", "gcs": "gcsfs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 _SHARED = "files"  # subfolder of the files that trials refer to by their digest
 _TRIAL_ID = re.compile("[0-9a-f]{12}")
 _FILES = ("attempt", "config.json", RESULT)  # a trial directory has at least one of them
-
-
-class UnreachableStorageError(UserError, ConnectionError):
-    """Raised when the storage does not answer: a command says so, a worker waits."""
-
-    def __str__(self) -> str:
-        return str(self.strerror)
 
 
 @dataclass(frozen=True)
@@ -63,10 +53,10 @@ class Storage:
         return Path(path) if scheme in ("", "file") else None
 
     def prepare(self) -> None:
-        """Create the storage unless it exists.
+        """Create the storage unless it exists; one that is no folder is written to.
 
         Raises:
-            UserError: if it cannot be reached.
+            UserError: if it cannot be reached, or not be written.
         """
         if self.folder is not None:
             try:
@@ -77,18 +67,23 @@ class Storage:
                     "VSS_STORAGE"
                 ) from None
         else:
-            self.find_trials()
+            self.check_writable()
 
     def check_writable(self) -> None:
         """Write a file outside folders, and delete it.
 
         Raises:
-            UserError: if the address or the access is wrong.
-            OSError: if it does not work for another reason.
+            UserError: if that does not work.
         """
         key = f".vss-check-{uuid.uuid4().hex[:8]}"
-        with self._reach() as (files, root):
-            files.pipe_file(f"{root}/{key}", b"")
+        try:
+            with reach(self.address) as (files, root):
+                files.pipe_file(f"{root}/{key}", b"")
+        except FileNotFoundError:
+            raise UserError(
+                f"VSS_STORAGE={self.address} names a bucket that does not exist: create it, or "
+                "write the name of another"
+            ) from None
         self.delete(key)
 
     def find_trials(self, prefix: str = "") -> list[str]:
@@ -96,7 +91,7 @@ class Storage:
         if self.folder is not None:
             paths = self.folder.glob(f"{prefix}*/") if self.folder.is_dir() else ()
             return sorted(path.name for path in paths if _is_trial_directory(path))
-        with self._reach() as (files, root):
+        with reach(self.address) as (files, root):
             try:
                 names = files.ls(root, detail=False)
             except FileNotFoundError:  # an empty prefix does not exist
@@ -114,7 +109,7 @@ class Storage:
                 for path, s in paths.items()
                 if path.is_file()
             }
-        with self._reach() as (files, root):
+        with reach(self.address) as (files, root):
             infos = files.find(f"{root}/{trial_id}", detail=True)
         start = len(f"{root}/{trial_id}/")
         return {name[start:]: _describe(info) for name, info in infos.items()}
@@ -141,7 +136,7 @@ class Storage:
         if self.folder is not None:
             file = self.folder / trial_id / name
             return file.read_bytes() if file.is_file() else None
-        with self._reach() as (files, root):
+        with reach(self.address) as (files, root):
             try:
                 content: bytes = files.cat_file(f"{root}/{trial_id}/{attempt}/{name}")
             except FileNotFoundError:
@@ -168,7 +163,7 @@ class Storage:
         if self.folder is not None:
             _copy(source, self.folder / _SHARED / name)
             return
-        with self._reach() as (files, root):
+        with reach(self.address) as (files, root):
             is_there = files.exists(f"{root}/{_SHARED}/{name}")
         if not is_there:
             self.upload(source, f"{_SHARED}/{name}")
@@ -197,12 +192,12 @@ class Storage:
         if self.folder is not None:
             shutil.rmtree(self.folder / trial_id, ignore_errors=True)
             return
-        with self._reach() as (files, root), suppress(FileNotFoundError):
+        with reach(self.address) as (files, root), suppress(FileNotFoundError):
             files.rm(f"{root}/{trial_id}", recursive=True)
 
     def upload(self, source: Path, key: str) -> None:
         """Upload a file, to a place outside folders."""
-        with self._reach() as (files, root):
+        with reach(self.address) as (files, root):
             files.makedirs(f"{root}/{key}".rpartition("/")[0], exist_ok=True)
             files.put_file(str(source), f"{root}/{key}")
 
@@ -210,32 +205,14 @@ class Storage:
         """Download a file, from a place outside folders."""
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.download")
-        with self._reach() as (files, root):
+        with reach(self.address) as (files, root):
             files.get_file(f"{root}/{key}", str(unfinished))
         unfinished.replace(target)
 
     def delete(self, key: str) -> None:
         """Delete a file outside folders; a missing one is no error."""
-        with self._reach() as (files, root), suppress(FileNotFoundError):
+        with reach(self.address) as (files, root), suppress(FileNotFoundError):
             files.rm_file(f"{root}/{key}")
-
-    @contextmanager
-    def _reach(self) -> Iterator[tuple[Any, str]]:
-        """Yield the file system and the path in it; turn its errors into OSErrors.
-
-        Raises:
-            UserError: if the address or the access is wrong.
-            UnreachableStorageError: if it does not answer.
-        """
-        try:
-            yield _open(self.address)
-        except PermissionError as error:
-            raise UserError(f"no access to VSS_STORAGE={self.address}: {error}") from None
-        except (OSError, UserError):
-            raise
-        except Exception as error:  # each file system has errors of its own
-            message = f"{self.address} does not answer: {error}"
-            raise UnreachableStorageError(errno.EHOSTUNREACH, message) from error
 
 
 def _is_trial_directory(folder: Path) -> bool:
@@ -271,26 +248,6 @@ def _copy_folder(source: Path, target: Path) -> None:
     if links := [path.name for path in target.rglob("*") if path.is_symlink()]:
         shutil.rmtree(target)
         raise UserError(f"{source} has become a folder with links, such as {links[0]}")
-
-
-@functools.cache
-def _open(address: str) -> tuple[Any, str]:
-    import fsspec
-
-    try:
-        # What other machines write must be seen at once.
-        files, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
-    except ImportError:
-        scheme = address.partition("://")[0]
-        package = _PACKAGES.get(scheme, f"(what fsspec names for {scheme})")
-        raise UserError(
-            f"VSS_STORAGE={address} needs another package: pip install {package}"
-        ) from None
-    except ValueError as error:
-        raise UserError(
-            f"VSS_STORAGE={address}: {error}; write a folder or s3://bucket/prefix"
-        ) from None
-    return files, root.rstrip("/")
 
 
 def _describe(info: Mapping[str, Any]) -> StoredFile:

@@ -22,7 +22,7 @@ LIBRARY_FOLDERS = {
     "mlflow": "orchestrator/tracking",
     "sqlalchemy": "orchestrator/ledger",
     "alembic": "orchestrator/ledger",
-    "fsspec": "orchestrator/storage.py",
+    "fsspec": "orchestrator/remote_storage.py",
     "rich": "orchestrator",
     "apprise": "orchestrator/execution/notifications",
     "typer": "orchestrator/cli",
@@ -36,7 +36,7 @@ LAYERS = {
         "__main__",
     ),
     "orchestrator": (
-        "secrecy", "host_names", "storage", "settings", "spec", "ledger", "tracking", "stores",
+        "secrecy", "host_names", "remote_storage", "storage", "settings", "spec", "ledger", "tracking", "stores",
         "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "study",
         "cli",
     ),

@@ -21,7 +21,7 @@ def check_storage(settings: Settings) -> Finding:
     try:
         settings.storage.check_writable()
     except (OSError, UserError) as error:
-        remedy = "check VSS_STORAGE, its credentials (AWS_...) and that the bucket exists"
+        remedy = "check VSS_STORAGE and the credentials of its service"
         return Finding("storage", Level.PROBLEM, str(error), remedy)
     return Finding("storage", Level.OK, f"{settings.storage} can be written")
 

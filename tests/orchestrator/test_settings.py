@@ -63,6 +63,26 @@ def test_storage_that_no_worker_can_share_is_refused(
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [
+        ("s3:/bucket/x", "write s3://bucket/prefix, with two slashes"),
+        ("S3:bucket", "write s3://bucket/prefix, with two slashes"),
+        ("file://trials", "write file:///PATH, with three slashes"),
+        ("http://127.0.0.1:9000/bucket", ".* the address of the service into AWS_ENDPOINT_URL"),
+        ("s3://bucket/a*", r"contains '\*', which .* leave it out"),
+        ("s3://bucket/a\nb", r"contains '\\n', which .* leave it out"),
+    ],
+)
+def test_storage_that_is_mistyped_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str, remedy: str
+) -> None:
+    monkeypatch.setenv("VSS_STORAGE", address)
+
+    with pytest.raises(UserError, match=remedy):
+        load_settings()
+
+
 @pytest.mark.parametrize("variable", ["VSS_STORAGE", "RAY_ADDRESS"])
 def test_password_in_an_address_that_jobs_are_told_is_refused(
     variable: str, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+from s3fs.errors import translate_boto_error
 
+from orchestrator.remote_storage import UnreachableStorageError
 from orchestrator.storage import RESULT, Storage, attempts_of, newest_with
 from tests.s3_server import serve_s3
 from vss.errors import UserError
@@ -164,15 +167,76 @@ def test_storage_that_does_not_answer_is_an_outage_said_in_one_line(
     def fail(address: str) -> None:
         raise RuntimeError("connection lost")
 
-    monkeypatch.setattr("orchestrator.storage._open", fail)
+    monkeypatch.setattr("orchestrator.remote_storage._open", fail)
 
-    with pytest.raises(UserError, match=r"^s3://b/x does not answer: connection lost$") as info:
+    with pytest.raises(UserError, match=r"^s3://b/x does not answer: connection lost;") as info:
         Storage("s3://b/x").find_trials()
 
     assert isinstance(info.value, OSError)
     assert info.value.errno == errno.EHOSTUNREACH
 
 
-def test_missing_bucket_is_named(s3: str) -> None:
-    with pytest.raises((UserError, OSError), match="bucket"):
-        Storage("s3://no-such-bucket/x").check_writable()
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (500, "InternalError", "s3://b/x does not answer: we are sorry"),
+        (503, "ServiceUnavailable", "s3://b/x does not answer: we are sorry"),
+        (418, "NewCode", "s3://b/x does not answer: .*we are sorry"),
+        (403, "SignatureDoesNotMatch", "no access to VSS_STORAGE=s3://b/x: we are sorry"),
+        (400, "InvalidBucketName", "VSS_STORAGE=s3://b/x is refused: we are sorry"),
+    ],
+)
+def test_error_of_the_service_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str, message: str
+) -> None:
+    response = {
+        "Error": {"Code": code, "Message": "we are\nsorry"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+
+    def fail(address: str) -> None:
+        raise translate_boto_error(ClientError(response, "ListObjectsV2"))
+
+    monkeypatch.setattr("orchestrator.remote_storage._open", fail)
+
+    with pytest.raises(UserError, match=rf"^{message}; check the AWS_ variables") as info:
+        Storage("s3://b/x").prepare()
+
+    assert isinstance(info.value, UnreachableStorageError) == ("does not answer" in message)
+
+
+def test_missing_credentials_are_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(address: str) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr("orchestrator.remote_storage._open", fail)
+
+    with pytest.raises(UserError, match="cannot be used: Unable to locate credentials; check"):
+        Storage("s3://b/x").prepare()
+
+
+def test_full_disk_at_a_download_stays_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(address: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("orchestrator.remote_storage._open", fail)
+
+    with pytest.raises(OSError, match="No space left") as info:
+        Storage("s3://b/x").download("a", tmp_path / "a")
+
+    assert info.value.errno == errno.ENOSPC
+
+
+def test_missing_bucket_is_refused_before_anything_starts(s3: str) -> None:
+    with pytest.raises(UserError, match=r"^VSS_STORAGE=s3://no-bucket/x names a bucket that does"):
+        Storage("s3://no-bucket/x").prepare()
+
+
+def test_place_that_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(address: str) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr("orchestrator.remote_storage._open", fail)
+
+    with pytest.raises(UserError, match=r"^VSS_STORAGE=zip://x cannot be written: write a folder"):
+        Storage("zip://x").prepare()

@@ -11,9 +11,11 @@ from types import TracebackType
 from typing import Self
 
 from orchestrator.ledger.availability.pause import Pause
+from orchestrator.remote_storage import error_text
 from orchestrator.storage import RESULT, Storage, attempts_of
 from vss.trial_directory import StaleAttemptError
 from vss.trial_log import append_to_log, log_name
+from vss.untrusted.messages import cut
 
 _PAUSE_SECONDS = 2.0  # between two looks for changed files
 _LONGEST_PAUSE_SECONDS = 60.0  # between two tries while the storage does not answer
@@ -186,7 +188,7 @@ class Upload:
 
     def _begin_pause(self, error: Exception) -> None:
         if self._pause is None:
-            reason = str(error.__cause__ or error).splitlines()[0][:_REASON_LENGTH]
+            reason = cut(error_text(error.__cause__ or error), _REASON_LENGTH)
             self._pause = Pause("the storage", reason)
             append_to_log(self._directory / log_name(self._attempt), str(self._pause))
             self.on_pause(self._pause)
