@@ -36,9 +36,9 @@ LAYERS = {
         "__main__",
     ),
     "orchestrator": (
-        "secrecy", "host_names", "remote_storage", "storage", "settings", "spec", "ledger", "tracking", "stores",
-        "networks", "upkeep", "terminal", "results", "offline", "execution", "health", "study",
-        "cli",
+        "secrecy", "host_names", "remote_storage", "storage", "settings", "spec", "ledger",
+        "tracking", "stores", "networks", "upkeep", "terminal", "results", "offline", "execution",
+        "health", "study", "cli",
     ),
     "reports": ("metrics", "records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
