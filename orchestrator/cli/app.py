@@ -27,6 +27,8 @@ from vss.errors import UserError
 from vss.untrusted.messages import one_line
 
 _LONGEST_ERROR = 1000  # characters
+# What the system says of a path of the user's that nobody has checked before.
+_REFUSED_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR)
 
 app = typer.Typer(
     help="Ablation experiments for video semantic segmentation: a YAML file in, a report out.",
@@ -78,10 +80,13 @@ def main(arguments: list[str] | None = None) -> None:
         _refuse(str(error))
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            _refuse(f"no file can have this name: {error.filename}")
+            _refuse(f"no file can have this name: {error.filename or error.strerror}")
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             name = f" {error.filename}" if error.filename else ""  # none of an open file
             _refuse(f"cannot write{name}: {error.strerror}; free some space and try again")
+        if error.errno in _REFUSED_ACCESS and error.filename is not None:
+            name = error.filename2 if error.filename2 is not None else error.filename
+            _refuse(f"no access to {name}: {error.strerror}; name another path, or mend this one")
         raise
     finally:
         if arguments is None:

@@ -141,19 +141,24 @@ def _check_picture(path: Path | None) -> None:
     """Check the path of the picture before spending minutes on reading."""
     if path is None:
         return
+    from vss.media.temporary_path import check_writable_file
+
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise UserError(f"--picture {path} must end in .png, .jpg, .jpeg or .webp")
-    if not path.parent.is_dir():
-        raise UserError(f"--picture {path}: folder {path.parent} does not exist")
+    check_writable_file(path)
 
 
 def _save_picture(dataset: "VideoDataset", path: Path) -> None:
     """Save a contact sheet; a failure does not change the exit code of the check."""
     from vss.data.check.contact_sheet import draw_contact_sheet
+    from vss.media.temporary_path import temporary_path
 
+    unfinished = temporary_path(path)
     try:
-        draw_contact_sheet(dataset).save(path)
+        draw_contact_sheet(dataset).save(unfinished)
+        unfinished.replace(path)
     except (UserError, OSError) as error:
-        echo(f"cannot save the picture: {error}", err=True)
+        unfinished.unlink(missing_ok=True)
+        echo(f"cannot save the picture: {getattr(error, 'strerror', None) or error}", err=True)
     else:
         echo(f"picture: {path}", err=True)

@@ -58,7 +58,7 @@ def predict(
     ] = 0.5,
     legend: Annotated[bool, typer.Option(help="Add a legend below the frame.")] = True,
     rate: Annotated[
-        float, typer.Option(min=0.01, help="Frame rate to assume for a folder of frames.")
+        float, typer.Option(min=0.01, max=1000, help="Frame rate to assume for a folder of frames.")
     ] = 25.0,
 ) -> None:
     """Segment a video frame by frame with a trained network.

@@ -15,7 +15,7 @@ import numpy as np
 from vss import catalog
 from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
-from vss.media.image import Image, read_image
+from vss.media.image import Image, read_image, read_indices
 from vss.trial_config import TrialConfig
 
 SPLITS = ("train", "val")
@@ -78,7 +78,7 @@ def _frames(root: Path, split: str) -> Iterator[Frame]:
 
 
 def _read_label(path: Path, table: Image) -> Image:
-    return np.asarray(table[read_image(path, "L")], dtype=np.uint8)
+    return np.asarray(table[read_indices(path)], dtype=np.uint8)
 
 
 def _fingerprint(root: Path, frames: tuple[Frame, ...]) -> str:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from vss.data.tensors import MEAN, STD, normalise
 from vss.errors import UserError
 from vss.inference.trained_network import TrainedNetwork, load_trained_network
-from vss.media.temporary_path import temporary_path
+from vss.media.temporary_path import check_writable_file, temporary_path
 from vss.models.segmenter import VideoSegmenter
 from vss.runtime.environment import describe_environment
 
@@ -88,9 +88,8 @@ def export_network(
     """
     if out.suffix != ".pt2":
         raise UserError(f"--out {out} must end in .pt2")
-    folder = out.resolve().parent
-    if not folder.is_dir():
-        raise UserError(f"cannot write {out.name}: folder {folder} does not exist")
+    for suffix in (".pt2", ".json", *((".onnx",) if with_onnx else ())):
+        check_writable_file(out.with_suffix(suffix))
     if with_onnx and not onnx_is_installed():
         raise UserError("ONNX needs additional packages: pip install 'vss-orch[onnx]'")
     config = trained.config
@@ -264,5 +263,8 @@ def _description(
 
 def _write_json(file: Path, content: Mapping[str, Any]) -> None:
     temporary = temporary_path(file)
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    temporary.replace(file)
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)

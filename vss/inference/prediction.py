@@ -133,10 +133,14 @@ def predict_video(
 
 
 def _close(writers: Sequence[PredictionWriter], finish: bool) -> None:
-    for writer in writers:
-        if finish:
-            writer.finish()
-        else:
+    """Finish all writers; if one cannot, discard it and those after it."""
+    unfinished = list(writers)
+    try:
+        while finish and unfinished:
+            unfinished[0].finish()
+            del unfinished[0]
+    finally:
+        for writer in unfinished:
             writer.discard()
 
 

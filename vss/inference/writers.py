@@ -13,7 +13,11 @@ import numpy as np
 from vss.errors import UserError
 from vss.media.image import Image
 from vss.media.render import Colour, draw_legend, draw_overlay, make_index_picture
-from vss.media.temporary_path import temporary_path
+from vss.media.temporary_path import (
+    check_writable_file,
+    check_writable_parent,
+    temporary_path,
+)
 from vss.media.video import VIDEO_SUFFIXES, Source, VideoFile, VideoFrame
 
 
@@ -145,11 +149,12 @@ def open_writers(
     for path in folders:
         if path.resolve() == source.path.resolve():
             raise UserError(f"{path} is the input video: name a different file or folder")
-        parent = path.resolve().parent
-        if not parent.is_dir():
-            raise UserError(f"cannot write {path.name}: folder {parent} does not exist")
+        check_writable_parent(path)
+    if masks is not None and masks.resolve() == out.resolve():
+        raise UserError(f"--out and --masks are both {out}: name two places")
     writers: list[PredictionWriter] = []
     if out.suffix.lower() in VIDEO_SUFFIXES:
+        check_writable_file(out)
         folders.remove(out)
         writers.append(OverlayVideoWriter(out, source, classes, alpha, with_legend))
     elif out.suffix and not out.is_dir():

@@ -1,5 +1,7 @@
 """Images as arrays: read from a file, resized. Imports no torch."""
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +9,15 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from vss.errors import UserError
+from vss.untrusted.messages import one_line
 
 Image = NDArray[np.uint8]
 # Damaged PNG files raise SyntaxError; images of so many pixels that they fill the memory, the last.
 _UNREADABLE = (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError)
+
+_MOST_PIXELS = 80_000_000
+# Pillow warns on the terminal of images that it would still read, which are refused here.
+warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
 
 
 def read_image(path: Path, mode: str) -> Image:
@@ -23,11 +30,30 @@ def read_image(path: Path, mode: str) -> Image:
     Raises:
         UserError: if the file cannot be read.
     """
+    return _read(path, lambda image: image.convert(mode))
+
+
+def read_indices(path: Path) -> Image:
+    """Read the (H, W) one-byte values of a label; of one with a palette, the indices into it.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    return _read(path, lambda image: image if image.mode == "P" else image.convert("L"))
+
+
+def _read(path: Path, convert: Callable[[PillowImage.Image], PillowImage.Image]) -> Image:
     try:
+        if not path.is_file():  # a pipe would be waited for
+            kind = "it is not a regular file" if path.exists() else "it does not exist"
+            raise UserError(f"cannot read image {path.name}: {kind}")
         with PillowImage.open(path) as image:
-            return np.asarray(image.convert(mode))
+            if image.width * image.height > _MOST_PIXELS:
+                raise ValueError(f"{image.width}x{image.height} pixels are too many for a frame")
+            return np.asarray(convert(image))
     except _UNREADABLE as error:
-        raise UserError(f"cannot read image {path.name}: {error}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(one_line(f"cannot read image {path.name}: {reason}")) from None
 
 
 def resize_image(pixels: Image, width: int, height: int) -> Image:

@@ -5,7 +5,9 @@ that odd and variable frame rates survive. Imports no torch.
 """
 
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,16 +15,18 @@ from typing import Any
 
 import av
 import numpy as np
-from PIL import Image as PillowImage
 
 from vss.errors import UserError
-from vss.media.image import Image
+from vss.media.image import Image, read_image
 from vss.media.temporary_path import temporary_path
+from vss.untrusted.limited_file import open_limited
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 VIDEO_SUFFIXES = (".mp4", ".mkv")
 # Codes of the H.264 standard for matrix, primaries and transfer, and for the range.
 _BT709, _LIMITED = 1, 1
+
+_PLAYLISTS = ("concat", "dash", "hls", "imf")  # a stranger's could name any file of this machine
 
 
 class BrokenVideoError(UserError):
@@ -97,6 +101,7 @@ def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
         if not ordered_files:
             raise UserError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")
         return Source(path, folder_rate, 1 / folder_rate, len(ordered_files), ordered_files)
+    _check_regular(path)
     try:
         with av.open(path) as container:
             stream = _video_stream(container, path)
@@ -107,19 +112,25 @@ def open_source(path: Path, folder_rate: Fraction = Fraction(25)) -> Source:
         raise UserError(f"cannot read {path} as a video: {_reason(error)}") from None
 
 
+def _check_regular(path: Path) -> None:
+    """Refuse a pipe, which would be waited for, and a device, which has no end."""
+    if path.exists():  # PyAV names a missing one
+        with open_limited(path, "video", sys.maxsize):
+            pass
+
+
 def _number_key(file: Path) -> list[Any]:
     """Return a key that sorts frame2 before frame10."""
-    parts = re.split(r"(\d+)", file.name)
-    return [int(part) if part.isdigit() else part for part in parts]
+    parts = re.split(r"([0-9]{1,18})", file.name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def _read_files(files: tuple[Path, ...]) -> Iterator[VideoFrame]:
     for number, file in enumerate(files):
         try:
-            with PillowImage.open(file) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except OSError as error:
-            raise BrokenVideoError(f"cannot read image {file}: {error}", number) from None
+            pixels = read_image(file, "RGB")
+        except UserError as error:
+            raise BrokenVideoError(f"{error} (in {file.parent})", number) from None
         yield VideoFrame(pixels, file.stem, number)
 
 
@@ -153,6 +164,8 @@ def _decode(source: Source) -> Iterator[VideoFrame]:
 
 
 def _video_stream(container: "av.container.InputContainer", path: Path) -> "av.VideoStream":
+    if container.format.name in _PLAYLISTS:
+        raise UserError(f"{path} is a list of other files, not a video: name one of them")
     if not container.streams.video:
         raise UserError(f"{path} contains no video stream")
     return container.streams.video[0]
@@ -226,7 +239,8 @@ class VideoFile:
     def discard(self) -> None:
         """Delete the unfinished file."""
         if self._container is not None:
-            self._container.close()
+            with suppress(OSError):  # such as a full disk, which is why it is discarded
+                self._container.close()
         self._temporary.unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
 """The command line as a whole: its help, its completion, and its exit code for user errors."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli.app import main
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
 from tests.orchestrator.conftest import assert_one_line
@@ -143,4 +145,22 @@ def test_full_disk_under_the_output_is_an_error_of_one_line() -> None:
     assert process.returncode == 2
     assert process.stderr == (
         "error: cannot write: No space left on device; free some space and try again\n"
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOTDIR])
+def test_path_that_the_system_refuses_is_an_error_of_one_line(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise OSError(number, "what it says", "/some/path")
+
+    monkeypatch.setattr("orchestrator.cli.app.app", fail)
+
+    with pytest.raises(SystemExit) as ending:
+        main(["status"])
+
+    assert ending.value.code == 2
+    assert capsys.readouterr().err == (
+        "error: no access to /some/path: what it says; name another path, or mend this one\n"
     )

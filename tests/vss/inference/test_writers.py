@@ -154,3 +154,17 @@ def test_paths_that_cannot_be_written_are_refused(source: Source, tmp_path: Path
 
     assert (tmp_path / "full" / "precious.png").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "source.mp4"]
+
+
+def test_one_place_for_both_outputs_is_refused(source: Source, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--out and --masks are both .*: name two places"):
+        open_writers(tmp_path / "a", tmp_path / "b" / ".." / "a", source, CLASSES)
+
+
+def test_folder_in_place_of_the_video_is_refused_before_anything_is_written(
+    source: Source, tmp_path: Path
+) -> None:
+    (tmp_path / "a.mp4").mkdir()
+
+    with pytest.raises(UserError, match=r"cannot write .*a.mp4: it is a folder; name a file"):
+        open_writers(tmp_path / "a.mp4", None, source, CLASSES)

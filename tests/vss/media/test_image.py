@@ -1,5 +1,6 @@
 """Images read and resized."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from vss.errors import UserError
-from vss.media.image import read_image, resize_image
+from vss.media.image import read_image, read_indices, resize_image
 
 
 def test_image_is_read_in_the_requested_mode(tmp_path: Path) -> None:
@@ -51,3 +52,28 @@ def test_shrinking_averages_pixels() -> None:
     assert resize_image(pixels, 4, 4) is pixels
     assert resize_image(pixels, 1, 1).shape == (1, 1, 3)
     assert int(resize_image(pixels, 1, 1)[0, 0, 0]) == pytest.approx(100, abs=2)
+
+
+def test_pipe_is_no_image(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "image.png")
+
+    with pytest.raises(UserError, match="cannot read image image.png: it is not a regular file"):
+        read_image(tmp_path / "image.png", "RGB")
+
+
+def test_image_too_large_for_a_frame_is_named(tmp_path: Path) -> None:
+    PillowImage.new("1", (10_000, 8_500)).save(tmp_path / "image.png")
+
+    with pytest.raises(UserError, match="10000x8500 pixels are too many for a frame"):
+        read_image(tmp_path / "image.png", "RGB")
+
+
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_values_of_a_label_are_read_whatever_its_palette_shows(mode: str, tmp_path: Path) -> None:
+    """A prediction's PNG has a palette, so that viewers show the classes in their colours."""
+    label = PillowImage.fromarray(np.array([[0, 1], [2, 255]], dtype=np.uint8))
+    if mode == "P":
+        label.putpalette([200, 10, 30] * 256)
+    label.save(tmp_path / "label.png")
+
+    assert read_indices(tmp_path / "label.png").tolist() == [[0, 1], [2, 255]]

@@ -1,5 +1,6 @@
 """Video files and folders of images, frame by frame."""
 
+import os
 import weakref
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,6 +14,7 @@ from PIL import Image as PillowImage
 from tests.conftest import paint_video
 from vss.errors import UserError
 from vss.media.image import Image
+from vss.media.temporary_path import temporary_path
 from vss.media.video import BrokenVideoError, VideoFile, open_source
 
 
@@ -229,3 +231,39 @@ def test_unfinished_video_does_not_replace_an_existing_one(tmp_path: Path) -> No
     assert (tmp_path / "video.mp4").read_text() == "an earlier video"
     file.finish()
     assert open_source(tmp_path / "video.mp4").count == 1
+
+
+def test_pipe_is_no_video(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "video.mp4")
+
+    with pytest.raises(UserError, match=r"cannot read video .*: it is a pipe or device"):
+        open_source(tmp_path / "video.mp4")
+
+
+def test_list_of_other_files_is_no_video(tmp_path: Path) -> None:
+    write(tmp_path / "other.mp4", Fraction(25), Fraction(1, 25), [0, 1])
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
+
+    with pytest.raises(UserError, match=r"list.mp4 is a list of other files, not a video"):
+        open_source(tmp_path / "list.mp4")
+
+
+def test_any_digits_in_the_names_of_images_can_be_sorted(tmp_path: Path) -> None:
+    names = ["2.png", "10.png", "\u00b2.png", f"{'9' * 240}.png"]
+
+    source = open_source(paint_folder(tmp_path / "frames", names))
+
+    assert [file.name for file in source.files[:2]] == ["2.png", "10.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_unfinished_video_on_a_full_disk_is_deleted(tmp_path: Path) -> None:
+    file = VideoFile(tmp_path / "video.mp4", Fraction(25), Fraction(1, 25))
+    temporary_path(file.path).symlink_to("/dev/full")
+    file.write(grey(1), 0)
+
+    with pytest.raises(OSError, match="No space left"):
+        file.finish()
+    file.discard()
+
+    assert list(tmp_path.iterdir()) == []

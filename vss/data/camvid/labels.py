@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vss import catalog
 from vss.data.dataset import IGNORE_LABEL
 from vss.errors import UserError
-from vss.media.image import Image, read_image
+from vss.media.image import Image, read_image, read_indices
 
 # Pixels of any other colour are void; above this fraction of them, it is not a CamVid label.
 STRAY_SHARE = 0.001
@@ -115,7 +115,7 @@ def read_index(path: Path) -> Image:
 
 def _read_checked(path: Path) -> Image:
     """Read a one-byte label and check that its values are those of the classes and void."""
-    label = read_image(path, "L")
+    label = read_indices(path)
     if label.max() > _CLASSES:
         raise UserError(
             f"label {path.name} contains the value {label.max()} (expected 0 to {_CLASSES}): "

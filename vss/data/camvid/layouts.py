@@ -22,6 +22,7 @@ from vss.data.camvid.labels import read_colours, read_index, read_void_first
 from vss.data.dataset import Frame
 from vss.errors import UserError
 from vss.media.image import Image
+from vss.untrusted.limited_file import MIB, read_text
 
 SPLITS = ("train", "val", "test")
 NAME = re.compile(r"^(?P<sequence>.+)_f?(?P<number>\d+)$")
@@ -197,7 +198,7 @@ def _read_lines(root: Path, path: Path) -> Iterator[tuple[str, str]]:
             "layouts: train.txt, val.txt and test.txt with the folders that they list; TMANet's "
             "annotations/, images/ and labels/; or the official stills with their *_L.png labels"
         )
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(read_text(path, "list", 16 * MIB).splitlines(), start=1):
         if line.strip():
             yield line.strip(), f"{path}, line {number}"
 

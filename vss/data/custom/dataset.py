@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vss.data.custom.description import DatasetDescription, read_description
 from vss.data.dataset import IGNORE_LABEL, Frame, VideoDataset
 from vss.errors import UserError
-from vss.media.image import Image, read_image
+from vss.media.image import Image, read_image, read_indices
 from vss.trial_config import TrialConfig
 
 
@@ -90,7 +90,7 @@ def _class_table(description: DatasetDescription) -> NDArray[np.int64]:
 
 def _read_label(path: Path, description: DatasetDescription, table: NDArray[np.int64]) -> Image:
     if description.form == "index":
-        values = read_image(path, "L").astype(np.int64)
+        values = read_indices(path).astype(np.int64)
     else:
         values = read_image(path, "RGB").astype(np.int64) @ np.array([256**2, 256, 1])
     label = table[values]

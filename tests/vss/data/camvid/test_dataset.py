@@ -64,6 +64,13 @@ def test_missing_list_is_named(camvid: Path) -> None:
         load(camvid)
 
 
+def test_list_that_is_no_text_is_named(camvid: Path) -> None:
+    (camvid / "val.txt").write_bytes(b"\xff\xfe\xa6")
+
+    with pytest.raises(UserError, match=r"list .*val.txt is not UTF-8 text"):
+        load(camvid)
+
+
 def test_missing_image_is_named_with_its_line(camvid: Path) -> None:
     (camvid / "train" / "0006R0_f00960.png").unlink()
 
