@@ -135,8 +135,10 @@ def evaluate(
     """
     from orchestrator.networks.lookup import check_target, find_networks
     from orchestrator.settings import load_settings, parse_data_paths
+    from orchestrator.spec.limits import check_experiment_name
     from orchestrator.stores import Stores
 
+    check_experiment_name(name)
     settings, paths = load_settings(), parse_data_paths(data or [])
     for target in targets:  # before imports that take seconds
         check_target(target, settings)

@@ -4,10 +4,16 @@ Names are limited too, as they become folders, tags and columns: printable, and 
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.spec.schema import CellSettings, ExperimentSpec
+from orchestrator.spec.schema import (
+    EXPERIMENT_NAME,
+    LONGEST_EXPERIMENT_NAME,
+    CellSettings,
+    ExperimentSpec,
+)
 from orchestrator.spec.sources.initial_weights import names_a_cell
 from vss.errors import UserError
 from vss.suggestions import did_you_mean
@@ -19,6 +25,19 @@ LONGEST_NAME = 300  # characters of a cell's name
 SPEC_ONLY_SETTINGS = ("published", "teacher_seed", "priority")
 _SETTINGS = dict.fromkeys((*TrialConfig.model_fields, *SPEC_ONLY_SETTINGS))
 del _SETTINGS["seed"]  # seeds are listed for all cells together
+
+
+def check_experiment_name(name: str) -> None:
+    """Check the name of an experiment that no spec describes.
+
+    Raises:
+        UserError: if a spec could not have it either.
+    """
+    if len(name) > LONGEST_EXPERIMENT_NAME or not re.fullmatch(EXPERIMENT_NAME.rstrip("$"), name):
+        raise UserError(
+            f"'{excerpt_name(name)}' cannot be the name of an experiment: write letters, digits, "
+            f"'_', '-' and '.', at most {LONGEST_EXPERIMENT_NAME} of them, a letter or digit first"
+        )
 
 
 def check_limits(spec: ExperimentSpec) -> None:

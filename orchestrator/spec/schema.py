@@ -21,6 +21,8 @@ from orchestrator.spec.tuning.tune import SEARCHABLE_SETTINGS, Tune
 from vss.trial_config import LARGEST_NUMBER, TrialConfig
 
 Seed = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
+EXPERIMENT_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+LONGEST_EXPERIMENT_NAME = 80  # characters
 CellSettings = dict[str, Any]  # as written in a spec: not checked yet, not complete
 
 
@@ -70,7 +72,7 @@ class ExperimentSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=80)
+    name: str = Field(pattern=EXPERIMENT_NAME, max_length=LONGEST_EXPERIMENT_NAME)
     description: str = ""
     base: CellSettings = Field(default_factory=dict, description="settings of every cell")
     grid: dict[str, list[Any]] = Field(

@@ -6,6 +6,7 @@ Shapes: T past frames, K classes, H W frame size.
 """
 
 import importlib.util
+import io
 import json
 import logging
 import time
@@ -180,7 +181,9 @@ def _make_clips(frames: int, height: int, width: int) -> list[Tensor]:
 
 
 def _write_program(network: ClipProgram, clip: Tensor, file: Path) -> None:
-    torch.export.save(torch.export.export(network, (clip,)), file)
+    content = io.BytesIO()  # on a full disk, PyTorch's own writer ends the process
+    torch.export.save(torch.export.export(network, (clip,)), content)
+    file.write_bytes(content.getbuffer())
 
 
 def _read_program(file: Path) -> Program:

@@ -9,12 +9,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from vss.errors import UserError
+from vss.media.temporary_path import check_writable_file, temporary_path
 from vss.models.weights import read_state
 from vss.suggestions import did_you_mean, list_names
+from vss.untrusted.messages import one_line
 
 SOURCES = ("tmanet", "mmseg", "torchvision")
 
@@ -106,7 +109,8 @@ def convert_file(
         the path of the new file and its number of tensors.
 
     Raises:
-        UserError: if the file is not a checkpoint of this source and head.
+        UserError: if the file is not a checkpoint of this source and head, or `out` cannot be
+            written.
     """
     if source not in SOURCES:
         hint = did_you_mean(source, dict.fromkeys(SOURCES))
@@ -114,10 +118,22 @@ def convert_file(
     out = out or file.with_suffix(".safetensors")
     if out.resolve() == file.resolve():
         raise UserError(f"{out} is the checkpoint itself: choose a different --out")
+    check_writable_file(out)
     head = "tma" if source == "tmanet" and head is None else head
     tensors = convert_state(read_state(file), source, head)
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, out)
+    _write(tensors, out)
     return out, len(tensors)
+
+
+def _write(tensors: dict[str, Tensor], out: Path) -> None:
+    unfinished = temporary_path(out)
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished)
+        unfinished.replace(out)
+    except SafetensorError as error:  # such as a full disk
+        raise UserError(f"cannot write {out}: {one_line(str(error))}") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def rename_head_parameter(head: str, name: str) -> str | None:

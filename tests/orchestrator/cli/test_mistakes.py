@@ -36,6 +36,7 @@ MISTAKES = {
     "cancel study:a:7": "no seed '7'",
     "retry nothing": "no experiment 'nothing'",
     "delete nothing": "no experiment 'nothing'",
+    "evaluate study:a --name ../b": "'../b' cannot be the name of an experiment: write letters",
     "evaluate zzzz": "no trial 'zzzz'",
     "evaluate study:b": "no cell 'b'",
     "export study:a": "'study:a' names 2 trials: write 'study:a:0'",

@@ -104,6 +104,18 @@ def test_path_that_cannot_be_written_is_refused(
         export_network(trained, "abc", tmp_path / out, with_onnx=False)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_full_disk_is_an_error_and_does_not_end_the_process(
+    trained: TrainedNetwork, tmp_path: Path
+) -> None:
+    (tmp_path / ".net.unfinished.pt2").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left"):
+        export_network(trained, "abc", tmp_path / "net.pt2", with_onnx=False)
+
+    assert list(tmp_path.glob("*.pt2")) == []
+
+
 def test_missing_onnx_is_reported_with_the_extra_to_install(
     trained: TrainedNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,3 +104,11 @@ def test_wrong_source_or_head_is_named(
 def test_checkpoint_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is the checkpoint itself: choose a different --out"):
         convert_file(tmp_path / "a.safetensors", "mmseg", "psp")
+
+
+def test_output_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    torch.save(as_published(build_model(TMA), "tma"), tmp_path / "t.pth")
+    (tmp_path / "out").mkdir()
+
+    with pytest.raises(UserError, match="out: it is a folder; name a file"):
+        convert_file(tmp_path / "t.pth", "tmanet", None, tmp_path / "out")
