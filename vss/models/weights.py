@@ -15,6 +15,8 @@ from vss.untrusted.limited_file import name_of, open_limited
 from vss.untrusted.messages import one_line
 from vss.untrusted.weights_file import LIMIT, is_safetensors
 
+_ARCHIVES = (b"PK\x03\x04", b"\x80")  # what torch.save writes: zip, before PyTorch 1.6 a pickle
+
 
 def load_weights(backbone: ResNet, name: str, weights: str, path: Path | None) -> None:
     """Load initial weights into a backbone, without torchvision's ImageNet classifier.
@@ -54,6 +56,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         if is_safetensors(start):  # stored files are named by their digest, without a suffix
             return load_file(path)
+        if not start.startswith(_ARCHIVES) and path.suffix != ".safetensors":
+            raise UserError("it is neither safetensors nor a PyTorch file")
         check_archive(path, LIMIT)
         state = torch.load(path, map_location="cpu", weights_only=True)
         if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):

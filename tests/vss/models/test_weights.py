@@ -63,3 +63,10 @@ def test_weights_file_that_would_execute_code_is_refused(
         load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", path)
 
     assert "executed" not in capsys.readouterr().out
+
+
+def test_text_file_is_said_to_be_no_weights(tmp_path: Path) -> None:
+    (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+
+    with pytest.raises(UserError, match="as weights: it is neither safetensors nor a PyTorch"):
+        load_weights(backbones.resnet18(8, 8), "resnet18", "sha256:", tmp_path / "passwd")
