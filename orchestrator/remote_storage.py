@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from orchestrator.secrecy.redaction import redact
 from vss.errors import UserError
 from vss.untrusted.messages import one_line
 
@@ -87,9 +88,12 @@ def _remedy(address: str) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """Return what an error of the storage says, on one line."""
+    """Return what an error of the storage says, on one line and without secrets.
+
+    It goes into logs; the address of the service may contain a password.
+    """
     strerror = getattr(error, "strerror", None)  # without "[Errno 22]", which is not the service's
-    return one_line(strerror or str(error)).rstrip(".") or type(error).__name__
+    return one_line(redact(strerror or str(error))).rstrip(".") or type(error).__name__
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from s3fs.errors import translate_boto_error
 
-from orchestrator.remote_storage import UnreachableStorageError
+from orchestrator.remote_storage import UnreachableStorageError, error_text
 from orchestrator.storage import RESULT, Storage, attempts_of, newest_with
 from tests.s3_server import serve_s3
 from vss.errors import UserError
@@ -240,3 +240,10 @@ def test_place_that_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(UserError, match=r"^VSS_STORAGE=zip://x cannot be written: write a folder"):
         Storage("zip://x").prepare()
+
+
+def test_password_in_the_address_of_the_service_stays_out_of_logs() -> None:
+    text = error_text(OSError("cannot connect to http://me:geheim-99@host/bucket"))
+
+    assert "geheim" not in text
+    assert "host/bucket" in text
