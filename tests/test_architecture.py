@@ -199,6 +199,17 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
     assert set(HEAVY_LIBRARIES) & set(process.stdout.split()) == set()
 
 
+def test_driver_does_without_pytorch() -> None:
+    """It costs a submit two seconds and half a gigabyte."""
+    program = "import sys, orchestrator.execution.handover.run; print(*sys.modules)"
+
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert "torch" not in process.stdout.split()
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_folder_has_a_docstring(package: str) -> None:
     folders = {file.parent for file in files(package)}

@@ -1,12 +1,13 @@
-"""The state of a training as a file, which may come from elsewhere: nothing in it is executed."""
+"""The state of a training as a file, which may come from elsewhere: nothing in it is executed.
+
+PyTorch is imported where it is used: drivers know the files of a trial, and do without it.
+"""
 
 import io
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from vss.untrusted.archive import check_archive
 from vss.untrusted.messages import one_line
@@ -16,6 +17,8 @@ _LARGEST_STATE = 32 * 2**30  # bytes
 
 def serialise(state: dict[str, Any]) -> bytes:
     """Return the content of a file with a state."""
+    import torch
+
     buffer = io.BytesIO()  # if its file cannot be written, torch.save raises no OSError
     torch.save(state, buffer)
     return buffer.getvalue()
@@ -27,6 +30,8 @@ def read_state(path: Path) -> dict[str, Any]:
     Raises:
         Exception: if the file is damaged; it can raise anything.
     """
+    import torch
+
     check_archive(path, _LARGEST_STATE)
     with zipfile.ZipFile(path) as archive:
         damaged_entry = archive.testzip()  # torch.load does not verify every checksum

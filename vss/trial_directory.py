@@ -23,12 +23,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from PIL.Image import Image as PillowImage
-from safetensors.torch import save
-from torch import Tensor
 
 from vss.errors import UserError
 from vss.patience import NoPatience, Patience
@@ -37,6 +35,9 @@ from vss.trial_config import TrialConfig
 from vss.trial_log import append_to_log, log_name
 from vss.untrusted.json_text import read_object
 from vss.untrusted.messages import one_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STOPPED_STATE = "stopped.pt"
 
@@ -142,8 +143,10 @@ class TrialDirectory:
         text = json.dumps(content, indent=2)
         self._write(name, lambda file: file.write(text.encode()))
 
-    def write_weights(self, weights: dict[str, Tensor]) -> None:
+    def write_weights(self, weights: "dict[str, Tensor]") -> None:
         """Write the scored weights."""
+        from safetensors.torch import save  # imports PyTorch, and drivers do without it
+
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
         content = b"" if self._read_only else save(tensors)
         self._write("weights.safetensors", lambda file: file.write(content))

@@ -6,6 +6,7 @@ tried again, is then trained from its beginning, with the same result.
 
 from orchestrator.storage import Storage
 from orchestrator.stores import Stores
+from vss.trial_directory import STOPPED_STATE
 
 
 def remove_stopped_states(stores: Stores, experiment: str | None = None) -> int:
@@ -23,8 +24,6 @@ def remove_stopped_states(stores: Stores, experiment: str | None = None) -> int:
 
 
 def _remove_state(trial_id: str, storage: Storage) -> int:
-    from vss.trial_directory import STOPPED_STATE  # imports PyTorch
-
     keys = [key for key in storage.list_files(trial_id) if key.split("/")[-1] == STOPPED_STATE]
     for key in keys:
         if storage.folder is not None:
