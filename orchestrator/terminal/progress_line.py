@@ -67,12 +67,12 @@ def describe_rest(trials: Sequence[TrialStatus]) -> str:
     pending = sum(trial.state in _RESUMABLE for trial in trials) - len(stopped)
     parts = []
     if stopped:
-        first = stopped[0]
-        steps = f"step {first.step} of {first.last_step}"
-        if len(stopped) > 1:
-            numbers = sorted(trial.step for trial in stopped)
-            steps = f"steps {numbers[0]} to {numbers[-1]} of {first.last_step}"
-        parts.append(f"{count_of(len(stopped), 'trial')} stopped at {steps}")
+        numbers = sorted({trial.step for trial in stopped})
+        steps = f"step {numbers[0]}"
+        if len(numbers) > 1:
+            steps = f"steps {numbers[0]} to {numbers[-1]}"
+        end = stopped[0].last_step
+        parts.append(f"{count_of(len(stopped), 'trial')} stopped at {steps} of {end}")
     if pending:
         parts.append(f"{pending} pending" if stopped else f"{count_of(pending, 'trial')} pending")
     return ", ".join(parts) or "every trial has ended"

@@ -121,7 +121,9 @@ def predict_video(
     except BrokenVideoError as error:
         _close(writers, finish=error.frames > 0)
         paths = ", ".join(str(writer.path) for writer in writers)
-        rest = f"; the {error.frames} frames before it are in {paths}" if error.frames else ""
+        count = error.frames
+        subject = "the frame before it is" if count == 1 else f"the {count} frames before it are"
+        rest = f"; {subject} in {paths}" if count else ""
         raise BrokenVideoError(f"{error}{rest}", error.frames) from None
     except BaseException:  # including Ctrl-C: half a video under its final name would mislead
         _close(writers, finish=False)

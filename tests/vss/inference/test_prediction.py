@@ -150,6 +150,11 @@ def test_broken_video_keeps_the_frames_before_it_breaks(model: VideoSegmenter) -
     assert (len(writer.classes), writer.state) == (5, "finished")
 
 
+def test_video_that_breaks_after_one_frame_keeps_it(model: VideoSegmenter) -> None:
+    with pytest.raises(BrokenVideoError, match="the frame before it is in stored"):
+        predict_video(model, TRAINED, generate(8, "breaks1"), [ListWriter()])
+
+
 def test_video_that_breaks_at_its_first_frame_leaves_nothing(model: VideoSegmenter) -> None:
     writer = ListWriter()
 

@@ -129,6 +129,11 @@ def _remarks(name: str, splits: Mapping[str, SplitReport]) -> list[str]:
         agree = all(counts[split] in alternatives for split, alternatives in expected.items())
         comparison = "as published" if agree else f"{_format_published(expected)} are published"
         remarks.append(f"labelled frames {'/'.join(map(str, counts.values()))}: {comparison}")
+    remarks += [
+        f"{split} has no labelled frames"
+        for split in ("train", "val", "test")
+        if split not in splits or not splits[split].labelled
+    ]
     for split, report in splits.items():
         missing_classes = [c for c, frames in report.class_frames.items() if not frames]
         if missing_classes and report.labelled:

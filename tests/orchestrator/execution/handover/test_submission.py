@@ -21,6 +21,14 @@ def test_interrupted_submit_says_what_is_left_and_how_to_resume() -> None:
     assert rest.endswith("vss-orch submit 'a b.yaml' steps=600")
 
 
+def test_trials_that_stopped_at_the_same_step_are_told_in_one_number() -> None:
+    stopped = trial(state=State.PENDING, step=202, settings={"steps": 600})
+
+    rest = Submission([stopped, stopped], Ending.INTERRUPTED).describe_rest("study", ["submit"])
+
+    assert rest.startswith("2 trials stopped at step 202 of 600; resume with: ")
+
+
 @pytest.mark.parametrize(
     ("states", "ending", "code"),
     [

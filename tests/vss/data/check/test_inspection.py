@@ -48,7 +48,13 @@ def test_intact_camvid_has_no_broken_files_and_a_remark_on_its_counts(camvid: Pa
 def test_class_that_a_split_lacks_is_a_remark() -> None:
     report = inspect_dataset(make_dataset(("train", "a", 7)), 1)
 
-    assert report.remarks == ("train contains no tram",)
+    assert "train contains no tram" in report.remarks
+
+
+def test_split_without_labelled_frames_is_a_remark() -> None:
+    report = inspect_dataset(make_dataset(("train", "a", 7), ("val", "b", 7)), 1)
+
+    assert "test has no labelled frames" in report.remarks
 
 
 def test_broken_files_are_named(tmp_path: Path) -> None:
