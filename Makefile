@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test docs faults compose-test slurm-test gpu paper-reduced check lint format clean
+.PHONY: demo test docs faults hostile compose-test slurm-test gpu paper-reduced check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
@@ -26,6 +26,11 @@ faults: $(READY)
 	results=$$(mktemp); $(BIN)/python -m tests.faults.real --minutes 60 --rounds $(ROUNDS) \
 		--seed $(SEED) --results $$results; code=$$?; rm $$results; exit $$code
 	@echo "simulated faults: 10,000 schedules, $(EXAMPLES) examples of the ledger, planted bugs: all well"
+
+# 10,000 damaged or mutated files of each kind that strangers may send; the same ones in every run.
+hostile: EXAMPLES = 10000
+hostile: $(READY)
+	VSS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -k hostile --numprocesses $(WORKERS)
 
 # docker-compose.yml for real; where there is no Docker, as root on Debian, which has packages.
 compose-test: $(READY)

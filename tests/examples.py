@@ -1,6 +1,6 @@
 """The number of examples that property-based tests try: 200, or VSS_EXAMPLES.
 
-The 200 are the same in every run; with VSS_EXAMPLES, each run tries new ones, and a failure prints
+They are the same in every run; with VSS_NEW_EXAMPLES, each run tries others, and a failure prints
 how to repeat it.
 """
 
@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, settings
 
 from vss.errors import UserError
 
-_CHOSEN = os.environ.get("VSS_EXAMPLES")
+_EXAMPLES = int(os.environ.get("VSS_EXAMPLES", "200"))
+_ARE_NEW = bool(os.environ.get("VSS_NEW_EXAMPLES"))
 # Reading takes at most 2 s of processor time on a quiet machine. Beside other work, the same
 # instructions have taken twice as long, and a test must not tell how busy a machine is.
 _SECONDS, _MEBIBYTES, _LONGEST_LINE = 10.0, 200, 300
@@ -25,8 +26,8 @@ _SECONDS, _MEBIBYTES, _LONGEST_LINE = 10.0, 200, 300
 def examples(share: float = 1.0) -> settings:
     """Return the settings of a test that tries a share of the examples."""
     return settings(
-        max_examples=max(1, round(share * int(_CHOSEN or 200))),
-        derandomize=_CHOSEN is None,
+        max_examples=max(1, round(share * _EXAMPLES)),
+        derandomize=not _ARE_NEW,
         database=None,
         deadline=None,
         print_blob=True,
