@@ -189,8 +189,9 @@ def _cost(**values: Any) -> CellCost:
 
 
 def _search(**values: Any) -> SearchRecord:
-    samples = [SampleRecord(**sample) for sample in values["samples"]]
-    return SearchRecord(**{**values, "samples": samples})
+    if "samples" in values:  # or the record says what it lacks
+        values["samples"] = [SampleRecord(**sample) for sample in values["samples"]]
+    return SearchRecord(**values)
 
 
 def _read_results(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int]:

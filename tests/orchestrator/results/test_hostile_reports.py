@@ -42,9 +42,10 @@ def test_damaged_file_ends_in_one_line(folder: Path, name: str, data: st.DataObj
     original = (folder / name).read_bytes()
     (folder / name).write_bytes(data.draw(damaged(original)))
 
-    assert_loads_or_ends_in_one_line(lambda: load_report_folder(folder))
-
-    (folder / name).write_bytes(original)
+    try:
+        assert_loads_or_ends_in_one_line(lambda: load_report_folder(folder))
+    finally:
+        (folder / name).write_bytes(original)  # also for the repetition of a failing example
 
 
 @examples()
@@ -53,9 +54,10 @@ def test_odd_values_end_in_one_line(folder: Path, data: st.DataObject) -> None:
     original = (folder / "results.json").read_text()
     (folder / "results.json").write_text(json.dumps(data.draw(mutants([json.loads(original)]))))
 
-    assert_loads_or_ends_in_one_line(lambda: load_report_folder(folder))
-
-    (folder / "results.json").write_text(original)
+    try:
+        assert_loads_or_ends_in_one_line(lambda: load_report_folder(folder))
+    finally:
+        (folder / "results.json").write_text(original)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -78,6 +80,16 @@ def test_anything_but_small_files_is_refused_at_once(
         rebuild(tmp_path, tmp_path / "out", pictures=False)
 
     assert_one_short_line(str(error.value))
+
+
+def test_search_without_samples_is_named(tmp_path: Path) -> None:
+    save(awkward_record(), tmp_path)
+    content = json.loads((tmp_path / "results.json").read_text())
+    del content["experiment"]["searches"][0]["samples"]
+    (tmp_path / "results.json").write_text(json.dumps(content))
+
+    with pytest.raises(UserError, match="is damaged: experiment: .*'samples'"):
+        load_report_folder(tmp_path)
 
 
 def test_numbers_that_no_figure_can_show_end_in_one_line(tmp_path: Path) -> None:
