@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
             _refuse(f"cannot write{name}: {error.strerror}; free some space and try again")
         if error.errno in _REFUSED_ACCESS and error.filename is not None:
             name = error.filename2 if error.filename2 is not None else error.filename
-            _refuse(f"no access to {name}: {error.strerror}; name another path, or mend this one")
+            _refuse(f"no access to {name}: {error.strerror}; name another path, or fix this one")
         raise
     finally:
         if arguments is None:

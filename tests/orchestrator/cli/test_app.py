@@ -162,5 +162,5 @@ def test_path_that_the_system_refuses_is_an_error_of_one_line(
 
     assert ending.value.code == 2
     assert capsys.readouterr().err == (
-        "error: no access to /some/path: what it says; name another path, or mend this one\n"
+        "error: no access to /some/path: what it says; name another path, or fix this one\n"
     )
