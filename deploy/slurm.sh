@@ -34,16 +34,21 @@ HEAD_IP=${ip:-$(hostname -I | cut -d " " -f 1)}
 HEAD_PORT=$((20000 + SLURM_JOB_ID % 10000))
 export HEAD_IP HEAD_PORT
 
-# symmetric-run fails on a node that is faster than the head.
+# The first node runs the submit once all nodes have joined. The others leave when its Ray has ended,
+# which their own Ray notices a minute later, and takes for a failure.
+head_answers() { (: <"/dev/tcp/$HEAD_IP/$HEAD_PORT") 2>/dev/null; }
 start_node() {
-    if [ "$SLURM_NODEID" != 0 ]; then
-        until (: <"/dev/tcp/$HEAD_IP/$HEAD_PORT") 2>/dev/null; do sleep 1; done
+    local options=(--num-cpus "$SLURM_CPUS_PER_TASK" --object-store-memory 200000000)
+    if [ "$SLURM_NODEID" = 0 ]; then
+        exec ray symmetric-run --address "$HEAD_IP:$HEAD_PORT" --min-nodes "$SLURM_JOB_NUM_NODES" \
+            "${options[@]}" -- vss-orch submit "$@" --address "$HEAD_IP:$HEAD_PORT"
     fi
-    exec ray symmetric-run --address "$HEAD_IP:$HEAD_PORT" --min-nodes "$SLURM_JOB_NUM_NODES" \
-        --num-cpus "$SLURM_CPUS_PER_TASK" --object-store-memory 200000000 \
-        -- vss-orch submit "$@" --address "$HEAD_IP:$HEAD_PORT"
+    until head_answers; do sleep 1; done
+    ray start --address "$HEAD_IP:$HEAD_PORT" "${options[@]}" >/dev/null
+    while head_answers || { sleep 5 && head_answers; }; do sleep 5; done
+    ray stop &>/dev/null
 }
-export -f start_node
+export -f head_answers start_node
 
 requeue() {
     echo "the time limit is near: job $SLURM_JOB_ID queues itself again"
@@ -51,5 +56,5 @@ requeue() {
 }
 trap requeue USR1
 
-srun --kill-on-bad-exit=1 bash -c 'start_node "$@"' bash "$@" &
+srun --kill-on-bad-exit=1 bash -e -c 'start_node "$@"' bash "$@" &
 wait $! # unlike srun itself, it lets the trap run

@@ -19,9 +19,10 @@ from deploy.test.slurm_nodes import HOST, running_slurm
 from deploy.test.stack import ROOT, copy_repository
 from deploy.test.stores import running_stores
 
-NAME, ARRAY = "slurm_test", "array_test"
-# Two trials of one or two minutes, of which each saves a checkpoint every 20 s. They must still run
-# when Slurm looks at time limits, every 30 s.
+NAME, ARRAY, CALIBRATION = "slurm_test", "array_test", "calibration"
+# A trial saves a checkpoint every 20 s. It must still run when Slurm has looked at time limits, as
+# it does every 30 s, and in the two attempts around that, until it is seen to train.
+TRIAL_SECONDS = 120.0
 STUDY = f"""
 name: {NAME}
 seeds: [0, 1]
@@ -33,7 +34,7 @@ base:
   width: 16
   head_channels: 64
   auxiliary_channels: 32
-  steps: 800
+  steps: 100
   batch_size: 8
   optimizer: adamw
   learning_rate: 3e-3
@@ -131,7 +132,9 @@ class LoginNode:
 
 def run_study(node: LoginNode) -> None:
     """Run a study through a requeue and a time limit; both times it must go on where it was."""
-    job = node.run(*SUBMIT)
+    steps = count_steps(node, TRIAL_SECONDS)
+    say(f"a trial of {steps} steps takes {TRIAL_SECONDS:.0f} s or more")
+    job = node.run(*SUBMIT, f"steps={steps}")
     log = node.checkout / f"slurm-{job}.out"
     try:
         wait_until_trained(node, {})
@@ -148,6 +151,20 @@ def run_study(node: LoginNode) -> None:
     print(log.read_text()[-1500:])
     if log.read_text().count("the time limit is near") != 1:
         raise SystemExit("not exactly one end of the job was at its time limit")
+
+
+def count_steps(node: LoginNode, seconds: float) -> int:
+    """Return how many steps an undisturbed trial makes in a time, as a short one shows.
+
+    Args:
+        node: the login node, which trains the short one.
+        seconds: the time.
+    """
+    short = (f"name={CALIBRATION}", "seeds=[0]", "--in-process", "--no-pictures")
+    node.vss_orch("submit", "study.yaml", *short)
+    (trial,) = node.trials(CALIBRATION)
+    result = json.loads((node.storage / trial["trial_id"] / "result.json").read_text())
+    return int(1000 * seconds / result["step_ms_median"])
 
 
 def wait_until_trained(node: LoginNode, attempts: Mapping[str, int]) -> None:

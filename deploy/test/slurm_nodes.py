@@ -53,7 +53,8 @@ def running_slurm(folder: Path) -> Iterator[None]:
         stack.enter_context(_munge(folder))
         stack.enter_context(_process(["slurmctld", "-D"], folder / "slurmctld.out"))
         for name in NODES:
-            stack.enter_context(_process(_node_command(name, folder), folder / f"{name}.out"))
+            command, log = _node_command(name, folder), folder / f"{name}.out"
+            stack.enter_context(_process(command, log, end=signal.SIGKILL))
         _wait_until_idle()
         yield
 
@@ -138,7 +139,8 @@ def _node_command(name: str, folder: Path) -> list[str]:
         *_share_checkout(private),
         f"mount --rbind {private} /tmp",
         "mount -t tmpfs shm /dev/shm",
-        f"exec slurmd -D -N {name}",
+        # The shell stays, to reap what Ray leaves: slurmd would not.
+        f"{{ slurmd -D -N {name} & wait; }}",
     )
     return [
         # Not `ip netns exec`, which hides the control groups that slurmd looks for.
@@ -158,13 +160,13 @@ def _share_checkout(private: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _process(command: list[str], log: Path) -> Iterator[None]:
+def _process(command: list[str], log: Path, end: signal.Signals = signal.SIGTERM) -> Iterator[None]:
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
         yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(end)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
