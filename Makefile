@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test docs faults hostile compose-test slurm-test gpu paper-reduced check lint format clean
+.PHONY: demo test docs faults simulated-faults real-faults hostile compose-test slurm-test gpu paper-reduced check lint format clean
 
 demo: $(READY)
 	$(BIN)/vss-orch submit experiments/quickstart.yaml
@@ -18,14 +18,19 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
-# At most 4 minutes on 2 cores: 10,000 schedules of drivers, EXAMPLES of the ledger's machine, planted
-# bugs, then real rounds: an undisturbed one, and one with the fault that SEED chooses.
+# 10,000 schedules of drivers, EXAMPLES of the ledger's machine and planted bugs, and beside them real
+# rounds: an undisturbed one, and one with the fault that SEED chooses. About 4 minutes on 2 cores.
 faults: $(READY)
+	$(MAKE) --jobs=2 --output-sync=target simulated-faults real-faults
+
+simulated-faults: $(READY)
 	VSS_FAULTS=full VSS_FAULTS_EXAMPLES=$(EXAMPLES) \
 		$(BIN)/python -m pytest tests/faults --numprocesses $(WORKERS)
+	@echo "simulated faults: 10,000 schedules, $(EXAMPLES) examples of the ledger, planted bugs: all well"
+
+real-faults: $(READY)
 	results=$$(mktemp); $(BIN)/python -m tests.faults.real --minutes 60 --rounds $(ROUNDS) \
 		--seed $(SEED) --results $$results; code=$$?; rm $$results; exit $$code
-	@echo "simulated faults: 10,000 schedules, $(EXAMPLES) examples of the ledger, planted bugs: all well"
 
 # 10,000 damaged or mutated files of each kind that strangers may send; the same ones in every run.
 hostile: EXAMPLES = 10000
