@@ -1,6 +1,7 @@
 """Import rules and size limits of the code base."""
 
 import ast
+import functools
 import graphlib
 import subprocess
 import sys
@@ -101,15 +102,18 @@ def module_name(file: Path) -> str:
 MODULES = {module_name(file) for package in PACKAGES for file in files(package)}
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Yield the modules that a file imports, even inside functions or for type checking."""
+@functools.cache
+def imports(file: Path) -> tuple[str, ...]:
+    """Return the modules that a file imports, even inside functions or for type checking."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
-                yield submodule if submodule in MODULES else node.module
+                names.append(submodule if submodule in MODULES else node.module)
+    return tuple(names)
 
 
 def downward_imports(file: Path) -> Iterator[str]:
@@ -125,7 +129,7 @@ def test_imports_inside_functions_count(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("def f():\n    from orchestrator.spec import design\n    import ray.tune\n")
 
-    assert list(imports(file)) == ["orchestrator.spec.design", "ray.tune"]
+    assert imports(file) == ("orchestrator.spec.design", "ray.tune")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -8,6 +8,8 @@ from tests.faults.bench import Bench, open_bench
 from tests.faults.conftest import IS_FULL
 from tests.faults.schedule import run_schedule
 
+pytestmark = pytest.mark.slow
+
 _PARTS = 8  # run in parallel
 _SCHEDULES = 10_000 if IS_FULL else 120
 

@@ -1,11 +1,15 @@
 """The ledger against its model, whatever drivers and users do, in whichever order."""
 
+import pytest
+
 from orchestrator.ledger.ledger import Ledger
 from tests.faults.conftest import EXAMPLES, IS_FULL
 from tests.faults.ledger_machine import prepare, run_machine
 from tests.faults.walk import walk
 from tests.faults.world import Snapshot
 from tests.orchestrator.ledger.conftest import new_postgres_database
+
+pytestmark = pytest.mark.slow
 
 
 def test_ledger_on_sqlite_agrees_with_its_model(machine: tuple[Ledger, Snapshot]) -> None:

@@ -14,6 +14,8 @@ from vss.data.clips import list_clips
 from vss.data.dataset import load_dataset
 from vss.trial_config import TrialConfig, parse_settings
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 CASES: dict[str, dict[str, Any]] = {
     "plain": {"flip": False},

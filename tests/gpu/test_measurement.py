@@ -20,6 +20,8 @@ from vss.training.losses import segmentation_loss
 from vss.training.optimization import build_optimizer
 from vss.trial_config import parse_settings
 
+pytestmark = pytest.mark.slow
+
 _MIB = 2**20
 
 
@@ -100,7 +102,6 @@ def test_step_takes_about_as_much_memory_as_estimated(precision: str) -> None:
     assert 0.5 < step_mib / (estimate_training_memory(config) / _MIB) < 2
 
 
-@pytest.mark.slow
 def test_running_out_of_memory_is_explained() -> None:
     config = tiny(batch_size=64)
 

@@ -17,6 +17,8 @@ from vss import catalog
 from vss.training.multi_gpu import Replica
 from vss.trial_config import parse_settings
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 # All options of batches and losses together.
 ALL_OPTIONS: dict[str, Any] = {
@@ -113,7 +115,6 @@ def _deterministic() -> Iterator[None]:
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*does not have a deterministic implementation")
 @pytest.mark.usefixtures("_deterministic")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

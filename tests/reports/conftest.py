@@ -1,14 +1,24 @@
 """Made-up records of experiments, with numbers that can be checked by hand."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from reports.figures import (
+    class_heat_map,
+    curves,
+    differences,
+    factor,
+    frontier,
+    steadiness,
+    style,
+)
 from reports.records import CellCost, ExperimentRecord, Latency, RunRecord, Sample
 
 SETTINGS = {
@@ -18,6 +28,7 @@ SETTINGS = {
     "batch_size": 2,
     "select": "last",
 }
+EMPTY_FIGURE = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 ENVIRONMENT = {"device": "a processor", "threads": "1", "torch": "2.0", "git_commit": "abc"}
 
 
@@ -95,6 +106,19 @@ def with_samples(study: ExperimentRecord) -> ExperimentRecord:
         for r in study.runs
     ]
     return replace(study, runs=runs, colours={"road": (128, 64, 128), "sky": (70, 130, 180)})
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures empty, for tests of text: to draw them takes longer than all the rest."""
+
+    def save_empty(path: Path, *_: object, **__: object) -> Iterator[style.Drawing]:
+        for file in (path, style.narrow_form(path)):
+            file.write_text(EMPTY_FIGURE)
+        yield from ()
+
+    for module in (class_heat_map, curves, differences, factor, frontier, steadiness):
+        monkeypatch.setattr(module, "drawings", save_empty)
 
 
 @pytest.fixture

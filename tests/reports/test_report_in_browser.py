@@ -16,6 +16,8 @@ from reports.report import build_report
 from tests.browser import PATIENCE, WIDTHS, open_browser
 from tests.reports.conftest import cost, finished_run, record, with_samples
 
+pytestmark = pytest.mark.slow
+
 CELLS = ("base", "new", "a cell with a rather long name, memory_length=4 share_slots=true")
 
 

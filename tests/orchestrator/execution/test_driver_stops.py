@@ -58,6 +58,7 @@ def test_first_signal_stops_and_the_same_command_resumes(
     assert states(resumed) == ["FINISHED"] * 4
 
 
+@pytest.mark.slow
 def test_cancelled_trial_stops_and_is_not_tried_again(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:

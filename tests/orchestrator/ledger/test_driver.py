@@ -83,6 +83,7 @@ def test_two_drivers_never_claim_the_same_trial(ledger: Ledger) -> None:
         assert [c.trial_id for c in second.claim(ids(0, 1))] == ids(1)
 
 
+@pytest.mark.slow
 def test_two_processes_that_claim_at_once_share_no_trial(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(*range(40)))
 

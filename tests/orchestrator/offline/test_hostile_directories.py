@@ -53,6 +53,7 @@ def test_undamaged_directory_is_read(directory: Path) -> None:
     assert read_finished_trial(directory, PLACEMENTS).trial.config == TRAINED
 
 
+@pytest.mark.slow
 @examples()
 @given(name=st.sampled_from(FILES), data=st.data())
 def test_damaged_file_ends_in_one_line(directory: Path, name: str, data: st.DataObject) -> None:
@@ -62,6 +63,7 @@ def test_damaged_file_ends_in_one_line(directory: Path, name: str, data: st.Data
         assert_loads_or_ends_in_one_line(lambda: read_finished_trial(directory, PLACEMENTS))
 
 
+@pytest.mark.slow
 @examples()
 @given(name=st.sampled_from(JSON_FILES), data=st.data())
 def test_odd_values_end_in_one_line(directory: Path, name: str, data: st.DataObject) -> None:

@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @examples()
 @given(name=st.sampled_from(FILES), data=st.data())
 def test_damaged_file_ends_in_one_line(folder: Path, name: str, data: st.DataObject) -> None:
@@ -48,6 +49,7 @@ def test_damaged_file_ends_in_one_line(folder: Path, name: str, data: st.DataObj
         (folder / name).write_bytes(original)  # also for the repetition of a failing example
 
 
+@pytest.mark.slow
 @examples()
 @given(data=st.data())
 def test_odd_values_end_in_one_line(folder: Path, data: st.DataObject) -> None:
@@ -92,6 +94,7 @@ def test_search_without_samples_is_named(tmp_path: Path) -> None:
         load_report_folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_numbers_that_no_figure_can_show_end_in_one_line(tmp_path: Path) -> None:
     endless = {"train/loss": ((1, math.nan), (2, math.nan))}
     runs = [replace(finished_run(cell, 0, 0.5), curves=endless) for cell in ("a", "b")]

@@ -182,6 +182,7 @@ def test_excess_is_refused_before_anything_is_expanded(
     assert_one_short_line(str(error.value))
 
 
+@pytest.mark.slow
 def test_most_trials_load_within_the_bounds(spec_file: Path) -> None:
     values = f"{{steps: {list(range(1, 101))}, batch_size: {list(range(1, 101))}}}"
     spec_file.write_text(f"{BASE}seeds: [0, 1]\ngrid: {values}")

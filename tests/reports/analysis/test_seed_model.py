@@ -55,6 +55,7 @@ def test_many_cells_that_resemble_each_other_narrow_the_interval() -> None:
     assert halves[1] < 0.8 * halves[0]
 
 
+@pytest.mark.slow
 def test_noisy_cell_has_a_wider_interval_than_a_quiet_one() -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(8, 10)) * np.array([1, 8, 1, 1, 1, 1, 1, 1])[:, None]

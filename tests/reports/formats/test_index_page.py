@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from reports.formats.index_page import Card, write_index
 from reports.records import ExperimentRecord
 from reports.report import build_report
@@ -38,6 +40,7 @@ def test_experiment_without_a_report_has_a_card_without_a_link(tmp_path: Path) -
     assert "No report yet." in page
 
 
+@pytest.mark.slow
 def test_ids_of_cards_differ(study: ExperimentRecord, tmp_path: Path) -> None:
     cards = []
     for name in ("one", "two"):

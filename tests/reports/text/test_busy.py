@@ -10,6 +10,8 @@ from reports.records import CellCost, ExperimentRecord, Latency
 from reports.report import build_report
 from reports.text.busy import find_latency_signs, find_training_signs
 
+pytestmark = pytest.mark.usefixtures("without_figures")
+
 
 def on_load(study: ExperimentRecord, **conditions: Any) -> ExperimentRecord:
     """Measure latency under these conditions."""

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from reports.records import ExperimentRecord
 from reports.report import build_report
 from tests.reports.conftest import finished_run, record
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def flickering_study(**flicker: list[float]) -> ExperimentRecord:

@@ -74,6 +74,7 @@ def test_depth_of_aliases_adds_up() -> None:
         read_yaml(chain)
 
 
+@pytest.mark.slow
 def test_largest_text_is_read_in_a_moment() -> None:
     started = time.process_time()
 

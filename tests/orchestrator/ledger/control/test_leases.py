@@ -60,6 +60,7 @@ def test_lease_of_a_silent_driver_is_taken_over(
     assert not lease.is_cancelled
 
 
+@pytest.mark.slow
 def test_of_several_processes_one_gets_the_lease(ledger: Ledger, url: str) -> None:
     results = compete(3, Driver.take_lease, url, "study")
 

@@ -651,6 +651,7 @@ def test_every_sentence_about_awkward_records_agrees_with_the_numbers(case: OddC
     check_sentences(*case)
 
 
+@pytest.mark.slow
 def test_awkward_records_produce_sentences_of_every_pattern() -> None:
     sentences = [s for case in ODD_CASES.values() for s in Facts(*case).sentences]
 

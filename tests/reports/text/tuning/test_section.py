@@ -5,10 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reports.analysis.factors.matching import settings_by_cell
 from reports.records import ExperimentRecord, SampleRecord, SearchRecord
 from reports.report import build_report, rebuild
 from tests.reports.conftest import finished_run, record
+
+pytestmark = pytest.mark.usefixtures("without_figures")
 
 
 def search(cell: str, scores: Sequence[float | None], **changes: Any) -> SearchRecord:
