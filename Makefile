@@ -9,6 +9,8 @@ EXAMPLES ?= 1600
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tests start hundreds of processes, which are slow where Python may not keep compiled modules.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test docs faults simulated-faults real-faults hostile compose-test slurm-test gpu paper-reduced check lint format clean
 

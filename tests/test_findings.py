@@ -1,12 +1,13 @@
 """The page of findings: its numbers are those of the committed results."""
 
+import functools
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reports.analysis.verdict_rows import judge_cells
+from reports.analysis.verdict_rows import VerdictRow, judge_cells
 from reports.formats import results_json
 
 ROOT = Path(__file__).parent.parent
@@ -27,13 +28,17 @@ def test_every_claim_has_a_row() -> None:
     assert len(ROWS) >= 7
 
 
+@functools.cache
+def judge(report: str, baseline: str) -> dict[str, VerdictRow]:
+    """Judge the cells of a committed study against one of them."""
+    record = results_json.load((ROOT / report).parent)
+    return {verdict.cell: verdict for verdict in judge_cells(replace(record, baseline=baseline))}
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['first']} and {row['second']}")
 def test_difference_and_verdict_are_those_of_the_study(row: dict[str, str]) -> None:
-    record = results_json.load((ROOT / row["report"]).parent)
+    judged = judge(row["report"], row["first"])[row["second"]]
 
-    verdicts = judge_cells(replace(record, baseline=row["first"]))
-
-    judged = {verdict.cell: verdict for verdict in verdicts}[row["second"]]
     mean, low, high = (f"{100 * x:+.2f}" for x in (judged.mean, judged.low, judged.high))
     assert row["numbers"] == f"{mean} ({low} to {high})"
     assert row["verdict"] == judged.verdict

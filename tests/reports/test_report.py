@@ -82,6 +82,7 @@ def _mark_drawn_numbers(text: str) -> str:
     return re.sub(r"(\(baseline\)|new) \| (0\.[1-4]|99\.[6-9]) \|", r"\1 | SHARE |", text)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_main_table_has_one_row_per_cell_with_all_its_numbers(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_main_table_has_one_row_per_cell_with_all_its_numbers(
     assert "rows differ" not in text
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path) -> None:
     pictured = with_samples(study)
     runs = [*pictured.runs, finished_run("blind", 0, 0.4)]
@@ -113,6 +115,7 @@ def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path)
     assert "No frames for blind: no seed in common with the baseline, or no predictions" in text
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_pictures_name_their_split_classes_and_cells(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:
@@ -124,6 +127,7 @@ def test_pictures_name_their_split_classes_and_cells(
     assert "clip.webp" not in section  # one frame is no clip
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_table_is_sorted_best_first_with_missing_values_last(tmp_path: Path) -> None:
     failed = RunRecord("lost", 0, "x", "FAILED", {})
     runs = [finished_run("a", 0, 0.4), failed, finished_run("b", 0, 0.5), finished_run("c", 0, 0.3)]
@@ -153,6 +157,7 @@ def test_html_is_a_single_file(study: ExperimentRecord, tmp_path: Path) -> None:
     assert (tmp_path / "pictures" / "1-best-1.png").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("name", ["a|b", "<script>x</script>", "$5 & *more*", "a_b_ [c](d)"])
 def test_awkward_names_are_printed_unchanged(name: str, tmp_path: Path) -> None:
     runs = [finished_run(name, 0, 0.4), finished_run("plain", 0, 0.5)]
@@ -262,6 +267,7 @@ def test_report_rebuilt_without_pictures_has_none(
     assert not (second / "pictures").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_report_built_without_pictures_has_none(
     awkward_study: ExperimentRecord, tmp_path: Path
 ) -> None:
@@ -271,6 +277,7 @@ def test_report_built_without_pictures_has_none(
     assert not (tmp_path / "pictures").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_table_for_a_paper_has_one_row_per_cell(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(study, tmp_path)
 

@@ -14,6 +14,7 @@ from tests.orchestrator.execution.fakes import quiet, runs
 pytestmark = pytest.mark.usefixtures("tracker")
 
 
+@pytest.mark.slow
 def test_smoke_runs_every_cell_and_leaves_nothing(
     experiment: Experiment, target: RunTarget, tracker: Tracker
 ) -> None:
@@ -27,6 +28,7 @@ def test_smoke_runs_every_cell_and_leaves_nothing(
     assert Ledger(target.settings.ledger_url).experiments() == []
 
 
+@pytest.mark.slow
 def test_smoke_names_cells_that_do_not_run(target: RunTarget, write_spec: SpecWriter) -> None:
     wild = "  wild: {head: fcn, optimizer: sgd, learning_rate: 1e30}\n  memory:"
     spec = load_spec(write_spec(TINY_SPEC.replace("  memory:", wild)))

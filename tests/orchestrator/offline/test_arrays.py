@@ -107,6 +107,7 @@ def test_missing_array_is_named(tmp_path: Path) -> None:
         check_samples(tmp_path / "samples.npz")
 
 
+@pytest.mark.slow
 def test_archive_of_too_many_parts_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "frames.npz", "w") as archive:
         archive.comment = b"x"

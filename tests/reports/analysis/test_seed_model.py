@@ -45,6 +45,7 @@ def test_effect_of_a_seed_on_all_cells_cancels() -> None:
     )
 
 
+@pytest.mark.slow
 def test_many_cells_that_resemble_each_other_narrow_the_interval() -> None:
     """The degrees of freedom of a single pair are replaced by those of all cells."""
     scores = np.random.default_rng(3).normal(0, 1, (15, 3))
@@ -136,6 +137,7 @@ def test_draws_centre_on_the_estimates_if_trials_are_missing() -> None:
     assert np.abs(np.median(fit.errors[:, 0], axis=0)).max() < 0.1
 
 
+@pytest.mark.slow
 def test_noisy_cell_that_lacks_seeds_is_not_taken_for_one_of_the_others() -> None:
     """A quiet study must not make its interval narrower than its own three scores do."""
     rng = np.random.default_rng(0)

@@ -40,6 +40,7 @@ def test_frontier_baseline_and_dominated_cells_differ_in_colour(tmp_path: Path) 
     assert variables(BASELINE, ACCENT, GREY) <= variables_of(path)
 
 
+@pytest.mark.slow
 def test_cell_with_a_doubtful_lead_is_hollow(tmp_path: Path) -> None:
     doubtful = [POINTS[0], replace(POINTS[1], is_doubtful=True), POINTS[2]]
 
@@ -123,6 +124,7 @@ def test_awkward_names_are_drawn_unchanged(name: str, tmp_path: Path) -> None:
     assert draw_frontier([replace(POINTS[0], cell=name)], tmp_path / "a.svg")
 
 
+@pytest.mark.slow
 def test_equal_figures_have_equal_bytes(tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "b"):
         folder.mkdir()

@@ -104,6 +104,7 @@ def test_path_that_cannot_be_written_is_refused(
         export_network(trained, "abc", tmp_path / out, with_onnx=False)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_full_disk_is_an_error_and_does_not_end_the_process(
     trained: TrainedNetwork, tmp_path: Path

@@ -56,6 +56,7 @@ def test_everything_else_is_refused_with_its_place(text: str, message: str) -> N
         read_yaml(text)
 
 
+@pytest.mark.slow
 def test_what_aliases_repeat_counts_each_time() -> None:
     """Nine levels of ten would be a billion values in 200 characters."""
     lines = [

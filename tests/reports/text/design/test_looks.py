@@ -68,6 +68,7 @@ def test_running_study_says_what_is_final(grown: ExperimentRecord) -> None:
     )
 
 
+@pytest.mark.slow
 def test_intervals_of_several_looks_have_a_range_of_confidences(grown: ExperimentRecord) -> None:
     assert "each interval holds at 9" in write_accuracy(page(grown))
     assert " to 99." in write_accuracy(page(grown))

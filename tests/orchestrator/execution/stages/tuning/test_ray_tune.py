@@ -12,6 +12,8 @@ from orchestrator.execution.stages.tuning.ray_tune import RayTune, check_install
 from orchestrator.spec.tuning.tune import Tune
 from vss.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 SEARCH = {
     "learning_rate": {"log_uniform": [1e-4, 1e-2]},
     "dropout": {"uniform": [0.1, 0.5]},
