@@ -40,7 +40,9 @@ def escape(text: str) -> str:
 
     Control characters are left out, as a terminal would obey them.
     """
-    flat = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    # Left out first: the spaces around them would hide the start of the line.
+    visible = "".join(letter for letter in text if letter.isprintable() or letter.isspace())
+    flat = " ".join(visible.split())
     flat = flat.replace("&", "&amp;").replace("<", "&lt;")
     flat = re.sub(r"[\\`*\[\]|$~]|(?<!\w)_|_(?!\w)", r"\\\g<0>", flat)
     # At the start of a line, these would make it a heading, a quotation, a rule or a list.

@@ -89,6 +89,11 @@ def test_any_name_survives_markdown_unchanged(name: str) -> None:
     assert "".join(child.content for child in children) == " ".join(name.split())
 
 
+def test_control_characters_do_not_hide_the_start_of_a_line() -> None:
+    assert escape("\x08\n\n# no heading") == r"\# no heading"
+    assert escape("a \x1b b") == "a b"
+
+
 def test_snake_case_needs_no_escape() -> None:
     assert escape("head=tma memory_length=4") == "head=tma memory_length=4"
 
