@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.analysis.study import Study
 from reports.analysis.verdict_rows import VerdictRow, judge_cells
 from reports.formats import results_json
 
@@ -42,6 +43,18 @@ def test_difference_and_verdict_are_those_of_the_study(row: dict[str, str]) -> N
     mean, low, high = (f"{100 * x:+.2f}" for x in (judged.mean, judged.low, judged.high))
     assert row["numbers"] == f"{mean} ({low} to {high})"
     assert row["verdict"] == judged.verdict
+
+
+def test_scores_by_memory_are_those_of_the_study() -> None:
+    section = (ROOT / "docs/findings.md").read_text().partition("## Which heads use their memory")
+    rows = re.findall(r"^\| (.+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", section[2], re.MULTILINE)
+    record = results_json.load(ROOT / "experiments/results/heads_and_memory")
+    scores = Study(record).scored.means
+
+    assert len(rows) == 8
+    for head, *printed in rows:
+        cells = [f"{head}, memory {length}" for length in (1, 2, 4)]
+        assert printed == [f"{100 * scores[cell]:.2f}" for cell in cells], head
 
 
 def test_front_page_shows_the_table_of_its_study() -> None:

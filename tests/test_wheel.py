@@ -61,3 +61,9 @@ def test_installed_wheel_needs_no_clone(installed: tuple[Path, Path], tmp_path: 
     )  # fmt: skip
 
     assert "12 trials in 4 cells" in plan.stdout
+    assert list_specs(packages) == list_specs(ROOT)
+
+
+def list_specs(folder: Path) -> set[Path]:
+    """Return the paths of the committed specs below a folder."""
+    return {path.relative_to(folder) for path in (folder / "experiments").rglob("*.yaml")}

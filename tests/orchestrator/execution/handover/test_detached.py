@@ -71,6 +71,7 @@ def hand_over_to(
 
         monkeypatch.setattr(detached, "_start", start)
         monkeypatch.setattr(detached, "START_SECONDS", 0.5)
+        monkeypatch.setattr(detached, "_POLL_SECONDS", 0.05)
         target = RunTarget(stores.settings, {}, "http://127.0.0.1:1")
         monkeypatch.setattr(detached, "check_stores", lambda *_, **__: None)
         return hand_over(experiment, spec, target, stores, True, ["submit", "tiny.yaml"])

@@ -19,6 +19,7 @@ from vss import trial_directory
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(storage, "_POLL_SECONDS", 0.01)
 
 
 class FullDisk:

@@ -9,8 +9,14 @@ from rich.console import Console
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.settings import Settings
+from orchestrator.terminal.overview import following
 from orchestrator.terminal.overview.following import watch
 from tests.orchestrator.ledger.conftest import STUDY, ids, members
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_POLL_SECONDS", 0.05)
 
 
 @pytest.fixture
