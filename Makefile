@@ -21,7 +21,7 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 # 10,000 schedules of drivers, EXAMPLES of the ledger's machine and planted bugs, and beside them real
-# rounds: an undisturbed one, and one with the fault that SEED chooses. About 4 minutes on 2 cores.
+# rounds: an undisturbed one, and one with the fault that SEED chooses. 5 minutes on 2 cores.
 faults: $(READY)
 	$(MAKE) --jobs=2 --output-sync=target simulated-faults real-faults
 
