@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.formats import results_json
@@ -19,6 +19,7 @@ from reports.formats.spreadsheet import as_cell, guard, unguard
 from reports.records import ExperimentRecord
 from reports.report import build_report, rebuild
 from reports.text.format import escape, markdown_table
+from tests.examples import examples
 from tests.reports.conftest import ENVIRONMENT, cost, finished_run, record
 
 HOSTILE = (
@@ -141,7 +142,7 @@ def test_hostile_report_is_rebuilt_byte_for_byte(hostile_report: Path, tmp_path:
     assert results_json.load(tmp_path) is not None
 
 
-@settings(deadline=None)
+@examples()
 @given(PIECES, PIECES)
 def test_escaped_text_makes_no_element(a: str, b: str) -> None:
     """In a paragraph, an item, a heading, an emphasis, a caption and a cell."""
@@ -158,7 +159,7 @@ def test_escaped_text_makes_no_element(a: str, b: str) -> None:
     }
 
 
-@settings(deadline=None)
+@examples()
 @given(st.text())
 def test_cell_of_a_csv_file_is_text_and_comes_back(text: str) -> None:
     assert unguard(guard(text)) == text
@@ -173,7 +174,7 @@ def test_numbers_stay_numbers(value: object, cell: object) -> None:
     assert as_cell(value) == cell
 
 
-@settings(deadline=None)
+@examples()
 @given(PIECES)
 def test_tex_has_no_command_from_a_text(text: str) -> None:
     table = write_table("c", "l", ["a"], [[text]])
