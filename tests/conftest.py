@@ -1,7 +1,8 @@
 """Trials, spec files and generated data that many tests share.
 
-The orchestrator is imported only in fixtures that need it, so that tests of `vss` run without it.
-Parallel workers (pytest-xdist) share what takes seconds to make.
+The orchestrator is imported only in fixtures that need it, so that tests of `vss` run without it,
+and PyTorch too, as the process that distributes the tests to parallel workers (pytest-xdist) would
+load it for nothing before they start. The workers share what takes seconds to make.
 """
 
 import gc
@@ -16,17 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from filelock import FileLock
 from PIL import Image
-from safetensors.torch import save_file
 
-from vss.profiling import latency
 from vss.training.inputs import TrialInputs
-from vss.training.loop import train
 from vss.trial_config import TrialConfig, parse_settings
 
 if TYPE_CHECKING:
+    import torch
+
     from orchestrator.settings import Settings
     from orchestrator.tracking.tracker import Tracker
 
@@ -109,8 +108,10 @@ def tiny(**changes: Any) -> TrialConfig:
     return parse_settings({**TINY, **changes})
 
 
-def save_weights(state: Mapping[str, torch.Tensor], file: Path) -> None:
+def save_weights(state: "Mapping[str, torch.Tensor]", file: Path) -> None:
     """Write tensors into a safetensors file, which accepts only contiguous ones."""
+    from safetensors.torch import save_file
+
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
 
 
@@ -175,17 +176,17 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _restore_threads() -> Iterator[None]:
-    """Restore the number of threads, which training changes for the whole process."""
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+def _one_thread() -> None:
+    """Give every test one thread: more are slower for tiny networks, and training changes them."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def _one_latency_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure latency in the calling process, as each new one takes seconds to start."""
-    monkeypatch.setattr(latency, "PROCESSES", 1)
+    monkeypatch.setattr("vss.profiling.latency.PROCESSES", 1)
 
 
 @pytest.fixture(scope="session")
@@ -216,6 +217,8 @@ def _cache_of_ray(synthetic_cache: Path) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def trained_storage(shared_folder: Path, synthetic_cache: Path) -> Path:
     """Return a storage folder with one finished trial, TRAINED, made once for all tests."""
+    from vss.training.loop import train
+
     storage = shared_folder / "trained"
     with FileLock(shared_folder / "trained.lock"):  # a finished trial is not run again
         train(TrialInputs(TRAINED, storage, synthetic_cache))

@@ -28,7 +28,24 @@ def ids(*seeds: int) -> list[str]:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
-    return new_postgres_database(request.getfixturevalue("postgres_server"))
+    url: str = request.getfixturevalue("postgres_ledger_url")
+    empty(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres_ledger_url(postgres_server: str) -> str:
+    """Return the database that the tests empty in turn, as a new one has 300 files."""
+    return new_postgres_database(postgres_server)
+
+
+def empty(url: str) -> None:
+    """Remove all tables of a PostgreSQL database, and whoever still uses them."""
+    with sa.create_engine(url, isolation_level="AUTOCOMMIT").connect() as db:
+        others = "pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
+        db.execute(sa.text(f"SELECT {others} AND datname = current_database()"))
+        db.execute(sa.text("DROP SCHEMA public CASCADE"))
+        db.execute(sa.text("CREATE SCHEMA public"))
 
 
 def new_postgres_database(server: str) -> str:
