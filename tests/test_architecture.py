@@ -203,6 +203,7 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
     assert set(HEAVY_LIBRARIES) & set(process.stdout.split()) == set()
 
 
+@pytest.mark.slow
 def test_driver_does_without_pytorch() -> None:
     """It costs a submit two seconds and half a gigabyte."""
     program = "import sys, orchestrator.execution.handover.run; print(*sys.modules)"

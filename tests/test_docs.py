@@ -147,6 +147,7 @@ def test_reference_of_settings_is_up_to_date() -> None:
     assert (ROOT / "docs/settings.md").read_text() == build_settings_page(), "run: make docs"
 
 
+@pytest.mark.slow
 def test_reference_of_commands_is_up_to_date() -> None:
     words = ["orchestrator.cli.app", "utils", "docs", "--name", "vss-orch", "--title", "Commands"]
     reference = subprocess.run(

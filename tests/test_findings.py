@@ -45,6 +45,7 @@ def test_difference_and_verdict_are_those_of_the_study(row: dict[str, str]) -> N
     assert row["verdict"] == judged.verdict
 
 
+@pytest.mark.slow
 def test_scores_by_memory_are_those_of_the_study() -> None:
     section = (ROOT / "docs/findings.md").read_text().partition("## Which heads use their memory")
     rows = re.findall(r"^\| (.+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", section[2], re.MULTILINE)

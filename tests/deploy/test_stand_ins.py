@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 from deploy.test.base_images import DEBIAN, POSTGRES
@@ -16,6 +17,7 @@ def test_stand_ins_have_the_tags_that_the_service_uses() -> None:
     assert compose_file["services"]["postgres"]["image"] == POSTGRES
 
 
+@pytest.mark.slow
 def test_stand_in_for_postgresql_has_the_same_base_and_major_version() -> None:
     lines = (ROOT / "deploy" / "test" / "postgres" / "Dockerfile").read_text()
 

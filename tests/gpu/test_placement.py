@@ -57,6 +57,7 @@ def test_every_head_stays_on_the_device(head: str) -> None:
     assert loss.device == logits.device == GPU
 
 
+@pytest.mark.slow
 def test_windows_stay_on_the_device() -> None:
     config = parse_settings({**TINY_MEMORY, "window": 32, "window_stride": 16})
     with fake_tensors():

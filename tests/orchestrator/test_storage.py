@@ -49,6 +49,7 @@ def fill(storage: Storage, tmp_path: Path, *keys: str) -> None:
         storage.upload(file, key)
 
 
+@pytest.mark.slow
 def test_result_is_added_and_fetched(remote: Storage, finished: Path, tmp_path: Path) -> None:
     remote.add_result(finished, TRIAL, 3)
 

@@ -142,6 +142,7 @@ def test_hostile_report_is_rebuilt_byte_for_byte(hostile_report: Path, tmp_path:
     assert results_json.load(tmp_path) is not None
 
 
+@pytest.mark.slow
 @examples()
 @given(PIECES, PIECES)
 def test_escaped_text_makes_no_element(a: str, b: str) -> None:

@@ -54,6 +54,7 @@ class Page(HTMLParser):
         ]
 
 
+@pytest.mark.slow
 def test_report_consists_of_the_documented_files(study: ExperimentRecord, tmp_path: Path) -> None:
     path = build_report(study, tmp_path / "out")
 
@@ -146,6 +147,7 @@ def test_unknown_order_is_refused(study: ExperimentRecord, tmp_path: Path) -> No
         build_report(study, tmp_path, sort="beauty")
 
 
+@pytest.mark.slow
 def test_html_is_a_single_file(study: ExperimentRecord, tmp_path: Path) -> None:
     build_report(with_samples(study), tmp_path)
 

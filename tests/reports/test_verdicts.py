@@ -17,6 +17,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "reports.md").read_text()
 SECTION = DOCS.split("## Verdicts as data")[1].split("\n## ")[0]
 
 
+@pytest.mark.slow
 def test_documented_example_prints_a_line_per_cell(
     study: ExperimentRecord,
     tmp_path: Path,

@@ -189,6 +189,7 @@ def test_missing_file_of_a_dataset_is_named(run: Any, write_spec: SpecWriter, ca
     assert_one_line(result, "0016E5_00960.png")
 
 
+@pytest.mark.slow
 def test_unreachable_tracking_store_is_named_with_its_variable(
     run: Any,
     write_spec: SpecWriter,

@@ -68,6 +68,7 @@ def study(settings: Settings, write_spec: SpecWriter, monkeypatch: pytest.Monkey
     monkeypatch.chdir(write_spec(TINY_SPEC).parent)
 
 
+@pytest.mark.slow
 def test_mistakes_are_named_before_heavy_imports(study: None) -> None:
     process = subprocess.run(
         [sys.executable, "-c", SCRIPT],

@@ -132,6 +132,7 @@ def test_plan_estimates_time_from_earlier_trials_on_this_device(
     assert re.search(r"All trials in sequence: \d+:\d\d:\d\d\.", " ".join(text.split()))
 
 
+@pytest.mark.slow
 def test_plan_of_a_thousand_trials_is_fast_and_loads_no_torch(write_spec: SpecWriter) -> None:
     seeds = f"seeds: {list(range(500))}"
     spec = write_spec(TINY_SPEC.replace("seeds: [0, 1]", seeds))

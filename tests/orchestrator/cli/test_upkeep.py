@@ -31,6 +31,7 @@ def states(stores: Stores) -> list[State]:
     return [trial.state for trial in stores.ledger.trials("study")[2:]]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_ended_trials")
 def test_retry_makes_failed_and_cancelled_trials_pending(run: Any, stores: Stores) -> None:
     only_failed = run("retry", "study", "--failed")
@@ -46,6 +47,7 @@ def test_retry_makes_failed_and_cancelled_trials_pending(run: Any, stores: Store
     assert (again.code, again.out) == (0, "no trial of 'study' is FAILED or CANCELLED\n")
 
 
+@pytest.mark.slow
 def test_retry_has_latency_measured_again(run: Any, stores: Stores) -> None:
     assert_one_line(run("retry", "study", "--latency", "--failed"), "leave out --failed")
     unmeasured = run("retry", "study", "--latency")

@@ -258,6 +258,7 @@ def test_student_learns_from_what_its_teacher_left(
     assert student.settings["teacher"] == big.trial_id
 
 
+@pytest.mark.slow
 def test_latency_is_measured_again_if_a_cell_changed(
     experiment: Experiment,
     target: RunTarget,
@@ -278,6 +279,7 @@ def test_latency_is_measured_again_if_a_cell_changed(
     assert measured_id == wider.cells["image"].trial_id
 
 
+@pytest.mark.slow
 def test_parent_run_says_whether_all_trials_finished(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, tracker: Tracker
 ) -> None:

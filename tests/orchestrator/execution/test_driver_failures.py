@@ -50,6 +50,7 @@ def test_spec_limits_the_retries(
     assert submission.trials[0].message == "the worker was lost"
 
 
+@pytest.mark.slow
 def test_failed_teacher_fails_its_student_by_name(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -67,6 +68,7 @@ def test_failed_teacher_fails_its_student_by_name(
     assert len(fake.starts) == 5
 
 
+@pytest.mark.slow
 def test_failure_reaches_the_end_of_a_chain(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:

@@ -158,6 +158,7 @@ def test_second_signal_interrupts_at_once(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.slow
 def test_no_trial_starts_once_the_budget_is_used_up(
     target: RunTarget, fake_ray: FakeRay, write_spec: SpecWriter
 ) -> None:

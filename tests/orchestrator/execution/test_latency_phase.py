@@ -82,6 +82,7 @@ def test_spec_can_do_without_latency(
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_forgotten_latency_is_measured_once_more(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_latency_that_was_never_measured_cannot_be_forgotten(
         forget_latency("tiny", Stores(target.settings))
 
 
+@pytest.mark.slow
 def test_cancelled_experiment_stops_its_measurement(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

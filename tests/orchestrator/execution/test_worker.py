@@ -38,6 +38,7 @@ def test_job_is_trained_and_leaves_its_directory(job: Job, settings: Settings) -
     assert heartbeats[0] == Heartbeat(step=0)
 
 
+@pytest.mark.slow
 def test_tracked_job_is_logged_with_its_tags(
     job: Job, tracker: Tracker, settings: Settings
 ) -> None:
@@ -126,6 +127,7 @@ def test_cuda_error_ends_the_process(job: Job, monkeypatch: pytest.MonkeyPatch) 
         run_job(job, ignore, never)
 
 
+@pytest.mark.slow
 def test_older_attempt_ends_without_touching_anything(job: Job, settings: Settings) -> None:
     run_job(with_inputs(job, attempt=2), ignore, never)
 
@@ -156,6 +158,7 @@ def test_overtaken_attempt_writes_no_more_points(
     assert "train/loss" not in MlflowClient(tracking_uri=tracker.uri).get_run(run_id).data.metrics
 
 
+@pytest.mark.slow
 def test_curves_of_an_attempt_that_was_lost_with_its_points_are_logged_by_the_next_one(
     job: Job, tracker: Tracker, settings: Settings
 ) -> None:

@@ -29,6 +29,7 @@ def test_migrations_create_the_declared_tables(url: str) -> None:
         assert compare_metadata(MigrationContext.configure(db, opts=options), tables.metadata) == []
 
 
+@pytest.mark.slow
 def test_current_tables_are_opened_without_alembic(tmp_path: Path) -> None:
     """Importing it takes as long as all else that `status` does."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"

@@ -79,6 +79,7 @@ def test_looks_need_a_larger_difference_and_save_trials_where_it_is_large(
     assert none.settled < 0.15
 
 
+@pytest.mark.slow
 def test_unknown_study_is_refused_with_the_remedy(
     experiment: Experiment, write_spec: SpecWriter, tmp_path: Path, settings: Settings
 ) -> None:

@@ -152,6 +152,7 @@ def test_different_results_for_a_finished_trial_are_refused(
     assert "already in MLflow with different results (there: mIoU " in result.out
 
 
+@pytest.mark.slow
 def test_directory_without_a_trial_file_needs_the_spec(
     run: Any, results: Path, tracker: Tracker, tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ def test_directory_without_a_trial_file_needs_the_spec(
     assert with_spec.code == 0
 
 
+@pytest.mark.slow
 def test_folder_without_trials_is_refused(run: Any, tmp_path: Path) -> None:
     result = run("import", tmp_path)
 
@@ -174,6 +176,7 @@ def test_folder_without_trials_is_refused(run: Any, tmp_path: Path) -> None:
     assert "no trial directory in" in result.err
 
 
+@pytest.mark.slow
 def test_spec_that_searches_settings_does_not_name_trials(
     run: Any, results: Path, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def spec_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return folder / "spec.yaml"
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(content=mutants(SPECS, KEYS))
 def test_spec_with_an_odd_structure_loads_or_ends_in_one_line(

@@ -27,6 +27,7 @@ def test_directories_of_experiments_are_no_leftovers(stores: Stores, settings: S
     assert find_leftovers(stores.ledger, settings) == []
 
 
+@pytest.mark.slow
 def test_trial_that_left_its_experiment_is_removed(stores: Stores, settings: Settings) -> None:
     run_id = str(stores.ledger.trials("study")[1].run_id)
     stores.ledger.add(STUDY, members(0, 2))

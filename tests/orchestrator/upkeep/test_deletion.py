@@ -27,6 +27,7 @@ def test_own_trials_go_and_shared_ones_stay(stores: Stores, settings: Settings) 
     assert experiments == {"experiment/another"}
 
 
+@pytest.mark.slow
 def test_experiment_can_be_submitted_again(stores: Stores, settings: Settings) -> None:
     from tests.orchestrator.ledger.conftest import STUDY, members
 

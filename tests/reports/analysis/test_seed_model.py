@@ -28,6 +28,7 @@ def test_two_cells_have_the_paired_t_interval(seeds: int, share: float) -> None:
     assert half == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_interval_scales_with_the_scores_and_ignores_their_level() -> None:
     scores = np.random.default_rng(0).normal(size=(4, 3))
 
@@ -36,6 +37,7 @@ def test_interval_scales_with_the_scores_and_ignores_their_level() -> None:
     assert half_width(50 + 1e-3 * scores, [-1, 1, 0, 0]) == pytest.approx(1e-3 * half, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_effect_of_a_seed_on_all_cells_cancels() -> None:
     scores = np.random.default_rng(0).normal(size=(3, 4))
     shifted = scores + np.array([5.0, -3.0, 0.0, 8.0])

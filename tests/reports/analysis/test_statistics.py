@@ -93,6 +93,7 @@ def correlated_rounds(processes: int, rounds: int, process_deviation: float) -> 
     return 10 * np.exp(0.02 * (drift + np.repeat(offsets, rounds, axis=1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("processes", "rounds", "process_deviation"), [(3, 10, 0.0), (3, 10, 1.0), (1, 30, 0.0)]
 )

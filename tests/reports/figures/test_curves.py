@@ -55,6 +55,7 @@ def test_curve_that_ends_without_a_finite_value_is_drawn_as_far_as_it_goes(
     assert variables(SERIES[0], SERIES[1]) <= variables_of(path)
 
 
+@pytest.mark.slow
 def test_cells_without_any_finite_value_leave_an_empty_panel(tmp_path: Path) -> None:
     panels = {"loss": {"a": [[(1, math.nan)]]}, "mIoU": {"a": [[(1, 50.0)]]}}
 

@@ -33,6 +33,7 @@ POINTS = [
 ]
 
 
+@pytest.mark.slow
 def test_frontier_baseline_and_dominated_cells_differ_in_colour(tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
 
@@ -65,6 +66,7 @@ def test_cell_without_latency_is_left_out(tmp_path: Path) -> None:
     assert not variables(GREY) & variables_of(path)
 
 
+@pytest.mark.slow
 def test_cell_of_one_seed_and_one_round_is_drawn_without_bars(tmp_path: Path) -> None:
     bare = replace(POINTS[0], score_low=NAN, score_high=NAN, latency_low=NAN)
 
@@ -78,6 +80,7 @@ def test_figure_without_a_measured_cell_is_not_drawn(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_among_many_cells_only_the_frontier_and_the_baseline_are_labelled(tmp_path: Path) -> None:
     points = [*POINTS, *(point(f"cell {n}", 3 + n, 30 + n % 7) for n in range(40))]
 
@@ -134,6 +137,7 @@ def test_equal_figures_have_equal_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_marks_name_their_cell_and_its_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.svg"
 

@@ -17,6 +17,7 @@ def write(folder: Path, *cards: Card) -> str:
     return (folder / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_card_has_answer_frontier_state_date_and_link(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:

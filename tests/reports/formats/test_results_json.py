@@ -331,6 +331,7 @@ def test_confusions_of_the_wrong_shape_are_refused(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+@pytest.mark.slow
 def test_small_file_that_unpacks_to_a_lot_is_refused(tmp_path: Path) -> None:
     save(record([finished_run("a", 0, 0.4)]), tmp_path)
     with zipfile.ZipFile(tmp_path / "confusions.npz", "a", zipfile.ZIP_DEFLATED) as archive:

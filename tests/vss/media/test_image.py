@@ -26,6 +26,7 @@ def test_unreadable_image_is_named(tmp_path: Path) -> None:
         read_image(tmp_path / "image.png", "RGB")
 
 
+@pytest.mark.slow
 def test_image_that_would_fill_the_memory_is_named(tmp_path: Path) -> None:
     file = tmp_path / "image.png"
     PillowImage.new("1", (20_000, 20_000)).save(file)  # 50 kB

@@ -163,6 +163,7 @@ def test_file_with_sound_only_is_refused(tmp_path: Path) -> None:
         open_source(tmp_path / "sound.mkv")
 
 
+@pytest.mark.slow
 def test_damage_in_the_middle_is_reported_with_its_frame(tmp_path: Path) -> None:
     video = paint_video(tmp_path / "video.mp4", 300, (160, 120))
     content = bytearray(video.read_bytes())

@@ -33,6 +33,7 @@ def test_parameters_are_torchvisions_without_the_classifier(name: str, stride: i
     assert {key: value.shape for key, value in ours.items()} == shapes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_undilated_network_equals_torchvisions(name: str) -> None:
     state = torchvision_state(name)

@@ -25,6 +25,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return [file.read_bytes(), save(MODEL.state_dict())]
 
 
+@pytest.mark.slow
 @examples()
 @given(data=st.data())
 def test_damaged_weights_end_in_one_line(

@@ -47,6 +47,7 @@ def test_pyramid_tokens_save_as_much_as_published(size: tuple[int, int], gflops:
     assert cost.gflops == pytest.approx(gflops, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "size", "gflops"),
     [
@@ -84,6 +85,7 @@ def test_image_heads_have_the_published_number_of_parameters(head: str, millions
     assert cost / 1e6 == pytest.approx(millions, rel=0.005)
 
 
+@pytest.mark.slow
 def test_tma_head_grows_with_its_slots_unless_they_are_shared() -> None:
     separate = [count(head="tma", memory_length=t).parameters for t in (2, 4)]
     shared = [count(head="tma", memory_length=t, share_slots=True).parameters for t in (2, 4)]

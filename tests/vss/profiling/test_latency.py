@@ -30,6 +30,7 @@ def make_times(seconds: dict[TimedCell, list[list[float]]]) -> ProcessTimes:
     return ProcessTimes({"device": "a CPU"}, [GroupTimes(facts, seconds)])
 
 
+@pytest.mark.slow
 def test_every_cell_is_measured_in_both_forms() -> None:
     measurement = measure_latency(CELLS, "image", CPU, rounds=2, runs_per_round=3)
 
@@ -55,6 +56,7 @@ def test_latency_without_the_newer_fields_is_still_readable() -> None:
     assert FormLatency.model_validate(old).repeated_rounds_ms == []
 
 
+@pytest.mark.slow
 def test_rounds_of_the_baseline_are_stored_with_every_cell() -> None:
     latencies = measure_latency(CELLS, "image", CPU, rounds=2, runs_per_round=1).cells
 
@@ -62,6 +64,7 @@ def test_rounds_of_the_baseline_are_stored_with_every_cell() -> None:
     assert latencies["memory"].clip.baseline_rounds_ms == baseline_rounds
 
 
+@pytest.mark.slow
 def test_baseline_is_measured_twice() -> None:
     latencies = measure_latency(CELLS, "image", CPU, rounds=2, runs_per_round=1).cells
 
@@ -127,6 +130,7 @@ def test_percentile_needs_200_runs(runs: int, p95_ms: float | None) -> None:
     assert len(clip.process_p95_ms) == (runs == 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "runs"), [(0.29, 7), (0.31, 1)])
 def test_network_whose_200_runs_take_over_a_minute_is_timed_once_per_turn(
     monkeypatch: pytest.MonkeyPatch, seconds: float, runs: int

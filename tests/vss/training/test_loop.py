@@ -239,6 +239,7 @@ def test_evaluation_before_the_first_point_of_the_curve_reports_a_loss(
     assert all(p.loss is not None for p in reports if p.miou is not None)
 
 
+@pytest.mark.slow
 def test_last_weights_are_scored_unless_the_best_are_requested(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
@@ -475,6 +476,7 @@ def test_early_stop_follows_the_schedule_of_all_steps(
     assert rates == [learning_rate(config, step) for step in range(4)]
 
 
+@pytest.mark.slow
 def test_training_that_goes_on_after_an_early_stop_ends_with_the_same_bits(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:

@@ -35,6 +35,7 @@ def test_ray_listens_on_loopback_only(connection: Connection) -> None:
     assert all(address.startswith("0100007F:") for address in addresses), addresses
 
 
+@pytest.mark.slow
 def test_dead_address_is_reported_at_once() -> None:
     with pytest.raises(UserError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
         connect("127.0.0.1:9")

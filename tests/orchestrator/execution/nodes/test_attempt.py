@@ -71,6 +71,7 @@ def test_finished_attempt_is_in_the_storage_and_nowhere_else(
     assert list((cache_folder() / "attempts").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_stopped_attempt_is_resumed_to_the_same_bits_elsewhere(
     remote_job: Job, storage: Storage, tmp_path: Path, settings: Settings, job: Job
 ) -> None:
@@ -200,6 +201,7 @@ def test_failed_attempt_leaves_its_log(remote_job: Job, storage: Storage) -> Non
     assert storage.find_trials() == [remote_job.trial_id]
 
 
+@pytest.mark.slow
 def test_student_gets_the_weights_of_its_teacher(remote_job: Job, storage: Storage) -> None:
     run_job(remote_job, ignore, never)
     teacher = remote_job.inputs.config

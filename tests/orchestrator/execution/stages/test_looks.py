@@ -152,6 +152,7 @@ def test_changed_plan_is_carried_out(plan: Experiment) -> None:
     assert next_seeds(plan, changed) == {"image": [3, 4], "memory": [3, 4]}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tracker")
 def test_driver_follows_the_looks_by_itself(
     write_spec: SpecWriter,
@@ -181,6 +182,7 @@ def test_driver_follows_the_looks_by_itself(
     assert order[9:11] == ["image, seed 3", "memory, seed 3"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tracker")
 def test_changed_plan_is_followed_before_the_ledger_has_it(
     write_spec: SpecWriter, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch

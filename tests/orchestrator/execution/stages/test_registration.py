@@ -91,6 +91,7 @@ def test_one_submit_runs_all_stages_and_measures_latency_once(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_another_submit_goes_on_at_the_stage_that_was_reached(
     experiment: Experiment,
     target: RunTarget,
@@ -108,6 +109,7 @@ def test_another_submit_goes_on_at_the_stage_that_was_reached(
     assert len(fake.starts) == 2
 
 
+@pytest.mark.slow
 def test_a_driver_that_died_between_two_stages_is_continued(
     experiment: Experiment,
     target: RunTarget,
@@ -126,6 +128,7 @@ def test_a_driver_that_died_between_two_stages_is_continued(
     assert len(fake.starts) == 2
 
 
+@pytest.mark.slow
 def test_a_finished_experiment_asks_its_stages_and_runs_nothing(
     experiment: Experiment,
     target: RunTarget,

@@ -13,6 +13,7 @@ def states(ledger: Ledger) -> list[State]:
     return [trial.state for trial in ledger.trials("study")]
 
 
+@pytest.mark.slow
 def test_idle_trials_are_cancelled_at_once(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0, 1, 2))
     with ledger.driver() as driver:

@@ -123,6 +123,7 @@ def test_weights_can_be_a_factor(load: SpecLoader) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_long_chain_is_built(load: SpecLoader) -> None:
     cells = "\n".join(f"  c{n}: {{weights: {{cell: c{n + 1}}}}}" for n in range(2000))
 

@@ -54,6 +54,7 @@ def test_spec_without_dependencies_has_no_graph(write_spec: SpecWriter) -> None:
         draw_mermaid(load_spec(write_spec(TINY_SPEC)))
 
 
+@pytest.mark.slow
 def test_long_chain_is_cut_short(write_spec: SpecWriter) -> None:
     head, _, _ = TINY_SPEC.partition("cells:")
     chain = "".join(f"  c{n}: {{head: fcn, weights: {{cell: c{n - 1}}}}}\n" for n in range(1, 2000))

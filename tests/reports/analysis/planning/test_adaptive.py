@@ -16,6 +16,7 @@ def studies() -> GrowingStudies:
     return GrowingStudies(LOOKS, variation, np.ones(3), 40, np.random.default_rng(0), 400, 2)
 
 
+@pytest.mark.slow
 def test_huge_differences_are_settled_at_the_first_look(studies: GrowingStudies) -> None:
     grown = studies.grow(np.array([100.0, -100.0]))
 

@@ -31,6 +31,7 @@ def grown() -> ExperimentRecord:
     return growing({"base": 7, "a": 3, "b": 7, "c": 7}, {"a": 0.1})
 
 
+@pytest.mark.slow
 def test_each_look_names_what_it_settled_and_what_it_left_open(grown: ExperimentRecord) -> None:
     text = write_looks(page(grown))
 
@@ -43,12 +44,14 @@ def test_each_look_names_what_it_settled_and_what_it_left_open(grown: Experiment
     assert 95 < float(third[3].removesuffix(" %")) < float(first[3].removesuffix(" %"))
 
 
+@pytest.mark.slow
 def test_saving_is_counted_from_a_design_with_all_seeds(grown: ExperimentRecord) -> None:
     text = write_looks(page(grown))
 
     assert "That made 24 trainings, instead of 40 with 10 seeds for every cell: 40 % saved." in text
 
 
+@pytest.mark.slow
 def test_open_cells_of_a_study_that_ended_early_are_named(grown: ExperimentRecord) -> None:
     text = write_looks(page(grown))
     over = write_looks(page(growing({"base": 10, "a": 10})))
@@ -57,6 +60,7 @@ def test_open_cells_of_a_study_that_ended_early_are_named(grown: ExperimentRecor
     assert "ended before" not in over
 
 
+@pytest.mark.slow
 def test_running_study_says_what_is_final(grown: ExperimentRecord) -> None:
     runs = [replace(run, state="RUNNING") if run.seed == 6 else run for run in grown.runs]
     running = page(replace(grown, runs=runs, interim="3 of 24 planned trials have not finished"))

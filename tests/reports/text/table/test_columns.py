@@ -207,6 +207,7 @@ def test_equal_rows_keep_the_order_of_the_spec() -> None:
     assert list(sort_rows(rows, None)) == list(rows)
 
 
+@pytest.mark.slow
 def test_every_order_has_a_value_in_a_complete_row(study: ExperimentRecord) -> None:
     for name, order in orders().items():
         value = order.value(rows_of(study)[1])

@@ -21,6 +21,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("hostile") / "mine.yaml"
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(content=mutants([read_yaml(YAML)], KEYS))
 def test_odd_description_ends_in_one_line(file: Path, content: object) -> None:

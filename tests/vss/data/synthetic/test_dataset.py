@@ -1,6 +1,7 @@
 """The synthetic drive."""
 
 import numpy as np
+import pytest
 
 from tests.conftest import tiny
 from vss import catalog
@@ -58,6 +59,7 @@ def test_every_target_has_a_complete_memory() -> None:
         assert len(set(clip.memory)) == synthetic.HISTORY
 
 
+@pytest.mark.slow
 def test_frames_are_degraded_independently() -> None:
     """About a third of the frames are lost altogether: almost black or almost white."""
     images = np.concatenate([synthetic.render_clip(f"train{n:04d}")[0] for n in range(12)])

@@ -88,6 +88,7 @@ def test_study_is_trained_with_what_the_search_of_each_cell_has_found(
     assert len(fake.starts) == 2 * (3 + 2)
 
 
+@pytest.mark.slow
 def test_samples_are_scored_on_val_with_seeds_of_their_own(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -109,6 +110,7 @@ def test_samples_are_scored_on_val_with_seeds_of_their_own(
     assert jobs[0].tracking.tags == {"search/tiny": "image"}
 
 
+@pytest.mark.slow
 def test_interrupted_search_goes_on_and_a_finished_one_is_not_repeated(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -129,6 +131,7 @@ def test_interrupted_search_goes_on_and_a_finished_one_is_not_repeated(
     assert states(submission) == ["FINISHED"] * 4
 
 
+@pytest.mark.slow
 def test_experiments_share_the_samples_of_the_same_search(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -142,6 +145,7 @@ def test_experiments_share_the_samples_of_the_same_search(
     assert len(ledger.trials("other", with_samples=True)) == 10
 
 
+@pytest.mark.slow
 def test_failed_sample_is_not_found_and_does_not_fail_the_study(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -160,6 +164,7 @@ def test_failed_sample_is_not_found_and_does_not_fail_the_study(
     assert not again.starts
 
 
+@pytest.mark.slow
 def test_asha_trains_the_best_samples_further_from_their_state(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -178,6 +183,7 @@ def test_asha_trains_the_best_samples_further_from_their_state(
     assert state.parent.name == samples[1].trial_id
 
 
+@pytest.mark.slow
 def test_states_of_stopped_samples_are_removed_when_the_search_is_over(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -224,6 +230,7 @@ def test_common_settings_that_were_found_are_trained_once(
     assert len(fake.starts) == 3 + 2 + 2
 
 
+@pytest.mark.slow
 def test_students_are_searched_with_their_tuned_teacher(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -275,6 +282,7 @@ def test_later_looks_have_the_settings_that_were_found(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_cancelled_sample_keeps_its_cell_waiting_until_the_next_submit(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
