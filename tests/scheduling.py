@@ -3,11 +3,14 @@
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-# Tests whose names contain one of these texts run in the same worker, so that their shared server
-# or fixture is made only once. (pytest-xdist 3.8 has marks for this, which pytest 9.2 ignores.)
+# Tests whose names contain one of these texts run in the same worker, so that what they share, such
+# as a server, a fixture or parsed files, is made only once. (pytest-xdist 3.8 has marks for this,
+# which pytest 9.2 ignores.)
 GROUPS = (
     "tests/orchestrator/execution/cluster/",
     "tests/orchestrator/offline/test_trial_import.py",
+    "tests/test_architecture.py",
+    "tests/test_findings.py",
     "postgresql",
 )
 # Tests that wait in each worker. Most take milliseconds, less than the way of the next one there.
