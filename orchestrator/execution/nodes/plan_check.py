@@ -7,6 +7,7 @@ from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.schema import Resources
 from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
+from vss.runtime.environment import cpu_has_native_bf16
 
 
 def check_experiment(experiment: Experiment) -> None:
@@ -45,7 +46,10 @@ def check_here(experiment: Experiment) -> str:
     if experiment.tuning is not None:
         check_installed(experiment.tuning.tune)
     has = f"{count_of(machine.cpus, 'CPU')}, {machine.memory_mib / 1024:.0f} GiB"
-    return f"each trial fits on this machine ({has}); no cluster was checked"
+    line = f"each trial fits on this machine ({has}); no cluster was checked"
+    if _emulates_bf16(experiment):
+        line += "\nnote: this CPU emulates bf16, many times slower than fp32: use precision: auto"
+    return line
 
 
 def count_slots_here(resources: Resources) -> int:
@@ -88,6 +92,13 @@ def check_on_cluster(experiment: Experiment, address: str, is_insecure: bool = F
     finally:
         disconnect(connection.watch)
     return f"each trial fits on the cluster at {address}"
+
+
+def _emulates_bf16(experiment: Experiment) -> bool:
+    """Return whether a cell asks for bf16 and this machine's CPU would have to compute in it."""
+    if experiment.resources.gpus or cpu_has_native_bf16():
+        return False
+    return any(config.precision == "bf16" for config in experiment.cells.values())
 
 
 def _missing_gpus(resources: Resources, machine: Machine) -> str | None:

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from orchestrator.execution.nodes import plan_check
 from orchestrator.execution.nodes.plan_check import check_here
 from orchestrator.spec.file import load_spec
 from tests.conftest import TINY_SPEC, SpecWriter
@@ -44,3 +45,20 @@ def test_gpus_that_this_machine_lacks_are_a_note(
     line = check_here(experiment)
 
     assert line.startswith("note: each trial needs 2 H100 GPU(s), and this machine has 0, so a sub")
+
+
+@pytest.mark.parametrize(("is_native", "precision", "is_noted"),
+    [(False, "bf16", True), (True, "bf16", False), (False, "fp32", False)])  # fmt: skip
+def test_bf16_that_the_processor_emulates_is_noted(
+    is_native: bool,
+    precision: str,
+    is_noted: bool,
+    write_spec: SpecWriter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plan_check, "cpu_has_native_bf16", lambda: is_native)
+    spec = TINY_SPEC.replace("precision: fp32", f"precision: {precision}")
+
+    line = check_here(load_spec(write_spec(spec)))
+
+    assert ("note: this CPU emulates bf16" in line) is is_noted
