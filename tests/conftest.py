@@ -79,8 +79,6 @@ seeds: [0, 1]
 """
 
 RUNS_IN_PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
-if RUNS_IN_PARALLEL:  # by then all is reported, and freeing every object takes 5 s
-    atexit.register(os._exit, 0)
 
 VARIABLES = (
     "VSS_HOME",
@@ -138,6 +136,12 @@ def settings(_own_environment: None) -> "Settings":
     from orchestrator.settings import load_settings
 
     return load_settings()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End parallel workers at once, as all is reported by then and freeing objects takes 5 s."""
+    if hasattr(config, "workerinput"):  # not in the processes that a worker starts
+        atexit.register(os._exit, 0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

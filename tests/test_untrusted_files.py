@@ -23,7 +23,6 @@ def calls(file: Path) -> list[tuple[str, ast.Call]]:
     return [(ast.unparse(node.func), node) for node in nodes if isinstance(node, ast.Call)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("function", SAFE_ARGUMENTS)
 def test_every_reader_says_that_it_executes_nothing(function: str) -> None:
     name, value = SAFE_ARGUMENTS[function]

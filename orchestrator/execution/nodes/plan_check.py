@@ -23,7 +23,7 @@ def check_experiment(experiment: Experiment) -> None:
 
 
 def check_here(experiment: Experiment) -> str:
-    """Check that the trials fit on this machine, and return a line that says what was checked.
+    """Check that the trials fit on this machine, and return lines that say what was checked.
 
     Trials that need GPUs which this machine lacks are planned for another one: the line says so.
 
