@@ -121,13 +121,17 @@ def draw_normal_and_chi_square(
 
 
 def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
-    """Draw standard normal numbers with a correlation, which may be singular."""
+    """Draw standard normal numbers with a correlation, which may be singular.
+
+    They are mixed by the symmetric root of the correlation, the only one that does not depend on
+    the signs of eigenvectors, which differ between processors.
+    """
     values, vectors = np.linalg.eigh(correlation)  # values ascend
     is_positive = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)
-    columns = is_positive.reshape(-1, values.shape[-1]).any(axis=0)
-    root = vectors[..., columns] * np.sqrt(np.maximum(values[..., None, columns], 0))
+    scaled = vectors * np.sqrt(np.where(is_positive, values, 0))[..., None, :]
+    root = scaled @ vectors.swapaxes(-1, -2)
     normal = rng.normal(size=(*root.shape[:-2], draws, root.shape[-1]))
-    return np.moveaxis(normal @ root.swapaxes(-1, -2), -2, 0)
+    return np.moveaxis(normal @ root, -2, 0)
 
 
 def _chi_square_ratio(normal: Numbers, freedom: float) -> Numbers:

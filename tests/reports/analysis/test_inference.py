@@ -1,5 +1,7 @@
 """Simultaneous intervals of drawn errors."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -146,3 +148,19 @@ def test_errors_of_all_cells_add_both_sources(rng: np.random.Generator) -> None:
     variances = Errors(over_seeds, test_sets).draw_cells(rng, DRAWS).var(axis=0)
 
     assert variances == pytest.approx([4, 9], rel=0.03)
+
+
+def test_draws_do_not_depend_on_the_signs_of_eigenvectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linear algebra libraries choose them by the processor; a report is the same on all."""
+    error = TestSetError(np.array([[1.0, 0.6, 0.1], [0.6, 1.0, 0.3], [0.1, 0.3, 2.0]]), 12)
+    weights, eigh = np.array([[-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]), np.linalg.eigh
+    first = draw_test_set_errors(error, weights, np.random.default_rng(0), 100)
+
+    def flipped(matrix: Any) -> tuple[Any, Any]:
+        values, vectors = eigh(matrix)
+        return values, vectors * [-1, 1]
+
+    monkeypatch.setattr(np.linalg, "eigh", flipped)
+    second = draw_test_set_errors(error, weights, np.random.default_rng(0), 100)
+
+    assert second == pytest.approx(first, rel=1e-9)

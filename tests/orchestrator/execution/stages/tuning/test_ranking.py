@@ -44,7 +44,7 @@ cells:
   fcn: {head: fcn}
   danet: {head: danet}
 tune:
-  search: {learning_rate: {log_uniform: [0.03, 2]}}
+  search: {learning_rate: {log_uniform: [0.1, 1]}}
   samples: 3
   with_common: true
 measure_latency: false
