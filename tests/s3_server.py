@@ -24,6 +24,7 @@ def serve_s3() -> Iterator[str]:
         patch.setenv("AWS_ACCESS_KEY_ID", "tests")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fsspec.filesystem("s3", skip_instance_cache=True).mkdir(f"bucket-{port}")
+        fsspec.get_filesystem_class("s3").clear_instance_cache()  # of an earlier server
+        fsspec.filesystem("s3").mkdir(f"bucket-{port}")
         yield f"s3://bucket-{port}"
     server.stop()
