@@ -1,8 +1,8 @@
 """Trials, spec files and generated data that many tests share.
 
-The orchestrator is imported only in fixtures that need it, so that tests of `vss` run without it,
-and PyTorch too, as the process that distributes the tests to parallel workers (pytest-xdist) would
-load it for nothing before they start. The workers share what takes seconds to make.
+The orchestrator is imported only in fixtures that need it, so that tests of `vss` run without it.
+So is PyTorch: the process that distributes tests to parallel workers (pytest-xdist) has no use for
+it. The workers share what takes seconds to make.
 """
 
 import atexit

@@ -40,11 +40,15 @@ def postgres_ledger_url(postgres_server: str) -> str:
 
 
 def empty(url: str) -> None:
-    """Remove all tables of a PostgreSQL database, and whoever still uses them."""
+    """Remove all tables of a PostgreSQL database, and end all other connections to it."""
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as db:
-        others = "pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"
-        db.execute(sa.text(f"SELECT {others} AND datname = current_database()"))
+        db.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid != pg_backend_pid()"
+            )
+        )
         db.execute(sa.text("DROP SCHEMA public CASCADE"))
         db.execute(sa.text("CREATE SCHEMA public"))
     engine.dispose()
