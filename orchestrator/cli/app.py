@@ -9,6 +9,7 @@ from contextlib import redirect_stdout, suppress
 from typing import Annotated, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from orchestrator.cli import (
     data,
@@ -75,7 +76,13 @@ def main(arguments: list[str] | None = None) -> None:
         if os.environ.get("_VSS_ORCH_COMPLETE") == "complete_bash":
             _complete_in_bash()
         words = sys.argv[1:] if arguments is None else arguments
-        app(words, obj=words)  # the words as typed, for hints on how to go on
+        # The words as typed are for hints on how to go on.
+        sys.exit(app(words, obj=words, standalone_mode=False) or 0)
+    except TyperException as error:
+        _refuse_command_line(error)
+    except typer.Abort:
+        print("Aborted.", file=sys.stderr)  # the answer to a question was no
+        sys.exit(1)
     except UserError as error:
         _refuse(str(error))
     except OSError as error:
@@ -104,6 +111,16 @@ def _end_at_once_if_interrupted() -> None:
 def _refuse(message: str) -> NoReturn:
     print(f"error: {one_line(message, _LONGEST_ERROR)}", file=sys.stderr)
     sys.exit(USER_ERROR)
+
+
+def _refuse_command_line(error: TyperException) -> NoReturn:
+    """Say what is wrong with the words of a command line, and where its help is."""
+    context = getattr(error, "ctx", None)
+    message = error.format_message().rstrip(".")
+    if not message:  # a group of commands without a command has printed its help
+        sys.exit(USER_ERROR)
+    place = f" (see {context.command_path} --help)" if context is not None else ""
+    _refuse(f"{message[0].lower()}{message[1:]}{place}")
 
 
 def _complete_in_bash() -> None:

@@ -1,6 +1,7 @@
 """The command line as a whole: its help, its completion, and its exit code for user errors."""
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from orchestrator.cli.app import main
 from orchestrator.ledger.ledger import Ledger
@@ -24,11 +26,6 @@ def test_help_names_every_command(run: Any) -> None:
     assert result.code == 0
     for command in ("plan", "submit", "status", "report", "names", "schema", "ui", "dashboard"):
         assert f" {command} " in result.out
-
-
-def test_unknown_command_and_option_exit_2(run: Any) -> None:
-    assert run("sumbit").code == 2
-    assert run("plan", "x.yaml", "--jsn").code == 2
 
 
 @pytest.mark.parametrize("command", [["status"], ["report"], ["ui"]])
@@ -164,3 +161,46 @@ def test_path_that_the_system_refuses_is_an_error_of_one_line(
     assert capsys.readouterr().err == (
         "error: no access to /some/path: what it says; name another path, or fix this one\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("submit", "missing argument 'SPEC' (see vss-orch submit --help)"),
+        ("submit a --nothing", "no such option: --nothing"),
+        ("sub", "no such command 'sub'. Did you mean 'submit'? (see vss-orch --help)"),
+        ("plan a --look b", "invalid value for '--look'"),
+        ("report --from", "option '--from' requires an argument"),
+    ],
+)
+def test_mistake_on_the_command_line_is_an_error_of_one_line(
+    words: str, message: str, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["vss-orch"])
+
+    refused = run(*words.split())
+
+    assert refused.code == 2
+    assert refused.err.startswith(f"error: {message}")
+    assert len(refused.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["data"]])
+def test_group_without_a_command_prints_its_help(words: list[str], run: Any) -> None:
+    shown = run(*words)
+
+    assert shown.code == 2
+    assert "Commands" in shown.out
+    assert shown.err == ""
+
+
+def test_question_that_is_declined_ends_the_command(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.cli.app.app", lambda *_, **__: typer.confirm("?", abort=True))
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+
+    declined = run("delete", "study")
+
+    assert declined.code == 1
+    assert declined.err == "Aborted.\n"
