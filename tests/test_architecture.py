@@ -125,6 +125,7 @@ def libraries(file: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(file)}
 
 
+@pytest.mark.slow
 def test_imports_inside_functions_count(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text("def f():\n    from orchestrator.spec import design\n    import ray.tune\n")
@@ -132,6 +133,7 @@ def test_imports_inside_functions_count(tmp_path: Path) -> None:
     assert imports(file) == ("orchestrator.spec.design", "ray.tune")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_packages_import_no_forbidden_libraries(package: str) -> None:
     violations = {

@@ -36,6 +36,7 @@ def judge(report: str, baseline: str) -> dict[str, VerdictRow]:
     return {verdict.cell: verdict for verdict in judge_cells(replace(record, baseline=baseline))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['first']} and {row['second']}")
 def test_difference_and_verdict_are_those_of_the_study(row: dict[str, str]) -> None:
     judged = judge(row["report"], row["first"])[row["second"]]

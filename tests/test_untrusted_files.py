@@ -23,6 +23,7 @@ def calls(file: Path) -> list[tuple[str, ast.Call]]:
     return [(ast.unparse(node.func), node) for node in nodes if isinstance(node, ast.Call)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", SAFE_ARGUMENTS)
 def test_every_reader_says_that_it_executes_nothing(function: str) -> None:
     name, value = SAFE_ARGUMENTS[function]
@@ -52,6 +53,7 @@ def test_no_module_that_executes_what_it_reads_is_imported() -> None:
     assert imported == set()
 
 
+@pytest.mark.slow
 def test_yaml_is_read_in_one_place_only() -> None:
     readers = {
         str(file.relative_to(ROOT))

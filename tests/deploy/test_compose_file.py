@@ -18,6 +18,7 @@ OWN_SERVICES = [name for name in SERVICES if name != "postgres"]
 every_service = pytest.mark.parametrize("name", SERVICES)
 
 
+@pytest.mark.slow
 def test_file_follows_the_compose_specification() -> None:
     command = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)]
 

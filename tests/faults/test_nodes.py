@@ -15,6 +15,7 @@ _CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.a
 _REASON = explain_missing_means()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_REASON is not None, reason=str(_REASON))
 def test_second_node_reaches_this_machine_unless_its_link_is_cut(tmp_path: Path) -> None:
     with Nodes(tmp_path, tmp_path) as nodes, socket.create_server((nodes.home_address, 0)) as here:

@@ -80,6 +80,7 @@ def test_no_part_starts_after_the_time_budget() -> None:
     assert not Path("ran").exists()
 
 
+@pytest.mark.slow
 def test_part_that_hangs_is_killed() -> None:
     outcomes = run(SLOW, GOOD, limit=0.5)
 

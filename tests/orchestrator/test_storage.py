@@ -61,6 +61,7 @@ def test_result_is_added_and_fetched(remote: Storage, finished: Path, tmp_path: 
     assert set(remote.list_files(TRIAL)) == {"3/config.json", f"3/{RESULT}", "3/pictures/a.png"}
 
 
+@pytest.mark.slow
 def test_size_and_time_of_files_are_known(remote: Storage, finished: Path) -> None:
     remote.add_result(finished, TRIAL, 1)
 
@@ -70,6 +71,7 @@ def test_size_and_time_of_files_are_known(remote: Storage, finished: Path) -> No
     assert file.changed_at > 1.7e9
 
 
+@pytest.mark.slow
 def test_newest_attempt_with_a_result_is_read(remote: Storage, tmp_path: Path) -> None:
     keys = [f"{TRIAL}/{n}/{name}" for n in (2, 10) for name in (RESULT, "config.json")]
     fill(remote, tmp_path, *keys, f"{TRIAL}/11/config.json")
@@ -92,6 +94,7 @@ def test_result_that_is_there_is_not_replaced(
     assert attempts_of(remote.list_files(TRIAL)) == {1}
 
 
+@pytest.mark.slow
 def test_trial_is_removed_and_the_others_stay(remote: Storage, finished: Path) -> None:
     remote.add_result(finished, TRIAL, 1)
     remote.add_result(finished, OTHER, 1)
@@ -104,6 +107,7 @@ def test_trial_is_removed_and_the_others_stay(remote: Storage, finished: Path) -
     assert remote.list_files(TRIAL) == {}
 
 
+@pytest.mark.slow
 def test_file_is_found_by_its_digest(remote: Storage, finished: Path, tmp_path: Path) -> None:
     remote.add_file(finished / RESULT, "sha256:abc")
 
@@ -113,6 +117,7 @@ def test_file_is_found_by_its_digest(remote: Storage, finished: Path, tmp_path: 
         remote.find_file("sha256:def", tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_log_is_read_while_it_grows(remote: Storage, tmp_path: Path) -> None:
     assert remote.read_log(TRIAL, 2, "log-2.txt") is None
 
@@ -233,6 +238,7 @@ def test_missing_bucket_is_refused_before_anything_starts(s3: str) -> None:
         Storage("s3://no-bucket/x").prepare()
 
 
+@pytest.mark.slow
 def test_place_that_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(address: str) -> None:
         raise NotImplementedError
@@ -243,6 +249,7 @@ def test_place_that_cannot_be_written_is_refused(monkeypatch: pytest.MonkeyPatch
         Storage("zip://x").prepare()
 
 
+@pytest.mark.slow
 def test_password_in_the_address_of_the_service_stays_out_of_logs() -> None:
     text = error_text(OSError("cannot connect to http://me:geheim-99@host/bucket"))
 

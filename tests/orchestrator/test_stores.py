@@ -15,6 +15,7 @@ from orchestrator.tracking import tracker
 from vss.errors import UserError
 
 
+@pytest.mark.slow
 def test_two_submits_of_a_new_home_make_the_tables_one_after_the_other(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,6 +175,7 @@ def test_numbers_stay_numbers(value: object, cell: object) -> None:
     assert as_cell(value) == cell
 
 
+@pytest.mark.slow
 @examples()
 @given(PIECES)
 def test_tex_has_no_command_from_a_text(text: str) -> None:

@@ -106,6 +106,7 @@ def test_main_table_has_one_row_per_cell_with_all_its_numbers(
     assert "rows differ" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_cell_without_pictures_is_named(study: ExperimentRecord, tmp_path: Path) -> None:
     pictured = with_samples(study)
@@ -269,6 +270,7 @@ def test_report_rebuilt_without_pictures_has_none(
     assert not (second / "pictures").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_figures")
 def test_report_built_without_pictures_has_none(
     awkward_study: ExperimentRecord, tmp_path: Path

@@ -68,6 +68,7 @@ def test_version_is_printed(run: Any) -> None:
     assert (result.code, result.out) == (0, f"vss-orch {version('vss-orch')}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shell", "line", "offers"),
     [

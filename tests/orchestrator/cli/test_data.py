@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from tests.conftest import paint_video
@@ -47,6 +48,7 @@ def test_check_of_a_broken_dataset_exits_1_and_names_the_file(run: Any, camvid: 
     assert "1 broken file" in result.out
 
 
+@pytest.mark.slow
 def test_check_prints_the_report_as_json(run: Any, camvid: Path) -> None:
     report = run("data", "check", "camvid", camvid, "--stride", 30, "--json").json
 
@@ -117,6 +119,7 @@ def test_prepare_needs_the_video_of_each_sequence(run: Any, tmp_path: Path) -> N
     assert_one_line(result, "0016E5 needs one video")
 
 
+@pytest.mark.slow
 def test_check_reads_the_description_of_a_custom_dataset(run: Any, tmp_path: Path) -> None:
     file = paint_folder(tmp_path / "data")
 

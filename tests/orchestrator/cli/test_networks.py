@@ -29,6 +29,7 @@ def video(tmp_path: Path) -> Path:
     return paint_video(tmp_path / "video.mp4", 8)
 
 
+@pytest.mark.slow
 def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path) -> None:
     out, masks = video.parent / "out.mkv", video.parent / "masks"
 
@@ -45,6 +46,7 @@ def test_predict_writes_a_video_and_index_pngs(run: Any, trial: str, video: Path
     assert len(list(masks.iterdir())) == 8
 
 
+@pytest.mark.slow
 def test_predict_accepts_a_folder_and_a_size(run: Any, trial: str, tmp_path: Path) -> None:
     frames = paint_camvid(tmp_path / "camvid") / "test"
     out = tmp_path / "masks"
@@ -56,6 +58,7 @@ def test_predict_accepts_a_folder_and_a_size(run: Any, trial: str, tmp_path: Pat
     assert sorted(x.name for x in out.iterdir()) == sorted(x.name for x in frames.iterdir())
 
 
+@pytest.mark.slow
 def test_predict_keeps_the_frames_before_a_broken_one(
     run: Any,
     trial: str,
@@ -189,6 +192,7 @@ def test_submit_scores_a_cell_without_steps(
     assert f"{100 * trained['metrics']['miou']:.2f} ± 0.00 (2)" in row
 
 
+@pytest.mark.slow
 def test_evaluate_refuses_a_dataset_with_different_classes(
     run: Any,
     trial: str,

@@ -65,6 +65,7 @@ def test_retry_has_latency_measured_again(run: Any, stores: Stores) -> None:
     assert stores.tracker.read_latency(run_id) == LatencyMeasurement()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["retry", "delete"])
 def test_unknown_experiment_is_named(run: Any, stores: Stores, command: str) -> None:
     result = run(command, "studdy")
@@ -73,6 +74,7 @@ def test_unknown_experiment_is_named(run: Any, stores: Stores, command: str) -> 
     assert_one_line(result, "'studdy'.*did you mean 'study'")
 
 
+@pytest.mark.slow
 def test_delete_asks_first(run: Any, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     without_terminal = run("delete", "study")
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
@@ -84,6 +86,7 @@ def test_delete_asks_first(run: Any, stores: Stores, monkeypatch: pytest.MonkeyP
     assert len(stores.ledger.experiments()) == 2
 
 
+@pytest.mark.slow
 def test_delete_says_what_it_deleted_and_where_the_report_is(
     run: Any, stores: Stores, settings: Settings
 ) -> None:
@@ -100,6 +103,7 @@ def test_delete_says_what_it_deleted_and_where_the_report_is(
     )
 
 
+@pytest.mark.slow
 def test_clean_lists_and_removes_leftovers(run: Any, stores: Stores, settings: Settings) -> None:
     stores.ledger.add(STUDY, members(0, 2))
 
@@ -113,6 +117,7 @@ def test_clean_lists_and_removes_leftovers(run: Any, stores: Stores, settings: S
     assert again.out == f"nothing to remove in {settings.storage}\n"
 
 
+@pytest.mark.slow
 def test_clean_clears_what_killed_submits_left(
     run: Any, stores: Stores, settings: Settings
 ) -> None:

@@ -157,6 +157,7 @@ def test_missing_data_is_an_error_before_anything_is_entered(
     assert Ledger(target.settings.ledger_url).experiments() == []
 
 
+@pytest.mark.slow
 def test_driver_on_a_head_without_data_submits(
     target: RunTarget, write_spec: SpecWriter, fake_ray: "FakeRay"
 ) -> None:
@@ -191,6 +192,7 @@ def test_finished_trial_is_not_reused_for_other_data(
         run(spec, RunTarget(target.settings, {"camvid": second}, in_process=True))
 
 
+@pytest.mark.slow
 def test_teachers_come_first_then_the_first_seed_of_every_cell(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -211,6 +213,7 @@ def test_teachers_come_first_then_the_first_seed_of_every_cell(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_finished_experiment_starts_no_ray_and_opens_no_mlflow(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +234,7 @@ def test_finished_experiment_starts_no_ray_and_opens_no_mlflow(
     assert states(submit(experiment, target, again, quiet())) == ["FINISHED"] * 4
 
 
+@pytest.mark.slow
 def test_finished_experiment_does_not_wait_for_an_mlflow_that_is_dead(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

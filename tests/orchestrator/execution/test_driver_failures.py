@@ -26,6 +26,7 @@ from tests.orchestrator.execution.fakes import (
 pytestmark = pytest.mark.usefixtures("tracker")
 
 
+@pytest.mark.slow
 def test_lost_worker_is_replaced_once_by_default(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -37,6 +38,7 @@ def test_lost_worker_is_replaced_once_by_default(
     assert [t.attempts for t in submission.trials] == [2] * 4
 
 
+@pytest.mark.slow
 def test_spec_limits_the_retries(
     target: RunTarget, fake_ray: FakeRay, write_spec: SpecWriter
 ) -> None:
@@ -89,6 +91,7 @@ def test_failure_reaches_the_end_of_a_chain(
     assert len(fake.starts) == 4
 
 
+@pytest.mark.slow
 def test_failure_stops_the_experiment_if_the_spec_says_so(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -102,6 +105,7 @@ def test_failure_stops_the_experiment_if_the_spec_says_so(
     assert submission.exit_code == 1
 
 
+@pytest.mark.slow
 def test_trial_out_of_memory_is_tried_once_more_with_a_device_of_its_own(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:

@@ -26,6 +26,7 @@ from tests.orchestrator.execution.fakes import FakeRay, quiet, record, run, stat
 pytestmark = pytest.mark.usefixtures("tracker")
 
 
+@pytest.mark.slow
 def test_cells_and_seeds_that_are_added_meanwhile_join(
     experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -45,6 +46,7 @@ def test_cells_and_seeds_that_are_added_meanwhile_join(
     assert set(fake.starts) == {trial.trial_id for trial in larger.trials}
 
 
+@pytest.mark.slow
 def test_trial_that_joined_without_its_files_is_left_to_its_own_submit(
     experiment: Experiment,
     target: RunTarget,
@@ -69,6 +71,7 @@ def test_trial_that_joined_without_its_files_is_left_to_its_own_submit(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_trial_that_joined_with_unknown_settings_is_left_to_its_own_submit(
     experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -92,6 +95,7 @@ def test_trial_that_joined_with_unknown_settings_is_left_to_its_own_submit(
     assert set(fake.starts) == {trial.trial_id for trial in experiment.trials}
 
 
+@pytest.mark.slow
 def test_trial_that_joined_with_different_data_is_left_to_its_own_submit(
     experiment: Experiment, target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -111,6 +115,7 @@ def test_trial_that_joined_with_different_data_is_left_to_its_own_submit(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_submits_share_what_is_left(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -136,6 +141,7 @@ def test_two_submits_share_what_is_left(
     assert not set(theirs) & set(fake.starts)
 
 
+@pytest.mark.slow
 def test_trial_that_another_submit_claims_first_is_waited_for(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +171,7 @@ def test_trial_that_another_submit_claims_first_is_waited_for(
     assert last not in fake.starts
 
 
+@pytest.mark.slow
 def test_trial_of_a_submit_that_dies_is_taken_over(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -186,6 +193,7 @@ def test_trial_of_a_submit_that_dies_is_taken_over(
     assert claim.trial_id in fake.starts
 
 
+@pytest.mark.slow
 def test_trial_that_another_driver_runs_is_waited_for(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def test_cancelled_trial_stops_and_is_not_tried_again(
     assert states(resumed) == ["FINISHED"] * 4
 
 
+@pytest.mark.slow
 def test_cancelling_the_experiment_ends_its_driver(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay
 ) -> None:
@@ -97,6 +98,7 @@ def test_cancelling_the_experiment_ends_its_driver(
     assert len(fake.starts) == 1
 
 
+@pytest.mark.slow
 def test_students_of_a_cancelled_teacher_stay_pending_and_are_named(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -119,6 +121,7 @@ def test_students_of_a_cancelled_teacher_stay_pending_and_are_named(
     assert text in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_all_that_a_cancelled_trial_is_needed_for_stays_pending_and_is_named(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:

@@ -41,6 +41,7 @@ def act_on_latency(
     monkeypatch.setattr(fake, "measure_latency", measure_latency)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_measurement_is_made_by_the_next_submit(
@@ -68,6 +69,7 @@ def test_interrupted_measurement_is_made_by_the_next_submit(
     assert (again.ending, len(calls)) == (Ending.OVER, 1)
 
 
+@pytest.mark.slow
 def test_spec_can_do_without_latency(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +103,7 @@ def test_forgotten_latency_is_measured_once_more(
     assert (calls_before, len(calls)) == (1, 2)
 
 
+@pytest.mark.slow
 def test_latency_that_was_never_measured_cannot_be_forgotten(
     target: RunTarget, write_spec: SpecWriter, fake_ray: FakeRay
 ) -> None:
@@ -130,6 +133,7 @@ def test_cancelled_experiment_stops_its_measurement(
     assert submission.ending == Ending.CANCELLED
 
 
+@pytest.mark.slow
 def test_activity_is_in_the_ledger_while_latency_is_measured(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +151,7 @@ def test_activity_is_in_the_ledger_while_latency_is_measured(
     assert activities == ["measuring the latency of 2 cells, one at a time"]
 
 
+@pytest.mark.slow
 def test_driver_that_was_overtaken_measures_nothing(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def never() -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_job_is_trained_and_leaves_its_directory(job: Job, settings: Settings) -> None:
     heartbeats: list[Heartbeat] = []
 
@@ -137,6 +138,7 @@ def test_older_attempt_ends_without_touching_anything(job: Job, settings: Settin
     assert "belongs to attempt 2" in str(outcome.message)
 
 
+@pytest.mark.slow
 def test_overtaken_attempt_writes_no_more_points(
     job: Job, tracker: Tracker, settings: Settings
 ) -> None:

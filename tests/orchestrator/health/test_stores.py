@@ -62,6 +62,7 @@ def test_unreachable_database_is_a_problem_without_its_password(
     assert finding.remedy.startswith("check ")
 
 
+@pytest.mark.slow
 def test_database_that_accepts_the_login_is_fine(settings: Settings, postgres_server: str) -> None:
     url = f"{postgres_server}/postgres"
     settings = replace(settings, ledger_url=url, tracking_uri=url)

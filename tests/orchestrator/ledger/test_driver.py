@@ -31,6 +31,7 @@ def test_trial_goes_from_claim_to_result(ledger: Ledger) -> None:
     assert only_trial(ledger).state == State.FINISHED
 
 
+@pytest.mark.slow
 def test_last_heartbeat_is_written_with_the_end(ledger: Ledger, url: str) -> None:
     ledger.add(STUDY, members(0))
 
@@ -226,6 +227,7 @@ def attempt_rows(url: str) -> list[Any]:
         return list(db.execute(sa.select(tables.attempts).order_by(tables.attempts.c.number)))
 
 
+@pytest.mark.slow
 def test_failed_trial_has_a_message_and_can_be_claimed_once_reopened(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:
@@ -267,6 +269,7 @@ def test_attempts_that_no_worker_started_do_not_count(ledger: Ledger) -> None:
     assert only_trial(ledger).attempts == 0
 
 
+@pytest.mark.slow
 def test_claim_whose_confirmation_was_lost_can_be_made_again(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:

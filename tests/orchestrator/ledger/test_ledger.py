@@ -79,6 +79,7 @@ def test_joining_trial_that_ran_elsewhere_is_named_with_its_run(ledger: Ledger) 
     assert changes == Changes(joined={"run 1": "b"}, left=[])
 
 
+@pytest.mark.slow
 def test_submits_at_the_same_moment_add_a_shared_trial_once(url: str) -> None:
     entries = [STUDY, STUDY, ANOTHER, ANOTHER]
     ledgers = [Ledger(url) for _ in entries]
@@ -160,6 +161,7 @@ def test_unknown_experiment_is_refused_with_the_names_in_the_ledger(ledger: Ledg
         ledger.experiment("studdy")
 
 
+@pytest.mark.slow
 def test_unknown_experiment_is_refused_with_the_five_closest(ledger: Ledger) -> None:
     for number in range(12):
         ledger.add(ExperimentEntry(f"depth_{number}"), members(number))

@@ -1,5 +1,7 @@
 """The order in which a ledger hands out the trials of an experiment."""
 
+import pytest
+
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import ExperimentEntry, Member, State
 from orchestrator.ledger.ledger import Ledger
@@ -132,6 +134,7 @@ def test_trials_of_another_driver_are_elsewhere_and_cannot_start(ledger: Ledger)
     assert free.can_start()
 
 
+@pytest.mark.slow
 def test_reopened_trials_are_pending_without_a_message(ledger: Ledger) -> None:
     ledger.add(ExperimentEntry("study"), members(0, 1, 2))
     with ledger.driver() as driver:

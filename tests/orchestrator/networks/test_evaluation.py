@@ -115,6 +115,7 @@ def test_seeds_of_a_recorded_cell_stay_in_their_cell(ledger: Ledger, tmp_path: P
     assert set(experiment.files_by_digest.values()) == {x.trained.weights for x in seeds}
 
 
+@pytest.mark.slow
 def test_networks_that_the_ledger_lacks_become_cells_with_their_own_names(
     ledger: Ledger, tmp_path: Path, network: NamedNetwork
 ) -> None:
@@ -153,6 +154,7 @@ def test_scored_network_is_not_scored_again(ledger: Ledger, network: NamedNetwor
     assert [(t.cell, t.config) for t in experiment.trials] == [("memory", scoring_config)]
 
 
+@pytest.mark.slow
 def test_failed_evaluation_is_replaced(ledger: Ledger, network: NamedNetwork) -> None:
     record(ledger, "evaluation", "old", tiny(steps=0, weights=f"sha256:{'0' * 64}"), finish=False)
 
@@ -179,6 +181,7 @@ def test_weights_that_do_not_fit_are_refused_before_anything_is_recorded(
     assert ledger.experiments() == []
 
 
+@pytest.mark.slow
 def test_unknown_split_is_refused(ledger: Ledger, network: NamedNetwork) -> None:
     with pytest.raises(UserError, match=r"'scored_split': must be 'train', 'val' or 'test"):
         build_evaluation([network], None, "dev", "evaluation", ledger)

@@ -63,6 +63,7 @@ def test_trial_is_found_by_the_path_of_its_directory(
     assert (network.name, network.trained.config) == (TRAINED.trial_id, TRAINED)
 
 
+@pytest.mark.slow
 def test_run_is_found_in_mlflow_and_downloaded_once(
     run_id: str, settings: Settings, tracker: Tracker
 ) -> None:
@@ -77,6 +78,7 @@ def test_run_is_found_in_mlflow_and_downloaded_once(
     assert files == {"config.json", "weights.safetensors"}
 
 
+@pytest.mark.slow
 def test_trial_trained_elsewhere_is_found_by_its_run(run_id: str, settings: Settings) -> None:
     assert find_network(TRAINED.trial_id, None, settings).trained.config == TRAINED
 
@@ -167,6 +169,7 @@ def test_trial_is_found_by_its_experiment_and_cell(
     assert [network.name for network in find_networks([name], None, settings)] == [TRAINED.trial_id]
 
 
+@pytest.mark.slow
 def test_named_trial_without_a_directory_is_found_by_its_run(
     run_id: str, settings: Settings
 ) -> None:

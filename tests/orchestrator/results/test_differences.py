@@ -45,6 +45,7 @@ def test_specs_without_a_common_cell_differ_in_cells_only(write_spec: SpecWriter
     assert [d.name for d in differences] == ["baseline", "image", "memory", "one", "two"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tracker")
 def test_trials_differ_in_settings_and_data(run: Any, settings: Settings) -> None:
     trials = [PlannedTrial(f"cell{n}", tiny(steps=4 + n)) for n in range(2)]

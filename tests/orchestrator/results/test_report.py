@@ -20,6 +20,7 @@ from vss.errors import UserError
 CONFIGS = [tiny(seed=0), tiny(seed=1)]
 
 
+@pytest.mark.slow
 def test_report_is_attached_to_the_parent_run(
     settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:

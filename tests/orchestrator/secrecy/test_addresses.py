@@ -35,6 +35,7 @@ def test_address_is_split_where_its_client_would_split_it(address: str, parts: A
     assert split_login(address) == parts
 
 
+@pytest.mark.slow
 @given(st.from_regex(r"[^\s@:/?#]+", fullmatch=True), st.from_regex(r"[^\s/?#]+", fullmatch=True))
 def test_split_address_has_no_password(user: str, password: str) -> None:
     parts = split_login(f"postgresql://{user}:{password}@host:5432/db")

@@ -76,6 +76,7 @@ def test_endless_words_are_read_once(part: str) -> None:
     assert redact(f"@ {word} =") == f"@ {word} ="
 
 
+@pytest.mark.slow
 @given(password=PASSWORDS, scheme=st.sampled_from(["http", "postgresql+psycopg", "mysql", "s3"]))
 def test_no_password_in_an_address_survives(password: str, scheme: str) -> None:
     redacted = redact(f"cannot reach {scheme}://user:{password}@host:5432/db; check it")
@@ -83,6 +84,7 @@ def test_no_password_in_an_address_survives(password: str, scheme: str) -> None:
     assert redacted == f"cannot reach {scheme}://user:***@host:5432/db; check it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variable",
     [

@@ -91,6 +91,7 @@ def test_spec_with_an_odd_structure_loads_or_ends_in_one_line(
     assert_loads_or_ends_in_one_line(lambda: load_spec(spec_file))
 
 
+@pytest.mark.slow
 @examples(0.3)
 @given(text=st.sampled_from(TEXTS), fragments=st.data())
 def test_spec_with_odd_fragments_loads_or_ends_in_one_line(

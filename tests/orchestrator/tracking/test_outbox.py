@@ -65,6 +65,7 @@ def opened(run: Any) -> Outbox:
     return Outbox(lambda: run)
 
 
+@pytest.mark.slow
 def test_points_arrive_in_order_and_once_after_an_outage() -> None:
     run = FlakyRun(failures=3, lost_answers=1)
     pauses: list[Pause | None] = []
@@ -142,6 +143,7 @@ def test_run_is_opened_as_soon_as_the_store_answers() -> None:
         assert box.run_id == "run"
 
 
+@pytest.mark.slow
 def test_stop_request_ends_the_wait() -> None:
     with opened(FlakyRun(failures=10**6)) as box:
         box.put([loss(1)])

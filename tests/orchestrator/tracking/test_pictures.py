@@ -3,6 +3,7 @@
 import io
 import re
 
+import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
@@ -25,6 +26,7 @@ def without_time_and_id(name: str) -> str:
     return re.sub(r"timestamp\+\d+\+[0-9a-f-]{36}", "timestamp+T+ID", name)
 
 
+@pytest.mark.slow
 def test_files_are_named_as_those_of_mlflow(tracker: Tracker) -> None:
     client = MlflowClient(tracking_uri=tracker.uri)
     ours, theirs = (tracker.open_trial(name, name, None, {}) for name in ("ours", "theirs"))
@@ -43,6 +45,7 @@ def test_files_are_named_as_those_of_mlflow(tracker: Tracker) -> None:
     assert client.get_run(theirs.run_id).data.tags["mlflow.loggedImages"] == "True"
 
 
+@pytest.mark.slow
 def test_resumed_trial_does_not_repeat_pictures(tracker: Tracker) -> None:
     client = MlflowClient(tracking_uri=tracker.uri)
     first = tracker.open_trial("a", "a", None, {})

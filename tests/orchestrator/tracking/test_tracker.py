@@ -133,6 +133,7 @@ def test_repeated_steps_are_written_once(open_trial: Open, client: MlflowClient)
     assert len(client.get_metric_history(first.run_id, "val/miou")) == 1
 
 
+@pytest.mark.slow
 def test_finished_run_has_settings_scores_and_artifacts(
     open_trial: Open, client: MlflowClient, directory: Path
 ) -> None:
@@ -159,6 +160,7 @@ def test_finished_run_has_settings_scores_and_artifacts(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_scores_are_logged_once_if_an_attempt_repeats_the_end(
     open_trial: Open, client: MlflowClient, directory: Path
 ) -> None:
@@ -220,6 +222,7 @@ def test_latency_that_was_never_measured_is_empty(tracker: Tracker) -> None:
     assert tracker.read_latency(parent) == LatencyMeasurement()
 
 
+@pytest.mark.slow
 def test_parent_run_has_the_spec_and_is_reopened(tracker: Tracker, client: MlflowClient) -> None:
     parent = tracker.open_experiment_run(experiment())
 
@@ -228,6 +231,7 @@ def test_parent_run_has_the_spec_and_is_reopened(tracker: Tracker, client: Mlflo
     assert [file.path for file in client.list_artifacts(parent)] == ["spec.yaml"]
 
 
+@pytest.mark.slow
 def test_files_of_a_run_are_read_back(tracker: Tracker, open_trial: Open, directory: Path) -> None:
     run = open_trial()
     run.finish(RESULT, directory)
@@ -240,6 +244,7 @@ def test_files_of_a_run_are_read_back(tracker: Tracker, open_trial: Open, direct
     assert tracker.read_file(run.run_id, content, "never.txt") is None
 
 
+@pytest.mark.slow
 def test_characters_that_mlflow_refuses_are_replaced_in_metric_names(
     open_trial: Open, client: MlflowClient, directory: Path
 ) -> None:
@@ -320,6 +325,7 @@ def test_unreachable_store_is_reported_on_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_config_artifact_contains_the_settings(
     open_trial: Open, client: MlflowClient, directory: Path, tmp_path: Path
 ) -> None:
@@ -331,6 +337,7 @@ def test_config_artifact_contains_the_settings(
     assert json.loads(Path(path).read_text()) == CONFIG.settings()
 
 
+@pytest.mark.slow
 def test_server_that_never_answers_is_named_within_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

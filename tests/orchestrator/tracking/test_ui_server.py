@@ -17,6 +17,7 @@ def write_program(path: Path, commands: str) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_server_that_exits_is_reported_with_its_last_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -30,6 +31,7 @@ def test_server_that_exits_is_reported_with_its_last_line(
         pytest.fail("the server never answers")
 
 
+@pytest.mark.slow
 def test_server_takes_no_module_from_the_working_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

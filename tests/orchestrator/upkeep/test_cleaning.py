@@ -21,6 +21,7 @@ def make_older(folder: Path) -> None:
         os.utime(file, (0, 0))
 
 
+@pytest.mark.slow
 def test_directories_of_experiments_are_no_leftovers(stores: Stores, settings: Settings) -> None:
     (settings.storage.folder / "notes").mkdir()
 
@@ -41,6 +42,7 @@ def test_trial_that_left_its_experiment_is_removed(stores: Stores, settings: Set
     assert stores.ledger.finished_run(ids(1)[0]) is None
 
 
+@pytest.mark.slow
 def test_unknown_directory_is_a_leftover_once_it_is_old(stores: Stores, settings: Settings) -> None:
     folder = make_directory(settings, UNKNOWN)
     fresh = find_leftovers(stores.ledger, settings)
@@ -51,6 +53,7 @@ def test_unknown_directory_is_a_leftover_once_it_is_old(stores: Stores, settings
     assert (fresh, [item.trial_id for item in old]) == ([], [folder.name])
 
 
+@pytest.mark.slow
 def test_directory_that_is_asked_for_meanwhile_stays(stores: Stores, settings: Settings) -> None:
     stores.ledger.add(STUDY, members(0))
     leftovers = find_leftovers(stores.ledger, settings)
@@ -60,6 +63,7 @@ def test_directory_that_is_asked_for_meanwhile_stays(stores: Stores, settings: S
     assert len(list(settings.storage.folder.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_trial_of_a_live_driver_is_not_removed(stores: Stores, settings: Settings) -> None:
     make_directory(settings, ids(2)[0])
     with stores.ledger.driver() as driver:

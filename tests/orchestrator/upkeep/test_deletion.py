@@ -10,6 +10,7 @@ from tests.orchestrator.ledger.conftest import ids
 from vss.errors import UserError
 
 
+@pytest.mark.slow
 def test_own_trials_go_and_shared_ones_stay(stores: Stores, settings: Settings) -> None:
     shared_run, own_run = (trial.run_id for trial in stores.ledger.trials("study")[:2])
     parent = stores.ledger.experiment("study").run_id
@@ -38,6 +39,7 @@ def test_experiment_can_be_submitted_again(stores: Stores, settings: Settings) -
     assert states == [State.FINISHED, State.PENDING]
 
 
+@pytest.mark.slow
 def test_experiment_of_a_live_driver_is_not_deleted(stores: Stores, settings: Settings) -> None:
     with stores.ledger.driver() as driver:
         driver.claim(ids(2))

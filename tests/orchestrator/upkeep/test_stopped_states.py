@@ -46,6 +46,7 @@ def test_state_is_removed_once_the_search_is_over(searched: Stores, settings: Se
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_state_stays_while_another_experiment_searches(
     searched: Stores, settings: Settings
 ) -> None:

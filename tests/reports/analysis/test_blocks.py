@@ -96,6 +96,7 @@ def test_deviation_over_blocks_is_that_of_a_sum(rng: np.random.Generator) -> Non
     assert deviations_over_blocks(influence, blocks) == pytest.approx([np.sqrt(expected)])
 
 
+@pytest.mark.slow
 def test_blocks_give_the_deviation_of_dependent_frames(rng: np.random.Generator) -> None:
     """Individual frames would give a third of it."""
     frames = frames_of(a=150, b=150)

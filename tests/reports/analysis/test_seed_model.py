@@ -15,6 +15,7 @@ def half_width(scores: np.ndarray, weights: list[float], share: float = 0.95) ->
     return float(np.quantile(np.abs(fit.errors[:, 0] @ weights), share))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 @pytest.mark.parametrize("share", [0.683, 0.95])
 def test_two_cells_have_the_paired_t_interval(seeds: int, share: float) -> None:
@@ -130,6 +131,7 @@ def test_cell_that_lacks_no_seed_keeps_its_plain_mean() -> None:
     assert means[0] == pytest.approx(scores[0, 0].mean())
 
 
+@pytest.mark.slow
 def test_draws_centre_on_the_estimates_if_trials_are_missing() -> None:
     scores = np.random.default_rng(0).normal(size=(1, 4, 6))
     scores[0, 1, :2] = scores[0, 3, 5] = math.nan

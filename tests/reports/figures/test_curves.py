@@ -11,6 +11,7 @@ from reports.figures.palette import SERIES
 from tests.reports.figures.conftest import variables, variables_of
 
 
+@pytest.mark.slow
 def test_highlighted_cells_are_coloured_among_many(tmp_path: Path) -> None:
     path = tmp_path / "c.svg"
     seeds = [[(1, 2.0), (2, 1.5)], [(1, 2.1), (2, 1.4), (3, 1.0)]]
@@ -27,6 +28,7 @@ def test_diverged_loss_is_drawn_on_a_logarithmic_axis() -> None:
     assert not curves._spans_orders({"a": []})
 
 
+@pytest.mark.slow
 def test_few_steps_are_counted_in_whole_numbers(tmp_path: Path) -> None:
     path = tmp_path / "c.svg"
 
@@ -43,6 +45,7 @@ def test_curves_without_points_are_not_drawn(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1.797e308])
 def test_curve_that_ends_without_a_finite_value_is_drawn_as_far_as_it_goes(
     tmp_path: Path, value: float

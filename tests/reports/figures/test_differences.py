@@ -12,6 +12,7 @@ from tests.reports.figures.conftest import variables, variables_of
 NAN = math.nan
 
 
+@pytest.mark.slow
 def test_verdicts_differ_in_colour(tmp_path: Path) -> None:
     path = tmp_path / "d.svg"
     bars = [
@@ -32,6 +33,7 @@ def test_figure_without_bars_is_not_drawn(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["$a_{b}$ |<", r"\frac{", "größe ∞", "x" * 70])
 def test_awkward_names_are_drawn_unchanged(name: str, tmp_path: Path) -> None:
     assert draw_differences([Bar(name, 1, 0, 2, "better")], name, tmp_path / "d.svg")

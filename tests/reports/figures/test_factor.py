@@ -3,11 +3,14 @@
 import math
 from pathlib import Path
 
+import pytest
+
 from reports.figures.factor import draw_factor
 
 NAN = math.nan
 
 
+@pytest.mark.slow
 def test_missing_cells_are_skipped(tmp_path: Path) -> None:
     lines = {"tma": [(40.0, 1.0), (NAN, NAN), (45.0, NAN)], "fcn": [(39.0, 1.0), (NAN, NAN)]}
 

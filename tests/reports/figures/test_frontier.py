@@ -122,6 +122,7 @@ def test_wide_intervals_do_not_shrink_the_differences() -> None:
     assert 35 < low < 40 < 42 < high < 47
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["$a_{b}$ |<", r"\frac{", "größe ∞", "x" * 70])
 def test_awkward_names_are_drawn_unchanged(name: str, tmp_path: Path) -> None:
     assert draw_frontier([replace(POINTS[0], cell=name)], tmp_path / "a.svg")

@@ -28,12 +28,14 @@ def test_figure_has_a_form_for_screens_and_one_for_phones(figure: str, tmp_path:
     assert {path.name for path in tmp_path.iterdir()} == {"plot.svg", "plot-narrow.svg"}
 
 
+@pytest.mark.slow
 def test_text_is_text_in_the_font_of_the_page(figure: str) -> None:
     assert "<text" in figure
     assert "DejaVu" not in figure
     assert re.search(r'style="font-size: [\d.]+px', figure)
 
 
+@pytest.mark.slow
 def test_colours_follow_the_page_and_not_the_names(figure: str) -> None:
     drawn = figure.partition("</style>")[2]
 
@@ -43,6 +45,7 @@ def test_colours_follow_the_page_and_not_the_names(figure: str) -> None:
     assert "&lt;b&gt;#1d4ed8 &amp; " in drawn
 
 
+@pytest.mark.slow
 def test_ids_begin_with_the_name_of_the_figure(figure: str) -> None:
     ids = re.findall(r'<[^>]* id="([^"]*)"', figure)
 
@@ -51,6 +54,7 @@ def test_ids_begin_with_the_name_of_the_figure(figure: str) -> None:
     assert {*re.findall(r'<[^>]*(?:href="|url\()#([^")]+)', figure)} == {*ids}
 
 
+@pytest.mark.slow
 def test_numbers_have_no_digits_that_nobody_sees(figure: str) -> None:
     tags = "".join(re.findall("<[^>]*>", figure.partition("</style>")[2]))
 
@@ -58,12 +62,14 @@ def test_numbers_have_no_digits_that_nobody_sees(figure: str) -> None:
     assert not re.search(r"\.\d\d\d", tags)
 
 
+@pytest.mark.slow
 def test_mark_has_a_title(figure: str) -> None:
     (title,) = re.findall('<g class="tip"><title>(.*?)</title>', figure)
 
     assert title.startswith("&lt;b&gt;#1d4ed8 &amp; ")
 
 
+@pytest.mark.slow
 def test_embedded_figure_leaves_the_style_to_the_page(figure: str) -> None:
     element = embed(figure, "a &lt; b")
 

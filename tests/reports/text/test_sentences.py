@@ -17,6 +17,7 @@ from tests.reports.conftest import cost, finished_run, record
 pytestmark = pytest.mark.usefixtures("without_figures")
 
 
+@pytest.mark.slow
 def test_report_says_what_the_share_of_being_best_depends_on(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:
@@ -138,6 +139,7 @@ def test_class_at_zero_in_all_cells_is_unlearnt(tmp_path: Path) -> None:
     assert "Unlearnt, at 0.0 in all cells: pole.\n" in text
 
 
+@pytest.mark.slow
 def test_noise_floor_is_the_baseline_measured_twice(
     study: ExperimentRecord, tmp_path: Path
 ) -> None:
@@ -252,6 +254,7 @@ def test_effects_that_depend_on_another_setting_are_given_for_each_of_its_values
     assert "| memory_length: 4 instead of 1, with head b | 1 | -9.00 |" in text
 
 
+@pytest.mark.slow
 def test_verdicts_with_a_margin_are_in_the_table(tmp_path: Path) -> None:
     runs = [finished_run(cell, seed, 0.4 + seed / 100) for cell in "ab" for seed in range(3)]
 
@@ -296,6 +299,7 @@ def test_different_conditions_are_marked(tmp_path: Path) -> None:
     assert text.count("rows differ") == 2  # device and commit
 
 
+@pytest.mark.slow
 def test_selection_on_validation_is_marked(study: ExperimentRecord, tmp_path: Path) -> None:
     selected = finished_run("c", 0, 0.4, settings={"select": "best_val"})
 

@@ -91,6 +91,7 @@ def test_changed_label_changes_the_fingerprint(root: Path) -> None:
     assert cityscapes.load(CONFIG, root).fingerprint != original
 
 
+@pytest.mark.slow
 def test_training_decodes_only_the_frames_it_needs(root: Path, tmp_path: Path) -> None:
     config = tiny(
         dataset="cityscapes", clips=None, scored_split="val", head="tma", memory_length=2,

@@ -75,6 +75,7 @@ def model(trained_storage: Path) -> VideoSegmenter:
     return load_trained_network(read_trained_network(trained_storage / TRAINED.trial_id))
 
 
+@pytest.mark.slow
 def test_classes_equal_those_of_whole_clips_at_the_trials_stride(
     model: VideoSegmenter, tmp_path: Path
 ) -> None:

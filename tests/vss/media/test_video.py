@@ -119,6 +119,7 @@ def test_folder_is_read_in_numerical_order(tmp_path: Path) -> None:
     assert [frame.ticks for frame in source] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_frames_are_read_one_at_a_time(tmp_path: Path) -> None:
     """However long the video is, only a few frames are alive at once."""
     largest_count = {}
@@ -181,6 +182,7 @@ def test_damage_in_the_middle_is_reported_with_its_frame(tmp_path: Path) -> None
     assert 0 < error.value.frames < 300
 
 
+@pytest.mark.slow
 def test_truncated_video_is_reported_with_its_frame(tmp_path: Path) -> None:
     """An interrupted download: with the index at the front, only the missing frames reveal it."""
     video = tmp_path / "video.mp4"
@@ -213,6 +215,7 @@ def test_unreadable_image_in_a_folder_is_named(tmp_path: Path) -> None:
     assert error.value.frames == 1
 
 
+@pytest.mark.slow
 def test_discarded_video_leaves_nothing(tmp_path: Path) -> None:
     file = VideoFile(tmp_path / "video.mp4", Fraction(25), Fraction(1, 25))
     for number in range(100):  # the encoder looks ahead before it writes the first

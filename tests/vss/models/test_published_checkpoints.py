@@ -62,6 +62,7 @@ def test_mmseg_checkpoint_becomes_a_whole_network(head: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_backbone_of_a_converted_network_initialises_a_trial(tmp_path: Path) -> None:
     model = build_model(TMA)
     torch.save(as_published(model, "tma"), tmp_path / "t.pth")

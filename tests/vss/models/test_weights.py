@@ -12,6 +12,7 @@ from vss.models import backbones
 from vss.models.weights import load_weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_weights_are_loaded_without_the_classifier(suffix: str, tmp_path: Path) -> None:
     state = torchvision.models.get_model("resnet18").state_dict()
@@ -24,6 +25,7 @@ def test_weights_are_loaded_without_the_classifier(suffix: str, tmp_path: Path) 
     assert torch.equal(net.conv1.weight, state["conv1.weight"])
 
 
+@pytest.mark.slow
 def test_weights_of_the_wrong_shape_are_named_with_both_shapes(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     save_file(backbones.resnet18(32, 8).state_dict(), path)

@@ -25,6 +25,7 @@ def count(**settings: Any) -> Any:
     return count_cost(tiny(**{**PAPER_SETTINGS, **settings}))
 
 
+@pytest.mark.slow
 def test_tmanet_costs_as_much_as_the_published_code() -> None:
     """That has 378.3 GFLOP and 17.52 M parameters with 12 classes of 513 parameters each."""
     cost = count(head="tma", memory_length=4)
@@ -33,12 +34,14 @@ def test_tmanet_costs_as_much_as_the_published_code() -> None:
     assert cost.parameters == pytest.approx(17.52e6 - 513, rel=0.001)
 
 
+@pytest.mark.slow
 def test_tmanet_at_640x640_costs_as_much_as_the_published_code() -> None:
     cost = count(head="tma", memory_length=4, frame_width=640, frame_height=640)
 
     assert cost.gflops == pytest.approx(957, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "gflops"), [((480, 360), 361), ((640, 640), 856)])
 def test_pyramid_tokens_save_as_much_as_published(size: tuple[int, int], gflops: float) -> None:
     """The reference counts all 756 tokens; ours are 500, which saves another 0.1 %."""
@@ -71,6 +74,7 @@ def test_a_past_frame_costs_one_encoding(
     assert cost == pytest.approx(gflops, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "millions"),
     [("psp", 12.86), ("danet", 9.79), ("ccnet", 9.77), ("ann", 4.21), ("nonlocal", 9.97)],
@@ -105,6 +109,7 @@ def test_cost_of_every_head_can_be_counted(head: str) -> None:
     assert cost.parameters > 11e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "windows"), [((640, 640), 1), ((960, 720), 4), ((960, 600), 2), ((480, 360), 1)]
 )
@@ -120,6 +125,7 @@ def test_every_window_of_a_frame_is_counted(frame: tuple[int, int], windows: int
     assert cost.parameters == one_window.parameters
 
 
+@pytest.mark.slow
 def test_counted_windows_are_the_predicted_ones() -> None:
     config = tiny(frame_width=80, frame_height=48, window=32, window_stride=24)
     clip = torch.zeros(1, 1, 3, 48, 80)
@@ -164,6 +170,7 @@ def test_batch_and_teacher_take_memory() -> None:
     assert estimate_training_memory(small, teacher=tiny(width=32)) > estimate_training_memory(small)
 
 
+@pytest.mark.slow
 def test_network_that_is_only_scored_costs_as_much_as_a_trained_one() -> None:
     """No file is needed, as the settings contain only the digest of the weights."""
     assert count_cost(tiny(steps=0, weights=f"sha256:{'0' * 64}")) == count_cost(tiny())

@@ -44,6 +44,7 @@ def test_every_cell_is_measured_in_both_forms() -> None:
     assert measurement.conditions["runs_per_round"] == 3
 
 
+@pytest.mark.slow
 def test_measurement_survives_a_round_trip_through_json() -> None:
     measurement = measure_latency({"image": tiny()}, "image", CPU, rounds=2, runs_per_round=1)
 

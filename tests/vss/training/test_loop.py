@@ -69,6 +69,7 @@ def assert_same(left: Path, right: Path, config: TrialConfig) -> None:
     assert np.array_equal(*frames)
 
 
+@pytest.mark.slow
 def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> None:
     config = tiny()
 
@@ -82,6 +83,7 @@ def test_trial_directory_is_complete(tmp_path: Path, synthetic_cache: Path) -> N
     assert len(list((tmp_path / config.trial_id / "pictures").iterdir())) == 4
 
 
+@pytest.mark.slow
 def test_miou_is_that_of_the_stored_confusions(tmp_path: Path, synthetic_cache: Path) -> None:
     from vss.scoring.metrics import miou
 
@@ -142,6 +144,7 @@ def last_start(directory: Path) -> str:
     return [x for x in logs[-1].read_text().splitlines() if "starting at" in x][-1]
 
 
+@pytest.mark.slow
 def test_evaluations_do_not_change_the_weights(tmp_path: Path, synthetic_cache: Path) -> None:
     weights = []
     for eval_every in (0, 1):
@@ -152,6 +155,7 @@ def test_evaluations_do_not_change_the_weights(tmp_path: Path, synthetic_cache: 
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
+@pytest.mark.slow
 def test_stopped_run_resumes_from_its_checkpoint(tmp_path: Path, synthetic_cache: Path) -> None:
     config = tiny()
     answers = iter([False, False, True])
@@ -164,6 +168,7 @@ def test_stopped_run_resumes_from_its_checkpoint(tmp_path: Path, synthetic_cache
     assert "starting at step 2 of 4" in last_start(tmp_path / config.trial_id)
 
 
+@pytest.mark.slow
 def test_finished_trial_is_not_trained_again(tmp_path: Path, synthetic_cache: Path) -> None:
     config = tiny()
     first = run(config, tmp_path, synthetic_cache)
@@ -173,6 +178,7 @@ def test_finished_trial_is_not_trained_again(tmp_path: Path, synthetic_cache: Pa
     assert again == first
 
 
+@pytest.mark.slow
 def test_progress_reports_steps_and_scores(tmp_path: Path, synthetic_cache: Path) -> None:
     reports: list[Progress] = []
 
@@ -193,6 +199,7 @@ def scores_of(report: Progress) -> list[tuple[int, float]]:
     return [(step, value) for name, step, value in report.points if name == "val/miou"]
 
 
+@pytest.mark.slow
 def test_resumed_trial_reports_the_points_of_earlier_attempts_again(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:
@@ -228,6 +235,7 @@ def test_long_curves_are_means_over_windows() -> None:
     assert set(losses) == {1.5}
 
 
+@pytest.mark.slow
 def test_evaluation_before_the_first_point_of_the_curve_reports_a_loss(
     tmp_path: Path, synthetic_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +284,7 @@ def test_resuming_on_different_data_is_refused(tmp_path: Path) -> None:
         run(config, tmp_path, tmp_path / "cache", changed)
 
 
+@pytest.mark.slow
 def test_camvid_trains_with_class_weights_and_zoom(camvid: Path, tmp_path: Path) -> None:
     config = tiny(
         dataset="camvid", clips=None, class_weights="median_frequency", scale_max=2.0,
@@ -289,6 +298,7 @@ def test_camvid_trains_with_class_weights_and_zoom(camvid: Path, tmp_path: Path)
     assert set(result.iou) == set(catalog.DATASETS["camvid"].classes)
 
 
+@pytest.mark.slow
 def test_gradient_clipping_bounds_the_update(tmp_path: Path, synthetic_cache: Path) -> None:
     trained_weights = []
     for clip in (0.0, 1e-6):
@@ -412,6 +422,7 @@ def digest(file: Path) -> str:
     return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auxiliary", [True, False])
 def test_trial_without_steps_scores_a_trained_network(
     auxiliary: bool, tmp_path: Path, synthetic_cache: Path
@@ -499,6 +510,7 @@ def test_training_that_goes_on_after_an_early_stop_ends_with_the_same_bits(
     assert "starting at step 4 of 6" in (resumed / config.trial_id / "log-1.txt").read_text()
 
 
+@pytest.mark.slow
 def test_training_whose_early_stop_left_nothing_begins_anew(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:

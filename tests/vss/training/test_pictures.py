@@ -26,6 +26,7 @@ def pictures_of(cache: Path, count: int, **settings: int) -> tuple[ProgressPictu
     return ProgressPictures(inputs, video, clips, dataset.classes), video
 
 
+@pytest.mark.slow
 def test_same_frames_are_drawn_at_every_evaluation(tmp_path: Path, synthetic_cache: Path) -> None:
     pictures: list[Picture] = []
 

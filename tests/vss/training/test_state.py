@@ -54,6 +54,7 @@ def test_checkpoint_brings_back_state_and_moments() -> None:
     torch.testing.assert_close(optimizer.state_dict()["state"][0]["momentum_buffer"], moments)
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(content=mutants([CHECKPOINT]))
 def test_odd_checkpoint_ends_in_one_line(content: Any) -> None:
@@ -61,6 +62,7 @@ def test_odd_checkpoint_ends_in_one_line(content: Any) -> None:
     take_step()  # what was loaded can be used
 
 
+@pytest.mark.slow
 @examples(0.2)
 @given(data=st.data())
 def test_damaged_checkpoint_is_passed_over(

@@ -42,6 +42,7 @@ def test_trial_file_itself_is_read(file: Path) -> None:
     assert read_trial_file(file).config == STUDENT
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(content=mutants([CONTENT.model_dump()], KEYS))
 def test_odd_trial_file_ends_in_one_line(file: Path, content: object) -> None:
@@ -50,6 +51,7 @@ def test_odd_trial_file_ends_in_one_line(file: Path, content: object) -> None:
     assert_loads_or_ends_in_one_line(lambda: read_trial_file(file))
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(content=damaged(CONTENT.text().encode()))
 def test_damaged_trial_file_ends_in_one_line(file: Path, content: bytes) -> None:

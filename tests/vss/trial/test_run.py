@@ -13,6 +13,7 @@ from vss.trial import run
 from vss.trial.run import run_trial
 
 
+@pytest.mark.slow
 def test_finished_trial_returns_the_same_result_again(
     tmp_path: Path, synthetic_cache: Path
 ) -> None:

@@ -24,6 +24,7 @@ def test_value_is_shown_in_a_few_words(value: object, text: str) -> None:
     assert excerpt(value) == text
 
 
+@pytest.mark.slow
 @examples()
 @given(value=odd_values)
 def test_excerpts_are_short_and_printable(value: object) -> None:

@@ -68,6 +68,7 @@ def test_what_aliases_repeat_counts_each_time() -> None:
         read_yaml("\n".join(lines))
 
 
+@pytest.mark.slow
 def test_depth_of_aliases_adds_up() -> None:
     chain = "a0: &a0 [1]\n" + "\n".join(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 40))
 

@@ -21,6 +21,7 @@ def watch_over(server: socket.socket) -> Watch:
     return Watch({"Ray's head": f"127.0.0.1:{server.getsockname()[1]}"})
 
 
+@pytest.mark.slow
 def test_process_that_answers_is_alive(server: socket.socket) -> None:
     observer = watch_over(server)
 
@@ -30,6 +31,7 @@ def test_process_that_answers_is_alive(server: socket.socket) -> None:
     observer.stop()
 
 
+@pytest.mark.slow
 def test_process_that_has_died_is_named_with_a_remedy(server: socket.socket) -> None:
     observer = watch_over(server)
     server.close()

@@ -47,6 +47,7 @@ def finish(driver: Driver, experiment: Experiment, count: int) -> None:
     driver.release_claims()
 
 
+@pytest.mark.slow
 def test_second_submit_follows_until_the_experiment_is_over(
     experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
 ) -> None:
@@ -62,6 +63,7 @@ def test_second_submit_follows_until_the_experiment_is_over(
     assert "measuring" not in text
 
 
+@pytest.mark.slow
 def test_submit_that_another_one_overtakes_gives_its_slots_back(
     experiment: Experiment,
     target: RunTarget,
@@ -111,6 +113,7 @@ def test_second_submit_takes_over_what_a_lost_driver_leaves(
     assert text in console.file.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_second_submit_ends_if_the_experiment_is_cancelled(
     experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
 ) -> None:
@@ -137,6 +140,7 @@ def test_submit_after_a_cancellation_waits_for_the_driver_and_resumes(
     assert (submission.ending, states(submission)) == (Ending.OVER, ["FINISHED"] * 4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_interrupt_of_the_second_submit_leaves_the_first_one_alone(
     experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay

@@ -79,6 +79,7 @@ def hand_over_to(
     return run
 
 
+@pytest.mark.slow
 def test_user_learns_who_runs_it_and_how_to_watch_cancel_and_read_it(hand_over_to) -> None:  # type: ignore[no-untyped-def]
     lines = hand_over_to(FakeJobs(RUNNING), takes_over=True)
 
@@ -88,6 +89,7 @@ def test_user_learns_who_runs_it_and_how_to_watch_cancel_and_read_it(hand_over_t
     assert "job logs --address http://127.0.0.1:8265 tiny-2" in lines[3]
 
 
+@pytest.mark.slow
 def test_job_that_does_not_start_is_stopped_with_the_reason(hand_over_to) -> None:  # type: ignore[no-untyped-def]
     jobs = FakeJobs(PENDING)
 
@@ -113,6 +115,7 @@ def test_password_that_the_cluster_may_lack_is_named(
         hand_over_to(FakeJobs(FAILED, "error: cannot reach the ledger"))
 
 
+@pytest.mark.slow
 def test_slow_start_is_no_error(hand_over_to) -> None:  # type: ignore[no-untyped-def]
     """It may read a large dataset."""
     assert hand_over_to(FakeJobs(RUNNING))[0].startswith("'tiny' was handed over")

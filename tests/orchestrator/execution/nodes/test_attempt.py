@@ -59,6 +59,7 @@ def read(storage: Storage, trial_id: str, tmp_path: Path) -> dict[str, bytes]:
     return {"weights": (folder / names[0]).read_bytes(), "metrics": metrics.encode()}
 
 
+@pytest.mark.slow
 def test_finished_attempt_is_in_the_storage_and_nowhere_else(
     remote_job: Job, storage: Storage
 ) -> None:
@@ -91,6 +92,7 @@ def test_stopped_attempt_is_resumed_to_the_same_bits_elsewhere(
     assert "1/resume.pt" not in stored
 
 
+@pytest.mark.slow
 def test_finished_trial_is_not_trained_again(remote_job: Job, storage: Storage) -> None:
     run_job(remote_job, ignore, never)
     heartbeats: list[Any] = []
@@ -101,6 +103,7 @@ def test_finished_trial_is_not_trained_again(remote_job: Job, storage: Storage) 
     assert "1/result.json" in storage.list_files(remote_job.trial_id)
 
 
+@pytest.mark.slow
 def test_older_attempt_does_not_begin(remote_job: Job) -> None:
     run_job(with_inputs(remote_job, attempt=2), ignore, never)
 
@@ -112,6 +115,7 @@ def test_older_attempt_does_not_begin(remote_job: Job) -> None:
     )
 
 
+@pytest.mark.slow
 def test_orphan_ends_and_overwrites_nothing(
     remote_job: Job, storage: Storage, tmp_path: Path
 ) -> None:
@@ -160,6 +164,7 @@ def test_slow_storage_holds_no_step(remote_job: Job, monkeypatch: pytest.MonkeyP
     assert waits == [True]
 
 
+@pytest.mark.slow
 def test_outage_of_the_storage_is_waited_for(
     remote_job: Job, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,6 +183,7 @@ def test_outage_of_the_storage_is_waited_for(
     assert "1/result.json" in storage.list_files(remote_job.trial_id)
 
 
+@pytest.mark.slow
 def test_attempt_waits_for_a_storage_that_does_not_answer_yet(
     remote_job: Job, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +225,7 @@ def test_student_gets_the_weights_of_its_teacher(remote_job: Job, storage: Stora
     assert f"has no weights of trial {teacher.trial_id}" in str(without.message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["job", "remote_job"])
 def test_trial_starts_from_the_weights_that_another_one_left(
     place: str, request: pytest.FixtureRequest

@@ -45,6 +45,7 @@ def inbox() -> Iterator[Inbox]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_message_is_sent_to_every_address(inbox: Inbox) -> None:
     lines: list[str] = []
     channel = Channel(f"{inbox.address},{inbox.address}second", lines.append)
@@ -58,6 +59,7 @@ def test_message_is_sent_to_every_address(inbox: Inbox) -> None:
     assert lines == []
 
 
+@pytest.mark.slow
 def test_message_that_cannot_be_sent_costs_a_line_without_passwords(inbox: Inbox) -> None:
     lines: list[str] = []
     dead = f"json://me:secret@127.0.0.1:{free_port()}/"

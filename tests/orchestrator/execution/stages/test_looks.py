@@ -92,6 +92,7 @@ def test_later_looks_go_on_from_what_was_reached(plan: Experiment) -> None:
     assert next_seeds(experiment, scored(seeds)) == {"image": [5, 6], "memory": [5, 6]}
 
 
+@pytest.mark.slow
 def test_last_look_is_the_end(plan: Experiment) -> None:
     seeds = {"image": 10, "clear": 3, "memory": 10}
     experiment = reached(plan, {**seeds, "student": 3})

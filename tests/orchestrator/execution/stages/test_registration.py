@@ -63,6 +63,7 @@ def finish(job: Job, start: int) -> Outcome:
     return Outcome(State.FINISHED)
 
 
+@pytest.mark.slow
 def test_one_submit_runs_all_stages_and_measures_latency_once(
     experiment: Experiment,
     target: RunTarget,
@@ -146,6 +147,7 @@ def test_a_finished_experiment_asks_its_stages_and_runs_nothing(
     assert not fake.starts
 
 
+@pytest.mark.slow
 def test_a_failed_trial_has_ended_too(
     experiment: Experiment,
     target: RunTarget,
@@ -160,6 +162,7 @@ def test_a_failed_trial_has_ended_too(
     assert states(submission) == ["FAILED"] * 4
 
 
+@pytest.mark.slow
 def test_no_stage_follows_a_failure_if_the_spec_says_stop(
     write_spec: SpecWriter,
     experiment: Experiment,
@@ -177,6 +180,7 @@ def test_no_stage_follows_a_failure_if_the_spec_says_stop(
     assert len(submission.trials) == 2
 
 
+@pytest.mark.slow
 def test_no_stage_follows_when_the_budget_is_used_up(
     experiment: Experiment,
     target: RunTarget,
@@ -194,6 +198,7 @@ def test_no_stage_follows_when_the_budget_is_used_up(
     assert len(submission.trials) == 2
 
 
+@pytest.mark.slow
 def test_a_second_submit_keeps_what_has_joined(
     experiment: Experiment,
     target: RunTarget,

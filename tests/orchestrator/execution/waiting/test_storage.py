@@ -38,6 +38,7 @@ class FullDisk:
         monkeypatch.setattr(trial_directory, "_replace", write)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["attempt", "resume.pt", "weights.safetensors", "result.json"])
 def test_full_disk_is_a_pause(job: Job, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     disk = FullDisk(monkeypatch, name, failures=3)
@@ -52,6 +53,7 @@ def test_full_disk_is_a_pause(job: Job, monkeypatch: pytest.MonkeyPatch, name: s
     assert heartbeats[-1].waiting_for is None
 
 
+@pytest.mark.slow
 def test_training_goes_on_without_checkpoints(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = FullDisk(monkeypatch, "resume.pt", failures=4)
     steps: list[int] = []
@@ -66,6 +68,7 @@ def test_training_goes_on_without_checkpoints(job: Job, monkeypatch: pytest.Monk
     assert max(steps) >= 3
 
 
+@pytest.mark.slow
 def test_missing_storage_is_waited_for_and_not_made(job: Job, settings: Settings) -> None:
     settings.storage.folder.rmdir()
     timer = threading.Timer(0.5, settings.storage.folder.mkdir)

@@ -27,6 +27,7 @@ def test_idle_trials_are_cancelled_at_once(ledger: Ledger) -> None:
     assert states(ledger) == [State.CANCELLED, State.CANCELLED, State.FINISHED]
 
 
+@pytest.mark.slow
 def test_driver_is_asked_to_stop_a_running_trial(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0, 1))
     with ledger.driver() as driver:
@@ -46,6 +47,7 @@ def test_driver_is_asked_to_stop_a_running_trial(ledger: Ledger) -> None:
     assert states(ledger) == [State.CANCELLED, State.PENDING]
 
 
+@pytest.mark.slow
 def test_trial_that_finishes_first_stays_finished(ledger: Ledger) -> None:
     ledger.add(STUDY, members(0))
     with ledger.driver() as driver:

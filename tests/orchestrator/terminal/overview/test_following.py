@@ -36,6 +36,7 @@ def printed(console: Console) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_watch_ends_with_the_submit_and_its_exit_code(ledger: Ledger, console: Console) -> None:
     with ledger.driver(job="study-1") as driver:
         driver.take_lease("study")
@@ -54,6 +55,7 @@ def test_watch_ends_with_the_submit_and_its_exit_code(ledger: Ledger, console: C
     assert "[1/1] FINISHED  a, seed 0" in printed(console)
 
 
+@pytest.mark.slow
 def test_watch_says_what_a_lost_submit_leaves(ledger: Ledger, console: Console) -> None:
     with ledger.driver() as driver:
         driver.take_lease("study")

@@ -97,6 +97,7 @@ def test_missing_log_is_said(ledger: Ledger, tmp_path: Path) -> None:
     assert lines[1].startswith("no log: ")
 
 
+@pytest.mark.slow
 def test_unknown_attempt_is_refused_with_those_that_exist(ledger: Ledger, storage: Storage) -> None:
     with pytest.raises(UserError, match=r"has no attempt 3 \(attempts: 1, 2\)"):
         show_log(TRIAL, 3, ledger, storage, print)

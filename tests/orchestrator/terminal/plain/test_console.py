@@ -30,6 +30,7 @@ def table_of(text: str) -> Table:
     return table
 
 
+@pytest.mark.slow
 @given(st.text() | st.sampled_from([HOSTILE, "[/0]", "[red]"]))
 def test_table_of_any_text_prints_no_control_character(text: str) -> None:
     terminal = io.StringIO()

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from orchestrator.spec.file import load_spec
@@ -32,6 +33,7 @@ def test_settings_stay_whole_on_80_characters(write_spec: SpecWriter) -> None:
     assert set(long_name.split()) <= words
 
 
+@pytest.mark.slow
 def test_thousands_of_cells_are_cut_short(write_spec: SpecWriter) -> None:
     cells = "".join(f"  cell {n}: {{head: fcn, steps: {n}}}\n" for n in range(5, 605))
     experiment = load_spec(write_spec(TINY_SPEC.replace("cells:\n", f"cells:\n{cells}")))

@@ -26,6 +26,7 @@ def test_huge_differences_are_settled_at_the_first_look(studies: GrowingStudies)
     assert studies.most_trainings == 21
 
 
+@pytest.mark.slow
 def test_cell_that_is_settled_leaves_the_others_and_the_baseline_to_go_on(
     studies: GrowingStudies,
 ) -> None:
@@ -36,6 +37,7 @@ def test_cell_that_is_settled_leaves_the_others_and_the_baseline_to_go_on(
     assert set(grown.trainings[goes_on]) == {3 + 7 + 7}
 
 
+@pytest.mark.slow
 def test_ties_get_all_seeds_and_seldom_a_verdict(studies: GrowingStudies) -> None:
     grown = studies.grow(np.zeros(2))
 
@@ -50,6 +52,7 @@ def test_wide_margin_settles_ties(studies: GrowingStudies) -> None:
     assert (grown.trainings == 9).all()
 
 
+@pytest.mark.slow
 def test_fixed_design_trains_everything(studies: GrowingStudies) -> None:
     once = studies.judge_once(np.array([100.0, 0.0]), margin=200.0)
 

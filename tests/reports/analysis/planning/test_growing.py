@@ -91,6 +91,7 @@ def test_only_studies_whose_seeds_are_those_of_the_looks_are_replayed() -> None:
     assert not can_be_replayed(elsewhere)
 
 
+@pytest.mark.slow
 def test_later_seeds_of_the_baseline_do_not_change_a_settled_verdict() -> None:
     gain = {"a": 0.1}
     early = growing({"base": 3, "a": 3, "b": 3}, gain)
@@ -106,6 +107,7 @@ def test_later_seeds_of_the_baseline_do_not_change_a_settled_verdict() -> None:
     assert second.against_baseline["b"].difference.seeds == 5
 
 
+@pytest.mark.slow
 def test_cell_with_a_missing_trial_is_compared_by_the_seeds_it_shares() -> None:
     study = growing({"base": 5, "a": 5})
     runs = [

@@ -36,6 +36,7 @@ def test_separable_cell_needs_no_more_seeds() -> None:
     assert more_seeds(0.2) == 0
 
 
+@pytest.mark.slow
 def test_smaller_differences_need_more_seeds() -> None:
     numbers = [more_seeds(difference) for difference in (0.010, 0.006, 0.003)]
 
@@ -77,6 +78,7 @@ def test_typical_variance_is_that_of_one_training_run() -> None:
     assert variation.over_test_sets == 0
 
 
+@pytest.mark.slow
 def test_separable_difference_of_one_pair_is_that_of_a_t_test() -> None:
     """Independent check: a paired t-test of 10 seeds has 80 % power at 1.0 deviations."""
     difference = find_separable_difference(Variation(0.5), cells=2, seeds=10)

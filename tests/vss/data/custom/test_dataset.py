@@ -67,6 +67,7 @@ def test_pipe_is_no_frame(tmp_path: Path) -> None:
     assert len(custom.load(config(), description).frames) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [YAML, YAML.replace("index", "palette") + "ignored: [[9, 9, 9]]\n"]
 )
@@ -79,6 +80,7 @@ def test_values_and_colours_map_to_classes(text: str, tmp_path: Path) -> None:
     assert list(dataset.classes) == ["road", "car", "größe"]
 
 
+@pytest.mark.slow
 def test_unknown_colour_is_named(tmp_path: Path) -> None:
     dataset = custom.load(config(), paint(tmp_path, YAML.replace("index", "palette")))
 

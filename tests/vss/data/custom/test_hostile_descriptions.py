@@ -30,6 +30,7 @@ def test_odd_description_ends_in_one_line(file: Path, content: object) -> None:
     assert_loads_or_ends_in_one_line(lambda: read_description(file))
 
 
+@pytest.mark.slow
 @examples(0.5)
 @given(content=damaged(YAML.encode()))
 def test_damaged_description_ends_in_one_line(file: Path, content: bytes) -> None:

@@ -29,6 +29,7 @@ def test_pixels_are_those_of_this_version() -> None:
     assert (synthetic.VERSION, int(labels.sum()), round(float(images.mean()), 1)) == PINNED_SUMMARY
 
 
+@pytest.mark.slow
 def test_every_class_occurs() -> None:
     labels = np.concatenate([synthetic.render_clip(f"test{n:04d}")[1] for n in range(4)])
 

@@ -77,6 +77,7 @@ def rates(ledger: Ledger) -> dict[str, set[float]]:
     return by_cell
 
 
+@pytest.mark.slow
 def test_study_is_trained_with_what_the_search_of_each_cell_has_found(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -207,6 +208,7 @@ def test_states_of_stopped_samples_are_removed_when_the_search_is_over(
     assert not list(folder.rglob(STOPPED_STATE))
 
 
+@pytest.mark.slow
 def test_cells_can_be_trained_with_common_settings_too(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -218,6 +220,7 @@ def test_cells_can_be_trained_with_common_settings_too(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_common_settings_that_were_found_are_trained_once(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -246,6 +249,7 @@ def test_students_are_searched_with_their_tuned_teacher(
     assert {t.settings["teacher"] for t in students} == teachers
 
 
+@pytest.mark.slow
 def test_cell_whose_samples_all_failed_is_not_trained(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay, ledger: Ledger
 ) -> None:
@@ -262,6 +266,7 @@ def test_cell_whose_samples_all_failed_is_not_trained(
     assert submission.exit_code == 1
 
 
+@pytest.mark.slow
 def test_later_looks_have_the_settings_that_were_found(
     plan: Callable[..., Experiment], target: RunTarget, fake_ray: FakeRay
 ) -> None:
