@@ -11,8 +11,11 @@ from vss.catalog import HEADS
 PAPER = Path(__file__).parents[3] / "experiments" / "paper"
 FULL = sorted(PAPER.glob("*.yaml"))
 REDUCED = sorted(PAPER.glob("reduced/**/*.yaml"))
+PRETRAINED = PAPER / "reduced" / "camvid" / "recipe.yaml"  # alone, it trains the backbone
 # All that a reduced spec may change of a cell, besides `base`.
 _POSITION = "position_code"
+# The cell that a reduced spec may have besides those of the full one: all others start from it.
+_PRETRAINING = "pretraining"
 
 
 @pytest.mark.parametrize("path", [*FULL, *REDUCED], ids=lambda p: str(p.relative_to(PAPER)))
@@ -24,17 +27,31 @@ def test_spec_can_be_planned(path: Path) -> None:
     assert experiment.looks[0] >= 3
 
 
-@pytest.mark.parametrize("path", REDUCED, ids=lambda p: str(p.relative_to(PAPER)))
+@pytest.mark.parametrize(
+    "path", [p for p in REDUCED if p != PRETRAINED], ids=lambda p: str(p.relative_to(PAPER))
+)
 def test_reduced_spec_asks_the_question_of_the_full_one(path: Path) -> None:
     full, reduced = load_spec(PAPER / path.name), load_spec(path)
 
-    assert list(reduced.cells) == list(full.cells)
+    assert [cell for cell in reduced.cells if cell != _PRETRAINING] == list(full.cells)
     assert reduced.published == full.published
-    for cell, config in reduced.cells.items():
+    for cell in full.cells:
+        config = reduced.cells[cell]
         compared = ("head", "backbone", "memory_length", "include_current_frame")
         options = HEADS[config.head].options.keys() - {_POSITION}
         for name in [*compared, *options]:
             assert getattr(config, name) == getattr(full.cells[cell], name), (cell, name)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in REDUCED if path.parent == PRETRAINED.parent and path != PRETRAINED],
+    ids=lambda p: p.stem,
+)
+def test_specs_on_camvid_share_the_trials_of_pretraining(path: Path) -> None:
+    pretraining = load_spec(PRETRAINED).cells[_PRETRAINING]
+
+    assert load_spec(path).cells[_PRETRAINING].trial_id == pretraining.trial_id
 
 
 def test_every_row_of_the_paper_has_its_figures() -> None:
