@@ -70,11 +70,11 @@ def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = N
 
 
 def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None) -> Path:
+    study = Study(record)
+    page = Page(study, sort_rows(build_overview(study), sort), out, pictures)
     for pattern in FIGURES:
         for figure in out.glob(pattern):
             figure.unlink()
-    study = Study(record)
-    page = Page(study, sort_rows(build_overview(study), sort), out, pictures)
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
     table = build_trial_table(record).map(as_cell).rename(columns=as_cell)
     table.to_csv(out / "results.csv", index=False)

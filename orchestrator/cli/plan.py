@@ -52,7 +52,7 @@ def plan(
         bool,
         typer.Option(
             "--probe",
-            help="Run 5 steps of each cell on this machine, to tell how long trials take.",
+            help="Run 5 steps of each cell on this machine, to estimate how long trials take.",
         ),
     ] = False,
     data: DataPaths = None,
@@ -83,7 +83,7 @@ def plan(
         ),
     ] = False,
 ) -> None:
-    """Check a spec, and show what differs between its cells and how long it takes."""
+    """Check a spec, and show what differs between its cells, and how long the trials take."""
     from orchestrator.execution.nodes.plan_check import check_experiment
     from orchestrator.spec.file import load_spec
 
@@ -110,7 +110,7 @@ def plan(
     else:
         _print_plan(experiment, seconds, costs, power_estimate)
         for path in experiment.paths_outside(spec.parent):
-            echo(f"outside the folder of the spec: {path}")
+            echo(f"also reads {path}, outside the folder of the spec")
         echo(room)
 
 
@@ -235,7 +235,7 @@ def _print_plan(
     if len(experiment.cells) > 1:
         console().print(build_plan_table(experiment, seconds))
     if experiment.dependencies:
-        echo("trained first, then what starts or learns from it, seed by seed:")
+        echo("order of training, seed by seed, sources first:")
         for line in draw_tree(experiment):
             echo(f"  {line}")
     if len(experiment.trials) <= _MOST_LISTED:

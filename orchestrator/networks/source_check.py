@@ -98,7 +98,10 @@ def _find_problem_of_network(config: TrialConfig, other: TrialConfig) -> str | N
 
 def _compare(model: VideoSegmenter, other: VideoSegmenter) -> str | None:
     misfits = describe_misfits(model, adapt_auxiliary(other.state_dict(), model))
-    return misfits and f"{misfits}; write part: backbone, or give both the same head and backbone"
+    return misfits and (
+        "write part: backbone, or give both the same head and backbone, as its weights do not fit "
+        f"this cell's network: {misfits}"
+    )
 
 
 def _build(config: TrialConfig) -> VideoSegmenter:

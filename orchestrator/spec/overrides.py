@@ -46,7 +46,10 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
         node = spec
         for depth in range(1, len(override.path)):
             node = _copy_child(node, override, depth)
-        node[override.path[-1]] = override.value
+        if override.value is None and override.path[:-1] == ("cells",):
+            _remove_cell(node, override)
+        else:
+            node[override.path[-1]] = override.value
     return spec
 
 
@@ -86,6 +89,20 @@ def remove_record(source: str) -> str:
     return _RECORD.sub("", source)
 
 
+def _remove_cell(cells: dict[str, Any], override: _Override) -> None:
+    name = override.path[-1]
+    if name not in cells:
+        raise _no_such_cell(override, name, cells)
+    del cells[name]
+
+
+def _no_such_cell(override: _Override, name: str, cells: Mapping[str, Any]) -> UserError:
+    hint = did_you_mean(name, cells)
+    return UserError(
+        f"override '{override.shown}': no cell '{excerpt_name(name)}' under 'cells'{hint}"
+    )
+
+
 def _copy_child(node: dict[str, Any], override: _Override, depth: int) -> dict[str, Any]:
     """Replace a mapping in `node` by a copy that may be changed, and return the copy.
 
@@ -96,10 +113,7 @@ def _copy_child(node: dict[str, Any], override: _Override, depth: int) -> dict[s
     """
     *parents, name = override.path[:depth]
     if parents == ["cells"] and name not in node:
-        hint = did_you_mean(name, node)
-        raise UserError(
-            f"override '{override.shown}': no cell '{excerpt_name(name)}' under 'cells'{hint}"
-        )
+        raise _no_such_cell(override, name, node)
     child = node.get(name, {})
     if not isinstance(child, dict):
         path = ".".join(override.path[:depth])

@@ -123,8 +123,8 @@ def draw_normal_and_chi_square(
 def _correlated(correlation: Numbers, rng: np.random.Generator, draws: int) -> Numbers:
     """Draw standard normal numbers with a correlation, which may be singular.
 
-    They are mixed by the symmetric root of the correlation, the only one that does not depend on
-    the signs of eigenvectors, which differ between processors.
+    They are mixed by the symmetric root of the correlation, which does not depend on the signs of
+    eigenvectors; these differ between processors.
     """
     values, vectors = np.linalg.eigh(correlation)  # values ascend
     is_positive = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)

@@ -103,8 +103,7 @@ def _explain_columns(page: Page) -> str:
         _explain_intervals(page.study),
         _explain_block_length(page.study),
         _explain_best_share(page.study),
-        "Training time is averaged over seeds; it counts optimiser steps only and excludes the "
-        "first steps after each start.",
+        _explain_training_time(page.study),
     ]
     if any(not math.isnan(row.clip.median_ms) for row in page.rows):
         sentences.append(
@@ -114,6 +113,18 @@ def _explain_columns(page: Page) -> str:
         )
         sentences.append(_state_noise_floor(page.rows))
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _explain_training_time(study: Study) -> str:
+    """Say what training times count."""
+    text = (
+        "Training time is averaged over seeds; it counts optimiser steps only and excludes the "
+        "first steps after each start."
+    )
+    weights = {str(run.settings.get("weights")) for run in study.record.runs}
+    if any(name.startswith(("backbone of ", "network of ")) for name in weights):
+        text += " It leaves out the training of the cell that initial weights come from."
+    return text
 
 
 def _state_noise_floor(rows: Sequence[CellRow]) -> str:

@@ -141,11 +141,14 @@ def _check(source: Source, cell: str, cells: Mapping[str, None], seeds: Sequence
         )
     if source.cell == cell:
         what = "is its own teacher" if is_teacher else "starts from its own weights"
-        raise UserError(f"it {what}: set {source.setting}: none in this cell, or name another one")
+        raise UserError(f"{what}: set {source.setting}: none in this cell, or name another one")
     seed = source.fixed_seed
     if seed is not None and (type(seed) is not int or seed not in seeds):
-        name = "teacher_seed" if is_teacher else "the seed of weights,"
-        raise UserError(f"{name} {excerpt(seed)} is not one of the seeds {list_briefly(seeds)}")
+        name = f"teacher_seed {excerpt(seed)}" if is_teacher else f"weights: seed {excerpt(seed)}"
+        raise UserError(
+            f"{name} is not one of the seeds that are trained in any case, {list_briefly(seeds)}: "
+            "name one of these, or leave it out"
+        )
 
 
 def _explain_cycle(cycle: Sequence[str]) -> str:
@@ -157,5 +160,5 @@ def _explain_cycle(cycle: Sequence[str]) -> str:
     more = f" and so on, {len(steps)} cells in all" if len(steps) > _MOST_NAMED else ""
     return (
         f"cells depend on each other: {', '.join(steps[:_MOST_NAMED])}{more}; none of them can be "
-        "trained first, so remove one teacher or one of the weights"
+        "trained first, so remove one teacher or one source of weights"
     )

@@ -16,7 +16,7 @@ def describe_search(experiment: Experiment) -> Iterator[str]:
     if tuning is None or not tuning.searches:
         return
     cells = count_of(len(tuning.searches), "cell")
-    yield f"search: {tuning.tune.describe_ranges()} in each of {cells}"
+    yield f"search: {tuning.tune.describe_ranges()}, in each of {cells}"
     least = sum(_count_steps(search, survivors_only=True) for search in tuning.searches.values())
     most = sum(_count_steps(search) for search in tuning.searches.values())
     samples = tuning.tune.samples * len(tuning.searches)

@@ -40,7 +40,7 @@ def describe_time(experiment: Experiment, seconds: Mapping[str, float], slots: i
         cells = f"{unknown} of " if seconds else ""
         return (
             f"time: unknown for {cells}{count_of(len(experiment.cells), 'cell')}, as no similar "
-            "trial has finished; --probe runs 5 steps of each to tell"
+            "trial has finished; --probe runs 5 steps of each to estimate it"
         )
     sizes = [trials for trials in (_first_look(experiment), experiment.trials) if trials]
     samples = estimate_seconds(experiment, seconds)

@@ -210,7 +210,7 @@ def test_files_outside_the_folder_of_the_spec_are_shown(run: Any, tmp_path: Path
     result, as_json = run("plan", spec), run("plan", spec, "--json")
 
     outside = str(tmp_path / "outside.safetensors")
-    assert f"outside the folder of the spec: {outside}\n" in result.out
+    assert f"also reads {outside}, outside the folder of the spec\n" in result.out
     assert "inside/weights" not in result.out
     assert as_json.json["files_outside"] == [outside]
 

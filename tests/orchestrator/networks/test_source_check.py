@@ -26,7 +26,7 @@ def check(write_spec: SpecWriter, cells: str) -> None:
         ),
         (
             "a: {D, head: fcn}, b: {D, head: psp, weights: {cell: a, part: network}}",
-            "cell 'b' cannot start from the network of 'a': head.*write part: backbone, or give",
+            "cell 'b' cannot start from the network of 'a': write part: backbone.*do not fit.*head",
         ),
         (
             "a: {D, head: fcn}, b: {C, head: fcn, weights: {cell: a, part: network}}",

@@ -36,6 +36,15 @@ def test_one_cell_is_overridden(write_spec: SpecWriter) -> None:
     assert experiment.looks == (3, 4, 5)
 
 
+def test_cell_is_removed_by_null(write_spec: SpecWriter) -> None:
+    experiment = load_spec(write_spec(TINY_SPEC), ["cells.image=null"])
+
+    assert len(load_spec(write_spec(TINY_SPEC)).cells) == 2
+    assert len(experiment.cells) == 1
+    with pytest.raises(UserError, match="no cell 'imag' under 'cells': did you mean"):
+        load_spec(write_spec(TINY_SPEC), ["cells.imag=null"])
+
+
 def test_source_is_the_spec_as_written_with_the_overrides(write_spec: SpecWriter) -> None:
     experiment = load_spec(write_spec(TINY_SPEC), ["steps=50", "seeds=[3, 4]"])
 

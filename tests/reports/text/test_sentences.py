@@ -264,6 +264,17 @@ def test_verdicts_with_a_margin_are_in_the_table(tmp_path: Path) -> None:
     assert "equivalent" not in build_report(record(runs), tmp_path).read_text()
 
 
+def test_training_time_says_that_it_leaves_out_pretraining(tmp_path: Path) -> None:
+    weights = {"a": "none", "b": "backbone of a"}
+    runs = [finished_run(cell, 0, 0.4, settings={"weights": weights[cell]}) for cell in "ab"]
+
+    text = build_report(record(runs), tmp_path).read_text()
+    alone = build_report(record(runs[:1]), tmp_path).read_text()
+
+    assert "It leaves out the training of the cell that initial weights come from." in text
+    assert "leaves out" not in alone
+
+
 def test_setting_that_is_off_in_some_rows_is_marked(tmp_path: Path) -> None:
     runs = [
         finished_run(cell, 0, 0.4, settings={"window": size, "crop_width": 0, "flip": False})

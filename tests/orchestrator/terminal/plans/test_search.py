@@ -21,7 +21,7 @@ def test_plan_says_what_is_searched_and_how_much_that_is(write_spec: SpecWriter)
     lines = list(describe_search(load_spec(write_spec(TINY_SPEC + TUNE))))
 
     assert lines == [
-        "search: learning_rate from 0.001 to 1, log-uniform; dropout from 0, 0.1 "
+        "search: learning_rate from 0.001 to 1, log-uniform; dropout from 0, 0.1, "
         "in each of 2 cells",
         "search: 18 samples, drawn at random; 1,620 steps, after which the study trains 16",
     ]
