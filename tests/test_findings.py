@@ -68,3 +68,16 @@ def test_front_page_shows_the_table_of_its_study() -> None:
     lines = report.read_text().splitlines()
     assert len(rows) == 7
     assert [row for row in rows if not any(line.startswith(row) for line in lines)] == []
+
+
+@pytest.mark.parametrize("study", ["camvid_quick", "paper_reduced_camvid_image_models"])
+def test_page_on_real_video_shows_the_tables_of_its_studies(study: str) -> None:
+    page = (ROOT / "docs/camvid.md").read_text()
+    report = (ROOT / "experiments/results" / study / "report.md").read_text()
+    table = report.partition("## Accuracy against latency")[2].partition("\n\n![")[0]
+
+    # The columns up to the verdict.
+    rows = re.findall(r"^(\|[^|]+\|[^|]+± [^|]+\|[^|]+\|[^|]+\|)", table, re.MULTILINE)
+
+    assert len(rows) >= 3
+    assert [row for row in rows if row not in page] == []
