@@ -179,7 +179,7 @@ def test_plan_shows_the_differences_that_the_design_can_separate(
     power = run("plan", spec, "--power", "--json").json["power"]
 
     assert "3 * " in text
-    assert "as in camvid_quick" in text
+    assert "as in paper_reduced_camvid_image_models" in text
     assert [row["seeds"] for row in power["rows"]] == [3, 5, 10, 20]
     assert_one_line(
         run("plan", spec, "--like", "study"), "--like study has no effect without --pow"

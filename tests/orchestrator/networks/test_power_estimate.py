@@ -36,7 +36,7 @@ def test_committed_results_on_the_same_dataset_are_the_default(
 ) -> None:
     power = estimate(experiment, None, tmp_path, settings)
 
-    assert power.source == "camvid_quick"
+    assert power.source == "paper_reduced_camvid_image_models"
     assert 0.1 < power.seed_deviation < 5
     assert power.test_set_deviation > 0
     assert [row.seeds for row in power.rows] == [3, 4, 5, 10, 20]
