@@ -22,7 +22,7 @@ from orchestrator.cli import (
     service,
     upkeep,
 )
-from orchestrator.cli.options import INTERRUPTED, USER_ERROR
+from orchestrator.cli.options import USER_ERROR
 from orchestrator.secrecy.streams import redact_output
 from vss.errors import UserError
 from vss.untrusted.messages import one_line
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
             _complete_in_bash()
         words = sys.argv[1:] if arguments is None else arguments
         # The words as typed are for hints on how to go on.
-        sys.exit(app(words, obj=words, standalone_mode=False) or 0)
+        sys.exit(app(words, prog_name="vss-orch", obj=words, standalone_mode=False) or 0)
     except TyperException as error:
         _refuse_command_line(error)
     except typer.Abort:
@@ -101,11 +101,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _end_at_once_if_interrupted() -> None:
-    """Make Ctrl-C end a process that has done its work: Python would show where it waits."""
+    """Make Ctrl-C end a process that has done its work: Python would show where it waits.
+
+    The system does it, and a shell sees 130. A handler in Python never runs if the signal comes
+    just before the main thread starts to wait for others.
+    """
     if sys.stdout is not None:  # the user has closed it
         with suppress(OSError):  # Python flushes once more, and says so
             sys.stdout.flush()
-    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _refuse(message: str) -> NoReturn:
