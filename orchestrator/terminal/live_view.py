@@ -54,7 +54,7 @@ class LiveView:
         self._printed_waits: Sequence[str] = ()
         self._outage: Pause | None = None
         self._activity: str | None = None
-        self._looks: Sequence[int] | None = None  # not read yet
+        self._plan: tuple[Sequence[int], str] | None = None  # looks and baseline, not read yet
         self._look: str | None = None
         self._interval = interval or Interval()
         self._observe = observe
@@ -128,9 +128,10 @@ class LiveView:
             self._outage = None
 
     def _note_look(self) -> None:
-        if self._looks is None:
-            self._looks = self._ledger.experiment(self._experiment).looks
-        look = describe_look(self._looks, self._trials)
+        if self._plan is None:
+            experiment = self._ledger.experiment(self._experiment)
+            self._plan = experiment.looks, experiment.baseline
+        look = describe_look(*self._plan, self._trials)
         if look is not None and look != self._look:
             self._print_if_plain(look)
         self._look = look

@@ -11,7 +11,9 @@
 | `confusions/ID` | (F, K, K) pixel counts, rows are labels; absent if the trial saved none |
 
 `curves.csv`: columns `trial_id`, `curve`, `step`, `value`; a curve without points is one row with
-neither step nor value. Shapes: N trials, F frames, K classes.
+neither step nor value. Values have six digits if they come from MLflow.
+
+Shapes: N trials, F frames, K classes.
 """
 
 import csv

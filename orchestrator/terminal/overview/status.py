@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from orchestrator.ledger.entries import ExperimentStatus, State
-from orchestrator.spec.looks import find_look
 from orchestrator.terminal.overview.experiment_table import build_experiment_table
-from orchestrator.terminal.overview.look_line import count_at_most, describe_look
+from orchestrator.terminal.overview.look_line import count_at_most, describe_look, read_look
 from orchestrator.terminal.time_left import (
     experiment_seconds_left,
     read_seconds_left,
@@ -34,7 +33,7 @@ def show_status(name: str | None, ledger: "Ledger", console: Console) -> None:
     experiment = ledger.experiment(name)
     trials = ledger.trials(name, with_samples=True)
     console.print(build_trial_table(trials, show_ids=True, budget=experiment.budget))
-    if (look := describe_look(experiment.looks, trials)) is not None:
+    if (look := describe_look(experiment.looks, experiment.baseline, trials)) is not None:
         console.print(look, highlight=False, soft_wrap=True)
     console.print(_say_who_runs_it(experiment), highlight=False, soft_wrap=True)
     if experiment.budget is not None:
@@ -48,12 +47,13 @@ def describe_experiment(name: str, ledger: "Ledger") -> dict[str, Any]:
         UserError: if there is no such experiment.
     """
     experiment, trials = ledger.experiment(name), ledger.trials(name, with_samples=True)
-    looks, study = experiment.looks, [trial for trial in trials if trial.sample is None]
+    study = [trial for trial in trials if trial.sample is None]
+    looks, baseline = experiment.looks, experiment.baseline
     return {
         "experiment": name,
         "looks": looks,
-        "look": find_look(looks, (trial.seed for trial in study)) if looks else None,
-        "trials_at_most": count_at_most(looks, study) if looks else len(study),
+        "look": read_look(looks, baseline, study) if looks else None,
+        "trials_at_most": count_at_most(looks, baseline, study) if looks else len(study),
         "drivers": experiment.drivers,
         "seconds_left": experiment_seconds_left(trials, experiment.budget),
         "budget": asdict(experiment.budget) if experiment.budget else None,

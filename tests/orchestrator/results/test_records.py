@@ -110,14 +110,14 @@ def test_finished_trial_whose_run_was_deleted_is_marked() -> None:
     assert (run.state, run.message) == ("DELETED", "its MLflow run was deleted")
 
 
-def test_learning_rate_is_no_curve_of_a_report() -> None:
+def test_curves_of_a_report_have_six_digits_and_no_learning_rate() -> None:
     tracker = FakeTracker({"run": CONTENT})
-    rows = "curve,step,value\ntrain/loss,1,2.5\ntrain/learning_rate,1,0.1\n"
+    rows = "curve,step,value\ntrain/loss,1,2.9184041023254395\ntrain/learning_rate,1,0.1\n"
     tracker.files = {"curves.csv": rows.encode()}
 
     (run,) = read_record(experiment(), [trial()], tracker).runs
 
-    assert run.curves == {"train/loss": [(1, 2.5)]}
+    assert run.curves == {"train/loss": [(1, 2.9184)]}
 
 
 def test_damaged_files_of_a_run_are_named_and_the_rest_is_kept() -> None:

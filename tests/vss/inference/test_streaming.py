@@ -58,13 +58,13 @@ def video(frames: int, size: tuple[int, int] = (32, 48)) -> Tensor:
 def test_stream_gives_the_logits_of_the_clip(settings: dict[str, Any]) -> None:
     model, frames = build(**settings), video(6)
     stream, length = Stream(model), model.memory_length
+    clips = [[max(0, number - back) for back in range(length, -1, -1)] for number in range(6)]
+    with torch.inference_mode():  # all at once, as that is faster
+        expected = model(torch.cat([frames[:, clip] for clip in clips]))[0].chunk(6)
 
     for number in range(6):
         logits = stream.step(frames[:, number])
-        past = [max(0, number - back) for back in range(length, 0, -1)]
-        with torch.inference_mode():
-            expected = model(frames[:, [*past, number]])[0]
-        error = (logits - expected).norm() / expected.norm()
+        error = (logits - expected[number]).norm() / expected[number].norm()
         assert error < 1e-10, number
 
 
