@@ -85,6 +85,10 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except UserError as error:
         _refuse(str(error))
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        _refuse(f"'{error.object}' is not UTF-8: type the name, or rename the file")
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             _refuse(f"no file can have this name: {error.filename or error.strerror}")
@@ -123,6 +127,9 @@ def _refuse_command_line(error: TyperException) -> NoReturn:
     message = error.format_message().rstrip(".")
     if not message:  # a group of commands without a command has printed its help
         sys.exit(USER_ERROR)
+    if context is not None and getattr(error, "option_name", None) == "--verbose":
+        command = context.command_path.removeprefix("vss-orch ")
+        _refuse(f"--verbose goes before the command: vss-orch --verbose {command}")
     place = f" (see {context.command_path} --help)" if context is not None else ""
     _refuse(f"{message[0].lower()}{message[1:]}{place}")
 

@@ -82,6 +82,8 @@ def submit(
 
     if detach and (smoke or in_process):
         raise UserError("--detach cannot be combined with --smoke or --in-process: leave one out")
+    if in_process and address is not None:
+        raise UserError("--address cannot be combined with --in-process: leave one out")
     settings, paths = load_settings(), parse_data_paths(data or [])
     experiment = load_spec(spec, overrides or ())  # before imports that take seconds
     if look is not None:

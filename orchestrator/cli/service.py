@@ -21,7 +21,7 @@ def ui(
             autocompletion=complete_experiment,
         ),
     ] = None,
-    port: Annotated[int, typer.Option(help="First port to try.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="First port to try.")] = 5000,
 ) -> None:
     """Serve the MLflow UI on this machine until Ctrl-C."""
     from orchestrator.settings import load_settings

@@ -5,7 +5,7 @@ Names are limited too, as they become folders, tags and columns: printable, and 
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.spec.schema import (
@@ -92,7 +92,9 @@ def _count(number: int) -> str:
     return str(number) if number < 10**12 else "more than 10^12"
 
 
-def _check_factor(part: str, factor: str, values: Iterable[Any]) -> None:
+def _check_factor(part: str, factor: str, values: Sequence[Any]) -> None:
+    if not values:
+        raise UserError(f"{part} '{excerpt_name(factor)}' has no values: list one, or leave it out")
     for value in values:
         if isinstance(value, dict) and not names_a_cell(factor, value):
             _check_settings(value, f"{part} '{excerpt_name(factor)}'")

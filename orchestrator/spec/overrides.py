@@ -1,12 +1,12 @@
 """Overrides: changes of a spec on the command line, as KEY=VALUE.
 
 KEY is a key of the spec, a setting (then `base` gets it), or a path such as `resources.cpus`. VALUE
-is YAML. An experiment records them as a comment in the text of its spec.
+is YAML; null removes a cell. An experiment records them as a comment in the text of its spec.
 """
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +39,16 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
     """Return the content of a spec with the overrides applied, in their order.
 
     Raises:
-        UserError: if one is not KEY=VALUE, or its key is unknown.
+        UserError: if one is not KEY=VALUE, its key is unknown, or it removes the last cell.
     """
     spec = dict(content)
-    for override in map(_parse, overrides):
+    for text in overrides:
+        override = _parse(text, _cells_of(spec))
         node = spec
         for depth in range(1, len(override.path)):
-            node = _copy_child(node, override, depth)
+            node = _copy_child(node, override, depth, spec)
         if override.value is None and override.path[:-1] == ("cells",):
-            _remove_cell(node, override)
+            _remove_cell(node, override, spec)
         else:
             node[override.path[-1]] = override.value
     return spec
@@ -60,7 +61,7 @@ def check_effects(spec: ExperimentSpec, overrides: Sequence[str]) -> None:
         UserError: if every cell states the setting itself.
     """
     points = expand(spec) if overrides else []
-    for override in map(_parse, overrides):
+    for override in (_parse(text, spec.cells) for text in overrides):
         setting = override.path[-1]
         if override.path[:-1] != ("base",) or spec.base.get(setting) != override.value:
             continue
@@ -89,31 +90,44 @@ def remove_record(source: str) -> str:
     return _RECORD.sub("", source)
 
 
-def _remove_cell(cells: dict[str, Any], override: _Override) -> None:
+def _cells_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    cells = spec.get("cells")
+    return cells if isinstance(cells, dict) else {}
+
+
+def _remove_cell(cells: dict[str, Any], override: _Override, spec: Mapping[str, Any]) -> None:
     name = override.path[-1]
     if name not in cells:
-        raise _no_such_cell(override, name, cells)
+        raise _no_such_cell(override, name, spec)
     del cells[name]
+    if not cells and not spec.get("grid") and not spec.get("ablate"):
+        raise UserError(f"override '{override.shown}' removes the last cell: leave one")
 
 
-def _no_such_cell(override: _Override, name: str, cells: Mapping[str, Any]) -> UserError:
-    hint = did_you_mean(name, cells)
+def _no_such_cell(override: _Override, name: str, spec: Mapping[str, Any]) -> UserError:
+    cells = _cells_of(spec)
+    hint = did_you_mean(name, cells) or (f" ({list_names(cells)})" if cells else "")
+    if spec.get("grid") or spec.get("ablate"):
+        hint += "; those of 'grid' and 'ablate' are changed there, or left out with 'exclude'"
     return UserError(
         f"override '{override.shown}': no cell '{excerpt_name(name)}' under 'cells'{hint}"
     )
 
 
-def _copy_child(node: dict[str, Any], override: _Override, depth: int) -> dict[str, Any]:
+def _copy_child(
+    node: dict[str, Any], override: _Override, depth: int, spec: Mapping[str, Any]
+) -> dict[str, Any]:
     """Replace a mapping in `node` by a copy that may be changed, and return the copy.
 
     Args:
         node: the mapping that the first depth - 1 parts of the path lead to.
         override: the override whose path is followed.
         depth: the number of parts that lead to the mapping in `node`.
+        spec: the spec as it is so far.
     """
     *parents, name = override.path[:depth]
     if parents == ["cells"] and name not in node:
-        raise _no_such_cell(override, name, node)
+        raise _no_such_cell(override, name, spec)
     child = node.get(name, {})
     if not isinstance(child, dict):
         path = ".".join(override.path[:depth])
@@ -125,14 +139,22 @@ def _copy_child(node: dict[str, Any], override: _Override, depth: int) -> dict[s
     return node[name]  # type: ignore[no-any-return]
 
 
-def _parse(text: str) -> _Override:
+def _parse(text: str, cells: Iterable[str]) -> _Override:
+    """Parse KEY=VALUE; KEY may contain the name of a cell, with dots and equals signs in it."""
+    start: tuple[str, ...] = ()
     key, equals, value = text.partition("=")
+    for name in sorted(cells, key=len, reverse=True):
+        if text.startswith((f"cells.{name}=", f"cells.{name}.")):
+            start = ("cells", name)
+            key, equals, value = text.removeprefix(f"cells.{name}").partition("=")
+            break
     shown = excerpt_name(text)
-    if not equals or not key or "\n" in text:
+    # YAML ends a line, and thus the record of an override, at any of these breaks.
+    if not equals or not (key or start) or text.splitlines() != [text]:
         raise UserError(
             f"override '{shown}': write KEY=VALUE on one line, for example steps=50 or 'seeds=[0]'"
         )
-    path = tuple(key.split("."))
+    path = (*start, *key.split(".")[len(start) > 0 :])
     if len(path) == 1 and key in _SETTINGS:
         path = ("base", key)
     elif path[0] not in ExperimentSpec.model_fields:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.spec.looks import MAX_SEEDS
 from vss import catalog
 from vss.errors import UserError
 from vss.suggestions import require_known
+from vss.untrusted.messages import excerpt_name
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,11 @@ def parse_seeds(text: str) -> str:
         UserError: if it has a different form.
     """
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
-    if match is None or int(match[1]) == 0:
-        raise UserError(f"'{text}': write a number of seeds such as 3, or a range such as 3-10")
+    if match is None or len(text) > 100 or not 0 < int(match[1]) <= MAX_SEEDS:
+        raise UserError(
+            f"'{excerpt_name(text)}': write a number of seeds such as 3, or a range such as 3-10; "
+            f"at most {MAX_SEEDS:,}"
+        )
     if match[2]:
         return f"{{from: {match[1]}, to: {match[2]}}}"
     return str(list(range(int(match[1]))))

@@ -27,7 +27,8 @@ _HOSTS = ("localhost", "127.0.0.1", BROWSER_HOST)
 
 def find_free_port(first: int) -> int:
     """Return the first unused port on loopback, starting from `first`."""
-    for port in range(first, first + 100):
+    last = min(first + 99, 65_535)
+    for port in range(first, last + 1):
         if port in _BLOCKED_BY_BROWSERS:
             continue
         with socket.socket() as probe:
@@ -37,7 +38,7 @@ def find_free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise UserError(f"no free port from {first} to {first + 99}: choose a different --port")
+    raise UserError(f"no free port from {first} to {last}: choose a different --port")
 
 
 def serve(

@@ -5,6 +5,7 @@ from reprlib import Repr
 
 LONGEST = 300  # characters of a message about a file
 
+_YAML_WORDS = {None: "null", True: "true", False: "false"}
 _REPR = Repr()
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 60
 _REPR.maxlevel = 2
@@ -12,7 +13,12 @@ _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 4
 
 
 def excerpt(value: object) -> str:
-    """Return a value as Python writes it, in a few words, with control characters escaped."""
+    """Return a value in a few words, with control characters escaped.
+
+    Strings are quoted; None, True and False are written as in YAML.
+    """
+    if value is None or isinstance(value, bool):
+        return _YAML_WORDS[value]
     if isinstance(value, int) and value.bit_length() > 128:  # Python refuses to write long ones
         return f"a number of about {value.bit_length() * 3 // 10} digits"
     return cut(printable(_REPR.repr(value)), 80)

@@ -172,18 +172,35 @@ def test_path_that_the_system_refuses_is_an_error_of_one_line(
         ("sub", "no such command 'sub'. Did you mean 'submit'? (see vss-orch --help)"),
         ("plan a --look b", "invalid value for '--look'"),
         ("report --from", "option '--from' requires an argument"),
+        ("plan a --verbose", "--verbose goes before the command: vss-orch --verbose plan"),
+        (
+            "data check camvid --verbose",
+            "--verbose goes before the command: vss-orch --verbose data",
+        ),
+        ("ui --port 99999999", "invalid value for '--port'"),
+        ("submit a --in-process --address b:1", "--address cannot be combined with --in-process"),
     ],
 )
 def test_mistake_on_the_command_line_is_an_error_of_one_line(
-    words: str, message: str, run: Any, monkeypatch: pytest.MonkeyPatch
+    words: str, message: str, run: Any
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["vss-orch"])
-
     refused = run(*words.split())
 
     assert refused.code == 2
     assert refused.err.startswith(f"error: {message}")
     assert len(refused.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["logs", "cancel", "status"])
+def test_name_that_is_not_utf_8_is_an_error_of_one_line(
+    command: str, run: Any, prepared_home: None, settings: Settings
+) -> None:
+    Ledger(settings.ledger_url)
+
+    refused = run(command, "\udcff")
+
+    assert refused.code == 2
+    assert_one_line(refused, "udcff'")
 
 
 @pytest.mark.parametrize("words", [[], ["data"]])

@@ -45,6 +45,35 @@ def test_cell_is_removed_by_null(write_spec: SpecWriter) -> None:
         load_spec(write_spec(TINY_SPEC), ["cells.imag=null"])
 
 
+@pytest.mark.parametrize("name", ["a.b", "a.b.c", "lr=0.1", "a=b.c"])
+def test_name_of_a_cell_may_have_dots_and_equals_signs(write_spec: SpecWriter, name: str) -> None:
+    spec = write_spec(TINY_SPEC.replace("image:", f'"{name}":'))
+
+    changed = load_spec(spec, [f"cells.{name}.head=psp", f"cells.{name}.steps=7"]).cells[name]
+
+    assert (changed.head, changed.steps) == ("psp", 7)
+    assert name not in load_spec(spec, [f"cells.{name}=null"]).cells
+
+
+def test_last_cell_is_not_removed(write_spec: SpecWriter) -> None:
+    names = list(load_spec(write_spec(TINY_SPEC)).cells)
+
+    with pytest.raises(UserError, match=f"'cells.{names[-1]}=null' removes the last cell"):
+        load_spec(write_spec(TINY_SPEC), [f"cells.{name}=null" for name in names])
+
+
+def test_cell_of_a_grid_is_not_looked_for_under_cells(write_spec: SpecWriter) -> None:
+    with pytest.raises(UserError, match="those of 'grid' and 'ablate' are changed there"):
+        load_spec(write_spec(GRID_SPEC), ["cells.fcn=null"])
+
+
+@pytest.mark.parametrize("end_of_line", ["\n", "\r", "\x0b", "\x85", "\u2028", "\u2029"])
+def test_override_of_two_lines_is_refused(write_spec: SpecWriter, end_of_line: str) -> None:
+    for override in (f"description=a{end_of_line}b", f"description=a{end_of_line}"):
+        with pytest.raises(UserError, match="write KEY=VALUE on one line"):
+            load_spec(write_spec(TINY_SPEC), [override])
+
+
 def test_source_is_the_spec_as_written_with_the_overrides(write_spec: SpecWriter) -> None:
     experiment = load_spec(write_spec(TINY_SPEC), ["steps=50", "seeds=[3, 4]"])
 

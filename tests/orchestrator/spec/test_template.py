@@ -66,6 +66,8 @@ def test_range_of_seeds_plans_looks(tmp_path: Path) -> None:
         (parse_network, "resnet81 96x64", "unknown backbone 'resnet81'"),
         (parse_seeds, "0", "write a number of seeds such as 3"),
         (parse_seeds, "many", "'many': write a number"),
+        (parse_seeds, "20001", "at most 20,000"),
+        (parse_seeds, "9" * 5000, "write a number of seeds such as 3"),
     ],
 )
 def test_invalid_answer_is_refused(parse, answer: str, message: str) -> None:  # type: ignore[no-untyped-def]

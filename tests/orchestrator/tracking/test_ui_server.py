@@ -1,6 +1,8 @@
 """The local server of the MLflow UI."""
 
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,12 @@ def test_server_takes_no_module_from_the_working_directory(
 
 def test_port_that_browsers_refuse_to_open_is_not_chosen() -> None:
     assert find_free_port(5060) > 5061
+
+
+def test_there_is_no_port_above_the_last_one() -> None:
+    with socket.socket() as taken:
+        with suppress(OSError):  # somebody else has it
+            taken.bind(("127.0.0.1", 65_535))
+
+        with pytest.raises(UserError, match="no free port from 65535 to 65535"):
+            find_free_port(65_535)

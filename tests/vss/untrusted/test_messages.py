@@ -17,6 +17,8 @@ from vss.untrusted.messages import cut, excerpt, excerpt_name, list_briefly, one
         (10**50, "a number of about 50 digits"),
         ("\x1b[31m", r"'\x1b[31m'"),
         ([[[[1]]]], "[[[...]]]"),
+        (None, "null"),
+        (True, "true"),
         (list(range(1000)), "[0, 1, 2, 3, ...]"),
     ],
 )
