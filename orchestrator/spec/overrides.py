@@ -41,7 +41,7 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
     Raises:
         UserError: if one is not KEY=VALUE, its key is unknown, or it removes the last cell.
     """
-    spec = dict(content)
+    spec, removal = dict(content), None
     for text in overrides:
         override = _parse(text, _cells_of(spec))
         node = spec
@@ -49,8 +49,11 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
             node = _copy_child(node, override, depth, spec)
         if override.value is None and override.path[:-1] == ("cells",):
             _remove_cell(node, override, spec)
+            removal = override
         else:
             node[override.path[-1]] = override.value
+    if removal is not None and not any(spec.get(part) for part in ("cells", "grid", "ablate")):
+        raise UserError(f"override '{removal.shown}' removes the last cell: leave one")
     return spec
 
 
@@ -100,8 +103,6 @@ def _remove_cell(cells: dict[str, Any], override: _Override, spec: Mapping[str, 
     if name not in cells:
         raise _no_such_cell(override, name, spec)
     del cells[name]
-    if not cells and not spec.get("grid") and not spec.get("ablate"):
-        raise UserError(f"override '{override.shown}' removes the last cell: leave one")
 
 
 def _no_such_cell(override: _Override, name: str, spec: Mapping[str, Any]) -> UserError:

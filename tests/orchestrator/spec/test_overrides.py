@@ -61,6 +61,9 @@ def test_last_cell_is_not_removed(write_spec: SpecWriter) -> None:
     with pytest.raises(UserError, match=f"'cells.{names[-1]}=null' removes the last cell"):
         load_spec(write_spec(TINY_SPEC), [f"cells.{name}=null" for name in names])
 
+    others = [f"cells.{name}=null" for name in names] + ["cells.other={head: fcn}"]
+    assert list(load_spec(write_spec(TINY_SPEC), others).cells) == ["other"]
+
 
 def test_cell_of_a_grid_is_not_looked_for_under_cells(write_spec: SpecWriter) -> None:
     with pytest.raises(UserError, match="those of 'grid' and 'ablate' are changed there"):
