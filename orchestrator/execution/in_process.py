@@ -8,7 +8,7 @@ from orchestrator.execution.job import Events, Job, ShouldStop, SlotSize
 from orchestrator.execution.nodes.data_source import DataSource, read_fingerprint
 from orchestrator.execution.nodes.machine import Machine, describe_machine
 from orchestrator.ledger.entries import TrialStatus
-from vss.profiling.latency import measure_latency
+from vss.profiling.latency import ProcessReport, measure_latency
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
@@ -78,7 +78,9 @@ class InProcess:
         cells: Mapping[str, TrialConfig],
         baseline: str,
         size: SlotSize,
+        report: ProcessReport,
         should_stop: ShouldStop,
     ) -> LatencyMeasurement:
         """Measure the latency of cells, in new processes on this machine; stop by Ctrl-C only."""
-        return measure_latency(cells, baseline, Compute.from_resources(size.cpus, size.gpus))
+        compute = Compute.from_resources(size.cpus, size.gpus)
+        return measure_latency(cells, baseline, compute, report=report)

@@ -12,6 +12,7 @@ from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import TrialStatus
 from orchestrator.spec.schema import Resources
 from orchestrator.storage import Storage
+from vss.profiling.latency import ProcessReport
 from vss.profiling.latency_measurement import LatencyMeasurement
 from vss.training.inputs import TrialInputs
 from vss.trial_config import TrialConfig
@@ -230,9 +231,10 @@ class Executor(Protocol):
         cells: Mapping[str, TrialConfig],
         baseline: str,
         size: SlotSize,
+        report: ProcessReport,
         should_stop: ShouldStop,
     ) -> LatencyMeasurement:
-        """Measure the latency of cells on an idle device.
+        """Measure the latency of cells on an idle device; report each process that has measured.
 
         Raises:
             KeyboardInterrupt: once `should_stop`, which is polled, returns true.

@@ -1,5 +1,6 @@
 """The end of a driver's work: the latency of all trained cells is measured."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
+from orchestrator.terminal.time_left import format_seconds
 from vss.trial_config import TrialConfig, parse_settings
 
 
@@ -62,10 +64,17 @@ class LatencyPhase:
         self._console.print(activity)
         self._patiently(lambda: self._driver.set_activity(activity))
         size = SlotSize.from_resources(self._experiment.resources)
+        start = time.monotonic()
+
+        def report(done: int, total: int) -> None:
+            if done < total:
+                left = format_seconds((time.monotonic() - start) / done * (total - done))
+                self._console.print(f"measured {done} of {total} times, about {left} left")
+
         try:
             with interrupt_on_signal():
                 measurement = self._open_executor().measure_latency(
-                    cells, self._experiment.baseline, size, stop.is_for_all
+                    cells, self._experiment.baseline, size, report, stop.is_for_all
                 )
         except KeyboardInterrupt:
             stop.stop_all()

@@ -21,7 +21,7 @@ def _prepare() -> None:
         inputs = dataclasses.replace(job.inputs, checkpoint_seconds=0.5)
         return dataclasses.replace(job, inputs=inputs)
 
-    measure_latency.__defaults__ = (None, 1, 2, 1)
+    measure_latency.__defaults__ = (None, 1, 2, 1, None)
     setattr(JobFactory, "job", make_job_with_checkpoints)  # noqa: B010  # to mypy, it is a method
 
 

@@ -28,7 +28,7 @@ from vss.training.inputs import TrialInputs
 @pytest.fixture(autouse=True)
 def _quick_latency(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure latency in 2 rounds of 1 run, not 10 rounds of 7: no test checks the times."""
-    monkeypatch.setattr(measure_latency, "__defaults__", (None, None, 2, 1))
+    monkeypatch.setattr(measure_latency, "__defaults__", (None, None, 2, 1, None))
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from vss.trial_config import TrialConfig
 PROCESSES, ROUNDS, RUNS_PER_ROUND = 3, 10, 7
 
 Measure = Callable[[int], ProcessTimes]
+ProcessReport = Callable[[int, int], None]  # how many processes have measured, and of how many
 
 
 def measure_latency(
@@ -39,6 +40,7 @@ def measure_latency(
     processes: int | None = None,
     rounds: int = ROUNDS,
     runs_per_round: int = RUNS_PER_ROUND,
+    report: ProcessReport | None = None,
 ) -> LatencyMeasurement:
     """Measure latency, peak memory and operations of several networks, one at a time.
 
@@ -56,6 +58,7 @@ def measure_latency(
         rounds: the number of turns of each network in each process, after a warm-up turn.
         runs_per_round: the number of timed predictions in a turn; networks that need more than a
             minute for 200 predictions make one per turn, and have no 95th percentile.
+        report: a function that is called after each worker process.
     """
     count = PROCESSES if processes is None else processes
 
@@ -67,7 +70,11 @@ def measure_latency(
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(run_process, *arguments).result()
 
-    times = [(measure or measure_locally)(number) for number in range(count)]
+    times: list[ProcessTimes] = []
+    for number in range(count):
+        times.append((measure or measure_locally)(number))
+        if report is not None:
+            report(len(times), count)
     latencies = {name: _cell_latency(times, name, baseline) for name in cells}
     conditions = {
         **times[0].environment,

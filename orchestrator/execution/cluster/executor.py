@@ -34,7 +34,7 @@ from orchestrator.execution.nodes.data_source import DataSource, read_fingerprin
 from orchestrator.execution.nodes.machine import Machine
 from orchestrator.ledger.entries import State, TrialStatus
 from vss.errors import UserError
-from vss.profiling.latency import measure_latency, run_process
+from vss.profiling.latency import ProcessReport, measure_latency, run_process
 from vss.profiling.latency_measurement import LatencyMeasurement, ProcessTimes
 from vss.training.inputs import Compute
 from vss.trial_config import TrialConfig
@@ -161,6 +161,7 @@ class RayExecutor:
         cells: Mapping[str, TrialConfig],
         baseline: str,
         size: SlotSize,
+        report: ProcessReport,
         should_stop: ShouldStop,
     ) -> LatencyMeasurement:
         """Measure the cells in workers, each with a whole GPU if trials use GPUs.
@@ -185,7 +186,7 @@ class RayExecutor:
             node_ids.append(node_id)
             return times
 
-        return measure_latency(cells, baseline, compute, measure)
+        return measure_latency(cells, baseline, compute, measure, report=report)
 
     def _wait_for(self, worker: Any, should_stop: ShouldStop) -> tuple[str, ProcessTimes]:
         """Return what a worker has measured; end it if Ray dies, or if it should stop."""

@@ -27,6 +27,7 @@ from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
 from orchestrator.tracking.tracker import Tracker
 from tests.conftest import TINY_SPEC
+from vss.profiling.latency import ProcessReport
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 from vss.trial_config import TrialConfig
 
@@ -138,8 +139,10 @@ class FakeExecutor:
         cells: Mapping[str, Any],
         baseline: str,
         size: SlotSize,
+        report: ProcessReport,
         should_stop: ShouldStop,
     ) -> LatencyMeasurement:
+        report(1, 2)
         form = FormLatency(median_ms=1.0, p95_ms=1.0, rounds_ms=[1.0], baseline_rounds_ms=[1.0])
         return LatencyMeasurement(
             cells={

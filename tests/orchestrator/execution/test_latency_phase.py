@@ -85,6 +85,19 @@ def test_spec_can_do_without_latency(
 
 
 @pytest.mark.slow
+def test_time_left_is_shown_after_each_process(
+    experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    console = quiet()
+
+    with fake_ray(finish):
+        run(experiment, target, console)
+
+    output = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "measured 1 of 2 times, about 0:00 left" in output
+
+
+@pytest.mark.slow
 def test_forgotten_latency_is_measured_once_more(
     experiment: Experiment, target: RunTarget, fake_ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,13 +18,13 @@ from orchestrator.ledger.ledger import Ledger
 from vss.errors import UserError
 
 
-def test_migrations_create_the_declared_tables(url: str) -> None:
+def test_migrations_create_the_declared_tables(new_url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    Ledger(url)
+    Ledger(new_url)
 
-    with sa.create_engine(url).connect() as db:
+    with sa.create_engine(new_url).connect() as db:
         options = {"version_table": tables.VERSION_TABLE}
         assert compare_metadata(MigrationContext.configure(db, opts=options), tables.metadata) == []
 
@@ -98,12 +98,12 @@ def test_damaged_database_is_named(tmp_path: Path) -> None:
         Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
 
 
-def test_experiments_from_before_the_migrations_have_no_published_results(url: str) -> None:
+def test_experiments_from_before_the_migrations_have_no_published_results(new_url: str) -> None:
     config = Config()
     folder = Path(next(iter(orchestrator.ledger.__path__))) / "migrations"
     config.set_main_option("script_location", str(folder))
     assert ScriptDirectory.from_config(config).get_current_head() == "0011"
-    with sa.create_engine(url).begin() as db:
+    with sa.create_engine(new_url).begin() as db:
         config.attributes["connection"] = db
         command.upgrade(config, "0001")
         db.execute(
@@ -113,16 +113,16 @@ def test_experiments_from_before_the_migrations_have_no_published_results(url: s
             )
         )
 
-    open_database(url)
+    open_database(new_url)
 
-    assert Ledger(url).experiment("old").published == {}
+    assert Ledger(new_url).experiment("old").published == {}
 
 
-def test_teachers_of_an_older_ledger_become_dependencies(url: str) -> None:
+def test_teachers_of_an_older_ledger_become_dependencies(new_url: str) -> None:
     config = Config()
     folder = Path(next(iter(orchestrator.ledger.__path__))) / "migrations"
     config.set_main_option("script_location", str(folder))
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(new_url)
     with engine.begin() as db:
         config.attributes["connection"] = db
         command.upgrade(config, "0009")
@@ -136,7 +136,7 @@ def test_teachers_of_an_older_ledger_become_dependencies(url: str) -> None:
                 row,
             )
 
-    open_database(url)
+    open_database(new_url)
 
     with engine.begin() as db:
         rows = db.execute(sa.text("SELECT trial_id, setting, source FROM dependencies")).all()

@@ -110,8 +110,13 @@ def test_rounds_of_all_processes_are_combined() -> None:
     ]  # fmt: skip
     cells = {"base": tiny(), "other": tiny()}
 
-    measurement = measure_latency(cells, "base", CPU, times.__getitem__, processes=3, rounds=1)
+    reports: list[tuple[int, int]] = []
 
+    measurement = measure_latency(
+        cells, "base", CPU, times.__getitem__, 3, rounds=1, report=lambda *r: reports.append(r)
+    )
+
+    assert reports == [(1, 3), (2, 3), (3, 3)]
     clip = measurement.cells["base"].clip
     assert clip.rounds_ms == pytest.approx([10, 11, 12])
     assert clip.process_p95_ms == pytest.approx([10, 11, 12])

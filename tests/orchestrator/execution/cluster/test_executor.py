@@ -312,15 +312,20 @@ def test_idle_slots_are_given_back(
 
 @slow
 def test_latency_is_measured_in_a_worker(executor: "RayExecutor") -> None:
-    measurement = executor.measure_latency({"a": tiny()}, "a", ONE_CPU, lambda: False)
+    reports: list[tuple[int, int]] = []
+
+    measurement = executor.measure_latency(
+        {"a": tiny()}, "a", ONE_CPU, lambda *report: reports.append(report), lambda: False
+    )
 
     assert measurement.cells["a"].clip.median_ms > 0
+    assert reports == [(1, 1)]
 
 
 @slow
 def test_measurement_of_latency_stops_on_request(executor: "RayExecutor") -> None:
     with pytest.raises(KeyboardInterrupt):
-        executor.measure_latency({"a": tiny()}, "a", ONE_CPU, lambda: True)
+        executor.measure_latency({"a": tiny()}, "a", ONE_CPU, lambda *_: None, lambda: True)
 
     wait_for_slot(executor, executor.whole_device(ONE_CPU))
 
