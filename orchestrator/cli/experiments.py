@@ -137,20 +137,25 @@ def status(
 ) -> None:
     """Show the state of all experiments, or of the trials of one."""
     from orchestrator.settings import load_settings
-    from orchestrator.stores import open_existing_ledger, open_ledger
+    from orchestrator.stores import open_existing_ledger
 
     settings = load_settings()
-    ledger = open_existing_ledger(settings, name) if name else open_ledger(settings)
-    from orchestrator.terminal.overview.status import (
-        describe_experiment,
-        describe_experiments,
-        show_status,
-    )
+    if name is not None:
+        from orchestrator.terminal.overview.status import describe_experiment, show_status
 
-    if not as_json:
-        show_status(name, ledger, console())
+        ledger = open_existing_ledger(settings, name)
+        if as_json:
+            print_json(describe_experiment(name, ledger))
+        else:
+            show_status(name, ledger, console())
     else:
-        print_json(describe_experiment(name, ledger) if name else describe_experiments(ledger))
+        from orchestrator.terminal.overview.status import describe_experiments, show_experiments
+
+        ledger_if_any = open_existing_ledger(settings) if settings.has_ledger else None
+        if as_json:
+            print_json(describe_experiments(ledger_if_any))
+        else:
+            show_experiments(ledger_if_any, console())
 
 
 @app.command()

@@ -19,17 +19,26 @@ if TYPE_CHECKING:
     from orchestrator.ledger.ledger import Ledger
 
 
-def show_status(name: str | None, ledger: "Ledger", console: Console) -> None:
-    """Print the trials of an experiment, or all experiments.
+def show_experiments(ledger: "Ledger | None", console: Console) -> None:
+    """Print all experiments; None is a ledger that nobody has created yet."""
+    table = build_experiment_table(*_read_experiments(ledger))
+    console.print(table, soft_wrap=True)
+
+
+def _read_experiments(ledger: "Ledger | None") -> tuple[list[ExperimentStatus], dict[str, float]]:
+    """Return the experiments, and the seconds left of those that run, by name."""
+    if ledger is None:
+        return [], {}
+    experiments = ledger.experiments()
+    return experiments, read_seconds_left(experiments, ledger)
+
+
+def show_status(name: str, ledger: "Ledger", console: Console) -> None:
+    """Print the trials of an experiment.
 
     Raises:
         UserError: if there is no such experiment.
     """
-    if name is None:
-        experiments = ledger.experiments()
-        table = build_experiment_table(experiments, read_seconds_left(experiments, ledger))
-        console.print(table, soft_wrap=True)
-        return
     experiment = ledger.experiment(name)
     trials = ledger.trials(name, with_samples=True)
     console.print(build_trial_table(trials, show_ids=True, budget=experiment.budget))
@@ -61,10 +70,12 @@ def describe_experiment(name: str, ledger: "Ledger") -> dict[str, Any]:
     }
 
 
-def describe_experiments(ledger: "Ledger") -> dict[str, Any]:
-    """Return all experiments, with the number of their trials in each state, as JSON values."""
-    experiments = ledger.experiments()
-    estimates = read_seconds_left(experiments, ledger)
+def describe_experiments(ledger: "Ledger | None") -> dict[str, Any]:
+    """Return all experiments, with the number of their trials in each state, as JSON values.
+
+    None is a ledger that nobody has created yet.
+    """
+    experiments, estimates = _read_experiments(ledger)
     return {
         "experiments": [
             {

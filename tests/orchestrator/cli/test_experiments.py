@@ -119,6 +119,15 @@ def test_smoke_reports_each_cell_and_keeps_nothing(
     assert not settings.storage.folder.exists()
 
 
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_status_creates_nothing(option: tuple[str, ...], run: Any, settings: Settings) -> None:
+    result = run("status", *option)
+
+    assert (result.code, result.err) == (0, "")
+    assert "no experiments yet" in result.out or result.json == {"experiments": []}
+    assert not settings.home.exists()
+
+
 MISTAKES = {
     "unknown key": ("seeds:", "seedz: [0]\nseeds:", "unknown setting 'seedz'.*'seeds'"),
     "unknown setting": ("width: 8", "widht: 8", "'widht'.*'width'"),

@@ -12,6 +12,7 @@ from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.terminal.overview.status import (
     describe_experiment,
     describe_experiments,
+    show_experiments,
     show_status,
 )
 from tests.conftest import tiny
@@ -26,7 +27,10 @@ def ledger(settings: Settings) -> Ledger:
 
 def shown(name: str | None, ledger: Ledger) -> str:
     console = Console(file=io.StringIO(), width=150)
-    show_status(name, ledger, console)
+    if name is None:
+        show_experiments(ledger, console)
+    else:
+        show_status(name, ledger, console)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
