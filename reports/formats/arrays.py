@@ -32,7 +32,7 @@ from reports.records import RunRecord
 
 CONFUSIONS, CURVES = "confusions.npz", "curves.csv"
 _COLUMNS = ["trial_id", "curve", "step", "value"]
-# The zlib level: 1,000 trials x 233 frames x 11 classes take 1 s (level 6: 4 s, a fifth smaller).
+# The zlib level: 1,000 trials x 233 frames x 11 classes take 1 s (level 6: 4 s, a tenth smaller).
 _LEVEL = 1
 _LARGEST, _LARGEST_NAMES = 2**31, 2**26  # bytes, unpacked: of all arrays, and of one with names
 Curve = tuple[tuple[int, float], ...]
@@ -78,9 +78,15 @@ def _arrays(runs: Sequence[RunRecord]) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _compact(counts: NDArray[np.int64]) -> NDArray[Any]:
-    """Store counts in four bytes each, if they fit."""
-    is_small = counts.size == 0 or (counts.min() >= 0 and counts.max() <= np.iinfo(np.uint32).max)
-    return counts.astype(np.uint32 if is_small else np.int64)
+    """Store counts in as few bytes as they need, and those of one pair of classes side by side.
+
+    They compress to two thirds of what they would take frame by frame in four bytes.
+    """
+    smallest = next(
+        (kind for kind in (np.uint16, np.uint32) if np.array_equal(counts.astype(kind), counts)),
+        np.int64,
+    )
+    return counts.astype(smallest, order="F")
 
 
 def load_confusions(folder: Path, trial_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -107,7 +113,7 @@ def _read_confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str
             frames, classes = names["frames"][index], names["classes"][index]
             counts = None
             if (name := f"confusions/{trial_id}") in file:
-                counts = file[name].astype(np.int64, copy=False)
+                counts = np.ascontiguousarray(file[name], dtype=np.int64)
                 shape = (len(frames), len(classes), len(classes))
                 if counts.shape != shape:
                     raise ValueError(f"{name} has the shape {counts.shape} instead of {shape}")

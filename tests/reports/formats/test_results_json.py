@@ -170,7 +170,7 @@ def test_equal_lists_of_frames_are_stored_once(tmp_path: Path) -> None:
             "frames_0", "frames_1", "frames_2", "frames_3", "frames_of",
         ]  # fmt: skip
         assert file["frames_of"].tolist() == [0, 0, 1, 2, 3, 3]
-        assert file["confusions/plain-0"].dtype == np.uint32
+        assert file["confusions/plain-0"].dtype == np.uint16
 
 
 def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
