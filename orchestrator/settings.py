@@ -15,6 +15,7 @@ from orchestrator.remote_storage import check_address
 from orchestrator.secrecy.addresses import read_address, take_login_of_server
 from orchestrator.secrecy.known_values import token_file
 from orchestrator.secrecy.secret_files import require_private
+from orchestrator.sqlite_address import sqlite_address, sqlite_path
 from orchestrator.storage import Storage
 from vss import catalog
 from vss.errors import UserError
@@ -59,8 +60,8 @@ class Settings:
     @property
     def has_ledger(self) -> bool:
         """Whether a ledger may exist; opening a missing one would create it."""
-        path = self.ledger_url.removeprefix("sqlite:///")
-        return path == self.ledger_url or Path(path).exists()
+        path = sqlite_path(self.ledger_url)
+        return path is None or path.exists()
 
     @property
     def artifacts(self) -> Path:
@@ -97,8 +98,8 @@ def load_settings() -> Settings:
     home = _folder("VSS_HOME", Path("runs"))
     return Settings(
         home=home,
-        ledger_url=os.environ.get("VSS_LEDGER_URL") or f"sqlite:///{home / 'ledger.db'}",
-        tracking_uri=_tracking_uri() or f"sqlite:///{home / 'mlflow.db'}",
+        ledger_url=os.environ.get("VSS_LEDGER_URL") or sqlite_address(home / "ledger.db"),
+        tracking_uri=_tracking_uri() or sqlite_address(home / "mlflow.db"),
         storage=_storage(home / "trials"),
         data=data_folder(),
         ray_address=read_address("RAY_ADDRESS", "set RAY_AUTH_TOKEN_PATH to a token's file")
@@ -140,8 +141,7 @@ def variables_of_password_files() -> set[str]:
 
 def data_folder() -> Path | None:
     """Return VSS_DATA of this machine, the folder that contains one folder per dataset."""
-    data = os.environ.get("VSS_DATA")
-    return Path(data).expanduser().resolve() if data else None
+    return _folder("VSS_DATA", Path()) if os.environ.get("VSS_DATA") else None
 
 
 def cache_folder() -> Path:
@@ -256,17 +256,10 @@ def make_folder(path: Path) -> Path:
 
 def command(program: str) -> str:
     """Return the command that starts an installed program: its name if on PATH, else its path."""
-    installed_file = Path(sys.executable).parent.resolve() / program
-    file_on_path = shutil.which(program)
-    if not installed_file.exists() or (
-        file_on_path and Path(file_on_path).samefile(installed_file)
-    ):
+    file, on_path = Path(sys.executable).parent.resolve() / program, shutil.which(program)
+    if not file.exists() or (on_path and Path(on_path).samefile(file)):
         return program
-    return (
-        os.path.relpath(installed_file)
-        if installed_file.is_relative_to(Path.cwd())
-        else str(installed_file)
-    )
+    return os.path.relpath(file) if file.is_relative_to(Path.cwd()) else str(file)
 
 
 def _tracking_uri() -> str:
@@ -293,4 +286,9 @@ def is_verbose() -> bool:
 
 
 def _folder(variable: str, default: Path) -> Path:
-    return Path(os.environ.get(variable) or default).expanduser().resolve()
+    path = Path(os.environ.get(variable) or default)
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError as error:  # no such user, or links in a circle
+        reason = str(error).rstrip(".")
+        raise UserError(f"{variable}={path}: {reason}; name another folder") from None

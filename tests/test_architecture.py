@@ -37,9 +37,9 @@ LAYERS = {
         "__main__",
     ),
     "orchestrator": (
-        "secrecy", "host_names", "remote_storage", "storage", "settings", "spec", "ledger",
-        "tracking", "stores", "networks", "upkeep", "terminal", "results", "offline", "execution",
-        "health", "study", "cli",
+        "secrecy", "host_names", "remote_storage", "storage", "sqlite_address", "settings", "spec",
+        "ledger", "tracking", "stores", "networks", "upkeep", "terminal", "results", "offline",
+        "execution", "health", "study", "cli", "__main__",
     ),
     "reports": ("metrics", "records", "analysis", "figures", "text", "formats", "report"),
 }  # fmt: skip
@@ -48,6 +48,7 @@ UPWARD_IMPORTS = {
     ("vss.trial_rules", "vss.trial_config"): "for type checks only: the rules' argument",
 }
 LIGHT_MODULES = (
+    "orchestrator.__main__",
     "orchestrator.cli.app",
     "orchestrator.cli.data",
     "orchestrator.cli.experiments",

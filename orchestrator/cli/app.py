@@ -80,7 +80,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(app(words, prog_name="vss-orch", obj=words, standalone_mode=False) or 0)
     except TyperException as error:
         _refuse_command_line(error)
-    except typer.Abort:
+    except typer.Abort as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         print("Aborted.", file=sys.stderr)  # the answer to a question was no
         sys.exit(1)
     except UserError as error:

@@ -183,6 +183,7 @@ def export(
 
     network = find_network(target, like, settings)
     file = out or Path(f"{network.name}.pt2")
+    str(file).encode()  # PyTorch writes to no name that is not UTF-8, and does not say so
     with_onnx = onnx_is_installed() if onnx is None else onnx
     for program in export_network(network.trained, network.name, file, with_onnx):
         echo(format_program(program))

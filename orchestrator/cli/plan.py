@@ -89,7 +89,7 @@ def plan(
 
     experiment = load_spec(spec, overrides or ())
     if look is not None or (export is not None and experiment.looks):
-        experiment = experiment.at_look(look or 1)
+        experiment = experiment.at_look(1 if look is None else look)
     check_experiment(experiment)
     if graph:
         _print_graph(experiment)
@@ -234,6 +234,8 @@ def _print_plan(
 
     if len(experiment.cells) > 1:
         console().print(build_plan_table(experiment, seconds))
+    for name, equal in experiment.merged_cells.items():
+        echo(f"cell '{name}' has the settings of '{equal}': both are trained as '{equal}'")
     if experiment.dependencies:
         echo("order of training, seed by seed, sources first:")
         for line in draw_tree(experiment):

@@ -13,9 +13,9 @@ from orchestrator.health.finding import Finding, Level
 from orchestrator.health.folders import check_writable, find_network_file_system
 from orchestrator.secrecy import redact
 from orchestrator.settings import Settings
+from orchestrator.sqlite_address import sqlite_path
 from vss.errors import UserError
 
-_SQLITE = "sqlite:///"
 _MLFLOW = "check MLFLOW_TRACKING_URI, and that the server is running"
 _MLFLOW_TOKEN = (
     "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"  # noqa: S105
@@ -30,8 +30,7 @@ def check_ledger(settings: Settings) -> Finding:
     url = settings.ledger_url
     try:
         parse_address(url)
-        if not settings.has_ledger:
-            path = Path(url.removeprefix(_SQLITE))
+        if (path := sqlite_path(url)) is not None and not path.exists():
             return check_writable("ledger", path.parent, "VSS_HOME or VSS_LEDGER_URL")
         address = probe_ledger(url)
     except UserError as error:
@@ -45,8 +44,8 @@ def check_mlflow(settings: Settings) -> Finding:
     uri = settings.tracking_uri
     if uri.startswith(("http://", "https://")):
         return _check_server(uri.rstrip("/"))
-    if uri.startswith(_SQLITE):
-        return _check_sqlite(Path(uri.removeprefix(_SQLITE)), uri)
+    if (path := sqlite_path(uri)) is not None:
+        return _check_sqlite(path, uri)
     if "://" not in uri:
         text = f"MLFLOW_TRACKING_URI={redact(uri)} is neither a server nor a database"
         remedy = "write http://host:5000 or sqlite:////folder/mlflow.db"
@@ -109,9 +108,9 @@ def _check_sqlite(path: Path, uri: str) -> Finding:
 
 def _judge_sqlite(subject: str, url: str, variable: str) -> Finding | None:
     """Return a warning if an SQLite file is on a network file system, where locks are unsafe."""
-    if not url.startswith(_SQLITE):
+    path = sqlite_path(url)
+    if path is None:
         return None
-    path = Path(url.removeprefix(_SQLITE))
     kind = find_network_file_system(path)
     if kind is None:
         return None

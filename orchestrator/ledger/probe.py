@@ -13,10 +13,10 @@ from orchestrator.ledger.database import (
 )
 from orchestrator.ledger.tables import drivers
 from orchestrator.secrecy import redact
+from orchestrator.sqlite_address import sqlite_path
 from vss.errors import UserError
 
 _TIMEOUT_SECONDS = 5
-_SQLITE = "sqlite:///"
 
 
 def probe_ledger(url: str) -> str:
@@ -51,9 +51,9 @@ def find_login_error(url: str) -> str | None:
 
 
 def _connect(url: str) -> sa.Engine:
-    if url.startswith(_SQLITE):
+    if (path := sqlite_path(url)) is not None:
         # Only this mode fails where there is no file instead of creating one.
-        file = quote(url.removeprefix(_SQLITE))
+        file = quote(quote(str(path)))  # once for SQLite, once for SQLAlchemy
         return sa.create_engine(
             f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": _TIMEOUT_SECONDS}
         )

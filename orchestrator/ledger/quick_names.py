@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.ledger.overview.labels import label_trial
+from orchestrator.sqlite_address import sqlite_path
 from vss.suggestions import did_you_mean
 
 _EXPERIMENTS = "SELECT name FROM experiments ORDER BY name"
@@ -21,13 +22,12 @@ _CELLS = (
 )
 _TRIALS = "SELECT trial_id FROM trials WHERE substr(trial_id, 1, length(:beginning)) = :beginning"
 _TIMEOUT_SECONDS = 2
-_SQLITE = "sqlite:///"
 _CLOSEST = 5  # experiments to name where one is unknown
 
 
 def is_quick(url: str) -> bool:
     """Return whether the names can be read without SQLAlchemy."""
-    return url.startswith(_SQLITE)
+    return sqlite_path(url) is not None
 
 
 def read_experiment_names(url: str) -> list[str]:
@@ -70,9 +70,9 @@ def explain_missing(kind: str, name: str, names: Sequence[str]) -> str:
 
 
 def _query(url: str, query: str, values: Mapping[str, Any]) -> list[Any]:
-    if is_quick(url):
+    if (path := sqlite_path(url)) is not None:
         # Only this mode fails where there is no file instead of creating one.
-        address = f"file:{quote(url.removeprefix(_SQLITE))}?mode=ro"
+        address = f"file:{quote(str(path))}?mode=ro"
         with closing(sqlite3.connect(address, timeout=_TIMEOUT_SECONDS, uri=True)) as database:
             return database.execute(query, values).fetchall()
     import sqlalchemy as sa

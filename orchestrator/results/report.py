@@ -18,6 +18,7 @@ from rich.text import Text
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.anonymisation import anonymise
 from orchestrator.results.report_state import report_state
+from orchestrator.secrecy import redact
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.stores import Stores
 from orchestrator.terminal.result_tables import build_result_table
@@ -58,7 +59,8 @@ def build(
         the record that the report shows, and the path of report.md.
 
     Raises:
-        UserError: if there is no such experiment, or the folder cannot be created.
+        UserError: if there is no such experiment, MLflow lacks its run, or the folder cannot be
+            created.
     """
     from orchestrator.results.records import read_record
     from orchestrator.results.source_cells import leave_out_sources
@@ -67,6 +69,11 @@ def build(
     from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
+    if experiment.run_id is not None and not stores.tracker.has_run(experiment.run_id):
+        raise UserError(
+            f"MLflow at {redact(stores.tracker.uri)} has no run {experiment.run_id} of '{name}': "
+            "check MLFLOW_TRACKING_URI, or submit the spec again"
+        )
     with pause_garbage_collection():
         samples = _read_samples(stores, name)
         record = read_record(experiment, trials, stores.tracker, pictures, samples)

@@ -43,6 +43,7 @@ class Experiment:
         dependencies: cell -> the cells that it depends on: its teacher, the source of its weights.
         tuning: the search for the settings of its cells, if its spec has one. The trials of tuned
             cells are then those before the search: they say what is planned, and are not trained.
+        merged_cells: a name under `cells` -> the name under which equal settings are trained.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Experiment:
     dependencies: Dependencies = field(default_factory=dict)
     extended_specs: tuple[Path, ...] = ()
     tuning: Tuning | None = None
+    merged_cells: Mapping[str, str] = field(default_factory=dict)
 
     def at_look(self, look: int) -> "Experiment":
         """Return the experiment with the trials up to a planned look, numbered from 1.
@@ -164,6 +166,7 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         files_by_digest=files.by_digest,
         source=source,
         published={merged_names[cell]: numbers for cell, numbers in published.items()},
+        merged_cells={name: merged_names[name] for name in spec.cells if name not in cells},
         margin_points=spec.margin,
         measures_latency=spec.measure_latency,
         logs_pictures=spec.log_pictures,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.spec.design import expand
+from orchestrator.spec.limits import SPEC_ONLY_SETTINGS
 from orchestrator.spec.schema import ExperimentSpec
 from vss.errors import UserError
 from vss.suggestions import did_you_mean, list_names
@@ -20,7 +21,7 @@ from vss.untrusted.yaml_text import read_yaml
 
 _MARK = "# overrides: "
 _RECORD = re.compile(rf"^{_MARK}(.*)\n?", re.MULTILINE)
-_SETTINGS = {*TrialConfig.model_fields, "teacher_seed", "published"} - {"seed"}
+_SETTINGS = {*TrialConfig.model_fields, *SPEC_ONLY_SETTINGS} - {"seed"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def apply_overrides(content: Mapping[str, Any], overrides: Sequence[str]) -> dic
     """
     spec, removal = dict(content), None
     for text in overrides:
-        override = _parse(text, _cells_of(spec))
+        override = _parse(text, {**_cells_of(content), **_cells_of(spec)})
         node = spec
         for depth in range(1, len(override.path)):
             node = _copy_child(node, override, depth, spec)
@@ -64,7 +65,7 @@ def check_effects(spec: ExperimentSpec, overrides: Sequence[str]) -> None:
         UserError: if every cell states the setting itself.
     """
     points = expand(spec) if overrides else []
-    for override in (_parse(text, spec.cells) for text in overrides):
+    for override in (_parse(text) for text in overrides if not text.startswith("cells.")):
         setting = override.path[-1]
         if override.path[:-1] != ("base",) or spec.base.get(setting) != override.value:
             continue
@@ -140,7 +141,7 @@ def _copy_child(
     return node[name]  # type: ignore[no-any-return]
 
 
-def _parse(text: str, cells: Iterable[str]) -> _Override:
+def _parse(text: str, cells: Iterable[str] = ()) -> _Override:
     """Parse KEY=VALUE; KEY may contain the name of a cell, with dots and equals signs in it."""
     start: tuple[str, ...] = ()
     key, equals, value = text.partition("=")
@@ -156,8 +157,8 @@ def _parse(text: str, cells: Iterable[str]) -> _Override:
             f"override '{shown}': write KEY=VALUE on one line, for example steps=50 or 'seeds=[0]'"
         )
     path = (*start, *key.split(".")[len(start) > 0 :])
-    if len(path) == 1 and key in _SETTINGS:
-        path = ("base", key)
+    if path[0] in _SETTINGS and (len(path) == 1 or path[0] not in ExperimentSpec.model_fields):
+        path = ("base", *path)
     elif path[0] not in ExperimentSpec.model_fields:
         hint = did_you_mean(path[0], {**ExperimentSpec.model_fields, **dict.fromkeys(_SETTINGS)})
         raise UserError(

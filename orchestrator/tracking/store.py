@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 
 from orchestrator.host_names import look_up
 from orchestrator.secrecy import redact
+from orchestrator.sqlite_address import sqlite_path
 from vss.errors import UserError
 
 ADDRESS_REMEDY = "check MLFLOW_TRACKING_URI or VSS_HOME"
@@ -119,7 +120,9 @@ def find_local_folder(artifact_uri: str) -> Path | None:
 
 def use_write_ahead_log(uri: str) -> None:
     """Let workers and the UI read an SQLite store while a worker writes to it."""
-    path = Path(uri.removeprefix("sqlite:///"))
+    path = sqlite_path(uri)
+    if path is None:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")

@@ -37,10 +37,8 @@ from orchestrator.tracking.trial_run import TrialRun, make_run_tags
 from vss.errors import UserError
 from vss.profiling.latency_measurement import LatencyMeasurement
 
-TRACKING_ERRORS = (
-    MlflowException,
-    TrackingUnreachableError,
-)  # transient: a later attempt may succeed
+# Transient: a later attempt may succeed.
+TRACKING_ERRORS = (MlflowException, TrackingUnreachableError)
 MLFLOW_EXPERIMENT = "vss-orch"
 LATENCY = "latency.json"
 # Without it, the UI opens in a mode for chat agents.
@@ -198,6 +196,10 @@ class Tracker:
         """Read the latency of an experiment's cells; it has no cells if it was never measured."""
         content = self._read_artifact(run_id, LATENCY) if run_id else None
         return LatencyMeasurement.model_validate_json(content) if content else LatencyMeasurement()
+
+    def has_run(self, run_id: str) -> bool:
+        """Return whether the store has a run that is not deleted."""
+        return self._get_run(run_id) is not None
 
     def log_report(self, run_id: str, folder: Path) -> None:
         """Attach a report to an experiment's parent run, and replace an earlier one.

@@ -29,6 +29,19 @@ def test_home_is_absolute_even_if_the_variable_is_not(monkeypatch: pytest.Monkey
     assert load_settings().home == Path.cwd() / "runs"
 
 
+@pytest.mark.parametrize("variable", ["VSS_HOME", "VSS_DATA", "VSS_CACHE", "VSS_STORAGE"])
+@pytest.mark.parametrize("path", ["~nobody-here/x", "loop"])
+def test_folder_that_leads_nowhere_is_named(
+    variable: str, path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.setenv(variable, path)
+
+    with pytest.raises(UserError, match=rf"^{variable}={path}: .*[^.]; name another folder$"):
+        load_settings()
+
+
 def test_environment_overrides_the_addresses(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -35,8 +35,10 @@ def check_host(address: str) -> None:
             "auto", name no host.
 
     Raises:
-        UserError: if it is not.
+        UserError: if it is not, or a dashboard's address names none.
     """
+    if "://" in address and not _host(address):
+        raise UserError(f"'{address}' names no host; write http://HOST:8265 or HOST:6379")
     try:
         look_up(_host(address))
     except OSError as error:

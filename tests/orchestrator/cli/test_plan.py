@@ -80,6 +80,8 @@ def test_plan_for_a_cluster_known_by_its_dashboard_says_that_nodes_are_not_check
 
     assert result.code == 0
     assert result.out.splitlines()[-1].startswith("not checked against the nodes of http://")
+    no_host = run("plan", write_spec(TINY_SPEC), "--address", "http://")
+    assert_one_line(no_host, "'http://' names no host; write http://HOST:8265")
 
 
 def test_plan_for_another_machine_with_gpus_is_only_noted(
@@ -167,6 +169,16 @@ def test_plan_lists_planned_looks(run: Any, write_spec: SpecWriter) -> None:
     ]
     assert run("plan", spec, "--json").json["looks"] == [3, 5, 7, 10]
     assert run("plan", spec, "--look", 2).out.splitlines()[-2] == "6 to 10 trials in 2 cells"
+    assert_one_line(run("plan", spec, "--look", 0), "plans looks 1 to 4")
+
+
+def test_plan_names_a_cell_that_equals_another(run: Any, write_spec: SpecWriter) -> None:
+    spec = write_spec(TINY_SPEC.replace("cells:", "cells:\n  again: {head: fcn}"))
+
+    result = run("plan", spec)
+
+    assert "cell 'image' has the settings of 'again': both are trained as 'again'" in result.out
+    assert "in 2 cells" in result.out
 
 
 @pytest.mark.slow

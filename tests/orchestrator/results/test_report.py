@@ -47,6 +47,17 @@ def test_report_of_an_unknown_experiment_is_refused(settings: Settings, tracker:
         build("stduy", Stores(settings), settings, settings.home / "out", pictures=True)
 
 
+def test_store_without_the_run_of_the_experiment_is_named(
+    settings: Settings, tracker: Tracker
+) -> None:
+    stores = Stores(settings)
+    stores.ledger.add(ExperimentEntry("study"), [Member(PlannedTrial("a", CONFIGS[0]), "f" * 64)])
+    stores.ledger.set_experiment_run("study", "0" * 32)
+
+    with pytest.raises(UserError, match=rf"MLflow at .*mlflow.db has no run {'0' * 32}.*check"):
+        build("study", stores, settings, settings.home / "out", pictures=True)
+
+
 @pytest.fixture
 def ledger(settings: Settings) -> Ledger:
     ledger = Ledger(settings.ledger_url)

@@ -53,6 +53,34 @@ def test_name_of_a_cell_may_have_dots_and_equals_signs(write_spec: SpecWriter, n
 
     assert (changed.head, changed.steps) == ("psp", 7)
     assert name not in load_spec(spec, [f"cells.{name}=null"]).cells
+    replaced = load_spec(spec, [f"cells.{name}=null", f"cells.{name}={{head: psp}}"])
+    assert replaced.cells[name].head == "psp"
+
+
+def test_cell_with_the_name_of_a_grid_cell_is_removed(write_spec: SpecWriter) -> None:
+    name = "class_weights=[1, 2]"
+    spec = write_spec(TINY_SPEC.replace("image:", f'"{name}":'))
+
+    assert list(load_spec(spec, [f"cells.{name}=null"]).cells) == ["memory"]
+
+
+def test_part_of_a_setting_is_overridden(write_spec: SpecWriter) -> None:
+    spec = write_spec(
+        TINY_SPEC.replace("cells:", "cells:\n  other: {head: psp}").replace(
+            "  clips: 2\n", "  clips: 2\n  weights: {cell: other}\n"
+        )
+    )
+
+    with pytest.raises(UserError, match=r"'base\.steps' is 4 in the spec, not a mapping"):
+        load_spec(spec, ["steps.x=5"])
+    with pytest.raises(UserError, match="imge"):  # and not: 'weights' is unknown
+        load_spec(spec, ["weights.cell=imge"])
+
+
+def test_settings_that_only_specs_have_are_overridden(write_spec: SpecWriter) -> None:
+    experiment = load_spec(write_spec(TINY_SPEC), ["priority=1"])
+
+    assert {trial.priority for trial in experiment.trials} == {1}
 
 
 def test_last_cell_is_not_removed(write_spec: SpecWriter) -> None:
