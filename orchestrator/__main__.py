@@ -27,3 +27,7 @@ def main() -> None:
             raise
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)  # a shell sees 130
+
+
+if __name__ == "__main__":
+    main()
