@@ -80,9 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(app(words, prog_name="vss-orch", obj=words, standalone_mode=False) or 0)
     except TyperException as error:
         _refuse_command_line(error)
-    except typer.Abort as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
+    except typer.Abort:
         print("Aborted.", file=sys.stderr)  # the answer to a question was no
         sys.exit(1)
     except UserError as error:
@@ -115,7 +113,8 @@ def _end_at_once_if_interrupted() -> None:
     if sys.stdout is not None:  # the user has closed it
         with suppress(OSError):  # Python flushes once more, and says so
             sys.stdout.flush()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in the background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _refuse(message: str) -> NoReturn:

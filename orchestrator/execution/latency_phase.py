@@ -64,16 +64,11 @@ class LatencyPhase:
         self._console.print(activity)
         self._patiently(lambda: self._driver.set_activity(activity))
         size = SlotSize.from_resources(self._experiment.resources)
-        start = time.monotonic()
-
-        def report(done: int, total: int) -> None:
-            if done < total:
-                left = format_seconds((time.monotonic() - start) / done * (total - done))
-                self._console.print(f"measured {done} of {total} times, about {left} left")
-
         try:
             with interrupt_on_signal():
-                measurement = self._open_executor().measure_latency(
+                executor = self._open_executor()
+                report = _ProcessReport(self._console)
+                measurement = executor.measure_latency(
                     cells, self._experiment.baseline, size, report, stop.is_for_all
                 )
         except KeyboardInterrupt:
@@ -86,6 +81,19 @@ class LatencyPhase:
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         return wait_until_reachable(call, self._console.print)
+
+
+class _ProcessReport:
+    """Prints, after each process that has measured, how long the others will take."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._start = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if done < total:
+            left = format_seconds((time.monotonic() - self._start) / done * (total - done))
+            self._console.print(f"measured {done} of {total} times, about {left} left")
 
 
 def _find_trained_cells(trials: Sequence[TrialStatus]) -> dict[str, TrialConfig]:

@@ -72,7 +72,7 @@ def build(
     if experiment.run_id is not None and not stores.tracker.has_run(experiment.run_id):
         raise UserError(
             f"MLflow at {redact(stores.tracker.uri)} has no run {experiment.run_id} of '{name}': "
-            "check MLFLOW_TRACKING_URI, or submit the spec again"
+            "check MLFLOW_TRACKING_URI, or restore the run in MLflow"
         )
     with pause_garbage_collection():
         samples = _read_samples(stores, name)

@@ -166,7 +166,9 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         files_by_digest=files.by_digest,
         source=source,
         published={merged_names[cell]: numbers for cell, numbers in published.items()},
-        merged_cells={name: merged_names[name] for name in spec.cells if name not in cells},
+        merged_cells={
+            name: merged_names[name] for name in spec.cells if merged_names.get(name, name) != name
+        },
         margin_points=spec.margin,
         measures_latency=spec.measure_latency,
         logs_pictures=spec.log_pictures,
@@ -232,9 +234,9 @@ def _merge_equal(
     for group in equal_trials.values():
         trial = next((trial for trial in group if trial.cell in chosen_names), group[0])
         name = trial.cell
-        if name in cells:
+        if clash := next((other.cell for other in group if other.cell in merged_names), None):
             raise UserError(
-                f"two different cells are named '{excerpt_name(name)}': rename the one under "
+                f"two different cells are named '{excerpt_name(clash)}': rename the one under "
                 "'cells'"
             )
         cells[name] = trial

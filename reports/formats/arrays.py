@@ -34,7 +34,8 @@ CONFUSIONS, CURVES = "confusions.npz", "curves.csv"
 _COLUMNS = ["trial_id", "curve", "step", "value"]
 # The zlib level: 1,000 trials x 233 frames x 11 classes take 1 s (level 6: 4 s, a tenth smaller).
 _LEVEL = 1
-_LARGEST, _LARGEST_NAMES = 2**31, 2**26  # bytes, unpacked: of all arrays, and of one with names
+# Bytes, unpacked: of all arrays, which take four times as much in memory, and of one with names.
+_LARGEST, _LARGEST_NAMES = 2**30, 2**26
 Curve = tuple[tuple[int, float], ...]
 
 
