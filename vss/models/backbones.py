@@ -82,6 +82,22 @@ _GEOMETRY = {
 }
 
 
+_VECTOR = 16  # the float32 numbers in the widest vector register of a processor
+
+
+class _SparseProjection(nn.Conv2d):
+    """A 1x1 convolution with a stride, as one without a stride of every n-th pixel.
+
+    The result is the same. With fewer channels than a vector has numbers, oneDNN writes past its
+    memory in the backward pass of the former (its issue 6035), which ends processes or gives wrong
+    gradients.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = self.stride
+        return nn.functional.conv2d(x[..., ::rows, ::columns], self.weight)
+
+
 def _deep_stem(width: int) -> nn.Sequential:
     half = width // 2
     layers: list[nn.Module] = []
@@ -107,8 +123,9 @@ def _layer(
     out_channels = planes * block.expansion
     shortcut: nn.Module | None = None
     if stride != 1 or in_channels != out_channels:
+        kind = nn.Conv2d if stride == 1 or in_channels >= _VECTOR else _SparseProjection
         shortcut = nn.Sequential(
-            nn.Conv2d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
+            kind(in_channels, out_channels, kernel_size=1, stride=stride, bias=False),
             nn.BatchNorm2d(out_channels),
         )
     blocks = [block(in_channels, planes, stride, shortcut)]

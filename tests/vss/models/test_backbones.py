@@ -164,3 +164,32 @@ def test_features_have_the_promised_channels_and_stride(name: str, stride: int) 
     stride4 = min(stride, 16)
     assert features.stage4.shape == (1, net.channels[0], 64 // stride4, 96 // stride4)
     assert features.stage5.shape == (1, net.channels[1], 64 // stride, 96 // stride)
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+@pytest.mark.parametrize("width", [4, 6, 8])
+def test_gradients_of_narrow_networks_do_not_depend_on_the_library(width: int) -> None:
+    """oneDNN's own strided 1x1 convolutions of few channels write past their memory."""
+    torch.manual_seed(0)
+    network = backbones.resnet18(width, 16).to(memory_format=torch.channels_last)
+    images = torch.randn(2, 3, 32, 48).contiguous(memory_format=torch.channels_last)
+    gradients = []
+    for enabled in (True, False):
+        with torch.backends.mkldnn.flags(enabled=enabled):
+            network.zero_grad()
+            sum(stage.square().mean() for stage in network(images)).backward()
+        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+
+    for ours, reference in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, reference, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_sparse_projection_is_a_convolution_with_a_stride() -> None:
+    ours = backbones.resnet18(4, 16).layer2[0].downsample[0]
+    x = torch.randn(2, 4, 9, 7)
+
+    with torch.backends.mkldnn.flags(enabled=False):
+        expected = nn.Conv2d.forward(ours, x)
+        assert torch.equal(ours(x), expected)
+    assert expected.shape == (2, 8, 5, 4)
