@@ -70,7 +70,15 @@ def test_front_page_shows_the_table_of_its_study() -> None:
     assert [row for row in rows if not any(line.startswith(row) for line in lines)] == []
 
 
-@pytest.mark.parametrize("study", ["camvid_quick", "paper_reduced_camvid_image_models"])
+@pytest.mark.parametrize(
+    "study",
+    [
+        "camvid_quick",
+        "paper_reduced_camvid_image_models",
+        "paper_reduced_camvid_heads",
+        "paper_reduced_camvid_memory_length",
+    ],
+)
 def test_page_on_real_video_shows_the_tables_of_its_studies(study: str) -> None:
     page = (ROOT / "docs/camvid.md").read_text()
     report = (ROOT / "experiments/results" / study / "report.md").read_text()
