@@ -17,6 +17,7 @@ class Finder:
                 raise AttributeError("partially initialized module") from None
 sys.meta_path.insert(0, Finder)
 from orchestrator.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also if the tests run in the background
 main()
 """
 

@@ -101,8 +101,9 @@ def test_shell_completes_commands_and_names(
 
 def test_ctrl_c_while_the_process_ends_shows_no_traceback() -> None:
     code = """
-import sys, threading, time
+import signal, sys, threading, time
 from orchestrator.cli.app import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also if the tests run in the background
 threading.Thread(target=time.sleep, args=(600,)).start()
 sys.argv = ["vss-orch", "--version"]
 try:
