@@ -14,6 +14,8 @@ REDUCED = sorted(PAPER.glob("reduced/**/*.yaml"))
 PRETRAINED = PAPER / "reduced" / "camvid" / "recipe.yaml"  # alone, it trains the backbone
 # All that a reduced spec may change of a cell, besides `base`.
 _POSITION = "position_code"
+# On CamVid the teacher of distillation is a wider ResNet-18, as a ResNet-101 takes too long to train.
+_REPLACED = ("reduced/camvid/distillation.yaml", "teacher", "backbone")
 # The cell that a reduced spec may have besides those of the full one: all others start from it.
 _PRETRAINING = "pretraining"
 
@@ -40,7 +42,8 @@ def test_reduced_spec_asks_the_question_of_the_full_one(path: Path) -> None:
         compared = ("head", "backbone", "memory_length", "include_current_frame")
         options = HEADS[config.head].options.keys() - {_POSITION}
         for name in [*compared, *options]:
-            assert getattr(config, name) == getattr(full.cells[cell], name), (cell, name)
+            if (str(path.relative_to(PAPER)), cell, name) != _REPLACED:
+                assert getattr(config, name) == getattr(full.cells[cell], name), (cell, name)
 
 
 @pytest.mark.parametrize(
