@@ -14,7 +14,7 @@ REDUCED = sorted(PAPER.glob("reduced/**/*.yaml"))
 PRETRAINED = PAPER / "reduced" / "camvid" / "recipe.yaml"  # alone, it trains the backbone
 # All that a reduced spec may change of a cell, besides `base`.
 _POSITION = "position_code"
-# On CamVid the teacher of distillation is a wider ResNet-18, as a ResNet-101 takes too long to train.
+# On CamVid the teacher of distillation is a wider ResNet-18: a ResNet-101 takes too long to train.
 _REPLACED = ("reduced/camvid/distillation.yaml", "teacher", "backbone")
 # The cell that a reduced spec may have besides those of the full one: all others start from it.
 _PRETRAINING = "pretraining"
