@@ -8,7 +8,7 @@ torch.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -55,7 +55,8 @@ def measure_latency(
         measure: a function that makes the measurement of the n-th worker process; by default in a
             new process on this machine, or in this process if there is only one.
         processes: the number of worker processes, 3 by default.
-        rounds: the number of turns of each network in each process, after a warm-up turn.
+        rounds: the number of turns of each network in each process, after a warm-up turn; networks
+            whose turns would take more than a quarter of an hour per process have 3.
         runs_per_round: the number of timed predictions in a turn; networks that need more than a
             minute for 200 predictions make one per turn, and have no 95th percentile.
         report: a function that is called after each worker process.
@@ -81,8 +82,8 @@ def measure_latency(
         "other_load": _largest_load(times),
         "batch_size": 1,
         "processes": count,
-        "rounds": count * rounds,
-        "runs_per_round": _describe_turns(times),
+        "rounds": _describe_range(_rounds(times)),
+        "runs_per_round": _describe_range(_runs_per_turn(times)),
     }
     return LatencyMeasurement(conditions=conditions, cells=latencies)
 
@@ -136,17 +137,25 @@ def _summarise(groups: Sequence[GroupTimes], timed_cell: TimedCell, baseline: st
 
 
 def _round_medians(groups: Sequence[GroupTimes], timed_cell: TimedCell) -> list[float]:
+    """Return the median of each round; each process counts with the same number of rounds."""
+    turns = [group.seconds.get(timed_cell, []) for group in groups]
     return [
         1000 * float(np.median(turn_seconds))
-        for group in groups
-        for turn_seconds in group.seconds.get(timed_cell, [])
+        for process_turns in turns
+        for turn_seconds in process_turns[: min(map(len, turns))]
     ]
 
 
-def _describe_turns(times: Sequence[ProcessTimes]) -> int | str:
-    """Return the number of predictions in a turn, or "1 to 7" if networks differ in it."""
-    runs = set(_runs_per_turn(times))
-    return max(runs) if len(runs) == 1 else f"{min(runs)} to {max(runs)}"
+def _describe_range(values: Iterable[int]) -> int | str:
+    """Return the number that all networks share, or "1 to 7" if they differ."""
+    lowest, highest = min(numbers := set(values)), max(numbers)
+    return highest if len(numbers) == 1 else f"{lowest} to {highest}"
+
+
+def _rounds(times: Sequence[ProcessTimes]) -> Iterator[int]:
+    for groups in zip(*(process.groups for process in times), strict=True):
+        for timed_cell in groups[0].seconds:
+            yield len(_round_medians(groups, timed_cell))
 
 
 def _runs_per_turn(times: Sequence[ProcessTimes]) -> Iterator[int]:

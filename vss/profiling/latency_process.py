@@ -30,6 +30,11 @@ GROUP_SIZE = 16
 # Time limit for the runs that a 95th percentile needs.
 _P95_SECONDS = 60.0
 _WARM_UP_RUNS = 3
+# A network that takes longer than this is warm after a single run.
+_SLOW_SECONDS = 1.0
+# Time limit for the rounds of a group, in one process; if they would take longer, there are 3.
+_GROUP_SECONDS = 900.0
+_FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Schedule:
     """How often each network is timed in one process.
 
     Attributes:
-        rounds: the number of turns of each network, after a warm-up turn.
+        rounds: the number of turns of each network, after a warm-up turn; networks whose turns
+            would take more than a quarter of an hour together have 3.
         runs_per_round: the number of predictions in a turn; networks whose runs for a 95th
             percentile would take more than a minute make one per turn.
         number: the number of the process, which seeds the order of the turns.
@@ -106,17 +112,17 @@ def _measure_group(
     if baseline in cells:
         second_baseline = {baseline: _prepare(cells[baseline], device)}
         runs |= _timed_runs(second_baseline, are_repetitions=True)
-    warm_up = {
-        timed_cell: [_time(run, device) for _ in range(_WARM_UP_RUNS)]
-        for timed_cell, run in runs.items()
-    }
+    warm_up = {timed_cell: _warm_up(run, device) for timed_cell, run in runs.items()}
     counts = {
-        timed_cell: _runs_per_turn(min(seconds), schedule)
-        for timed_cell, seconds in warm_up.items()
+        timed_cell: _runs_per_turn(seconds, schedule) for timed_cell, seconds in warm_up.items()
     }
+    round_seconds = sum(seconds * counts[timed_cell] for timed_cell, seconds in warm_up.items())
+    rounds = schedule.rounds
+    if rounds * round_seconds > _GROUP_SECONDS:
+        rounds = min(rounds, _FEWEST_ROUNDS)
     seconds: dict[TimedCell, list[list[float]]] = {timed_cell: [] for timed_cell in runs}
     timed_cells = list(runs)
-    for round_number in range(schedule.rounds + 1):
+    for round_number in range(rounds + 1):
         for index in rng.permutation(len(timed_cells)):
             timed_cell = timed_cells[index]
             turn_seconds = [_time(runs[timed_cell], device) for _ in range(counts[timed_cell])]
@@ -133,6 +139,14 @@ def _timed_runs(
         for name, model in models.items()
         for form, run in model.forms.items()
     }
+
+
+def _warm_up(run: Callable[[], object], device: torch.device) -> float:
+    """Run a network until it is warm, and return the seconds of its fastest run."""
+    first = _time(run, device)
+    if first > _SLOW_SECONDS:
+        return first
+    return min(first, *(_time(run, device) for _ in range(_WARM_UP_RUNS - 1)))
 
 
 def _runs_per_turn(seconds: float, schedule: Schedule) -> int:

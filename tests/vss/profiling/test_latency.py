@@ -83,7 +83,7 @@ def test_every_round_has_a_new_random_order(monkeypatch: pytest.MonkeyPatch) -> 
 
     def record(run: object, device: torch.device) -> float:
         turns.append(id(run))
-        return 100.0  # so slow that a turn consists of a single run
+        return 0.31  # so slow that a turn consists of a single run
 
     monkeypatch.setattr(latency_process, "_time", record)
     orders = []
@@ -146,6 +146,45 @@ def test_network_whose_200_runs_take_over_a_minute_is_timed_once_per_turn(
     times = measure_in_process(CELLS, "image", CPU, Schedule(rounds=1, runs_per_round=7))
 
     assert {len(turn) for rounds in times.groups[0].seconds.values() for turn in rounds} == {runs}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seconds", "rounds"), [(14.9, 10), (15.1, 3)])
+def test_rounds_that_would_take_over_a_quarter_of_an_hour_are_three(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, rounds: int
+) -> None:
+    """Six networks and forms take turns; so slow ones are warm after a single run."""
+    runs: list[object] = []
+    monkeypatch.setattr(latency_process, "_time", lambda run, device: runs.append(run) or seconds)
+
+    times = measure_in_process(CELLS, "image", CPU, Schedule(rounds=10, runs_per_round=7))
+
+    assert {len(turns) for turns in times.groups[0].seconds.values()} == {rounds}
+    assert len(runs) == 6 * (1 + 1 + rounds)
+
+
+def test_processes_with_fewer_rounds_count_as_much_as_the_others() -> None:
+    """One of them was just fast enough for all rounds."""
+    slow, fast = ([[1.0]] * rounds for rounds in (3, 10))
+    times = [make_times({TimedCell("a", "clip"): turns}) for turns in (slow, fast, slow)]
+
+    measurement = measure_latency({"a": tiny()}, "a", CPU, times.__getitem__, 3)
+
+    assert measurement.cells["a"].clip.rounds_ms == [1000.0] * 9
+    assert measurement.conditions["rounds"] == 9
+
+
+def test_groups_may_have_different_numbers_of_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = [
+        GroupTimes({cell: FACTS}, {TimedCell(cell, "clip"): [[1.0]] * rounds})
+        for cell, rounds in (("a", 3), ("b", 10))
+    ]
+    times = ProcessTimes({"device": "a CPU"}, groups)
+
+    cells = {"a": tiny(), "b": tiny()}
+    measurement = measure_latency(cells, "c", CPU, lambda n: times, 2)
+
+    assert measurement.conditions["rounds"] == "6 to 20"
 
 
 @pytest.mark.slow
