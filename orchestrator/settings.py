@@ -292,3 +292,8 @@ def _folder(variable: str, default: Path) -> Path:
     except RuntimeError as error:  # no such user, or links in a circle
         reason = str(error).rstrip(".")
         raise UserError(f"{variable}={path}: {reason}; name another folder") from None
+    except FileNotFoundError:
+        raise UserError(
+            f"the current folder no longer exists: go to another one, or set {variable} to an "
+            "absolute path"
+        ) from None

@@ -118,7 +118,8 @@ def _end_at_once_if_interrupted() -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    print(f"error: {one_line(message, _LONGEST_ERROR)}", file=sys.stderr)
+    if sys.stderr is not None:  # the user has closed it, and print would take stdout
+        print(f"error: {one_line(message, _LONGEST_ERROR)}", file=sys.stderr)
     sys.exit(USER_ERROR)
 
 

@@ -88,6 +88,8 @@ def submit(
     experiment = load_spec(spec, overrides or ())  # before imports that take seconds
     if look is not None:
         experiment.at_look(look)  # refuses one that is not planned
+    for line in experiment.describe_merged():
+        echo(line)
     from orchestrator.execution.cluster.head import choose_address
     from orchestrator.execution.driver import RunTarget
     from orchestrator.execution.handover.detached import hand_over

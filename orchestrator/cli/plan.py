@@ -205,6 +205,8 @@ def _print_plan_as_json(
     content: dict[str, Any] = {"experiment": experiment.name, "trials": trials}
     if experiment.dependencies:
         content["dependencies"] = list_dependencies(experiment)
+    if experiment.merged_cells:
+        content["merged_cells"] = dict(experiment.merged_cells)
     if seconds:
         content["trial_seconds"] = dict(seconds)
     if outside := experiment.paths_outside(folder):
@@ -234,8 +236,8 @@ def _print_plan(
 
     if len(experiment.cells) > 1:
         console().print(build_plan_table(experiment, seconds))
-    for name, equal in experiment.merged_cells.items():
-        echo(f"cell '{name}' has the settings of '{equal}': both are trained as '{equal}'")
+    for line in experiment.describe_merged():
+        echo(line)
     if experiment.dependencies:
         echo("order of training, seed by seed, sources first:")
         for line in draw_tree(experiment):

@@ -1,6 +1,8 @@
 """The output of a process, redacted as it is written: also what libraries print."""
 
+import codecs
 import sys
+from io import TextIOWrapper
 from typing import Any, TextIO, cast
 
 from orchestrator.secrecy.redaction import redact
@@ -37,7 +39,12 @@ def redact_stream(stream: TextIO) -> TextIO:
 
 
 def redact_output() -> None:
-    """Redact all that Python prints from now on, tracebacks included."""
+    """Redact all that Python prints from now on, tracebacks included.
+
+    Characters that the encoding of the terminal lacks are escaped.
+    """
     for name in ("stdout", "stderr"):
         if (stream := getattr(sys, name)) is not None:  # the user has closed it
+            if isinstance(stream, TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+                stream.reconfigure(errors="backslashreplace")
             setattr(sys, name, redact_stream(stream))

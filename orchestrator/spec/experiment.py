@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.spec.completion import NamedFiles, complete
 from orchestrator.spec.design import Point, expand, read_published_results
+from orchestrator.spec.limits import check_names_apart
 from orchestrator.spec.schema import ExperimentSpec, Resources
 from orchestrator.spec.sources.dependencies import Dependencies, find_dependencies
 from orchestrator.spec.trial_builder import PlannedTrial, TrialBuilder
@@ -114,6 +115,13 @@ class Experiment:
         paths = sorted({*files, *self.data_folders})
         return [name_of(path) for path in paths if not path.is_relative_to(home)]
 
+    def describe_merged(self) -> list[str]:
+        """Return a line for each name under `cells` that stands for the same trials as another."""
+        return [
+            f"cell '{name}' has the settings of '{equal}': both are trained as '{equal}'"
+            for name, equal in self.merged_cells.items()
+        ]
+
     @cached_property
     def trial_by_id(self) -> Mapping[str, PlannedTrial]:
         """The trials by their trial_id."""
@@ -156,8 +164,10 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         name=spec.name,
         description=spec.description,
         trials=tuple(
-            cells[cell] if seed == spec.seeds[0] else builder.trial(cell, seed)
-            for cell in cells
+            trial
+            if seed == spec.seeds[0]
+            else builder.trial(cell, seed).with_priority(trial.priority)
+            for cell, trial in cells.items()
             for seed in spec.seeds
         ),
         cells=configs,
@@ -165,7 +175,7 @@ def build_experiment(spec: ExperimentSpec, source: str, folder: Path) -> Experim
         resources=spec.resources,
         files_by_digest=files.by_digest,
         source=source,
-        published={merged_names[cell]: numbers for cell, numbers in published.items()},
+        published=_merge_published(published, merged_names),
         merged_cells={
             name: merged_names[name] for name in spec.cells if merged_names.get(name, name) != name
         },
@@ -233,6 +243,7 @@ def _merge_equal(
     merged_names: dict[str, str] = {}
     for group in equal_trials.values():
         trial = next((trial for trial in group if trial.cell in chosen_names), group[0])
+        trial = trial.with_priority(max(merged.priority for merged in group))
         name = trial.cell
         if clash := next((other.cell for other in group if other.cell in merged_names), None):
             raise UserError(
@@ -241,7 +252,23 @@ def _merge_equal(
             )
         cells[name] = trial
         merged_names.update((merged.cell, name) for merged in group)
+    check_names_apart(cells)
     return cells, merged_names
+
+
+def _merge_published(
+    published: Mapping[str, Mapping[str, float]], merged_names: Mapping[str, str]
+) -> dict[str, Mapping[str, float]]:
+    """Return the published results of each cell that is left."""
+    merged: dict[str, Mapping[str, float]] = {}
+    for cell, numbers in published.items():
+        name = merged_names[cell]
+        if merged.setdefault(name, numbers) != numbers:
+            raise UserError(
+                f"cell '{excerpt_name(cell)}' has the settings of '{excerpt_name(name)}', but "
+                "other published results: remove one of the two"
+            )
+    return merged
 
 
 def _find_baseline(

@@ -5,7 +5,7 @@ Names are limited too, as they become folders, tags and columns: printable, and 
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from orchestrator.spec.schema import (
@@ -61,10 +61,12 @@ def check_cell_name(name: str) -> None:
     """Check that a name can stand in tables, tags and folders.
 
     Raises:
-        UserError: if it is empty or long, or contains control characters.
+        UserError: if it is empty or long, or contains control characters or outer spaces.
     """
     if not name.strip():
         raise UserError("a cell has an empty name: name it under 'cells'")
+    if name != name.strip():
+        raise UserError(f"cell '{excerpt_name(name)}': the name begins or ends with a space")
     if len(name) > LONGEST_NAME:
         raise UserError(
             f"cell '{excerpt_name(name)}' has a name of {len(name)} characters (at most "
@@ -72,6 +74,21 @@ def check_cell_name(name: str) -> None:
         )
     if not name.isprintable():
         raise UserError(f"cell '{excerpt_name(name)}': the name has a character to leave out")
+
+
+def check_names_apart(cells: Collection[str]) -> None:
+    """Check that no cell is named like a trial of another one, CELL:SEED or CELL:sample N.
+
+    Raises:
+        UserError: naming both.
+    """
+    for cell in cells:
+        other, _, trial = cell.rpartition(":")
+        if other in cells and re.fullmatch(r"(sample )?\d+", trial):
+            raise UserError(
+                f"cell '{excerpt_name(cell)}' is named like a trial of '{excerpt_name(other)}': "
+                "rename one of them"
+            )
 
 
 def _check_size(spec: ExperimentSpec) -> None:

@@ -1,7 +1,7 @@
 """Build the trials of a design: each cell with each seed, and with the trials it depends on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,10 @@ class PlannedTrial:
     def trial_id(self) -> str:
         """The identity of the trial, computed once."""
         return self.config.trial_id
+
+    def with_priority(self, priority: int) -> "PlannedTrial":
+        """Return the trial with a priority; the same one, with its identity, if it has it."""
+        return self if priority == self.priority else replace(self, priority=priority)
 
 
 class TrialBuilder:

@@ -36,6 +36,7 @@ _COLUMNS = ["trial_id", "curve", "step", "value"]
 _LEVEL = 1
 # Bytes, unpacked: of all arrays, which take four times as much in memory, and of one with names.
 _LARGEST, _LARGEST_NAMES = 2**30, 2**26
+_MOST_PIXELS = 2**40  # of a frame; their sums over frames and classes fit into 64 bits
 Curve = tuple[tuple[int, float], ...]
 
 
@@ -114,12 +115,19 @@ def _read_confusions(path: Path, trial_ids: Sequence[str]) -> dict[str, dict[str
             frames, classes = names["frames"][index], names["classes"][index]
             counts = None
             if (name := f"confusions/{trial_id}") in file:
-                counts = np.ascontiguousarray(file[name], dtype=np.int64)
-                shape = (len(frames), len(classes), len(classes))
-                if counts.shape != shape:
-                    raise ValueError(f"{name} has the shape {counts.shape} instead of {shape}")
+                counts = _check_counts(name, file[name], (len(frames), len(classes), len(classes)))
             trials[trial_id] = {"frames": frames, "classes": classes, "confusions": counts}
     return trials
+
+
+def _check_counts(name: str, counts: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.int64]:
+    if counts.shape != shape:
+        raise ValueError(f"{name} has the shape {counts.shape} instead of {shape}")
+    if counts.dtype.kind not in "iu":
+        raise ValueError(f"{name} has numbers of type {counts.dtype} instead of counts")
+    if counts.size and not 0 <= counts.min() <= counts.max() <= _MOST_PIXELS:
+        raise ValueError(f"{name} has counts from {counts.min()} to {counts.max()}")
+    return np.ascontiguousarray(counts, dtype=np.int64)
 
 
 def _check_sizes(path: Path) -> None:

@@ -42,6 +42,17 @@ def test_folder_that_leads_nowhere_is_named(
         load_settings()
 
 
+def test_current_folder_that_was_deleted_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("VSS_HOME")
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+
+    with pytest.raises(UserError, match="the current folder no longer exists: .* or set VSS_HOME"):
+        load_settings()
+
+
 def test_environment_overrides_the_addresses(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

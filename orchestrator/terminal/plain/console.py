@@ -12,11 +12,12 @@ from orchestrator.terminal.plain.text import neutralise
 class PlainConsole(Console):
     """A console that escapes the control characters in all that it is given to print.
 
-    Square brackets are no markup to it: cells may have names like `[/a]`.
+    Square brackets are no markup to it, and colons no emoji: cells may have names like `[/a]`, and
+    trials like `a:x:0`.
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options, markup=False)
+        super().__init__(**options, markup=False, emoji=False)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -1,8 +1,11 @@
 """The output of a process without secrets."""
 
 import io
+import os
 import subprocess
 import sys
+
+import pytest
 
 from orchestrator.secrecy.streams import RedactedStream, redact_stream
 
@@ -21,6 +24,18 @@ def test_stream_is_wrapped_once() -> None:
 
     assert isinstance(stream, RedactedStream)
     assert redact_stream(stream) is stream
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", r"\xfc"), ("latin-1", "ü")])
+def test_characters_that_a_terminal_lacks_are_escaped(encoding: str, shown: str) -> None:
+    program = "from orchestrator.secrecy.streams import redact_output\nredact_output()\nprint('ü→')"
+
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, env=environment
+    ).stdout
+
+    assert printed.decode(encoding) == f"{shown}\\u2192\n"
 
 
 def test_traceback_shows_no_secret() -> None:

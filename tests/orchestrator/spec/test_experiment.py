@@ -73,6 +73,38 @@ def test_published_results_follow_a_cell_that_is_merged(load: SpecLoader) -> Non
     assert experiment.published == {"narrow": {"miou": 0.5}}
 
 
+def test_merged_cells_may_state_the_same_published_results_only(load: SpecLoader) -> None:
+    twice = "cells: {{a: {{published: {{miou: 0.5}}}}, b: {{published: {{miou: {}}}}}}}"
+
+    assert load(twice.format(0.5)).published == {"a": {"miou": 0.5}}
+    with pytest.raises(UserError, match="cell 'b' has the settings of 'a', but other published"):
+        load(twice.format(0.7))
+
+
+def test_merged_cells_have_the_highest_priority(load: SpecLoader) -> None:
+    experiment = load("cells: {a: {priority: 1}, b: {priority: 5}, c: {width: 32, priority: 2}}")
+
+    assert [(t.cell, t.priority) for t in experiment.trials] == [
+        ("a", 5), ("a", 5), ("c", 2), ("c", 2),
+    ]  # fmt: skip
+
+
+def test_merged_names_are_described(load: SpecLoader) -> None:
+    experiment = load("cells: {a: {}, b: {}, c: {width: 32}}")
+
+    assert experiment.describe_merged() == [
+        "cell 'b' has the settings of 'a': both are trained as 'a'"
+    ]
+
+
+@pytest.mark.parametrize("name", ["a:0", "a:7", "a:sample 3"])
+def test_cell_named_like_a_trial_of_another_is_refused(load: SpecLoader, name: str) -> None:
+    with pytest.raises(UserError, match=f"cell '{name}' is named like a trial of 'a': rename one"):
+        load(f'cells: {{a: {{}}, "{name}": {{width: 32}}}}')
+
+    assert list(load(f'cells: {{b: {{}}, "{name}": {{width: 32}}}}').cells) == ["b", name]
+
+
 def test_priority_is_no_part_of_a_trial(load: SpecLoader) -> None:
     plain = load("cells: {a: {memory_length: 1}, b: {memory_length: 2}}")
     urgent = load("cells: {a: {memory_length: 1, priority: 2}, b: {memory_length: 2}}")

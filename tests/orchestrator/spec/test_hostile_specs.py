@@ -166,6 +166,7 @@ def test_nothing_is_repeated_of_a_file_that_is_something_else(
         ("cells: {a: {}}\nseeds: [18446744073709551616]", "'seeds.0': must be at most 2147483647 "),
         ('cells: {"a\\e[31m": {}}', r"cell 'a\\x1b\[31m': the name has a character to leave out"),
         ('cells: {"": {}}', "a cell has an empty name"),
+        ('cells: {"a ": {}}', "cell 'a ': the name begins or ends with a space"),
         ("cells: {a: {}}\ngrid: {steps: []}", "grid 'steps' has no values: list one"),
         ("ablate: {head: []}", "ablate 'head' has no values: list one"),
         (f"cells: {{{'x' * 1000}: {{}}}}", r"has a name of 1000 characters \(at most 300\)"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from reports.formats.files import ReportError
 from reports.formats.results_json import load, normalise, save
@@ -182,6 +183,30 @@ def test_counts_beyond_four_bytes_are_kept(tmp_path: Path) -> None:
     (loaded,) = load(tmp_path).runs
     assert loaded.confusions is not None
     assert loaded.confusions.item() == 2**40
+
+
+@pytest.mark.parametrize(
+    ("counts", "problem"),
+    [
+        (np.full((1, 1, 1), -1), "counts from -1 to -1"),
+        (np.full((1, 1, 1), 2**62), f"counts from {2**62} to"),
+        (np.full((1, 1, 1), np.nan), "numbers of type float64 instead of counts"),
+        (np.full((1, 1, 1), 1.0), "numbers of type float64 instead of counts"),
+    ],
+)
+def test_numbers_that_are_no_counts_are_refused(
+    counts: NDArray[Any], problem: str, tmp_path: Path
+) -> None:
+    run = finished_run(
+        "a", 0, 0.4, frames=["s/1"], classes=["x"], confusions=np.ones((1, 1, 1), int), iou={}
+    )
+    save(record([run]), tmp_path)
+    with np.load(tmp_path / "confusions.npz") as file:
+        arrays = {**file, "confusions/a-0": counts}
+    np.savez(tmp_path / "confusions.npz", **arrays)
+
+    with pytest.raises(ReportError, match=f"confusions.npz is damaged: .*{problem}"):
+        load(tmp_path)
 
 
 def test_curves_are_saved_as_a_table(tmp_path: Path) -> None:

@@ -41,6 +41,16 @@ def test_table_of_any_text_prints_no_control_character(text: str) -> None:
     assert not CONTROL.search(terminal.getvalue())
 
 
+def test_names_are_printed_as_they_are() -> None:
+    terminal, names = io.StringIO(), ("a:x:0", "b :fire: c", "[/a]")
+
+    console = PlainConsole(file=terminal, width=60)
+    for name in names:
+        console.print(table_of(name), name)
+
+    assert [terminal.getvalue().count(name) for name in names] == [5, 5, 5]
+
+
 def test_live_view_prints_no_control_characters_but_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
