@@ -3,10 +3,11 @@
 import shutil
 from pathlib import Path
 
+from reports.analysis.families.rebasing import rebase
 from reports.analysis.overview import build_overview, build_trial_table
 from reports.analysis.study import Study
 from reports.formats import latex, results_json
-from reports.formats.files import copy_pictures
+from reports.formats.files import ReportError, copy_pictures
 from reports.formats.html import render_page
 from reports.formats.spreadsheet import as_cell
 from reports.records import ExperimentRecord
@@ -41,7 +42,13 @@ def build_report(
     return _write(record, out, pictures, sort)
 
 
-def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = None) -> Path:
+def rebuild(
+    folder: Path,
+    out: Path,
+    pictures: bool = True,
+    sort: str | None = None,
+    baseline: str | None = None,
+) -> Path:
     """Rebuild a report from the files of its records.
 
     Markdown, CSV, JSON and TeX come out byte for byte the same. Plots are drawn again; pictures are
@@ -52,15 +59,22 @@ def rebuild(folder: Path, out: Path, pictures: bool = True, sort: str | None = N
         out: the folder of the new report; may be the same one.
         pictures: whether to show frames of the dataset.
         sort: the order of the main table, as for `build_report`.
+        baseline: the cell to compare with; None keeps that of the spec. The new report then shows
+            no frames.
 
     Returns:
         the path of the new report.md.
 
     Raises:
-        ReportError: if a file is missing or damaged.
+        ReportError: if a file is missing or damaged, or there is no such cell.
         ValueError: if there is no such order.
     """
     record = results_json.load(folder)
+    if baseline is not None:
+        try:
+            record, pictures = rebase(record, baseline), False
+        except ValueError as error:
+            raise ReportError(f"{error}") from None
     out.mkdir(parents=True, exist_ok=True)
     if not (pictures and out.samefile(folder)):
         shutil.rmtree(out / PICTURES, ignore_errors=True)

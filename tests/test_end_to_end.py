@@ -38,7 +38,7 @@ class Command:
         self._log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.cli.app", *map(str, arguments)],
+                [sys.executable, "-m", "orchestrator", *map(str, arguments)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -50,6 +50,13 @@ def report(
             help="Sort rows by this column, best first: miou, latency, training-time, ...",
         ),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CELL",
+            help="With --from and --out: compare with this cell instead of the spec's baseline.",
+        ),
+    ] = None,
     watch: Annotated[
         bool,
         typer.Option("--watch", help="Rebuild whenever a trial changes, until all have ended."),
@@ -64,10 +71,19 @@ def report(
     """
     _check_sort(sort)
     _check_subject(name, source, every_experiment)
+    if baseline is not None and source is None:
+        raise UserError(
+            f"--baseline '{baseline}' needs --from DIR and --out DIR: the report of NAME compares "
+            "with the baseline of its spec"
+        )
     if name is not None:
         _report(name, out, pictures, sort, every if watch else None)
     elif source is not None:
-        _rebuild(source, out or source, pictures, sort, watch)
+        if watch:
+            raise UserError(
+                f"--watch follows an experiment: give NAME instead of --from '{source}'"
+            )
+        _rebuild(source, out or source, pictures, sort, baseline)
     else:
         _report_all(out, pictures, watch)
 
@@ -253,9 +269,9 @@ def _report(
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: bool) -> None:
-    if watch:
-        raise UserError(f"--watch follows an experiment: give NAME instead of --from '{source}'")
+def _rebuild(
+    source: Path, out: Path, pictures: bool, sort: str | None, baseline: str | None
+) -> None:
     if not source.is_dir():
         raise UserError(f"no folder {source}: --from takes the folder of a report")
     from reports.formats.files import RESULTS
@@ -264,4 +280,4 @@ def _rebuild(source: Path, out: Path, pictures: bool, sort: str | None, watch: b
         raise UserError(f"no {RESULTS} in {source}: give the folder of a complete report")
     from orchestrator.results.report import rebuild
 
-    echo(rebuild(source, out, pictures, sort))
+    echo(rebuild(source, out, pictures, sort, baseline))

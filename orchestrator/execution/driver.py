@@ -196,7 +196,7 @@ class _Submit:
         if not has_work and is_reported(ledger.experiment(name), ledger.trials(name)):
             return Ending.OVER
         if not is_driven and not unfinished:
-            self._stores.tracker  # noqa: B018  # raises its error: nothing is lost by ending here
+            self.registration.check_runs()  # nothing is lost by ending here
         self.has_begun = True
         if not driver.take_lease(name):
             if unfinished and not is_driven:  # another submit was faster, and may wait for slots
@@ -222,7 +222,7 @@ class _Submit:
         check_address(self._target.address, self._target.is_insecure)
         self._stores.prepare_tracker()
         self._executor.free_slots(self._size, trial_count)
-        self._stores.tracker  # noqa: B018  # raises its error
+        self.registration.check_runs()
         threading.Thread(target=import_module, args=[_REPORT], daemon=True).start()
 
     def _read_fingerprint(self, config: TrialConfig, source: DataSource) -> str:

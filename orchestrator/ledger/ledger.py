@@ -142,20 +142,11 @@ class Ledger:
             for trial in imported:
                 write_finished(db, entry.name, trial)
 
-    def finished_run(self, trial_id: str) -> str | None:
-        """Return the id of a finished trial's MLflow run, or None if it has not finished."""
-        query = sa.select(trials.c.run_id).where(
-            trials.c.trial_id == trial_id, trials.c.state == State.FINISHED
-        )
-        with self._engine.connect() as db:
-            row = db.execute(query).first()
-        return None if row is None else str(row.run_id)
-
-    def unfinished(self, trial_ids: Sequence[str]) -> list[str]:
-        """Return those of the trials that have not finished; the ledger may not know them yet."""
+    def finished_runs(self, trial_ids: Sequence[str]) -> dict[str, str | None]:
+        """Return trial_id -> MLflow run, for those of the trials that have finished."""
         with self._engine.connect() as db:
             rows = read_trials(db, trial_ids)
-        return [t for t in trial_ids if t not in rows or rows[t].state != State.FINISHED]
+        return {t: row.run_id for t, row in rows.items() if row.state == State.FINISHED}
 
     def started_fingerprints(self, trial_ids: Sequence[str]) -> dict[str, str]:
         """Return trial_id -> data fingerprint, for those of the trials that have ever started."""

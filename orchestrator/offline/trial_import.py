@@ -88,7 +88,7 @@ def _placements(experiment: Experiment) -> Mapping[str, Placement]:
 def _import(finished_trial: FinishedTrial, stores: Stores, storage: Storage) -> str:
     """Import a trial into MLflow, the ledger and the storage; return what to print."""
     trial, entry = finished_trial.trial, finished_trial.experiment
-    run_id = stores.ledger.finished_run(trial.trial_id)
+    run_id = stores.ledger.finished_runs([trial.trial_id]).get(trial.trial_id)
     status = "imported" if run_id is None else "already in the ledger"
     if run_id is not None:
         _check_same_results(finished_trial, stores.tracker.read_runs([run_id]).get(run_id))

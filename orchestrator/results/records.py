@@ -9,6 +9,7 @@ from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.interim import explain_interim, find_current_look
 from orchestrator.results.source_cells import name_sources
 from orchestrator.results.tuning.searches import explain_open_searches, read_searches
+from orchestrator.secrecy import redact
 from orchestrator.spec.looks import find_look
 from orchestrator.spec.overrides import read_overrides
 from orchestrator.stores import Stores
@@ -19,6 +20,7 @@ from orchestrator.tracking.trial_run import NUMBERS, make_metric_name
 from reports.records import ExperimentRecord, RunRecord
 from reports.text.page import MAX_PICTURED_CELLS
 from vss import catalog
+from vss.errors import UserError
 from vss.options import list_implied_options
 
 _ENVIRONMENT = (
@@ -42,7 +44,15 @@ def read_record(
         tracker: the tracking store with their runs.
         samples: the trials of its searches.
         pictures: also read sampled frames, from one seed of each cell that the report illustrates.
+
+    Raises:
+        UserError: if the store has no run of the experiment, so is probably not its own.
     """
+    if experiment.run_id is not None and not tracker.has_run(experiment.run_id):
+        raise UserError(
+            f"MLflow at {redact(tracker.uri)} has no run {experiment.run_id} of "
+            f"'{experiment.name}': check MLFLOW_TRACKING_URI, or restore the run in MLflow"
+        )
     trials = name_sources(trials)
     contents = tracker.read_runs([trial.run_id for trial in trials if trial.run_id])
     latency = tracker.read_latency(experiment.run_id)
@@ -148,7 +158,7 @@ def _run_record(trial: TrialStatus, content: RunContent | None, tracker: Tracker
 
 def read_environment(trial_id: str, stores: Stores) -> dict[str, str]:
     """Return device, versions and commit of a trial; empty if it has not finished."""
-    run_id = stores.ledger.finished_run(trial_id)
+    run_id = stores.ledger.finished_runs([trial_id]).get(trial_id)
     if run_id is None or run_id not in (contents := stores.tracker.read_runs([run_id])):
         return {}
     tags = contents[run_id].tags

@@ -18,7 +18,6 @@ from rich.text import Text
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.anonymisation import anonymise
 from orchestrator.results.report_state import report_state
-from orchestrator.secrecy import redact
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.stores import Stores
 from orchestrator.terminal.result_tables import build_result_table
@@ -69,11 +68,6 @@ def build(
     from orchestrator.tracking.store import pause_garbage_collection
 
     experiment, trials = stores.ledger.experiment(name), stores.ledger.trials(name)
-    if experiment.run_id is not None and not stores.tracker.has_run(experiment.run_id):
-        raise UserError(
-            f"MLflow at {redact(stores.tracker.uri)} has no run {experiment.run_id} of '{name}': "
-            "check MLFLOW_TRACKING_URI, or restore the run in MLflow"
-        )
     with pause_garbage_collection():
         samples = _read_samples(stores, name)
         record = read_record(experiment, trials, stores.tracker, pictures, samples)
@@ -176,20 +170,32 @@ def watch(
         sleep(every_seconds)
 
 
-def rebuild(folder: Path, out: Path, pictures: bool, sort: str | None = None) -> Path:
-    """Rebuild a report from the files in its folder.
+def rebuild(
+    folder: Path,
+    out: Path,
+    pictures: bool,
+    sort: str | None = None,
+    baseline: str | None = None,
+) -> Path:
+    """Rebuild a report from the files in its folder, if requested against another baseline.
 
     Returns:
         the path of report.md.
 
     Raises:
-        UserError: if a file is missing or damaged, or the new report cannot be written.
+        UserError: if a file is missing or damaged, there is no such cell, or the new report cannot
+            be written.
     """
     if not folder.is_dir():
         raise UserError(f"no folder {folder}: --from takes the folder of a report")
+    if baseline is not None and out.exists() and out.samefile(folder):
+        raise UserError(
+            f"--baseline '{baseline}' would replace the report in {folder}: give another folder "
+            "with --out"
+        )
     make_folder(out)
     try:
-        return report.rebuild(folder, out, pictures, sort)
+        return report.rebuild(folder, out, pictures, sort, baseline)
     except ReportError as error:
         raise UserError(one_line(str(error))) from None
     except OSError as error:

@@ -19,7 +19,8 @@ def share_view(name: str, trials: Sequence[TrialStatus], tracker: "Tracker") -> 
     """Keep views of an experiment for MLflow's UI; return whether there is one of pictures."""
     varying = list_varying_settings([trial.settings for trial in name_sources(trials)])
     run_ids = (trial.run_id for trial in trials if trial.state == State.FINISHED)
-    return tracker.share_view(name, varying, next(filter(None, run_ids), None))
+    present = (run_id for run_id in run_ids if run_id and tracker.has_run(run_id))
+    return tracker.share_view(name, varying, next(present, None))
 
 
 def build_study_numbers(record: ExperimentRecord, page: str) -> StudyNumbers:

@@ -9,7 +9,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,12 +157,22 @@ class Tracker:
         return runs[0] if runs else None
 
     def tag(self, run_id: str, name: str, value: str) -> None:
-        """Set one tag of a run."""
-        self._client.set_tag(run_id, name, redact(value))
+        """Set one tag of a run; a missing run is skipped."""
+        with self._skip_missing(run_id):
+            self._client.set_tag(run_id, name, redact(value))
 
     def untag(self, run_id: str, name: str) -> None:
-        """Remove one tag of a run."""
-        self._client.delete_tag(run_id, name)
+        """Remove one tag of a run; a missing run is skipped."""
+        with self._skip_missing(run_id):
+            self._client.delete_tag(run_id, name)
+
+    @contextmanager
+    def _skip_missing(self, run_id: str) -> Iterator[None]:
+        try:
+            yield
+        except MlflowException:
+            if self.has_run(run_id):
+                raise
 
     def delete_runs(self, run_ids: Iterable[str]) -> None:
         """Mark runs as deleted; `mlflow gc` removes them for good. Missing runs are skipped."""
@@ -278,16 +289,7 @@ class Tracker:
     def share_view(
         self, experiment: str, varying: Sequence[str], run_id: str | None = None
     ) -> bool:
-        """Keep the views of an experiment, in which settings vary, for `pages`.
-
-        Args:
-            experiment: the experiment.
-            varying: the settings.
-            run_id: the run of one of its trials, or None.
-
-        Returns:
-            whether there is a page of pictures.
-        """
+        """Keep the views of an experiment for `pages`; see `study_view.share_view`."""
         return share_view(self._client, self.experiment_id, experiment, varying, run_id)
 
     def _read_artifact(self, run_id: str, path: str) -> bytes | None:

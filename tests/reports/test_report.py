@@ -257,6 +257,23 @@ def test_report_rebuilt_in_its_own_folder_is_the_same(
 
 
 @pytest.mark.slow
+def test_report_against_another_baseline_can_be_rebuilt(
+    awkward_study: ExperimentRecord, tmp_path: Path
+) -> None:
+    """It shows no frames, as those that exist compare with the first baseline."""
+    folders = first, other, again = [tmp_path / name for name in "abc"]
+    build_report(awkward_study, first)
+    baseline = awkward_study.cells[1]
+
+    text = rebuild(first, other, baseline=baseline).read_text()
+    rebuild(other, again)
+
+    assert contents(again) == contents(other)
+    assert f"compares with {baseline}" in text
+    assert [(folder / "pictures").exists() for folder in folders] == [True, False, False]
+
+
+@pytest.mark.slow
 def test_report_rebuilt_without_pictures_has_none(
     awkward_study: ExperimentRecord, tmp_path: Path
 ) -> None:

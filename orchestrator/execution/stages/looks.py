@@ -38,6 +38,7 @@ def _read_record(experiment: Experiment, stores: Stores) -> ExperimentRecord:
     trials = [t for t in stores.ledger.trials(experiment.name) if t.trial_id in listed]
     planned = replace(
         recorded,
+        run_id=None,  # whose latency decides nothing
         baseline=experiment.baseline,
         margin_points=experiment.margin_points,
         seeds=experiment.seeds,

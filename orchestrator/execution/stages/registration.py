@@ -9,11 +9,13 @@ from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.stages.stage import open_stages
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, tag_of
+from orchestrator.secrecy import redact
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.trial_builder import PlannedTrial
 from orchestrator.stores import Stores
 from orchestrator.terminal.counts import count_of
 from orchestrator.upkeep.stopped_states import remove_stopped_states
+from vss.errors import UserError
 from vss.trial_config import TrialConfig
 from vss.untrusted.messages import list_briefly
 
@@ -48,8 +50,29 @@ class Registration:
 
     def list_unfinished(self) -> list[str]:
         """Return the ids of the trials so far that have not finished."""
+        finished = self._finished_runs()
+        return [t.trial_id for t in self.experiment.trials if t.trial_id not in finished]
+
+    def check_runs(self) -> None:
+        """Check that MLflow is the store that the trials so far were tracked in.
+
+        Raises:
+            UserError: if it cannot be reached, or has none of the runs of the trials that have
+                finished.
+        """
+        tracker = self._stores.tracker
+        run_ids = list(filter(None, self._finished_runs().values()))
+        if run_ids and not any(map(tracker.has_run, run_ids)):
+            raise UserError(
+                f"MLflow at {redact(tracker.uri)} has no run of the "
+                f"{count_of(len(run_ids), 'finished trial')} of '{self.experiment.name}': set "
+                "MLFLOW_TRACKING_URI to the store that has them, or train them again with another "
+                "VSS_HOME"
+            )
+
+    def _finished_runs(self) -> dict[str, str | None]:
         trial_ids = [trial.trial_id for trial in self.experiment.trials]
-        return self._stores.ledger.unfinished(trial_ids)
+        return self._stores.ledger.finished_runs(trial_ids)
 
     def record(self) -> bool:
         """Record the experiment in the ledger; a driver that runs it sees what has changed.

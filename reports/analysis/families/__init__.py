@@ -1,1 +1,1 @@
-"""Families of comparisons beside that with the baseline; other packages may import both."""
+"""Families of comparisons beside that with the spec's baseline; other packages may import all."""

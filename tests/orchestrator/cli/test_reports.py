@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from orchestrator.settings import Settings
 from orchestrator.stores import Stores
+from reports.formats.results_json import load
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report
 from tests.orchestrator.conftest import assert_one_line
@@ -55,6 +57,7 @@ def test_rebuilding_a_report_imports_no_heavy_library(tmp_path: Path) -> None:
         (["--all", "--watch"], "give NAME instead of --all"),
         (["--from", "y", "--watch"], "give NAME instead of --from 'y'"),
         (["--from", "nowhere"], "no folder nowhere: --from takes the folder of a report"),
+        (["x", "--baseline", "a"], "--baseline 'a' needs --from DIR and --out DIR"),
         (["x", "--sort", "latenzy"], "cannot sort by 'latenzy' .*: did you mean 'latency'"),
     ],
 )
@@ -65,6 +68,23 @@ def test_mistake_in_the_arguments_of_report_is_named(
 
     assert result.code == 2
     assert_one_line(result, message)
+
+
+def test_report_is_rebuilt_against_another_baseline_in_another_folder(
+    run: Any, tmp_path: Path
+) -> None:
+    source, out = ["report", "--from", tmp_path / "a"], ["--out", tmp_path / "b"]
+    build_report(replace(_record(), cells=["a", "b"]), tmp_path / "a")
+
+    result = run(*source, "--baseline", "b", *out)
+    in_place = run(*source, "--baseline", "b", "--out", tmp_path / "b" / ".." / "a")
+    unknown = run(*source, "--baseline", "c", *out)
+
+    assert (result.code, load(tmp_path / "b").baseline, load(tmp_path / "a").baseline) == (
+        0, "b", "a",
+    )  # fmt: skip
+    assert_one_line(in_place, "--baseline 'b' would replace the report in .*a: .*--out")
+    assert_one_line(unknown, "no cell 'c' .choose from a, b.")
 
 
 def test_damaged_report_is_reported_on_one_line(run: Any, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from orchestrator.execution.job import (
     Outcome,
 )
 from orchestrator.execution.nodes.data_source import DataSource
-from orchestrator.ledger.entries import State
+from orchestrator.execution.nodes.experiment_data import ExperimentData
+from orchestrator.ledger.entries import ExperimentEntry, ImportedTrial, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.records import read_record
 from orchestrator.results.report_state import report_state
@@ -86,6 +87,33 @@ def test_trial_of_two_experiments_is_trained_once_and_tagged_with_both(
     assert len(runs(tracker)) == 4
     tags = runs(tracker)[0].data.tags
     assert (tags["experiment/tiny"], tags["experiment/other"]) == ("image", "image")
+
+
+@pytest.mark.parametrize("trial_count", [1, 4])
+def test_store_that_has_none_of_the_runs_is_named(
+    trial_count: int, experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    """And the experiment's own run stays recorded, which is in the other store."""
+    ledger, data = (
+        Ledger(target.settings.ledger_url),
+        ExperimentData(experiment, {}, target.settings),
+    )
+    imported = [
+        ImportedTrial(Member(trial, data.fingerprint(trial.config)), position, "0" * 32, 1)
+        for position, trial in enumerate(experiment.trials[:trial_count])
+    ]
+    ledger.add_finished(ExperimentEntry.from_experiment(experiment), imported)
+    ledger.set_experiment_run("tiny", "1" * 32)
+    message = rf"MLflow at .*mlflow.db has no run of the {trial_count} finished trials? of 'tiny'"
+
+    with (
+        fake_ray(lambda job, start: Outcome(State.FINISHED)) as fake,
+        pytest.raises(UserError, match=message),
+    ):
+        run(experiment, target)
+
+    assert not fake.starts
+    assert ledger.experiment("tiny").run_id == "1" * 32
 
 
 @pytest.mark.slow

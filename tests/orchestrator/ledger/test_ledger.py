@@ -221,8 +221,7 @@ def test_imported_trial_is_finished_and_other_members_stay(ledger: Ledger) -> No
         ledger.add_finished(STUDY, [ImportedTrial(member, 1, "run", last_attempt=3)])
 
     assert [t.state for t in ledger.trials("study")] == [State.PENDING, State.FINISHED]
-    assert ledger.finished_run(ids(1)[0]) == "run"
-    assert ledger.finished_run(ids(0)[0]) is None
+    assert ledger.finished_runs(ids(0, 1)) == {ids(1)[0]: "run"}
     assert ledger.experiment("study").description == "why"
 
 

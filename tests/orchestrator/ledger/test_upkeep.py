@@ -40,8 +40,7 @@ def test_deletion_spares_what_another_experiment_lists(ledger: Ledger) -> None:
     deletion = ledger.upkeep.delete("study")
 
     assert [trial.trial_id for trial in deletion.own] == ids(1)
-    assert ledger.finished_run(ids(0)[0]) is not None
-    assert ledger.finished_run(ids(1)[0]) is None
+    assert list(ledger.finished_runs(ids(0, 1))) == ids(0)
     assert [entry.name for entry in ledger.experiments()] == ["another"]
 
 
@@ -79,7 +78,7 @@ def test_orphans_are_trials_that_no_experiment_lists(ledger: Ledger) -> None:
         ids(2)[0]: None,
     }
     assert deleted == ids(1, 2)
-    assert ledger.finished_run(ids(1)[0]) is None
+    assert not ledger.finished_runs(ids(1))
 
 
 def test_trial_of_a_live_driver_is_refused_with_its_host_and_process(ledger: Ledger) -> None:

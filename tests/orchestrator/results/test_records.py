@@ -4,11 +4,14 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from orchestrator.ledger.entries import ExperimentStatus, State, TrialStatus
 from orchestrator.results.records import build_submit_command, read_record
 from orchestrator.spec.overrides import record_overrides
 from orchestrator.tracking.tracker import RunContent, Tracker
 from tests.conftest import tiny
+from vss.errors import UserError
 from vss.profiling.latency_measurement import CellLatency, FormLatency, LatencyMeasurement
 
 CONFIG = tiny()
@@ -30,6 +33,10 @@ class FakeTracker(Tracker):
     ) -> None:
         self._runs, self._latency = runs, latency or LatencyMeasurement()
         self.files: dict[str, bytes] = {}
+        self.uri = "http://mlflow"
+
+    def has_run(self, run_id: str) -> bool:
+        return run_id == "parent"
 
     def read_runs(self, run_ids: Any) -> dict[str, RunContent]:
         return {name: run for name, run in self._runs.items() if name in run_ids}
@@ -61,6 +68,13 @@ def test_record_contains_the_measurements_of_a_run() -> None:
     assert (run.train_seconds, run.parameters, run.scored_frames) == (2.5, 1000, 8)
     assert run.environment == {"device": "a CPU"}
     assert (run.scored_split, run.data_fingerprint) == ("test", "f" * 64)
+
+
+def test_store_without_the_run_of_the_experiment_is_named() -> None:
+    elsewhere = dataclasses.replace(experiment(), run_id="other")
+
+    with pytest.raises(UserError, match="http://mlflow has no run other of 'study': check MLFLOW"):
+        read_record(elsewhere, [trial()], FakeTracker({"run": CONTENT}))
 
 
 def test_cells_keep_the_order_of_the_spec() -> None:

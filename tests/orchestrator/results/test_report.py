@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import Claim, ExperimentEntry, Member, State
+from orchestrator.ledger.entries import Claim, ExperimentEntry, ImportedTrial, Member, State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.results.report import build, watch
 from orchestrator.settings import Settings
@@ -47,15 +47,19 @@ def test_report_of_an_unknown_experiment_is_refused(settings: Settings, tracker:
         build("stduy", Stores(settings), settings, settings.home / "out", pictures=True)
 
 
-def test_store_without_the_run_of_the_experiment_is_named(
-    settings: Settings, tracker: Tracker
+@pytest.mark.slow
+def test_trials_whose_runs_were_deleted_are_reported_without_results(
+    settings: Settings, tracker: Tracker, tmp_path: Path
 ) -> None:
-    stores = Stores(settings)
-    stores.ledger.add(ExperimentEntry("study"), [Member(PlannedTrial("a", CONFIGS[0]), "f" * 64)])
-    stores.ledger.set_experiment_run("study", "0" * 32)
+    stores, member = Stores(settings), Member(PlannedTrial("a", CONFIGS[0]), "f" * 64)
+    entry = ExperimentEntry("study", "why", "name: study", "a")
+    stores.ledger.add_finished(entry, [ImportedTrial(member, 0, "0" * 32, last_attempt=1)])
+    parent = tracker.open_experiment_run(stores.ledger.experiment("study"))
+    stores.ledger.set_experiment_run("study", parent)
 
-    with pytest.raises(UserError, match=rf"MLflow at .*mlflow.db has no run {'0' * 32}.*check"):
-        build("study", stores, settings, settings.home / "out", pictures=True)
+    record, _ = build("study", stores, settings, tmp_path / "out", pictures=True)
+
+    assert [run.message for run in record.runs] == ["its MLflow run was deleted"]
 
 
 @pytest.fixture

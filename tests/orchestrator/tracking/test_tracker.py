@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.utils.validation import _validate_metric_name
 
 from orchestrator.ledger.entries import ExperimentStatus
@@ -109,6 +110,24 @@ def test_deleted_run_is_replaced(open_trial: Open, client: MlflowClient) -> None
     client.delete_run(deleted_run.run_id)
 
     assert open_trial(deleted_run.run_id).run_id != deleted_run.run_id
+
+
+def test_tags_of_missing_runs_are_skipped(
+    tracker: Tracker, open_trial: Open, client: MlflowClient
+) -> None:
+    deleted_run = open_trial()
+    client.delete_run(deleted_run.run_id)
+
+    for run_id in (deleted_run.run_id, "0" * 32):
+        tracker.tag(run_id, "cell", "a")
+        tracker.untag(run_id, "cell")
+
+    assert "cell" not in client.get_run(deleted_run.run_id).data.tags
+
+
+def test_tag_that_a_run_lacks_cannot_be_removed(tracker: Tracker, open_trial: Open) -> None:
+    with pytest.raises(MlflowException, match="No tag with name: a"):
+        tracker.untag(open_trial().run_id, "a")
 
 
 def test_curves_are_written_at_each_evaluation(open_trial: Open, client: MlflowClient) -> None:
