@@ -90,3 +90,24 @@ def test_page_on_real_video_shows_the_tables_of_its_studies(study: str) -> None:
 
     assert len(rows) >= 3
     assert [row for row in rows if row not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("study", "columns"),
+    [("480x360", [0, 1]), ("960x720", [2, 3])],
+    ids=["480x360", "960x720"],
+)
+def test_latencies_on_large_frames_are_those_of_the_study(study: str, columns: list[int]) -> None:
+    page = (ROOT / "docs/findings.md").read_text().partition("On larger frames")[2]
+    report = (ROOT / f"experiments/results/paper_latency_heads_{study}/report.md").read_text()
+    # The ratios to the baseline as a clip and as a stream, in the same places of each row.
+    ratios = re.findall(
+        r"^\| (\w[^|]+) \| (\d[^|]+\)) \| [\d,.]+ \| (\d[^|]+\)) \|", report, re.MULTILINE
+    )
+    printed = {
+        cell: [cells[column] for column in columns]
+        for cell, *cells in re.findall(r"\| ([^|\n]+)" + r" \| (\d[^|]+\))" * 4 + r" \|\n", page)
+    }
+
+    assert len(ratios) == 9
+    assert {cell: printed[cell] for cell, *_ in ratios} == {cell: r for cell, *r in ratios}

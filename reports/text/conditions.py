@@ -123,9 +123,11 @@ def _latency_line(page: Page) -> str:
     processes = conditions.get("processes", 1)
     order = "in a new random order every round" if "processes" in conditions else "cells in turn"
     spread = f", spread over {processes} processes" if processes > 1 else ""
+    runs = conditions["runs_per_round"]
     return (
         f"- latency: batch size {conditions['batch_size']}, {conditions['rounds']} rounds of "
-        f"{conditions['runs_per_round']} predictions per cell, {order}{spread}, warm-up excluded, "
+        f"{runs} {'prediction' if runs == 1 else 'predictions'} per cell, {order}{spread}, "
+        "warm-up excluded, "
         f"on {escape(str(conditions['device']))} (threads: {escape(str(conditions['threads']))})"
         f"{_load(conditions)}"
     )

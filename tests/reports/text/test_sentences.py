@@ -157,16 +157,17 @@ def test_noise_floor_is_the_baseline_measured_twice(
     )
 
 
+@pytest.mark.parametrize(("runs", "text_of_runs"), [(7, "7 predictions"), (1, "1 prediction")])
 def test_conditions_give_the_processes_of_a_latency_measurement(
-    study: ExperimentRecord, tmp_path: Path
+    study: ExperimentRecord, tmp_path: Path, runs: int, text_of_runs: str
 ) -> None:
-    conditions = {**study.latency_conditions, "processes": 3, "rounds": 30, "runs_per_round": 7}
+    conditions = {**study.latency_conditions, "processes": 3, "rounds": 30, "runs_per_round": runs}
 
     study = replace(study, latency_conditions=conditions)
     text = build_report(study, tmp_path).read_text()
 
     assert (
-        "30 rounds of 7 predictions per cell, in a new random order every round, "
+        f"30 rounds of {text_of_runs} per cell, in a new random order every round, "
         "spread over 3 processes" in text
     )
 
