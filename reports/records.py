@@ -185,6 +185,8 @@ class ExperimentRecord:
         uncompared: cell -> its score, for cells that only train weights for others and are scored
             on data of their own; they are not among `cells`.
         searches: the searches of the cells whose settings were tuned.
+        own_baseline: the baseline that the spec states, if a report compares with another cell;
+            else empty.
     """
 
     name: str
@@ -205,6 +207,7 @@ class ExperimentRecord:
     has_changed_plan: bool = False
     uncompared: Mapping[str, str] = field(default_factory=dict)
     searches: Sequence[SearchRecord] = ()
+    own_baseline: str = ""
 
     @property
     def finished(self) -> list[RunRecord]:
@@ -221,6 +224,10 @@ def check_record(record: ExperimentRecord) -> None:
     cells = set(record.cells)
     if record.baseline not in cells:
         raise ValueError(f"baseline '{record.baseline}' is not a cell ({', '.join(record.cells)})")
+    if record.own_baseline and record.own_baseline not in cells:
+        raise ValueError(
+            f"own_baseline '{record.own_baseline}' is not a cell ({', '.join(record.cells)})"
+        )
     strangers = sorted({run.cell for run in record.runs} - cells)
     if strangers:
         raise ValueError(f"trials of cells that the record does not list: {', '.join(strangers)}")

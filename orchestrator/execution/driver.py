@@ -39,10 +39,10 @@ from orchestrator.ledger.control.entries import Lease
 from orchestrator.ledger.driver import Driver
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.report_state import is_reported
-from orchestrator.settings import Settings, command
+from orchestrator.settings import Settings
 from orchestrator.spec.experiment import Experiment
 from orchestrator.stores import Stores
-from orchestrator.terminal.live_view import LiveView
+from orchestrator.terminal.live_view import LiveView, note_dashboard
 from orchestrator.upkeep.stale_files import remove_stale_files
 from vss.trial_config import TrialConfig
 
@@ -191,6 +191,8 @@ class _Submit:
             unfinished = self.registration.list_unfinished()
         if unfinished and not is_driven:
             self._start_services(len(unfinished))
+        elif not is_driven and not self.registration.is_recorded():
+            self.registration.check_runs()
         has_changed = self.registration.record()
         has_work = is_driven or unfinished or has_changed
         if not has_work and is_reported(ledger.experiment(name), ledger.trials(name)):
@@ -264,14 +266,14 @@ class _Submit:
         slots = Slots(size, executor.whole_device(size), executor.trials_on_device(size))
         factory = JobFactory(experiment, self._data, self._target.settings, slots)
 
+        notes = note_dashboard(executor.dashboard_url)
+
         def observe(trials: Sequence[TrialStatus]) -> None:
             executor.publish_states(experiment.name, trials)
             self._notifier.observe(trials)
 
         with (
-            LiveView(
-                ledger, experiment.name, self._console, _notes(executor), observe=observe
-            ) as view,
+            LiveView(ledger, experiment.name, self._console, notes, observe=observe) as view,
             stop_on_signal(stop, view.note),
         ):
             note, notifier = view.note_once, self._notifier
@@ -286,15 +288,10 @@ class _Submit:
 
     def _open_experiment_run(self) -> str:
         name, ledger = self._experiment.name, self._stores.ledger
+        self.registration.check_runs()  # the driver that this submit followed may use another store
         parent = self._stores.tracker.open_experiment_run(ledger.experiment(name))
         ledger.set_experiment_run(name, parent)
         return parent
 
     def _patiently(self, call: Callable[[], Result]) -> Result:
         return wait_until_reachable(call, self._console.print)
-
-
-def _notes(executor: Executor) -> list[str]:
-    if (url := executor.dashboard_url) is None:
-        return []
-    return [f"Ray dashboard: {url} (for its token, run {command('ray')} get-auth-token)"]

@@ -193,7 +193,6 @@ def rebuild(
             f"--baseline '{baseline}' would replace the report in {folder}: give another folder "
             "with --out"
         )
-    make_folder(out)
     try:
         return report.rebuild(folder, out, pictures, sort, baseline)
     except ReportError as error:

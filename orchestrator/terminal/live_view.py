@@ -14,11 +14,19 @@ from orchestrator.ledger.availability.pause import Pause
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.overview.budget_status import BudgetStatus
+from orchestrator.settings import command
 from orchestrator.terminal.overview.look_line import describe_look
 from orchestrator.terminal.progress_line import Interval, describe_progress
 from orchestrator.terminal.trial_tables import build_trial_table, describe_waits
 
 _REFRESH_SECONDS = 0.5
+
+
+def note_dashboard(url: str | None) -> list[str]:
+    """Return a note with the address of the Ray dashboard, if there is one."""
+    if url is None:
+        return []
+    return [f"Ray dashboard: {url} (for its token, run {command('ray')} get-auth-token)"]
 
 
 class LiveView:

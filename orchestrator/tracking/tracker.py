@@ -209,8 +209,9 @@ class Tracker:
         return LatencyMeasurement.model_validate_json(content) if content else LatencyMeasurement()
 
     def has_run(self, run_id: str) -> bool:
-        """Return whether the store has a run that is not deleted."""
-        return self._get_run(run_id) is not None
+        """Return whether a run is in this experiment of the store, and not deleted."""
+        run = self._get_run(run_id)
+        return run is not None and run.info.experiment_id == self.experiment_id
 
     def log_report(self, run_id: str, folder: Path) -> None:
         """Attach a report to an experiment's parent run, and replace an earlier one.
@@ -261,8 +262,7 @@ class Tracker:
             UserError: if there is no such run, or it has no weights.
         """
         if self._get_run(run_id) is None:
-            uri = redact(self.uri)
-            raise UserError(f"MLflow at {uri} has no run '{run_id}'")
+            raise UserError(f"MLflow at {redact(self.uri)} has no run '{run_id}'")
         run_folder = folder / run_id
         run_folder.mkdir(parents=True, exist_ok=True)
         for name in ("config.json", "weights.safetensors"):

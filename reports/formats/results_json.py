@@ -48,7 +48,9 @@ _OMITTED_FIELDS = {
 }
 
 # Fields that earlier versions did not have, and their values where they are left out.
-_ADDED_FIELDS: dict[str, Any] = {"has_changed_plan": False, "uncompared": {}, "searches": ()}
+_ADDED_FIELDS: dict[str, Any] = {
+    "has_changed_plan": False, "uncompared": {}, "searches": (), "own_baseline": ""
+}  # fmt: skip
 
 
 def save(record: ExperimentRecord, folder: Path) -> None:

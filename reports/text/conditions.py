@@ -1,6 +1,7 @@
 """The sections on how an experiment was measured and how to reproduce it."""
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -159,6 +160,11 @@ def write_reproduction(page: Page) -> str:
     if record.command:
         command = code(" ".join(record.command.split()))
         parts += ["Save the spec below as `spec.yaml` and run:", f"    {command}"]
+    if record.own_baseline:
+        rebase = (
+            f"vss-orch report --from REPORT --baseline {shlex.quote(record.baseline)} --out NEW"
+        )
+        parts += ["Then build this report from the study's own:", f"    {code(rebase)}"]
     source = code(record.source.rstrip())
     fence = "`" * max(4, 1 + max(map(len, re.findall("`+", source)), default=0))
     return "\n\n".join([*parts, f"{fence}yaml\n{source}\n{fence}"])

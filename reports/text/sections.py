@@ -34,7 +34,13 @@ def write_heading(page: Page) -> str:
     if len(record.finished) < len(record.runs):
         counts = f'**{counts}** (the others are listed under "What is missing")'
     cells = f"{len(record.cells)} cell{'' if len(record.cells) == 1 else 's'}"
-    lines = [f"# {escape(record.name)}", escape(record.description), f"{cells}; {counts}."]
+    lines = [f"# {escape(record.name)}", escape(record.description)]
+    if record.own_baseline:
+        lines.append(
+            f"This report compares with **{escape(record.baseline)}**, which was chosen "
+            f"afterwards; the study's own baseline is **{escape(record.own_baseline)}**."
+        )
+    lines.append(f"{cells}; {counts}.")
     return "\n\n".join(line for line in lines if line)
 
 

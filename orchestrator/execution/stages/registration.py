@@ -57,12 +57,13 @@ class Registration:
         """Check that MLflow is the store that the trials so far were tracked in.
 
         Raises:
-            UserError: if it cannot be reached, or has none of the runs of the trials that have
-                finished.
+            UserError: if it cannot be reached, or has neither the experiment's run nor any of the
+                trials that have finished.
         """
-        tracker = self._stores.tracker
+        tracker, ledger, name = self._stores.tracker, self._stores.ledger, self.experiment.name
         run_ids = list(filter(None, self._finished_runs().values()))
-        if run_ids and not any(map(tracker.has_run, run_ids)):
+        own_ids = filter(None, [ledger.experiment(name).run_id] if name in ledger.names() else [])
+        if run_ids and not any(map(tracker.has_run, [*own_ids, *run_ids])):
             raise UserError(
                 f"MLflow at {redact(tracker.uri)} has no run of the "
                 f"{count_of(len(run_ids), 'finished trial')} of '{self.experiment.name}': set "
@@ -73,6 +74,13 @@ class Registration:
     def _finished_runs(self) -> dict[str, str | None]:
         trial_ids = [trial.trial_id for trial in self.experiment.trials]
         return self._stores.ledger.finished_runs(trial_ids)
+
+    def is_recorded(self) -> bool:
+        """Return whether the ledger lists exactly the trials so far, and those to come."""
+        later_ids = {trial.trial_id for trial in self.experiment.later_trials}
+        listed = self.experiment.joined_by(later_ids).trials
+        recorded = self._stores.ledger.trials(self.experiment.name)
+        return {t.trial_id for t in listed} == {t.trial_id for t in recorded}
 
     def record(self) -> bool:
         """Record the experiment in the ledger; a driver that runs it sees what has changed.

@@ -9,27 +9,30 @@ from reports.records import CellCost, ExperimentRecord, Latency
 
 
 def rebase(record: ExperimentRecord, baseline: str) -> ExperimentRecord:
-    """Return a study whose cells are compared with another one; its description says so.
+    """Return a study whose cells are compared with another one than its spec says.
 
     Args:
         record: the study.
         baseline: the cell to compare with.
 
     Raises:
-        ValueError: if the study has no such cell.
+        ValueError: if the study has no such cell, or its baseline was changed before, which has
+            cost some of the latencies.
     """
     if baseline not in record.cells:
-        raise ValueError(f"no cell '{baseline}' (choose from {', '.join(record.cells)})")
+        cells = ", ".join(f"'{cell}'" for cell in record.cells)
+        raise ValueError(f"no cell '{baseline}' (choose from {cells})")
     if baseline == record.baseline:
         return record
-    note = (
-        f"This report compares with {baseline}, which was chosen afterwards; the study's own "
-        f"baseline is {record.baseline}."
-    )
+    if record.own_baseline:
+        raise ValueError(
+            f"this report compares with '{record.baseline}' already, instead of the study's own "
+            f"baseline '{record.own_baseline}': start from the report that it was made from"
+        )
     return replace(
         record,
         baseline=baseline,
-        description=f"{record.description} {note}".lstrip(),
+        own_baseline=record.baseline,
         costs=_rebase_costs(record.costs, baseline),
     )
 

@@ -32,9 +32,16 @@ class _Look:
 
 def write_looks(page: Page) -> str:
     """Write how the study grew from look to look; return "" if it had no looks."""
-    study = page.study
+    study, own_baseline = page.study, page.record.own_baseline
     if not study.judged_cells:
         return ""
+    heading = "## Looks: seeds where they decide"
+    if own_baseline:  # the table would say which cells its verdicts had given more seeds
+        return (
+            f"{heading}\n\nAfter each look, cells got more seeds by their verdicts against "
+            f"**{escape(own_baseline)}**, so see the study's own report for its looks. Here, a "
+            "verdict is read at the first look at which it would have been settled, or at the last."
+        )
     columns = {
         "look": lambda look: f"{look.number} of {len(page.record.looks)}",
         "seeds": lambda look: str(look.seeds),
@@ -44,7 +51,7 @@ def write_looks(page: Page) -> str:
         "open": _name_open,
     }
     parts = (
-        "## Looks: seeds where they decide",
+        heading,
         _describe_saving(page.record),
         markdown_table(_list_looks(study), columns),
         _describe_end(study),

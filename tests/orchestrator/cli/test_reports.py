@@ -74,17 +74,25 @@ def test_report_is_rebuilt_against_another_baseline_in_another_folder(
     run: Any, tmp_path: Path
 ) -> None:
     source, out = ["report", "--from", tmp_path / "a"], ["--out", tmp_path / "b"]
-    build_report(replace(_record(), cells=["a", "b"]), tmp_path / "a")
+    study = replace(_record(), cells=["a", "b"], source="name: study", command="vss-orch submit")
+    build_report(study, tmp_path / "a")
 
     result = run(*source, "--baseline", "b", *out)
     in_place = run(*source, "--baseline", "b", "--out", tmp_path / "b" / ".." / "a")
-    unknown = run(*source, "--baseline", "c", *out)
+    unknown = run(*source, "--baseline", "c", "--out", tmp_path / "c")
+    text = (tmp_path / "b" / "report.md").read_text()
 
     assert (result.code, load(tmp_path / "b").baseline, load(tmp_path / "a").baseline) == (
         0, "b", "a",
     )  # fmt: skip
     assert_one_line(in_place, "--baseline 'b' would replace the report in .*a: .*--out")
-    assert_one_line(unknown, "no cell 'c' .choose from a, b.")
+    assert (
+        "compares with **b**, which was chosen afterwards; the study's own baseline is **a**"
+        in text
+    )
+    assert "    vss-orch report --from REPORT --baseline b --out NEW\n" in text
+    assert_one_line(unknown, "no cell 'c' .choose from 'a', 'b'.")
+    assert not (tmp_path / "c").exists()
 
 
 def test_damaged_report_is_reported_on_one_line(run: Any, tmp_path: Path) -> None:

@@ -89,21 +89,25 @@ def test_trial_of_two_experiments_is_trained_once_and_tagged_with_both(
     assert (tags["experiment/tiny"], tags["experiment/other"]) == ("image", "image")
 
 
-@pytest.mark.parametrize("trial_count", [1, 4])
-def test_store_that_has_none_of_the_runs_is_named(
-    trial_count: int, experiment: Experiment, target: RunTarget, fake_ray: FakeRay
-) -> None:
-    """And the experiment's own run stays recorded, which is in the other store."""
-    ledger, data = (
-        Ledger(target.settings.ledger_url),
-        ExperimentData(experiment, {}, target.settings),
-    )
+def finish_elsewhere(experiment: Experiment, target: RunTarget, trial_count: int) -> Ledger:
+    """Finish trials whose runs are in another MLflow, as is the experiment's; return the ledger."""
+    ledger = Ledger(target.settings.ledger_url)
+    data = ExperimentData(experiment, {}, target.settings)
     imported = [
         ImportedTrial(Member(trial, data.fingerprint(trial.config)), position, "0" * 32, 1)
         for position, trial in enumerate(experiment.trials[:trial_count])
     ]
     ledger.add_finished(ExperimentEntry.from_experiment(experiment), imported)
     ledger.set_experiment_run("tiny", "1" * 32)
+    return ledger
+
+
+@pytest.mark.parametrize("trial_count", [1, 4])
+def test_store_that_has_none_of_the_runs_is_named(
+    trial_count: int, experiment: Experiment, target: RunTarget, fake_ray: FakeRay
+) -> None:
+    """And the experiment's own run stays recorded, which is in the other store."""
+    ledger = finish_elsewhere(experiment, target, trial_count)
     message = rf"MLflow at .*mlflow.db has no run of the {trial_count} finished trials? of 'tiny'"
 
     with (
@@ -114,6 +118,35 @@ def test_store_that_has_none_of_the_runs_is_named(
 
     assert not fake.starts
     assert ledger.experiment("tiny").run_id == "1" * 32
+
+
+def test_store_without_the_runs_is_refused_before_the_study_changes(
+    experiment: Experiment, target: RunTarget, write_spec: SpecWriter
+) -> None:
+    """There is nothing to train, and the tags of runs would stay as they are."""
+    ledger = finish_elsewhere(experiment, target, 4)
+    renamed = load_spec(write_spec(TINY_SPEC.replace("name: tiny", "name: other")))
+    smaller = load_spec(write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]")))
+
+    for changed in (renamed, smaller):
+        with pytest.raises(UserError, match="has no run of the"):
+            run(changed, target)
+
+    assert ledger.names() == ["tiny"]
+    assert len(ledger.trials("tiny")) == 4
+
+
+def test_store_with_the_own_run_is_the_right_one(
+    experiment: Experiment, target: RunTarget, tracker: Tracker, fake_ray: FakeRay
+) -> None:
+    """Then the runs of trials were deleted, which does not prevent others."""
+    ledger = finish_elsewhere(experiment, target, 1)
+    ledger.set_experiment_run("tiny", tracker.open_experiment_run(ledger.experiment("tiny")))
+
+    with fake_ray(lambda job, start: Outcome(State.FINISHED)) as fake:
+        run(experiment, target)
+
+    assert len(fake.starts) == 3
 
 
 @pytest.mark.slow

@@ -112,6 +112,16 @@ def test_deleted_run_is_replaced(open_trial: Open, client: MlflowClient) -> None
     assert open_trial(deleted_run.run_id).run_id != deleted_run.run_id
 
 
+def test_run_of_another_experiment_of_the_store_is_not_ours(
+    tracker: Tracker, open_trial: Open, client: MlflowClient
+) -> None:
+    """Runs are read and reported from our experiment only."""
+    foreign_run = client.create_run(client.create_experiment("foreign"))
+
+    assert tracker.has_run(open_trial().run_id)
+    assert not tracker.has_run(foreign_run.info.run_id)
+
+
 def test_tags_of_missing_runs_are_skipped(
     tracker: Tracker, open_trial: Open, client: MlflowClient
 ) -> None:

@@ -64,6 +64,7 @@ def awkward_record() -> ExperimentRecord:
                 "plain", {"steps": "1 | 2"}, "random", 2, 10, 5, samples, {"steps": "upper"}
             )
         ],
+        own_baseline="lost",
     )
 
 
@@ -147,7 +148,9 @@ def test_every_field_is_saved(tmp_path: Path) -> None:
 def test_fields_that_earlier_versions_lacked_are_left_out_where_they_say_nothing(
     tmp_path: Path,
 ) -> None:
-    plain = replace(awkward_record(), uncompared={}, has_changed_plan=False, searches=())
+    plain = replace(
+        awkward_record(), uncompared={}, has_changed_plan=False, searches=(), own_baseline=""
+    )
 
     save(plain, tmp_path)
 

@@ -16,6 +16,7 @@ from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.spec.experiment import Experiment
 from tests.orchestrator.execution.fakes import FakeRay, quiet, record, run, states
+from vss.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("tracker")
 
@@ -111,6 +112,30 @@ def test_second_submit_takes_over_what_a_lost_driver_leaves(
         "that submit has ended, or has not been heard of for a minute; going on here with 3 trials"
     )
     assert text in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_second_submit_with_another_mlflow_does_not_take_over(
+    experiment: Experiment, target: RunTarget, driver: Driver, fake_ray: FakeRay
+) -> None:
+    ledger = Ledger(target.settings.ledger_url)
+    ledger.set_experiment_run("tiny", "1" * 32)
+
+    def leave() -> None:
+        (claim,) = driver.claim([experiment.trials[0].trial_id])
+        driver.start(claim, 0, "0" * 32)
+        driver.end(claim, State.FINISHED)
+        driver.release_claims()
+
+    with (
+        soon(leave),
+        fake_ray(lambda job, n: fail()),
+        pytest.raises(UserError, match="has no run of the 1 finished trial of 'tiny'"),
+    ):
+        run(experiment, target)
+
+    assert ledger.experiment("tiny").run_id == "1" * 32
+    assert ledger.lease("tiny") is None
 
 
 @pytest.mark.slow

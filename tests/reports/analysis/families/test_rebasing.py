@@ -69,13 +69,15 @@ def test_second_measurement_of_the_old_baseline_is_left_out() -> None:
     assert all(math.isnan(row.clip.noise) for row in rows)
 
 
-def test_description_names_both_baselines() -> None:
-    description = rebase(STUDY, "other").description
+def test_baseline_is_changed_only_once() -> None:
+    """Latencies beside the own baseline are lost, and the report would call another one its own."""
+    rebased = rebase(STUDY, "other")
 
-    assert description == (
-        "The question. This report compares with other, which was chosen afterwards; the study's "
-        "own baseline is base."
-    )
+    assert rebased.own_baseline == "base"
+    assert rebase(rebased, "other") is rebased
+    for baseline in ("base", "new"):
+        with pytest.raises(ValueError, match="compares with 'other' already.*own baseline 'base'"):
+            rebase(rebased, baseline)
 
 
 @pytest.mark.parametrize("study", [STUDY, replace(STUDY, description="")])
@@ -84,5 +86,5 @@ def test_own_baseline_changes_nothing(study: ExperimentRecord) -> None:
 
 
 def test_unknown_cell_is_named() -> None:
-    with pytest.raises(ValueError, match="no cell 'nwe' .choose from base, new, other."):
+    with pytest.raises(ValueError, match="no cell 'nwe' .choose from 'base', 'new', 'other'."):
         rebase(STUDY, "nwe")

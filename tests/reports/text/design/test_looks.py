@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.analysis.families.rebasing import rebase
 from reports.analysis.overview import build_overview
 from reports.analysis.study import Study
 from reports.records import ExperimentRecord
@@ -42,6 +43,14 @@ def test_each_look_names_what_it_settled_and_what_it_left_open(grown: Experiment
     assert third[:3] == ["3 of 4", "7", "6"]
     assert third[4:] == ["–", "b, c"]  # noqa: RUF001
     assert 95 < float(third[3].removesuffix(" %")) < float(first[3].removesuffix(" %"))
+
+
+@pytest.mark.slow
+def test_looks_are_left_to_the_report_with_the_own_baseline(grown: ExperimentRecord) -> None:
+    text = write_looks(page(rebase(grown, "b")))
+
+    assert "by their verdicts against **base**, so see the study's own report" in text
+    assert rows(text) == []
 
 
 @pytest.mark.slow
