@@ -269,7 +269,7 @@ def test_report_against_another_baseline_can_be_rebuilt(
     rebuild(other, again)
 
     assert contents(again) == contents(other)
-    assert f"compares with {baseline}" in text
+    assert f"compares with **{baseline}**" in text
     assert [(folder / "pictures").exists() for folder in folders] == [True, False, False]
 
 
