@@ -56,6 +56,7 @@ def _add_titles(svg: str, titles: Mapping[str, str]) -> str:
 
 def _refine_tag(tag: str, name: str, references: Container[str]) -> str:
     """Replace fonts, colours and ids; unused ids and digits that nobody sees are left out."""
+    tag = re.sub(r' d="([^"]*)"', lambda match: f' d="{_shorten_path(match[1])}"', tag)
     tag = re.sub(r"(\.\d\d)\d+", r"\1", tag)  # 0.01 of a point
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
     tag = re.sub(r"#[0-9a-f]{6}\b", lambda match: variable_of(match[0]), tag)
@@ -65,3 +66,9 @@ def _refine_tag(tag: str, name: str, references: Container[str]) -> str:
     return _REFERENCE.sub(lambda match: match[0].replace("#", f"#{name}-"), tag).replace(
         "xlink:href", "href"
     )
+
+
+def _shorten_path(path: str) -> str:
+    """Round a path to 0.1 of a point, without spaces that separate nothing."""
+    path = re.sub(r"-?\d+\.\d+", lambda match: f"{round(float(match[0]), 1):g}", path)
+    return re.sub(r"\s*([A-Za-z])\s*", r"\1", path).strip()

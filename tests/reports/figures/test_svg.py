@@ -60,6 +60,9 @@ def test_numbers_have_no_digits_that_nobody_sees(figure: str) -> None:
 
     assert re.search(r"\.\d\d\b", tags)
     assert not re.search(r"\.\d\d\d", tags)
+    paths = re.findall(' d="([^"]*)"', tags)
+    assert any(re.fullmatch(r"M[\d.]+ [\d.]+L[\d.]+ [\d.]+", path) for path in paths)
+    assert not re.search(r"\.\d\d|\s[A-Za-z]|[A-Za-z]\s", "".join(paths))
 
 
 @pytest.mark.slow
