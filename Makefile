@@ -54,7 +54,7 @@ docs: $(READY)
 	$(BIN)/python -m orchestrator.terminal.reference.settings_page >docs/settings.md
 
 # The paper's questions at a small scale, one after the other; what has finished is not repeated.
-REDUCED := experiments/paper/reduced/[!r]*.yaml
+REDUCED := experiments/paper/reduced/[!r]*.yaml experiments/paper/reduced/longer/[!r]*.yaml
 REDUCED_CAMVID := experiments/paper/reduced/camvid/[!r]*.yaml
 paper-reduced: $(READY)
 	code=0; for spec in $(REDUCED) $(if $(CAMVID),$(REDUCED_CAMVID)); do \

@@ -77,10 +77,8 @@ class Registration:
 
     def is_recorded(self) -> bool:
         """Return whether the ledger lists exactly the trials so far, and those to come."""
-        later_ids = {trial.trial_id for trial in self.experiment.later_trials}
-        listed = self.experiment.joined_by(later_ids).trials
         recorded = self._stores.ledger.trials(self.experiment.name)
-        return {t.trial_id for t in listed} == {t.trial_id for t in recorded}
+        return {t.trial_id for t in self._listed_trials()} == {t.trial_id for t in recorded}
 
     def record(self) -> bool:
         """Record the experiment in the ledger; a driver that runs it sees what has changed.
@@ -89,12 +87,12 @@ class Registration:
             whether trials with a run have joined or left it.
         """
         experiment, ledger = self.experiment, self._stores.ledger
-        later_ids = {trial.trial_id for trial in experiment.later_trials}
-        listed = experiment.joined_by(later_ids).trials
+        listed = self._listed_trials()
         trial_ids = [trial.trial_id for trial in listed]
         self._data.find_elsewhere(
             lambda: ledger.started_fingerprints(trial_ids), self._read_fingerprint
         )
+        later_ids = {trial.trial_id for trial in experiment.later_trials}
         members = [self._member(trial, trial.trial_id in later_ids) for trial in listed]
         changes = ledger.add(ExperimentEntry.from_experiment(experiment), members)
         ledger.upkeep.reopen(experiment.name)
@@ -149,6 +147,10 @@ class Registration:
         # The budget may have been raised, which the ledger learns when it is recorded.
         is_used_up = replace(budget, limits=self.experiment.budget).is_used_up
         return None if is_used_up else grown
+
+    def _listed_trials(self) -> Sequence[PlannedTrial]:
+        """Return the trials so far, and those to come."""
+        return self.experiment.joined_by([t.trial_id for t in self.experiment.later_trials]).trials
 
     def _member(self, trial: PlannedTrial, is_later: bool = False) -> Member:
         return Member(trial, self._data.fingerprint(trial.config), is_later)
