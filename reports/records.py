@@ -224,6 +224,8 @@ def check_record(record: ExperimentRecord) -> None:
     cells = set(record.cells)
     if record.baseline not in cells:
         raise ValueError(f"baseline '{record.baseline}' is not a cell ({', '.join(record.cells)})")
+    if record.own_baseline == record.baseline:
+        raise ValueError(f"own_baseline '{record.own_baseline}' is the baseline: leave it out")
     if record.own_baseline and record.own_baseline not in cells:
         raise ValueError(
             f"own_baseline '{record.own_baseline}' is not a cell ({', '.join(record.cells)})"

@@ -104,5 +104,9 @@ def _paper_table(page: Page) -> str:
     """Write the main table for a paper."""
     columns = paper_columns(page.rows)
     rows = [[text(row) for text in columns.values()] for row in page.rows]
-    caption = f"{page.record.name}: differences are relative to {page.record.baseline}."
-    return latex.write_table(caption, f"tab:{page.record.name}", list(columns), rows)
+    record = page.record
+    caption, label = f"{record.name}: differences are relative to {record.baseline}", record.name
+    if record.own_baseline:
+        caption += ", which was chosen as the baseline afterwards"
+        label += f"-{record.baseline}"
+    return latex.write_table(f"{caption}.", f"tab:{label}", list(columns), rows)

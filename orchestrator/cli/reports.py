@@ -254,8 +254,11 @@ def _report(
     open_existing_ledger(settings, name)
     check_tracking(settings)
     from orchestrator.results.report import build, watch
+    from orchestrator.results.report_folder import check_target
 
     stores, folder = Stores(settings), out or settings.report_folder(name)
+    if out is not None:
+        check_target(out, name)
 
     def write() -> Path:
         return build(name, stores, settings, folder, pictures, sort)[1]

@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.cli.options import ExperimentName
 from orchestrator.cli.output import confirm, console, echo
+from orchestrator.secrecy import redact
 from orchestrator.terminal.counts import count_of
 from vss.errors import UserError
 
@@ -71,8 +72,11 @@ def delete(name: ExperimentName, yes: Yes = False) -> None:
     trials, stay = count_of(len(planned.own), "trial"), len(planned.shared)
     shared = f" ({stay} more that other experiments share will stay)" if stay else ""
     confirm(f"Delete experiment '{name}' with {trials}{shared}?", yes)
-    deletion = delete_experiment(name, stores, settings)
+    deletion, lost_runs = delete_experiment(name, stores, settings)
     echo(f"deleted experiment '{name}' with {count_of(len(deletion.own), 'trial')}")
+    if lost_runs:
+        lost = count_of(lost_runs, "run")
+        echo(f"not deleted: {lost}, which MLflow at {redact(stores.tracker.uri)} does not have")
     if settings.report_folder(name).is_dir():
         echo(f"its report stays in {settings.report_folder(name)}")
 

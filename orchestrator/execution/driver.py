@@ -191,7 +191,7 @@ class _Submit:
             unfinished = self.registration.list_unfinished()
         if unfinished and not is_driven:
             self._start_services(len(unfinished))
-        elif not is_driven and not self.registration.is_recorded():
+        elif not self.registration.is_recorded():
             self.registration.check_runs()
         has_changed = self.registration.record()
         has_work = is_driven or unfinished or has_changed

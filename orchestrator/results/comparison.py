@@ -114,6 +114,7 @@ def _pair(
     return replace(
         record,
         baseline=names[0],
+        own_baseline="",
         cells=list(names),
         runs=runs,
         costs=costs,

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from orchestrator.ledger.entries import State, TrialStatus
 from orchestrator.results.anonymisation import anonymise
+from orchestrator.results.report_folder import check_target, read_name
 from orchestrator.results.report_state import report_state
 from orchestrator.settings import Settings, command, make_folder
 from orchestrator.stores import Stores
@@ -188,11 +189,9 @@ def rebuild(
     """
     if not folder.is_dir():
         raise UserError(f"no folder {folder}: --from takes the folder of a report")
-    if baseline is not None and out.exists() and out.samefile(folder):
-        raise UserError(
-            f"--baseline '{baseline}' would replace the report in {folder}: give another folder "
-            "with --out"
-        )
+    is_elsewhere = not (out.exists() and out.samefile(folder))
+    if (is_elsewhere or baseline is not None) and (name := read_name(folder)):
+        check_target(out, name, baseline)
     try:
         return report.rebuild(folder, out, pictures, sort, baseline)
     except ReportError as error:

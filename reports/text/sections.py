@@ -38,7 +38,8 @@ def write_heading(page: Page) -> str:
     if record.own_baseline:
         lines.append(
             f"This report compares with **{escape(record.baseline)}**, which was chosen "
-            f"afterwards; the study's own baseline is **{escape(record.own_baseline)}**."
+            f"afterwards; the study's own baseline is **{escape(record.own_baseline)}**. If the "
+            "choice was made after looking at the results, the intervals are too narrow."
         )
     lines.append(f"{cells}; {counts}.")
     return "\n\n".join(line for line in lines if line)

@@ -18,6 +18,8 @@ COUNTS = {"frames": ["s/1"], "classes": ["road"], "confusions": np.ones((1, 1, 1
     ("changes", "message"),
     [
         ({"baseline": "c"}, r"baseline 'c' is not a cell \(a, b\)"),
+        ({"own_baseline": "c"}, r"own_baseline 'c' is not a cell \(a, b\)"),
+        ({"own_baseline": "a"}, "own_baseline 'a' is the baseline: leave it out"),
         ({"cells": ["a"]}, "trials of cells that the record does not list: b"),
         ({"runs": [*RUNS, RUNS[0]]}, "2 finished trials of cell 'a' have seed 0: keep one"),
         ({"margin_points": 0.0}, r"margin_points must be above 0 \(got 0.0\)"),

@@ -76,9 +76,12 @@ class Registration:
         return self._stores.ledger.finished_runs(trial_ids)
 
     def is_recorded(self) -> bool:
-        """Return whether the ledger lists exactly the trials so far, and those to come."""
-        recorded = self._stores.ledger.trials(self.experiment.name)
-        return {t.trial_id for t in self._listed_trials()} == {t.trial_id for t in recorded}
+        """Return whether the ledger has this spec and these trials: `record` changes nothing."""
+        ledger, name = self._stores.ledger, self.experiment.name
+        if name not in ledger.names() or ledger.experiment(name).source != self.experiment.source:
+            return False
+        listed, recorded = self._listed_trials(), ledger.trials(name)
+        return {(t.trial_id, t.cell) for t in listed} == {(t.trial_id, t.cell) for t in recorded}
 
     def record(self) -> bool:
         """Record the experiment in the ledger; a driver that runs it sees what has changed.

@@ -40,7 +40,9 @@ def write_looks(page: Page) -> str:
         return (
             f"{heading}\n\nAfter each look, cells got more seeds by their verdicts against "
             f"**{escape(own_baseline)}**, so see the study's own report for its looks. Here, a "
-            "verdict is read at the first look at which it would have been settled, or at the last."
+            "verdict and its difference are read at the first look at which the verdict would have "
+            "been settled, or at the last, by the seeds of that look. Means and all other tables "
+            "use all seeds."
         )
     columns = {
         "look": lambda look: f"{look.number} of {len(page.record.looks)}",

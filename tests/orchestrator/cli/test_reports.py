@@ -85,7 +85,10 @@ def test_report_is_rebuilt_against_another_baseline_in_another_folder(
     assert (result.code, load(tmp_path / "b").baseline, load(tmp_path / "a").baseline) == (
         0, "b", "a",
     )  # fmt: skip
-    assert_one_line(in_place, "--baseline 'b' would replace the report in .*a: .*--out")
+    assert_one_line(
+        in_place,
+        "a holds the report against 'a', which a report of 'study' would replace: .*--out",
+    )
     assert (
         "compares with **b**, which was chosen afterwards; the study's own baseline is **a**"
         in text
@@ -93,6 +96,23 @@ def test_report_is_rebuilt_against_another_baseline_in_another_folder(
     assert "    vss-orch report --from REPORT --baseline b --out NEW\n" in text
     assert_one_line(unknown, "no cell 'c' .choose from 'a', 'b'.")
     assert not (tmp_path / "c").exists()
+
+
+def test_report_replaces_no_files_that_are_not_its_own(run: Any, tmp_path: Path) -> None:
+    source, foreign, other = tmp_path / "a", tmp_path / "b", tmp_path / "c"
+    build_report(_record(), source)
+    build_report(replace(_record(), name="another"), other)
+    (foreign / "pictures").mkdir(parents=True)
+    (foreign / "pictures" / "holiday.jpg").touch()
+
+    over_files = run("report", "--from", source, "--out", foreign)
+    over_another = run("report", "--from", source, "--out", other)
+    again = run("report", "--from", source, "--out", source)
+
+    assert_one_line(over_files, "b holds files that are not a report, which .* 'study' would")
+    assert_one_line(over_another, "c holds the report of 'another', which .* 'study' would replace")
+    assert [path.name for path in foreign.rglob("*")] == ["pictures", "holiday.jpg"]
+    assert again.code == 0
 
 
 def test_damaged_report_is_reported_on_one_line(run: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Commands that try trials again, delete experiments and clean the storage."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_retry_has_latency_measured_again(run: Any, stores: Stores) -> None:
 
     measured = run("retry", "study", "--latency")
 
-    assert_one_line(unmeasured, "no latency of 'study' has been measured; submit its spec")
+    assert_one_line(unmeasured, "MLflow at .* has no latency of 'study'; submit its spec")
     assert "latency of 'study' is measured again when its spec is submitted" in measured.out
     assert stores.tracker.read_latency(run_id) == LatencyMeasurement()
 
@@ -101,6 +102,19 @@ def test_delete_says_what_it_deleted_and_where_the_report_is(
             f"its report stays in {settings.report_folder('study')}",
         ],
     )
+
+
+@pytest.mark.slow
+def test_delete_says_which_runs_it_could_not_delete(
+    run: Any, stores: Stores, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other_store = f"sqlite:///{tmp_path / 'other.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", other_store)
+
+    result = run("delete", "study", "--yes")
+
+    assert result.code == 0
+    assert f"not deleted: 2 runs, which MLflow at {other_store} does not have" in result.out
 
 
 @pytest.mark.slow

@@ -127,13 +127,16 @@ def test_store_without_the_runs_is_refused_before_the_study_changes(
     ledger = finish_elsewhere(experiment, target, 4)
     renamed = load_spec(write_spec(TINY_SPEC.replace("name: tiny", "name: other")))
     smaller = load_spec(write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]")))
+    described = load_spec(write_spec(TINY_SPEC.replace("that take a second", "of a second")))
+    earlier = ledger.experiment("tiny")
 
-    for changed in (renamed, smaller):
+    for changed in (renamed, smaller, described):
         with pytest.raises(UserError, match="has no run of the"):
             run(changed, target)
 
     assert ledger.names() == ["tiny"]
     assert len(ledger.trials("tiny")) == 4
+    assert ledger.experiment("tiny") == earlier
 
 
 def test_store_with_the_own_run_is_the_right_one(

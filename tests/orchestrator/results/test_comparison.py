@@ -102,3 +102,12 @@ def test_report_folders_need_no_stores(run: Any, tmp_path: Path) -> None:
     assert [row["mean"] is not None for row in pair["cells"]] == [True, True]
     assert_one_line(missing, "no cell .tma, memory 9.")
     assert_one_line(unknown, "nothing has been submitted")
+
+
+def test_report_against_another_baseline_can_be_compared(run: Any, tmp_path: Path) -> None:
+    run("report", "--from", COMMITTED, "--baseline", "tma, memory 1", "--out", tmp_path)
+
+    result = run("compare", f"{tmp_path}:fcn", f"{tmp_path}:tma, memory 1", "--json")
+
+    assert result.code == 0
+    assert result.json["pairs"][0]["baseline"] == "camvid_quick: fcn"

@@ -15,8 +15,9 @@ def test_own_trials_go_and_shared_ones_stay(stores: Stores, settings: Settings) 
     shared_run, own_run = (trial.run_id for trial in stores.ledger.trials("study")[:2])
     parent = stores.ledger.experiment("study").run_id
 
-    deletion = delete_experiment("study", stores, settings)
+    deletion, lost_runs = delete_experiment("study", stores, settings)
 
+    assert lost_runs == 0
     assert [trial.trial_id for trial in deletion.own] == ids(1, 2)
     assert [trial.trial_id for trial in deletion.shared] == ids(0)
     assert [entry.name for entry in stores.ledger.experiments()] == ["another"]
