@@ -14,6 +14,7 @@ from orchestrator.health.folders import check_writable, find_network_file_system
 from orchestrator.secrecy import redact
 from orchestrator.settings import Settings
 from orchestrator.sqlite_address import sqlite_path
+from orchestrator.tracking.store import ADDRESS_EXAMPLE, describe_folder, is_folder
 from vss.errors import UserError
 
 _MLFLOW = "check MLFLOW_TRACKING_URI, and that the server is running"
@@ -46,10 +47,8 @@ def check_mlflow(settings: Settings) -> Finding:
         return _check_server(uri.rstrip("/"))
     if (path := sqlite_path(uri)) is not None:
         return _check_sqlite(path, uri)
-    if "://" not in uri:
-        text = f"MLFLOW_TRACKING_URI={redact(uri)} is neither a server nor a database"
-        remedy = "write http://host:5000 or sqlite:////folder/mlflow.db"
-        return Finding("MLflow", Level.PROBLEM, text, remedy)
+    if is_folder(uri):
+        return Finding("MLflow", Level.PROBLEM, describe_folder(uri), ADDRESS_EXAMPLE)
     from orchestrator.ledger.probe import find_login_error
 
     if reason := find_login_error(uri):

@@ -22,6 +22,7 @@ from orchestrator.sqlite_address import sqlite_path
 from vss.errors import UserError
 
 ADDRESS_REMEDY = "check MLFLOW_TRACKING_URI or VSS_HOME"
+ADDRESS_EXAMPLE = "write http://host:5000 or sqlite:////folder/mlflow.db"
 _SECONDS = 4
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306}
 # Errors of the operating system that stay until somebody changes something.
@@ -46,6 +47,8 @@ def check_reachable(uri: str) -> None:
     Raises:
         TrackingUnreachableError: if it does not within a few seconds, or the address is none.
     """
+    if is_folder(uri):
+        raise TrackingUnreachableError(f"{describe_folder(uri)}: {ADDRESS_EXAMPLE}")
     try:
         check_connection(uri)
         check_server(uri)
@@ -60,6 +63,16 @@ def check_reachable(uri: str) -> None:
             f"cannot reach MLflow at {redact(uri)}: {cause}; {ADDRESS_REMEDY}",
             cause[:100].lower() if is_transient(error) else None,
         ) from None
+
+
+def is_folder(uri: str) -> bool:
+    """Return whether an address is that of a folder, in which MLflow no longer keeps runs."""
+    return "://" not in uri or uri.startswith("file:")
+
+
+def describe_folder(uri: str) -> str:
+    """Return what is wrong with the address of a folder."""
+    return f"MLFLOW_TRACKING_URI={redact(uri)} is neither a server nor a database"
 
 
 def is_transient(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,14 @@ def test_mistakes_are_named_before_heavy_imports(study: None) -> None:
         if text not in errors[command]
     }
     assert unclear == {}
+
+
+@pytest.mark.parametrize("address", ["mlruns", "file:///tmp/mlruns"])
+def test_folder_is_refused_as_a_tracking_store(address: str, settings: Settings) -> None:
+    message = f"MLFLOW_TRACKING_URI={address} is neither a server nor a database: write http://"
+
+    with pytest.raises(UserError, match=message):
+        check_tracking(replace(settings, tracking_uri=address))
 
 
 def test_dead_tracking_server_is_named_before_mlflow_is_imported(
