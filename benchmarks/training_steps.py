@@ -1,9 +1,10 @@
 """What each head of the paper's main table costs in training: the duration of a step.
 
-    python benchmarks/training_steps.py [--device cuda] [--threads 2] [--batch 2] [--rounds 3]
+    python benchmarks/training_steps.py [--device cuda] [--threads 2] [--crop 640] [--batch 2]
+        [--rounds 3]
 
-The networks of `experiments/paper/heads.yaml` and its image head train on random clips of the
-recipe's crops (without reading and augmenting, which `benchmarks/data.py` measures). In each of
+The networks of `experiments/paper/heads.yaml` and its image head train on random square
+clips (without reading and augmenting, which `benchmarks/data.py` measures). In each of
 three processes, one after the other, all networks take turns in random order, round by round;
 ratios are paired by round, as those of a report's latency.
 """
@@ -39,14 +40,12 @@ PAIRS = [
 ]
 
 
-def load_configs(batch: int) -> dict[str, TrialConfig]:
+def load_configs(crop: int, batch: int) -> dict[str, TrialConfig]:
     """Return the trials of the paper's main table, with random weights."""
     cells = dict(load_spec(PAPER / "heads.yaml").cells)
     cells[IMAGE] = load_spec(PAPER / "image_models.yaml").cells[IMAGE]
-    return {
-        name: config.model_copy(update={"weights": "none", "batch_size": batch})
-        for name, config in cells.items()
-    }
+    changes = {"weights": "none", "crop_width": crop, "crop_height": crop, "batch_size": batch}
+    return {name: config.model_copy(update=changes) for name, config in cells.items()}
 
 
 def training_step(config: TrialConfig, device: torch.device) -> Callable[[], None]:
@@ -72,7 +71,10 @@ def measure(options: argparse.Namespace, number: int) -> dict[str, list[float]]:
     """Time every network once a round, in this process, after one round of warm-up."""
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
-    steps = {name: training_step(c, device) for name, c in load_configs(options.batch).items()}
+    steps = {
+        name: training_step(c, device)
+        for name, c in load_configs(options.crop, options.batch).items()
+    }
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     order, rng = list(steps), random.Random(number)
     for turn in range(1 + options.rounds):
@@ -91,6 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--crop", type=int, default=640, help="side in pixels; the recipe's")
     parser.add_argument("--batch", type=int, default=2, help="clips per step; the recipe has 8")
     parser.add_argument("--rounds", type=int, default=3, help="in each process")
     options = parser.parse_args()
@@ -100,7 +103,7 @@ def main() -> None:
             for name, times in pool.apply(measure, (options, number)).items():
                 seconds.setdefault(name, []).extend(times)
     facts = describe_environment(torch.device(options.device), options.threads)
-    config = load_configs(options.batch)["TMANet"]
+    config = load_configs(options.crop, options.batch)["TMANet"]
     print(f"{facts['device']}, threads: {options.threads}, PyTorch {torch.__version__}, ", end="")
     print(f"Python {platform.python_version()}, {config.precision}\n")
     print(f"| training step, {config.crop_width}x{config.crop_height}, ", end="")
