@@ -31,8 +31,8 @@ def check_target(folder: Path, experiment: str, baseline: str | None = None) -> 
     try:
         if not any(folder.iterdir()):
             return
-    except (FileNotFoundError, NotADirectoryError):
-        return  # writing fails with a message of its own
+    except OSError:
+        return  # it is new, or writing fails with a message of its own
     name, earlier_baseline = _read_subject(folder)
     if name != experiment:
         held = f"the report of '{name}'" if name else "files that are not a report"
