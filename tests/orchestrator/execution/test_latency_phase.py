@@ -123,7 +123,7 @@ def test_latency_that_was_never_measured_cannot_be_forgotten(
     with fake_ray(finish):
         run(load_spec(write_spec(TINY_SPEC + "measure_latency: false\n")), target)
 
-    with pytest.raises(UserError, match="no latency of 'tiny' has been measured; submit its spec"):
+    with pytest.raises(UserError, match="MLflow at .* has no latency of 'tiny'; submit its spec"):
         forget_latency("tiny", Stores(target.settings))
 
 
