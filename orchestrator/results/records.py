@@ -1,5 +1,6 @@
 """The record of an experiment: what was requested (ledger) and what was measured (MLflow)."""
 
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ _ENVIRONMENT = (
     "device", "device_type", "threads", "python", "system", "torch", "torchvision", "numpy",
     "vss-orch", "git_commit", "git_dirty", "trials_on_device",
 )  # fmt: skip
+
+_CURVE_POINTS = 100  # at most, of each curve; a figure is about 600 pixels wide
 
 
 def read_record(
@@ -165,13 +168,20 @@ def read_environment(trial_id: str, stores: Stores) -> dict[str, str]:
     return {name: tags[name] for name in _ENVIRONMENT if name in tags}
 
 
+def _thin_curve(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return the mean of every few consecutive points, at the step of the last of them."""
+    length = math.ceil(len(points) / _CURVE_POINTS)
+    parts = [points[start : start + length] for start in range(0, len(points), length)]
+    return [(part[-1][0], sum(value for _, value in part) / len(part)) for part in parts]
+
+
 def _decode_drawn_curves(content: bytes | None) -> dict[str, list[tuple[int, float]]]:
-    """Decode curves as they are drawn, to six digits: with all 17, they were a third of a report.
+    """Decode curves as they are drawn: with all points and digits, they were half of a report.
 
     The learning rate is left out, as it follows from the settings, and MLflow shows it.
     """
     return {
-        name: [(step, float(f"{value:.6g}")) for step, value in points]
+        name: [(step, float(f"{value:.6g}")) for step, value in _thin_curve(points)]
         for name, points in artifacts.decode_curves(content).items()
         if name != "train/learning_rate"
     }

@@ -1,6 +1,7 @@
 """Records joined from the ledger and MLflow, with a small fake tracking store."""
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -132,6 +133,27 @@ def test_curves_of_a_report_have_six_digits_and_no_learning_rate() -> None:
     (run,) = read_record(experiment(), [trial()], tracker).runs
 
     assert run.curves == {"train/loss": [(1, 2.9184)]}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ([], {}),
+        (range(1, 101), {"train/loss": [(n, float(n)) for n in range(1, 101)]}),
+        (range(1, 202), {"train/loss": [(n, n - 1.0) for n in range(3, 202, 3)]}),
+        (range(1, 203), {"train/loss": [*((n, n - 1.0) for n in range(3, 202, 3)), (202, 202.0)]}),
+    ],
+)
+def test_curves_of_a_report_have_at_most_100_points_each(
+    recorded: Sequence[int], expected: dict[str, list[tuple[int, float]]]
+) -> None:
+    tracker = FakeTracker({"run": CONTENT})
+    rows = ["curve,step,value", *(f"train/loss,{n},{n}" for n in recorded)]
+    tracker.files = {"curves.csv": "\n".join(rows).encode()}
+
+    (run,) = read_record(experiment(), [trial()], tracker).runs
+
+    assert run.curves == expected
 
 
 def test_damaged_files_of_a_run_are_named_and_the_rest_is_kept() -> None:
