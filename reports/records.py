@@ -222,6 +222,8 @@ def check_record(record: ExperimentRecord) -> None:
         ValueError: naming the first contradiction.
     """
     cells = set(record.cells)
+    if not record.name.strip():
+        raise ValueError("the experiment has no name")
     if record.baseline not in cells:
         raise ValueError(f"baseline '{record.baseline}' is not a cell ({', '.join(record.cells)})")
     if record.own_baseline == record.baseline:

@@ -7,13 +7,16 @@ from reports.analysis.families.rebasing import rebase
 from reports.analysis.overview import build_overview, build_trial_table
 from reports.analysis.study import Study
 from reports.formats import latex, results_json
-from reports.formats.files import ReportError, copy_pictures
+from reports.formats.arrays import CONFUSIONS, CURVES
+from reports.formats.files import RESULTS, ReportError, copy_pictures
 from reports.formats.html import render_page
 from reports.formats.spreadsheet import as_cell
 from reports.records import ExperimentRecord
 from reports.text.page import FIGURES, PICTURES, Page
 from reports.text.sections import SECTIONS
 from reports.text.table.columns import paper_columns, sort_rows
+
+_FILES = (RESULTS, CONFUSIONS, CURVES, "results.csv", "table.tex", "report.html", "report.md")
 
 
 def build_report(
@@ -38,6 +41,7 @@ def build_report(
     """
     record = results_json.normalise(record)
     out.mkdir(parents=True, exist_ok=True)
+    _unlink(out)
     shutil.rmtree(out / PICTURES, ignore_errors=True)
     return _write(record, out, pictures, sort)
 
@@ -66,9 +70,12 @@ def rebuild(
         the path of the new report.md.
 
     Raises:
-        ReportError: if a file is missing or damaged, or there is no such cell.
+        ReportError: if a file is missing or damaged, there is no such cell, or the new report would
+            replace the old one without being at its place.
         ValueError: if there is no such order.
     """
+    if folder.resolve().is_relative_to((out / PICTURES).resolve()):
+        raise ReportError(f"{folder} is in {out / PICTURES}, which the new report replaces")
     record = results_json.load(folder)
     if baseline is not None:
         try:
@@ -76,6 +83,7 @@ def rebuild(
         except ValueError as error:
             raise ReportError(f"{error}") from None
     out.mkdir(parents=True, exist_ok=True)
+    _unlink(out)
     if not (pictures and out.samefile(folder)):
         shutil.rmtree(out / PICTURES, ignore_errors=True)
         if pictures and (folder / PICTURES).is_dir():
@@ -83,7 +91,16 @@ def rebuild(
     return _write(record, out, pictures, sort)
 
 
+def _unlink(out: Path) -> None:
+    """Remove links at the places of a report's files, as writing would follow them elsewhere."""
+    for name in (*_FILES, PICTURES):
+        if (out / name).is_symlink():
+            (out / name).unlink()
+
+
 def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None) -> Path:
+    # At first: an interrupted report is recognised by them.
+    results_json.save(record, out)
     study = Study(record)
     page = Page(study, sort_rows(build_overview(study), sort), out, pictures)
     for pattern in FIGURES:
@@ -92,7 +109,6 @@ def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None
     text = "\n\n".join(part for section in SECTIONS if (part := section(page))) + "\n"
     table = build_trial_table(record).map(as_cell).rename(columns=as_cell)
     table.to_csv(out / "results.csv", index=False)
-    results_json.save(record, out)
     (out / "table.tex").write_text(_paper_table(page), encoding="utf-8")
     (out / "report.html").write_text(render_page(record.name, text, out), encoding="utf-8")
     report = out / "report.md"

@@ -221,9 +221,12 @@ def _report_all(out: Path | None, pictures: bool, watch: bool) -> None:
         raise UserError("--watch follows one experiment: give NAME instead of --all")
     settings = load_settings()
     ledger = open_existing_ledger(settings)
-    from orchestrator.results.index import build_index
+    from orchestrator.results.index import INDEX, build_index
     from orchestrator.results.report import build
+    from orchestrator.results.report_folder import check_index_target
 
+    if out is not None:
+        check_index_target(out / INDEX)
     stores = Stores(settings)
 
     def build_report(name: str) -> None:

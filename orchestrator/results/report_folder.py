@@ -46,6 +46,21 @@ def check_target(folder: Path, experiment: str, baseline: str | None = None) -> 
     )
 
 
+def check_index_target(path: Path) -> None:
+    """Check that the page of all experiments may be written.
+
+    Raises:
+        UserError: if there is a file that is not an earlier one.
+    """
+    from reports.formats.index_page import is_index  # takes a third of a second
+
+    if path.is_file() and not is_index(path):
+        raise UserError(
+            f"{path.resolve()} is not a page of experiments, which would replace it: give another "
+            "folder with --out"
+        )
+
+
 def read_name(folder: Path) -> str:
     """Return the name of the experiment that a report shows; "" if it cannot be read."""
     return _read_subject(folder)[0]

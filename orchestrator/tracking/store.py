@@ -67,7 +67,10 @@ def check_reachable(uri: str) -> None:
 
 def is_folder(uri: str) -> bool:
     """Return whether an address is that of a folder, in which MLflow no longer keeps runs."""
-    return "://" not in uri or uri.startswith("file:")
+    path = sqlite_path(uri)
+    if path is not None:
+        return path.is_dir()
+    return "://" not in uri or uri.lower().startswith("file:")
 
 
 def describe_folder(uri: str) -> str:

@@ -13,6 +13,7 @@ from reports.formats.html import render_document, render_markdown
 
 _ANSWER = re.compile(r"^## Answer\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _FIGURE = "accuracy_latency-narrow.svg"
+_HEADING = "<h1>Experiments</h1>"
 _LARGEST_FILE = 4 * 2**20  # bytes
 _FRONTIER_LABEL = "mIoU against latency"
 
@@ -43,10 +44,17 @@ def write_index(cards: Sequence[Card], path: Path) -> None:
     """
     count = f"{len(cards)} experiment{'' if len(cards) == 1 else 's'}"
     body = "".join(_write_card(card, number, path.parent) for number, card in enumerate(cards))
-    page = (
-        f'<h1>Experiments</h1>\n<p>{count}, the newest first.</p>\n<div class="grid">\n{body}</div>'
-    )
+    page = f'{_HEADING}\n<p>{count}, the newest first.</p>\n<div class="grid">\n{body}</div>'
     path.write_text(render_document("Experiments", page), encoding="utf-8")
+
+
+def is_index(path: Path) -> bool:
+    """Return whether a file is a page of all experiments."""
+    try:
+        with path.open("rb") as file:
+            return _HEADING.encode() in file.read(_LARGEST_FILE)
+    except OSError:
+        return False
 
 
 def _write_card(card: Card, number: int, folder: Path) -> str:

@@ -17,6 +17,7 @@ COUNTS = {"frames": ["s/1"], "classes": ["road"], "confusions": np.ones((1, 1, 1
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"name": " "}, "the experiment has no name"),
         ({"baseline": "c"}, r"baseline 'c' is not a cell \(a, b\)"),
         ({"own_baseline": "c"}, r"own_baseline 'c' is not a cell \(a, b\)"),
         ({"own_baseline": "a"}, "own_baseline 'a' is the baseline: leave it out"),

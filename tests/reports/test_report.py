@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports.formats import results_json
 from reports.records import ExperimentRecord, RunRecord
 from reports.report import build_report, rebuild
 from tests.reports.conftest import finished_run, record, with_samples
@@ -190,6 +191,37 @@ def test_pictures_of_an_earlier_report_are_removed(study: ExperimentRecord, tmp_
     build_report(study, tmp_path)
 
     assert not (tmp_path / "pictures").exists()
+
+
+@pytest.mark.parametrize("name", ["report.md", "results.csv", "results.json", "pictures"])
+@pytest.mark.slow
+def test_links_in_the_folder_are_replaced_and_not_followed(
+    name: str, study: ExperimentRecord, tmp_path: Path
+) -> None:
+    folder, elsewhere = tmp_path / "report", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir() if name == "pictures" else elsewhere.write_text("precious")
+    (folder / name).symlink_to(elsewhere)
+
+    build_report(with_samples(study), folder)
+
+    assert (folder / name).exists()
+    assert not (folder / name).is_symlink()
+    assert elsewhere.is_dir() or elsewhere.read_text() == "precious"
+    assert not list(tmp_path.glob("elsewhere/*"))
+
+
+def test_interrupted_report_can_be_recognised(
+    study: ExperimentRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reports.report.sort_rows", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build_report(study, tmp_path)
+
+    assert results_json.load(tmp_path).name == study.name
 
 
 REBUILT_FILES = (

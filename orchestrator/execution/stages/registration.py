@@ -8,7 +8,7 @@ from orchestrator.execution.nodes.data_source import DataSource
 from orchestrator.execution.nodes.experiment_data import ExperimentData
 from orchestrator.execution.stages.stage import open_stages
 from orchestrator.ledger.driver import Driver
-from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, tag_of
+from orchestrator.ledger.entries import Changes, ExperimentEntry, Member, State, tag_of
 from orchestrator.secrecy import redact
 from orchestrator.spec.experiment import Experiment
 from orchestrator.spec.trial_builder import PlannedTrial
@@ -58,11 +58,15 @@ class Registration:
 
         Raises:
             UserError: if it cannot be reached, or has neither the experiment's run nor any of the
-                trials that have finished.
+                trials that have finished, in this spec or in the one before.
         """
         tracker, ledger, name = self._stores.tracker, self._stores.ledger, self.experiment.name
-        run_ids = list(filter(None, self._finished_runs().values()))
-        own_ids = filter(None, [ledger.experiment(name).run_id] if name in ledger.names() else [])
+        finished, own_ids = self._finished_runs(), []
+        if name in ledger.names():
+            own_ids = list(filter(None, [ledger.experiment(name).run_id]))
+            recorded = ledger.trials(name)
+            finished |= {t.trial_id: t.run_id for t in recorded if t.state == State.FINISHED}
+        run_ids = list(filter(None, finished.values()))
         if run_ids and not any(map(tracker.has_run, [*own_ids, *run_ids])):
             raise UserError(
                 f"MLflow at {redact(tracker.uri)} has no run of the "

@@ -90,7 +90,9 @@ def test_mistakes_are_named_before_heavy_imports(study: None) -> None:
     assert unclear == {}
 
 
-@pytest.mark.parametrize("address", ["mlruns", "file:///tmp/mlruns"])
+@pytest.mark.parametrize(
+    "address", ["mlruns", "file:///tmp/mlruns", "FILE:///tmp/mlruns", "sqlite:////tmp"]
+)
 def test_folder_is_refused_as_a_tracking_store(address: str, settings: Settings) -> None:
     message = f"MLFLOW_TRACKING_URI={address} is neither a server nor a database: write http://"
 

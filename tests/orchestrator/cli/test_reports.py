@@ -115,6 +115,17 @@ def test_report_replaces_no_files_that_are_not_its_own(run: Any, tmp_path: Path)
     assert again.code == 0
 
 
+def test_source_of_a_report_is_not_replaced_as_its_pictures(run: Any, tmp_path: Path) -> None:
+    build_report(_record(), tmp_path)
+    source = tmp_path / "pictures" / "inner"
+    run("report", "--from", tmp_path, "--out", source)
+
+    result = run("report", "--from", source, "--out", tmp_path)
+
+    assert_one_line(result, "inner is in .*pictures, which the new report replaces")
+    assert (source / "results.json").exists()
+
+
 def test_damaged_report_is_reported_on_one_line(run: Any, tmp_path: Path) -> None:
     build_report(_record(), tmp_path)
     (tmp_path / "confusions.npz").write_bytes(b"x")

@@ -128,9 +128,11 @@ def test_store_without_the_runs_is_refused_before_the_study_changes(
     renamed = load_spec(write_spec(TINY_SPEC.replace("name: tiny", "name: other")))
     smaller = load_spec(write_spec(TINY_SPEC.replace("seeds: [0, 1]", "seeds: [0]")))
     described = load_spec(write_spec(TINY_SPEC.replace("that take a second", "of a second")))
+    retrained = load_spec(write_spec(TINY_SPEC.replace("steps: 4", "steps: 5")))
+    assert not {t.trial_id for t in retrained.trials} & {t.trial_id for t in experiment.trials}
     earlier = ledger.experiment("tiny")
 
-    for changed in (renamed, smaller, described):
+    for changed in (renamed, smaller, described, retrained):
         with pytest.raises(UserError, match="has no run of the"):
             run(changed, target)
 

@@ -1,14 +1,17 @@
 """The page of all experiments in the ledger."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from orchestrator.ledger.entries import State
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.results.index import build_index
+from orchestrator.results.index import INDEX, build_index
+from orchestrator.results.report_folder import check_index_target
 from orchestrator.settings import Settings
 from tests.orchestrator.ledger.conftest import ANOTHER, STUDY, ids, members
+from vss.errors import UserError
 
 
 @pytest.fixture
@@ -64,3 +67,16 @@ def test_missing_and_outdated_reports_are_built(ledger: Ledger, settings: Settin
     assert '<a href="study/report.html">study</a>' in page
     assert "study is answered." in page
     assert "1 of 2 trials finished, 1 pending" in page
+
+
+def test_page_replaces_an_earlier_one_only(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    build(ledger, settings)
+    foreign = tmp_path / INDEX
+    foreign.write_text("<title>My page</title>")
+
+    check_index_target(settings.reports / INDEX)
+    check_index_target(tmp_path / "new" / INDEX)
+    with pytest.raises(UserError, match=f"{foreign} is not a page of experiments"):
+        check_index_target(foreign)
