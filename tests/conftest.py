@@ -238,9 +238,11 @@ def trained_storage(shared_folder: Path, synthetic_cache: Path) -> Path:
     """Return a storage folder with one finished trial, TRAINED, made once for all tests."""
     from vss.training.loop import train
 
-    storage = shared_folder / "trained"
-    with FileLock(shared_folder / "trained.lock"):  # a finished trial is not run again
-        train(TrialInputs(TRAINED, storage, synthetic_cache))
+    storage, done = shared_folder / "trained", shared_folder / "trained.done"
+    with FileLock(shared_folder / "trained.lock"):
+        if not done.exists():  # even a finished trial would be touched, while others copy it
+            train(TrialInputs(TRAINED, storage, synthetic_cache))
+            done.touch()
     return storage
 
 
