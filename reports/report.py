@@ -41,7 +41,7 @@ def build_report(
     """
     record = results_json.normalise(record)
     out.mkdir(parents=True, exist_ok=True)
-    _unlink(out)
+    _remove_links(out)
     shutil.rmtree(out / PICTURES, ignore_errors=True)
     return _write(record, out, pictures, sort)
 
@@ -70,12 +70,14 @@ def rebuild(
         the path of the new report.md.
 
     Raises:
-        ReportError: if a file is missing or damaged, there is no such cell, or the new report would
-            replace the old one without being at its place.
+        ReportError: if a file is missing or damaged, there is no such cell, or `folder` is among
+            the pictures that the new report replaces.
         ValueError: if there is no such order.
     """
     if folder.resolve().is_relative_to((out / PICTURES).resolve()):
-        raise ReportError(f"{folder} is in {out / PICTURES}, which the new report replaces")
+        raise ReportError(
+            f"{folder} is in {out / PICTURES}, which the new report replaces: choose another folder"
+        )
     record = results_json.load(folder)
     if baseline is not None:
         try:
@@ -83,7 +85,7 @@ def rebuild(
         except ValueError as error:
             raise ReportError(f"{error}") from None
     out.mkdir(parents=True, exist_ok=True)
-    _unlink(out)
+    _remove_links(out)
     if not (pictures and out.samefile(folder)):
         shutil.rmtree(out / PICTURES, ignore_errors=True)
         if pictures and (folder / PICTURES).is_dir():
@@ -91,7 +93,7 @@ def rebuild(
     return _write(record, out, pictures, sort)
 
 
-def _unlink(out: Path) -> None:
+def _remove_links(out: Path) -> None:
     """Remove links at the places of a report's files, as writing would follow them elsewhere."""
     for name in (*_FILES, PICTURES):
         if (out / name).is_symlink():
@@ -99,7 +101,7 @@ def _unlink(out: Path) -> None:
 
 
 def _write(record: ExperimentRecord, out: Path, pictures: bool, sort: str | None) -> Path:
-    # At first: an interrupted report is recognised by them.
+    # Saved first, so that the folder of an interrupted report is recognised as one.
     results_json.save(record, out)
     study = Study(record)
     page = Page(study, sort_rows(build_overview(study), sort), out, pictures)

@@ -238,11 +238,12 @@ def trained_storage(shared_folder: Path, synthetic_cache: Path) -> Path:
     """Return a storage folder with one finished trial, TRAINED, made once for all tests."""
     from vss.training.loop import train
 
-    storage, done = shared_folder / "trained", shared_folder / "trained.done"
+    storage, finished_mark = shared_folder / "trained", shared_folder / "trained.done"
     with FileLock(shared_folder / "trained.lock"):
-        if not done.exists():  # even a finished trial would be touched, while others copy it
+        # Training a finished trial would touch its folder, while others copy it.
+        if not finished_mark.exists():
             train(TrialInputs(TRAINED, storage, synthetic_cache))
-            done.touch()
+            finished_mark.touch()
     return storage
 
 

@@ -56,8 +56,8 @@ def check_index_target(path: Path) -> None:
 
     if path.is_file() and not is_index(path):
         raise UserError(
-            f"{path.resolve()} is not a page of experiments, which would replace it: give another "
-            "folder with --out"
+            f"{path.resolve()} is not a page of experiments, but report --all would replace it: "
+            "give another folder with --out"
         )
 
 
